@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The host's sockets, as the NAT and the services see them: the only seam
+ * through which those rooms reach the kernel.  os/host_sock.c implements it
+ * over epoll; tests implement a fake with a virtual clock.
+ *
+ * Rules for both sides:
+ * - every socket is non-blocking and registered once for its life,
+ *   edge-triggered for IN, OUT, RDHUP, ERR (no modification afterwards);
+ * - event() may be called spuriously; it is called from the loop, never from
+ *   inside one of the ops; it may close any socket, including its own;
+ * - every op returns a negative errno on failure, -EAGAIN when it would block;
+ * - addresses are struct addr in both families; the implementation chooses
+ *   AF_INET or AF_INET6 by the family given to open().
+ */
+#ifndef BASE_HOST_H
+#define BASE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+
+struct host;
+
+enum host_event {
+	HOST_EV_IN = 1 << 0,
+	HOST_EV_OUT = 1 << 1,
+	HOST_EV_RDHUP = 1 << 2, /* the peer sent FIN */
+	HOST_EV_ERR = 1 << 3,	/* SO_ERROR or the error queue has something */
+	HOST_EV_HUP = 1 << 4,	/* both directions are over */
+};
+
+/* One socket, embedded in the owner's object (flow, transaction). */
+struct host_sock {
+	int fd; /* owned by this struct; -1 = none */
+	/* events: HOST_EV_* bits; the owner is found by container_of() */
+	void (*event)(struct host_sock *s, unsigned events);
+	void *priv; /* the implementation's */
+};
+
+#define HOST_SOCK_NULL ((struct host_sock){.fd = -1})
+
+enum host_proto {
+	HOST_TCP,
+	HOST_UDP,
+	HOST_PING, /* SOCK_DGRAM with IPPROTO_ICMP or ICMPV6: echo only */
+};
+
+enum host_flag {
+	HOST_PEEK = 1 << 0,    /* leave the bytes in the socket */
+	HOST_DISCARD = 1 << 1, /* TCP: throw away, iov gives the length */
+	HOST_OOB = 1 << 2,     /* urgent data */
+	HOST_MORE = 1 << 3,    /* more follows at once */
+};
+
+enum host_opt {
+	HOST_OPT_NODELAY,   /* bool */
+	HOST_OPT_KEEPALIVE, /* bool */
+	HOST_OPT_OOBINLINE, /* bool */
+	HOST_OPT_TTL,	    /* IP_TTL / hop limit */
+	HOST_OPT_TOS,	    /* IP_TOS / traffic class */
+	HOST_OPT_DF,	    /* bool: IP_PMTUDISC_DO or _DONT */
+	HOST_OPT_RECVERR,   /* bool: errors are queued for recv_err() */
+	HOST_OPT_SNDBUF,    /* bytes */
+	HOST_OPT_RCVBUF,    /* bytes */
+	HOST_OPT_PEEK_OFF,  /* SO_PEEK_OFF; -ENOTSUP where TCP has none */
+	HOST_OPT_SNDQ,	    /* get only: bytes not yet acknowledged (SIOCOUTQ) */
+	HOST_OPT_MTU,	    /* get only: path MTU of a connected socket */
+};
+
+/* One datagram of a batch.  For sending, to is the destination (port 0 in
+ * to.ip unspecified: connected); for receiving it is filled with the source
+ * and len with the bytes received. */
+struct host_msg {
+	struct endpoint ep;
+	struct iovec *iov;
+	unsigned n_iov;
+	size_t len;	    /* receive: bytes stored; send: ignored */
+	uint16_t gso_size;  /* send: UDP_SEGMENT if not 0; receive: UDP_GRO */
+	uint8_t tos;	    /* receive: as it came; send: unused */
+	uint8_t ttl;	    /* receive: as it came (0 unknown) */
+	bool truncated;	    /* receive: the datagram was longer */
+};
+
+/* One entry of the error queue (IP_RECVERR). */
+struct host_err {
+	int err;	       /* errno: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE.. */
+	uint8_t origin;	       /* SO_EE_ORIGIN_* */
+	uint8_t type, code;    /* ICMP or ICMPv6 type and code */
+	uint32_t info;	       /* path MTU for EMSGSIZE */
+	struct endpoint dst;   /* where our packet was going */
+	addr offender;	       /* who sent the ICMP; unspecified if local */
+	uint8_t payload[64];   /* the start of our datagram */
+	size_t payload_len;
+};
+
+struct host_ops {
+	/* A new socket into *s (s->event set by the caller before). */
+	int (*open)(struct host *h, struct host_sock *s, enum host_proto proto,
+		    bool is_v6);
+	/* Takes over a descriptor made elsewhere (a listener, one end of a
+	 * socketpair); owned by s afterwards. */
+	int (*adopt)(struct host *h, struct host_sock *s, int fd);
+	int (*bind)(struct host *h, struct host_sock *s,
+		    const struct endpoint *ep);
+	/* 0, -EINPROGRESS (OUT or ERR will be reported), or the refusal. */
+	int (*connect)(struct host *h, struct host_sock *s,
+		       const struct endpoint *ep);
+	/* Accepts from listener into *s; *peerp is the client's address
+	 * (unspecified for unix). -EAGAIN when there is none. */
+	int (*accept)(struct host *h, struct host_sock *listener,
+		      struct host_sock *s, struct endpoint *peerp);
+	/* Address of our own end. */
+	int (*local)(struct host *h, struct host_sock *s,
+		     struct endpoint *ep);
+	/* Stream bytes: number sent, possibly fewer than given. */
+	ssize_t (*send)(struct host *h, struct host_sock *s,
+			const struct iovec *iov, unsigned n_iov,
+			unsigned flags);
+	/* Stream bytes: number received, 0 = end of stream. An empty iov is
+	 * refused with -EINVAL: 0 never means "no room". */
+	ssize_t (*recv)(struct host *h, struct host_sock *s,
+			const struct iovec *iov, unsigned n_iov,
+			unsigned flags);
+	/* Datagrams in one call: number sent; an error is returned only if
+	 * the first failed. */
+	int (*send_batch)(struct host *h, struct host_sock *s,
+			  const struct host_msg *m, unsigned n);
+	/* Datagrams in one call: number received. */
+	int (*recv_batch)(struct host *h, struct host_sock *s,
+			  struct host_msg *m, unsigned n);
+	/* 1 with *e filled, 0 when the queue is empty. */
+	int (*recv_err)(struct host *h, struct host_sock *s,
+			struct host_err *e);
+	/* Takes SO_ERROR: 0 or a negative errno. */
+	int (*error)(struct host *h, struct host_sock *s);
+	/* Sends FIN (SHUT_WR). */
+	int (*shutdown)(struct host *h, struct host_sock *s);
+	/* Closes and sets fd to -1; reset: RST instead of FIN. NULL-safe on
+	 * fd -1. */
+	void (*close)(struct host *h, struct host_sock *s, bool reset);
+	int (*set)(struct host *h, struct host_sock *s, enum host_opt opt,
+		   int value);
+	int (*get)(struct host *h, struct host_sock *s, enum host_opt opt,
+		   int *valuep);
+};
+
+/* Embedded at the front of an implementation. */
+struct host {
+	const struct host_ops *ops;
+};
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The port kind `user`: a gateway with ARP, DHCP and DNS, and the NAT behind
+ * it.  Made by the engine; one worker's thread; reaches the kernel only
+ * through struct host.
+ */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "lan/lan.h"
+
+enum {
+	GATEWAY_NAME_LEN = 256,
+	GATEWAY_SEARCH_MAX = 8, /* fits option 119 beside the others */
+	GATEWAY_RESOLVERS_MAX = 8,
+};
+
+/* All resolved and checked by the grammar (reference 2.1, 2.2). */
+struct gateway_config {
+	const char *name; /* copied */
+	uint32_t id;
+	struct prefix net4;
+	addr host4, dns4, dhcp_start4;
+	char hostname[GATEWAY_NAME_LEN];   /* DHCP option 12, "" = none */
+	char domainname[GATEWAY_NAME_LEN]; /* option 15, "" = none */
+	char dnssearch[GATEWAY_SEARCH_MAX][GATEWAY_NAME_LEN];
+	unsigned n_dnssearch;
+	uint32_t mtu; /* 0 = 1500 */
+	struct endpoint resolvers[GATEWAY_RESOLVERS_MAX];
+	unsigned n_resolvers; /* 0: the host has none */
+	bool deny_peek_off;   /* test switch, tcp.h */
+};
+
+struct gateway_env {
+	struct host *host;
+	struct timer_wheel *wheel;
+	const uint64_t *now_ns;
+	struct lan *lan;
+	struct drops *drops;
+	struct log *log;
+};
+
+struct gateway;
+
+__attribute__((warn_unused_result)) int
+gateway_new(const struct gateway_env *env, const struct gateway_config *c,
+	    struct gateway **gwp);
+struct gateway *gateway_free(struct gateway *gw);
+struct port *gateway_port(struct gateway *gw);
+
+/* The host's resolvers changed. */
+void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
+		       unsigned n);
+
+/* hostfwd: fd is a listening TCP or a bound UDP socket; owned by the gateway
+ * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest). */
+struct gateway_forward {
+	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
+	struct endpoint guest;
+	int fd;
+};
+__attribute__((warn_unused_result)) int
+gateway_forward_add(struct gateway *gw, const struct gateway_forward *f);
+
+/* Counters for show and tests. */
+struct gateway_stats {
+	unsigned n_tcp, n_udp, n_icmp, n_leases;
+	uint64_t tcp_rto, tcp_fast_retransmit, tcp_opened, tcp_refused;
+	uint64_t buffer_used;
+};
+void gateway_stats(const struct gateway *gw, struct gateway_stats *sp);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every frame or packet that is lost here has a name and a counter: one
+ * table of reasons for the whole house.  Counters belong to one worker.
+ */
+#ifndef LAN_DROP_H
+#define LAN_DROP_H
+
+#include <stdint.h>
+
+/* X(name, text for people) */
+#define DROP_REASONS(X)                                                        \
+	X(FRAME_SHORT, "frame shorter than an Ethernet header")                \
+	X(FRAME_LONG, "frame longer than the exit can carry")                  \
+	X(FRAME_SRC_GROUP, "source MAC is a group address")                    \
+	X(OFFLOAD_BAD, "offload request does not fit the frame")               \
+	X(LINK_DOWN, "link of the exit is down")                               \
+	X(LINK_DOWN_IN, "link of the entrance is down")                        \
+	X(PORT_FULL, "exit had no room")                                       \
+	X(PORT_FAULT, "exit is shut after a fault")                            \
+	X(NO_EXIT, "no other port on the lan")                                 \
+	X(HAIRPIN, "destination is behind the entrance")                       \
+	X(GSO_FAILED, "frame could not be segmented")                          \
+	X(PEER_REFUSED, "peer refused the frame")                              \
+	X(SELF_ECHO, "own multicast frame came back")                          \
+	X(RESERVED_GROUP, "link-local bridge protocol (802.1D 7.12.6)")        \
+	X(ETHERTYPE, "Ethernet type not served by the gateway")                \
+	X(NOT_FOR_US, "unicast frame for another machine")                     \
+	X(ARP_BAD, "malformed ARP")                                            \
+	X(NEIGH_PENDING, "too many frames wait for one address")               \
+	X(NEIGH_FAILED, "nobody answered for the address")                     \
+	X(IP4_SHORT, "IPv4 header cut short")                                  \
+	X(IP4_CSUM, "IPv4 header checksum")                                    \
+	X(IP4_OPTIONS, "IPv4 options")                                         \
+	X(IP4_FRAGMENT, "IPv4 fragment")                                       \
+	X(IP6_SHORT, "IPv6 header cut short")                                  \
+	X(IP_SOURCE, "source address not valid on this lan")                   \
+	X(IP_DEST, "destination address not routed")                           \
+	X(IP_TTL, "time to live used up")                                      \
+	X(IP_PROTOCOL, "IP protocol not served")                               \
+	X(IP_MULTICAST, "multicast is not routed")                             \
+	X(TCP_SHORT, "TCP header cut short")                                   \
+	X(TCP_CSUM, "TCP checksum")                                            \
+	X(TCP_NO_FLOW, "TCP segment of no known flow")                         \
+	X(TCP_WINDOW, "TCP segment outside the window")                        \
+	X(TCP_OLD, "TCP bytes received before")                                \
+	X(TCP_BAD_STATE, "TCP segment not legal in the flow's state")          \
+	X(TCP_NO_MEMORY, "no buffer for out-of-order or waiting TCP bytes")    \
+	X(UDP_SHORT, "UDP header cut short")                                   \
+	X(UDP_CSUM, "UDP checksum")                                            \
+	X(UDP_SEND, "host socket refused the datagram")                        \
+	X(UDP_TOO_LONG, "datagram longer than the guest's MTU")                \
+	X(ICMP_SHORT, "ICMP message cut short")                                \
+	X(ICMP_CSUM, "ICMP checksum")                                          \
+	X(ICMP_TYPE, "ICMP type not served")                                   \
+	X(ICMP_DENIED, "ping sockets are denied by ping_group_range")          \
+	X(ICMP_RATE, "ICMP error suppressed by the rate limit")                \
+	X(FLOW_TABLE_FULL, "flow table is full")                               \
+	X(HOST_SOCKET, "host socket could not be made")                        \
+	X(DHCP_BAD, "malformed DHCP")                                          \
+	X(DHCP_NO_LEASE, "no free address for a lease")                        \
+	X(DNS_BAD, "malformed DNS")                                            \
+	X(DNS_BUSY, "too many DNS questions in flight")                        \
+	X(DNS_REPLY, "DNS reply that matches no question")                     \
+	X(NO_BUFFER, "no buffer could be lent")
+
+enum drop_reason {
+#define DROP_ENUM(name, text) DROP_##name,
+	DROP_REASONS(DROP_ENUM)
+#undef DROP_ENUM
+	DROP_N
+};
+
+/* worker: rw, control: ro relaxed */
+struct drops {
+	uint64_t n[DROP_N];
+};
+
+static inline void drop_n(struct drops *d, enum drop_reason why, unsigned n)
+{
+	d->n[why] += n;
+}
+
+/* Counts one lost frame. */
+static inline void drop(struct drops *d, enum drop_reason why)
+{
+	drop_n(d, why, 1);
+}
+
+/* "TCP_NO_FLOW" and "TCP segment of no known flow"; static strings. */
+const char *drop_name(enum drop_reason why);
+const char *drop_text(enum drop_reason why);
+
+#endif

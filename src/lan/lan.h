@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The lan: a learning switch (or a hub) between ports.
+ *
+ * It knows MACs and ports and nothing of IP.  Called by the port kinds when
+ * they have frames, by the gateway when it makes some, by the engine to add
+ * and remove ports.  One worker's thread; no system call is made here; the
+ * time is a pointer to the worker's clock.
+ */
+#ifndef LAN_LAN_H
+#define LAN_LAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "lan/drop.h"
+#include "lan/frame.h"
+#include "lan/port.h"
+
+struct lan;
+
+enum {
+	LAN_FDB_MAX = 4096,	 /* MAC table entries */
+	LAN_AGE_SECONDS = 300,	 /* IEEE 802.1Q 8.8.3 default */
+	LAN_READ_BATCHES = 16,	 /* batches per lan_port_readable() call */
+};
+
+/* What control wants to hear; any hook may be NULL.  Called from the data
+ * path's edge: implementations only note and return. */
+struct lan_events {
+	void (*link)(void *arg, struct port *p, bool up);
+	void (*fault)(void *arg, struct port *p, enum port_fault why,
+		      const char *text);
+	/* The same unicast source MAC keeps coming from two machine ports. */
+	void (*mac_clash)(void *arg, mac m, struct port *a, struct port *b);
+	void *arg;
+};
+
+struct lan_config {
+	const char *name;	   /* copied */
+	bool is_hub;		   /* repeats every frame, learns nothing */
+	unsigned fdb_max;	   /* 0 = LAN_FDB_MAX */
+	uint64_t age_ns;	   /* 0 = LAN_AGE_SECONDS */
+	struct timer_wheel *wheel; /* borrowed */
+	const uint64_t *now_ns;	   /* borrowed: the worker's clock */
+	struct drops *drops;	   /* borrowed */
+	struct log *log;	   /* borrowed, may be NULL */
+	struct lan_events events;
+};
+
+/* 0 with *lanp set, or -ENOMEM. Free only after the ports were removed. */
+__attribute__((warn_unused_result)) int lan_new(const struct lan_config *c,
+						struct lan **lanp);
+struct lan *lan_free(struct lan *lan);
+
+/* Puts p on the lan, carrier down, cable in. p is borrowed until
+ * lan_port_del().  Any number of ports. */
+void lan_port_add(struct lan *lan, struct port *p);
+/* Takes p off: its MACs are forgotten, waiting senders are told. */
+void lan_port_del(struct port *p);
+/* Carrier as the kind sees it; down forgets the MACs behind p. */
+void lan_port_link(struct port *p, bool up);
+/* Control pulls or plugs the cable. */
+void lan_port_admin(struct port *p, bool up);
+/* The kind's abilities changed. */
+void lan_port_caps(struct port *p, const struct port_caps *caps);
+/* True if frames flow through p now. */
+bool port_is_up(const struct port *p);
+
+/* The peer of p has sent: recv, carry, done, for at most LAN_READ_BATCHES
+ * batches. True = there may be more (call again soon, after others had their
+ * turn); false = recv said 0. */
+bool lan_port_readable(struct port *p);
+/* p can take frames again: everybody told "no room" is woken (room hook). */
+void lan_port_room(struct port *p);
+/* See port.h, Faults. */
+__attribute__((format(printf, 3, 4))) void
+port_fault(struct port *p, enum port_fault why, const char *fmt, ...);
+void port_fault_clear(struct port *p);
+
+/* Carries a batch that came in by `from`. The frames are borrowed for the
+ * call. Returns the mask of unicast frames for a known exit that had no room
+ * (already counted as PORT_FULL unless keep): a sender that can wait passes
+ * keep = true, keeps those frames and is called back by its room hook. */
+uint64_t lan_input(struct port *from, const struct batch *b, bool keep);
+
+/* Where frames from `from` to dst would go now. */
+struct lan_path {
+	struct port *port; /* the one known exit, or NULL: flooded */
+	uint32_t offload;  /* PORT_O_* every exit concerned can take */
+	uint32_t max_frame;
+	bool lossy;	   /* some exit may lose frames silently */
+};
+void lan_path(struct port *from, mac dst, struct lan_path *pathp);
+
+/* Borrows buffers for l->n frames of l->f[i].want bytes to dst.  From the one
+ * known exit if it can lend and no stage is armed, else scratch of the lan
+ * (l->port NULL).  Returns the number of frames lent (l->n); 0 = the exit has
+ * no room: the room hook of `from` will be called.  Every non-zero lend is
+ * followed by one lan_give() before anything else is called here. */
+unsigned lan_lend(struct port *from, mac dst, struct lend *l);
+/* Sends the first l->n_used frames (f[i].len, f[i].off), rewinds the others.
+ * Frames given from scratch that found no room are lost as PORT_FULL only if
+ * the exit is lossy; for a lossless exit the number of frames it took is
+ * returned and the borrower still holds the others' contents nowhere: it must
+ * produce them again (the payload still waits in the socket or ring). */
+unsigned lan_give(struct port *from, mac dst, struct lend *l);
+/* Copies len bytes into a lent frame at offset off (headers). */
+void lend_put(struct lend_frame *f, uint32_t off, const void *p, uint32_t len);
+
+/* MAC table as a listing: called for each entry. */
+typedef void (*lan_mac_fn)(void *arg, mac m, struct port *p,
+			   uint64_t age_ns);
+void lan_macs(struct lan *lan, lan_mac_fn fn, void *arg);
+const char *lan_name(const struct lan *lan);
+struct list *lan_ports(struct lan *lan); /* of struct port.link_all */
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The port contract: what anything must do that gives and takes frames.
+ *
+ * A QEMU netdev is a port kind; so is the gateway ("user": NAT and services).
+ * Above the port is the lan (lan.h), below it a descriptor, a ring, or another
+ * room.  Everything here runs on the one worker that owns the lan; nothing is
+ * locked and nothing here may block.
+ *
+ * The life of a port
+ * ------------------
+ *      made by its kind (netdev.h)          the kind allocates, opens nothing
+ *      lan_port_add()                       may be given frames from now on
+ *        ... lan_port_link(up) ...          carrier: frames flow
+ *        ... lan_port_link(down) ...        peer gone; port stays, waits
+ *        ... port_fault() ...               hostile or broken peer: the lan
+ *                                           stops calling recv and send
+ *      lan_port_del()                       no hook is called afterwards
+ *      ops->close()                         frees the port itself
+ *
+ * Frames in (peer -> lan)
+ * -----------------------
+ * The kind learns that its peer has sent (epoll, a kick) and calls
+ * lan_port_readable(), which loops: recv() fills a batch, the lan carries it,
+ * done() gives the frames back.
+ *
+ *   recv(p, b)   fills b with up to FRAME_BATCH frames and returns their
+ *                number; 0 = nothing now (the edge is consumed: the kind will
+ *                be told again).  Frames are checked: length between
+ *                FRAME_ETH_LEN and FRAME_MAX, offload requests by
+ *                frame_offload_check(); what fails is dropped and counted by
+ *                the kind.  Between recv and done the frames are borrowed and
+ *                the kind must not move or reuse what they point at; send()
+ *                on the SAME port may well be called in that time.
+ *   done(p, b)   the frames of the last recv are finished with (used ring
+ *                once, at most one interrupt).  Exactly one done per recv that
+ *                returned more than 0.
+ *
+ * Frames out (lan -> peer)
+ * ------------------------
+ *   send(p, b, mask)  takes the frames of b whose bit is set, in order of
+ *                their index; returns the bits accepted.  An accepted frame
+ *                is in the peer's hands or copied: nothing of b is referenced
+ *                after the return.  A bit not accepted means "no room"; the
+ *                lan counts PORT_FULL.  A frame that can never be sent
+ *                (too long, peer refused it) counts as accepted, and the kind
+ *                drops it by name.  Short of room, a kind accepts a prefix of
+ *                the mask (so that order is kept), never a random subset.
+ *                The frames' offload requests are within caps.offload: the
+ *                lan has segmented and summed for exits that cannot.
+ *
+ * Room
+ * ----
+ * A lossless kind (stream, vhost-user) that refused a frame or a lend knows
+ * when it can take again.
+ *   want_room(p) asks it to say so once: as soon as at least one frame of
+ *                FRAME_MAX bytes would be accepted, the kind calls
+ *                lan_port_room(p), from its event loop, never from inside
+ *                want_room().  A kind whose caps.lossy is set may leave the
+ *                hook NULL; the lan then never asks.
+ *   room(p, other)  the upcall to a port that had been told "no room": other
+ *                (one of the ports it sends to) can take again.  Only senders
+ *                that can wait (the gateway) have it.
+ *
+ * Link
+ * ----
+ *   link(p, up)  administrative state from control: the cable is pulled.  A
+ *                kind tells its peer where it can (nothing to tell on a plain
+ *                socket).  May be NULL.  The lan itself stops the frames.
+ * lan_port_link() is the other direction: carrier as the kind sees it.
+ *
+ * Lend and give (optional; both or neither)
+ * -----------------------------------------
+ * The gateway receives straight into the peer's buffers:
+ *   lend(p, l)   l->n frames of l->f[i].want bytes each are wanted.  The kind
+ *                fills f[i].iov/n_iov with writable pieces of at least want
+ *                bytes for as many frames as it can, in order, sets l->n to
+ *                that number and returns it; 0 = no room (want_room applies).
+ *                iov storage is the l->iov pool (bounded: every store is
+ *                behind its own check).  At most one lend is open per port.
+ *   give(p, l)   the first l->n_used frames hold f[i].len bytes (<= want)
+ *                with f[i].off; they go to the peer in order.  The others and
+ *                unused bytes are rewound as if never lent.  n_used may be 0.
+ * Between lend and give no send() is called on the same port: the lan sees to
+ * that, and the borrower must not call into the lan in between.
+ *
+ * Faults
+ * ------
+ * port_fault(p, why, ...) is for a peer that breaks the rules (a frame header
+ * that lies, a broken ring).  It costs that port only: the lan marks it, stops
+ * calling recv and send, tells control once.  The kind drops the connection;
+ * a kind that can be connected again calls port_fault_clear() when it is.
+ */
+#ifndef LAN_PORT_H
+#define LAN_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "lan/frame.h"
+
+struct lan;
+struct port;
+
+/* What an exit can carry out by itself (bits of port_caps.offload). */
+enum port_offload {
+	PORT_O_CSUM = 1 << 0, /* frames with FRAME_F_NEEDS_CSUM */
+	PORT_O_TSO4 = 1 << 1, /* FRAME_GSO_TCP4 */
+	PORT_O_TSO6 = 1 << 2,
+	PORT_O_USO4 = 1 << 3, /* FRAME_GSO_UDP4 */
+	PORT_O_USO6 = 1 << 4,
+	PORT_O_ECN = 1 << 5, /* FRAME_F_ECN with TSO */
+	PORT_O_ALL = (1 << 6) - 1,
+};
+
+struct port_caps {
+	uint32_t offload;   /* PORT_O_*; what send() takes */
+	uint32_t max_frame; /* longest frame without gso, FRAME_MAX if any */
+	uint32_t queues;    /* queue pairs, >= 1 */
+	bool lossy;	    /* may lose frames without a word (dgram, tap) */
+	bool is_uplink;	    /* leads to more machines than one: a MAC that
+			     * moves here is ordinary, equal MACs are not
+			     * worth a warning */
+};
+
+enum port_fault {
+	FAULT_NONE,
+	FAULT_FRAMING, /* a length that cannot be */
+	FAULT_RING,    /* descriptor or index out of range */
+	FAULT_IO,      /* the kernel failed an operation that must not fail */
+	FAULT_N
+};
+
+enum {
+	LEND_IOV_MAX = 1024, /* pieces of all frames of one lend */
+};
+
+struct lend_frame {
+	uint32_t want;	    /* in: bytes wanted, <= FRAME_MAX */
+	uint32_t len;	    /* give: bytes used */
+	struct iovec *iov;  /* lend: writable pieces, in l->iov */
+	uint32_t n_iov;
+	uint32_t cookie;    /* the port's own */
+	struct frame_offload off; /* give: as frame.off */
+};
+
+/* Frames lent by an exit to be filled in place; lives in the borrower. */
+struct lend {
+	struct port *port; /* who lent; NULL = scratch of the lan */
+	unsigned n;	   /* frames lent */
+	unsigned n_used;   /* frames given back full */
+	unsigned n_iov;	   /* pieces used of iov */
+	struct lend_frame f[FRAME_BATCH];
+	struct iovec iov[LEND_IOV_MAX];
+};
+
+struct port_ops {
+	const char *kind; /* "stream": the netdev type */
+	unsigned (*recv)(struct port *p, struct batch *b);
+	void (*done)(struct port *p, struct batch *b);
+	uint64_t (*send)(struct port *p, const struct batch *b, uint64_t mask);
+	void (*want_room)(struct port *p);
+	void (*room)(struct port *p, struct port *other);
+	void (*link)(struct port *p, bool up);
+	unsigned (*lend)(struct port *p, struct lend *l);
+	void (*give)(struct port *p, struct lend *l);
+	void (*close)(struct port *p); /* frees p */
+};
+
+/* worker: rw, control: ro relaxed */
+struct port_stats {
+	uint64_t rx_frames, rx_bytes; /* peer -> lan */
+	uint64_t tx_frames, tx_bytes; /* lan -> peer */
+	uint64_t rx_drops, tx_drops;
+};
+
+enum { PORT_NAME_LEN = 48 };
+
+/* Embedded at the front of each kind's own struct. */
+struct port {
+	/* set by the kind before lan_port_add() */
+	const struct port_ops *ops;
+	struct port_caps caps; /* later changes: lan_port_caps() */
+	char name[PORT_NAME_LEN]; /* netdev id, "vm0" or "vm0.3" */
+	uint32_t id;		  /* control's number for the netdev */
+
+	/* the lan's */
+	struct lan *lan;     /* NULL while on no lan */
+	struct list link_all; /* in lan->ports */
+	uint64_t pending;    /* frames of the current batch for this exit */
+	struct port *pending_next;
+	bool carrier;	     /* the kind: peer is there */
+	bool admin_up;	     /* control: cable is in */
+	bool wants_room;     /* somebody waits for room here */
+	bool lent;	     /* a lend is open */
+	uint8_t fault;	     /* enum port_fault */
+	unsigned n_macs;     /* entries of the MAC table behind it */
+	struct port_stats stats;
+};
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What every part of the NAT uses, and the mapping between addresses as the
+ * guest sees them and as the host does.  Made by the gateway; borrowed by
+ * tcp, udp, icmp and forward; one worker's thread.
+ */
+#ifndef NAT_ENV_H
+#define NAT_ENV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "lan/drop.h"
+#include "lan/lan.h"
+#include "wire/packet.h"
+
+enum {
+	NAT_FLOWS_MAX = 262144, /* all protocols, all guests */
+	NAT_MTU = 1500,		/* default guest-side MTU (QEMU's) */
+};
+
+struct nat_env {
+	struct host *host;
+	struct timer_wheel *wheel;
+	const uint64_t *now_ns;
+	struct drops *drops;
+	struct log *log;
+	struct lan *lan;
+	struct port *port;   /* the gateway's port: source of all we send */
+	mac gw_mac;	     /* source MAC of all we send */
+	struct prefix net4;  /* the lan's prefix */
+	addr gw4;	     /* our address; stands for the host's loopback */
+	addr dns4;	     /* the virtual resolver */
+	uint32_t mtu;	     /* guest-side IP MTU */
+
+	/* The gateway's answers; arg is passed back. */
+	void *arg;
+	/* Where a connection of the guest to dst is to go on the host, beyond
+	 * the rules of nat_map_out(): the resolver for dns4:53, a guestfwd
+	 * target.  False: refused (RST or unreachable). *to starts as the
+	 * ordinary mapping. */
+	bool (*redirect)(void *arg, uint8_t proto, const struct endpoint *dst,
+			 struct endpoint *to);
+	/* MAC of a guest address. False: not known yet, a request is out and
+	 * resolved() of the caller's part will not be called: the caller
+	 * tries again (its SYN or datagram is retried or lost). */
+	bool (*neigh)(void *arg, const addr *ip, mac *macp);
+	/* True if a guest that runs on the lan may use src (anti-spoofing:
+	 * inside net4, not ours, not broadcast). */
+	bool (*source_ok)(void *arg, const addr *src);
+};
+
+/* Guest's destination -> host's: gw4 becomes 127.0.0.1, the rest stays; then
+ * env->redirect. False: not to be connected. */
+bool nat_map_out(const struct nat_env *env, uint8_t proto,
+		 const struct endpoint *dst, struct endpoint *to);
+/* Host's source -> what the guest sees: loopback becomes gw4. */
+struct endpoint nat_map_in(const struct nat_env *env,
+			   const struct endpoint *src);
+
+#endif

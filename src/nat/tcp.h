@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP through the NAT: each guest connection is one host socket.  No protocol
+ * state is doubled: the host's kernel does congestion control outside, the
+ * guest's does it inside; this room translates between segments and bytes
+ * (RFC 9293, 7323 window scale and timestamps, 2018 SACK, 6675 recovery,
+ * 6298 timer).  Called by the gateway; one worker's thread.
+ */
+#ifndef NAT_TCP_H
+#define NAT_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nat/env.h"
+
+struct tcp;
+
+struct tcp_config {
+	unsigned max_flows;	/* 0 = NAT_FLOWS_MAX */
+	uint64_t max_buffer;	/* bytes of all spill, reassembly and
+				 * retransmit stores; 0 = 256 MiB, reserved
+				 * address space, touched on use */
+	bool deny_peek_off;	/* use the retransmit ring even where the
+				 * kernel has SO_PEEK_OFF for TCP */
+	uint64_t seed[2];	/* initial sequence numbers (RFC 6528) */
+};
+
+__attribute__((warn_unused_result)) int tcp_new(const struct nat_env *env,
+						const struct tcp_config *c,
+						struct tcp **tcpp);
+/* Resets every flow to both sides. */
+struct tcp *tcp_free(struct tcp *t);
+
+/* One TCP segment of a guest, whose headers pkt describes; f is borrowed.
+ * The source address was found valid. */
+void tcp_input(struct tcp *t, const struct packet *pkt,
+	       const struct frame *f);
+/* The end of a batch: ACKs that found no data to ride on go out now. */
+void tcp_flush(struct tcp *t);
+/* The lan can take frames again (the room hook of the gateway's port). */
+void tcp_room(struct tcp *t);
+
+/* A connection that came from the host side (hostfwd, an in-house service):
+ * sock is adopted and connected; it is moved into the flow (sock->fd becomes
+ * -1) in success and failure. guest is where it goes, peer is what the guest
+ * sees as its source. A guest that refuses gets the client a reset.
+ * 0, -ENOBUFS (table full), -EADDRINUSE (this pair is in use). */
+__attribute__((warn_unused_result)) int
+tcp_connect_guest(struct tcp *t, struct host_sock *sock,
+		  const struct endpoint *guest, const struct endpoint *peer);
+
+/* The ICMP unreachable a failed connect should give the guest is sent by the
+ * icmp part: set once by the gateway. err is the errno of connect(). */
+struct tcp_report {
+	void (*unreachable)(void *arg, const struct packet *pkt,
+			    const struct frame *f, int err);
+	void *arg;
+};
+void tcp_set_report(struct tcp *t, const struct tcp_report *r);
+
+struct tcp_stats {
+	unsigned n_flows;
+	uint64_t n_opened, n_refused, n_reset, n_rto, n_fast_retransmit;
+	uint64_t bytes_up, bytes_down;
+	uint64_t buffer_used; /* bytes of the stores in use */
+};
+void tcp_stats(const struct tcp *t, struct tcp_stats *sp);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The port kinds that lead out of the process.  Each constructor takes open
+ * descriptors only: names (paths, hosts, interfaces) were resolved by the
+ * keeper, for the engine opens nothing by name.  On success the port owns the
+ * descriptors and is on env->lan; on failure the caller still owns them.
+ * Ports are freed by lan_port_del() and ops->close().
+ */
+#ifndef NETDEV_NETDEV_H
+#define NETDEV_NETDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "lan/lan.h"
+#include "os/loop.h"
+
+/* What a kind may use; borrowed, outlives the ports. */
+struct netdev_env {
+	struct loop *loop;
+	struct lan *lan;
+	struct drops *drops;
+	struct log *log;
+	/* A client lost its peer and wants a new connection: the keeper
+	 * connects by name and hands the descriptor to
+	 * netdev_stream_attach(). May be NULL. */
+	void (*want_fd)(void *arg, struct port *p);
+	/* A port of a server came or went (for show, events, run). A port
+	 * that went is freed right after the call. May be NULL. */
+	void (*machine)(void *arg, struct port *p, bool is_here);
+	void *arg;
+};
+
+/* stream, client or one given connection: u32 big-endian length, then the
+ * frame (reference 1.2, 1.3).  fd may be -1: carrier stays down until
+ * netdev_stream_attach(). */
+struct netdev_stream_config {
+	const char *name; /* copied */
+	uint32_t id;
+	int fd;		  /* connected SOCK_STREAM, or -1 */
+	bool reconnect;	  /* ask want_fd when the peer goes */
+};
+__attribute__((warn_unused_result)) int
+netdev_stream_new(const struct netdev_env *env,
+		  const struct netdev_stream_config *c, struct port **portp);
+/* A new connection for a stream port whose carrier is down; p owns fd. */
+__attribute__((warn_unused_result)) int netdev_stream_attach(struct port *p,
+							     int fd);
+
+/* stream server: one listener, each connection a port of its own, named
+ * NAME for the first and NAME.1, NAME.2.. for others alive at the same time. */
+struct netdev_server_config {
+	const char *name;
+	uint32_t id;
+	int fd;	      /* listening SOCK_STREAM */
+	unsigned max; /* machines at a time, 0 = any number; above it the
+		       * next waits in the backlog, as in QEMU */
+};
+struct netdev_server;
+__attribute__((warn_unused_result)) int
+netdev_server_new(const struct netdev_env *env,
+		  const struct netdev_server_config *c,
+		  struct netdev_server **serverp);
+/* Closes the listener and all its ports. */
+struct netdev_server *netdev_server_free(struct netdev_server *s);
+
+/* dgram: one frame per datagram, no header (reference 1.4). */
+struct netdev_dgram_config {
+	const char *name;
+	uint32_t id;
+	int fd;		     /* bound SOCK_DGRAM, AF_INET, AF_INET6, AF_UNIX */
+	bool is_connected;   /* fd has its peer: send() is used */
+	struct endpoint remote; /* inet: where to send */
+	char remote_path[108];	/* unix: where to send */
+	bool is_multicast;   /* drop what this socket sent itself */
+	struct endpoint self; /* multicast: our own source; ip unspecified =
+			       * found out by the kind */
+};
+__attribute__((warn_unused_result)) int
+netdev_dgram_new(const struct netdev_env *env,
+		 const struct netdev_dgram_config *c, struct port **portp);
+
+/* tap, and netns (a tap that lives in another namespace): /dev/net/tun
+ * descriptors, one per queue. */
+struct netdev_tap_config {
+	const char *name;
+	uint32_t id;
+	const char *kind;  /* "tap" or "netns" */
+	const int *fds;	   /* attached, non-blocking */
+	unsigned n_fds;
+	bool vnet_hdr;	   /* IFF_VNET_HDR is on, header of 12 bytes */
+};
+__attribute__((warn_unused_result)) int
+netdev_tap_new(const struct netdev_env *env, const struct netdev_tap_config *c,
+	       struct port **portp);
+
+/* hubport: a cable between two lans of this process (a hub and a lan, or a
+ * hub and another netdev's lan).  Makes two ports, one on each. */
+struct netdev_hubport_config {
+	const char *name;
+	uint32_t id;
+	struct lan *a;
+	struct lan *b;
+};
+__attribute__((warn_unused_result)) int
+netdev_hubport_new(const struct netdev_env *env,
+		   const struct netdev_hubport_config *c, struct port **ap,
+		   struct port **bp);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The event loop of one thread: epoll, a timer wheel, deferred work, a clock.
+ *
+ * Descriptors are registered once, edge-triggered, for their life.  An
+ * iteration is: sleep until something is ready or the wheel is due; read the
+ * clock once; call the handlers; run the wheel; run deferred work.  Deferred
+ * work makes the next sleep zero, so that a busy port gives the others their
+ * turn without a lost edge.  O(events), never O(descriptors).
+ */
+#ifndef OS_LOOP_H
+#define OS_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "base/list.h"
+#include "base/timer.h"
+
+struct loop;
+
+/* One registered descriptor, inside the owner's object.  The loop never
+ * closes fd. */
+struct loop_io {
+	int fd;
+	/* events: EPOLLIN | EPOLLOUT | ...  May remove any loop_io, its own
+	 * included: events still queued for a removed one are not delivered. */
+	void (*fn)(struct loop_io *io, uint32_t events);
+	bool registered;
+};
+
+/* A call to be made once, at the end of this iteration. */
+struct loop_work {
+	struct list link;
+	void (*fn)(struct loop_work *w);
+};
+
+__attribute__((warn_unused_result)) int loop_new(struct loop **loopp);
+struct loop *loop_free(struct loop *l);
+/* Registers io->fd for events (EPOLLET is added here; LOOP_LEVEL not to).
+ * 0 or -errno. */
+__attribute__((warn_unused_result)) int
+loop_add(struct loop *l, struct loop_io *io, uint32_t events);
+/* As loop_add() but level-triggered, for slow paths (listeners, control). */
+__attribute__((warn_unused_result)) int
+loop_add_level(struct loop *l, struct loop_io *io, uint32_t events);
+/* Must be called before the descriptor is closed. Harmless twice. */
+void loop_del(struct loop *l, struct loop_io *io);
+
+void loop_work_init(struct loop_work *w, void (*fn)(struct loop_work *w));
+/* Queues w for this iteration's end (for the next one, if called from
+ * deferred work); queued twice runs once. */
+void loop_defer(struct loop *l, struct loop_work *w);
+void loop_undefer(struct loop *l, struct loop_work *w);
+
+/* The loop's clock, CLOCK_MONOTONIC ns, read once per iteration. */
+const uint64_t *loop_now(const struct loop *l);
+/* The loop's wheel. */
+struct timer_wheel *loop_wheel(struct loop *l);
+
+/* Runs until loop_stop(). 0, or -errno if epoll itself failed. */
+__attribute__((warn_unused_result)) int loop_run(struct loop *l);
+/* One iteration that sleeps for at most timeout_ms (-1: as needed). */
+__attribute__((warn_unused_result)) int loop_turn(struct loop *l,
+						  int timeout_ms);
+void loop_stop(struct loop *l);
+
+#endif
