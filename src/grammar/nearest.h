@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Help for a mistyped word: edit distance, and text made fit for one line.
+ * Used within this room.
+ */
+#ifndef GRAMMAR_NEAREST_H
+#define GRAMMAR_NEAREST_H
+
+#include <stddef.h>
+
+enum {
+	QUOTE_LEN = 160, /* longest quotation in an error, with NUL */
+};
+
+/* Insertions, deletions, replacements and swaps of neighbours that turn a
+ * into b, case ignored; words longer than 40 count as unlike. */
+unsigned word_distance(const char *a, const char *b);
+
+/* len bytes of text with control bytes as '?', cut with "..".  buf takes
+ * QUOTE_LEN; returns buf. */
+const char *quote_n(char *buf, const char *text, size_t len);
+const char *quote(char *buf, const char *text);
+
+#endif

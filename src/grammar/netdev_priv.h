@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files that parse a netdev string share: the items of the text
+ * (netdev_lex.c), their values (netdev_value.c), the rules between keys
+ * (netdev_check.c).  Included by those files and netdev_spec.c only.
+ */
+#ifndef GRAMMAR_NETDEV_PRIV_H
+#define GRAMMAR_NETDEV_PRIV_H
+
+#include "grammar/netdev_spec.h"
+
+/* The three ways to write a netdev. */
+enum netdev_form {
+	FORM_CLASSIC,
+	FORM_KEYVAL,
+	FORM_JSON,
+};
+
+/* One key of the text; socket addresses come as "addr.host" in every form,
+ * lists as a repeated key. */
+struct netdev_item {
+	char *key;   /* owned */
+	char *value; /* owned; NULL: the key stands alone, without '=' */
+};
+
+struct netdev_items {
+	struct netdev_item *v; /* owned */
+	size_t n, room;
+	enum netdev_form form;
+};
+
+/* Splits text.  Keys other than type are not judged here, except that JSON
+ * values have the type that the kind's table asks for. */
+MUST_USE int netdev_lex(const char *text, struct netdev_items *items,
+			struct error *e);
+void netdev_items_deinit(struct netdev_items *items);
+/* The kind named by type=, or NULL with the reason in *e. */
+const struct netdev_kind *netdev_items_kind(const struct netdev_items *items,
+					    struct error *e);
+
+/* One option's value; u, i or b is valid as the option's type says. */
+struct value {
+	bool is_set; /* given in the text, not only by default */
+	bool b;
+	uint64_t u;
+	int64_t i;
+	char *str;  /* as typed; owned */
+	char **list; /* OPT_LIST; owned, each owned */
+	size_t n_list;
+	struct sockaddr_value *addr; /* OPT_SOCKADDR; owned */
+};
+
+enum {
+	SOCKADDR_N_MEMBERS = 17,
+};
+
+struct sockaddr_value {
+	struct value members[SOCKADDR_N_MEMBERS];
+	struct sock_addr_spec spec; /* points into members */
+};
+
+struct netdev_spec {
+	const struct netdev_kind *kind;
+	enum netdev_form form;
+	char *id;	      /* owned; NULL if not given */
+	struct value *values; /* by index of kind->options; owned */
+	size_t n_values;
+};
+
+/* Stores text as the value of opt; name is the full key for the error. */
+MUST_USE int value_set(struct netdev_spec *s, struct value *v,
+		       const struct netdev_option *opt, const char *name,
+		       const char *text, struct error *e);
+void value_deinit(struct value *v);
+/* Unsigned number in C's bases, no sign or space; false if it is none or
+ * above max (*too_bigp tells which). */
+bool number_parse(const char *text, uint64_t max, uint64_t *np,
+		  bool *too_bigp);
+bool bool_parse(const char *text, bool *bp);
+bool size_parse(const char *text, uint64_t *np);
+
+/* Judges the members of all socket addresses and fills their specs. */
+MUST_USE int netdev_check_addrs(struct netdev_spec *s, struct error *e);
+/* The rules between the keys of one kind. */
+MUST_USE int netdev_check(const struct netdev_spec *s, struct error *e);
+
+/* The value of a key of the table, of the type given. */
+const struct value *spec_value(const struct netdev_spec *s, const char *key,
+			       enum opt_type type);
+/* error_set() of EXIT_USAGE with "KIND: " in front; returns -1. */
+__attribute__((format(printf, 3, 4))) int
+spec_error(const struct netdev_kind *kind, struct error *e, const char *fmt,
+	   ...);
+
+#endif

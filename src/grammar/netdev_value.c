@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Text of a value to number, boolean, size.  Called by netdev_parse() only;
+ * the messages are those of QEMU's parsers.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grammar/nearest.h"
+#include "grammar/netdev_priv.h"
+
+static int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 16;
+}
+
+bool number_parse(const char *text, uint64_t max, uint64_t *np, bool *too_bigp)
+{
+	uint64_t n = 0;
+	int base = 10;
+
+	*too_bigp = false;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		base = 16;
+		text += 2;
+	} else if (text[0] == '0' && text[1]) {
+		base = 8;
+		text++;
+	}
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		int d = digit_of(*text);
+
+		if (d >= base)
+			return false;
+		if (__builtin_mul_overflow(n, (uint64_t)base, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)d, &n))
+			*too_bigp = true;
+	}
+	if (n > max)
+		*too_bigp = true;
+	if (*too_bigp)
+		return false;
+	*np = n;
+	return true;
+}
+
+bool bool_parse(const char *text, bool *bp)
+{
+	static const char *const words[] = {"on",  "yes", "true",  "y",
+					    "off", "no",  "false", "n"};
+
+	for (size_t i = 0; i < array_len(words); i++) {
+		if (!strcmp(text, words[i])) {
+			*bp = i < array_len(words) / 2;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The power of 1024 of a suffix, or -1. */
+static int suffix_power(const char *text)
+{
+	static const char letters[] = "bkmgtpe";
+	const char *at;
+
+	if (!*text)
+		return 0;
+	at = strchr(letters, tolower((unsigned char)*text));
+	return at && !text[1] ? (int)(at - letters) : -1;
+}
+
+/* The digits behind a decimal point, in units of the suffix. */
+static uint64_t fraction_of(const char **textp, uint64_t unit)
+{
+	uint64_t part = 0;
+
+	for (; isdigit((unsigned char)**textp); ++*textp) {
+		unit /= 10;
+		part += unit * (uint64_t)(**textp - '0');
+	}
+	return part;
+}
+
+bool size_parse(const char *text, uint64_t *np)
+{
+	const char *point, *end = text + strspn(text, "0123456789");
+	uint64_t n = 0, unit;
+	bool too_big;
+	int power;
+
+	if (end == text)
+		return false;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		return number_parse(text, UINT64_MAX, np, &too_big);
+	for (const char *p = text; p < end; p++) {
+		if (__builtin_mul_overflow(n, 10u, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+			return false;
+	}
+	point = end;
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	power = suffix_power(end);
+	if (power < 0 || (end != point && (end == point + 1 || !power)))
+		return false;
+	unit = (uint64_t)1 << (10 * power);
+	if (__builtin_mul_overflow(n, unit, &n))
+		return false;
+	if (end != point) {
+		point++;
+		if (__builtin_add_overflow(n, fraction_of(&point, unit), &n))
+			return false;
+	}
+	*np = n;
+	return true;
+}
+
+static uint64_t type_max(enum opt_type type)
+{
+	switch (type) {
+	case OPT_U16:
+		return UINT16_MAX;
+	case OPT_U32:
+		return UINT32_MAX;
+	case OPT_INT:
+		return INT32_MAX;
+	case OPT_U64:
+	case OPT_SIZE:
+	case OPT_STR:
+	case OPT_BOOL:
+	case OPT_LIST:
+	case OPT_SOCKADDR:
+	case OPT_N_TYPES:
+		break;
+	}
+	return UINT64_MAX;
+}
+
+static const char *type_c_name(enum opt_type type)
+{
+	switch (type) {
+	case OPT_U16:
+		return "uint16_t";
+	case OPT_U32:
+		return "uint32_t";
+	case OPT_INT:
+		return "int32_t";
+	case OPT_U64:
+	case OPT_SIZE:
+	case OPT_STR:
+	case OPT_BOOL:
+	case OPT_LIST:
+	case OPT_SOCKADDR:
+	case OPT_N_TYPES:
+		break;
+	}
+	return "uint64_t";
+}
+
+static int number_set(struct netdev_spec *s, struct value *v,
+		      const struct netdev_option *opt, const char *name,
+		      const char *text, struct error *e)
+{
+	bool is_negative = opt->type == OPT_INT && text[0] == '-';
+	uint64_t max = type_max(opt->type) + is_negative;
+	char q[QUOTE_LEN];
+	bool too_big;
+
+	if (number_parse(text + is_negative, max, &v->u, &too_big)) {
+		v->i = is_negative ? -(int64_t)v->u : (int64_t)v->u;
+		return 0;
+	}
+	if (too_big || (s->form == FORM_JSON && text[0] == '-'))
+		return spec_error(s->kind, e, "Parameter '%s' expects %s",
+				  name, type_c_name(opt->type));
+	return spec_error(s->kind, e, "Parameter '%s' expects %s, not '%s'",
+			  name,
+			  s->form != FORM_CLASSIC ? "integer"
+			  : opt->type == OPT_INT  ? "an int64 value"
+						  : "a uint64 value",
+			  quote(q, text));
+}
+
+static int size_set(struct netdev_spec *s, struct value *v, const char *name,
+		    const char *text, struct error *e)
+{
+	char q[QUOTE_LEN];
+
+	if (size_parse(text, &v->u))
+		return 0;
+	return spec_error(s->kind, e,
+			  "Parameter '%s' expects a size value, not '%s'", name,
+			  quote(q, text));
+}
+
+static int bool_set(struct netdev_spec *s, struct value *v, const char *name,
+		    const char *text, struct error *e)
+{
+	char q[QUOTE_LEN];
+
+	if (bool_parse(text, &v->b))
+		return 0;
+	return spec_error(s->kind, e,
+			  "Parameter '%s' expects 'on' or 'off', not '%s'",
+			  name, quote(q, text));
+}
+
+static int list_add(struct value *v, const char *text)
+{
+	char **list = realloc(v->list, (v->n_list + 1) * sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	v->list = list;
+	list[v->n_list] = strdup(text);
+	if (!list[v->n_list])
+		return -ENOMEM;
+	v->n_list++;
+	return 0;
+}
+
+int value_set(struct netdev_spec *s, struct value *v,
+	      const struct netdev_option *opt, const char *name,
+	      const char *text, struct error *e)
+{
+	int r = 0;
+
+	switch (opt->type) {
+	case OPT_STR:
+		break;
+	case OPT_BOOL:
+		r = bool_set(s, v, name, text, e);
+		break;
+	case OPT_U16:
+	case OPT_U32:
+	case OPT_U64:
+	case OPT_INT:
+		r = number_set(s, v, opt, name, text, e);
+		break;
+	case OPT_SIZE:
+		r = size_set(s, v, name, text, e);
+		break;
+	case OPT_LIST:
+		r = list_add(v, text);
+		return r < 0 ? error_errno(e, r, "%s", s->kind->name) : 0;
+	case OPT_SOCKADDR:
+	case OPT_N_TYPES:
+		return spec_error(s->kind, e,
+				  "Invalid parameter type for '%s', "
+				  "expected: object (%s.type=, ..)",
+				  name, name);
+	}
+	if (r < 0)
+		return r;
+	free(v->str);
+	v->str = strdup(text);
+	return v->str ? 0 : error_errno(e, ENOMEM, "%s", s->kind->name);
+}
+
+void value_deinit(struct value *v)
+{
+	free(v->str);
+	for (size_t i = 0; i < v->n_list; i++)
+		free(v->list[i]);
+	free(v->list);
+	if (v->addr) {
+		for (size_t i = 0; i < SOCKADDR_N_MEMBERS; i++) {
+			/* members hold no list and no address */
+			free(v->addr->members[i].str);
+		}
+		free(v->addr);
+	}
+	*v = (struct value){.str = NULL};
+}

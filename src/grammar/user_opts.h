@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The options of `user`, resolved to addresses and names with QEMU's
+ * defaults and checks.  Called by the keeper before it starts the engine.
+ */
+#ifndef GRAMMAR_USER_OPTS_H
+#define GRAMMAR_USER_OPTS_H
+
+#include "base/addr.h"
+#include "grammar/netdev_spec.h"
+#include "grammar/port_spec.h"
+
+enum {
+	USER_NAME_LEN = 256, /* a DNS name with NUL */
+	USER_SEARCH_MAX = 8, /* entries of dnssearch= */
+	USER_LEASES = 16,    /* leases QEMU's pool has */
+};
+
+struct user_opts {
+	struct prefix net4; /* host bits clear */
+	addr host4, dns4, dhcp_start4;
+	char hostname[USER_NAME_LEN];	/* "" = not given */
+	char domainname[USER_NAME_LEN]; /* "" = not given */
+	char dnssearch[USER_SEARCH_MAX][USER_NAME_LEN];
+	unsigned n_dnssearch;
+	struct port_rule *hostfwds; /* owned; in the order given */
+	unsigned n_hostfwds;
+};
+
+#define USER_OPTS_NULL ((struct user_opts){.hostfwds = NULL})
+
+/* spec is of kind `user`.  On success *o is the caller's (user_opts_deinit);
+ * on failure *o is USER_OPTS_NULL and *e has one line (EXIT_USAGE). */
+MUST_USE int netdev_user_resolve(const struct netdev_spec *spec,
+				 struct user_opts *o, struct error *e);
+void user_opts_deinit(struct user_opts *o);
+
+#endif
