@@ -25,10 +25,14 @@ struct netdev_env {
 	struct log *log;
 	/* A client lost its peer and wants a new connection: the keeper
 	 * connects by name and hands the descriptor to
-	 * netdev_stream_attach(). May be NULL. */
+	 * netdev_stream_attach().  For a connected unix dgram port, whose
+	 * peer is gone or was bound anew: the keeper calls connect() once
+	 * more on its copy of the descriptor; asked at most once a second.
+	 * May be NULL. */
 	void (*want_fd)(void *arg, struct port *p);
-	/* A port of a server came or went (for show, events, run). A port
-	 * that went is freed right after the call. May be NULL. */
+	/* A port of a server came or went by itself (for show, events,
+	 * run).  A port that went is freed right after the call; it may not
+	 * be freed inside it.  May be NULL. */
 	void (*machine)(void *arg, struct port *p, bool is_here);
 	void *arg;
 };
@@ -50,7 +54,8 @@ __attribute__((warn_unused_result)) int netdev_stream_attach(struct port *p,
 							     int fd);
 
 /* stream server: one listener, each connection a port of its own, named
- * NAME for the first and NAME.1, NAME.2.. for others alive at the same time. */
+ * NAME for the first and NAME.1, NAME.2.. for others alive at the same time.
+ * Control may remove such a port as any other; the server notices. */
 struct netdev_server_config {
 	const char *name;
 	uint32_t id;
@@ -74,9 +79,13 @@ struct netdev_dgram_config {
 	bool is_connected;   /* fd has its peer: send() is used */
 	struct endpoint remote; /* inet: where to send */
 	char remote_path[108];	/* unix: where to send */
-	bool is_multicast;   /* drop what this socket sent itself */
+	bool is_multicast;   /* drop what this port sent itself */
+	int tx_fd;	     /* multicast: SOCK_DGRAM of an own port that is
+			      * used for sending, so that others on this host
+			      * who share the group's port are not taken for
+			      * us; owned as fd is; <= 0 = fd sends */
 	struct endpoint self; /* multicast: our own source; ip unspecified =
-			       * found out by the kind */
+			       * found out by the kind, with tx_fd only */
 };
 __attribute__((warn_unused_result)) int
 netdev_dgram_new(const struct netdev_env *env,
