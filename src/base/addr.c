@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Addresses: tests, prefixes and text; see addr.h. */
+#include "base/addr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+bool addr_is_unspecified(const addr *a)
+{
+	static const addr zero;
+
+	return addr_eq(a, &zero) || (addr_is_v4(a) && addr_u32(a) == 0);
+}
+
+bool addr_is_loopback(const addr *a)
+{
+	static const addr one = {{[15] = 1}};
+
+	if (addr_is_v4(a))
+		return a->b[12] == 127;
+	return addr_eq(a, &one);
+}
+
+bool addr_is_multicast(const addr *a)
+{
+	if (addr_is_v4(a))
+		return (a->b[12] & 0xf0) == 0xe0;
+	return a->b[0] == 0xff;
+}
+
+bool addr_is_broadcast(const addr *a)
+{
+	return addr_is_v4(a) && addr_u32(a) == UINT32_MAX;
+}
+
+/* The mask of byte i for a prefix of len bits. */
+static uint8_t mask_byte(unsigned len, unsigned i)
+{
+	unsigned before = i * 8;
+
+	if (len >= before + 8)
+		return 0xff;
+	if (len <= before)
+		return 0;
+	return (uint8_t)(0xff << (8 - (len - before)));
+}
+
+bool prefix_has(const struct prefix *p, const addr *a)
+{
+	for (unsigned i = 0; i < sizeof(a->b); i++) {
+		if ((p->ip.b[i] ^ a->b[i]) & mask_byte(p->len, i))
+			return false;
+	}
+	return true;
+}
+
+struct prefix prefix_network(const struct prefix *p)
+{
+	struct prefix n = *p;
+
+	for (unsigned i = 0; i < sizeof(n.ip.b); i++)
+		n.ip.b[i] &= mask_byte(p->len, i);
+	return n;
+}
+
+addr prefix_broadcast(const struct prefix *p)
+{
+	addr a = p->ip;
+
+	if (!addr_is_v4(&p->ip))
+		return (addr){{0xff, 0x02, [15] = 1}};
+	for (unsigned i = 12; i < sizeof(a.b); i++)
+		a.b[i] |= (uint8_t)~mask_byte(p->len, i);
+	return a;
+}
+
+const char *addr_format(const addr *a, char *buf)
+{
+	const char *text;
+
+	if (addr_is_v4(a))
+		text = inet_ntop(AF_INET, a->b + 12, buf, ADDR_STRLEN);
+	else
+		text = inet_ntop(AF_INET6, a->b, buf, ADDR_STRLEN);
+	return text ? text : "?";
+}
+
+const char *endpoint_format(const struct endpoint *e, char *buf)
+{
+	const char *fmt = addr_is_v4(&e->ip) ? "%s:%u" : "[%s]:%u";
+	char text[ADDR_STRLEN];
+
+	snprintf(buf, ENDPOINT_STRLEN, fmt, addr_format(&e->ip, text), e->port);
+	return buf;
+}
+
+bool addr_parse(const char *text, addr *ap)
+{
+	uint8_t v4[4];
+	addr v6;
+
+	if (inet_pton(AF_INET, text, v4) == 1) {
+		*ap = addr_v4_bytes(v4);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, v6.b) == 1) {
+		*ap = v6;
+		return true;
+	}
+	return false;
+}
+
+const char *mac_format(mac m, char *buf)
+{
+	snprintf(buf, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", m.b[0],
+		 m.b[1], m.b[2], m.b[3], m.b[4], m.b[5]);
+	return buf;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool mac_parse(const char *text, mac *mp)
+{
+	mac m;
+
+	for (unsigned i = 0; i < 6; i++) {
+		int hi = hex_digit(text[0]);
+		int lo = hi < 0 ? -1 : hex_digit(text[1]);
+
+		if (lo < 0)
+			return false;
+		m.b[i] = (uint8_t)(hi << 4 | lo);
+		text += 2;
+		if (i == 5)
+			break;
+		if (*text != ':' && *text != '-')
+			return false;
+		text++;
+	}
+	if (*text)
+		return false;
+	*mp = m;
+	return true;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of keeper-engine messages and the check at the door. */
+#include "control/engine_msg.h"
+
+#include <stddef.h>
+
+struct msg_kind {
+	const char *name;
+	size_t len;
+	unsigned min_fds;
+	unsigned max_fds;
+};
+
+static const struct msg_kind kinds[ENGINE_MSG_N] = {
+#define ENGINE_MSG_KIND(name, type, lo, hi)                                    \
+	[ENGINE_MSG_##name] = {#name, sizeof(struct type), lo, hi},
+	ENGINE_MSGS(ENGINE_MSG_KIND)
+#undef ENGINE_MSG_KIND
+};
+
+size_t engine_msg_len(enum engine_msg_type type)
+{
+	return (unsigned)type < ENGINE_MSG_N ? kinds[type].len : 0;
+}
+
+const char *engine_msg_name(uint32_t type)
+{
+	if (type >= ENGINE_MSG_N || !kinds[type].name)
+		return "?";
+	return kinds[type].name;
+}
+
+static void terminate_user(struct msg_user_add *m)
+{
+	m->name[sizeof(m->name) - 1] = '\0';
+	m->hostname[sizeof(m->hostname) - 1] = '\0';
+	m->domainname[sizeof(m->domainname) - 1] = '\0';
+	for (unsigned i = 0; i < ENGINE_SEARCH_MAX; i++)
+		m->dnssearch[i][ENGINE_DNS_NAME_LEN - 1] = '\0';
+}
+
+/* Strings are cut where their field ends; counts are held to their arrays. */
+static bool check_inside(union engine_msg *m)
+{
+	switch ((enum engine_msg_type)m->head.type) {
+	case ENGINE_MSG_LAN_ADD:
+		m->lan_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_STREAM_ADD:
+		m->stream_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_SERVER_ADD:
+		m->server_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_DGRAM_ADD:
+		m->dgram_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		m->dgram_add.remote_path[sizeof(m->dgram_add.remote_path) - 1] =
+			'\0';
+		return true;
+	case ENGINE_MSG_TAP_ADD:
+		m->tap_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_HUBPORT_ADD:
+		m->hubport_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_USER_ADD:
+		terminate_user(&m->user_add);
+		return m->user_add.n_dnssearch <= ENGINE_SEARCH_MAX;
+	case ENGINE_MSG_RESOLVERS:
+		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
+	case ENGINE_MSG_MACHINE:
+		m->machine.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_FAILED:
+	case ENGINE_MSG_EVENT:
+		m->failed.text[ENGINE_TEXT_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_START:
+	case ENGINE_MSG_FORWARD_ADD:
+	case ENGINE_MSG_ATTACH:
+	case ENGINE_MSG_SYNC:
+	case ENGINE_MSG_STATS_ASK:
+	case ENGINE_MSG_STOP:
+	case ENGINE_MSG_SYNCED:
+	case ENGINE_MSG_WANT_FD:
+	case ENGINE_MSG_STATS:
+		return true;
+	case ENGINE_MSG_NONE:
+	case ENGINE_MSG_N:
+		return false;
+	}
+	return false;
+}
+
+bool engine_msg_check(union engine_msg *m, size_t got, unsigned n_fds)
+{
+	const struct msg_kind *k;
+
+	if (got < sizeof(m->head) || m->head.type >= ENGINE_MSG_N)
+		return false;
+	k = &kinds[m->head.type];
+	if (!k->len || got != k->len || m->head.len != k->len)
+		return false;
+	if (n_fds < k->min_fds || n_fds > k->max_fds)
+		return false;
+	return check_inside(m);
+}

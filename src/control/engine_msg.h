@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The messages between the keeper and its engine, over one SOCK_SEQPACKET
+ * socketpair: a fixed struct per type behind a common head, its length exact,
+ * descriptors beside it by SCM_RIGHTS.  Both ends are the same program, so
+ * the structs travel as they are; the receiver still checks type, length and
+ * number of descriptors before it looks inside (engine_msg_check).
+ *
+ * The engine is the less trusted end: the keeper believes nothing from it
+ * beyond "this happened to port N".
+ */
+#ifndef CONTROL_ENGINE_MSG_H
+#define CONTROL_ENGINE_MSG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+enum {
+	ENGINE_NAME_LEN = 48,	    /* PORT_NAME_LEN */
+	ENGINE_TEXT_LEN = 200,
+	ENGINE_DNS_NAME_LEN = 256,
+	ENGINE_SEARCH_MAX = 8,
+	ENGINE_RESOLVERS_MAX = 8,
+	ENGINE_FDS_MAX = 64,	    /* descriptors with one message */
+	ENGINE_STATS_DROPS = 128,
+};
+
+/* X(name, struct, least fds, most fds); keeper to engine first */
+#define ENGINE_MSGS(X)                                                         \
+	X(START, msg_start, 0, 0)                                              \
+	X(LAN_ADD, msg_lan_add, 0, 0)                                          \
+	X(STREAM_ADD, msg_stream_add, 0, 1)                                    \
+	X(SERVER_ADD, msg_server_add, 1, 1)                                    \
+	X(DGRAM_ADD, msg_dgram_add, 1, 2)                                      \
+	X(TAP_ADD, msg_tap_add, 1, ENGINE_FDS_MAX)                             \
+	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
+	X(USER_ADD, msg_user_add, 0, 0)                                        \
+	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
+	X(RESOLVERS, msg_resolvers, 0, 0)                                      \
+	X(ATTACH, msg_port, 1, 1)                                              \
+	X(SYNC, msg_sync, 0, 0)                                                \
+	X(STATS_ASK, msg_sync, 0, 0)                                           \
+	X(STOP, msg_sync, 0, 0)                                                \
+	/* engine to keeper */                                                 \
+	X(SYNCED, msg_sync, 0, 0)                                              \
+	X(WANT_FD, msg_port, 0, 0)                                             \
+	X(MACHINE, msg_machine, 0, 0)                                          \
+	X(FAILED, msg_failed, 0, 0)                                            \
+	X(EVENT, msg_failed, 0, 0)                                             \
+	X(STATS, msg_stats, 0, 0)
+
+enum engine_msg_type {
+	ENGINE_MSG_NONE,
+#define ENGINE_MSG_ENUM(name, type, lo, hi) ENGINE_MSG_##name,
+	ENGINE_MSGS(ENGINE_MSG_ENUM)
+#undef ENGINE_MSG_ENUM
+	ENGINE_MSG_N
+};
+
+struct msg_head {
+	uint32_t type; /* enum engine_msg_type */
+	uint32_t len;  /* of the whole message */
+};
+
+/* What a kernel may lack, denied on purpose in tests (VMLAN_DENY). */
+enum engine_deny {
+	ENGINE_DENY_PEEK_OFF = 1 << 0,
+	ENGINE_DENY_PING = 1 << 1,
+	ENGINE_DENY_GSO = 1 << 2,
+	ENGINE_DENY_VNET_HDR = 1 << 3,
+};
+
+struct msg_start {
+	struct msg_head head;
+	uint32_t deny;		 /* ENGINE_DENY_* */
+	uint32_t log_level;	 /* enum log_level */
+	uint8_t ends_with_keeper; /* else: goes on while a machine is here */
+};
+
+struct msg_lan_add {
+	struct msg_head head;
+	uint32_t lan;
+	uint8_t is_hub;
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_stream_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	uint8_t reconnect;
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_server_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	uint32_t max;
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_dgram_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	uint8_t is_connected;
+	uint8_t is_multicast;
+	struct endpoint remote;
+	struct endpoint self;
+	char remote_path[108];
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_tap_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	uint8_t vnet_hdr;
+	uint8_t is_netns;
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_hubport_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	uint32_t hub; /* the other lan */
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_user_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	struct prefix net4;
+	addr host4, dns4, dhcp_start4;
+	uint32_t mtu;
+	uint32_t n_dnssearch;
+	char hostname[ENGINE_DNS_NAME_LEN];
+	char domainname[ENGINE_DNS_NAME_LEN];
+	char dnssearch[ENGINE_SEARCH_MAX][ENGINE_DNS_NAME_LEN];
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_forward_add {
+	struct msg_head head;
+	uint32_t port; /* the user netdev */
+	uint8_t proto;
+	struct endpoint guest;
+};
+
+struct msg_resolvers {
+	struct msg_head head;
+	uint32_t n;
+	struct endpoint ep[ENGINE_RESOLVERS_MAX];
+};
+
+struct msg_port {
+	struct msg_head head;
+	uint32_t port;
+};
+
+struct msg_sync {
+	struct msg_head head;
+	uint32_t cookie; /* comes back in SYNCED and STATS */
+};
+
+struct msg_machine {
+	struct msg_head head;
+	uint32_t port;
+	uint8_t is_here;
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_failed {
+	struct msg_head head;
+	uint32_t port;
+	char text[ENGINE_TEXT_LEN];
+};
+
+struct msg_stats {
+	struct msg_head head;
+	uint32_t cookie;
+	uint32_t n_machines;
+	uint32_t n_tcp, n_udp, n_icmp, n_leases;
+	uint64_t tcp_opened, tcp_refused, tcp_rto, tcp_fast_retransmit;
+	uint64_t buffer_used;
+	uint64_t drops[ENGINE_STATS_DROPS]; /* by enum drop_reason */
+};
+
+/* Any message, as received. */
+union engine_msg {
+	struct msg_head head;
+	struct msg_start start;
+	struct msg_lan_add lan_add;
+	struct msg_stream_add stream_add;
+	struct msg_server_add server_add;
+	struct msg_dgram_add dgram_add;
+	struct msg_tap_add tap_add;
+	struct msg_hubport_add hubport_add;
+	struct msg_user_add user_add;
+	struct msg_forward_add forward_add;
+	struct msg_resolvers resolvers;
+	struct msg_port port;
+	struct msg_sync sync;
+	struct msg_machine machine;
+	struct msg_failed failed;
+	struct msg_stats stats;
+};
+
+/* True if a received message of got bytes with n_fds descriptors is one of
+ * the table's, exactly; names in it are then terminated. */
+bool engine_msg_check(union engine_msg *m, size_t got, unsigned n_fds);
+/* Bytes of a message of this type; 0 for an unknown one. */
+size_t engine_msg_len(enum engine_msg_type type);
+/* "STREAM_ADD"; "?" for an unknown type. */
+const char *engine_msg_name(uint32_t type);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The door of the keeper-engine channel: only exact messages pass. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/engine_msg.h"
+
+static void exact_messages_pass(void **state)
+{
+	union engine_msg m;
+
+	for (uint32_t t = 1; t < ENGINE_MSG_N; t++) {
+		size_t len = engine_msg_len((enum engine_msg_type)t);
+		bool wants_fd;
+
+		memset(&m, 0, sizeof(m));
+		m.head = (struct msg_head){.type = t, .len = (uint32_t)len};
+		wants_fd = !engine_msg_check(&m, len, 0);
+		if (wants_fd)
+			assert_true(engine_msg_check(&m, len, 1));
+		assert_string_not_equal(engine_msg_name(t), "?");
+	}
+}
+
+static void wrong_lengths_are_refused(void **state)
+{
+	union engine_msg m;
+
+	for (uint32_t t = 0; t < ENGINE_MSG_N + 3; t++) {
+		size_t len = engine_msg_len((enum engine_msg_type)t);
+
+		for (size_t got = 0; got <= sizeof(m); got++) {
+			if (got == len)
+				continue;
+			memset(&m, 0, sizeof(m));
+			m.head.type = t;
+			m.head.len = (uint32_t)got;
+			assert_false(engine_msg_check(&m, got, 0));
+			assert_false(engine_msg_check(&m, got, 1));
+		}
+	}
+}
+
+static void counts_are_held_and_strings_ended(void **state)
+{
+	union engine_msg m;
+	size_t len = sizeof(m.user_add);
+
+	memset(&m, 'x', sizeof(m));
+	m.head = (struct msg_head){.type = ENGINE_MSG_USER_ADD,
+				   .len = (uint32_t)len};
+	assert_false(engine_msg_check(&m, len, 0));
+	m.user_add.n_dnssearch = ENGINE_SEARCH_MAX;
+	assert_true(engine_msg_check(&m, len, 0));
+	assert_int_equal(strlen(m.user_add.hostname), ENGINE_DNS_NAME_LEN - 1);
+	assert_false(engine_msg_check(&m, len, 1));
+
+	memset(&m, 0xff, sizeof(m));
+	len = sizeof(m.resolvers);
+	m.head = (struct msg_head){.type = ENGINE_MSG_RESOLVERS,
+				   .len = (uint32_t)len};
+	assert_false(engine_msg_check(&m, len, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exact_messages_pass),
+		cmocka_unit_test(wrong_lengths_are_refused),
+		cmocka_unit_test(counts_are_held_and_strings_ended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
