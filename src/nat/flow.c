@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The flow table (flow.h): a fixed array of chains.  Called by tcp, udp and
+ * icmp for every packet of a guest; one worker's thread.
+ */
+#include "nat/flow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { KEY_BYTES = 2 * (sizeof(addr) + 2) + 1 };
+
+static uint8_t *put_endpoint(uint8_t *p, const struct endpoint *e)
+{
+	memcpy(p, e->ip.b, sizeof(e->ip.b));
+	p += sizeof(e->ip.b);
+	*p++ = (uint8_t)(e->port >> 8);
+	*p++ = (uint8_t)e->port;
+	return p;
+}
+
+/* The key is hashed as bytes laid out by hand: struct endpoint has padding. */
+static uint32_t key_hash(const struct flow_table *t, uint8_t proto,
+			 const struct endpoint *guest,
+			 const struct endpoint *remote)
+{
+	uint8_t b[KEY_BYTES];
+	uint8_t *p = b;
+
+	p = put_endpoint(p, guest);
+	p = put_endpoint(p, remote);
+	*p = proto;
+	return (uint32_t)hash_bytes(&t->key, b, sizeof(b));
+}
+
+static bool key_match(const struct flow *f, const struct flow_key *key)
+{
+	return f->guest.port == key->guest.port &&
+	       f->remote.port == key->remote.port && f->proto == key->proto &&
+	       addr_eq(&f->guest.ip, &key->guest.ip) &&
+	       addr_eq(&f->remote.ip, &key->remote.ip);
+}
+
+int flow_table_init(struct flow_table *t, unsigned n_max)
+{
+	uint32_t n = 16;
+
+	while (n < n_max && n < UINT32_C(1) << 24)
+		n <<= 1;
+	*t = (struct flow_table){.mask = n - 1, .n_max = n_max};
+	t->bucket = calloc(n, sizeof(struct flow *));
+	if (!t->bucket)
+		return -ENOMEM;
+	t->key = hash_key_new();
+	list_init(&t->all);
+	return 0;
+}
+
+void flow_table_deinit(struct flow_table *t)
+{
+	free(t->bucket);
+	t->bucket = NULL;
+}
+
+struct flow *flow_find(struct flow_table *t, const struct flow_key *key)
+{
+	struct flow *f = t->last;
+	uint32_t hash;
+
+	if (f && key_match(f, key))
+		return f;
+	hash = key_hash(t, key->proto, &key->guest, &key->remote);
+	for (f = t->bucket[hash & t->mask]; f; f = f->chain) {
+		if (f->hash != hash || !key_match(f, key))
+			continue;
+		t->last = f;
+		return f;
+	}
+	return NULL;
+}
+
+bool flow_add(struct flow_table *t, struct flow *f)
+{
+	uint32_t quota = (uint32_t)hash_bytes(&t->key, f->guest.ip.b,
+					      sizeof(f->guest.ip.b)) %
+			 FLOW_QUOTAS;
+	struct flow **head;
+
+	if (t->n >= t->n_max || t->n_quota[quota] >= t->n_max - t->n)
+		return false;
+	f->hash = key_hash(t, f->proto, &f->guest, &f->remote);
+	f->quota = (uint16_t)quota;
+	head = &t->bucket[f->hash & t->mask];
+	f->chain = *head;
+	*head = f;
+	list_add_tail(&t->all, &f->link);
+	t->n_quota[quota]++;
+	t->n++;
+	t->last = f;
+	return true;
+}
+
+void flow_del(struct flow_table *t, struct flow *f)
+{
+	struct flow **at = &t->bucket[f->hash & t->mask];
+
+	while (*at != f)
+		at = &(*at)->chain;
+	*at = f->chain;
+	list_del(&f->link);
+	t->n_quota[f->quota]--;
+	t->n--;
+	if (t->last == f)
+		t->last = NULL;
+}
