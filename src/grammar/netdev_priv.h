@@ -72,12 +72,6 @@ MUST_USE int value_set(struct netdev_spec *s, struct value *v,
 		       const struct netdev_option *opt, const char *name,
 		       const char *text, struct error *e);
 void value_deinit(struct value *v);
-/* Unsigned number in C's bases, no sign or space; false if it is none or
- * above max (*too_bigp tells which). */
-bool number_parse(const char *text, uint64_t max, uint64_t *np,
-		  bool *too_bigp);
-bool bool_parse(const char *text, bool *bp);
-bool size_parse(const char *text, uint64_t *np);
 
 /* Judges the members of all socket addresses and fills their specs. */
 MUST_USE int netdev_check_addrs(struct netdev_spec *s, struct error *e);

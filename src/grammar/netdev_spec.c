@@ -15,6 +15,7 @@
 
 #include "grammar/nearest.h"
 #include "grammar/netdev_priv.h"
+#include "grammar/number.h"
 
 int spec_error(const struct netdev_kind *kind, struct error *e,
 	       const char *fmt, ...)

@@ -38,8 +38,9 @@ MUST_USE int hostfwd_parse(const char *text, struct port_rule *rulep,
  * most max (more are refused). */
 MUST_USE int port_spec_parse(const char *text, struct port_rule *rules,
 			     unsigned max, unsigned *np, struct error *e);
-/* One rule as QEMU writes it ("tcp:127.0.0.1:2222-:22"), ranges as
- * "tcp::8000-8010-:9000".  buf takes PORT_RULE_STRLEN; returns buf. */
+/* One rule as QEMU writes it ("tcp:127.0.0.1:2222-:22"), a range as Docker
+ * does ("127.0.0.1:8000-8010:9000-9010/tcp"): port_spec_parse() reads both.
+ * buf takes PORT_RULE_STRLEN; returns buf. */
 const char *port_rule_format(const struct port_rule *r, char *buf);
 
 #endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Text to number, boolean, size and IPv4 address; any thread. */
+#include "grammar/number.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 16;
+}
+
+bool number_parse(const char *text, uint64_t max, uint64_t *np, bool *too_bigp)
+{
+	uint64_t n = 0;
+	int base = 10;
+
+	*too_bigp = false;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		base = 16;
+		text += 2;
+	} else if (text[0] == '0' && text[1]) {
+		base = 8;
+		text++;
+	}
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		int d = digit_of(*text);
+
+		if (d >= base)
+			return false;
+		if (__builtin_mul_overflow(n, (uint64_t)base, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)d, &n))
+			*too_bigp = true;
+	}
+	if (n > max)
+		*too_bigp = true;
+	if (*too_bigp)
+		return false;
+	*np = n;
+	return true;
+}
+
+bool bool_parse(const char *text, bool *bp)
+{
+	static const char *const words[] = {"on",  "yes", "true",  "y",
+					    "off", "no",  "false", "n"};
+
+	for (size_t i = 0; i < array_len(words); i++) {
+		if (!strcmp(text, words[i])) {
+			*bp = i < array_len(words) / 2;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The power of 1024 of a suffix, or -1. */
+static int suffix_power(const char *text)
+{
+	static const char letters[] = "bkmgtpe";
+	const char *at;
+
+	if (!*text)
+		return 0;
+	at = strchr(letters, tolower((unsigned char)*text));
+	return at && !text[1] ? (int)(at - letters) : -1;
+}
+
+/* The digits behind a decimal point, in units of the suffix. */
+static uint64_t fraction_of(const char **textp, uint64_t unit)
+{
+	uint64_t part = 0;
+
+	for (; isdigit((unsigned char)**textp); ++*textp) {
+		unit /= 10;
+		part += unit * (uint64_t)(**textp - '0');
+	}
+	return part;
+}
+
+bool size_parse(const char *text, uint64_t *np)
+{
+	const char *point, *end = text + strspn(text, "0123456789");
+	uint64_t n = 0, unit;
+	bool too_big;
+	int power;
+
+	if (end == text)
+		return false;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		return number_parse(text, UINT64_MAX, np, &too_big);
+	for (const char *p = text; p < end; p++) {
+		if (__builtin_mul_overflow(n, 10u, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+			return false;
+	}
+	point = end;
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	power = suffix_power(end);
+	if (power < 0 || (end != point && (end == point + 1 || !power)))
+		return false;
+	unit = (uint64_t)1 << (10 * power);
+	if (__builtin_mul_overflow(n, unit, &n))
+		return false;
+	if (end != point) {
+		point++;
+		if (__builtin_add_overflow(n, fraction_of(&point, unit), &n))
+			return false;
+	}
+	*np = n;
+	return true;
+}
+
+bool ip4_parse(const char *text, addr *ap)
+{
+	struct in_addr in;
+
+	if (text[strspn(text, "0123456789abcdefABCDEFxX.")] ||
+	    !inet_aton(text, &in))
+		return false;
+	*ap = addr_v4_u32(ntohl(in.s_addr));
+	return true;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Resolves the options of `user`.  The order of the checks and their texts
+ * are those of QEMU's net/slirp (reference 2.2); what QEMU lets pass and
+ * cannot work is refused behind them.
+ */
+#include "grammar/user_opts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grammar/nearest.h"
+#include "grammar/netdev_priv.h"
+#include "grammar/number.h"
+
+/* The network as numbers, for the arithmetic. */
+struct net {
+	uint32_t ip, mask, host, dns, dhcp;
+};
+
+static int user_error(const struct netdev_spec *s, struct error *e,
+		      const char *text, const char *key)
+{
+	char q[QUOTE_LEN];
+	const char *value = spec_str(s, key);
+
+	return spec_error(s->kind, e, "%s (%s=%s)", text, key,
+			  value ? quote(q, value) : "by default");
+}
+
+/* The mask of an address written without one. */
+static uint32_t class_mask(uint32_t ip)
+{
+	if (!(ip & 0x80000000))
+		return 0xff000000;
+	if ((ip & 0xfff00000) == 0xac100000)
+		return 0xfff00000;
+	if ((ip & 0xc0000000) == 0x80000000)
+		return 0xffff0000;
+	if ((ip & 0xffff0000) == 0xc0a80000)
+		return 0xffff0000;
+	if ((ip & 0xfffe0000) == 0xc6120000)
+		return 0xfffe0000;
+	if ((ip & 0xe0000000) == 0xc0000000)
+		return 0xffffff00;
+	return 0xfffffff0;
+}
+
+/* A length of 4..32, or dotted; returns why not, or NULL. */
+static const char *parse_mask(const char *text, uint32_t *maskp)
+{
+	static const char range[] =
+		"Invalid netmask provided (must be in range 4-32)";
+	bool too_big;
+	uint64_t len;
+	uint32_t mask;
+	addr a;
+
+	if (!text[strspn(text, "0123456789")] && *text) {
+		/* decimal, so no leading zeros as octal */
+		while (*text == '0' && text[1])
+			text++;
+		if (!number_parse(text, 32, &len, &too_big) || len < 4)
+			return range;
+		*maskp = (uint32_t)(0xffffffffull << (32 - len));
+		return NULL;
+	}
+	if (!ip4_parse(text, &a))
+		return "Failed to parse netmask (trailing chars)";
+	mask = addr_u32(&a);
+	if (~mask & (~mask + 1))
+		return "Invalid netmask provided (its ones must be "
+		       "contiguous)";
+	if (__builtin_popcount(mask) < 4)
+		return range;
+	*maskp = mask;
+	return NULL;
+}
+
+/* Sets ip and mask from net= or ip=. */
+static int parse_net(const struct netdev_spec *s, struct net *n,
+		     struct error *e)
+{
+	const char *key = spec_has(s, "ip") ? "ip" : "net";
+	const char *text = spec_str(s, key);
+	const char *slash = strchr(text, '/');
+	char host[64];
+	const char *why;
+	addr a;
+
+	if (spec_has(s, "ip") && spec_has(s, "net"))
+		return spec_error(s->kind, e,
+				  "net= and ip= are two spellings of one "
+				  "thing, give net= only");
+	if (slash && *key == 'i')
+		return user_error(s, e, "Failed to parse netmask", key);
+	snprintf(host, sizeof(host), "%.*s",
+		 (int)(slash ? slash - text : (long)strlen(text)), text);
+	if (!ip4_parse(host, &a) ||
+	    (size_t)(slash ? slash - text : (long)strlen(text)) > 63)
+		return user_error(s, e, "Failed to parse netmask", key);
+	n->ip = addr_u32(&a);
+	n->mask = *key == 'i' ? 0xffffff00 : class_mask(n->ip);
+	why = slash ? parse_mask(slash + 1, &n->mask) : NULL;
+	if (why)
+		return user_error(s, e, why, key);
+	n->ip &= n->mask;
+	if (n->ip >= 0xe0000000 || (n->ip & n->mask) >> 24 == 127 ||
+	    !(n->ip >> 24))
+		return user_error(s, e,
+				  "a network of guests cannot be multicast, "
+				  "reserved or loopback",
+				  key);
+	return 0;
+}
+
+static int parse_ip(const struct netdev_spec *s, const char *key,
+		    const char *failed, uint32_t *ipp, struct error *e)
+{
+	const char *text = spec_str(s, key);
+	addr a;
+
+	if (!text)
+		return 0;
+	if (!ip4_parse(text, &a))
+		return user_error(s, e, failed, key);
+	*ipp = addr_u32(&a);
+	return 0;
+}
+
+static bool in_net(const struct net *n, uint32_t ip)
+{
+	return (ip & n->mask) == n->ip;
+}
+
+/* Neither the network's own address nor its broadcast. */
+static int check_usable(const struct netdev_spec *s, const struct net *n,
+			uint32_t ip, const char *key, struct error *e)
+{
+	char text[160], buf[ADDR_STRLEN];
+	addr a = addr_v4_u32(ip);
+
+	if (!in_net(n, ip) || (ip != n->ip && ip != (n->ip | ~n->mask)))
+		return 0;
+	snprintf(text, sizeof(text),
+		 "%s is the %s address of the network; set %s= to another",
+		 addr_format(&a, buf), ip == n->ip ? "network" : "broadcast",
+		 key);
+	return user_error(s, e, text, key);
+}
+
+/* Where room is for QEMU's 16 leases, they must fit behind dhcpstart. */
+static int check_pool(const struct netdev_spec *s, const struct net *n,
+		      struct error *e)
+{
+	uint32_t broadcast = n->ip | ~n->mask;
+	char text[160], buf[ADDR_STRLEN];
+	addr last;
+
+	if (~n->mask < 2 * USER_LEASES - 1 ||
+	    broadcast - n->dhcp >= USER_LEASES)
+		return 0;
+	last = addr_v4_u32(broadcast - USER_LEASES);
+	snprintf(text, sizeof(text),
+		 "the %d leases run past the network; the last dhcpstart "
+		 "that fits is %s",
+		 USER_LEASES, addr_format(&last, buf));
+	return user_error(s, e, text, "dhcpstart");
+}
+
+static int resolve_addrs(const struct netdev_spec *s, struct net *n,
+			 struct error *e)
+{
+	if (parse_net(s, n, e) < 0)
+		return -1;
+	n->host = n->ip | (0x0202 & ~n->mask);
+	n->dns = n->ip | (0x0203 & ~n->mask);
+	n->dhcp = n->ip | (0x020f & ~n->mask);
+	if (parse_ip(s, "host", "Failed to parse host", &n->host, e) < 0)
+		return -1;
+	if (!in_net(n, n->host))
+		return user_error(s, e, "Host doesn't belong to network",
+				  "host");
+	if (parse_ip(s, "dns", "Failed to parse DNS", &n->dns, e) < 0)
+		return -1;
+	if (n->dns == n->host)
+		return user_error(s, e, "DNS must be different from host",
+				  "dns");
+	if (parse_ip(s, "dhcpstart", "Failed to parse DHCP start address",
+		     &n->dhcp, e) < 0)
+		return -1;
+	if (!in_net(n, n->dhcp))
+		return user_error(s, e, "DHCP doesn't belong to network",
+				  "dhcpstart");
+	if (n->dhcp == n->host || n->dhcp == n->dns)
+		return user_error(s, e,
+				  "DHCP must be different from host and DNS",
+				  "dhcpstart");
+	return 0;
+}
+
+static int check_addrs(const struct netdev_spec *s, const struct net *n,
+		       struct error *e)
+{
+	addr dns = addr_v4_u32(n->dns);
+
+	if (check_usable(s, n, n->host, "host", e) < 0 ||
+	    check_usable(s, n, n->dns, "dns", e) < 0 ||
+	    check_usable(s, n, n->dhcp, "dhcpstart", e) < 0)
+		return -1;
+	if (addr_is_unspecified(&dns) || addr_is_multicast(&dns) ||
+	    addr_is_broadcast(&dns))
+		return user_error(s, e,
+				  "the name server cannot have this address",
+				  "dns");
+	return check_pool(s, n, e);
+}
+
+/* Labels of 1..63 letters, digits, '-', '_', no '-' at an end; a dot may
+ * end the name. */
+static bool is_dns_name(const char *name)
+{
+	const char *label = name, *p = name;
+
+	for (;; p++) {
+		if (isalnum((unsigned char)*p) || *p == '_' || *p == '-')
+			continue;
+		if ((*p && *p != '.') || p == label || p - label > 63 ||
+		    *label == '-' || p[-1] == '-')
+			return false;
+		if (!*p || !p[1])
+			return true;
+		label = p + 1;
+	}
+}
+
+static int copy_name(const struct netdev_spec *s, const char *key,
+		     const char *name, char out[USER_NAME_LEN],
+		     struct error *e)
+{
+	char q[QUOTE_LEN];
+
+	if (!*name)
+		return spec_error(s->kind, e,
+				  "'%s' parameter cannot be empty", key);
+	if (strlen(name) >= USER_NAME_LEN)
+		return spec_error(s->kind, e,
+				  "'%s' parameter cannot exceed 255 bytes",
+				  key);
+	if (strlen(name) > 253 || !is_dns_name(name))
+		return spec_error(s->kind, e,
+				  "Parameter '%s' expects a domain name, not "
+				  "'%s'",
+				  key, quote(q, name));
+	memcpy(out, name, strlen(name) + 1);
+	return 0;
+}
+
+static int resolve_names(const struct netdev_spec *s, struct user_opts *o,
+			 struct error *e)
+{
+	const char *hostname = spec_str(s, "hostname");
+	const char *domain = spec_str(s, "domainname");
+	const char *const *search;
+	size_t n;
+
+	if (hostname &&
+	    copy_name(s, "hostname", hostname, o->hostname, e) < 0)
+		return -1;
+	if (domain &&
+	    copy_name(s, "domainname", domain, o->domainname, e) < 0)
+		return -1;
+	search = spec_list(s, "dnssearch", &n);
+	if (n > USER_SEARCH_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'dnssearch' is given %zu times, "
+				  "at most %d fit",
+				  n, USER_SEARCH_MAX);
+	for (; o->n_dnssearch < n; o->n_dnssearch++) {
+		if (copy_name(s, "dnssearch", search[o->n_dnssearch],
+			      o->dnssearch[o->n_dnssearch], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int resolve_hostfwds(const struct netdev_spec *s, struct user_opts *o,
+			    struct error *e)
+{
+	size_t n;
+	const char *const *texts = spec_list(s, "hostfwd", &n);
+
+	if (!n)
+		return 0;
+	o->hostfwds = calloc(n, sizeof(*o->hostfwds));
+	if (!o->hostfwds)
+		return error_errno(e, ENOMEM, "user");
+	for (; o->n_hostfwds < n; o->n_hostfwds++) {
+		if (hostfwd_parse(texts[o->n_hostfwds],
+				  &o->hostfwds[o->n_hostfwds], e) < 0) {
+			error_prefix(e, "user: ");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
+			struct error *e)
+{
+	struct net n = {.ip = 0};
+
+	*o = USER_OPTS_NULL;
+	if (resolve_addrs(spec, &n, e) < 0 || check_addrs(spec, &n, e) < 0 ||
+	    resolve_names(spec, o, e) < 0 || resolve_hostfwds(spec, o, e) < 0) {
+		user_opts_deinit(o);
+		return -1;
+	}
+	o->net4.ip = addr_v4_u32(n.ip);
+	o->net4.len = (uint8_t)(96 + __builtin_popcount(n.mask));
+	o->host4 = addr_v4_u32(n.host);
+	o->dns4 = addr_v4_u32(n.dns);
+	o->dhcp_start4 = addr_v4_u32(n.dhcp);
+	return 0;
+}
+
+void user_opts_deinit(struct user_opts *o)
+{
+	free(o->hostfwds);
+	*o = USER_OPTS_NULL;
+}
