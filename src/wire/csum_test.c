@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The Internet checksum against RFC 1071's example and a naive sum. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "wire/csum.h"
+
+static uint16_t naive(const uint8_t *p, size_t n)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += i % 2 ? p[i] : (uint32_t)p[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static void rfc1071_example(void **state)
+{
+	const uint8_t b[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+
+	assert_int_equal(csum_fold(csum_add(b, sizeof(b), 0)), 0x220d);
+	assert_int_equal(csum_partial(csum_add(b, sizeof(b), 0)), 0xddf2);
+}
+
+static void random_bytes(void **state)
+{
+	static uint8_t b[70000];
+
+	srandom(1);
+	for (size_t i = 0; i < sizeof(b); i++)
+		b[i] = (uint8_t)random();
+	for (unsigned n = 0; n < 3000; n++) {
+		size_t off = (size_t)random() % 64;
+		size_t len = (size_t)random() % (n % 10 ? 2000 : 69000);
+		size_t cut = ((size_t)random() % (len + 1)) & ~(size_t)1;
+		uint64_t sum = csum_add(b + off, cut, 0);
+
+		sum = csum_add(b + off + cut, len - cut, sum);
+		assert_int_equal(csum_fold(sum), naive(b + off, len));
+	}
+	for (size_t i = 0; i < sizeof(b); i++)
+		b[i] = 0xff;
+	assert_int_equal(csum_fold(csum_add(b, 69001, 0)), naive(b, 69001));
+}
+
+static void updates(void **state)
+{
+	uint8_t b[20];
+
+	srandom(2);
+	for (unsigned n = 0; n < 20000; n++) {
+		uint16_t old, now = (uint16_t)random(), sum;
+
+		for (size_t i = 0; i < sizeof(b); i++)
+			b[i] = (uint8_t)random();
+		sum = naive(b, sizeof(b));
+		old = (uint16_t)(b[4] << 8 | b[5]);
+		b[4] = (uint8_t)(now >> 8);
+		b[5] = (uint8_t)now;
+		assert_int_equal(csum_update(sum, old, now),
+				 naive(b, sizeof(b)));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rfc1071_example),
+		cmocka_unit_test(random_bytes),
+		cmocka_unit_test(updates),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
