@@ -20,6 +20,7 @@
 	X(PORT_FAULT, "exit is shut after a fault")                            \
 	X(NO_EXIT, "no other port on the lan")                                 \
 	X(HAIRPIN, "destination is behind the entrance")                       \
+	X(LAN_LOOP, "lans are joined in a loop")                               \
 	X(GSO_FAILED, "frame could not be segmented")                          \
 	X(PEER_REFUSED, "peer refused the frame")                              \
 	X(SELF_ECHO, "own multicast frame came back")                          \

@@ -197,6 +197,13 @@ struct port {
 	bool lent;	     /* a lend is open */
 	uint8_t fault;	     /* enum port_fault */
 	unsigned n_macs;     /* entries of the MAC table behind it */
+	struct list macs;    /* those entries, longest unseen first */
+	struct list link_n;  /* among ports with as many entries */
+	uint32_t serial;     /* never used twice on one lan */
+	uint32_t wait_slot;  /* as a waiting sender: bit in others' waiters */
+	uint64_t waiters;    /* senders to tell when there is room here */
+	uint32_t wait_turn;  /* the bit that is told first next time */
+	struct list link_wake; /* in lan->wake: they are told from a timer */
 	struct port_stats stats;
 };
 

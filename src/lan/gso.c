@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Software segmentation (TCP: TSO, UDP: USO) and checksums, at the last moment
+ * and only for an exit that cannot do them.  Called by lan.c on the worker's
+ * thread; everything lives on the stack of gso_send(), because a send() may
+ * lead back here.
+ *
+ * A piece is a frame of its own: FRAME_HDR_MAX private bytes (the headers,
+ * corrected, and as much payload as fits, so that the invariant of frame.h
+ * holds for the next lan too), and behind them pointers to where the rest of
+ * the payload lies.  Pieces go out in batches of 64, in order with the
+ * ordinary frames around them.
+ */
+#include "lan/gso.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "lan/lan.h"
+#include "lan/offload.h"
+#include "wire/csum.h"
+
+enum {
+	GSO_IOV_MAX = 256, /* pieces of all tails of one output batch */
+	TCP_FIN = 0x01,
+	TCP_PSH = 0x08,
+	TCP_CWR = 0x80,
+};
+
+/* A place in the bytes of a frame: in hdr (piece 0) or iov[piece - 1]. */
+struct cursor {
+	const struct frame *f;
+	unsigned piece;
+	size_t off;
+};
+
+/* Frames on their way to one exit. */
+struct gso_out {
+	struct port *port;
+	struct drops *drops;
+	uint64_t taken;	      /* source frames of which a piece was taken */
+	bool is_full;	      /* the exit takes no more now */
+	unsigned n_iov;
+	uint8_t source[FRAME_BATCH]; /* frame of the source batch */
+	struct batch b;
+	struct iovec iov[GSO_IOV_MAX];
+	uint8_t hdr[FRAME_BATCH][FRAME_HDR_MAX];
+};
+
+/* One frame being cut. */
+struct gso_cut {
+	const struct frame *f;
+	struct offload_layout l;
+	struct cursor at;	/* next payload byte */
+	uint32_t left;		/* payload bytes from there on */
+	uint32_t index;		/* of the next piece */
+};
+
+static inline uint16_t get_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline void put_be16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static inline uint32_t get_be32(const uint8_t *p)
+{
+	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
+}
+
+static inline void put_be32(uint8_t *p, uint32_t v)
+{
+	put_be16(p, v >> 16);
+	put_be16(p + 2, v);
+}
+
+/* Stores the checksum of sum; 0 becomes 0xffff, which means the same (RFC 768)
+ * and is never "no checksum". */
+static void put_csum(uint8_t *p, uint64_t sum)
+{
+	uint16_t c = csum_fold(sum);
+
+	put_be16(p, c ? c : 0xffff);
+}
+
+/* The next run of at most len bytes in one piece; the cursor moves on. */
+static struct iovec cursor_run(struct cursor *c, uint32_t len)
+{
+	struct iovec v = {0};
+
+	while (c->piece <= c->f->n_iov) {
+		v.iov_base = (void *)(uintptr_t)c->f->hdr;
+		v.iov_len = c->f->hdr_len;
+		if (c->piece > 0)
+			v = c->f->iov[c->piece - 1];
+		if (c->off < v.iov_len)
+			break;
+		c->off -= v.iov_len;
+		c->piece++;
+		v.iov_len = 0;
+	}
+	if (v.iov_len == 0)
+		return v;
+	v.iov_base = (uint8_t *)v.iov_base + c->off;
+	v.iov_len -= c->off;
+	if (v.iov_len > len)
+		v.iov_len = len;
+	c->off += v.iov_len;
+	return v;
+}
+
+static bool cursor_copy(struct cursor *c, uint32_t len, uint8_t *to)
+{
+	while (len > 0) {
+		struct iovec v = cursor_run(c, len);
+
+		if (v.iov_len == 0)
+			return false;
+		memcpy(to, v.iov_base, v.iov_len);
+		to += v.iov_len;
+		len -= (uint32_t)v.iov_len;
+	}
+	return true;
+}
+
+/* Pieces of the next len bytes; their number in *np. */
+static bool cursor_iov(struct cursor *c, uint32_t len, struct iovec *iov,
+		       unsigned max, uint32_t *np)
+{
+	unsigned n = 0;
+
+	while (len > 0) {
+		struct iovec v = cursor_run(c, len);
+
+		if (v.iov_len == 0 || n == max)
+			return false;
+		iov[n++] = v;
+		len -= (uint32_t)v.iov_len;
+	}
+	*np = n;
+	return true;
+}
+
+/* Sends what is collected.  What the exit had no room for belongs to frames
+ * that are lost in part (counted here) or not taken at all. */
+static void out_flush(struct gso_out *o)
+{
+	uint64_t mask = batch_mask(&o->b);
+	uint64_t got;
+
+	if (!mask)
+		return;
+	got = o->port->ops->send(o->port, &o->b, mask);
+	for (unsigned i = 0; i < o->b.n; i++) {
+		uint64_t bit = UINT64_C(1) << o->source[i];
+
+		if (got & UINT64_C(1) << i)
+			o->taken |= bit;
+		else if (o->taken & bit)
+			drop(o->drops, DROP_PORT_FULL);
+	}
+	if ((got & mask) != mask || !port_is_up(o->port))
+		o->is_full = true;
+	o->b.n = 0;
+	o->n_iov = 0;
+}
+
+/* The next free header buffer; NULL if the exit is full. */
+static uint8_t *out_room(struct gso_out *o)
+{
+	if (o->b.n == FRAME_BATCH)
+		out_flush(o);
+	return o->is_full ? NULL : o->hdr[o->b.n];
+}
+
+static void out_push(struct gso_out *o, const struct frame *f,
+		     unsigned source)
+{
+	o->source[o->b.n] = (uint8_t)source;
+	o->b.f[o->b.n] = *f;
+	o->b.n++;
+}
+
+static unsigned iov_room(const struct gso_out *o)
+{
+	unsigned n = GSO_IOV_MAX - o->n_iov;
+
+	return n < FRAME_IOV_MAX ? n : FRAME_IOV_MAX;
+}
+
+/* Makes out a frame of head private bytes at hdr and the next tail bytes at
+ * *at.  With too few iovecs left, flushes and says so by *retryp. */
+static bool out_tail(struct gso_out *o, struct cursor *at, uint32_t tail,
+		     struct frame *f, bool *retryp)
+{
+	struct cursor c = *at;
+
+	*retryp = false;
+	if (cursor_iov(&c, tail, o->iov + o->n_iov, iov_room(o), &f->n_iov)) {
+		f->iov = o->iov + o->n_iov;
+		o->n_iov += f->n_iov;
+		*at = c;
+		return true;
+	}
+	*retryp = o->b.n > 0;
+	out_flush(o);
+	return false;
+}
+
+/* The pseudo-header's sum: addresses, protocol, length (RFC 9293 3.1). */
+static uint64_t pseudo_sum(const uint8_t *h, const struct offload_layout *l,
+			   uint32_t l4_len)
+{
+	uint8_t rest[4] = {0, l->proto};
+
+	put_be16(rest + 2, l4_len);
+	if (l->ip_version == 4)
+		return csum_add(h + l->l3_off + 12, 8,
+				csum_add(rest, sizeof(rest), 0));
+	return csum_add(h + l->l3_off + 8, 32,
+			csum_add(rest, sizeof(rest), 0));
+}
+
+static void fix_ip(uint8_t *h, const struct gso_cut *cut, uint32_t len)
+{
+	uint8_t *ip = h + cut->l.l3_off;
+	uint32_t ip_len = len - cut->l.l3_off;
+
+	if (cut->l.ip_version == 6) {
+		put_be16(ip + 4, ip_len - 40);
+		return;
+	}
+	put_be16(ip + 2, ip_len);
+	put_be16(ip + 4, get_be16(ip + 4) + cut->index);
+	put_be16(ip + 10, 0);
+	put_be16(ip + 10, csum_fold(csum_add(ip, (ip[0] & 15) * 4u, 0)));
+}
+
+static void fix_l4(uint8_t *h, const struct gso_cut *cut, uint32_t len,
+		   bool is_last)
+{
+	uint8_t *l4 = h + cut->l.l4_off;
+
+	if (cut->l.proto == IPPROTO_UDP) {
+		put_be16(l4 + 4, len - cut->l.l4_off);
+		return;
+	}
+	put_be32(l4 + 4,
+		 get_be32(l4 + 4) + cut->index * cut->f->off.gso_size);
+	if (!is_last)
+		l4[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+	if (cut->index > 0)
+		l4[13] &= (uint8_t)~TCP_CWR;
+}
+
+static void fix_csum(uint8_t *h, const struct gso_cut *cut,
+		     const struct frame *f)
+{
+	uint32_t l4 = cut->l.l4_off;
+	uint8_t *field = h + l4 + cut->f->off.csum_offset;
+
+	put_be16(field, 0);
+	put_csum(field, frame_sum(f, l4, pseudo_sum(h, &cut->l, f->len - l4)));
+}
+
+/* Cuts off and pushes the next piece.  False: no room (o->is_full), a retry
+ * after a flush (*retryp), or a frame of too many small pieces. */
+static bool cut_piece(struct gso_out *o, struct gso_cut *cut, unsigned source,
+		      bool *retryp)
+{
+	uint32_t n = cut->f->off.gso_size;
+	struct cursor at = cut->at;
+	struct frame f = {0};
+	uint8_t *h = out_room(o);
+	uint32_t head;
+
+	*retryp = false;
+	if (!h)
+		return false;
+	if (n > cut->left)
+		n = cut->left;
+	f.hdr = h;
+	f.len = cut->l.payload_off + n;
+	f.hdr_len = f.len < FRAME_HDR_MAX ? f.len : FRAME_HDR_MAX;
+	head = f.hdr_len - cut->l.payload_off;
+	memcpy(h, cut->f->hdr, cut->l.payload_off);
+	if (!cursor_copy(&at, head, h + cut->l.payload_off))
+		return false;
+	if (!out_tail(o, &at, n - head, &f, retryp))
+		return false;
+	fix_ip(h, cut, f.len);
+	fix_l4(h, cut, f.len, n == cut->left);
+	fix_csum(h, cut, &f);
+	out_push(o, &f, source);
+	cut->at = at;
+	cut->left -= n;
+	cut->index++;
+	return true;
+}
+
+/* All pieces of one GSO frame. */
+static void send_gso(struct gso_out *o, const struct frame *f, unsigned source)
+{
+	uint64_t bit = UINT64_C(1) << source;
+	struct gso_cut cut = {.f = f};
+	bool retry;
+
+	if (!offload_layout(f, &cut.l) || cut.l.payload_off >= f->len ||
+	    f->off.gso_size == 0) {
+		drop(o->drops, DROP_GSO_FAILED);
+		o->taken |= bit;
+		return;
+	}
+	cut.at = (struct cursor){.f = f, .off = cut.l.payload_off};
+	cut.left = f->len - cut.l.payload_off;
+	while (cut.left > 0) {
+		if (cut_piece(o, &cut, source, &retry) || retry)
+			continue;
+		if (!o->is_full) {
+			drop(o->drops, DROP_GSO_FAILED);
+			o->taken |= bit;
+		} else if (o->taken & bit) {
+			drop_n(o->drops, DROP_PORT_FULL,
+			       offload_pieces(f, cut.l.payload_off) -
+				       cut.index);
+		}
+		return;
+	}
+}
+
+/* One ordinary frame whose checksum is missing. */
+static void send_csum(struct gso_out *o, const struct frame *f,
+		      unsigned source)
+{
+	uint32_t head = f->hdr_len < FRAME_HDR_MAX ? f->hdr_len
+						   : FRAME_HDR_MAX;
+	struct cursor at = {.f = f, .off = head};
+	struct frame out = {.len = f->len, .hdr_len = head};
+	bool is_done, retry;
+	uint8_t *field;
+	uint8_t *h;
+
+	do {
+		h = out_room(o);
+		if (!h)
+			return;
+		is_done = out_tail(o, &at, f->len - head, &out, &retry);
+	} while (!is_done && retry);
+	if (!is_done) {
+		drop(o->drops, DROP_GSO_FAILED);
+		o->taken |= UINT64_C(1) << source;
+		return;
+	}
+	memcpy(h, f->hdr, head);
+	out.hdr = h;
+	field = h + f->off.csum_start + f->off.csum_offset;
+	put_csum(field, frame_sum(&out, f->off.csum_start, 0));
+	out_push(o, &out, source);
+}
+
+uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
+		  uint64_t mask, uint64_t soft)
+{
+	struct gso_out o;
+
+	o.port = p;
+	o.drops = drops;
+	o.taken = 0;
+	o.is_full = false;
+	o.n_iov = 0;
+	o.b.n = 0; /* the arrays are filled as far as they are used */
+	for (; mask && !o.is_full; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(mask);
+		const struct frame *f = &b->f[i];
+
+		if (!(soft & UINT64_C(1) << i)) {
+			if (out_room(&o))
+				out_push(&o, f, i);
+		} else if (f->off.gso != FRAME_GSO_NONE) {
+			send_gso(&o, f, i);
+		} else {
+			send_csum(&o, f, i);
+		}
+	}
+	out_flush(&o);
+	return o.taken;
+}
+
+void gso_csum_in_place(struct lend_frame *lent)
+{
+	struct frame f = {.iov = lent->iov, .n_iov = lent->n_iov,
+			  .len = lent->len};
+	uint8_t field[2];
+
+	put_csum(field, frame_sum(&f, lent->off.csum_start, 0));
+	lend_put(lent, lent->off.csum_start + lent->off.csum_offset, field,
+		 sizeof(field));
+	lent->off.flags &= (uint8_t)~FRAME_F_NEEDS_CSUM;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Software segmentation and checksums for exits that cannot take an offload.
+ * Called by lan.c at the last moment, on the worker's thread, for the mask of
+ * one exit.
+ */
+#ifndef LAN_GSO_H
+#define LAN_GSO_H
+
+#include <stdint.h>
+
+#include "lan/drop.h"
+#include "lan/frame.h"
+#include "lan/port.h"
+
+/* What an exit must be able to do to take a frame: PORT_O_* bits. */
+static inline uint32_t gso_need(const struct frame_offload *off)
+{
+	static const uint8_t need[] = {
+		[FRAME_GSO_NONE] = 0,
+		[FRAME_GSO_TCP4] = PORT_O_TSO4,
+		[FRAME_GSO_TCP6] = PORT_O_TSO6,
+		[FRAME_GSO_UDP4] = PORT_O_USO4,
+		[FRAME_GSO_UDP6] = PORT_O_USO6,
+	};
+	uint32_t n = need[off->gso];
+
+	if (off->flags & FRAME_F_NEEDS_CSUM)
+		n |= PORT_O_CSUM;
+	if (n && off->flags & FRAME_F_ECN)
+		n |= PORT_O_ECN;
+	return n;
+}
+
+/* Bytes of the longest frame that f becomes on the wire. */
+static inline uint32_t gso_wire_len(const struct frame *f)
+{
+	uint32_t l4 = f->off.csum_start;
+	uint32_t len;
+
+	if (f->off.gso == FRAME_GSO_NONE)
+		return f->len;
+	len = l4 + 8;
+	if (f->off.gso == FRAME_GSO_TCP4 || f->off.gso == FRAME_GSO_TCP6)
+		len = l4 + (f->hdr[l4 + 12] >> 4) * 4u;
+	len += f->off.gso_size;
+	return len < f->len ? len : f->len;
+}
+
+/* Sends the frames of mask through p in order, those of soft (a part of mask)
+ * cut into pieces or summed here.  Returns the bits accepted, a prefix of
+ * mask.  A frame of which some pieces were taken and others not is accepted,
+ * the lost pieces counted as PORT_FULL: its sender could not send the rest
+ * alone, and TCP repairs it.  A frame that cannot be cut is accepted and
+ * counted as GSO_FAILED. */
+uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
+		  uint64_t mask, uint64_t soft);
+
+/* Completes the checksum of a lent frame where it lies, as f->off asks (which
+ * is then cleared); no GSO. */
+void gso_csum_in_place(struct lend_frame *f);
+
+#endif

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Carrying batches: learn, one mask per exit, one send() per exit.
+ *
+ * Called by the port kinds and the gateway on the worker's thread.  No
+ * allocation, no system call, no log line.
+ *
+ * A call of lan_input() goes in two steps.  First every frame is judged and
+ * its bit goes into a mask: the pending mask of its one known exit, or the
+ * flood mask.  No hook runs in this step, so port.pending belongs to this call
+ * alone.  Then the exits (at most 64) are copied to the stack and sent to; a
+ * send() may well call lan_input() again (the gateway answers, a hubport leads
+ * to another lan and back), and finds the ports' fields clean.
+ */
+#include <assert.h>
+
+#include "lan/gso.h"
+#include "lan/lan_priv.h"
+
+/* Where frames with one pair of addresses go. */
+struct verdict {
+	struct port *exit;	/* NULL: flooded, or dropped */
+	bool is_drop;
+	enum drop_reason why;	/* if is_drop */
+};
+
+struct carry_exit {
+	struct port *port;
+	uint64_t mask;
+};
+
+/* One call of lan_input(). */
+struct carry {
+	struct lan *lan;
+	struct port *from;
+	const struct batch *b;
+	bool keep;
+	uint32_t need;		/* PORT_O_* of all frames together */
+	uint32_t longest;	/* on the wire */
+	uint64_t flood;
+	uint64_t seen;		/* bit per serial % 64 of the exits below */
+	unsigned n_exits;
+	struct carry_exit exit[FRAME_BATCH];
+};
+
+static inline unsigned count_bits(uint64_t mask)
+{
+	return (unsigned)__builtin_popcountll(mask);
+}
+
+static uint64_t mask_bytes(const struct batch *b, uint64_t mask)
+{
+	uint64_t sum = 0;
+
+	for (; mask; mask &= mask - 1)
+		sum += b->f[__builtin_ctzll(mask)].len;
+	return sum;
+}
+
+static void exit_lost(struct carry *c, struct port *p, uint64_t mask,
+		      enum drop_reason why)
+{
+	drop_n(c->lan->drops, why, count_bits(mask));
+	p->stats.tx_drops += count_bits(mask);
+}
+
+/* Tells control that two machines use one address, once a minute per pair.
+ * When too many pairs clash to be remembered the others are not told. */
+static void report_clash(struct lan *lan, mac m, struct port *p,
+			 struct port *q)
+{
+	uint32_t a = p->serial < q->serial ? p->serial : q->serial;
+	uint32_t b = p->serial < q->serial ? q->serial : p->serial;
+	uint64_t now = *lan->now_ns;
+	struct lan_clash *room = NULL;
+
+	if (p->caps.is_uplink || q->caps.is_uplink || !lan->events.mac_clash)
+		return;
+	for (unsigned i = 0; i < LAN_CLASHES; i++) {
+		struct lan_clash *c = &lan->clash[i];
+
+		if (c->a == 0 || now - c->told_ns >= LAN_CLASH_NS)
+			room = c;
+		else if (c->a == a && c->b == b)
+			return;
+	}
+	if (!room)
+		return;
+	*room = (struct lan_clash){.a = a, .b = b, .told_ns = now};
+	lan->events.mac_clash(lan->events.arg, m, p, q);
+}
+
+/* 01:80:c2:00:00:0x never crosses a bridge (IEEE 802.1Q 8.6.3). */
+static inline bool is_reserved_group(const uint8_t *dst)
+{
+	static const uint8_t group[5] = {0x01, 0x80, 0xc2, 0, 0};
+
+	return memcmp(dst, group, sizeof(group)) == 0 && dst[5] < 0x10;
+}
+
+static struct verdict judge(struct lan *lan, struct port *from,
+			    const uint8_t *hdr)
+{
+	mac src = mac_bytes(hdr + 6);
+	struct verdict v = {0};
+	struct port *before;
+
+	if (lan->is_hub)
+		return v;
+	if (mac_is_group(src))
+		return (struct verdict){.is_drop = true,
+					.why = DROP_FRAME_SRC_GROUP};
+	if (fdb_learn(&lan->fdb, src, from, *lan->now_ns, &before) ==
+	    FDB_MOVED_BACK)
+		report_clash(lan, src, before, from);
+	if (is_reserved_group(hdr))
+		return (struct verdict){.is_drop = true,
+					.why = DROP_RESERVED_GROUP};
+	v.exit = lan_exit(lan, mac_bytes(hdr));
+	if (v.exit == from)
+		return (struct verdict){.is_drop = true, .why = DROP_HAIRPIN};
+	return v;
+}
+
+/* Step one: a mask for each exit. Returns the list of exits. */
+static struct port *classify(struct carry *c)
+{
+	const uint8_t *last = NULL;
+	struct port *first = NULL;
+	struct verdict v = {0};
+
+	for (unsigned i = 0; i < c->b->n; i++) {
+		const struct frame *f = &c->b->f[i];
+		uint32_t wire_len = f->len;
+
+		if (f->hdr_len < FRAME_ETH_LEN) {
+			drop(c->lan->drops, DROP_FRAME_SHORT);
+			c->from->stats.rx_drops++;
+			continue;
+		}
+		/* Most batches are one conversation. */
+		if (!last || memcmp(last, f->hdr, 12) != 0)
+			v = judge(c->lan, c->from, f->hdr);
+		last = f->hdr;
+		if (v.is_drop) {
+			drop(c->lan->drops, v.why);
+			c->from->stats.rx_drops++;
+			continue;
+		}
+		if (f->off.flags | f->off.gso) {
+			c->need |= gso_need(&f->off);
+			wire_len = gso_wire_len(f);
+		}
+		if (wire_len > c->longest)
+			c->longest = wire_len;
+		if (!v.exit) {
+			c->flood |= UINT64_C(1) << i;
+			continue;
+		}
+		if (!v.exit->pending) {
+			v.exit->pending_next = first;
+			first = v.exit;
+		}
+		v.exit->pending |= UINT64_C(1) << i;
+	}
+	return first;
+}
+
+/* Takes the masks out of the ports. */
+static void collect(struct carry *c, struct port *p)
+{
+	while (p) {
+		struct port *next = p->pending_next;
+
+		c->exit[c->n_exits++] =
+			(struct carry_exit){.port = p, .mask = p->pending};
+		c->seen |= UINT64_C(1) << p->serial % 64;
+		p->pending = 0;
+		p->pending_next = NULL;
+		p = next;
+	}
+}
+
+static uint64_t mask_long(const struct carry *c, const struct port *p,
+			  uint64_t mask)
+{
+	uint64_t is_long = 0;
+
+	for (; mask; mask &= mask - 1) {
+		int i = __builtin_ctzll(mask);
+
+		if (gso_wire_len(&c->b->f[i]) > p->caps.max_frame)
+			is_long |= UINT64_C(1) << i;
+	}
+	return is_long;
+}
+
+static uint64_t mask_soft(const struct carry *c, const struct port *p,
+			  uint64_t mask)
+{
+	uint64_t soft = 0;
+
+	for (; mask; mask &= mask - 1) {
+		int i = __builtin_ctzll(mask);
+
+		if (gso_need(&c->b->f[i].off) & ~p->caps.offload)
+			soft |= UINT64_C(1) << i;
+	}
+	return soft;
+}
+
+static enum drop_reason down_reason(const struct port *p)
+{
+	return p->fault ? DROP_PORT_FAULT : DROP_LINK_DOWN;
+}
+
+/* One send(). Returns the bits the exit had no room for. */
+static uint64_t exit_send(struct carry *c, struct port *p, uint64_t mask)
+{
+	uint64_t soft = 0;
+	uint64_t got;
+
+	if (c->longest > p->caps.max_frame) {
+		uint64_t is_long = mask_long(c, p, mask);
+
+		exit_lost(c, p, is_long, DROP_FRAME_LONG);
+		mask &= ~is_long;
+		if (!mask)
+			return 0;
+	}
+	assert(!p->lent);
+	if (c->need & ~p->caps.offload)
+		soft = mask_soft(c, p, mask);
+	if (soft)
+		got = gso_send(p, c->lan->drops, c->b, mask, soft);
+	else
+		got = p->ops->send(p, c->b, mask);
+	got &= mask;
+	p->stats.tx_frames += count_bits(got);
+	p->stats.tx_bytes += mask_bytes(c->b, got);
+	return mask & ~got;
+}
+
+/* Sends unicast and flooded frames through p; returns the unicast frames that
+ * come back to the sender. */
+static uint64_t exit_carry(struct carry *c, struct port *p, uint64_t unicast,
+			   uint64_t flood)
+{
+	uint64_t lost;
+
+	if (!port_is_up(p)) { /* since this batch came in */
+		exit_lost(c, p, unicast, down_reason(p));
+		return 0;
+	}
+	lost = exit_send(c, p, unicast | flood);
+	if (!lost)
+		return 0;
+	if (!port_is_up(p)) { /* since it was sent to */
+		exit_lost(c, p, lost, down_reason(p));
+		return 0;
+	}
+	if (!c->keep || !port_can_refuse(p)) {
+		exit_lost(c, p, lost, DROP_PORT_FULL);
+		return c->keep ? 0 : lost & unicast;
+	}
+	exit_lost(c, p, lost & ~unicast, DROP_PORT_FULL);
+	if (lost & unicast)
+		lan_wait(c->from, p);
+	return lost & unicast;
+}
+
+static bool is_exit(const struct carry *c, const struct port *p)
+{
+	if (!(c->seen & UINT64_C(1) << p->serial % 64))
+		return false;
+	for (unsigned i = 0; i < c->n_exits; i++)
+		if (c->exit[i].port == p)
+			return true;
+	return false;
+}
+
+/* The flooded frames found no port that is up: says why. */
+static enum drop_reason no_exit_reason(const struct carry *c)
+{
+	enum drop_reason why = DROP_NO_EXIT;
+
+	list_each(it, &c->lan->ports) {
+		struct port *p = container_of(it, struct port, link_all);
+
+		if (p == c->from)
+			continue;
+		if (!p->fault)
+			return DROP_LINK_DOWN;
+		why = DROP_PORT_FAULT;
+	}
+	return why;
+}
+
+/* To all ports that are up and had no frames of their own in the batch. */
+static unsigned flood_others(struct carry *c)
+{
+	unsigned n = 0;
+
+	list_each(it, &c->lan->ports) {
+		struct port *p = container_of(it, struct port, link_all);
+
+		if (p == c->from || !port_is_up(p) || is_exit(c, p))
+			continue;
+		(void)exit_carry(c, p, 0, c->flood); /* nothing is kept */
+		n++;
+	}
+	return n;
+}
+
+/* Step two: one send per exit. */
+static uint64_t deliver(struct carry *c)
+{
+	uint64_t back = 0;
+	unsigned n = c->n_exits;
+
+	for (unsigned i = 0; i < c->n_exits; i++)
+		back |= exit_carry(c, c->exit[i].port, c->exit[i].mask,
+				   c->flood);
+	if (!c->flood)
+		return back;
+	n += flood_others(c);
+	if (n == 0) {
+		drop_n(c->lan->drops, no_exit_reason(c), count_bits(c->flood));
+		c->from->stats.rx_drops += count_bits(c->flood);
+	}
+	return back;
+}
+
+static void drop_all(struct carry *c, enum drop_reason why)
+{
+	drop_n(c->lan->drops, why, c->b->n);
+	c->from->stats.rx_drops += c->b->n;
+}
+
+uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
+{
+	struct lan *lan = from->lan;
+	struct carry c;
+	uint64_t back;
+
+	c.lan = lan;
+	c.from = from;
+	c.b = b;
+	c.keep = keep;
+	c.need = 0;
+	c.longest = 0;
+	c.flood = 0;
+	c.seen = 0;
+	c.n_exits = 0; /* the array is filled as far as it is used */
+	assert(!lan->lend_open && b->n <= FRAME_BATCH);
+	from->stats.rx_frames += b->n;
+	from->stats.rx_bytes += mask_bytes(b, batch_mask(b));
+	if (!port_is_up(from)) {
+		drop_all(&c, DROP_LINK_DOWN_IN);
+		return 0;
+	}
+	if (lan->depth >= LAN_DEPTH_MAX) {
+		drop_all(&c, DROP_LAN_LOOP);
+		return 0;
+	}
+	lan->depth++;
+	lan->busy++;
+	collect(&c, classify(&c));
+	back = deliver(&c);
+	lan->busy--;
+	lan->depth--;
+	if (keep && back) { /* they will come again */
+		from->stats.rx_frames -= count_bits(back);
+		from->stats.rx_bytes -= mask_bytes(b, back);
+	}
+	return back;
+}
+
+bool lan_port_readable(struct port *p)
+{
+	struct lan *lan = p->lan;
+	struct batch b;
+	bool has_more = true;
+
+	if (!lan)
+		return false;
+	lan->busy++;
+	for (int i = 0; i < LAN_READ_BATCHES && has_more; i++) {
+		b.n = 0;
+		has_more = false;
+		if (p->fault)
+			break;
+		b.n = p->ops->recv(p, &b);
+		if (b.n == 0)
+			break;
+		(void)lan_input(p, &b, false); /* lost frames are counted */
+		p->ops->done(p, &b);
+		has_more = true;
+	}
+	lan->busy--;
+	if (lan->busy == 0 && !list_empty(&lan->wake))
+		lan_wake_now(lan);
+	return has_more;
+}
+
+void lan_path(struct port *from, mac dst, struct lan_path *pathp)
+{
+	struct lan *lan = from->lan;
+	struct port *exit = lan_exit(lan, dst);
+	struct lan_path path = {.offload = PORT_O_ALL, .max_frame = FRAME_MAX};
+
+	if (exit && exit != from && port_is_up(exit)) {
+		path.port = exit;
+		path.offload = exit->caps.offload;
+		path.max_frame = exit->caps.max_frame;
+		path.lossy = exit->caps.lossy;
+		*pathp = path;
+		return;
+	}
+	list_each(it, &lan->ports) {
+		struct port *p = container_of(it, struct port, link_all);
+
+		if (p == from || !port_is_up(p))
+			continue;
+		path.offload &= p->caps.offload;
+		if (p->caps.max_frame < path.max_frame)
+			path.max_frame = p->caps.max_frame;
+		path.lossy |= p->caps.lossy;
+	}
+	*pathp = path;
+}
+
+struct mac_walk {
+	lan_mac_fn fn;
+	void *arg;
+	uint64_t now_ns;
+};
+
+static void mac_show(void *arg, mac m, struct port *p, uint64_t seen_ns)
+{
+	struct mac_walk *w = arg;
+
+	w->fn(w->arg, m, p, w->now_ns - seen_ns);
+}
+
+void lan_macs(struct lan *lan, lan_mac_fn fn, void *arg)
+{
+	struct mac_walk w = {.fn = fn, .arg = arg, .now_ns = *lan->now_ns};
+
+	fdb_each(&lan->fdb, mac_show, &w);
+}

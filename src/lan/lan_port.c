@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The ports of a lan: coming and going, link, faults, and who waits for room.
+ * Called by the port kinds and the engine on the worker's thread.
+ *
+ * What may be called where: lan_port_add() and lan_port_del() only while no
+ * batch is carried on the lan (the engine does them from its loop, a kind asks
+ * for it there).  Everything else may be called at any time, from inside any
+ * hook as well: it marks the port and returns, and whoever waits for the port
+ * is told when the batch is over (lan_port_readable) or from a timer.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lan/lan_priv.h"
+
+enum { WAIT_SHARED = LAN_WAITERS - 1 };
+
+void lan_wake_now(struct lan *lan)
+{
+	struct list todo;
+	struct list *it;
+
+	list_init(&todo);
+	list_splice(&todo, &lan->wake);
+	while ((it = list_first(&todo))) {
+		list_del(it);
+		lan_port_room(container_of(it, struct port, link_wake));
+	}
+}
+
+static void wake_fire(struct timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	lan_wake_now(container_of(t, struct lan, wake_timer));
+}
+
+int lan_new(const struct lan_config *c, struct lan **lanp)
+{
+	struct lan *lan = calloc(1, sizeof(*lan));
+	unsigned fdb_max = c->fdb_max ? c->fdb_max : LAN_FDB_MAX;
+	uint64_t age_ns = c->age_ns;
+
+	if (!lan)
+		return -ENOMEM;
+	if (!age_ns)
+		age_ns = LAN_AGE_SECONDS * UINT64_C(1000000000);
+	lan->is_hub = c->is_hub;
+	lan->now_ns = c->now_ns;
+	lan->drops = c->drops;
+	lan->wheel = c->wheel;
+	lan->events = c->events;
+	list_init(&lan->ports);
+	list_init(&lan->wake);
+	timer_init(&lan->wake_timer, wake_fire);
+	lan->name = strdup(c->name);
+	if (!lan->name)
+		goto err_free;
+	if (fdb_init(&lan->fdb, fdb_max, age_ns, c->wheel) < 0)
+		goto err_free_name;
+	if (slab_init(&lan->scratch,
+		      FRAME_BATCH * (FRAME_MAX + LAN_SCRATCH_ALIGN),
+		      LAN_SCRATCH_MAX) < 0)
+		goto err_deinit_fdb;
+	*lanp = lan;
+	return 0;
+
+err_deinit_fdb:
+	fdb_deinit(&lan->fdb);
+err_free_name:
+	free(lan->name);
+err_free:
+	free(lan);
+	return -ENOMEM;
+}
+
+struct lan *lan_free(struct lan *lan)
+{
+	if (!lan)
+		return NULL;
+	assert(list_empty(&lan->ports));
+	timer_disarm(lan->wheel, &lan->wake_timer);
+	slab_deinit(&lan->scratch);
+	fdb_deinit(&lan->fdb);
+	free(lan->name);
+	free(lan);
+	return NULL;
+}
+
+const char *lan_name(const struct lan *lan)
+{
+	return lan->name;
+}
+
+struct list *lan_ports(struct lan *lan)
+{
+	return &lan->ports;
+}
+
+static uint32_t waiter_slot_take(struct lan *lan, struct port *p)
+{
+	for (uint32_t i = 0; i < WAIT_SHARED; i++) {
+		if (lan->waiter[i])
+			continue;
+		lan->waiter[i] = p;
+		return i;
+	}
+	return WAIT_SHARED;
+}
+
+/* p waits for nobody any more. */
+static void waiter_slot_give(struct lan *lan, struct port *p)
+{
+	if (p->wait_slot == WAIT_SHARED)
+		return; /* others may use the bit; a wake too many is harmless */
+	lan->waiter[p->wait_slot] = NULL;
+	list_each(it, &lan->ports)
+		container_of(it, struct port, link_all)->waiters &=
+			~(UINT64_C(1) << p->wait_slot);
+}
+
+void lan_port_add(struct lan *lan, struct port *p)
+{
+	assert(!p->lan && lan->busy == 0);
+	assert(p->ops->send && p->ops->recv && p->ops->done);
+	assert(!p->ops->lend == !p->ops->give);
+	p->lan = lan;
+	p->pending = 0;
+	p->pending_next = NULL;
+	p->carrier = false;
+	p->admin_up = true;
+	p->wants_room = false;
+	p->lent = false;
+	p->fault = FAULT_NONE;
+	p->serial = ++lan->last_serial;
+	p->waiters = 0;
+	p->wait_turn = 0;
+	p->wait_slot = WAIT_SHARED;
+	if (p->ops->room)
+		p->wait_slot = waiter_slot_take(lan, p);
+	list_init(&p->link_wake);
+	fdb_port_init(p);
+	list_add_tail(&lan->ports, &p->link_all);
+}
+
+void lan_port_del(struct port *p)
+{
+	struct lan *lan = p->lan;
+
+	if (!lan)
+		return;
+	assert(lan->busy == 0 && !p->lent);
+	p->carrier = false;
+	fdb_flush(&lan->fdb, p);
+	if (p->ops->room)
+		waiter_slot_give(lan, p);
+	lan_port_room(p);
+	list_del(&p->link_wake);
+	list_del(&p->link_all);
+	p->lan = NULL;
+}
+
+bool port_is_up(const struct port *p)
+{
+	return p->carrier && p->admin_up && p->fault == FAULT_NONE;
+}
+
+/* After carrier, cable or fault have changed. */
+static void port_changed(struct port *p, bool was_up)
+{
+	struct lan *lan = p->lan;
+	bool is_up = port_is_up(p);
+
+	if (!lan || is_up == was_up)
+		return;
+	if (!is_up) {
+		fdb_flush(&lan->fdb, p);
+		if (p->wants_room)
+			lan_wake_later(p);
+	}
+	if (lan->events.link)
+		lan->events.link(lan->events.arg, p, is_up);
+}
+
+void lan_port_link(struct port *p, bool up)
+{
+	bool was_up = port_is_up(p);
+
+	p->carrier = up;
+	port_changed(p, was_up);
+}
+
+void lan_port_admin(struct port *p, bool up)
+{
+	bool was_up = port_is_up(p);
+
+	if (p->admin_up == up)
+		return;
+	p->admin_up = up;
+	port_changed(p, was_up);
+	if (p->ops->link)
+		p->ops->link(p, up);
+}
+
+void lan_port_caps(struct port *p, const struct port_caps *caps)
+{
+	p->caps = *caps;
+}
+
+void port_fault(struct port *p, enum port_fault why, const char *fmt, ...)
+{
+	bool was_up = port_is_up(p);
+	struct lan *lan = p->lan;
+	char text[256];
+	va_list ap;
+
+	if (p->fault != FAULT_NONE)
+		return;
+	p->fault = (uint8_t)why;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (lan && lan->events.fault)
+		lan->events.fault(lan->events.arg, p, why, text);
+	port_changed(p, was_up);
+}
+
+void port_fault_clear(struct port *p)
+{
+	bool was_up = port_is_up(p);
+
+	p->fault = FAULT_NONE;
+	port_changed(p, was_up);
+}
+
+void lan_wait(struct port *sender, struct port *exit)
+{
+	if (!sender->ops->room)
+		return;
+	exit->waiters |= UINT64_C(1) << sender->wait_slot;
+	if (exit->wants_room)
+		return;
+	exit->wants_room = true;
+	sender->lan->busy++;
+	exit->ops->want_room(exit);
+	sender->lan->busy--;
+}
+
+void lan_wake_later(struct port *exit)
+{
+	struct lan *lan = exit->lan;
+
+	list_del(&exit->link_wake);
+	list_add_tail(&lan->wake, &exit->link_wake);
+	if (!timer_is_armed(&lan->wake_timer))
+		timer_arm(lan->wheel, &lan->wake_timer, *lan->now_ns);
+}
+
+/* Tells the senders that share the last bit. */
+static void wake_shared(struct lan *lan, struct port *exit)
+{
+	list_each(it, &lan->ports) {
+		struct port *p = container_of(it, struct port, link_all);
+
+		if (p->ops->room && p->wait_slot == WAIT_SHARED && p != exit)
+			p->ops->room(p, exit);
+	}
+}
+
+/* The first bit set in mask from bit turn on, round the end. */
+static unsigned next_bit(uint64_t mask, unsigned turn)
+{
+	uint64_t ahead = mask & (~UINT64_C(0) << turn % LAN_WAITERS);
+
+	return (unsigned)__builtin_ctzll(ahead ? ahead : mask);
+}
+
+/* A sender that is told may fill the exit at once; the next then is refused
+ * and waits again.  So that each gets its turn, the first one changes. */
+void lan_port_room(struct port *p)
+{
+	struct lan *lan = p->lan;
+	uint64_t left = p->waiters;
+	unsigned turn;
+
+	if (!lan)
+		return;
+	if (lan->busy > 0 || lan->lend_open) {
+		lan_wake_later(p);
+		return;
+	}
+	turn = p->wait_turn;
+	if (left)
+		p->wait_turn = next_bit(left, turn) + 1;
+	p->waiters = 0;
+	p->wants_room = false;
+	while (left) {
+		unsigned slot = next_bit(left, turn);
+
+		left &= ~(UINT64_C(1) << slot);
+		turn = slot;
+		if (slot == WAIT_SHARED)
+			wake_shared(lan, p);
+		else if (lan->waiter[slot])
+			lan->waiter[slot]->ops->room(lan->waiter[slot], p);
+	}
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The inside of a lan, shared by lan.c (carrying), lan_port.c (ports, room)
+ * and lend.c.  One worker's thread.
+ */
+#ifndef LAN_LAN_PRIV_H
+#define LAN_LAN_PRIV_H
+
+#include "base/slab.h"
+#include "lan/fdb.h"
+#include "lan/lan.h"
+
+enum {
+	LAN_DEPTH_MAX = 8,    /* lan_input() inside lan_input() of one lan */
+	LAN_WAITERS = 64,     /* bits of port.waiters */
+	LAN_CLASHES = 32,     /* pairs of ports remembered as told */
+	LAN_SCRATCH_ALIGN = 64,
+	/* One more than lends can nest: a lend from scratch is open only
+	 * while its give is carried. */
+	LAN_SCRATCH_MAX = LAN_DEPTH_MAX + 2,
+};
+
+#define LAN_CLASH_NS (UINT64_C(60) * 1000000000)
+
+/* A pair of ports control was told about; a.serial < b.serial. */
+struct lan_clash {
+	uint32_t a, b;	  /* port.serial; 0 = unused */
+	uint64_t told_ns;
+};
+
+struct lan {
+	char *name; /* owned */
+	bool is_hub;
+	unsigned depth;		    /* lan_input() calls under way */
+	unsigned busy;		    /* calls that run hooks under way, depth
+				     * included: waiters are told later */
+	bool lend_open;		    /* between lan_lend() and lan_give() */
+	struct list ports;	    /* of port.link_all */
+	struct fdb fdb;		    /* unused in a hub */
+	const uint64_t *now_ns;	    /* borrowed */
+	struct drops *drops;	    /* borrowed */
+	struct timer_wheel *wheel;  /* borrowed */
+	struct lan_events events;
+	uint32_t last_serial;
+	/* Senders that can wait, by their bit.  The last bit is shared by
+	 * all that come when the others are taken. */
+	struct port *waiter[LAN_WAITERS - 1];
+	struct list wake;	    /* of port.link_wake */
+	struct timer wake_timer;
+	struct lan_clash clash[LAN_CLASHES];
+	struct slab scratch;	    /* objects of 64 frames of FRAME_MAX */
+	uint8_t *lent[LAN_SCRATCH_MAX]; /* a stack of them */
+	unsigned n_lent;
+};
+
+/* True if an exit that refuses says when it has room, and may be trusted not
+ * to lose what it took: the sender can keep its frames. */
+static inline bool port_can_refuse(const struct port *p)
+{
+	return !p->caps.lossy && p->ops->want_room;
+}
+
+/* The one port frames to dst leave by, or NULL: they are flooded. */
+static inline struct port *lan_exit(const struct lan *lan, mac dst)
+{
+	if (lan->is_hub || mac_is_group(dst))
+		return NULL;
+	return fdb_find(&lan->fdb, dst);
+}
+
+/* sender was told "no room" by exit: its room hook is to be called. */
+void lan_wait(struct port *sender, struct port *exit);
+/* As lan_port_room(), but later: for callers deep inside a batch. */
+void lan_wake_later(struct port *exit);
+/* Does what lan_wake_later() put off. */
+void lan_wake_now(struct lan *lan);
+
+#endif
