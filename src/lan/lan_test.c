@@ -856,6 +856,7 @@ static void test_answer_inside_send(void **state)
 	gw->on_send = answer;
 	fake_clear(vm);
 	fake_clear(gw);
+	fake_clear(vm2);
 	/* frames to the gateway, to another machine and to all in one batch:
 	 * the answers must not disturb what is still to be sent */
 	for (uint32_t i = 0; i < 60; i++) {
