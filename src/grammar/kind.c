@@ -44,10 +44,10 @@ const struct netdev_kind *netdev_kind_nearest(const char *name)
 const char *opt_type_name(enum opt_type type)
 {
 	static const char *const names[OPT_N_TYPES] = {
-		[OPT_STR] = "string",	 [OPT_BOOL] = "on|off",
-		[OPT_U16] = "number",	 [OPT_U32] = "number",
-		[OPT_U64] = "number",	 [OPT_INT] = "number",
-		[OPT_SIZE] = "size",	 [OPT_LIST] = "string, repeatable",
+		[OPT_STR] = "string",       [OPT_BOOL] = "on|off",
+		[OPT_U16] = "number",       [OPT_U32] = "number",
+		[OPT_U64] = "number",       [OPT_INT] = "number",
+		[OPT_SIZE] = "size",        [OPT_LIST] = "string, repeatable",
 		[OPT_SOCKADDR] = "address",
 	};
 
@@ -95,12 +95,17 @@ static void help_sockaddr(const struct netdev_kind *kind,
 	}
 }
 
+static const char *not_built(const struct netdev_kind *kind)
+{
+	return kind->is_foreign ? "Not here" : "Not built yet";
+}
+
 void netdev_kind_help(const struct netdev_kind *kind, FILE *out)
 {
 	fprintf(out, "%s: %s%s\n", kind->name, kind->help,
 		kind->is_extension ? " [extension]" : "");
 	if (!kind->is_built)
-		fprintf(out, "Not built yet; %s.\n", kind->not_built);
+		fprintf(out, "%s; %s.\n", not_built(kind), kind->not_built);
 	fprintf(out, "\n  %-26s %s\n", "id=", "name of the netdev  <string>");
 	for (const struct netdev_option *o = kind->options; o->name; o++) {
 		if (o->type == OPT_SOCKADDR)
@@ -116,7 +121,9 @@ void netdev_help(FILE *out)
 	for (const struct netdev_kind *k = netdev_kinds; k->name; k++) {
 		fprintf(out, "  %-14s %s%s%s\n", k->name, k->help,
 			k->is_extension ? " [extension]" : "",
-			k->is_built ? "" : " [not built yet]");
+			k->is_foreign  ? " [not here]"
+			: !k->is_built ? " [not built yet]"
+				       : "");
 	}
 }
 
@@ -166,7 +173,7 @@ static void scdoc_kind(const struct netdev_kind *kind, FILE *out)
 	scdoc_text(kind->help, out);
 	fprintf(out, ".%s", kind->is_extension ? " Extension." : "");
 	if (!kind->is_built) {
-		fprintf(out, " Not built yet: ");
+		fprintf(out, " %s: ", not_built(kind));
 		scdoc_text(kind->not_built, out);
 		fputc('.', out);
 	}

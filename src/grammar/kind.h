@@ -55,6 +55,7 @@ struct netdev_kind {
 	const char *help; /* one line */
 	bool is_extension;
 	bool is_built;
+	bool is_foreign; /* will not be built: another system's, no netdev */
 	bool is_modern; /* keyval with dotted keys, as QEMU's stream, dgram */
 	const char *not_built; /* why not, and the nearest thing that works */
 	const struct netdev_option *options;

@@ -14,14 +14,20 @@
 #define REQUIRED    .flags = OPT_F_REQUIRED
 #define EXTENSION   .flags = OPT_F_EXTENSION
 #define LATER(only) .flags = OPT_F_LATER, .accepts = (only)
-#define END	    {.name = NULL}
+#define END                                                                    \
+	{                                                                      \
+		.name = NULL                                                   \
+	}
 
 #define INET  (1u << SOCK_ADDR_INET)
 #define UNIX  (1u << SOCK_ADDR_UNIX)
 #define FD    (1u << SOCK_ADDR_FD)
 #define VSOCK (1u << SOCK_ADDR_VSOCK)
 
-#define MEMBER(where, ...) {.types = (where), .opt = OPT(__VA_ARGS__)}
+#define MEMBER(where, ...)                                                     \
+	{                                                                      \
+		.types = (where), .opt = OPT(__VA_ARGS__)                      \
+	}
 
 const char *const sock_addr_type_names[SOCK_ADDR_N_TYPES] = {
 	[SOCK_ADDR_INET] = "inet",
@@ -73,7 +79,8 @@ static const struct netdev_option user_options[] = {
 	OPT("ipv4", OPT_BOOL, "on", "IPv4", LATER("on")),
 	OPT("ipv6", OPT_BOOL, "off", "IPv6", LATER("off")),
 	OPT("net", OPT_STR, "10.0.2.0/24",
-	    "network and mask of the guests; without a mask, that of the class"),
+	    "network and mask of the guests; without a mask, that of the "
+	    "class"),
 	OPT("ip", OPT_STR, NULL, "old spelling of net=ADDRESS/24"),
 	OPT("host", OPT_STR, NULL,
 	    "address of the gateway, second of the network (10.0.2.2)"),
@@ -319,8 +326,7 @@ static const struct netdev_option netns_options[] = {
 static const struct netdev_option vxlan_options[] = {
 	OPT("vni", OPT_U32, NULL, "network identifier",
 	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
-	OPT("remote", OPT_STR, NULL, "address of the peer or group",
-	    EXTENSION),
+	OPT("remote", OPT_STR, NULL, "address of the peer or group", EXTENSION),
 	OPT("local", OPT_STR, NULL, "own address", EXTENSION),
 	OPT("port", OPT_U16, "4789", "UDP port", EXTENSION),
 	END,
@@ -432,24 +438,28 @@ const struct netdev_kind netdev_kinds[] = {
 	{
 		.name = "netmap",
 		.help = "a netmap port or VALE switch",
+		.is_foreign = true,
 		.not_built = "netmap is of FreeBSD; here use tap or stream",
 		.options = netmap_options,
 	},
 	{
 		.name = "vmnet-host",
 		.help = "macOS: a network of the host and its guests",
+		.is_foreign = true,
 		.not_built = MACOS,
 		.options = vmnet_host_options,
 	},
 	{
 		.name = "vmnet-shared",
 		.help = "macOS: a network with NAT",
+		.is_foreign = true,
 		.not_built = MACOS,
 		.options = vmnet_shared_options,
 	},
 	{
 		.name = "vmnet-bridged",
 		.help = "macOS: a bridge to an interface",
+		.is_foreign = true,
 		.not_built = MACOS,
 		.options = vmnet_bridged_options,
 	},
@@ -483,6 +493,7 @@ const struct netdev_kind netdev_kinds[] = {
 	{
 		.name = "nic",
 		.help = "the guest's card, only with -net",
+		.is_foreign = true,
 		.not_built = "a card is the guest's end of the cable: "
 			     "vmlan run --nic MODEL",
 		.options = nic_options,
@@ -490,6 +501,7 @@ const struct netdev_kind netdev_kinds[] = {
 	{
 		.name = "none",
 		.help = "no network",
+		.is_foreign = true,
 		.not_built = "leave the netdev out",
 		.options = none_options,
 	},

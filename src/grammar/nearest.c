@@ -52,16 +52,56 @@ unsigned word_distance(const char *a, const char *b)
 	return last[nb];
 }
 
+/* Bytes of the UTF-8 character that starts with c; 0: none does. */
+static size_t utf8_lead(unsigned char c)
+{
+	if (c < 0x80)
+		return 1;
+	if (c < 0xc2 || c > 0xf4)
+		return 0;
+	if (c < 0xe0)
+		return 2;
+	return c < 0xf0 ? 3 : 4;
+}
+
+/* Bytes of the UTF-8 character at p, 0 if there is none before end. */
+static size_t utf8_len(const unsigned char *p, const unsigned char *end)
+{
+	size_t n = utf8_lead(*p);
+
+	if (n > (size_t)(end - p))
+		return 0;
+	if (n >= 3 &&
+	    ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) ||
+	     (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90)))
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
 const char *quote_n(char *buf, const char *text, size_t len)
 {
-	size_t n = len < QUOTE_LEN - 3 ? len : QUOTE_LEN - 3;
+	const unsigned char *p = (const unsigned char *)text, *end = p + len;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text[i];
+	while (p < end) {
+		size_t step = utf8_len(p, end);
 
-		buf[i] = (c < 0x20 || c == 0x7f) ? '?' : (char)c;
+		if (n + (step ? step : 1) > QUOTE_LEN - 3)
+			break;
+		if (step == 0 || *p < 0x20 || *p == 0x7f) {
+			buf[n++] = '?';
+			p++;
+			continue;
+		}
+		memcpy(buf + n, p, step);
+		n += step;
+		p += step;
 	}
-	snprintf(buf + n, 3, "%s", len > n ? ".." : "");
+	snprintf(buf + n, 3, "%s", p < end ? ".." : "");
 	return buf;
 }
 

@@ -16,8 +16,8 @@ enum {
  * into b, case ignored; words longer than 40 count as unlike. */
 unsigned word_distance(const char *a, const char *b);
 
-/* len bytes of text with control bytes as '?', cut with "..".  buf takes
- * QUOTE_LEN; returns buf. */
+/* len bytes of text, with '?' for control bytes and what is no UTF-8, cut
+ * with "..".  buf takes QUOTE_LEN; returns buf. */
 const char *quote_n(char *buf, const char *text, size_t len);
 const char *quote(char *buf, const char *text);
 

@@ -377,8 +377,9 @@ static int check_netns(const struct netdev_spec *s, struct error *e)
 	return check_ifname(s, "ifname", e);
 }
 
-static int check_client_host(const struct netdev_spec *s, const char *key,
-			     struct error *e)
+/* The address of a peer: it is for connecting, not for listening. */
+static int check_peer(const struct netdev_spec *s, const char *key,
+		      struct error *e)
 {
 	const struct sock_addr_spec *a = spec_addr(s, key);
 
@@ -391,13 +392,13 @@ static int check_client_host(const struct netdev_spec *s, const char *key,
 				  key);
 	if (!*a->host)
 		return spec_error(s->kind, e,
-				  "Parameter '%s.host' may not be empty "
-				  "without server=on",
+				  "Parameter '%s.host' may not be empty, it "
+				  "names the peer",
 				  key);
 	if (!strcmp(a->port, "0"))
 		return spec_error(s->kind, e,
-				  "Parameter '%s.port' may not be 0 without "
-				  "server=on",
+				  "Parameter '%s.port' may not be 0, it names "
+				  "the peer",
 				  key);
 	return 0;
 }
@@ -414,7 +415,7 @@ static int check_stream(const struct netdev_spec *s, struct error *e)
 		return spec_error(s->kind, e,
 				  "Parameter 'max' is only valid with "
 				  "server=on");
-	return check_client_host(s, "addr", e);
+	return check_peer(s, "addr", e);
 }
 
 static bool is_multicast(const struct sock_addr_spec *a)
@@ -435,15 +436,14 @@ static int check_dgram_unicast(const struct netdev_spec *s,
 		return spec_error(s->kind, e,
 				  "dgram requires local= parameter");
 	if (local->type == SOCK_ADDR_FD)
-		return spec_error(s->kind, e,
-				  "don't set remote with local.fd");
+		return spec_error(s->kind, e, "don't set remote with local.fd");
 	if (local->type != remote->type)
 		return spec_error(s->kind, e,
 				  "remote and local types must be the same");
 	if (local->type == SOCK_ADDR_INET && local->has_to)
 		return spec_error(s->kind, e,
 				  "Parameter 'local.to' is for stream servers");
-	return check_client_host(s, "remote", e);
+	return check_peer(s, "remote", e);
 }
 
 /* Reference 1.4; what QEMU takes and gets wrong is refused here. */
@@ -467,7 +467,7 @@ static int check_dgram(const struct netdev_spec *s, struct error *e)
 	    local->type != SOCK_ADDR_FD)
 		return spec_error(s->kind, e,
 				  "only support inet or fd type for local");
-	return check_client_host(s, "remote", e);
+	return check_peer(s, "remote", e);
 }
 
 /* Which of the families QEMU would leave on. */
@@ -499,7 +499,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		const char *kind;
 		int (*check)(const struct netdev_spec *s, struct error *e);
 	} checks[] = {
-		{"user", check_user},	{"tap", check_tap},
+		{"user", check_user},   {"tap", check_tap},
 		{"netns", check_netns}, {"stream", check_stream},
 		{"dgram", check_dgram},
 	};

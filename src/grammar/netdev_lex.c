@@ -27,6 +27,10 @@ static int items_add(struct netdev_items *items, char *key, char *value,
 {
 	struct netdev_item *v = items->v;
 
+	if (!key) {
+		free(value);
+		return no_memory(e);
+	}
 	if (items->n == items->room) {
 		size_t room = items->room ? 2 * items->room : 16;
 
@@ -94,9 +98,8 @@ static int take_item(const char **pp, struct netdev_items *items,
 			++*pp;
 		}
 	}
-	if (!key || (!value && !(is_bare && items->n))) {
+	if (!value && !(is_bare && items->n)) {
 		free(key);
-		free(value);
 		return no_memory(e);
 	}
 	return items_add(items, key, value, e);
@@ -212,61 +215,54 @@ static int json_add_scalar(const struct json_place *at, const char *name,
 {
 	char buf[32];
 	const char *text = json_scalar_text(j, type, buf, sizeof(buf));
-	char *key, *value;
+	char *value;
 
 	if (!text)
 		return json_wrong_type(at->kind, name, json_type_wanted(type),
 				       at->e);
-	key = strdup(name);
 	value = strdup(text);
-	if (!key || !value) {
-		free(key);
-		free(value);
+	if (!value)
 		return no_memory(at->e);
-	}
-	return items_add(at->items, key, value, at->e);
+	return items_add(at->items, strdup(name), value, at->e);
 }
 
-/* An unknown key goes on as an item; netdev_parse() says what is near. */
-static int json_add_unknown(const struct json_place *at, const char *name)
+/* {"str": TEXT}, which is called full in errors */
+static int json_add_element(const struct json_place *at, const char *name,
+			    const char *full, json_t *el)
 {
-	char *key = strdup(name), *value = strdup("");
+	json_t *str = json_object_get(el, "str");
+	char dotted[128], q[QUOTE_LEN];
+	const char *member;
+	json_t *j;
 
-	if (!key || !value) {
-		free(key);
-		free(value);
-		return no_memory(at->e);
+	if (!json_is_object(el))
+		return json_wrong_type(at->kind, full, "object", at->e);
+	if (!str)
+		return spec_error(at->kind, at->e,
+				  "Parameter '%s.str' is missing", full);
+	json_object_foreach(el, member, j)
+	{
+		if (strcmp(member, "str"))
+			return spec_error(at->kind, at->e,
+					  "Parameter '%s.%s' is unexpected, "
+					  "only '%s.str' is known",
+					  full, quote(q, member), full);
 	}
-	return items_add(at->items, key, value, at->e);
+	snprintf(dotted, sizeof(dotted), "%s.str", full);
+	if (!json_is_string(str))
+		return json_wrong_type(at->kind, dotted, "string", at->e);
+	return json_add_scalar(at, name, OPT_STR, str);
 }
 
-/* [{"str": TEXT}, ..] */
 static int json_add_list(const struct json_place *at, const char *name,
 			 json_t *array)
 {
 	for (size_t i = 0; i < json_array_size(array); i++) {
-		json_t *el = json_array_get(array, i);
-		json_t *str = json_object_get(el, "str");
-		char full[128];
+		char full[96];
 		int r;
 
 		snprintf(full, sizeof(full), "%s[%zu]", name, i);
-		if (!json_is_object(el))
-			return json_wrong_type(at->kind, full, "object", at->e);
-		if (!str)
-			return spec_error(at->kind, at->e,
-					  "Parameter '%s.str' is missing",
-					  full);
-		if (json_object_size(el) > 1)
-			return spec_error(at->kind, at->e,
-					  "Parameter '%s' has a member other "
-					  "than 'str', which is unexpected",
-					  full);
-		if (!json_is_string(str)) {
-			strcat(full, ".str");
-			return json_wrong_type(at->kind, full, "string", at->e);
-		}
-		r = json_add_scalar(at, name, OPT_STR, str);
+		r = json_add_element(at, name, full, json_array_get(array, i));
 		if (r < 0)
 			return r;
 	}
@@ -290,7 +286,8 @@ static int json_add_sockaddr(const struct json_place *at, const char *name,
 	const char *member;
 	json_t *j;
 
-	json_object_foreach(object, member, j) {
+	json_object_foreach(object, member, j)
+	{
 		const struct netdev_option *opt = member_find(member);
 		char *full;
 		int r;
@@ -298,7 +295,7 @@ static int json_add_sockaddr(const struct json_place *at, const char *name,
 		if (asprintf(&full, "%s.%s", name, member) < 0)
 			return no_memory(at->e);
 		r = opt ? json_add_scalar(at, full, opt->type, j)
-			: json_add_unknown(at, full);
+			: netdev_unknown_key(at->kind, FORM_JSON, full, at->e);
 		free(full);
 		if (r < 0)
 			return r;
@@ -316,9 +313,11 @@ static int json_add_member(const struct json_place *at, const char *name,
 
 	if (!strcmp(name, "type") || !strcmp(name, "id"))
 		return json_add_scalar(at, name, OPT_STR, j);
+	if (!at->kind->is_built) /* refused later, whatever is in it */
+		return items_add(at->items, strdup(name), NULL, at->e);
 	opt = netdev_option_find(at->kind, name);
 	if (!opt)
-		return json_add_unknown(at, name);
+		return netdev_unknown_key(at->kind, FORM_JSON, name, at->e);
 	if (opt->type == OPT_LIST && json_is_array(j))
 		return json_add_list(at, name, j);
 	if (opt->type == OPT_SOCKADDR && json_is_object(j))
@@ -355,7 +354,8 @@ static int json_add_all(json_t *root, struct netdev_items *items,
 	r = json_find_kind(root, &at.kind, e);
 	if (r < 0)
 		return r;
-	json_object_foreach(root, name, j) {
+	json_object_foreach(root, name, j)
+	{
 		r = json_add_member(&at, name, j);
 		if (r < 0)
 			return r;
@@ -386,13 +386,6 @@ static int lex_json(const char *text, struct netdev_items *items,
 	return r;
 }
 
-static const char *type_hint(const char *word, const struct netdev_kind *k)
-{
-	return word_distance(word, k->name) <= 2 + strlen(word) / 4
-		       ? "did you mean"
-		       : "the nearest type is";
-}
-
 const struct netdev_kind *netdev_items_kind(const struct netdev_items *items,
 					    struct error *e)
 {
@@ -417,12 +410,10 @@ const struct netdev_kind *netdev_items_kind(const struct netdev_items *items,
 	}
 	kind = netdev_kind_find(word);
 	if (!kind) {
-		kind = netdev_kind_nearest(word);
 		error_set(e, EXIT_USAGE,
-			  "Parameter 'type' does not accept value '%s'; "
-			  "%s '%s'%s",
-			  quote(q, word), type_hint(word, kind), kind->name,
-			  type_hint(word, kind)[0] == 'd' ? "?" : "");
+			  "Parameter 'type' does not accept value '%s'; the "
+			  "nearest is '%s', 'help' lists all",
+			  quote(q, word), netdev_kind_nearest(word)->name);
 		return NULL;
 	}
 	return kind;

@@ -29,8 +29,8 @@ struct netdev_items {
 	enum netdev_form form;
 };
 
-/* Splits text.  Keys other than type are not judged here, except that JSON
- * values have the type that the kind's table asks for. */
+/* Splits text.  Keys other than type are not judged here, except in JSON:
+ * there they are of the kind's table, and the values of the type it asks. */
 MUST_USE int netdev_lex(const char *text, struct netdev_items *items,
 			struct error *e);
 void netdev_items_deinit(struct netdev_items *items);
@@ -81,6 +81,9 @@ MUST_USE int netdev_check(const struct netdev_spec *s, struct error *e);
 /* The value of a key of the table, of the type given. */
 const struct value *spec_value(const struct netdev_spec *s, const char *key,
 			       enum opt_type type);
+/* "no such key", with the nearest one; returns -1. */
+int netdev_unknown_key(const struct netdev_kind *kind, enum netdev_form form,
+		       const char *key, struct error *e);
 /* error_set() of EXIT_USAGE with "KIND: " in front; returns -1. */
 __attribute__((format(printf, 3, 4))) int
 spec_error(const struct netdev_kind *kind, struct error *e, const char *fmt,

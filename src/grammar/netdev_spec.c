@@ -17,8 +17,8 @@
 #include "grammar/netdev_priv.h"
 #include "grammar/number.h"
 
-int spec_error(const struct netdev_kind *kind, struct error *e,
-	       const char *fmt, ...)
+int spec_error(const struct netdev_kind *kind, struct error *e, const char *fmt,
+	       ...)
 {
 	char text[900];
 	va_list ap;
@@ -94,6 +94,8 @@ static const char *nearest_key(const struct netdev_kind *kind, const char *key,
 			snprintf(dotted, sizeof(dotted), "%s.%s", o->name,
 				 m->opt.name);
 			d = word_distance(key, dotted);
+			if (!strcmp(key, m->opt.name))
+				d = 1; /* the prefix was forgotten */
 			if (d < *distp) {
 				*distp = d;
 				snprintf(full, size, "%s", dotted);
@@ -103,23 +105,33 @@ static const char *nearest_key(const struct netdev_kind *kind, const char *key,
 	return full;
 }
 
+int netdev_unknown_key(const struct netdev_kind *kind, enum netdev_form form,
+		       const char *key, struct error *e)
+{
+	bool is_classic = form == FORM_CLASSIC || !*key;
+	char q[QUOTE_LEN], near[64], hint[128];
+	unsigned d;
+
+	nearest_key(kind, key, near, sizeof(near), &d);
+	if (d == 0)
+		snprintf(hint, sizeof(hint),
+			 "in JSON it is a member of an object");
+	else if (d <= 1 + strlen(key) / 4 && d < strlen(key))
+		snprintf(hint, sizeof(hint), "did you mean '%s'?", near);
+	else
+		snprintf(hint, sizeof(hint),
+			 "the nearest is '%s', '%s,help' lists all", near,
+			 kind->name);
+	return spec_error(kind, e, "%s '%s'%s; %s",
+			  is_classic ? "Invalid parameter" : "Parameter",
+			  quote(q, key), is_classic ? "" : " is unexpected",
+			  hint);
+}
+
 static int unknown_key(const struct netdev_spec *s, const char *key,
 		       struct error *e)
 {
-	char q[QUOTE_LEN], near[64];
-	unsigned d;
-	bool is_near;
-
-	nearest_key(s->kind, key, near, sizeof(near), &d);
-	is_near = d <= 2 + strlen(key) / 4;
-	quote(q, key);
-	if (s->form == FORM_CLASSIC || !*key)
-		return spec_error(s->kind, e, "Invalid parameter '%s'; %s '%s'%s",
-				  q, is_near ? "did you mean" : "the nearest is",
-				  near, is_near ? "?" : "");
-	return spec_error(s->kind, e, "Parameter '%s' is unexpected; %s '%s'%s",
-			  q, is_near ? "did you mean" : "the nearest is", near,
-			  is_near ? "?" : "");
+	return netdev_unknown_key(s->kind, s->form, key, e);
 }
 
 static int given_twice(const struct netdev_spec *s, const char *key,
@@ -306,11 +318,14 @@ static int refuse_unbuilt(const struct netdev_kind *kind,
 	for (size_t i = 0; i < items->n; i++) {
 		if (!strcmp(kind->name, "vhost-user") &&
 		    !strcmp(items->v[i].key, "chardev"))
-			chardev = " (and chardev= will be path= here)";
+			chardev = "its chardev= will be path= here, and ";
 	}
 	return spec_error(kind, e,
-			  "network backend '%s' is not built yet%s; %s",
-			  kind->name, chardev, kind->not_built);
+			  "network backend '%s' is not compiled into this "
+			  "binary%s; %s%s",
+			  kind->name,
+			  kind->is_foreign ? "" : ", it is not built yet",
+			  chardev, kind->not_built);
 }
 
 static int parse_items(const struct netdev_items *items,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Stores the text of a value as its option's type says.  Called by netdev_parse() only;
- * the messages are those of QEMU's parsers.
+ * Stores the text of a value as its option's type says.  Called by
+ * netdev_parse() only; the messages are those of QEMU's parsers.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -67,8 +67,8 @@ static int number_set(struct netdev_spec *s, struct value *v,
 		return 0;
 	}
 	if (too_big || (s->form == FORM_JSON && text[0] == '-'))
-		return spec_error(s->kind, e, "Parameter '%s' expects %s",
-				  name, type_c_name(opt->type));
+		return spec_error(s->kind, e, "Parameter '%s' expects %s", name,
+				  type_c_name(opt->type));
 	return spec_error(s->kind, e, "Parameter '%s' expects %s, not '%s'",
 			  name,
 			  s->form != FORM_CLASSIC ? "integer"

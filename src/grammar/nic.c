@@ -51,12 +51,11 @@ const struct nic_model nic_models[] = {
 /* True if word is one of the words of list. */
 static bool has_word(const char *list, const char *word)
 {
-	size_t len = strlen(word);
+	size_t len = strchr(word, ' ') ? 0 : strlen(word);
 	const char *p = list;
 
 	while (len && p && (p = strstr(p, word))) {
-		if ((p == list || p[-1] == ' ') &&
-		    (p[len] == ' ' || !p[len]))
+		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
 			return true;
 		p += len;
 	}
@@ -163,8 +162,8 @@ int nic_parse(const char *text, struct nic_spec *np, struct error *e)
 					 quote(q, field));
 		if (equals)
 			*equals++ = '\0';
-		if (set_field(equals ? field : "model",
-			      equals ? equals : field, &n, e) < 0)
+		if (set_field(equals ? field : "model", equals ? equals : field,
+			      &n, e) < 0)
 			return -1;
 		if (!p[len])
 			break;

@@ -78,16 +78,17 @@ static int suffix_power(const char *text)
 	return at && !text[1] ? (int)(at - letters) : -1;
 }
 
-/* The digits behind a decimal point, in units of the suffix. */
-static uint64_t fraction_of(const char **textp, uint64_t unit)
+/* The digits behind a decimal point, in units; digits past the 15th do not
+ * count. */
+static uint64_t fraction_of(const char *text, uint64_t unit)
 {
-	uint64_t part = 0;
+	double part = 0, scale = 1;
 
-	for (; isdigit((unsigned char)**textp); ++*textp) {
-		unit /= 10;
-		part += unit * (uint64_t)(**textp - '0');
+	for (int i = 0; i < 15 && isdigit((unsigned char)text[i]); i++) {
+		part = part * 10 + (text[i] - '0');
+		scale *= 10;
 	}
-	return part;
+	return (uint64_t)(part / scale * (double)unit);
 }
 
 bool size_parse(const char *text, uint64_t *np)
@@ -115,11 +116,9 @@ bool size_parse(const char *text, uint64_t *np)
 	unit = (uint64_t)1 << (10 * power);
 	if (__builtin_mul_overflow(n, unit, &n))
 		return false;
-	if (end != point) {
-		point++;
-		if (__builtin_add_overflow(n, fraction_of(&point, unit), &n))
-			return false;
-	}
+	if (end != point &&
+	    __builtin_add_overflow(n, fraction_of(point + 1, unit), &n))
+		return false;
 	*np = n;
 	return true;
 }

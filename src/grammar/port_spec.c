@@ -176,8 +176,8 @@ static const char *port_range(const char *text, uint16_t *lop, uint16_t *hip)
 	if (!port_number(text, len, lop))
 		return bad;
 	*hip = *lop;
-	if (text[len] && !port_number(text + len + 1, strlen(text + len + 1),
-				      hip))
+	if (text[len] &&
+	    !port_number(text + len + 1, strlen(text + len + 1), hip))
 		return bad;
 	return *lop > *hip ? "the range runs backwards" : NULL;
 }

@@ -28,7 +28,7 @@ static int user_error(const struct netdev_spec *s, struct error *e,
 	const char *value = spec_str(s, key);
 
 	return spec_error(s->kind, e, "%s (%s=%s)", text, key,
-			  value ? quote(q, value) : "by default");
+			  value ? quote(q, value) : " not given");
 }
 
 /* The mask of an address written without one. */
@@ -238,14 +238,13 @@ static bool is_dns_name(const char *name)
 }
 
 static int copy_name(const struct netdev_spec *s, const char *key,
-		     const char *name, char out[USER_NAME_LEN],
-		     struct error *e)
+		     const char *name, char out[USER_NAME_LEN], struct error *e)
 {
 	char q[QUOTE_LEN];
 
 	if (!*name)
-		return spec_error(s->kind, e,
-				  "'%s' parameter cannot be empty", key);
+		return spec_error(s->kind, e, "'%s' parameter cannot be empty",
+				  key);
 	if (strlen(name) >= USER_NAME_LEN)
 		return spec_error(s->kind, e,
 				  "'%s' parameter cannot exceed 255 bytes",
@@ -267,11 +266,9 @@ static int resolve_names(const struct netdev_spec *s, struct user_opts *o,
 	const char *const *search;
 	size_t n;
 
-	if (hostname &&
-	    copy_name(s, "hostname", hostname, o->hostname, e) < 0)
+	if (hostname && copy_name(s, "hostname", hostname, o->hostname, e) < 0)
 		return -1;
-	if (domain &&
-	    copy_name(s, "domainname", domain, o->domainname, e) < 0)
+	if (domain && copy_name(s, "domainname", domain, o->domainname, e) < 0)
 		return -1;
 	search = spec_list(s, "dnssearch", &n);
 	if (n > USER_SEARCH_MAX)

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Port forwards in all spellings, and every refusal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "grammar/port_spec.h"
+
+/* A text and the one line it is answered with. */
+struct bad {
+	const char *text, *line;
+};
+
+static const struct bad bad_hostfwds[] = {
+	{"", "Invalid host forwarding rule '' (No : separators)"},
+	{"tcp", "Invalid host forwarding rule 'tcp' (No : separators)"},
+	{"x::1-:2",
+	 "Invalid host forwarding rule 'x::1-:2' (Bad protocol name)"},
+	{"tcp:2222-:22",
+	 "Invalid host forwarding rule 'tcp:2222-:22' (Bad host "
+	 "address)"},
+	{"tcp::2222:22",
+	 "Invalid host forwarding rule 'tcp::2222:22' (Bad host port "
+	 "separator)"},
+	{"tcp::2222-22",
+	 "Invalid host forwarding rule 'tcp::2222-22' (Missing guest "
+	 "address)"},
+	{"tcp::-:22",
+	 "Invalid host forwarding rule 'tcp::-:22' (Bad host port)"},
+	{"tcp::x-:22",
+	 "Invalid host forwarding rule 'tcp::x-:22' (Bad host port)"},
+	{"tcp::65536-:22",
+	 "Invalid host forwarding rule 'tcp::65536-:22' (Bad host "
+	 "port)"},
+	{"tcp::22-:0",
+	 "Invalid host forwarding rule 'tcp::22-:0' (Bad guest port)"},
+	{"tcp::22-:22x",
+	 "Invalid host forwarding rule 'tcp::22-:22x' (Bad guest "
+	 "port)"},
+	{"tcp::22-1.2.3.999:22",
+	 "Invalid host forwarding rule 'tcp::22-1.2.3.999:22' (Bad "
+	 "guest address)"},
+	{"tcp:1.2.3.4x:22-:22",
+	 "Invalid host forwarding rule 'tcp:1.2.3.4x:22-:22' (Bad "
+	 "host address)"},
+	{"tcp:[::1]:22-:22",
+	 "Invalid host forwarding rule 'tcp:[::1]:22-:22' (Bad host "
+	 "address: IPv6 is not built yet)"},
+	{"tcp::22-[::1]:22",
+	 "Invalid host forwarding rule 'tcp::22-[::1]:22' (Bad guest "
+	 "address: IPv6 is not built yet)"},
+	{"unix:/a-b-:22",
+	 "Invalid host forwarding rule 'unix:/a-b-:22' (unix: is not "
+	 "built yet, tcp: and udp: are)"},
+	{"unix:a-:22", "Invalid host forwarding rule 'unix:a-:22' (unix socket "
+		       "path must be absolute)"},
+	{"unix:-:22", "Invalid host forwarding rule 'unix:-:22' (Missing unix "
+		      "socket path)"},
+	{"unix:/a", "Invalid host forwarding rule 'unix:/a' (Missing - "
+		    "separator)"},
+	{"tcp::+22-:22",
+	 "Invalid host forwarding rule 'tcp::+22-:22' (Bad host port)"},
+	{"tcp:: 22-:22",
+	 "Invalid host forwarding rule 'tcp:: 22-:22' (Bad host port)"},
+};
+
+static const struct bad bad_specs[] = {
+	{"~22", "port spec '~22': exclusions (~) are not built yet; name "
+		"the ports"},
+	{"22,~23", "port spec '~23': exclusions (~) are not built yet; name "
+		   "the ports"},
+	{"all", "port spec 'all': this word of passt is not built yet; name "
+		"the ports"},
+	{"localhost:80:80",
+	 "port spec 'localhost:80:80': it begins with neither a "
+	 "port, an IPv4 address, tcp: nor udp:"},
+	{"[::1]:80:80",
+	 "port spec '[::1]:80:80': IPv6 forwards are not built yet"},
+	{"[::1]/80", "port spec '[::1]/80': IPv6 forwards are not built yet"},
+	{"[::1", "port spec '[::1': '[' without its ']'"},
+	{"[zz]:80:80",
+	 "port spec '[zz]:80:80': the host address is not an address"},
+	{"80/sctp", "port spec '80/sctp': the protocol behind '/' is neither "
+		    "tcp nor udp"},
+	{"80/", "port spec '80/': the protocol behind '/' is neither tcp "
+		"nor udp"},
+	{"0:22", "port spec '0:22': a port is a number from 1 to 65535, a "
+		 "range is LOW-HIGH"},
+	{"65536", "port spec '65536': a port is a number from 1 to 65535, a "
+		  "range is LOW-HIGH"},
+	{"22-21", "port spec '22-21': the range runs backwards"},
+	{"22-80:32", "port spec '22-80:32': the two ranges differ in length"},
+	{"1:2:3", "port spec '1:2:3': the host address is not an IPv4 address"},
+	{"1:2:3:4", "port spec '1:2:3:4': the host address is not an IPv4 "
+		    "address"},
+	{"127.0.0.1:80",
+	 "port spec '127.0.0.1:80': an address is followed by two "
+	 "ports, ADDRESS:HOSTPORT:GUESTPORT"},
+	{"300.0.0.1:80:80",
+	 "port spec '300.0.0.1:80:80': the host address is not an "
+	 "IPv4 address"},
+	{"127.0.0.1%lo/80",
+	 "port spec '127.0.0.1%lo/80': binding to an interface (%) "
+	 "is not built yet"},
+	{"127.0.0.1/1.2.3.4:80:80",
+	 "port spec '127.0.0.1/1.2.3.4:80:80': the host address is "
+	 "given twice"},
+	{":80", "Invalid host forwarding rule ':80' (Missing : separator)"},
+	{"80:", "port spec '80:': a port is a number from 1 to 65535, a "
+		"range is LOW-HIGH"},
+	{"", "port spec '': an item is empty"},
+	{"80,,81", "port spec '': an item is empty"},
+	{"80,80", "port spec '80': its host port is named twice"},
+	{"80,80:81", "port spec '80:81': its host port is named twice"},
+	{"2222:22,tcp::2222-:23",
+	 "port spec 'tcp::2222-:23': its host port is named twice"},
+	{"80 ", "port spec '80 ': a port is a number from 1 to 65535, a "
+		"range is LOW-HIGH"},
+	{"-5", "port spec '-5': a port is a number from 1 to 65535, a "
+	       "range is LOW-HIGH"},
+	{"1-", "port spec '1-': a port is a number from 1 to 65535, a "
+	       "range is LOW-HIGH"},
+	{"sctp::1-:2",
+	 "port spec 'sctp::1-:2': it begins with neither a port, an "
+	 "IPv4 address, tcp: nor udp:"},
+	{"a", "port spec 'a': it begins with neither a port, an IPv4 "
+	      "address, tcp: nor udp:"},
+	{"999999", "port spec '999999': a port is a number from 1 to 65535, a "
+		   "range is LOW-HIGH"},
+};
+
+static void test_bad_hostfwds(void **state)
+{
+	for (size_t i = 0; i < array_len(bad_hostfwds); i++) {
+		struct error e = ERROR_NULL;
+		struct port_rule r;
+
+		if (hostfwd_parse(bad_hostfwds[i].text, &r, &e) >= 0)
+			fail_msg("accepted: %s", bad_hostfwds[i].text);
+		assert_int_equal(e.code, EXIT_USAGE);
+		assert_string_equal(e.text, bad_hostfwds[i].line);
+	}
+}
+
+static void test_bad_specs(void **state)
+{
+	for (size_t i = 0; i < array_len(bad_specs); i++) {
+		struct error e = ERROR_NULL;
+		struct port_rule r[4];
+		unsigned n = 99;
+
+		if (port_spec_parse(bad_specs[i].text, r, 4, &n, &e) >= 0)
+			fail_msg("accepted: %s", bad_specs[i].text);
+		assert_int_equal(n, 99); /* written on success only */
+		assert_int_equal(e.code, EXIT_USAGE);
+		assert_string_equal(e.text, bad_specs[i].line);
+	}
+}
+
+static void test_hostfwd(void **state)
+{
+	struct port_rule r;
+
+	assert_int_equal(hostfwd_parse(":127.1:0x10-10.0.2.20:022", &r, NULL),
+			 0);
+	assert_int_equal(r.proto, IPPROTO_TCP);
+	assert_true(r.has_host_ip);
+	assert_true(addr_is_loopback(&r.host_ip));
+	assert_int_equal(r.host_lo, 16);
+	assert_int_equal(r.host_hi, 16);
+	assert_int_equal(addr_u32(&r.guest_ip), 0x0a000214);
+	assert_int_equal(r.guest_lo, 18);
+	assert_string_equal(r.unix_path, "");
+
+	assert_int_equal(hostfwd_parse("udp::0-:53", &r, NULL), 0);
+	assert_int_equal(r.proto, IPPROTO_UDP);
+	assert_false(r.has_host_ip);
+	assert_true(addr_is_unspecified(&r.host_ip));
+	assert_true(addr_is_v4(&r.host_ip));
+	assert_int_equal(r.host_lo, 0);
+	assert_true(addr_is_unspecified(&r.guest_ip));
+}
+
+/* A spec of -p, and its rules as they print. */
+static const char *const specs[][2] = {
+	{"tcp::2222-:22", "tcp::2222-:22"},
+	{"udp:0.0.0.0:53-10.0.2.9:5353", "udp:0.0.0.0:53-10.0.2.9:5353"},
+	{"::2222-:22", "tcp::2222-:22"},
+	{"2222:22", "tcp::2222-:22"},
+	{"2222:22/tcp", "tcp::2222-:22"},
+	{"127.0.0.1:8080:80/udp", "udp:127.0.0.1:8080-:80"},
+	{"0.0.0.0:80:80", "tcp:0.0.0.0:80-:80"},
+	{"127.0.0.1::80", "tcp:127.0.0.1:0-:80"},
+	{"80", "tcp::80-:80"},
+	{"80/udp", "udp::80-:80"},
+	{"80-81", "80-81:80-81/tcp"},
+	{"8000-8010:8000-8010", "8000-8010:8000-8010/tcp"},
+	{"1.2.3.4:80-81:90-91/udp", "1.2.3.4:80-81:90-91/udp"},
+	{"22-80:32-90", "22-80:32-90/tcp"},
+	{"2222:22,8080:80", "tcp::2222-:22 tcp::8080-:80"},
+	{"127.0.0.1/2222:22,8080:80",
+	 "tcp:127.0.0.1:2222-:22 tcp:127.0.0.1:8080-:80"},
+	{"127.0.0.1/22-23/udp", "127.0.0.1:22-23:22-23/udp"},
+	{"80,80/udp", "tcp::80-:80 udp::80-:80"},
+	{"127.0.0.1:80:80,127.0.0.2:80:80",
+	 "tcp:127.0.0.1:80-:80 tcp:127.0.0.2:80-:80"},
+	{"1-65535", "1-65535:1-65535/tcp"},
+};
+
+static void test_specs(void **state)
+{
+	for (size_t i = 0; i < array_len(specs); i++) {
+		char got[512] = "", one[PORT_RULE_STRLEN];
+		struct error e = ERROR_NULL;
+		struct port_rule r[4];
+		unsigned n = 0;
+
+		if (port_spec_parse(specs[i][0], r, 4, &n, &e) < 0)
+			fail_msg("%s: %s", specs[i][0], e.text);
+		for (unsigned j = 0; j < n; j++) {
+			strcat(got, j ? " " : "");
+			strcat(got, port_rule_format(&r[j], one));
+		}
+		assert_string_equal(got, specs[i][1]);
+	}
+}
+
+static void test_too_many(void **state)
+{
+	struct error e = ERROR_NULL;
+	struct port_rule r[2];
+	unsigned n;
+
+	assert_int_equal(port_spec_parse("1,2", r, 2, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_true(port_spec_parse("1,2,3", r, 2, &n, &e) < 0);
+	assert_string_equal(e.text,
+			    "port spec '3': there are too many forwards");
+}
+
+static void test_too_long(void **state)
+{
+	char text[2000];
+	struct error e = ERROR_NULL;
+	struct port_rule r;
+	unsigned n;
+
+	memset(text, '1', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	assert_true(port_spec_parse(text, &r, 1, &n, &e) < 0);
+	assert_non_null(strstr(e.text, "11..': it is too long"));
+	memcpy(text, "tcp::", 5);
+	e = ERROR_NULL;
+	assert_true(hostfwd_parse(text, &r, &e) < 0);
+	assert_non_null(strstr(e.text, "11..' (it is too long)"));
+	text[300] = '-';
+	text[305] = '\0';
+	assert_true(hostfwd_parse(text, &r, NULL) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bad_hostfwds),
+		cmocka_unit_test(test_bad_specs),
+		cmocka_unit_test(test_hostfwd),
+		cmocka_unit_test(test_specs),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_too_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
