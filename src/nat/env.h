@@ -20,7 +20,7 @@
 
 enum {
 	NAT_FLOWS_MAX = 262144, /* all protocols, all guests */
-	NAT_MTU = 1500,		/* default guest-side MTU (QEMU's) */
+	NAT_MTU = 1500,         /* default guest-side MTU (QEMU's) */
 };
 
 struct nat_env {
@@ -30,12 +30,12 @@ struct nat_env {
 	struct drops *drops;
 	struct log *log;
 	struct lan *lan;
-	struct port *port;   /* the gateway's port: source of all we send */
-	mac gw_mac;	     /* source MAC of all we send */
-	struct prefix net4;  /* the lan's prefix */
-	addr gw4;	     /* our address; stands for the host's loopback */
-	addr dns4;	     /* the virtual resolver */
-	uint32_t mtu;	     /* guest-side IP MTU */
+	struct port *port;  /* the gateway's port: source of all we send */
+	mac gw_mac;         /* source MAC of all we send */
+	struct prefix net4; /* the lan's prefix */
+	addr gw4;           /* our address; stands for the host's loopback */
+	addr dns4;          /* the virtual resolver */
+	uint32_t mtu;       /* guest-side IP MTU */
 
 	/* The gateway's answers; arg is passed back. */
 	void *arg;
@@ -49,6 +49,10 @@ struct nat_env {
 	 * resolved() of the caller's part will not be called: the caller
 	 * tries again (its SYN or datagram is retried or lost). */
 	bool (*neigh)(void *arg, const addr *ip, mac *macp);
+	/* Keeps a copy of f, whose destination MAC is not filled in yet,
+	 * until ip's MAC is known; then it is sent, or lost by name.  NULL:
+	 * such frames are lost. */
+	void (*hold)(void *arg, const addr *ip, const struct frame *f);
 	/* True if a guest that runs on the lan may use src (anti-spoofing:
 	 * inside net4, not ours, not broadcast). */
 	bool (*source_ok)(void *arg, const addr *src);

@@ -44,11 +44,11 @@ enum { FLOW_QUOTAS = 1024 };
 struct flow {
 	/* the key, set by the part before flow_add(), constant until
 	 * flow_del() */
-	struct endpoint guest;	/* as the guest names itself */
+	struct endpoint guest;  /* as the guest names itself */
 	struct endpoint remote; /* as the guest names it; zero: any */
-	uint8_t proto;		/* IPPROTO_* */
+	uint8_t proto;          /* IPPROTO_* */
 
-	mac guest_mac;	       /* where frames to the guest go */
+	mac guest_mac;         /* where frames to the guest go */
 	struct host_sock sock; /* the host's end; the part opens and closes */
 	struct timer timer;    /* the part's */
 
@@ -56,7 +56,7 @@ struct flow {
 	struct list link;   /* in table->all */
 	struct flow *chain; /* next in the bucket */
 	uint32_t hash;
-	uint16_t quota;	    /* index of the guest's quota */
+	uint16_t quota; /* index of the guest's quota */
 };
 
 struct flow_key {
@@ -68,17 +68,17 @@ struct flow_key {
 struct flow_table {
 	struct flow **bucket; /* owned, mask + 1 of them */
 	uint32_t mask;
-	unsigned n;	      /* flows in the table */
+	unsigned n; /* flows in the table */
 	unsigned n_max;
-	struct flow *last;    /* found last: bulk hits it without hashing */
+	struct flow *last; /* found last: bulk hits it without hashing */
 	struct hash_key key;
-	struct list all;      /* oldest first; the part may reorder it */
+	struct list all; /* oldest first; the part may reorder it */
 	unsigned n_quota[FLOW_QUOTAS];
 };
 
 /* An empty table for at most n_max flows. 0 or -ENOMEM. */
-__attribute__((warn_unused_result)) int
-flow_table_init(struct flow_table *t, unsigned n_max);
+__attribute__((warn_unused_result)) int flow_table_init(struct flow_table *t,
+							unsigned n_max);
 /* Releases the array; the flows were deleted before. Zeroed t is accepted. */
 void flow_table_deinit(struct flow_table *t);
 

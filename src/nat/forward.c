@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP listeners of hostfwd (forward.h): accept in bounded turns, hand over to
+ * tcp.  Called by the gateway and by the loop; the worker's thread.
+ */
+#include "nat/forward.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+enum {
+	EPHEMERAL_FIRST = 49152, /* RFC 6335 6 */
+	EPHEMERAL_N = 65536 - EPHEMERAL_FIRST,
+};
+
+/* How long to wait when no descriptor is left for a connection: the listener
+ * raises no edge for what it holds already. */
+#define RETRY_NS (UINT64_C(100) * 1000000)
+
+struct forward {
+	const struct nat_env *env; /* borrowed */
+	struct tcp *tcp;           /* borrowed */
+	struct udp *udp;           /* borrowed */
+	struct list listeners;
+	unsigned n_listeners;
+	uint16_t next_port; /* for clients that have none */
+};
+
+struct listener {
+	struct list link;
+	struct forward *forward;
+	struct host_sock sock;
+	struct timer timer; /* the next turn */
+	struct endpoint guest;
+};
+
+/* What the guest sees: a client with no address (unix) gets our own and a
+ * port of its own. */
+static struct endpoint client_seen(struct forward *fw,
+				   const struct endpoint *client)
+{
+	struct endpoint seen = nat_map_in(fw->env, client);
+
+	if (seen.port == 0)
+		seen.port = (uint16_t)(EPHEMERAL_FIRST +
+				       fw->next_port++ % EPHEMERAL_N);
+	return seen;
+}
+
+/* True if another connection may be waiting. */
+static bool accept_one(struct listener *l)
+{
+	struct forward *fw = l->forward;
+	struct host *h = fw->env->host;
+	struct host_sock sock = HOST_SOCK_NULL;
+	struct endpoint client, seen;
+	int r = h->ops->accept(h, &l->sock, &sock, &client);
+
+	if (r == -ECONNABORTED || r == -EINTR)
+		return true;
+	if (r < 0 && r != -EAGAIN) {
+		drop(fw->env->drops, DROP_HOST_SOCKET);
+		timer_arm(fw->env->wheel, &l->timer,
+			  *fw->env->now_ns + RETRY_NS);
+	}
+	if (r < 0)
+		return false;
+	seen = client_seen(fw, &client);
+	r = tcp_connect_guest(fw->tcp, &sock, &l->guest, &seen);
+	if (r < 0)
+		drop(fw->env->drops, DROP_FLOW_TABLE_FULL);
+	return true;
+}
+
+static void listener_turn(struct listener *l)
+{
+	timer_disarm(l->forward->env->wheel, &l->timer);
+	for (int i = 0; i < FORWARD_ACCEPTS; i++)
+		if (!accept_one(l))
+			return;
+	timer_arm(l->forward->env->wheel, &l->timer, *l->forward->env->now_ns);
+}
+
+static void listener_event(struct host_sock *s, unsigned events)
+{
+	listener_turn(container_of(s, struct listener, sock));
+}
+
+static void listener_timer(struct timer *t, uint64_t now_ns)
+{
+	listener_turn(container_of(t, struct listener, timer));
+}
+
+static int listener_add(struct forward *fw, int fd,
+			const struct endpoint *guest)
+{
+	struct host *h = fw->env->host;
+	struct listener *l;
+	int r;
+
+	if (fw->n_listeners >= FORWARD_LISTENERS_MAX)
+		return -ENOBUFS;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->forward = fw;
+	l->guest = *guest;
+	l->sock = HOST_SOCK_NULL;
+	l->sock.event = listener_event;
+	timer_init(&l->timer, listener_timer);
+	r = h->ops->adopt(h, &l->sock, fd);
+	if (r < 0) {
+		free(l);
+		return r;
+	}
+	list_add_tail(&fw->listeners, &l->link);
+	fw->n_listeners++;
+	/* Clients that came before the listener was adopted. */
+	timer_arm(fw->env->wheel, &l->timer, *fw->env->now_ns);
+	return 0;
+}
+
+int forward_add(struct forward *fw, uint8_t proto, int fd,
+		const struct endpoint *guest)
+{
+	if (proto == IPPROTO_TCP)
+		return listener_add(fw, fd, guest);
+	if (proto == IPPROTO_UDP)
+		return udp_forward_add(fw->udp, fd, guest);
+	return -EINVAL;
+}
+
+int forward_new(const struct nat_env *env, struct tcp *t, struct udp *u,
+		struct forward **fwp)
+{
+	struct forward *fw = calloc(1, sizeof(*fw));
+
+	if (!fw)
+		return -ENOMEM;
+	fw->env = env;
+	fw->tcp = t;
+	fw->udp = u;
+	list_init(&fw->listeners);
+	*fwp = fw;
+	return 0;
+}
+
+struct forward *forward_free(struct forward *fw)
+{
+	if (!fw)
+		return NULL;
+	list_each_safe (it, &fw->listeners) {
+		struct listener *l = container_of(it, struct listener, link);
+
+		timer_disarm(fw->env->wheel, &l->timer);
+		fw->env->host->ops->close(fw->env->host, &l->sock, false);
+		free(l);
+	}
+	free(fw);
+	return NULL;
+}

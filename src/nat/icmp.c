@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ICMP errors and echo of our own addresses (icmp.h); ping.c has the flows to
+ * the world.  Called on the worker's thread.
+ */
+#include "nat/icmp_priv.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "wire/csum.h"
+
+enum { TOO_BIG_MIN = 68 }; /* RFC 791: every link carries this */
+
+/* One error, ready to be built. */
+struct report {
+	uint8_t type;
+	uint8_t code;
+	uint16_t mtu;
+	addr from;
+	addr to;
+	mac to_mac;
+	const uint8_t *quote; /* from the IP header on */
+	uint32_t quote_len;
+};
+
+void icmp_send(struct icmp *ic, const struct out_addr *a, uint8_t type,
+	       uint8_t code, uint32_t rest, const uint8_t *data, uint32_t len)
+{
+	struct out_dgram d = {.a = *a, .payload = data, .len = len};
+	struct icmp_hdr hdr = {.type = type,
+			       .code = code,
+			       .id = (uint16_t)(rest >> 16),
+			       .seq = (uint16_t)rest};
+	struct wr w = wr_init(d.head, sizeof(d.head));
+
+	icmp_emit(&w, &hdr);
+	hdr.csum = csum_fold(
+		csum_add(data, len, csum_add(d.head, sizeof(d.head), 0)));
+	w = wr_init(d.head, sizeof(d.head));
+	icmp_emit(&w, &hdr);
+	out_dgram(&ic->out, &d);
+	out_flush(&ic->out);
+}
+
+/* One token per error. */
+static bool may_report(struct icmp *ic)
+{
+	const uint64_t ns = UINT64_C(1000000000) / ICMP_ERROR_RATE;
+	uint64_t n = (*ic->env->now_ns - ic->refill_ns) / ns;
+
+	if (n > 0) {
+		ic->refill_ns += n * ns;
+		ic->n_tokens = n < ICMP_ERROR_BURST - ic->n_tokens
+				       ? ic->n_tokens + (unsigned)n
+				       : ICMP_ERROR_BURST;
+	}
+	if (ic->n_tokens == 0) {
+		drop(ic->env->drops, DROP_ICMP_RATE);
+		return false;
+	}
+	ic->n_tokens--;
+	return true;
+}
+
+static void send_report(struct icmp *ic, const struct report *r)
+{
+	struct out_addr a = {.to = r->to_mac,
+			     .src = r->from,
+			     .dst = r->to,
+			     .proto = IPPROTO_ICMP,
+			     .ttl = IP4_TTL};
+	uint32_t len =
+		r->quote_len < ICMP_QUOTE_MAX ? r->quote_len : ICMP_QUOTE_MAX;
+
+	if (may_report(ic))
+		icmp_send(ic, &a, r->type, r->code, r->mtu, r->quote, len);
+}
+
+/* RFC 1122 3.2.2: what no error may be sent about. */
+static bool may_answer(const struct packet *pkt, const struct frame *f)
+{
+	uint8_t type;
+
+	if (pkt->ip_version != 4 || mac_is_group(pkt->eth_dst) ||
+	    mac_is_group(pkt->eth_src))
+		return false;
+	if (pkt->is_fragment && pkt->frag_off > 0)
+		return false;
+	if (addr_is_multicast(&pkt->dst.ip) || addr_is_broadcast(&pkt->dst.ip))
+		return false;
+	if (pkt->proto != IPPROTO_ICMP)
+		return true;
+	return frame_copy(f, pkt->l4_off, 1, &type) && type == ICMP_ECHO;
+}
+
+void icmp_error(struct icmp *ic, uint8_t type, uint8_t code, uint16_t mtu,
+		const struct packet *pkt, const struct frame *f)
+{
+	uint8_t quote[ICMP_QUOTE_MAX];
+	uint32_t len = pkt->l4_off - pkt->l3_off + pkt->l4_len;
+	struct report r = {.type = type,
+			   .code = code,
+			   .mtu = mtu,
+			   .from = ic->env->gw4,
+			   .to = pkt->src.ip,
+			   .to_mac = pkt->eth_src,
+			   .quote = quote,
+			   .quote_len =
+				   len < ICMP_QUOTE_MAX ? len : ICMP_QUOTE_MAX};
+
+	if (!may_answer(pkt, f) ||
+	    !frame_copy(f, pkt->l3_off, r.quote_len, quote))
+		return;
+	send_report(ic, &r);
+}
+
+/* The code of an unreachable for the errno of a socket call; false: the error
+ * is nobody's refusal. */
+static bool errno_code(int err, uint8_t *codep)
+{
+	switch (err < 0 ? -err : err) {
+	case ENETUNREACH:
+	case ENETDOWN:
+		*codep = ICMP_U_NET;
+		return true;
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ETIMEDOUT:
+	case EINVAL: /* a loopback source to the world, port 0 */
+	case EADDRNOTAVAIL:
+		*codep = ICMP_U_HOST;
+		return true;
+	case ENOPROTOOPT:
+		*codep = ICMP_U_PROTOCOL;
+		return true;
+	case ECONNREFUSED:
+		*codep = ICMP_U_PORT;
+		return true;
+	case EMSGSIZE:
+		*codep = ICMP_U_FRAG_NEEDED;
+		return true;
+	case EACCES:
+	case EPERM:
+		*codep = ICMP_U_ADMIN;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void icmp_errno(struct icmp *ic, int err, const struct packet *pkt,
+		const struct frame *f)
+{
+	uint8_t code;
+
+	if (errno_code(err, &code))
+		icmp_error(ic, ICMP_UNREACHABLE, code, 0, pkt, f);
+}
+
+/* Type and code for the guest; false: nothing it should hear. */
+static bool err_meaning(const struct host_err *e, struct report *r)
+{
+	if (e->origin == SO_EE_ORIGIN_ICMP) {
+		r->type = e->type;
+		r->code = e->code;
+		if (e->type != ICMP_UNREACHABLE &&
+		    e->type != ICMP_TIME_EXCEEDED)
+			return false;
+	} else {
+		r->type = ICMP_UNREACHABLE;
+		if (!errno_code(e->err, &r->code))
+			return false;
+	}
+	if (r->type == ICMP_UNREACHABLE && r->code == ICMP_U_FRAG_NEEDED)
+		r->mtu = e->info < TOO_BIG_MIN  ? TOO_BIG_MIN
+			 : e->info > UINT16_MAX ? UINT16_MAX
+						: (uint16_t)e->info;
+	return true;
+}
+
+void icmp_relay(struct icmp *ic, const struct icmp_relay *q)
+{
+	uint8_t quote[FRAME_ETH_LEN + ICMP_QUOTE_MAX];
+	struct out_addr a = {.src = q->guest.ip,
+			     .dst = q->dst.ip,
+			     .proto = q->proto,
+			     .ttl = 1};
+	struct report r = {.from = ic->env->gw4,
+			   .to = q->guest.ip,
+			   .to_mac = q->guest_mac,
+			   .quote = quote + FRAME_ETH_LEN};
+	struct endpoint offender = {.ip = q->err->offender};
+	uint32_t len = q->quote_len;
+
+	if (!err_meaning(q->err, &r))
+		return;
+	if (len > ICMP_QUOTE_MAX - IP4_HDR_LEN)
+		len = ICMP_QUOTE_MAX - IP4_HDR_LEN;
+	if (addr_is_v4(&offender.ip) && !addr_is_unspecified(&offender.ip))
+		r.from = nat_map_in(ic->env, &offender).ip;
+	out_put_ip4(quote, ic->env, &a, len, NULL);
+	memcpy(quote + OUT_L4, q->quote, len);
+	r.quote_len = IP4_HDR_LEN + len;
+	send_report(ic, &r);
+}
+
+/* The message is whole in the frame and its checksum right. */
+static bool message_ok(struct icmp *ic, const struct packet *pkt,
+		       const struct frame *f)
+{
+	struct frame cut = *f;
+
+	if (pkt->l4_len < ICMP_HDR_LEN || pkt->l4_off > f->len ||
+	    pkt->l4_len > f->len - pkt->l4_off) {
+		drop(ic->env->drops, DROP_ICMP_SHORT);
+		return false;
+	}
+	if (f->off.flags & (FRAME_F_NEEDS_CSUM | FRAME_F_CSUM_VALID))
+		return true;
+	cut.len = pkt->l4_off + pkt->l4_len;
+	if (cut.hdr_len > cut.len)
+		cut.hdr_len = cut.len;
+	if (csum_fold(frame_sum(&cut, pkt->l4_off, 0)) != 0) {
+		drop(ic->env->drops, DROP_ICMP_CSUM);
+		return false;
+	}
+	return true;
+}
+
+/* Answers an echo request to one of our own addresses. */
+static void echo_self(struct icmp *ic, const struct packet *pkt,
+		      const struct frame *f)
+{
+	struct out_addr a = {.to = pkt->eth_src,
+			     .src = pkt->dst.ip,
+			     .dst = pkt->src.ip,
+			     .proto = IPPROTO_ICMP,
+			     .ttl = IP4_TTL,
+			     .tos = pkt->tos};
+	uint32_t len = pkt->l4_len;
+	struct rd r;
+
+	if (!frame_copy(f, pkt->l4_off, len, ic->scratch))
+		return;
+	r = rd_init(ic->scratch + 4, 4);
+	icmp_send(ic, &a, ICMP_ECHO_REPLY, 0, rd_u32(&r),
+		  ic->scratch + ICMP_HDR_LEN, len - ICMP_HDR_LEN);
+}
+
+void icmp_input(struct icmp *ic, const struct packet *pkt,
+		const struct frame *f)
+{
+	const struct nat_env *env = ic->env;
+
+	if (!message_ok(ic, pkt, f))
+		return;
+	if (f->hdr[pkt->l4_off] != ICMP_ECHO || f->hdr[pkt->l4_off + 1]) {
+		drop(env->drops, DROP_ICMP_TYPE);
+		return;
+	}
+	if (addr_eq(&pkt->dst.ip, &env->gw4) ||
+	    addr_eq(&pkt->dst.ip, &env->dns4))
+		echo_self(ic, pkt, f);
+	else
+		ping_input(ic, pkt, f);
+}
+
+int icmp_new(const struct nat_env *env, unsigned max_flows, struct icmp **icp)
+{
+	struct icmp *ic = calloc(1, sizeof(*ic));
+	int r;
+
+	if (!ic)
+		return -ENOMEM;
+	ic->env = env;
+	ic->refill_ns = *env->now_ns;
+	ic->n_tokens = ICMP_ERROR_BURST;
+	out_init(&ic->out, env);
+	r = ping_init(ic, max_flows ? max_flows : ICMP_FLOWS_MAX);
+	if (r < 0) {
+		(void)icmp_free(ic); /* NULL */
+		return r;
+	}
+	*icp = ic;
+	return 0;
+}
+
+struct icmp *icmp_free(struct icmp *ic)
+{
+	if (!ic)
+		return NULL;
+	ping_deinit(ic);
+	free(ic);
+	return NULL;
+}
+
+unsigned icmp_n_flows(const struct icmp *ic)
+{
+	return ic->flows.n;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ICMP for the guest: errors about what it sent, echo of our own addresses,
+ * and ping of the world by ping sockets.
+ *
+ * A ping is answered only by who was pinged: each (guest, identifier) has one
+ * host ping socket; the kernel puts its own identifier on the wire and we put
+ * the guest's back.  Errors that the host's kernel was told (its error queue)
+ * reach the guest from who sent them.  Called by the gateway, udp and forward;
+ * one worker's thread.
+ */
+#ifndef NAT_ICMP_H
+#define NAT_ICMP_H
+
+#include "nat/env.h"
+#include "wire/icmp.h"
+
+enum {
+	ICMP_FLOWS_MAX = 8192,
+	ICMP_IDLE_SECONDS = 30,
+	ICMP_ERROR_BURST = 50,  /* errors at once, and then */
+	ICMP_ERROR_RATE = 1000, /* a second (Linux's icmp_msgs_*) */
+};
+
+struct icmp;
+
+/* max_flows 0 = ICMP_FLOWS_MAX. */
+__attribute__((warn_unused_result)) int
+icmp_new(const struct nat_env *env, unsigned max_flows, struct icmp **icp);
+struct icmp *icmp_free(struct icmp *ic);
+
+/* One ICMP message of a guest; the source address was found valid. */
+void icmp_input(struct icmp *ic, const struct packet *pkt,
+		const struct frame *f);
+
+/* Tells the guest, from gw4, that its frame f was not carried.  Says nothing
+ * about what may not be answered (RFC 1122 3.2.2: errors, broadcasts, later
+ * fragments).  mtu is for ICMP_U_FRAG_NEEDED, else 0. */
+void icmp_error(struct icmp *ic, uint8_t type, uint8_t code, uint16_t mtu,
+		const struct packet *pkt, const struct frame *f);
+/* As icmp_error(), for the errno of a host socket; an err that is nobody's
+ * refusal (EAGAIN, ENOBUFS) says nothing. */
+void icmp_errno(struct icmp *ic, int err, const struct packet *pkt,
+		const struct frame *f);
+
+/* Passes on an entry of a host socket's error queue. */
+struct icmp_relay {
+	const struct host_err *err;
+	mac guest_mac;
+	uint8_t proto;
+	struct endpoint guest; /* who sent what the error is about, */
+	struct endpoint dst;   /* and where to, both as the guest knows it */
+	/* The start of what it sent: transport header and payload. */
+	const uint8_t *quote;
+	uint32_t quote_len;
+};
+void icmp_relay(struct icmp *ic, const struct icmp_relay *r);
+
+unsigned icmp_n_flows(const struct icmp *ic);
+
+#endif

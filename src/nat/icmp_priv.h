@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The inside of the ICMP part, shared by icmp.c (errors, own echo) and ping.c
+ * (flows to the world).  One worker's thread.
+ */
+#ifndef NAT_ICMP_PRIV_H
+#define NAT_ICMP_PRIV_H
+
+#include "base/slab.h"
+#include "nat/flow.h"
+#include "nat/icmp.h"
+#include "nat/out.h"
+
+enum { ICMP_SCRATCH = 65536 }; /* the longest message */
+
+struct icmp {
+	const struct nat_env *env; /* borrowed */
+	struct out out;
+	uint64_t refill_ns; /* when the bucket was filled last */
+	unsigned n_tokens;  /* errors that may be sent now */
+	struct flow_table flows;
+	struct slab slab; /* of struct ping_flow */
+	bool told_denied; /* the one log line was written */
+	uint8_t scratch[ICMP_SCRATCH];
+};
+
+/* Sends one message; rest is the second word of its header.  data is not
+ * referenced after the return. */
+void icmp_send(struct icmp *ic, const struct out_addr *a, uint8_t type,
+	       uint8_t code, uint32_t rest, const uint8_t *data, uint32_t len);
+
+__attribute__((warn_unused_result)) int ping_init(struct icmp *ic,
+						  unsigned max_flows);
+/* Accepts an icmp of which ping_init() failed. */
+void ping_deinit(struct icmp *ic);
+/* A verified echo request to somebody else. */
+void ping_input(struct icmp *ic, const struct packet *pkt,
+		const struct frame *f);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Datagrams made here for a guest: IPv4 header, fragments where the guest's
+ * MTU asks for them, frames in batches through the lan.
+ *
+ * Used by icmp for all it sends and by udp for what could not be received
+ * straight into a lent buffer.  One worker's thread.  A struct out belongs to
+ * one part and lives as long; between out_dgram() and out_flush() it borrows
+ * the payloads.
+ */
+#ifndef NAT_OUT_H
+#define NAT_OUT_H
+
+#include <stdint.h>
+
+#include "nat/env.h"
+#include "wire/eth.h"
+#include "wire/ip4.h"
+#include "wire/udp.h"
+
+enum {
+	OUT_FRAMES = 16,  /* frames collected before they are sent */
+	OUT_HEAD_MAX = 8, /* bytes of a UDP or ICMP header */
+	/* Ethernet and IPv4 headers; then those and the UDP header. */
+	OUT_L4 = ETH_HDR_LEN + IP4_HDR_LEN,
+	OUT_UDP_PAYLOAD = OUT_L4 + UDP_HDR_LEN,
+};
+
+/* The ways of one datagram. */
+struct out_addr {
+	mac to;
+	addr src;
+	addr dst;
+	uint8_t proto;
+	uint8_t ttl;
+	uint8_t tos;
+};
+
+/* One datagram: transport header and payload, checksum in place. */
+struct out_dgram {
+	struct out_addr a;
+	uint8_t head[OUT_HEAD_MAX]; /* the transport header */
+	const uint8_t *payload;     /* borrowed until out_flush() */
+	uint32_t len;               /* bytes of payload */
+};
+
+struct out {
+	const struct nat_env *env; /* borrowed */
+	uint16_t ip_id;            /* of the last fragmented datagram */
+	const addr *hold;          /* not NULL: this guest's MAC is not known,
+				    * env->hold() takes the frames */
+	struct batch b;
+	struct iovec iov[OUT_FRAMES];
+	uint8_t hdr[OUT_FRAMES][FRAME_HDR_MAX];
+};
+
+void out_init(struct out *o, const struct nat_env *env);
+/* Queues one datagram, sending what was queued when there is no room. */
+void out_dgram(struct out *o, const struct out_dgram *d);
+/* Sends what is queued; what finds no room is counted by the lan. */
+void out_flush(struct out *o);
+
+/* Where a piece lies in its datagram. */
+struct out_frag {
+	uint16_t id;
+	uint32_t off; /* bytes */
+	bool more;
+};
+
+/* Writes OUT_L4 bytes of Ethernet and IPv4 header for l4_len bytes behind
+ * them.  fr is NULL for a whole datagram (don't fragment, id 0: RFC 6864). */
+void out_put_ip4(uint8_t *p, const struct nat_env *env,
+		 const struct out_addr *a, uint32_t l4_len,
+		 const struct out_frag *fr);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ping of the world: one host ping socket per (guest, identifier).  Called by
+ * icmp.c and by the loop through the sockets; the worker's thread.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "nat/icmp_priv.h"
+#include "wire/csum.h"
+
+enum {
+	PING_READS = 64, /* messages read per event, then others' turn */
+	/* Hop limits above this are ordinary and leave as the host's own;
+	 * lower ones look for hops and are carried. */
+	PING_TTL_CARRIED = 32,
+};
+
+#define PING_IDLE_NS (ICMP_IDLE_SECONDS * UINT64_C(1000000000))
+
+struct ping_flow {
+	struct flow flow; /* guest.port is the identifier */
+	struct icmp *ic;
+	uint64_t used_ns;
+	uint8_t ttl;   /* the socket's */
+	bool has_more; /* the timer is armed to read on */
+};
+
+static struct ping_flow *flow_of(struct flow *f)
+{
+	return container_of(f, struct ping_flow, flow);
+}
+
+static void ping_close(struct ping_flow *p)
+{
+	struct icmp *ic = p->ic;
+	struct host *h = ic->env->host;
+
+	timer_disarm(ic->env->wheel, &p->flow.timer);
+	h->ops->close(h, &p->flow.sock, false);
+	flow_del(&ic->flows, &p->flow);
+	slab_free(&ic->slab, p);
+}
+
+/* Passes the error queue on to the guest. */
+static void read_errors(struct ping_flow *p)
+{
+	struct icmp *ic = p->ic;
+	struct host *h = ic->env->host;
+	struct host_err e;
+
+	for (int i = 0; i < PING_READS; i++) {
+		struct icmp_relay r = {.err = &e,
+				       .guest_mac = p->flow.guest_mac,
+				       .proto = IPPROTO_ICMP,
+				       .guest = p->flow.guest};
+
+		if (h->ops->recv_err(h, &p->flow.sock, &e) <= 0)
+			return;
+		if (e.payload_len < ICMP_HDR_LEN || e.payload[0] != ICMP_ECHO)
+			continue;
+		/* The quoted header has the kernel's identifier. */
+		e.payload[4] = (uint8_t)(p->flow.guest.port >> 8);
+		e.payload[5] = (uint8_t)p->flow.guest.port;
+		r.dst = e.dst;
+		r.quote = e.payload;
+		r.quote_len = (uint32_t)e.payload_len;
+		icmp_relay(ic, &r);
+	}
+}
+
+/* One echo reply for the guest. */
+static void reply(struct ping_flow *p, const struct host_msg *m)
+{
+	struct icmp *ic = p->ic;
+	struct endpoint seen = nat_map_in(ic->env, &m->ep);
+	struct out_addr a = {.to = p->flow.guest_mac,
+			     .src = seen.ip,
+			     .dst = p->flow.guest.ip,
+			     .proto = IPPROTO_ICMP,
+			     .ttl = m->ttl > 1 ? m->ttl - 1 : IP4_TTL,
+			     .tos = m->tos};
+	struct rd r = rd_init(ic->scratch, m->len);
+	uint8_t type = rd_u8(&r);
+	uint16_t seq;
+
+	rd_skip(&r, 5);
+	seq = rd_u16(&r);
+	if (!rd_ok(&r) || type != ICMP_ECHO_REPLY || m->truncated)
+		return;
+	icmp_send(ic, &a, ICMP_ECHO_REPLY, 0,
+		  (uint32_t)p->flow.guest.port << 16 | seq, r.p,
+		  (uint32_t)rd_left(&r));
+}
+
+static void read_replies(struct ping_flow *p)
+{
+	struct icmp *ic = p->ic;
+	struct host *h = ic->env->host;
+
+	p->has_more = false;
+	for (int i = 0; i < PING_READS; i++) {
+		struct iovec v = {.iov_base = ic->scratch,
+				  .iov_len =
+					  ICMP_HDR_LEN + UINT16_MAX - 28 - 8};
+		struct host_msg m = {.iov = &v, .n_iov = 1};
+		int r = h->ops->recv_batch(h, &p->flow.sock, &m, 1);
+
+		if (r == -EAGAIN || r == 0)
+			return;
+		if (r < 0)
+			read_errors(p);
+		else
+			reply(p, &m);
+	}
+	p->has_more = true;
+	timer_arm(ic->env->wheel, &p->flow.timer, *ic->env->now_ns);
+}
+
+static void ping_event(struct host_sock *s, unsigned events)
+{
+	struct ping_flow *p = flow_of(container_of(s, struct flow, sock));
+
+	if (events & HOST_EV_ERR)
+		read_errors(p);
+	read_replies(p);
+}
+
+static void ping_timeout(struct timer *t, uint64_t now_ns)
+{
+	struct ping_flow *p = flow_of(container_of(t, struct flow, timer));
+
+	if (p->has_more) {
+		read_replies(p);
+		if (p->has_more)
+			return;
+	}
+	if (now_ns - p->used_ns >= PING_IDLE_NS)
+		ping_close(p);
+	else
+		timer_arm(p->ic->env->wheel, t, p->used_ns + PING_IDLE_NS);
+}
+
+static void socket_failed(struct icmp *ic, int err)
+{
+	if (err != -EACCES && err != -EPERM) {
+		drop(ic->env->drops, DROP_HOST_SOCKET);
+		return;
+	}
+	drop(ic->env->drops, DROP_ICMP_DENIED);
+	if (ic->told_denied)
+		return;
+	ic->told_denied = true;
+	log_warn(ic->env->log,
+		 "ping: this user may not open ping sockets, guests get no "
+		 "answer; allow it with: sysctl -w "
+		 "net.ipv4.ping_group_range=\"0 2147483647\"");
+}
+
+static struct ping_flow *ping_open(struct icmp *ic, const struct flow_key *key)
+{
+	struct host *h = ic->env->host;
+	struct ping_flow *p = slab_alloc(&ic->slab);
+	int r;
+
+	if (!p) {
+		drop(ic->env->drops, DROP_FLOW_TABLE_FULL);
+		return NULL;
+	}
+	p->ic = ic;
+	p->ttl = IP4_TTL;
+	p->flow.guest = key->guest;
+	p->flow.proto = key->proto;
+	p->flow.sock = HOST_SOCK_NULL;
+	p->flow.sock.event = ping_event;
+	timer_init(&p->flow.timer, ping_timeout);
+	if (!flow_add(&ic->flows, &p->flow)) {
+		drop(ic->env->drops, DROP_FLOW_TABLE_FULL);
+		slab_free(&ic->slab, p);
+		return NULL;
+	}
+	r = h->ops->open(h, &p->flow.sock, HOST_PING, false);
+	if (r < 0) {
+		socket_failed(ic, r);
+		ping_close(p);
+		return NULL;
+	}
+	/* Without it errors are lost, and echo works. */
+	(void)h->ops->set(h, &p->flow.sock, HOST_OPT_RECVERR, 1);
+	timer_arm(ic->env->wheel, &p->flow.timer,
+		  *ic->env->now_ns + PING_IDLE_NS);
+	return p;
+}
+
+static void carry_ttl(struct ping_flow *p, uint8_t ttl)
+{
+	struct host *h = p->ic->env->host;
+
+	if (ttl > PING_TTL_CARRIED)
+		ttl = IP4_TTL;
+	if (ttl == p->ttl)
+		return;
+	if (h->ops->set(h, &p->flow.sock, HOST_OPT_TTL, ttl) == 0)
+		p->ttl = ttl;
+}
+
+static void send_echo(struct ping_flow *p, const struct endpoint *to,
+		      const struct packet *pkt, const struct frame *f)
+{
+	struct icmp *ic = p->ic;
+	struct host *h = ic->env->host;
+	struct iovec iov[FRAME_IOV_MAX + 1];
+	struct frame cut = *f;
+	struct host_msg m = {.ep = *to, .iov = iov};
+	int r;
+
+	cut.len = pkt->l4_off + pkt->l4_len;
+	m.n_iov = frame_iov(&cut, pkt->l4_off, iov, FRAME_IOV_MAX + 1);
+	r = h->ops->send_batch(h, &p->flow.sock, &m, 1);
+	if (r < 0 && r != -EAGAIN) {
+		/* It may be an earlier error: pass it on and try again. */
+		read_errors(p);
+		r = h->ops->send_batch(h, &p->flow.sock, &m, 1);
+	}
+	if (r > 0)
+		return;
+	drop(ic->env->drops, DROP_UDP_SEND);
+	icmp_errno(ic, r, pkt, f);
+}
+
+void ping_input(struct icmp *ic, const struct packet *pkt,
+		const struct frame *f)
+{
+	struct flow_key key = {.guest.ip = pkt->src.ip, .proto = pkt->proto};
+	struct rd r = rd_init(f->hdr + pkt->l4_off + 4, 2);
+	struct ping_flow *p;
+	struct endpoint to;
+	struct flow *found;
+
+	if (!nat_map_out(ic->env, pkt->proto, &pkt->dst, &to)) {
+		drop(ic->env->drops, DROP_IP_DEST);
+		icmp_error(ic, ICMP_UNREACHABLE, ICMP_U_HOST, 0, pkt, f);
+		return;
+	}
+	key.guest.port = rd_u16(&r);
+	found = flow_find(&ic->flows, &key);
+	p = found ? flow_of(found) : ping_open(ic, &key);
+	if (!p)
+		return;
+	p->flow.guest_mac = pkt->eth_src;
+	p->used_ns = *ic->env->now_ns;
+	carry_ttl(p, (uint8_t)(pkt->ttl - 1));
+	send_echo(p, &to, pkt, f);
+}
+
+int ping_init(struct icmp *ic, unsigned max_flows)
+{
+	int r = flow_table_init(&ic->flows, max_flows);
+
+	if (r < 0)
+		return r;
+	return slab_init(&ic->slab, sizeof(struct ping_flow), max_flows);
+}
+
+void ping_deinit(struct icmp *ic)
+{
+	if (ic->flows.bucket)
+		list_each_safe (it, &ic->flows.all)
+			ping_close(
+				flow_of(container_of(it, struct flow, link)));
+	flow_table_deinit(&ic->flows);
+	slab_deinit(&ic->slab);
+}

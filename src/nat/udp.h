@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * UDP through the NAT.
+ *
+ * Each (address, port) of a guest is one unconnected host socket, so that the
+ * mapping does not depend on the other end (RFC 4787 REQ-1) and anybody may
+ * answer.  Upward, the datagrams of one batch that go to one socket leave in
+ * one call, equal ones as a segmented run (UDP_SEGMENT).  Downward, payload is
+ * received straight into buffers that the lan lends.  A forwarded port (udp
+ * hostfwd) is one socket for all its clients; the guest's answers to a client
+ * leave by it.  Called by the gateway and forward; one worker's thread.
+ */
+#ifndef NAT_UDP_H
+#define NAT_UDP_H
+
+#include "nat/env.h"
+#include "nat/icmp.h"
+
+enum {
+	UDP_FLOWS_MAX = 65536,
+	UDP_CLIENTS_MAX = 16384, /* of all forwarded ports */
+	UDP_IDLE_SECONDS = 240,
+	UDP_DNS_IDLE_SECONDS = 10, /* one question to port 53 */
+	UDP_FORWARDS_MAX = 4096,
+};
+
+struct udp;
+
+struct udp_config {
+	unsigned max_flows;   /* 0 = UDP_FLOWS_MAX */
+	unsigned max_clients; /* 0 = UDP_CLIENTS_MAX */
+};
+
+/* ic is borrowed. */
+__attribute__((warn_unused_result)) int udp_new(const struct nat_env *env,
+						struct icmp *ic,
+						const struct udp_config *c,
+						struct udp **up);
+struct udp *udp_free(struct udp *u);
+
+/* One datagram of a guest.  The source address was found valid.  f is
+ * borrowed until udp_flush(), which ends the batch. */
+void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f);
+void udp_flush(struct udp *u);
+/* The lan can take frames again. */
+void udp_room(struct udp *u);
+
+/* A bound UDP socket whose datagrams go to guest; fd is owned by u on
+ * success.  0, -ENOBUFS (UDP_FORWARDS_MAX), or what adopt() says. */
+__attribute__((warn_unused_result)) int
+udp_forward_add(struct udp *u, int fd, const struct endpoint *guest);
+
+/* True if the transport length and checksum of a datagram are good; counts
+ * the drop if not.  *lenp is the payload's length. */
+bool udp_check(const struct nat_env *env, const struct packet *pkt,
+	       const struct frame *f, uint32_t *lenp);
+
+unsigned udp_n_flows(const struct udp *u);
+
+#endif

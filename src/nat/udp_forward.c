@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Forwarded UDP ports: one host socket for all clients of a port.
+ *
+ * The guest sees each client under an address of its own (loopback ones as
+ * the gateway), and an answer to that address goes back to the client from
+ * the forward's socket.  Two clients that would look alike get different
+ * ports.  Called by udp.c and forward.c; the worker's thread.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "nat/udp_priv.h"
+
+enum { PORT_TRIES = 64 }; /* ports looked at for one client */
+
+#define IDLE_NS (UDP_IDLE_SECONDS * UINT64_C(1000000000))
+
+static struct udp_client *client_of(struct flow *f)
+{
+	return container_of(f, struct udp_client, flow);
+}
+
+static void client_free(struct udp_client *c)
+{
+	struct udp *u = c->udp;
+
+	timer_disarm(u->env->wheel, &c->flow.timer);
+	flow_del(&u->clients, &c->flow);
+	slab_free(&u->client_slab, c);
+}
+
+static void client_timeout(struct timer *t, uint64_t now_ns)
+{
+	struct udp_client *c = client_of(container_of(t, struct flow, timer));
+
+	if (now_ns - c->used_ns >= IDLE_NS)
+		client_free(c);
+	else
+		timer_arm(c->udp->env->wheel, t, c->used_ns + IDLE_NS);
+}
+
+static struct udp_client *client_new(struct udp_forward *fw,
+				     const struct flow_key *key,
+				     const struct endpoint *real)
+{
+	struct udp *u = fw->end.udp;
+	struct udp_client *c = slab_alloc(&u->client_slab);
+
+	if (!c)
+		return NULL;
+	c->flow.guest = key->guest;
+	c->flow.remote = key->remote;
+	c->flow.proto = key->proto;
+	c->flow.sock = HOST_SOCK_NULL;
+	c->udp = u;
+	c->forward = fw;
+	c->real = *real;
+	timer_init(&c->flow.timer, client_timeout);
+	if (!flow_add(&u->clients, &c->flow)) {
+		slab_free(&u->client_slab, c);
+		return NULL;
+	}
+	timer_arm(u->env->wheel, &c->flow.timer, *u->env->now_ns + IDLE_NS);
+	return c;
+}
+
+/* The client behind real, known before or new; NULL: no room. */
+static struct udp_client *client_get(struct udp_forward *fw,
+				     const struct endpoint *guest,
+				     const struct endpoint *real)
+{
+	struct udp *u = fw->end.udp;
+	struct flow_key key = {.guest = *guest,
+			       .remote = nat_map_in(u->env, real),
+			       .proto = IPPROTO_UDP};
+
+	for (int i = 0; i < PORT_TRIES; i++) {
+		struct flow *f = flow_find(&u->clients, &key);
+		struct udp_client *c;
+
+		if (!f)
+			return client_new(fw, &key, real);
+		c = client_of(f);
+		if (c->forward == fw && endpoint_eq(&c->real, real))
+			return c;
+		key.remote.port = key.remote.port < UINT16_MAX
+					  ? key.remote.port + 1
+					  : 1024;
+	}
+	return NULL;
+}
+
+struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt)
+{
+	struct flow_key key = {
+		.guest = pkt->src, .remote = pkt->dst, .proto = IPPROTO_UDP};
+	struct flow *f;
+
+	if (u->clients.n == 0)
+		return NULL;
+	f = flow_find(&u->clients, &key);
+	return f ? client_of(f) : NULL;
+}
+
+static bool forward_guest(struct udp_end *e, struct endpoint *guestp, mac *macp)
+{
+	struct udp_forward *fw = container_of(e, struct udp_forward, end);
+	const struct nat_env *env = e->udp->env;
+
+	*guestp = fw->guest;
+	return env->neigh(env->arg, &fw->guest.ip, macp);
+}
+
+static bool forward_seen(struct udp_end *e, const struct endpoint *ep,
+			 struct endpoint *seenp)
+{
+	struct udp_forward *fw = container_of(e, struct udp_forward, end);
+	struct udp_client *c = client_get(fw, &fw->guest, ep);
+
+	if (!c)
+		return false;
+	c->used_ns = *e->udp->env->now_ns;
+	*seenp = c->flow.remote;
+	return true;
+}
+
+static const struct udp_end_ops forward_end_ops = {
+	.guest = forward_guest,
+	.seen = forward_seen,
+};
+
+static void forward_event(struct host_sock *s, unsigned events)
+{
+	struct udp_forward *fw = container_of(s, struct udp_forward, sock);
+
+	udp_end_event(&fw->end, events);
+}
+
+int udp_forward_add(struct udp *u, int fd, const struct endpoint *guest)
+{
+	struct host *h = u->env->host;
+	struct udp_forward *fw;
+	int r;
+
+	if (u->n_forwards >= UDP_FORWARDS_MAX)
+		return -ENOBUFS;
+	fw = calloc(1, sizeof(*fw));
+	if (!fw)
+		return -ENOMEM;
+	fw->sock = HOST_SOCK_NULL;
+	fw->sock.event = forward_event;
+	fw->guest = *guest;
+	list_init(&fw->link);
+	udp_end_init(&fw->end, u, &fw->sock, &forward_end_ops);
+	r = h->ops->adopt(h, &fw->sock, fd);
+	if (r < 0) {
+		free(fw);
+		return r;
+	}
+	udp_end_open(&fw->end);
+	list_add_tail(&u->forwards, &fw->link);
+	u->n_forwards++;
+	/* What came before the socket was adopted raises no edge. */
+	list_add_tail(&u->ready, &fw->end.link);
+	timer_arm(u->env->wheel, &u->turn, *u->env->now_ns);
+	return 0;
+}
+
+void udp_forwards_close(struct udp *u)
+{
+	if (u->clients.bucket)
+		list_each_safe (it, &u->clients.all)
+			client_free(
+				client_of(container_of(it, struct flow, link)));
+	while (!list_empty(&u->forwards)) {
+		struct udp_forward *fw = container_of(list_first(&u->forwards),
+						      struct udp_forward, link);
+
+		list_del(&fw->link);
+		udp_end_close(&fw->end);
+		free(fw);
+		u->n_forwards--;
+	}
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The inside of the UDP part: udp.c has flows, clients and timers, udp_send.c
+ * the way up, udp_recv.c the way down.  One worker's thread.
+ */
+#ifndef NAT_UDP_PRIV_H
+#define NAT_UDP_PRIV_H
+
+#include "base/slab.h"
+#include "nat/flow.h"
+#include "nat/out.h"
+#include "nat/udp.h"
+
+enum {
+	UDP_BATCH = FRAME_BATCH,
+	UDP_SEND_IOV = 512, /* pieces of one send_batch() */
+	UDP_RECV_IOV = LEND_IOV_MAX + UDP_BATCH,
+	UDP_LEN_MAX = 65507,  /* payload over IPv4 */
+	UDP_GSO_MAX = 64,     /* datagrams of one segmented run */
+	UDP_EXPECT_MIN = 4,   /* datagrams asked for at a time, at least */
+	UDP_TTL_CARRIED = 32, /* as in ping.c */
+	UDP_DF_FROM = 548,    /* shorter ones fit every path (RFC 1122
+			       * 3.3.3), DF or not */
+};
+
+/* One host socket: of a flow, or of a forwarded port. */
+struct udp_end {
+	struct udp *udp;        /* borrowed */
+	struct host_sock *sock; /* in the flow or forward */
+	struct list link;       /* in udp->ready or udp->blocked */
+	const struct udp_end_ops *ops;
+	uint16_t expect; /* datagrams asked for at a time */
+	/* options the socket has now */
+	uint8_t ttl;
+	uint8_t tos;
+	bool df; /* meaningless until has_df */
+	bool has_df;
+	bool no_gso;  /* a segmented run was refused */
+	bool is_long; /* last time datagrams came longer than a frame, or
+		       * several as one (UDP_GRO) */
+};
+
+/* What differs between a flow and a forward. */
+struct udp_end_ops {
+	/* Who gets what the socket receives.  False: the MAC is not known
+	 * yet, the frames are to be held. */
+	bool (*guest)(struct udp_end *e, struct endpoint *guestp, mac *macp);
+	/* What the guest sees as the source of a datagram from ep. False:
+	 * there is no room to remember ep. */
+	bool (*seen)(struct udp_end *e, const struct endpoint *ep,
+		     struct endpoint *seenp);
+};
+
+struct udp_flow {
+	struct flow flow;
+	struct udp_end end;
+	uint64_t used_ns;
+	bool is_dns; /* nothing but one question to port 53 so far */
+};
+
+struct udp_forward {
+	struct list link; /* in udp->forwards */
+	struct host_sock sock;
+	struct udp_end end;
+	struct endpoint guest;
+};
+
+/* One client of a forwarded port: flow.remote is what the guest sees. */
+struct udp_client {
+	struct flow flow; /* its socket is not used */
+	struct udp_forward *forward;
+	struct udp *udp;
+	struct endpoint real;
+	uint64_t used_ns;
+};
+
+/* Datagrams for one socket, collected within one batch of frames. */
+struct udp_tx {
+	struct udp_end *end; /* NULL: empty */
+	unsigned n;
+	unsigned n_iov;
+	struct host_msg m[UDP_BATCH];
+	struct iovec iov[UDP_SEND_IOV];
+	const struct frame *frame[UDP_BATCH]; /* the first of m[i] */
+	uint32_t len[UDP_BATCH];              /* payload bytes of m[i] */
+};
+
+/* Room for one round of receiving. */
+struct udp_rx {
+	struct lend lend;
+	struct host_msg m[UDP_BATCH];
+	struct iovec iov[UDP_RECV_IOV];
+	uint8_t *spill; /* owned: UDP_BATCH areas, see udp_recv.c */
+};
+
+struct udp {
+	const struct nat_env *env; /* borrowed */
+	struct icmp *icmp;         /* borrowed */
+	struct flow_table flows;
+	struct flow_table clients; /* by (guest, seen) */
+	struct slab flow_slab;
+	struct slab client_slab;
+	struct list forwards;
+	unsigned n_forwards;
+	struct list ready;   /* ends that had more than one turn's worth */
+	struct list blocked; /* ends that wait for room on the lan */
+	struct timer turn;   /* runs the ready ones */
+	struct udp_tx tx;
+	struct udp_rx rx;
+	struct out out;
+};
+
+void udp_end_init(struct udp_end *e, struct udp *u, struct host_sock *s,
+		  const struct udp_end_ops *ops);
+/* Opens the options an end's socket needs; forgets it before it closes. */
+void udp_end_open(struct udp_end *e);
+void udp_end_close(struct udp_end *e);
+/* The events of any end's socket. */
+void udp_end_event(struct udp_end *e, unsigned events);
+/* Passes the error queue on to the guest; number of entries read. */
+unsigned udp_end_errors(struct udp_end *e);
+/* Reads what the socket has, a turn's worth; e goes to udp->ready if there
+ * may be more, to udp->blocked if the lan has no room. */
+void udp_end_read(struct udp_end *e);
+/* The timer that gives the ready ends their next turn. */
+void udp_turn(struct timer *t, uint64_t now_ns);
+
+/* Adds the len payload bytes of f to what is collected for e. */
+void udp_send(struct udp_end *e, const struct endpoint *to,
+	      const struct packet *pkt, const struct frame *f, uint32_t len);
+
+__attribute__((warn_unused_result)) int udp_rx_init(struct udp_rx *rx);
+void udp_rx_deinit(struct udp_rx *rx);
+
+/* The client of a forwarded port that pkt answers, or NULL. */
+struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt);
+void udp_forwards_close(struct udp *u);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * UDP up: datagrams of a guest to the host's sockets, in as few calls as a
+ * batch allows.  Called by udp.c; the worker's thread.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "nat/udp_priv.h"
+
+static void tx_reset(struct udp_tx *tx)
+{
+	tx->end = NULL;
+	tx->n = 0;
+	tx->n_iov = 0;
+}
+
+static unsigned n_datagrams(const struct udp_tx *tx, unsigned i)
+{
+	uint16_t gso = tx->m[i].gso_size;
+
+	return gso ? (tx->len[i] + gso - 1) / gso : 1;
+}
+
+static void tx_lost(struct udp *u, unsigned from)
+{
+	for (unsigned i = from; i < u->tx.n; i++)
+		drop_n(u->env->drops, DROP_UDP_SEND, n_datagrams(&u->tx, i));
+}
+
+/* Tells the guest of an error; the frame is looked at once more, for this is
+ * rare. */
+static void tell_guest(struct udp *u, int err, const struct frame *f)
+{
+	struct packet pkt;
+
+	if (packet_parse(f->hdr, f->hdr_len, f->len, &pkt) == PACKET_OK)
+		icmp_errno(u->icmp, err, &pkt, f);
+}
+
+/* Takes len bytes from position *pos of m's pieces into iov. Returns the
+ * number of pieces, 0 if they are more than max. */
+static unsigned slice(const struct host_msg *m, uint32_t pos, uint32_t len,
+		      struct iovec *iov, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n_iov && len > 0; i++) {
+		struct iovec v = m->iov[i];
+
+		if (pos >= v.iov_len) {
+			pos -= (uint32_t)v.iov_len;
+			continue;
+		}
+		v.iov_base = (uint8_t *)v.iov_base + pos;
+		v.iov_len -= pos;
+		pos = 0;
+		if (v.iov_len > len)
+			v.iov_len = len;
+		len -= (uint32_t)v.iov_len;
+		if (n == max)
+			return 0;
+		iov[n++] = v;
+	}
+	return n;
+}
+
+/* Sends a run datagram by datagram, where the host cannot take it whole. */
+static void send_singly(struct udp *u, unsigned i)
+{
+	struct udp_tx *tx = &u->tx;
+	struct host *h = u->env->host;
+	uint32_t step = tx->m[i].gso_size;
+
+	for (uint32_t pos = 0; pos < tx->len[i]; pos += step) {
+		struct iovec iov[FRAME_IOV_MAX + 1];
+		struct host_msg m = {.ep = tx->m[i].ep, .iov = iov};
+		uint32_t len = tx->len[i] - pos;
+		int r = -EMSGSIZE;
+
+		m.n_iov = slice(&tx->m[i], pos, len < step ? len : step, iov,
+				FRAME_IOV_MAX + 1);
+		if (m.n_iov > 0)
+			r = h->ops->send_batch(h, tx->end->sock, &m, 1);
+		if (r > 0)
+			continue;
+		drop(u->env->drops, DROP_UDP_SEND);
+		if (udp_end_errors(tx->end) == 0)
+			tell_guest(u, r, tx->frame[i]);
+	}
+}
+
+static bool would_block(int r)
+{
+	return r == 0 || r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM;
+}
+
+/* Message i was refused with r. False: try it once more. */
+static bool refused(struct udp *u, unsigned i, int r, bool is_second)
+{
+	struct udp_tx *tx = &u->tx;
+	unsigned n_errors = udp_end_errors(tx->end);
+
+	if (tx->m[i].gso_size) {
+		tx->end->no_gso = true;
+		send_singly(u, i);
+		return true;
+	}
+	/* The host reports what befell an earlier datagram on the next call:
+	 * that has been passed on now, and this one was not tried. */
+	if (!is_second && r != -EMSGSIZE)
+		return false;
+	drop(u->env->drops, DROP_UDP_SEND);
+	if (n_errors == 0)
+		tell_guest(u, r, tx->frame[i]);
+	return true;
+}
+
+void udp_flush(struct udp *u)
+{
+	struct udp_tx *tx = &u->tx;
+	struct host *h = u->env->host;
+	bool is_second = false;
+	unsigned i = 0;
+
+	while (i < tx->n) {
+		int r = h->ops->send_batch(h, tx->end->sock, tx->m + i,
+					   tx->n - i);
+
+		if (r > 0) {
+			i += (unsigned)r;
+			is_second = false;
+		} else if (would_block(r)) {
+			tx_lost(u, i);
+			break;
+		} else if (refused(u, i, r, is_second)) {
+			i++;
+			is_second = false;
+		} else {
+			is_second = true;
+		}
+	}
+	tx_reset(tx);
+}
+
+/* Adds len bytes at iov[n_iov..] to the last message if they make an equal
+ * run with it. */
+static bool join_run(struct udp_tx *tx, const struct endpoint *to,
+		     unsigned n_iov, uint32_t len)
+{
+	struct host_msg *m;
+	uint32_t have, gso;
+
+	if (tx->n == 0 || len == 0 || tx->end->no_gso)
+		return false;
+	m = &tx->m[tx->n - 1];
+	have = tx->len[tx->n - 1];
+	gso = m->gso_size ? m->gso_size : have;
+	if (len > gso || have % gso || have / gso >= UDP_GSO_MAX ||
+	    len > UDP_LEN_MAX - have || !endpoint_eq(&m->ep, to))
+		return false;
+	m->gso_size = (uint16_t)gso;
+	m->n_iov += n_iov;
+	tx->n_iov += n_iov;
+	tx->len[tx->n - 1] += len;
+	return true;
+}
+
+/* A run that the guest made (USO). */
+static uint16_t guest_run(const struct frame *f, uint32_t len)
+{
+	if (f->off.gso != FRAME_GSO_UDP4 || len <= f->off.gso_size)
+		return 0;
+	return f->off.gso_size;
+}
+
+static bool collect(struct udp *u, const struct endpoint *to,
+		    const struct packet *pkt, const struct frame *f,
+		    uint32_t len)
+{
+	struct udp_tx *tx = &u->tx;
+	struct frame cut = *f;
+	struct iovec *iov = tx->iov + tx->n_iov;
+	uint16_t gso = guest_run(f, len);
+	unsigned n = 0;
+
+	cut.len = pkt->l4_off + UDP_HDR_LEN + len;
+	if (len > 0)
+		n = frame_iov(&cut, pkt->l4_off + UDP_HDR_LEN, iov,
+			      UDP_SEND_IOV - tx->n_iov);
+	if (len > 0 && n == 0)
+		return false;
+	if (!gso && join_run(tx, to, n, len))
+		return true;
+	if (tx->n == UDP_BATCH)
+		return false;
+	tx->m[tx->n] = (struct host_msg){
+		.ep = *to, .iov = iov, .n_iov = n, .gso_size = gso};
+	tx->frame[tx->n] = f;
+	tx->len[tx->n] = len;
+	tx->n++;
+	tx->n_iov += n;
+	return true;
+}
+
+static void set_option(struct udp_end *e, enum host_opt opt, int value)
+{
+	struct host *h = e->udp->env->host;
+
+	if (e->udp->tx.end == e)
+		udp_flush(e->udp); /* those before keep theirs */
+	/* An option the host refuses is not worth the datagram. */
+	(void)h->ops->set(h, e->sock, opt, value);
+}
+
+/* Hop limit, traffic class and don't-fragment as the guest asked.  Nothing is
+ * asked of the host for the ordinary datagram. */
+static void carry_options(struct udp_end *e, const struct packet *pkt)
+{
+	uint8_t ttl = IP4_TTL;
+
+	if (pkt->ttl > 1 && pkt->ttl - 1 <= UDP_TTL_CARRIED)
+		ttl = pkt->ttl - 1;
+	if (ttl != e->ttl) {
+		set_option(e, HOST_OPT_TTL, ttl);
+		e->ttl = ttl;
+	}
+	if (pkt->tos != e->tos) {
+		set_option(e, HOST_OPT_TOS, pkt->tos);
+		e->tos = pkt->tos;
+	}
+	if (pkt->l4_len < UDP_DF_FROM || (e->has_df && e->df == pkt->df))
+		return;
+	set_option(e, HOST_OPT_DF, pkt->df);
+	e->df = pkt->df;
+	e->has_df = true;
+}
+
+void udp_send(struct udp_end *e, const struct endpoint *to,
+	      const struct packet *pkt, const struct frame *f, uint32_t len)
+{
+	struct udp *u = e->udp;
+	uint16_t gso = guest_run(f, len);
+	/* A guest's run of more pieces than the host takes. */
+	bool is_huge = gso && (len + gso - 1) / gso > UDP_GSO_MAX;
+
+	carry_options(e, pkt);
+	if (u->tx.end != e || is_huge)
+		udp_flush(u);
+	u->tx.end = e;
+	if (!collect(u, to, pkt, f, len)) {
+		udp_flush(u);
+		u->tx.end = e;
+		if (!collect(u, to, pkt, f, len)) {
+			drop(u->env->drops, DROP_UDP_SEND);
+			return;
+		}
+	}
+	if (is_huge) {
+		send_singly(u, 0);
+		tx_reset(&u->tx);
+	}
+}
