@@ -2,6 +2,7 @@
 /* Finding kinds and options, and printing their tables. */
 #include "grammar/kind.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "grammar/nearest.h"
@@ -137,6 +138,14 @@ static void scdoc_text(const char *text, FILE *out)
 	}
 }
 
+/* A line of help as a sentence, without its full stop. */
+static void scdoc_sentence(const char *text, FILE *out)
+{
+	if (isalpha((unsigned char)*text))
+		fputc(toupper((unsigned char)*text++), out);
+	scdoc_text(text, out);
+}
+
 static void scdoc_option(const struct netdev_kind *kind,
 			 const struct netdev_option *o, const char *prefix,
 			 FILE *out)
@@ -147,7 +156,7 @@ static void scdoc_option(const struct netdev_kind *kind,
 	fprintf(out, "=*_");
 	scdoc_text(opt_type_name(o->type), out);
 	fprintf(out, "_\n\t");
-	scdoc_text(o->help, out);
+	scdoc_sentence(o->help, out);
 	fputc('.', out);
 	if (o->deflt) {
 		fprintf(out, " Default ");
@@ -170,7 +179,7 @@ static void scdoc_kind(const struct netdev_kind *kind, FILE *out)
 	fprintf(out, "## ");
 	scdoc_text(kind->name, out);
 	fprintf(out, "\n\n");
-	scdoc_text(kind->help, out);
+	scdoc_sentence(kind->help, out);
 	fprintf(out, ".%s", kind->is_extension ? " Extension." : "");
 	if (!kind->is_built) {
 		fprintf(out, " %s: ", not_built(kind));
