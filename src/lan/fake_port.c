@@ -329,3 +329,85 @@ mac fake_mac(uint32_t n)
 	return (mac){{0x52, 0x54, 0, (uint8_t)(n >> 16), (uint8_t)(n >> 8),
 		      (uint8_t)n}};
 }
+
+static void on_link(void *arg, struct port *p, bool up)
+{
+	struct fake_lan *b = arg;
+
+	(void)p;
+	b->n_link++;
+	b->link_up = up;
+}
+
+static void on_fault(void *arg, struct port *p, enum port_fault why,
+		     const char *text)
+{
+	struct fake_lan *b = arg;
+
+	(void)p;
+	(void)why;
+	b->n_fault++;
+	snprintf(b->fault_text, sizeof(b->fault_text), "%s", text);
+}
+
+static void on_clash(void *arg, mac m, struct port *x, struct port *y)
+{
+	struct fake_lan *b = arg;
+
+	(void)m;
+	b->n_clash++;
+	b->clash_a = x;
+	b->clash_b = y;
+}
+
+static struct lan *lan_make(struct fake_lan *b, const char *name, bool is_hub)
+{
+	struct lan_config c = {
+		.name = name,
+		.is_hub = is_hub,
+		.wheel = &b->wheel,
+		.now_ns = &b->now_ns,
+		.drops = &b->drops,
+		.events = {.link = on_link, .fault = on_fault,
+			   .mac_clash = on_clash, .arg = b},
+	};
+	struct lan *lan;
+	int ret = lan_new(&c, &lan);
+
+	assert(ret == 0);
+	(void)ret;
+	return lan;
+}
+
+void fake_lan_init(struct fake_lan *b, bool is_hub)
+{
+	memset(b, 0, sizeof(*b));
+	b->now_ns = 1000000000;
+	timer_wheel_init(&b->wheel, b->now_ns);
+	b->lan = lan_make(b, "net0", is_hub);
+}
+
+struct lan *fake_lan_more(struct fake_lan *b, const char *name)
+{
+	return lan_make(b, name, false);
+}
+
+struct lan *fake_lan_free(struct lan *lan)
+{
+	struct list *it;
+
+	while ((it = list_first(lan_ports(lan))))
+		fake_free(fake_of(container_of(it, struct port, link_all)));
+	return lan_free(lan);
+}
+
+void fake_lan_deinit(struct fake_lan *b)
+{
+	b->lan = fake_lan_free(b->lan);
+}
+
+void fake_lan_advance(struct fake_lan *b, uint64_t ns)
+{
+	b->now_ns += ns;
+	timer_wheel_run(&b->wheel, b->now_ns);
+}

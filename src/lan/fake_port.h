@@ -92,4 +92,25 @@ void fake_frame_fill(uint8_t *buf, uint32_t len, mac dst, mac src,
 /* 52:54:00 and the three low bytes of n. */
 mac fake_mac(uint32_t n);
 
+/* A lan with a virtual clock, and what it told control. */
+struct fake_lan {
+	struct timer_wheel wheel;
+	uint64_t now_ns; /* starts at one second */
+	struct drops drops;
+	struct lan *lan;
+	unsigned n_link, n_fault, n_clash;
+	bool link_up;
+	char fault_text[64];
+	struct port *clash_a, *clash_b;
+};
+
+void fake_lan_init(struct fake_lan *b, bool is_hub);
+/* Frees all ports (which must be fake ports) and the lan. */
+void fake_lan_deinit(struct fake_lan *b);
+/* A second lan on the same clock; freed by fake_lan_free(). */
+struct lan *fake_lan_more(struct fake_lan *b, const char *name);
+struct lan *fake_lan_free(struct lan *lan);
+/* Time passes; timers fire. */
+void fake_lan_advance(struct fake_lan *b, uint64_t ns);
+
 #endif

@@ -71,7 +71,9 @@ struct frame_offload {
 	uint8_t flags;	      /* FRAME_F_* */
 	uint8_t gso;	      /* enum frame_gso */
 	uint16_t gso_size;    /* payload bytes per piece; 0 without gso */
-	uint16_t hdr_len;     /* bytes of all headers; with gso only */
+	uint16_t hdr_len;     /* bytes of all headers as the sender says;
+			       * with gso only, a hint as in virtio: <= len
+			       * and no more is promised */
 	uint16_t csum_start;  /* from the frame's first byte */
 	uint16_t csum_offset; /* from csum_start */
 };
@@ -117,7 +119,10 @@ unsigned frame_iov(const struct frame *f, uint32_t off, struct iovec *iov,
 uint64_t frame_sum(const struct frame *f, uint32_t off, uint64_t sum);
 
 /* True if the offload request of f can be carried out: header and checksum
- * fields inside hdr, gso consistent with the headers found there.  Called
+ * fields inside the first FRAME_HDR_MAX bytes of hdr, gso consistent with the
+ * headers found there.  The checksum field is where a checksum may be, never
+ * in MACs, IP header or ports; with gso csum_start is the transport header, so
+ * that the headers end at csum_start + 8 (UDP) or + TCP's data offset.  Called
  * once, at recv, by each port that takes offload requests from outside; a
  * frame that fails is dropped as DROP_OFFLOAD_BAD. */
 bool frame_offload_check(const struct frame *f);

@@ -18,30 +18,21 @@
 enum { BUF_LEN = FRAME_MAX };
 
 struct bench {
-	struct timer_wheel wheel;
-	uint64_t now_ns;
-	struct drops drops;
-	struct lan *lan;
+	struct fake_lan net;
 	struct fake_port *in, *out;
 };
 
 static void bench_init(struct bench *b, uint32_t offload)
 {
-	struct lan_config c = {.name = "net0", .wheel = &b->wheel,
-			       .now_ns = &b->now_ns, .drops = &b->drops};
-
-	memset(b, 0, sizeof(*b));
-	timer_wheel_init(&b->wheel, 0);
-	assert_int_equal(lan_new(&c, &b->lan), 0);
-	b->in = fake_new(b->lan, &(struct fake_config){.can_wait = true});
-	b->out = fake_new(b->lan, &(struct fake_config){.offload = offload});
+	fake_lan_init(&b->net, false);
+	b->in = fake_new(b->net.lan, &(struct fake_config){.can_wait = true});
+	b->out = fake_new(b->net.lan,
+			  &(struct fake_config){.offload = offload});
 }
 
 static void bench_deinit(struct bench *b)
 {
-	fake_free(b->in);
-	fake_free(b->out);
-	lan_free(b->lan);
+	fake_lan_deinit(&b->net);
 }
 
 static uint32_t rnd(uint32_t *s)
@@ -330,7 +321,7 @@ static void test_random_frames(void **state)
 		expect_pieces(b.out, 0, &bu, &s);
 		fake_clear(b.out);
 	}
-	assert_int_equal(b.drops.n[DROP_GSO_FAILED], 0);
+	assert_int_equal(b.net.drops.n[DROP_GSO_FAILED], 0);
 	bench_deinit(&b);
 	free(data);
 }
@@ -444,12 +435,12 @@ static void test_partial_room(void **state)
 	assert_true(lan_input(&b.in->port, &batch, true) == 4);
 	assert_int_equal(b.out->n_out, 14);
 	expect_pieces(b.out, 0, &bu, &s);
-	assert_int_equal(b.drops.n[DROP_PORT_FULL], 6);
+	assert_int_equal(b.net.drops.n[DROP_PORT_FULL], 6);
 	assert_int_equal(b.out->n_want_room, 1);
 	/* none taken: all come back, nothing is lost */
 	b.out->room = 0;
 	assert_true(lan_input(&b.in->port, &batch, true) == 7);
-	assert_int_equal(b.drops.n[DROP_PORT_FULL], 6);
+	assert_int_equal(b.net.drops.n[DROP_PORT_FULL], 6);
 	/* the first piece of the second batch of 64 pieces is refused */
 	fake_clear(b.out);
 	b.out->room = 64;
@@ -458,7 +449,7 @@ static void test_partial_room(void **state)
 		batch.f[i] = batch.f[0];
 	assert_true(lan_input(&b.in->port, &batch, true) == 0x180);
 	assert_int_equal(b.out->n_out, 64);
-	assert_int_equal(b.drops.n[DROP_PORT_FULL], 6 + 6);
+	assert_int_equal(b.net.drops.n[DROP_PORT_FULL], 6 + 6);
 	bench_deinit(&b);
 	free(data);
 }
@@ -517,7 +508,7 @@ static void test_drop_gso_failed(void **state)
 	batch.f[1] = frame_flat(data, bu.len);
 	batch.f[1].off = bu.off;
 	assert_true(lan_input(&b.in->port, &batch, false) == 0);
-	assert_int_equal(b.drops.n[DROP_GSO_FAILED], 1);
+	assert_int_equal(b.net.drops.n[DROP_GSO_FAILED], 1);
 	assert_int_equal(b.out->n_out, 1); /* the other one is not hurt */
 	expect_pieces(b.out, 0, &bu, &s);
 	bench_deinit(&b);
@@ -542,11 +533,11 @@ static void test_wire_length(void **state)
 	batch.f[0].off = bu.off;
 	(void)lan_input(&b.in->port, &batch, false);
 	assert_int_equal(b.out->n_out, 4);
-	assert_int_equal(b.drops.n[DROP_FRAME_LONG], 0);
+	assert_int_equal(b.net.drops.n[DROP_FRAME_LONG], 0);
 	b.out->port.caps.max_frame = 1513;
 	(void)lan_input(&b.in->port, &batch, false);
 	assert_int_equal(b.out->n_out, 4);
-	assert_int_equal(b.drops.n[DROP_FRAME_LONG], 1);
+	assert_int_equal(b.net.drops.n[DROP_FRAME_LONG], 1);
 	bench_deinit(&b);
 	free(data);
 }

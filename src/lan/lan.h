@@ -59,7 +59,10 @@ struct lan *lan_free(struct lan *lan);
 /* Puts p on the lan, carrier down, cable in. p is borrowed until
  * lan_port_del().  Any number of ports. */
 void lan_port_add(struct lan *lan, struct port *p);
-/* Takes p off: its MACs are forgotten, waiting senders are told. */
+/* Takes p off: its MACs are forgotten, waiting senders are told.  Only from
+ * the event loop: never from inside a hook of any port on the lan (recv, send,
+ * room, ..), where a port may be faulted, unlinked or pulled but not removed.
+ * The same holds for lan_port_add(). */
 void lan_port_del(struct port *p);
 /* Carrier as the kind sees it; down forgets the MACs behind p. */
 void lan_port_link(struct port *p, bool up);
@@ -74,7 +77,9 @@ bool port_is_up(const struct port *p);
  * batches. True = there may be more (call again soon, after others had their
  * turn); false = recv said 0. */
 bool lan_port_readable(struct port *p);
-/* p can take frames again: everybody told "no room" is woken (room hook). */
+/* p can take frames again: everybody told "no room" is woken (room hook), at
+ * once from the event loop; from inside a hook it is put off until the batch
+ * is over. */
 void lan_port_room(struct port *p);
 /* See port.h, Faults. */
 __attribute__((format(printf, 3, 4))) void
@@ -84,7 +89,10 @@ void port_fault_clear(struct port *p);
 /* Carries a batch that came in by `from`. The frames are borrowed for the
  * call. Returns the mask of unicast frames for a known exit that had no room
  * (already counted as PORT_FULL unless keep): a sender that can wait passes
- * keep = true, keeps those frames and is called back by its room hook. */
+ * keep = true, keeps those frames and is called back by its room hook.  With
+ * keep, what a lossy exit (or one without want_room) refused is lost, counted,
+ * and not in the mask.  Calls nest: from inside any send() another lan_input()
+ * may be made, on this lan too, to a depth of 8 (DROP_LAN_LOOP beyond). */
 uint64_t lan_input(struct port *from, const struct batch *b, bool keep);
 
 /* Where frames from `from` to dst would go now. */
@@ -100,9 +108,12 @@ void lan_path(struct port *from, mac dst, struct lan_path *pathp);
  * known exit if it can lend and no stage is armed, else scratch of the lan
  * (l->port NULL).  Returns the number of frames lent (l->n); 0 = the exit has
  * no room: the room hook of `from` will be called.  Every non-zero lend is
- * followed by one lan_give() before anything else is called here. */
+ * followed by one lan_give() before anything else is called here.  The pieces
+ * at f[i].iov are left as they are (the borrower copies what it cuts). */
 unsigned lan_lend(struct port *from, mac dst, struct lend *l);
 /* Sends the first l->n_used frames (f[i].len, f[i].off), rewinds the others.
+ * GSO in f[i].off only within lan_path().offload; a checksum may be asked for
+ * always.
  * Frames given from scratch that found no room are lost as PORT_FULL only if
  * the exit is lossy; for a lossless exit the number of frames it took is
  * returned and the borrower still holds the others' contents nowhere: it must

@@ -115,7 +115,7 @@ static uint32_t waiter_slot_take(struct lan *lan, struct port *p)
 static void waiter_slot_give(struct lan *lan, struct port *p)
 {
 	if (p->wait_slot == WAIT_SHARED)
-		return; /* others may use the bit; a wake too many is harmless */
+		return; /* others may use the bit: a wake too many */
 	lan->waiter[p->wait_slot] = NULL;
 	list_each(it, &lan->ports)
 		container_of(it, struct port, link_all)->waiters &=

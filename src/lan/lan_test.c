@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The switch: where frames go, why they are lost, who is told of room. */
+/* The switch: where frames go and why they are lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,88 +13,7 @@
 
 #define SECOND UINT64_C(1000000000)
 
-struct bench {
-	struct timer_wheel wheel;
-	uint64_t now_ns;
-	struct drops drops;
-	struct lan *lan;
-	/* what control was told */
-	unsigned n_link, n_fault, n_clash;
-	bool link_up;
-	char fault_text[64];
-	struct port *clash_a, *clash_b;
-};
-
-static void on_link(void *arg, struct port *p, bool up)
-{
-	struct bench *b = arg;
-
-	(void)p;
-	b->n_link++;
-	b->link_up = up;
-}
-
-static void on_fault(void *arg, struct port *p, enum port_fault why,
-		     const char *text)
-{
-	struct bench *b = arg;
-
-	(void)p;
-	(void)why;
-	b->n_fault++;
-	strncpy(b->fault_text, text, sizeof(b->fault_text) - 1);
-}
-
-static void on_clash(void *arg, mac m, struct port *x, struct port *y)
-{
-	struct bench *b = arg;
-
-	(void)m;
-	b->n_clash++;
-	b->clash_a = x;
-	b->clash_b = y;
-}
-
-static struct lan *lan_make(struct bench *b, const char *name, bool is_hub)
-{
-	struct lan_config c = {
-		.name = name,
-		.is_hub = is_hub,
-		.wheel = &b->wheel,
-		.now_ns = &b->now_ns,
-		.drops = &b->drops,
-		.events = {.link = on_link, .fault = on_fault,
-			   .mac_clash = on_clash, .arg = b},
-	};
-	struct lan *lan;
-
-	assert_int_equal(lan_new(&c, &lan), 0);
-	return lan;
-}
-
-static void bench_init(struct bench *b, bool is_hub)
-{
-	memset(b, 0, sizeof(*b));
-	b->now_ns = SECOND;
-	timer_wheel_init(&b->wheel, b->now_ns);
-	b->lan = lan_make(b, "net0", is_hub);
-}
-
-static void bench_deinit(struct bench *b)
-{
-	while (!list_empty(lan_ports(b->lan)))
-		fake_free((struct fake_port *)container_of(
-			list_first(lan_ports(b->lan)), struct port, link_all));
-	assert_null(lan_free(b->lan));
-}
-
-static void advance(struct bench *b, uint64_t ns)
-{
-	b->now_ns += ns;
-	timer_wheel_run(&b->wheel, b->now_ns);
-}
-
-static struct fake_port *port_make(struct bench *b)
+static struct fake_port *port_make(struct fake_lan *b)
 {
 	return fake_new(b->lan, &(struct fake_config){.name = "p"});
 }
@@ -112,10 +31,10 @@ static void say(struct fake_port *f, mac dst, mac src)
 static void test_learns_and_forwards(void **state)
 {
 	struct fake_port *p[3];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 3; i++)
 		p[i] = port_make(&b);
 	say(p[0], fake_mac(1), fake_mac(0)); /* unknown: flooded */
@@ -135,17 +54,17 @@ static void test_learns_and_forwards(void **state)
 	assert_int_equal(p[1]->port.stats.tx_frames, 2);
 	assert_int_equal(p[1]->port.stats.tx_bytes, 128);
 	assert_string_equal(lan_name(b.lan), "net0");
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_broadcast_and_multicast_flood(void **state)
 {
 	mac group = {{0x33, 0x33, 0, 0, 0, 1}};
 	struct fake_port *p[3];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 3; i++)
 		p[i] = port_make(&b);
 	say(p[0], MAC_BROADCAST, fake_mac(0));
@@ -153,17 +72,17 @@ static void test_broadcast_and_multicast_flood(void **state)
 	assert_int_equal(p[0]->n_out, 0);
 	assert_int_equal(p[1]->n_out, 2);
 	assert_int_equal(p[2]->n_out, 2);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_hub_repeats_everything(void **state)
 {
 	mac stp = {{0x01, 0x80, 0xc2, 0, 0, 0}};
 	struct fake_port *p[3];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, true);
+	fake_lan_init(&b, true);
 	for (int i = 0; i < 3; i++)
 		p[i] = port_make(&b);
 	say(p[1], fake_mac(0), fake_mac(1));
@@ -173,17 +92,17 @@ static void test_hub_repeats_everything(void **state)
 	assert_int_equal(p[0]->n_out, 1);
 	assert_int_equal(p[1]->n_out, 3);
 	assert_int_equal(p[2]->n_out, 4);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_one_send_per_exit(void **state)
 {
 	struct fake_port *p[3];
 	uint8_t buf[60];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 3; i++) {
 		p[i] = port_make(&b);
 		say(p[i], MAC_BROADCAST, fake_mac((uint32_t)i));
@@ -211,17 +130,17 @@ static void test_one_send_per_exit(void **state)
 		assert_memory_equal(p[1]->out[n].data, buf, sizeof(buf));
 		n++;
 	}
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_readable_gives_others_their_turn(void **state)
 {
 	struct fake_port *p;
 	uint8_t buf[60];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	p = port_make(&b);
 	(void)port_make(&b);
 	fake_frame_fill(buf, sizeof(buf), MAC_BROADCAST, fake_mac(0), 1);
@@ -232,7 +151,7 @@ static void test_readable_gives_others_their_turn(void **state)
 	assert_int_equal(p->n_done, LAN_READ_BATCHES);
 	assert_false(lan_port_readable(&p->port));
 	assert_int_equal(p->n_done, LAN_READ_BATCHES + 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 /* 200 ports, random frames, against what a switch must do: the model knows
@@ -246,10 +165,10 @@ static void test_many_ports_random(void **state)
 	int where[MANY];
 	uint32_t seed = 11;
 	uint8_t buf[60];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < MANY; i++) {
 		p[i] = port_make(&b);
 		where[i] = -1;
@@ -284,26 +203,26 @@ static void test_many_ports_random(void **state)
 	}
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(p[i]->n_out, expect[i]);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_aged_mac_floods_again(void **state)
 {
 	struct fake_port *p[3];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 3; i++)
 		p[i] = port_make(&b);
 	say(p[1], MAC_BROADCAST, fake_mac(1));
 	fake_clear(p[2]);
 	say(p[0], fake_mac(1), fake_mac(0));
 	assert_int_equal(p[2]->n_out, 0);
-	advance(&b, (LAN_AGE_SECONDS + 1) * SECOND);
+	fake_lan_advance(&b, (LAN_AGE_SECONDS + 1) * SECOND);
 	say(p[0], fake_mac(1), fake_mac(0));
 	assert_int_equal(p[2]->n_out, 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void count_mac(void *arg, mac m, struct port *p, uint64_t age_ns)
@@ -318,15 +237,15 @@ static void test_macs_are_listed_and_flushed(void **state)
 {
 	struct fake_port *p[2];
 	unsigned n = 0;
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	for (uint32_t i = 0; i < 10; i++)
 		say(p[i % 2], MAC_BROADCAST, fake_mac(i));
-	advance(&b, SECOND);
+	fake_lan_advance(&b, SECOND);
 	lan_macs(b.lan, count_mac, &n);
 	assert_int_equal(n, 10);
 	lan_port_link(&p[0]->port, false);
@@ -338,7 +257,7 @@ static void test_macs_are_listed_and_flushed(void **state)
 	n = 0;
 	lan_macs(b.lan, count_mac, &n);
 	assert_int_equal(n, 0);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 /* --- frames lost by name ------------------------------------------------ */
@@ -346,17 +265,17 @@ static void test_macs_are_listed_and_flushed(void **state)
 static void test_drop_src_group(void **state)
 {
 	struct fake_port *p[2];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	say(p[0], fake_mac(1), MAC_BROADCAST);
 	assert_int_equal(p[1]->n_out, 0);
 	assert_int_equal(b.drops.n[DROP_FRAME_SRC_GROUP], 1);
 	assert_int_equal(p[0]->port.stats.rx_drops, 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_drop_reserved_group(void **state)
@@ -364,10 +283,10 @@ static void test_drop_reserved_group(void **state)
 	mac stp = {{0x01, 0x80, 0xc2, 0, 0, 0x0e}};
 	mac not_reserved = {{0x01, 0x80, 0xc2, 0, 0, 0x10}};
 	struct fake_port *p[2];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	say(p[0], stp, fake_mac(0));
@@ -375,7 +294,7 @@ static void test_drop_reserved_group(void **state)
 	assert_int_equal(b.drops.n[DROP_RESERVED_GROUP], 1);
 	say(p[0], not_reserved, fake_mac(0));
 	assert_int_equal(p[1]->n_out, 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_drop_short(void **state)
@@ -383,27 +302,27 @@ static void test_drop_short(void **state)
 	uint8_t buf[13] = {2};
 	struct fake_port *p[2];
 	struct batch batch = {.n = 1};
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	batch.f[0] = frame_flat(buf, sizeof(buf));
 	assert_true(lan_input(&p[0]->port, &batch, true) == 0);
 	assert_int_equal(b.drops.n[DROP_FRAME_SHORT], 1);
 	assert_int_equal(p[1]->n_out, 0);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_drop_long(void **state)
 {
 	struct fake_port *p[2];
 	uint8_t buf[1515];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	p[0] = port_make(&b);
 	p[1] = fake_new(b.lan, &(struct fake_config){.max_frame = 1514});
 	fake_frame_fill(buf, sizeof(buf), MAC_BROADCAST, fake_mac(0), 0);
@@ -415,16 +334,16 @@ static void test_drop_long(void **state)
 	assert_int_equal(p[1]->out[1].len, 60);
 	assert_int_equal(b.drops.n[DROP_FRAME_LONG], 1);
 	assert_int_equal(p[1]->port.stats.tx_drops, 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_drop_hairpin(void **state)
 {
 	struct fake_port *p[2];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	say(p[0], MAC_BROADCAST, fake_mac(7));
@@ -433,29 +352,29 @@ static void test_drop_hairpin(void **state)
 	assert_int_equal(p[1]->n_out, 0);
 	assert_int_equal(p[0]->n_out, 0);
 	assert_int_equal(b.drops.n[DROP_HAIRPIN], 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_drop_no_exit(void **state)
 {
 	struct fake_port *p;
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	p = port_make(&b);
 	say(p, MAC_BROADCAST, fake_mac(0));
 	assert_int_equal(b.drops.n[DROP_NO_EXIT], 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_drop_link_down(void **state)
 {
 	struct fake_port *p[2];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	say(p[1], MAC_BROADCAST, fake_mac(1));
@@ -468,22 +387,22 @@ static void test_drop_link_down(void **state)
 	assert_int_equal(b.drops.n[DROP_LINK_DOWN], 1);
 	say(p[1], fake_mac(0), fake_mac(1));
 	assert_int_equal(b.drops.n[DROP_LINK_DOWN_IN], 1);
-	assert_int_equal(p[1]->n_done, 2); /* taken from the peer all the same */
+	assert_int_equal(p[1]->n_done, 2); /* but taken from the peer */
 	lan_port_link(&p[1]->port, true);
 	lan_port_link(&p[1]->port, true);
 	assert_int_equal(b.n_link, 2);
 	say(p[0], fake_mac(1), fake_mac(0));
 	assert_int_equal(p[1]->n_out, 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_cable_pulled_by_control(void **state)
 {
 	struct fake_port *p[3];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 3; i++)
 		p[i] = port_make(&b);
 	lan_port_admin(&p[1]->port, false);
@@ -500,7 +419,7 @@ static void test_cable_pulled_by_control(void **state)
 	assert_true(p[1]->last_link);
 	say(p[0], MAC_BROADCAST, fake_mac(0));
 	assert_int_equal(p[1]->n_out, 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void break_in_send(struct fake_port *f, const struct batch *b,
@@ -515,10 +434,10 @@ static void break_in_send(struct fake_port *f, const struct batch *b,
 static void test_fault_inside_send(void **state)
 {
 	struct fake_port *p[2];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	say(p[1], MAC_BROADCAST, fake_mac(1));
@@ -539,7 +458,7 @@ static void test_fault_inside_send(void **state)
 	port_fault_clear(&p[1]->port);
 	say(p[0], fake_mac(1), fake_mac(0));
 	assert_int_equal(p[1]->n_out, 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 /* A port that goes down while the very batch is carried that has frames for
@@ -556,10 +475,10 @@ static void test_exit_goes_down_during_batch(void **state)
 {
 	struct fake_port *p[3];
 	uint8_t buf[60];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 3; i++) {
 		p[i] = port_make(&b);
 		say(p[i], MAC_BROADCAST, fake_mac((uint32_t)i));
@@ -577,17 +496,17 @@ static void test_exit_goes_down_during_batch(void **state)
 	fake_rx(p[0], buf, sizeof(buf), NULL);
 	assert_int_equal(p[1]->n_out + p[2]->n_out, 2);
 	assert_int_equal(b.drops.n[DROP_LINK_DOWN], 1);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_drop_port_full(void **state)
 {
 	struct fake_port *p[2];
 	uint8_t buf[60];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	p[1]->room = 3;
@@ -599,331 +518,7 @@ static void test_drop_port_full(void **state)
 	assert_int_equal(b.drops.n[DROP_PORT_FULL], 7);
 	assert_int_equal(p[1]->port.stats.tx_drops, 7);
 	assert_int_equal(p[1]->n_want_room, 0); /* nobody can wait */
-	bench_deinit(&b);
-}
-
-/* --- room --------------------------------------------------------------- */
-
-static void batch_fill(struct batch *b, uint8_t buf[][60], unsigned n, mac dst,
-		       mac src)
-{
-	b->n = n;
-	for (unsigned i = 0; i < n; i++) {
-		fake_frame_fill(buf[i], 60, dst, src, i);
-		b->f[i] = frame_flat(buf[i], 60);
-	}
-}
-
-static void test_keep_and_room(void **state)
-{
-	struct fake_port *gw, *vm;
-	uint8_t buf[10][60];
-	struct batch batch;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	gw = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-	vm = port_make(&b);
-	say(vm, MAC_BROADCAST, fake_mac(1));
-	vm->room = 4;
-	batch_fill(&batch, buf, 10, fake_mac(1), fake_mac(0));
-	assert_true(lan_input(&gw->port, &batch, true) == 0x3f0);
-	assert_int_equal(vm->n_out, 4);
-	assert_int_equal(gw->port.stats.rx_frames, 4);
-	assert_int_equal(b.drops.n[DROP_PORT_FULL], 0);
-	assert_int_equal(vm->n_want_room, 1);
-	assert_true(lan_input(&gw->port, &batch, true) == 0x3ff);
-	assert_int_equal(vm->n_want_room, 1); /* asked once */
-	assert_int_equal(gw->n_room, 0);
-	fake_add_room(vm, 100);
-	assert_int_equal(gw->n_room, 1);
-	assert_ptr_equal(gw->last_room, &vm->port);
-	lan_port_room(&vm->port);
-	assert_int_equal(gw->n_room, 1); /* told once */
-	assert_true(lan_input(&gw->port, &batch, true) == 0);
-	/* without keep they are lost, and said to be */
-	vm->room = 4;
-	assert_true(lan_input(&gw->port, &batch, false) == 0x3f0);
-	assert_int_equal(b.drops.n[DROP_PORT_FULL], 6);
-	assert_int_equal(vm->n_want_room, 1);
-	bench_deinit(&b);
-}
-
-static void test_keep_at_lossy_exit_loses(void **state)
-{
-	struct fake_port *gw, *vm;
-	uint8_t buf[10][60];
-	struct batch batch;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	gw = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-	vm = fake_new(b.lan, &(struct fake_config){.lossy = true});
-	say(vm, MAC_BROADCAST, fake_mac(1));
-	vm->room = 4;
-	batch_fill(&batch, buf, 10, fake_mac(1), fake_mac(0));
-	assert_true(lan_input(&gw->port, &batch, true) == 0);
-	assert_int_equal(b.drops.n[DROP_PORT_FULL], 6);
-	bench_deinit(&b);
-}
-
-static void test_keep_does_not_keep_floods(void **state)
-{
-	struct fake_port *gw, *vm;
-	uint8_t buf[10][60];
-	struct batch batch;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	gw = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-	vm = port_make(&b);
-	vm->room = 4;
-	batch_fill(&batch, buf, 10, MAC_BROADCAST, fake_mac(0));
-	assert_true(lan_input(&gw->port, &batch, true) == 0);
-	assert_int_equal(b.drops.n[DROP_PORT_FULL], 6);
-	bench_deinit(&b);
-}
-
-/* Each room fills one frame; the sender that is told first gets it. */
-static void take_room(struct fake_port *f, struct port *other)
-{
-	uint8_t buf[1][60];
-	struct batch batch;
-
-	(void)other;
-	batch_fill(&batch, buf, 1, fake_mac(1), *(mac *)f->arg);
-	if (lan_input(&f->port, &batch, true) == 0)
-		f->arg = (mac *)f->arg; /* it waits no more */
-}
-
-static void test_room_is_shared_fairly(void **state)
-{
-	enum { N = 70, ROUNDS = 30 }; /* more than there are wait bits */
-	struct fake_port *gw[N], *vm;
-	mac src[N];
-	unsigned got[N] = {0};
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	vm = port_make(&b);
-	say(vm, MAC_BROADCAST, fake_mac(1));
-	for (unsigned i = 0; i < N; i++) {
-		src[i] = fake_mac(100 + i);
-		gw[i] = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-		gw[i]->arg = &src[i];
-		gw[i]->on_room = take_room;
-	}
-	vm->room = 0;
-	for (unsigned i = 0; i < N; i++)
-		take_room(gw[i], NULL);
-	for (unsigned round = 0; round < N * ROUNDS; round++) {
-		fake_clear(vm);
-		fake_add_room(vm, 1);
-		assert_int_equal(vm->n_out, 1);
-		for (unsigned i = 0; i < N; i++) {
-			if (memcmp(vm->out[0].data + 6, src[i].b, 6) != 0)
-				continue;
-			got[i]++;
-			take_room(gw[i], NULL); /* wants more */
-		}
-	}
-	for (unsigned i = 0; i < 63; i++)
-		assert_in_range(got[i], ROUNDS / 2, ROUNDS * 2);
-	bench_deinit(&b);
-}
-
-static void test_waiting_sender_is_told_of_the_end(void **state)
-{
-	struct fake_port *gw, *vm[2];
-	uint8_t buf[2][60];
-	struct batch batch;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	gw = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-	for (uint32_t i = 0; i < 2; i++) {
-		vm[i] = port_make(&b);
-		say(vm[i], MAC_BROADCAST, fake_mac(1 + i));
-		vm[i]->room = 0;
-		batch_fill(&batch, buf, 2, fake_mac(1 + i), fake_mac(0));
-		assert_true(lan_input(&gw->port, &batch, true) == 3);
-	}
-	lan_port_link(&vm[0]->port, false);
-	assert_int_equal(gw->n_room, 0); /* never from the depths */
-	advance(&b, SECOND / 100);
-	assert_int_equal(gw->n_room, 1);
-	fake_free(vm[1]);
-	assert_int_equal(gw->n_room, 2);
-	bench_deinit(&b);
-}
-
-/* A kind that says "room" from inside a hook is heard after the batch. */
-static void room_in_send(struct fake_port *f, const struct batch *b,
-			 uint64_t mask)
-{
-	(void)b;
-	(void)mask;
-	f->room = FAKE_NO_LIMIT;
-	lan_port_room(f->arg);
-}
-
-static void test_room_from_inside_is_put_off(void **state)
-{
-	struct fake_port *gw, *vm, *other;
-	uint8_t buf[1][60];
-	struct batch batch;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	gw = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-	vm = port_make(&b);
-	other = port_make(&b);
-	say(vm, MAC_BROADCAST, fake_mac(1));
-	vm->room = 0;
-	batch_fill(&batch, buf, 1, fake_mac(1), fake_mac(0));
-	assert_true(lan_input(&gw->port, &batch, true) == 1);
-	vm->on_send = room_in_send;
-	vm->arg = &vm->port;
-	assert_true(lan_input(&gw->port, &batch, true) == 1);
-	assert_int_equal(gw->n_room, 0);
-	say(other, fake_mac(1), fake_mac(2));
-	assert_int_equal(gw->n_room, 1);
-	bench_deinit(&b);
-}
-
-static void test_waiter_leaves(void **state)
-{
-	struct fake_port *gw, *gw2, *vm;
-	uint8_t buf[1][60];
-	struct batch batch;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	gw = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-	vm = port_make(&b);
-	say(vm, MAC_BROADCAST, fake_mac(1));
-	vm->room = 0;
-	batch_fill(&batch, buf, 1, fake_mac(1), fake_mac(0));
-	assert_true(lan_input(&gw->port, &batch, true) == 1);
-	fake_free(gw);
-	gw2 = fake_new(b.lan, &(struct fake_config){.can_wait = true});
-	fake_add_room(vm, 1);
-	assert_int_equal(gw2->n_room, 0); /* it took the bit, not the wait */
-	bench_deinit(&b);
-}
-
-/* --- nesting ------------------------------------------------------------ */
-
-/* A gateway: answers each frame to its sender from inside send(). */
-static void answer(struct fake_port *f, const struct batch *b, uint64_t mask)
-{
-	static const mac me = {{0x52, 0x55, 10, 0, 2, 2}};
-	uint8_t buf[FRAME_BATCH][60];
-	struct batch back = {.n = 0};
-
-	for (; mask; mask &= mask - 1) {
-		const struct frame *in = &b->f[__builtin_ctzll(mask)];
-
-		fake_frame_fill(buf[back.n], 60, mac_bytes(in->hdr + 6), me,
-				in->hdr[20]);
-		back.f[back.n] = frame_flat(buf[back.n], 60);
-		back.n++;
-	}
-	lan_input(&f->port, &back, false);
-}
-
-static void test_answer_inside_send(void **state)
-{
-	mac me = {{0x52, 0x55, 10, 0, 2, 2}};
-	struct fake_port *gw, *vm, *vm2;
-	uint8_t buf[60];
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	gw = port_make(&b);
-	vm = port_make(&b);
-	vm2 = port_make(&b);
-	say(gw, MAC_BROADCAST, me);
-	say(vm2, MAC_BROADCAST, fake_mac(2));
-	gw->on_send = answer;
-	fake_clear(vm);
-	fake_clear(gw);
-	fake_clear(vm2);
-	/* frames to the gateway, to another machine and to all in one batch:
-	 * the answers must not disturb what is still to be sent */
-	for (uint32_t i = 0; i < 60; i++) {
-		fake_frame_fill(buf, sizeof(buf),
-				i % 3 == 0   ? me
-				: i % 3 == 1 ? fake_mac(2)
-					     : MAC_BROADCAST,
-				fake_mac(1), i);
-		fake_queue(vm, buf, sizeof(buf), NULL);
-	}
-	while (lan_port_readable(&vm->port))
-		;
-	assert_int_equal(gw->n_out, 40);
-	assert_int_equal(vm->n_out, 40);
-	assert_int_equal(vm2->n_out, 40);
-	bench_deinit(&b);
-}
-
-/* A cable: what is sent to one end comes in by the other. */
-static void cable(struct fake_port *f, const struct batch *b, uint64_t mask)
-{
-	struct fake_port *far = f->arg;
-	struct batch view = {.n = 0};
-
-	for (; mask; mask &= mask - 1)
-		view.f[view.n++] = b->f[__builtin_ctzll(mask)];
-	lan_input(&far->port, &view, false);
-}
-
-static void join(struct fake_port *x, struct fake_port *y)
-{
-	x->on_send = y->on_send = cable;
-	x->arg = y;
-	y->arg = x;
-}
-
-static void test_lan_to_lan_and_loop(void **state)
-{
-	struct fake_port *vm, *far, *c[2], *d[2];
-	struct lan *lan2;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, false);
-	lan2 = lan_make(&b, "net1", false);
-	vm = port_make(&b);
-	c[0] = port_make(&b);
-	c[1] = fake_new(lan2, &(struct fake_config){.name = "c1"});
-	far = fake_new(lan2, &(struct fake_config){.name = "far"});
-	join(c[0], c[1]);
-	say(vm, MAC_BROADCAST, fake_mac(1));
-	say(far, fake_mac(1), fake_mac(2));
-	say(vm, fake_mac(2), fake_mac(1));
-	assert_int_equal(far->n_out, 2);
-	assert_int_equal(vm->n_out, 1);
-	assert_int_equal(b.drops.n[DROP_LAN_LOOP], 0);
-	/* A second cable makes a loop: it ends, by name. */
-	d[0] = port_make(&b);
-	d[1] = fake_new(lan2, &(struct fake_config){.name = "d1"});
-	join(d[0], d[1]);
-	say(vm, MAC_BROADCAST, fake_mac(1));
-	assert_true(b.drops.n[DROP_LAN_LOOP] > 0);
-	fake_free(d[1]);
-	fake_free(c[1]);
-	fake_free(far);
-	lan_free(lan2);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 /* --- clashes ------------------------------------------------------------ */
@@ -931,10 +526,10 @@ static void test_lan_to_lan_and_loop(void **state)
 static void test_mac_clash_is_told_once_a_minute(void **state)
 {
 	struct fake_port *p[2];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	for (int i = 0; i < 2; i++)
 		p[i] = port_make(&b);
 	say(p[0], MAC_BROADCAST, fake_mac(1));
@@ -946,40 +541,40 @@ static void test_mac_clash_is_told_once_a_minute(void **state)
 	assert_true(b.clash_a == &p[1]->port || b.clash_b == &p[1]->port);
 	for (int i = 0; i < 50; i++) {
 		say(p[i % 2], MAC_BROADCAST, fake_mac(1));
-		advance(&b, SECOND);
+		fake_lan_advance(&b, SECOND);
 	}
 	assert_int_equal(b.n_clash, 1);
 	for (int i = 0; i < 20; i++) {
 		say(p[i % 2], MAC_BROADCAST, fake_mac(1));
-		advance(&b, SECOND);
+		fake_lan_advance(&b, SECOND);
 	}
 	assert_int_equal(b.n_clash, 2);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_no_clash_at_uplink(void **state)
 {
 	struct fake_port *p[2];
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	p[0] = port_make(&b);
 	p[1] = fake_new(b.lan, &(struct fake_config){.is_uplink = true});
 	for (int i = 0; i < 10; i++)
 		say(p[i % 2], MAC_BROADCAST, fake_mac(1));
 	assert_int_equal(b.n_clash, 0);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 static void test_path(void **state)
 {
 	struct fake_port *p[3];
 	struct lan_path path;
-	struct bench b;
+	struct fake_lan b;
 
 	(void)state;
-	bench_init(&b, false);
+	fake_lan_init(&b, false);
 	p[0] = port_make(&b);
 	p[1] = fake_new(b.lan,
 			&(struct fake_config){.offload = PORT_O_ALL,
@@ -1004,7 +599,7 @@ static void test_path(void **state)
 	lan_path(&p[0]->port, fake_mac(99), &path);
 	assert_int_equal(path.offload, PORT_O_ALL);
 	assert_false(path.lossy);
-	bench_deinit(&b);
+	fake_lan_deinit(&b);
 }
 
 int main(void)
@@ -1029,15 +624,6 @@ int main(void)
 		cmocka_unit_test(test_fault_inside_send),
 		cmocka_unit_test(test_exit_goes_down_during_batch),
 		cmocka_unit_test(test_drop_port_full),
-		cmocka_unit_test(test_keep_and_room),
-		cmocka_unit_test(test_keep_at_lossy_exit_loses),
-		cmocka_unit_test(test_keep_does_not_keep_floods),
-		cmocka_unit_test(test_room_is_shared_fairly),
-		cmocka_unit_test(test_waiting_sender_is_told_of_the_end),
-		cmocka_unit_test(test_room_from_inside_is_put_off),
-		cmocka_unit_test(test_waiter_leaves),
-		cmocka_unit_test(test_answer_inside_send),
-		cmocka_unit_test(test_lan_to_lan_and_loop),
 		cmocka_unit_test(test_mac_clash_is_told_once_a_minute),
 		cmocka_unit_test(test_no_clash_at_uplink),
 		cmocka_unit_test(test_path),

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fuzz target: frame_offload_check() on a hostile frame, and segmentation of
+ * whatever passes.  Input: one byte of layout (private length and size of the
+ * pieces), ten bytes of offload request, then the frame.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lan/gso.h"
+#include "lan/lan.h"
+#include "lan/offload.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { PREFIX = 11 };
+
+struct sink {
+	struct port port;
+	unsigned room;
+	uint32_t n_frames;
+	uint32_t n_bytes;
+};
+
+static uint64_t sink_send(struct port *p, const struct batch *b, uint64_t mask)
+{
+	struct sink *s = (struct sink *)(void *)p;
+	static const struct frame_offload none;
+	uint8_t buf[FRAME_MAX];
+	uint64_t got = 0;
+
+	for (; mask && s->room > 0; mask &= mask - 1) {
+		const struct frame *f = &b->f[__builtin_ctzll(mask)];
+
+		assert(f->len <= FRAME_MAX && f->n_iov <= FRAME_IOV_MAX);
+		assert(f->hdr_len == f->len || f->hdr_len >= FRAME_HDR_MAX);
+		assert(memcmp(&f->off, &none, sizeof(none)) == 0);
+		assert(f->len <= gso_wire_len(f));
+		if (!frame_copy(f, 0, f->len, buf))
+			abort();
+		s->n_frames++;
+		s->n_bytes += f->len;
+		s->room--;
+		got |= mask & -mask;
+	}
+	return got;
+}
+
+/* The frame in pieces of n bytes behind hdr_len private ones. */
+static void scatter(struct frame *f, const uint8_t *p, struct iovec *iov,
+		    uint32_t n)
+{
+	uint32_t at;
+
+	f->iov = iov;
+	for (at = f->hdr_len; at < f->len; f->n_iov++) {
+		uint32_t now = f->len - at < n ? f->len - at : n;
+
+		if (f->n_iov == FRAME_IOV_MAX - 1)
+			now = f->len - at;
+		iov[f->n_iov].iov_base = (void *)(uintptr_t)(p + at);
+		iov[f->n_iov].iov_len = now;
+		at += now;
+	}
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void segment(const struct frame *f, unsigned room)
+{
+	static const struct port_ops ops = {.kind = "sink", .send = sink_send};
+	struct sink sink = {.port = {.ops = &ops, .carrier = true,
+				     .admin_up = true},
+			    .room = room};
+	struct drops drops = {{0}};
+	struct offload_layout l;
+	struct batch b = {.n = 1};
+	uint64_t got;
+
+	b.f[0] = *f;
+	got = gso_send(&sink.port, &drops, &b, 1, 1);
+	if (f->off.gso == FRAME_GSO_NONE) {
+		assert(got == (room > 0) && sink.n_frames == got);
+		return;
+	}
+	if (!offload_layout(f, &l))
+		abort();
+	if (room <= OFFLOAD_PIECES_MAX) {
+		assert(got == (room > 0));
+		assert(sink.n_frames + drops.n[DROP_PORT_FULL] ==
+			       offload_pieces(f, l.payload_off) || !got);
+		return;
+	}
+	assert(got == 1 && drops.n[DROP_GSO_FAILED] == 0);
+	assert(sink.n_frames == offload_pieces(f, l.payload_off));
+	assert(sink.n_bytes == f->len - l.payload_off +
+				       sink.n_frames * l.payload_off);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct iovec iov[FRAME_IOV_MAX];
+	uint32_t piece;
+	struct frame f;
+
+	if (size < PREFIX + FRAME_ETH_LEN || size > PREFIX + FRAME_MAX)
+		return 0;
+	f = frame_flat(data + PREFIX, (uint32_t)(size - PREFIX));
+	f.off = (struct frame_offload){
+		.flags = data[1],
+		.gso = data[2],
+		.gso_size = get16(data + 3),
+		.hdr_len = get16(data + 5),
+		.csum_start = get16(data + 7),
+		.csum_offset = get16(data + 9),
+	};
+	piece = data[0] & 0x7f;
+	if (piece && f.hdr_len > FRAME_HDR_MAX) {
+		f.hdr_len = FRAME_HDR_MAX;
+		scatter(&f, data + PREFIX, iov, piece * piece);
+	}
+	if (!frame_offload_check(&f) ||
+	    !(f.off.flags & FRAME_F_NEEDS_CSUM))
+		return 0;
+	segment(&f, data[0] & 0x80 ? data[0] & 0x0f : UINT32_MAX);
+	return 0;
+}
