@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The kernel's sockets behind struct host; see base/host.h for the rules.
+ * #syscalls: socket bind connect accept4 getsockname getsockopt setsockopt
+ * #syscalls: sendmsg recvmsg sendmmsg recvmmsg shutdown close ioctl fcntl
+ */
+#include "os/host_sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/errqueue.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "os/sockaddr.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+enum {
+	BATCH_MAX = 64,
+	CTRL_LEN = 128, /* room for the ancillary data of one datagram */
+};
+
+/* One registered socket: the loop's handle, apart from the owner's object. */
+struct sock_io {
+	struct loop_io io;
+	struct host_sock *s; /* borrowed; NULL once closed */
+	bool is_v6;
+	enum host_proto proto;
+};
+
+struct sock_host {
+	struct host host;
+	struct loop *loop; /* borrowed */
+	struct host_sock_limits limits;
+	/* scratch of the batch calls */
+	struct mmsghdr mm[BATCH_MAX];
+	struct sockaddr_storage names[BATCH_MAX];
+	/* aligned as cmsghdr wants it */
+	_Alignas(8) uint8_t ctrl[BATCH_MAX][CTRL_LEN];
+};
+
+static struct sock_host *of(struct host *h)
+{
+	return container_of(h, struct sock_host, host);
+}
+
+static void io_event(struct loop_io *io, uint32_t events)
+{
+	struct sock_io *si = container_of(io, struct sock_io, io);
+	unsigned ev = 0;
+
+	if (events & EPOLLIN)
+		ev |= HOST_EV_IN;
+	if (events & EPOLLOUT)
+		ev |= HOST_EV_OUT;
+	if (events & EPOLLRDHUP)
+		ev |= HOST_EV_RDHUP;
+	if (events & EPOLLERR)
+		ev |= HOST_EV_ERR;
+	if (events & EPOLLHUP)
+		ev |= HOST_EV_HUP;
+	si->s->event(si->s, ev);
+}
+
+/* Takes fd into s; on failure fd stays the caller's. */
+static int take(struct sock_host *sh, struct host_sock *s, int fd,
+		enum host_proto proto, bool is_v6)
+{
+	struct sock_io *si = calloc(1, sizeof(*si));
+	int r;
+
+	if (!si)
+		return -ENOMEM;
+	si->io = (struct loop_io){.fd = fd, .fn = io_event};
+	si->s = s;
+	si->proto = proto;
+	si->is_v6 = is_v6;
+	s->fd = fd;
+	s->priv = si;
+	r = loop_add(sh->loop, &si->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+	if (r < 0) {
+		s->fd = -1;
+		s->priv = NULL;
+		free(si);
+	}
+	return r;
+}
+
+static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
+		   bool is_v6)
+{
+	static const int types[] = {[HOST_TCP] = SOCK_STREAM,
+				    [HOST_UDP] = SOCK_DGRAM,
+				    [HOST_PING] = SOCK_DGRAM};
+	struct sock_host *sh = of(h);
+	int protocol = 0;
+	int fd, r;
+
+	if (proto == HOST_PING) {
+		if (sh->limits.deny_ping)
+			return -EACCES;
+		protocol = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	}
+	fd = socket(is_v6 ? AF_INET6 : AF_INET,
+		    types[proto] | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	if (fd < 0)
+		return -errno;
+	r = take(sh, s, fd, proto, is_v6);
+	if (r < 0)
+		close(fd);
+	return r;
+}
+
+static int op_adopt(struct host *h, struct host_sock *s, int fd)
+{
+	enum host_proto proto = HOST_TCP;
+	int type = 0, domain = 0;
+	socklen_t len = sizeof(type);
+	int fl;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+		return -errno;
+	len = sizeof(domain);
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
+		return -errno;
+	if (type == SOCK_DGRAM)
+		proto = HOST_UDP;
+	fl = fcntl(fd, F_GETFL);
+	if (fl < 0 || fcntl(fd, F_SETFL, fl | O_NONBLOCK) < 0)
+		return -errno;
+	return take(of(h), s, fd, proto, domain == AF_INET6);
+}
+
+static int op_bind(struct host *h, struct host_sock *s,
+		   const struct endpoint *ep)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(ep, &ss);
+
+	(void)h;
+	return bind(s->fd, (struct sockaddr *)&ss, len) < 0 ? -errno : 0;
+}
+
+static int op_connect(struct host *h, struct host_sock *s,
+		      const struct endpoint *ep)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(ep, &ss);
+
+	(void)h;
+	return connect(s->fd, (struct sockaddr *)&ss, len) < 0 ? -errno : 0;
+}
+
+static int op_accept(struct host *h, struct host_sock *listener,
+		     struct host_sock *s, struct endpoint *peerp)
+{
+	struct sockaddr_storage ss = {0};
+	socklen_t len = sizeof(ss);
+	int fd = accept4(listener->fd, (struct sockaddr *)&ss, &len,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	*peerp = (struct endpoint){0};
+	(void)sockaddr_to(&ss, peerp); /* unix clients have no address */
+	r = take(of(h), s, fd, HOST_TCP, ss.ss_family == AF_INET6);
+	if (r < 0)
+		close(fd);
+	return r;
+}
+
+static int op_local(struct host *h, struct host_sock *s, struct endpoint *ep)
+{
+	struct sockaddr_storage ss = {0};
+	socklen_t len = sizeof(ss);
+
+	(void)h;
+	if (getsockname(s->fd, (struct sockaddr *)&ss, &len) < 0)
+		return -errno;
+	return sockaddr_to(&ss, ep) ? 0 : -EAFNOSUPPORT;
+}
+
+static ssize_t op_send(struct host *h, struct host_sock *s,
+		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+{
+	struct msghdr m = {.msg_iov = (struct iovec *)iov,
+			   .msg_iovlen = n_iov};
+	int f = MSG_NOSIGNAL | MSG_DONTWAIT;
+	ssize_t n;
+
+	(void)h;
+	if (flags & HOST_OOB)
+		f |= MSG_OOB;
+	if (flags & HOST_MORE)
+		f |= MSG_MORE;
+	n = sendmsg(s->fd, &m, f);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t op_recv(struct host *h, struct host_sock *s,
+		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+{
+	struct msghdr m = {.msg_iov = (struct iovec *)iov,
+			   .msg_iovlen = n_iov};
+	int f = MSG_DONTWAIT;
+	size_t room = 0;
+	ssize_t n;
+
+	(void)h;
+	for (unsigned i = 0; i < n_iov; i++)
+		room += iov[i].iov_len;
+	if (!room)
+		return -EINVAL;
+	if (flags & HOST_PEEK)
+		f |= MSG_PEEK;
+	if (flags & HOST_OOB)
+		f |= MSG_OOB;
+	if (flags & HOST_DISCARD)
+		f |= MSG_TRUNC;
+	n = recvmsg(s->fd, &m, f);
+	return n < 0 ? -errno : n;
+}
+
+/* Puts one ancillary int into a message that is being built. */
+static void put_cmsg(struct msghdr *m, int level, int type, const void *data,
+		     size_t len)
+{
+	struct cmsghdr *c = (void *)((uint8_t *)m->msg_control +
+				     m->msg_controllen);
+
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), data, len);
+	m->msg_controllen += CMSG_SPACE(len);
+}
+
+static void prepare_send(struct sock_host *sh, const struct host_msg *m,
+			 unsigned i)
+{
+	struct msghdr *mh = &sh->mm[i].msg_hdr;
+
+	*mh = (struct msghdr){.msg_iov = m->iov, .msg_iovlen = m->n_iov};
+	if (m->ep.port || !addr_is_unspecified(&m->ep.ip)) {
+		mh->msg_name = &sh->names[i];
+		mh->msg_namelen = sockaddr_from(&m->ep, &sh->names[i]);
+	}
+	if (m->gso_size) {
+		uint16_t size = m->gso_size;
+
+		mh->msg_control = sh->ctrl[i];
+		put_cmsg(mh, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
+	}
+}
+
+static int op_send_batch(struct host *h, struct host_sock *s,
+			 const struct host_msg *m, unsigned n)
+{
+	struct sock_host *sh = of(h);
+	int r;
+
+	if (n > BATCH_MAX)
+		n = BATCH_MAX;
+	for (unsigned i = 0; i < n; i++)
+		prepare_send(sh, &m[i], i);
+	r = sendmmsg(s->fd, sh->mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return r < 0 ? -errno : r;
+}
+
+/* An ancillary number that the kernel gives as int or as one byte. */
+static int cmsg_number(const struct cmsghdr *c)
+{
+	int v = 0;
+	size_t len = c->cmsg_len - CMSG_LEN(0);
+
+	if (len == 1)
+		return *CMSG_DATA(c);
+	if (len >= sizeof(v))
+		memcpy(&v, CMSG_DATA(c), sizeof(v));
+	return v;
+}
+
+static void take_cmsgs(struct msghdr *mh, struct host_msg *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+			m->gso_size = (uint16_t)cmsg_number(c);
+		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+			m->tos = (uint8_t)cmsg_number(c);
+		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
+			m->ttl = (uint8_t)cmsg_number(c);
+	}
+}
+
+static int op_recv_batch(struct host *h, struct host_sock *s,
+			 struct host_msg *m, unsigned n)
+{
+	struct sock_host *sh = of(h);
+	int r;
+
+	if (n > BATCH_MAX)
+		n = BATCH_MAX;
+	for (unsigned i = 0; i < n; i++)
+		sh->mm[i].msg_hdr = (struct msghdr){
+			.msg_name = &sh->names[i],
+			.msg_namelen = sizeof(sh->names[i]),
+			.msg_iov = m[i].iov,
+			.msg_iovlen = m[i].n_iov,
+			.msg_control = sh->ctrl[i],
+			.msg_controllen = CTRL_LEN,
+		};
+	r = recvmmsg(s->fd, sh->mm, n, MSG_DONTWAIT, NULL);
+	if (r < 0)
+		return -errno;
+	for (int i = 0; i < r; i++) {
+		struct msghdr *mh = &sh->mm[i].msg_hdr;
+
+		m[i].len = sh->mm[i].msg_len;
+		m[i].truncated = mh->msg_flags & MSG_TRUNC;
+		m[i].gso_size = 0;
+		m[i].tos = 0;
+		m[i].ttl = 0;
+		m[i].ep = (struct endpoint){0};
+		if (mh->msg_namelen)
+			(void)sockaddr_to(&sh->names[i], &m[i].ep);
+		take_cmsgs(mh, &m[i]);
+	}
+	return r;
+}
+
+static void fill_err(struct host_err *e, const struct sock_extended_err *ee)
+{
+	const struct sockaddr *off = SO_EE_OFFENDER(ee);
+	struct sockaddr_storage ss = {0};
+	struct endpoint who = {0};
+
+	e->err = (int)ee->ee_errno;
+	e->origin = ee->ee_origin;
+	e->type = ee->ee_type;
+	e->code = ee->ee_code;
+	e->info = ee->ee_info;
+	if (off->sa_family == AF_INET)
+		memcpy(&ss, off, sizeof(struct sockaddr_in));
+	else if (off->sa_family == AF_INET6)
+		memcpy(&ss, off, sizeof(struct sockaddr_in6));
+	if (sockaddr_to(&ss, &who))
+		e->offender = who.ip;
+}
+
+static int op_recv_err(struct host *h, struct host_sock *s, struct host_err *e)
+{
+	struct sockaddr_storage name = {0};
+	_Alignas(8) uint8_t ctrl[512];
+	struct iovec iov = {.iov_base = e->payload,
+			    .iov_len = sizeof(e->payload)};
+	struct msghdr m = {.msg_name = &name,
+			   .msg_namelen = sizeof(name),
+			   .msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = ctrl,
+			   .msg_controllen = sizeof(ctrl)};
+	ssize_t n = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
+
+	(void)h;
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	*e = (struct host_err){.payload_len = (size_t)n};
+	(void)sockaddr_to(&name, &e->dst);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		bool v4 = c->cmsg_level == IPPROTO_IP &&
+			  c->cmsg_type == IP_RECVERR;
+		bool v6 = c->cmsg_level == IPPROTO_IPV6 &&
+			  c->cmsg_type == IPV6_RECVERR;
+
+		if (v4 || v6)
+			fill_err(e, (const void *)CMSG_DATA(c));
+	}
+	return 1;
+}
+
+static int op_error(struct host *h, struct host_sock *s)
+{
+	socklen_t len;
+	int err = 0;
+
+	(void)h;
+	len = sizeof(err);
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return -errno;
+	return -err;
+}
+
+static int op_shutdown(struct host *h, struct host_sock *s)
+{
+	(void)h;
+	return shutdown(s->fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+static void op_close(struct host *h, struct host_sock *s, bool reset)
+{
+	struct sock_io *si = s->priv;
+
+	if (s->fd < 0)
+		return;
+	if (reset) {
+		struct linger lg = {.l_onoff = 1};
+
+		/* Without it the peer sees FIN: told less, not wrong. */
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &lg,
+				 sizeof(lg));
+	}
+	loop_del(of(h)->loop, &si->io);
+	close(s->fd);
+	s->fd = -1;
+	s->priv = NULL;
+	free(si);
+}
+
+static int set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
+								      : 0;
+}
+
+static int set_peek_off(const struct sock_host *sh, int fd, int value)
+{
+	int r;
+
+	if (sh->limits.deny_peek_off)
+		return -ENOTSUP;
+	r = set_int(fd, SOL_SOCKET, SO_PEEK_OFF, value);
+	return r == -EOPNOTSUPP ? -ENOTSUP : r;
+}
+
+static int set_df(const struct sock_io *si, int fd, int value)
+{
+	if (si->is_v6)
+		return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+			       value ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
+	return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+		       value ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+}
+
+static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
+		  int value)
+{
+	const struct sock_io *si = s->priv;
+	int fd = s->fd;
+
+	switch (opt) {
+	case HOST_OPT_NODELAY:
+		return set_int(fd, IPPROTO_TCP, TCP_NODELAY, value);
+	case HOST_OPT_KEEPALIVE:
+		return set_int(fd, SOL_SOCKET, SO_KEEPALIVE, value);
+	case HOST_OPT_OOBINLINE:
+		return set_int(fd, SOL_SOCKET, SO_OOBINLINE, value);
+	case HOST_OPT_TTL:
+		return si->is_v6 ? set_int(fd, IPPROTO_IPV6,
+					   IPV6_UNICAST_HOPS, value)
+				 : set_int(fd, IPPROTO_IP, IP_TTL, value);
+	case HOST_OPT_TOS:
+		return si->is_v6
+			       ? set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, value)
+			       : set_int(fd, IPPROTO_IP, IP_TOS, value);
+	case HOST_OPT_DF:
+		return set_df(si, fd, value);
+	case HOST_OPT_RECVERR:
+		return si->is_v6
+			       ? set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, value)
+			       : set_int(fd, IPPROTO_IP, IP_RECVERR, value);
+	case HOST_OPT_SNDBUF:
+		return set_int(fd, SOL_SOCKET, SO_SNDBUF, value);
+	case HOST_OPT_RCVBUF:
+		return set_int(fd, SOL_SOCKET, SO_RCVBUF, value);
+	case HOST_OPT_PEEK_OFF:
+		return set_peek_off(of(h), fd, value);
+	case HOST_OPT_SNDQ:
+	case HOST_OPT_MTU:
+		break;
+	}
+	return -EINVAL;
+}
+
+static int get_int(int fd, int level, int name, int *valuep)
+{
+	socklen_t len = sizeof(*valuep);
+
+	return getsockopt(fd, level, name, valuep, &len) < 0 ? -errno : 0;
+}
+
+static int op_get(struct host *h, struct host_sock *s, enum host_opt opt,
+		  int *valuep)
+{
+	const struct sock_io *si = s->priv;
+	int fd = s->fd;
+
+	(void)h;
+	switch (opt) {
+	case HOST_OPT_SNDQ:
+		return ioctl(fd, SIOCOUTQ, valuep) < 0 ? -errno : 0;
+	case HOST_OPT_MTU:
+		return si->is_v6 ? get_int(fd, IPPROTO_IPV6, IPV6_MTU, valuep)
+				 : get_int(fd, IPPROTO_IP, IP_MTU, valuep);
+	case HOST_OPT_SNDBUF:
+		return get_int(fd, SOL_SOCKET, SO_SNDBUF, valuep);
+	case HOST_OPT_RCVBUF:
+		return get_int(fd, SOL_SOCKET, SO_RCVBUF, valuep);
+	case HOST_OPT_NODELAY:
+	case HOST_OPT_KEEPALIVE:
+	case HOST_OPT_OOBINLINE:
+	case HOST_OPT_TTL:
+	case HOST_OPT_TOS:
+	case HOST_OPT_DF:
+	case HOST_OPT_RECVERR:
+	case HOST_OPT_PEEK_OFF:
+		break;
+	}
+	return -EINVAL;
+}
+
+static const struct host_ops sock_host_ops = {
+	.open = op_open,
+	.adopt = op_adopt,
+	.bind = op_bind,
+	.connect = op_connect,
+	.accept = op_accept,
+	.local = op_local,
+	.send = op_send,
+	.recv = op_recv,
+	.send_batch = op_send_batch,
+	.recv_batch = op_recv_batch,
+	.recv_err = op_recv_err,
+	.error = op_error,
+	.shutdown = op_shutdown,
+	.close = op_close,
+	.set = op_set,
+	.get = op_get,
+};
+
+int host_sock_new(struct loop *l, const struct host_sock_limits *limits,
+		  struct host **hostp)
+{
+	struct sock_host *sh = calloc(1, sizeof(*sh));
+
+	if (!sh)
+		return -ENOMEM;
+	sh->host.ops = &sock_host_ops;
+	sh->loop = l;
+	if (limits)
+		sh->limits = *limits;
+	*hostp = &sh->host;
+	return 0;
+}
+
+struct host *host_sock_free(struct host *h)
+{
+	if (h)
+		free(of(h));
+	return NULL;
+}

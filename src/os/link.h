@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Network interfaces of the current namespace, by rtnetlink (libmnl). */
+#ifndef OS_LINK_H
+#define OS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct link_change {
+	const char *ifname;
+	bool up;	 /* set IFF_UP */
+	uint32_t txqlen; /* 0 = leave */
+	mac mac;	 /* zero = leave */
+};
+
+/* 0 or a negative errno (-ENODEV: no such interface). */
+__attribute__((warn_unused_result)) int
+link_set(const struct link_change *c);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The event loop; see loop.h.
+ * #syscalls: epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
+ * #syscalls: clock_gettime close
+ */
+#include "os/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOOP_EVENTS = 64 };
+
+struct loop {
+	int epfd;	      /* owned */
+	uint64_t now_ns;
+	bool stopping;
+	struct list work;     /* deferred, in order */
+	struct epoll_event events[LOOP_EVENTS];
+	int n_events;	      /* of the current round */
+	int next_event;
+	struct timer_wheel wheel;
+};
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int loop_new(struct loop **loopp)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epfd < 0) {
+		int r = -errno;
+
+		free(l);
+		return r;
+	}
+	list_init(&l->work);
+	l->now_ns = clock_ns();
+	timer_wheel_init(&l->wheel, l->now_ns);
+	*loopp = l;
+	return 0;
+}
+
+struct loop *loop_free(struct loop *l)
+{
+	if (!l)
+		return NULL;
+	close(l->epfd);
+	free(l);
+	return NULL;
+}
+
+static int add(struct loop *l, struct loop_io *io, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = io};
+
+	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, io->fd, &ev) < 0)
+		return -errno;
+	io->registered = true;
+	return 0;
+}
+
+int loop_add(struct loop *l, struct loop_io *io, uint32_t events)
+{
+	return add(l, io, events | EPOLLET);
+}
+
+int loop_add_level(struct loop *l, struct loop_io *io, uint32_t events)
+{
+	return add(l, io, events);
+}
+
+void loop_del(struct loop *l, struct loop_io *io)
+{
+	if (!io->registered)
+		return;
+	io->registered = false;
+	/* Fails only if the kernel dropped it with the descriptor. */
+	(void)epoll_ctl(l->epfd, EPOLL_CTL_DEL, io->fd, NULL);
+	for (int i = l->next_event; i < l->n_events; i++) {
+		if (l->events[i].data.ptr == io)
+			l->events[i].data.ptr = NULL;
+	}
+}
+
+void loop_work_init(struct loop_work *w, void (*fn)(struct loop_work *w))
+{
+	list_init(&w->link);
+	w->fn = fn;
+}
+
+void loop_defer(struct loop *l, struct loop_work *w)
+{
+	if (list_empty(&w->link))
+		list_add_tail(&l->work, &w->link);
+}
+
+void loop_undefer(struct loop *l, struct loop_work *w)
+{
+	(void)l; /* an unlinked node is on no list */
+	list_del(&w->link);
+}
+
+const uint64_t *loop_now(const struct loop *l)
+{
+	return &l->now_ns;
+}
+
+struct timer_wheel *loop_wheel(struct loop *l)
+{
+	return &l->wheel;
+}
+
+/* How long the next sleep may be, ns; UINT64_MAX = until something comes. */
+static uint64_t sleep_ns(const struct loop *l, int timeout_ms)
+{
+	uint64_t next = timer_wheel_next(&l->wheel);
+	uint64_t ns = UINT64_MAX;
+
+	if (!list_empty(&l->work))
+		return 0;
+	if (timeout_ms >= 0)
+		ns = (uint64_t)timeout_ms * 1000000u;
+	if (next != UINT64_MAX) {
+		/* The clock of the last round is old by the work done since. */
+		uint64_t now = clock_ns();
+		uint64_t wait = next > now ? next - now : 0;
+
+		if (wait < ns)
+			ns = wait;
+	}
+	return ns;
+}
+
+static int wait_events(struct loop *l, uint64_t ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
+			      .tv_nsec = (long)(ns % 1000000000u)};
+	int n;
+
+	if (ns == 0)
+		n = epoll_wait(l->epfd, l->events, LOOP_EVENTS, 0);
+	else
+		n = epoll_pwait2(l->epfd, l->events, LOOP_EVENTS,
+				 ns == UINT64_MAX ? NULL : &ts, NULL);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	return n;
+}
+
+static void run_events(struct loop *l)
+{
+	for (l->next_event = 0; l->next_event < l->n_events;) {
+		struct epoll_event *ev = &l->events[l->next_event++];
+		struct loop_io *io = ev->data.ptr;
+
+		if (io)
+			io->fn(io, ev->events);
+	}
+	l->n_events = 0;
+}
+
+static void run_work(struct loop *l)
+{
+	struct list batch;
+
+	list_init(&batch);
+	list_splice(&batch, &l->work);
+	while (!list_empty(&batch)) {
+		struct loop_work *w = container_of(batch.next,
+						   struct loop_work, link);
+
+		list_del(&w->link);
+		w->fn(w);
+	}
+}
+
+int loop_turn(struct loop *l, int timeout_ms)
+{
+	int n = wait_events(l, sleep_ns(l, timeout_ms));
+
+	if (n < 0)
+		return n;
+	l->n_events = n;
+	l->now_ns = clock_ns();
+	run_events(l);
+	timer_wheel_run(&l->wheel, l->now_ns);
+	run_work(l);
+	return 0;
+}
+
+int loop_run(struct loop *l)
+{
+	while (!l->stopping) {
+		int r = loop_turn(l, -1);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void loop_stop(struct loop *l)
+{
+	l->stopping = true;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The engine's sandbox; see sandbox.h for the stages.
+ *
+ * What the C library itself needs, for memory, exit and time:
+ * #syscalls: mmap munmap mremap mprotect madvise brk futex exit exit_group
+ * #syscalls: rt_sigreturn rt_sigprocmask clock_gettime restart_syscall
+ * #syscalls: getrandom write writev
+ * #syscalls-sanitize: getpid gettid sigaltstack rt_sigaction sched_yield
+ * #syscalls-sanitize: readlink prctl tgkill kill getrlimit prlimit64 read
+ * #syscalls-sanitize: sched_getaffinity clone lseek fstat newfstatat pipe2
+ */
+#include "os/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cap-ng.h>
+#include <seccomp.h>
+
+#include "base/mem.h"
+#include "syscalls_list.h" /* generated: tools/syscalls.py */
+
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+
+/* What is tried, best first; the last is a plain fork. */
+static const struct {
+	unsigned long flags;
+	const char *without; /* what is then missing, for the log */
+} levels[] = {
+	{CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+		 CLONE_NEWUTS | CLONE_NEWCGROUP,
+	 NULL},
+	{CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, "ipc, uts and cgroup"},
+	{CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, "user"},
+	{0, "any"},
+};
+
+static bool write_file(const char *path, const char *text)
+{
+	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+
+	return fd >= 0 && write(fd, text, len) == (ssize_t)len;
+}
+
+/* The caller's ids stay what they are, so that ping_group_range and the
+ * owner of sockets mean the same inside; all others are nobody. */
+static void map_ids(uid_t uid, gid_t gid)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "%u %u 1\n", uid, uid);
+	/* Unmapped ids work as well: the kernel compares its own numbers. */
+	(void)write_file("/proc/self/uid_map", line);
+	(void)write_file("/proc/self/setgroups", "deny");
+	snprintf(line, sizeof(line), "%u %u 1\n", gid, gid);
+	(void)write_file("/proc/self/gid_map", line);
+}
+
+pid_t sandbox_fork(struct log *log, struct error *e)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	long pid = -1;
+
+	for (size_t i = 0; i < array_len(levels); i++) {
+		pid = syscall(SYS_clone, levels[i].flags | SIGCHLD, NULL, NULL,
+			      NULL, NULL);
+		if (pid == 0) {
+			if (levels[i].flags & CLONE_NEWUSER)
+				map_ids(uid, gid);
+			return 0;
+		}
+		if (pid > 0) {
+			if (levels[i].without)
+				log_warn(log,
+					 "the kernel denies the engine %s "
+					 "namespaces; it runs with less "
+					 "isolation (see user_namespaces(7))",
+					 levels[i].without);
+			return (pid_t)pid;
+		}
+	}
+	return error_errno(e, errno, "cannot start the engine");
+}
+
+/* Closes everything above stderr that is not in the list. */
+static int close_others(const int *fds, unsigned n)
+{
+	unsigned from = 3;
+
+	for (;;) {
+		unsigned next = ~0u;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (fds[i] >= 0 && (unsigned)fds[i] >= from &&
+			    (unsigned)fds[i] < next)
+				next = (unsigned)fds[i];
+		}
+		if (next > from &&
+		    syscall(SYS_close_range, from, next == ~0u ? ~0u : next - 1,
+			    0) < 0)
+			return -errno;
+		if (next == ~0u)
+			return 0;
+		from = next + 1;
+	}
+}
+
+static int null_stdio(void)
+{
+	CLEANUP_FD int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || dup2(fd, 0) < 0 || dup2(fd, 1) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The root becomes an empty tmpfs that cannot be written. -EPERM where the
+ * mount namespace is missing: then seccomp alone keeps names away. */
+static int empty_root(void)
+{
+	static const char options[] = "mode=0555,nr_inodes=1,size=4096";
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("vmlan", "/tmp", "tmpfs", flags | MS_RDONLY, options) < 0 ||
+	    chdir("/tmp") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+static int drop_capabilities(void)
+{
+	static const struct rlimit no_core;
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	capng_clear(CAPNG_SELECT_ALL);
+	/* The bounding set needs CAP_SETPCAP; with no new privileges an
+	 * unprivileged process gains nothing from it anyway. */
+	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0 && capng_have_capability(
+		    CAPNG_EFFECTIVE, CAP_SETPCAP))
+		return -EPERM;
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -EPERM;
+	return 0;
+}
+
+int sandbox_enter(const int *fds, unsigned n, struct error *e)
+{
+	int r = null_stdio();
+
+	if (r == 0)
+		r = close_others(fds, n);
+	if (r < 0)
+		return error_errno(e, r, "sandbox: descriptors");
+	r = empty_root();
+	if (r < 0 && r != -EPERM)
+		return error_errno(e, r, "sandbox: empty root");
+	r = drop_capabilities();
+	if (r < 0)
+		return error_errno(e, r, "sandbox: capabilities");
+	return 0;
+}
+
+/* socket() only for the Internet's streams and datagrams. */
+static int allow_sockets(scmp_filter_ctx ctx)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+	const scmp_datum_t mask = 0xf; /* without SOCK_NONBLOCK, _CLOEXEC */
+	int r = 0;
+
+	for (size_t f = 0; f < array_len(families); f++) {
+		for (size_t t = 0; t < array_len(types) && r == 0; t++)
+			r = seccomp_rule_add(
+				ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[f]),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, mask,
+					(scmp_datum_t)types[t]));
+	}
+	return r;
+}
+
+static int allow_listed(scmp_filter_ctx ctx)
+{
+	static const char *const names[] = {SYSCALLS_ALLOWED};
+
+	for (size_t i = 0; i < array_len(names); i++) {
+		int nr = seccomp_syscall_resolve_name(names[i]);
+		int r;
+
+		if (nr < 0 || nr == SCMP_SYS(socket))
+			continue; /* unknown here, or ruled with arguments */
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A sanitizer that reports wants to open files: it may not, nor die of it. */
+static int refuse_quietly(scmp_filter_ctx ctx)
+{
+	static const char *const names[] = {SYSCALLS_REFUSED};
+
+	for (size_t i = 0; i < array_len(names); i++) {
+		int nr = names[i] ? seccomp_syscall_resolve_name(names[i]) : -1;
+		int r;
+
+		if (nr < 0)
+			continue;
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), nr, 0);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int sandbox_seccomp(struct error *e)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r;
+
+	if (!ctx)
+		return error_errno(e, ENOMEM, "sandbox: seccomp");
+	r = allow_listed(ctx);
+	if (r == 0)
+		r = allow_sockets(ctx);
+	if (r == 0)
+		r = refuse_quietly(ctx);
+	if (r == 0)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	if (r < 0)
+		return error_errno(e, r, "sandbox: seccomp");
+	return 0;
+}
+
+int sandbox_wait(pid_t pid, int ms)
+{
+	CLEANUP_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int status = 0;
+	int n;
+
+	do {
+		n = fd >= 0 && ms >= 0 ? poll(&p, 1, ms) : 1;
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return -ETIMEDOUT;
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return 0; /* somebody has taken its status */
+	}
+	return status;
+}

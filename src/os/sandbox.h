@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The engine's sandbox, in named stages; the order is the documentation.
+ *
+ *   sandbox_fork      (keeper)  a child in namespaces of its own: user, mount,
+ *                               pid, ipc, uts, cgroup.  Not net: the engine
+ *                               makes the host's sockets.  Where the kernel
+ *                               denies one, the child goes without and the
+ *                               log says so.
+ *   sandbox_enter     (engine)  descriptors but a few closed; stdin, stdout to
+ *                               /dev/null; root is an empty read-only tmpfs;
+ *                               no capability, no new privileges, no core
+ *                               dump, not ptraceable.
+ *   sandbox_seccomp   (engine)  only the system calls that the sources list
+ *                               beside the code that needs them; any other
+ *                               one ends the process.
+ */
+#ifndef OS_SANDBOX_H
+#define OS_SANDBOX_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+/* As fork(): 0 in the child, its pid in the parent, negative errno with *e
+ * filled.  The caller has one thread. */
+__attribute__((warn_unused_result)) pid_t sandbox_fork(struct log *log,
+						       struct error *e);
+/* fds[n] stay open besides stderr (and are renumbered by nobody). */
+__attribute__((warn_unused_result)) int
+sandbox_enter(const int *fds, unsigned n, struct error *e);
+__attribute__((warn_unused_result)) int sandbox_seccomp(struct error *e);
+/* Waits for a child of sandbox_fork() to end, for at most ms (-1: for ever):
+ * its wait status, or -ETIMEDOUT. */
+int sandbox_wait(pid_t pid, int ms);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Signals as events of a loop (signalfd). The keeper's one thread. */
+#ifndef OS_SIGWATCH_H
+#define OS_SIGWATCH_H
+
+#include "os/loop.h"
+
+struct sigwatch;
+
+/* Blocks the signals and calls fn(arg, signo) for each from the loop. */
+__attribute__((warn_unused_result)) int
+sigwatch_new(struct loop *l, const int *signals, unsigned n,
+	     void (*fn)(void *arg, int signo), void *arg,
+	     struct sigwatch **wp);
+/* Stops watching and unblocks them again. */
+struct sigwatch *sigwatch_free(struct sigwatch *w);
+
+#endif

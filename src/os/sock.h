@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sockets by name, for the keeper: what the engine gets are descriptors.
+ * Each maker returns a close-on-exec descriptor, the caller's, or a negative
+ * number with one line in *e.
+ */
+#ifndef OS_SOCK_H
+#define OS_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+#include "base/error.h"
+
+/* An Internet socket address as a netdev string has it (QEMU's
+ * InetSocketAddress). */
+struct sock_inet {
+	const char *host; /* NULL or "": any address */
+	const char *port; /* a number, or a service without numeric */
+	bool has_to;
+	uint16_t to; /* listen: last port to try */
+	bool ipv4, ipv6; /* families allowed */
+	bool numeric;
+	bool mptcp;
+	bool keep_alive;
+	uint32_t keep_alive_count, keep_alive_idle, keep_alive_interval;
+};
+
+/* A stale socket file is removed; a living listener is EXIT_CONFLICT, any
+ * other file EXIT_CONFLICT as well. */
+__attribute__((warn_unused_result)) int
+sock_listen_unix(const char *path, bool is_abstract, bool is_tight,
+		 struct error *e);
+/* Connected at once, or refused. */
+__attribute__((warn_unused_result)) int
+sock_connect_unix(const char *path, bool is_abstract, bool is_tight,
+		  struct error *e);
+__attribute__((warn_unused_result)) int
+sock_listen_inet(const struct sock_inet *a, struct endpoint *boundp,
+		 struct error *e);
+/* Begun: writable once decided, then sock_connect_result(). */
+__attribute__((warn_unused_result)) int
+sock_connect_inet(const struct sock_inet *a, struct error *e);
+__attribute__((warn_unused_result)) int sock_connect_result(int fd,
+							    struct error *e);
+/* Host and port to one address, IPv4 first. */
+__attribute__((warn_unused_result)) int
+sock_resolve(const char *host, const char *port, bool numeric,
+	     struct endpoint *ep, struct error *e);
+
+/* Datagram sockets of netdev dgram. */
+__attribute__((warn_unused_result)) int sock_dgram_unix(const char *path,
+							struct error *e);
+__attribute__((warn_unused_result)) int
+sock_dgram_inet(const char *host, const char *port,
+		const struct endpoint *remote, struct error *e);
+struct sock_mcast {
+	int rx_fd; /* bound to the group */
+	int tx_fd; /* sends to it from a port of its own */
+	struct endpoint self; /* where tx_fd's datagrams come from; ip
+			       * unspecified: only the port is known */
+};
+#define SOCK_MCAST_NULL ((struct sock_mcast){.rx_fd = -1, .tx_fd = -1})
+/* iface: an address of the interface to use, NULL = the kernel's choice. */
+__attribute__((warn_unused_result)) int
+sock_dgram_mcast(const struct endpoint *group, const char *iface,
+		 struct sock_mcast *m, struct error *e);
+
+/* Takes over an inherited descriptor (fd=): checks its type, and for streams
+ * whether it listens; a copy with close-on-exec is returned and fd closed. */
+__attribute__((warn_unused_result)) int
+sock_fd_take(int fd, int type, bool listening, struct error *e);
+/* hostfwd: a listening TCP or bound UDP socket on *ep; port 0 is filled with
+ * the kernel's choice.  Busy: EXIT_CONFLICT, the holder named. */
+__attribute__((warn_unused_result)) int
+sock_listen_forward(uint8_t proto, struct endpoint *ep, struct error *e);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tap devices; see tap.h. */
+#include "os/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/link.h"
+
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+enum { VNET_HDR_LEN = 12 };
+
+void tap_result_deinit(struct tap_result *t)
+{
+	for (unsigned i = 0; i < t->n_fds; i++)
+		fd_close(&t->fds[i]);
+	t->n_fds = 0;
+}
+
+/* Header size, byte order and what the kernel may leave to us. */
+static int set_up_vnet_hdr(int fd)
+{
+	static const unsigned offloads[] = {
+		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN |
+			TUN_F_USO4 | TUN_F_USO6,
+		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+		TUN_F_CSUM,
+		0,
+	};
+	int len = VNET_HDR_LEN;
+	int little = 1;
+
+	if (ioctl(fd, TUNSETVNETHDRSZ, &len) < 0)
+		return -errno;
+	/* Old kernels know the machine's own order only, which is this one
+	 * on every machine we build for. */
+	(void)ioctl(fd, TUNSETVNETLE, &little);
+	for (size_t i = 0; i < array_len(offloads); i++) {
+		if (ioctl(fd, TUNSETOFFLOAD, offloads[i]) == 0)
+			return 0;
+	}
+	return -errno;
+}
+
+static int set_nonblocking(int fd)
+{
+	int fl = fcntl(fd, F_GETFL);
+
+	if (fl < 0 || fcntl(fd, F_SETFL, fl | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+/* What TUNSETIFF is asked for. */
+static int choose_flags(int fd, const struct tap_opts *o, short *flagsp,
+			struct error *e)
+{
+	unsigned features = 0;
+
+	if (ioctl(fd, TUNGETFEATURES, &features) < 0)
+		features = 0;
+	*flagsp = IFF_TAP | IFF_NO_PI;
+	if (o->queues > 1)
+		*flagsp |= IFF_MULTI_QUEUE;
+	if (o->vnet_hdr == TAP_VNET_HDR_OFF)
+		return 0;
+	if (features & IFF_VNET_HDR)
+		*flagsp |= IFF_VNET_HDR;
+	else if (o->vnet_hdr == TAP_VNET_HDR_ON)
+		return error_set(e, EXIT_FAILED,
+				 "vnet_hdr=1 requested, but no kernel support "
+				 "for IFF_VNET_HDR available");
+	return 0;
+}
+
+static int open_queue(const struct tap_opts *o, struct tap_result *t,
+		      struct error *e)
+{
+	CLEANUP_FD int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	const char *name = t->n_fds ? t->ifname : o->ifname;
+	int sndbuf = o->sndbuf && o->sndbuf < INT_MAX ? (int)o->sndbuf : INT_MAX;
+	struct ifreq ifr = {0};
+	int r;
+
+	if (fd < 0)
+		return error_errno(e, errno, "could not open /dev/net/tun");
+	r = choose_flags(fd, o, &ifr.ifr_flags, e);
+	if (r < 0)
+		return r;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s",
+		 name ? name : "tap%d");
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return error_errno(e, errno,
+				   "could not configure /dev/net/tun (%s)%s",
+				   name ? name : "tap%d",
+				   errno == EPERM ? " (making a tap needs root "
+						    "or CAP_NET_ADMIN)"
+						  : "");
+	snprintf(t->ifname, sizeof(t->ifname), "%.15s", ifr.ifr_name);
+	t->vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
+	r = t->vnet_hdr ? set_up_vnet_hdr(fd) : 0;
+	if (r < 0)
+		return error_errno(e, r, "%s: vnet header", t->ifname);
+	if (ioctl(fd, TUNSETSNDBUF, &sndbuf) < 0 && o->sndbuf)
+		return error_errno(e, errno, "TUNSETSNDBUF ioctl failed");
+	t->fds[t->n_fds++] = fd_steal(&fd);
+	return 0;
+}
+
+int tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e)
+{
+	struct link_change c = {.txqlen = TAP_TXQLEN};
+	int r;
+
+	*t = TAP_RESULT_NULL;
+	if (o->queues > TAP_QUEUES_MAX)
+		return error_set(e, EXIT_USAGE, "tap: at most %d queues",
+				 TAP_QUEUES_MAX);
+	for (unsigned i = 0; i < o->queues; i++) {
+		r = open_queue(o, t, e);
+		if (r < 0) {
+			tap_result_deinit(t);
+			return r;
+		}
+	}
+	/* A tap that another made for us we may not be allowed to change. */
+	c.ifname = t->ifname;
+	r = link_set(&c);
+	return r == -EPERM || r == -EACCES ? 0 : r;
+}
+
+static int adopt_one(int fd, struct tap_result *t, struct error *e)
+{
+	struct ifreq ifr = {0};
+	bool vnet_hdr;
+	int copy, r;
+
+	if (ioctl(fd, TUNGETIFF, &ifr) < 0)
+		return error_errno(e, errno,
+				   "Unable to query TUNGETIFF on FD %d", fd);
+	if (!(ifr.ifr_flags & IFF_TAP))
+		return error_set(e, EXIT_USAGE,
+				 "FD %d is not a tap device (a tun device "
+				 "carries no Ethernet frames)",
+				 fd);
+	vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
+	if (t->n_fds && vnet_hdr != t->vnet_hdr)
+		return error_set(e, EXIT_USAGE,
+				 "vnet_hdr not consistent across given tap fds");
+	t->vnet_hdr = vnet_hdr;
+	snprintf(t->ifname, sizeof(t->ifname), "%.15s", ifr.ifr_name);
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return error_errno(e, errno, "FD %d", fd);
+	t->fds[t->n_fds++] = copy;
+	r = set_nonblocking(copy);
+	if (r == 0 && vnet_hdr)
+		r = set_up_vnet_hdr(copy);
+	if (r < 0)
+		return error_errno(e, r, "FD %d", fd);
+	if (fd > 2)
+		close(fd);
+	return 0;
+}
+
+int tap_adopt(const int *fds, unsigned n, struct tap_result *t,
+	      struct error *e)
+{
+	*t = TAP_RESULT_NULL;
+	if (n > TAP_QUEUES_MAX)
+		return error_set(e, EXIT_USAGE, "tap: at most %d queues",
+				 TAP_QUEUES_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		int r = adopt_one(fds[i], t, e);
+
+		if (r < 0) {
+			tap_result_deinit(t);
+			return r;
+		}
+	}
+	return 0;
+}
