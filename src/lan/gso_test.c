@@ -542,6 +542,32 @@ static void test_wire_length(void **state)
 	free(data);
 }
 
+/* A UDP checksum that comes out as 0 is sent as 0xffff: 0 means "none". */
+static void test_zero_checksum(void **state)
+{
+	struct spec s = {.payload = 100, .is_udp = true};
+	uint8_t *data = buf_new(), *got;
+	struct batch batch = {.n = 1};
+	uint32_t seed = 3;
+	struct built bu;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 0);
+	bu = build(&s, data, &seed);
+	put16(data + bu.len - 2, 0);
+	put16(data + bu.len - 2,
+	      (uint16_t)~sum_end(sum_bytes(data + bu.l4, bu.len - bu.l4, 0)));
+	batch.f[0] = frame_flat(data, bu.len);
+	batch.f[0].off = bu.off;
+	assert_true(lan_input(&b.in->port, &batch, false) == 0);
+	got = b.out->out[0].data;
+	assert_int_equal(got[bu.l4 + 6] << 8 | got[bu.l4 + 7], 0xffff);
+	expect_pieces(b.out, 0, &bu, &s);
+	bench_deinit(&b);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +578,7 @@ int main(void)
 		cmocka_unit_test(test_fault_ends_it),
 		cmocka_unit_test(test_drop_gso_failed),
 		cmocka_unit_test(test_wire_length),
+		cmocka_unit_test(test_zero_checksum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
