@@ -253,6 +253,8 @@ static void dgram_fill(struct dgram *d, struct dgram_out *o,
 		struct iovec *iov = &o->iov[o->n_iov];
 		unsigned n;
 
+		if (b->f[i].len > d->port.caps.max_frame)
+			return;
 		n = frame_iov(&b->f[i], 0, iov, DGRAM_IOV - o->n_iov);
 		if (n == 0)
 			return;
@@ -342,7 +344,7 @@ static uint64_t dgram_send(struct port *p, const struct batch *b, uint64_t mask)
 		unsigned n;
 
 		dgram_fill(d, &o, b, left);
-		if (o.n == 0) { /* more pieces than any frame may have */
+		if (o.n == 0) { /* the first of them can never be sent */
 			dgram_tx_drop(d, DROP_FRAME_LONG);
 			left &= left - 1;
 			continue;

@@ -19,13 +19,14 @@ struct hub_end {
 	struct port port;
 	struct hubport *cable;
 	struct hub_end *far; /* NULL when the other end was closed */
+	bool busy;	     /* a batch is on its way from here; an answer may
+			      * come back meanwhile */
 };
 
 struct hubport {
 	struct hub_end end[2];
 	struct drops *drops; /* borrowed */
 	unsigned n_open;     /* ends not closed */
-	bool busy;	     /* a batch is on the cable */
 };
 
 static struct hub_end *end_of(struct port *p)
@@ -73,7 +74,7 @@ static uint64_t hub_accepted(struct hub_end *e, uint64_t mask, uint64_t refused)
 static uint64_t hub_send(struct port *p, const struct batch *b, uint64_t mask)
 {
 	struct hub_end *e = end_of(p);
-	uint64_t refused, back = 0;
+	uint64_t refused, back = 0, bad = 0;
 	uint8_t from[FRAME_BATCH];
 	struct batch view;
 
@@ -81,7 +82,7 @@ static uint64_t hub_send(struct port *p, const struct batch *b, uint64_t mask)
 		hub_drop(e, DROP_LINK_DOWN, mask);
 		return mask;
 	}
-	if (e->cable->busy) { /* a ring of cables: the frame has been here */
+	if (e->busy) { /* a ring of cables: the frame has been here */
 		hub_drop(e, DROP_HAIRPIN, mask);
 		return mask;
 	}
@@ -89,15 +90,23 @@ static uint64_t hub_send(struct port *p, const struct batch *b, uint64_t mask)
 	for (uint64_t m = mask; m; m &= m - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(m);
 
+		if (b->f[i].len > FRAME_MAX) {
+			bad |= m & -m;
+			continue;
+		}
 		from[view.n] = (uint8_t)i;
 		view.f[view.n++] = b->f[i];
 	}
-	e->cable->busy = true;
+	e->busy = true;
 	refused = lan_input(&e->far->port, &view, true);
-	e->cable->busy = false;
+	e->busy = false;
 	for (; refused; refused &= refused - 1)
 		back |= UINT64_C(1) << from[__builtin_ctzll(refused)];
-	return hub_accepted(e, mask, back);
+	back = mask & ~hub_accepted(e, mask & ~bad, back) & ~bad;
+	if (back) /* those too long behind the first refused wait with it */
+		bad &= (back & -back) - 1;
+	hub_drop(e, DROP_FRAME_LONG, bad);
+	return back ? mask & ((back & -back) - 1) : mask;
 }
 
 /* The lan calls back by hub_room() of the far end, which was the sender. */

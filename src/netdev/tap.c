@@ -247,13 +247,15 @@ static void tap_tx_drop(struct tap *t, enum drop_reason why)
 	t->port.stats.tx_drops++;
 }
 
-/* Pieces of header, frame and padding; 0 if the frame has too many. */
+/* Pieces of header, frame and padding; 0 if the frame cannot be sent. */
 static unsigned tap_pieces(const struct tap *t, const struct frame *f,
 			   uint8_t *hdr, struct iovec *iov)
 {
 	static const uint8_t zeros[TAP_MIN_FRAME];
 	unsigned n = 0, n_frame;
 
+	if (f->len > FRAME_MAX)
+		return 0;
 	if (t->hdr_len) {
 		vnethdr_emit(&f->off, hdr);
 		iov[n++] = (struct iovec){hdr, VNETHDR_LEN};

@@ -83,6 +83,8 @@ static bool parse_gso(const struct frame *f, uint8_t type,
 					  (f->hdr[l4 + TCP_AT_DOFF] >> 4) * 4u);
 		return off->hdr_len >= l4 + TCP_HDR_MIN;
 	case VNET_GSO_UDP_L4:
+		if (off->flags & FRAME_F_ECN)
+			return false; /* a thing of TCP */
 		ethertype = frame_ethertype(f);
 		if (ethertype != ETHERTYPE_V4 && ethertype != ETHERTYPE_V6)
 			return false;
