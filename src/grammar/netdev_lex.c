@@ -57,23 +57,31 @@ void netdev_items_deinit(struct netdev_items *items)
 	*items = (struct netdev_items){.v = NULL};
 }
 
+/* Bytes up to the single comma that ends a value, or to the end. */
+static size_t value_extent(const char *text)
+{
+	size_t len = 0;
+
+	while (text[len] && (text[len] != ',' || text[len + 1] == ','))
+		len += text[len] == ',' ? 2 : 1;
+	return len;
+}
+
 /* Reads a value up to a single comma or the end; ",," stands for a comma.
  * Moves *pp behind the comma.  NULL: no memory. */
 static char *take_value(const char **pp)
 {
-	const char *p = *pp;
-	char *out = malloc(strlen(p) + 1);
-	size_t n = 0;
+	size_t len = value_extent(*pp), n = 0;
+	char *out = malloc(len + 1);
 
 	if (!out)
 		return NULL;
-	while (*p) {
-		if (*p == ',' && *++p != ',')
-			break;
-		out[n++] = *p++;
+	for (size_t i = 0; i < len; i++) {
+		out[n++] = (*pp)[i];
+		i += (*pp)[i] == ',';
 	}
 	out[n] = '\0';
-	*pp = p;
+	*pp += len + ((*pp)[len] == ',');
 	return out;
 }
 
