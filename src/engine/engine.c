@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The engine's life: sandbox, channel to the keeper, end.
+ * #syscalls: recvmsg sendmsg close exit exit_group rt_sigreturn
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "engine/engine_priv.h"
+#include "os/fdpass.h"
+#include "os/sandbox.h"
+
+enum { MESSAGES_PER_WAKE = 64 };
+
+void engine_tell(struct engine *e, union engine_msg *m,
+		 enum engine_msg_type type)
+{
+	if (e->sock < 0)
+		return;
+	m->head.type = type;
+	m->head.len = (uint32_t)engine_msg_len(type);
+	/* The keeper reads promptly; one that does not, or that is gone,
+	 * must not hold up the frames. */
+	if (fd_send(e->sock, m, m->head.len, NULL, 0) < 0)
+		log_debug(&e->log, "engine: the keeper does not listen");
+}
+
+/* With its keeper gone an engine serves on while a machine needs it. */
+static void end_if_unneeded(struct engine *e)
+{
+	if (e->sock < 0 && (e->ends_with_keeper || !e->n_machines))
+		loop_stop(e->worker->loop);
+}
+
+static void keeper_gone(struct engine *e)
+{
+	loop_del(e->worker->loop, &e->io);
+	fd_close(&e->sock);
+	end_if_unneeded(e);
+}
+
+/* Reads one message: 1, 0 when there is none, -1 when the keeper is gone. */
+static int take_message(struct engine *e)
+{
+	int fds[ENGINE_FDS_MAX];
+	union engine_msg m = {0};
+	union engine_msg answer = {0};
+	unsigned n_fds = 0;
+	ssize_t n;
+	int r;
+
+	n = fd_recv(e->sock, &m, sizeof(m), fds, ENGINE_FDS_MAX, &n_fds);
+	if (n == -EAGAIN || n == -EINTR)
+		return 0;
+	if (n <= 0)
+		return -1;
+	if (!engine_msg_check(&m, (size_t)n, n_fds)) {
+		log_error(&e->log, "engine: malformed message from the keeper");
+		r = -EPROTO;
+	} else {
+		r = engine_order(e, &m, fds, n_fds);
+	}
+	for (unsigned i = 0; i < n_fds; i++)
+		fd_close(&fds[i]);
+	if (r < 0) {
+		answer.failed.port = m.head.type == ENGINE_MSG_START
+					     ? 0
+					     : m.port.port;
+		snprintf(answer.failed.text, sizeof(answer.failed.text),
+			 "%s: %s", engine_msg_name(m.head.type), strerror(-r));
+		engine_tell(e, &answer, ENGINE_MSG_FAILED);
+	}
+	return 1;
+}
+
+static void channel_ready(struct loop_io *io, uint32_t events)
+{
+	struct engine *e = container_of(io, struct engine, io);
+
+	(void)events; /* level-triggered: the read tells */
+	for (int i = 0; i < MESSAGES_PER_WAKE; i++) {
+		int r = take_message(e);
+
+		if (r < 0) {
+			keeper_gone(e);
+			return;
+		}
+		if (!r)
+			break;
+	}
+	end_if_unneeded(e);
+}
+
+/* The first message, read before there is a loop. */
+static int take_start(struct engine *e)
+{
+	struct host_sock_limits limits = {0};
+	union engine_msg m = {0};
+	unsigned n_fds = 0;
+	ssize_t n;
+
+	n = fd_recv(e->sock, &m, sizeof(m), NULL, 0, &n_fds);
+	if (n <= 0 || !engine_msg_check(&m, (size_t)n, n_fds) ||
+	    m.head.type != ENGINE_MSG_START)
+		return -EPROTO;
+	e->deny = m.start.deny;
+	e->ends_with_keeper = m.start.ends_with_keeper;
+	e->log.level = (enum log_level)m.start.log_level;
+	limits.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF;
+	limits.deny_ping = e->deny & ENGINE_DENY_PING;
+	limits.deny_gso = e->deny & ENGINE_DENY_GSO;
+	return worker_new(&e->log, &limits, &e->worker);
+}
+
+static int run(struct engine *e)
+{
+	struct error err = ERROR_NULL;
+	int r;
+
+	r = take_start(e);
+	if (r < 0)
+		return r;
+	r = sandbox_seccomp(&err);
+	if (r < 0) {
+		log_error(&e->log, "engine: %s", err.text);
+		return r;
+	}
+	e->io = (struct loop_io){.fd = e->sock, .fn = channel_ready};
+	r = loop_add_level(e->worker->loop, &e->io, EPOLLIN);
+	if (r < 0)
+		return r;
+	return loop_run(e->worker->loop);
+}
+
+int engine_main(int sock)
+{
+	struct engine e = {.log = LOG_INIT(LOG_LEVEL_INFO), .sock = sock};
+	struct error err = ERROR_NULL;
+	int r;
+
+	prctl(PR_SET_NAME, "vmlan-engine");
+	/* A terminal's ^C is for the keeper and the VMM; the keeper then
+	 * says stop.  As pid 1 of its namespace the engine gets no other
+	 * signal by default. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	list_init(&e.lans);
+	list_init(&e.netdevs);
+	r = sandbox_enter(&e.sock, 1, &err);
+	if (r < 0) {
+		log_error(&e.log, "engine: %s", err.text);
+		return EXIT_FAILED;
+	}
+	r = run(&e);
+	if (r < 0)
+		log_error(&e.log, "engine: %s", strerror(-r));
+	engine_clear(&e);
+	worker_free(e.worker);
+	fd_close(&e.sock);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The engine's tables: which lan and which netdev each number of the keeper
+ * means.  Shared by engine.c (life, channel) and orders.c (what each message
+ * does); worker 0's thread only.
+ */
+#ifndef ENGINE_ENGINE_PRIV_H
+#define ENGINE_ENGINE_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "control/engine_msg.h"
+#include "gateway/gateway.h"
+#include "lan/lan.h"
+#include "netdev/netdev.h"
+#include "worker/worker.h"
+
+struct engine_lan {
+	struct list link;
+	uint32_t id;
+	struct lan *lan;       /* owned */
+	struct netdev_env env; /* env.arg = the engine */
+};
+
+enum netdev_role {
+	ROLE_PORT,    /* one port: stream, dgram, tap */
+	ROLE_SERVER,  /* a stream server and its machines */
+	ROLE_GATEWAY, /* user */
+	ROLE_CABLE,   /* hubport: a port on each of two lans */
+};
+
+/* One netdev of the keeper's plan. */
+struct engine_netdev {
+	struct list link;
+	uint32_t id;
+	enum netdev_role role;
+	bool is_stream;
+	union {
+		struct port *port;		   /* ROLE_PORT */
+		struct netdev_server *server;	   /* ROLE_SERVER */
+		struct gateway *gateway;	   /* ROLE_GATEWAY */
+		struct port *cable[2];		   /* ROLE_CABLE */
+	};
+};
+
+struct engine {
+	struct log log;
+	struct worker *worker; /* owned; NULL before START */
+	int sock;	       /* owned; -1 once the keeper is gone */
+	struct loop_io io;
+	struct list lans;    /* of struct engine_lan */
+	struct list netdevs; /* of struct engine_netdev */
+	uint32_t deny;	     /* ENGINE_DENY_* */
+	bool ends_with_keeper;
+	unsigned n_machines; /* ports of machines whose carrier is up */
+	int exit_code;
+};
+
+/* Carries out one checked message. fds are owned by the engine; those the
+ * order takes become -1. 0, or a negative errno that FAILED reports. */
+int engine_order(struct engine *e, union engine_msg *m, int *fds,
+		 unsigned n_fds);
+/* Takes everything down, gateways and servers first. */
+void engine_clear(struct engine *e);
+/* Sends one message to the keeper; a keeper that is gone is no error. */
+void engine_tell(struct engine *e, union engine_msg *m,
+		 enum engine_msg_type type);
+
+#endif

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What each of the keeper's messages does.  Called by engine.c with checked
+ * messages; runs on worker 0's thread between batches.
+ */
+#include "engine/engine_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+
+static struct engine_lan *lan_find(struct engine *e, uint32_t id)
+{
+	list_each(it, &e->lans) {
+		struct engine_lan *l = container_of(it, struct engine_lan, link);
+
+		if (l->id == id)
+			return l;
+	}
+	return NULL;
+}
+
+static struct engine_netdev *netdev_find(struct engine *e, uint32_t id)
+{
+	list_each(it, &e->netdevs) {
+		struct engine_netdev *n =
+			container_of(it, struct engine_netdev, link);
+
+		if (n->id == id)
+			return n;
+	}
+	return NULL;
+}
+
+/* A new entry of the table, not yet in it. */
+static struct engine_netdev *netdev_make(struct engine *e, uint32_t id,
+					 enum netdev_role role)
+{
+	struct engine_netdev *n;
+
+	if (netdev_find(e, id))
+		return NULL;
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return NULL;
+	n->id = id;
+	n->role = role;
+	list_init(&n->link);
+	return n;
+}
+
+/* Publishes n if r is 0, else frees it; returns r. */
+static int netdev_publish(struct engine *e, struct engine_netdev *n, int r)
+{
+	if (r < 0)
+		free(n);
+	else
+		list_add_tail(&e->netdevs, &n->link);
+	return r;
+}
+
+static void tell_event(struct engine *e, uint32_t port, const char *text)
+{
+	union engine_msg m = {0};
+
+	m.failed.port = port;
+	snprintf(m.failed.text, sizeof(m.failed.text), "%s", text);
+	engine_tell(e, &m, ENGINE_MSG_EVENT);
+}
+
+/* Which ports are machines: all that are not the gateway or a cable. */
+static bool is_machine(const struct port *p)
+{
+	return strcmp(p->ops->kind, "user") != 0 &&
+	       strcmp(p->ops->kind, "hubport") != 0;
+}
+
+static void on_link(void *arg, struct port *p, bool up)
+{
+	struct engine *e = arg;
+	union engine_msg m = {0};
+
+	if (!is_machine(p))
+		return;
+	if (up)
+		e->n_machines++;
+	else if (e->n_machines)
+		e->n_machines--;
+	m.machine.port = p->id;
+	m.machine.is_here = up;
+	memcpy(m.machine.name, p->name, sizeof(m.machine.name));
+	engine_tell(e, &m, ENGINE_MSG_MACHINE);
+	if (!up && e->sock < 0 && !e->n_machines)
+		loop_stop(e->worker->loop);
+}
+
+static void on_fault(void *arg, struct port *p, enum port_fault why,
+		     const char *text)
+{
+	char line[ENGINE_TEXT_LEN];
+
+	(void)why; /* the text says it */
+	snprintf(line, sizeof(line), "%s: %s", p->name, text);
+	tell_event(arg, p->id, line);
+}
+
+static void on_mac_clash(void *arg, mac m, struct port *a, struct port *b)
+{
+	char line[ENGINE_TEXT_LEN];
+	char text[MAC_STRLEN];
+
+	snprintf(line, sizeof(line),
+		 "%s and %s use the same MAC %s; give one of them another "
+		 "(mac=)",
+		 a->name, b->name, mac_format(m, text));
+	tell_event(arg, a->id, line);
+}
+
+static void on_want_fd(void *arg, struct port *p)
+{
+	union engine_msg m = {0};
+
+	m.port.port = p->id;
+	engine_tell(arg, &m, ENGINE_MSG_WANT_FD);
+}
+
+static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
+{
+	struct worker *w = e->worker;
+	struct engine_lan *l;
+	struct lan_config c = {
+		.name = m->name,
+		.is_hub = m->is_hub,
+		.wheel = loop_wheel(w->loop),
+		.now_ns = loop_now(w->loop),
+		.drops = &w->drops,
+		.log = &e->log,
+		.events = {.link = on_link,
+			   .fault = on_fault,
+			   .mac_clash = on_mac_clash,
+			   .arg = e},
+	};
+	int r;
+
+	if (lan_find(e, m->lan))
+		return -EEXIST;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	r = lan_new(&c, &l->lan);
+	if (r < 0) {
+		free(l);
+		return r;
+	}
+	l->id = m->lan;
+	l->env = (struct netdev_env){
+		.loop = w->loop,
+		.lan = l->lan,
+		.drops = &w->drops,
+		.log = &e->log,
+		.want_fd = on_want_fd,
+		.arg = e,
+	};
+	list_add_tail(&e->lans, &l->link);
+	return 0;
+}
+
+static int order_stream(struct engine *e, const struct msg_stream_add *m,
+			int *fds, unsigned n_fds)
+{
+	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_netdev *n;
+	struct netdev_stream_config c = {
+		.name = m->name,
+		.id = m->port,
+		.fd = n_fds ? fds[0] : -1,
+		.reconnect = m->reconnect,
+	};
+	int r;
+
+	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	if (!n)
+		return -EINVAL;
+	n->is_stream = true;
+	r = netdev_stream_new(&l->env, &c, &n->port);
+	if (r == 0 && n_fds)
+		fds[0] = -1;
+	return netdev_publish(e, n, r);
+}
+
+static int order_server(struct engine *e, const struct msg_server_add *m,
+			int *fds)
+{
+	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_netdev *n;
+	struct netdev_server_config c = {
+		.name = m->name,
+		.id = m->port,
+		.fd = fds[0],
+		.max = m->max,
+	};
+	int r;
+
+	n = l ? netdev_make(e, m->port, ROLE_SERVER) : NULL;
+	if (!n)
+		return -EINVAL;
+	r = netdev_server_new(&l->env, &c, &n->server);
+	if (r == 0)
+		fds[0] = -1;
+	return netdev_publish(e, n, r);
+}
+
+static int order_dgram(struct engine *e, const struct msg_dgram_add *m,
+		       int *fds, unsigned n_fds)
+{
+	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_netdev *n;
+	struct netdev_dgram_config c = {
+		.name = m->name,
+		.id = m->port,
+		.fd = fds[0],
+		.tx_fd = n_fds > 1 ? fds[1] : -1,
+		.is_connected = m->is_connected,
+		.remote = m->remote,
+		.is_multicast = m->is_multicast,
+		.self = m->self,
+	};
+	int r;
+
+	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	if (!n)
+		return -EINVAL;
+	memcpy(c.remote_path, m->remote_path, sizeof(c.remote_path));
+	r = netdev_dgram_new(&l->env, &c, &n->port);
+	if (r == 0) {
+		fds[0] = -1;
+		if (n_fds > 1)
+			fds[1] = -1;
+	}
+	return netdev_publish(e, n, r);
+}
+
+static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
+		     unsigned n_fds)
+{
+	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_netdev *n;
+	struct netdev_tap_config c = {
+		.name = m->name,
+		.id = m->port,
+		.kind = m->is_netns ? "netns" : "tap",
+		.fds = fds,
+		.n_fds = n_fds,
+		.vnet_hdr = m->vnet_hdr,
+	};
+	int r;
+
+	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	if (!n)
+		return -EINVAL;
+	r = netdev_tap_new(&l->env, &c, &n->port);
+	if (r == 0) {
+		for (unsigned i = 0; i < n_fds; i++)
+			fds[i] = -1;
+	}
+	return netdev_publish(e, n, r);
+}
+
+static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
+{
+	struct engine_lan *a = lan_find(e, m->lan);
+	struct engine_lan *b = lan_find(e, m->hub);
+	struct engine_netdev *n;
+	struct netdev_hubport_config c = {.name = m->name, .id = m->port};
+
+	n = a && b && a != b ? netdev_make(e, m->port, ROLE_CABLE) : NULL;
+	if (!n)
+		return -EINVAL;
+	c.a = a->lan;
+	c.b = b->lan;
+	return netdev_publish(e, n,
+			      netdev_hubport_new(&a->env, &c, &n->cable[0],
+						 &n->cable[1]));
+}
+
+static int order_user(struct engine *e, const struct msg_user_add *m)
+{
+	struct engine_lan *l = lan_find(e, m->lan);
+	struct worker *w = e->worker;
+	struct gateway_config c = {
+		.name = m->name,
+		.id = m->port,
+		.net4 = m->net4,
+		.host4 = m->host4,
+		.dns4 = m->dns4,
+		.dhcp_start4 = m->dhcp_start4,
+		.n_dnssearch = m->n_dnssearch,
+		.mtu = m->mtu,
+		.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF,
+	};
+	struct gateway_env env = {
+		.host = w->host,
+		.wheel = loop_wheel(w->loop),
+		.now_ns = loop_now(w->loop),
+		.drops = &w->drops,
+		.log = &e->log,
+	};
+	struct engine_netdev *n;
+
+	n = l ? netdev_make(e, m->port, ROLE_GATEWAY) : NULL;
+	if (!n)
+		return -EINVAL;
+	env.lan = l->lan;
+	memcpy(c.hostname, m->hostname, sizeof(c.hostname));
+	memcpy(c.domainname, m->domainname, sizeof(c.domainname));
+	memcpy(c.dnssearch, m->dnssearch, sizeof(c.dnssearch));
+	return netdev_publish(e, n, gateway_new(&env, &c, &n->gateway));
+}
+
+static int order_forward(struct engine *e, const struct msg_forward_add *m,
+			 int *fds)
+{
+	struct engine_netdev *n = netdev_find(e, m->port);
+	struct gateway_forward f = {
+		.proto = m->proto,
+		.guest = m->guest,
+		.fd = fds[0],
+	};
+	int r;
+
+	if (!n || n->role != ROLE_GATEWAY)
+		return -EINVAL;
+	r = gateway_forward_add(n->gateway, &f);
+	if (r == 0)
+		fds[0] = -1;
+	return r;
+}
+
+static int order_resolvers(struct engine *e, const struct msg_resolvers *m)
+{
+	list_each(it, &e->netdevs) {
+		struct engine_netdev *n =
+			container_of(it, struct engine_netdev, link);
+
+		if (n->role == ROLE_GATEWAY)
+			gateway_resolvers(n->gateway, m->ep, m->n);
+	}
+	return 0;
+}
+
+static int order_attach(struct engine *e, const struct msg_port *m, int *fds)
+{
+	struct engine_netdev *n = netdev_find(e, m->port);
+	int r;
+
+	if (!n || n->role != ROLE_PORT || !n->is_stream)
+		return -EINVAL;
+	r = netdev_stream_attach(n->port, fds[0]);
+	if (r == 0)
+		fds[0] = -1;
+	return r;
+}
+
+static int order_stats(struct engine *e, uint32_t cookie)
+{
+	union engine_msg m = {0};
+	struct msg_stats *s = &m.stats;
+
+	_Static_assert((int)DROP_N <= (int)ENGINE_STATS_DROPS, "room for all reasons");
+	s->cookie = cookie;
+	s->n_machines = e->n_machines;
+	memcpy(s->drops, e->worker->drops.n, sizeof(e->worker->drops.n));
+	list_each(it, &e->netdevs) {
+		struct engine_netdev *n =
+			container_of(it, struct engine_netdev, link);
+		struct gateway_stats g;
+
+		if (n->role != ROLE_GATEWAY)
+			continue;
+		gateway_stats(n->gateway, &g);
+		s->n_tcp += g.n_tcp;
+		s->n_udp += g.n_udp;
+		s->n_icmp += g.n_icmp;
+		s->n_leases += g.n_leases;
+		s->tcp_opened += g.tcp_opened;
+		s->tcp_refused += g.tcp_refused;
+		s->tcp_rto += g.tcp_rto;
+		s->tcp_fast_retransmit += g.tcp_fast_retransmit;
+		s->buffer_used += g.buffer_used;
+	}
+	engine_tell(e, &m, ENGINE_MSG_STATS);
+	return 0;
+}
+
+static int order_sync(struct engine *e, uint32_t cookie)
+{
+	union engine_msg m = {0};
+
+	m.sync.cookie = cookie;
+	engine_tell(e, &m, ENGINE_MSG_SYNCED);
+	return 0;
+}
+
+static int order_stop(struct engine *e)
+{
+	loop_stop(e->worker->loop);
+	return 0;
+}
+
+int engine_order(struct engine *e, union engine_msg *m, int *fds,
+		 unsigned n_fds)
+{
+	switch ((enum engine_msg_type)m->head.type) {
+	case ENGINE_MSG_LAN_ADD:
+		return order_lan_add(e, &m->lan_add);
+	case ENGINE_MSG_STREAM_ADD:
+		return order_stream(e, &m->stream_add, fds, n_fds);
+	case ENGINE_MSG_SERVER_ADD:
+		return order_server(e, &m->server_add, fds);
+	case ENGINE_MSG_DGRAM_ADD:
+		return order_dgram(e, &m->dgram_add, fds, n_fds);
+	case ENGINE_MSG_TAP_ADD:
+		return order_tap(e, &m->tap_add, fds, n_fds);
+	case ENGINE_MSG_HUBPORT_ADD:
+		return order_hubport(e, &m->hubport_add);
+	case ENGINE_MSG_USER_ADD:
+		return order_user(e, &m->user_add);
+	case ENGINE_MSG_FORWARD_ADD:
+		return order_forward(e, &m->forward_add, fds);
+	case ENGINE_MSG_RESOLVERS:
+		return order_resolvers(e, &m->resolvers);
+	case ENGINE_MSG_ATTACH:
+		return order_attach(e, &m->port, fds);
+	case ENGINE_MSG_SYNC:
+		return order_sync(e, m->sync.cookie);
+	case ENGINE_MSG_STATS_ASK:
+		return order_stats(e, m->sync.cookie);
+	case ENGINE_MSG_STOP:
+		return order_stop(e);
+	case ENGINE_MSG_NONE:
+	case ENGINE_MSG_START: /* once only, taken before the loop */
+	case ENGINE_MSG_SYNCED:
+	case ENGINE_MSG_WANT_FD:
+	case ENGINE_MSG_MACHINE:
+	case ENGINE_MSG_FAILED:
+	case ENGINE_MSG_EVENT:
+	case ENGINE_MSG_STATS:
+	case ENGINE_MSG_N:
+		break;
+	}
+	return -EPROTO;
+}
+
+static void port_drop(struct port *p)
+{
+	lan_port_del(p);
+	p->ops->close(p);
+}
+
+static void netdev_drop(struct engine_netdev *n)
+{
+	list_del(&n->link);
+	switch (n->role) {
+	case ROLE_PORT:
+		port_drop(n->port);
+		break;
+	case ROLE_SERVER:
+		netdev_server_free(n->server);
+		break;
+	case ROLE_GATEWAY:
+		gateway_free(n->gateway);
+		break;
+	case ROLE_CABLE:
+		port_drop(n->cable[0]);
+		port_drop(n->cable[1]);
+		break;
+	}
+	free(n);
+}
+
+void engine_clear(struct engine *e)
+{
+	/* Gateways first: their flows say goodbye through the other ports. */
+	list_each_safe(it, &e->netdevs) {
+		struct engine_netdev *n =
+			container_of(it, struct engine_netdev, link);
+
+		if (n->role == ROLE_GATEWAY)
+			netdev_drop(n);
+	}
+	list_each_safe(jt, &e->netdevs)
+		netdev_drop(container_of(jt, struct engine_netdev, link));
+	list_each_safe(kt, &e->lans) {
+		struct engine_lan *l = container_of(kt, struct engine_lan, link);
+
+		list_del(&l->link);
+		lan_free(l->lan);
+		free(l);
+	}
+}

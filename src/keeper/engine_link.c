@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The keeper's end of the channel to its engine, and the engine's process. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "keeper/keeper_priv.h"
+#include "os/fdpass.h"
+#include "os/sandbox.h"
+
+enum {
+	RESTARTS_MAX = 5, /* engine starts within RESTART_WINDOW_S */
+	RESTART_WINDOW_S = 10,
+	STOP_WAIT_MS = 2000,
+	SYNC_PLAN = 1, /* cookie: the plan is taken */
+};
+
+int engine_link_send(struct keeper *k, union engine_msg *m,
+		     enum engine_msg_type type, const int *fds, unsigned n_fds)
+{
+	if (k->engine.sock < 0)
+		return -ENOTCONN;
+	m->head.type = type;
+	m->head.len = (uint32_t)engine_msg_len(type);
+	return fd_send(k->engine.sock, m, m->head.len, fds, n_fds);
+}
+
+void engine_link_resolvers(struct keeper *k)
+{
+	union engine_msg m = {0};
+	struct resolv_list l;
+	const char *path = k->c->resolv_conf;
+
+	_Static_assert((int)RESOLV_MAX == (int)ENGINE_RESOLVERS_MAX, "one bound");
+	resolv_read(path ? path : "/etc/resolv.conf", &l);
+	m.resolvers.n = l.n;
+	memcpy(m.resolvers.ep, l.ep, sizeof(l.ep));
+	(void)engine_link_send(k, &m, ENGINE_MSG_RESOLVERS, NULL, 0);
+}
+
+static int send_lans(struct keeper *k)
+{
+	for (unsigned i = 0; i <= k->plan.n_hubs; i++) {
+		union engine_msg m = {.lan_add = {.lan = i, .is_hub = i > 0}};
+		int r;
+
+		if (i)
+			snprintf(m.lan_add.name, sizeof(m.lan_add.name),
+				 "hub%d", (int)k->plan.hubs[i - 1]);
+		else
+			snprintf(m.lan_add.name, sizeof(m.lan_add.name), "lan");
+		r = engine_link_send(k, &m, ENGINE_MSG_LAN_ADD, NULL, 0);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int send_netdev(struct keeper *k, struct plan_netdev *n)
+{
+	enum engine_msg_type type = (enum engine_msg_type)n->order.head.type;
+	int r;
+
+	if (type == ENGINE_MSG_NONE)
+		return 0;
+	r = engine_link_send(k, &n->order, type, n->fds, n->n_fds);
+	if (r < 0)
+		return r;
+	if (n->gives_fds) {
+		for (unsigned i = 0; i < n->n_fds; i++)
+			fd_close(&n->fds[i]);
+		n->n_fds = 0;
+	}
+	for (unsigned i = 0; i < n->n_forwards; i++) {
+		struct plan_forward *f = &n->forwards[i];
+		union engine_msg m = {.forward_add = {
+					      .port = n->id,
+					      .proto = f->proto,
+					      .guest = f->guest,
+				      }};
+
+		r = engine_link_send(k, &m, ENGINE_MSG_FORWARD_ADD, &f->fd, 1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Lans, netdevs, forwards, resolvers; SYNCED comes back when all is taken. */
+static int send_plan(struct keeper *k)
+{
+	union engine_msg start = {.start = {
+					  .deny = k->c->deny,
+					  .log_level = k->c->log->level,
+					  .ends_with_keeper =
+						  !k->c->engine_outlives,
+				  }};
+	union engine_msg sync = {.sync = {.cookie = SYNC_PLAN}};
+	int r;
+
+	r = engine_link_send(k, &start, ENGINE_MSG_START, NULL, 0);
+	if (r == 0)
+		r = send_lans(k);
+	list_each(it, &k->plan.netdevs) {
+		if (r < 0)
+			return r;
+		r = send_netdev(k, container_of(it, struct plan_netdev, link));
+	}
+	if (r < 0)
+		return r;
+	engine_link_resolvers(k);
+	return engine_link_send(k, &sync, ENGINE_MSG_SYNC, NULL, 0);
+}
+
+/* What the engine said about a netdev: only believed as far as "port N". */
+static void take_message(struct keeper *k, const union engine_msg *m)
+{
+	struct plan_netdev *n;
+
+	switch ((enum engine_msg_type)m->head.type) {
+	case ENGINE_MSG_SYNCED:
+		k->engine.synced = true;
+		list_each_safe(it, &k->plan.netdevs)
+			client_start(k, container_of(it, struct plan_netdev,
+						     link));
+		keeper_check_ready(k);
+		break;
+	case ENGINE_MSG_WANT_FD:
+		n = plan_find(&k->plan, m->port.port);
+		if (n)
+			client_lost(k, n);
+		break;
+	case ENGINE_MSG_MACHINE:
+		log_debug(k->c->log, "%s: %s", m->machine.name,
+			  m->machine.is_here ? "connected" : "gone");
+		n = plan_find(&k->plan, m->machine.port);
+		if (n && !m->machine.is_here && !n->reconnect_ms)
+			client_lost(k, n);
+		break;
+	case ENGINE_MSG_EVENT:
+		log_warn(k->c->log, "%s", m->failed.text);
+		break;
+	case ENGINE_MSG_FAILED:
+		n = plan_find(&k->plan, m->failed.port);
+		error_set(&k->error, EXIT_FAILED, "engine refused %s: %s",
+			  n ? n->name : "the plan", m->failed.text);
+		keeper_fail(k);
+		break;
+	case ENGINE_MSG_STATS:
+	case ENGINE_MSG_NONE:
+	case ENGINE_MSG_START:
+	case ENGINE_MSG_LAN_ADD:
+	case ENGINE_MSG_STREAM_ADD:
+	case ENGINE_MSG_SERVER_ADD:
+	case ENGINE_MSG_DGRAM_ADD:
+	case ENGINE_MSG_TAP_ADD:
+	case ENGINE_MSG_HUBPORT_ADD:
+	case ENGINE_MSG_USER_ADD:
+	case ENGINE_MSG_FORWARD_ADD:
+	case ENGINE_MSG_RESOLVERS:
+	case ENGINE_MSG_ATTACH:
+	case ENGINE_MSG_SYNC:
+	case ENGINE_MSG_STATS_ASK:
+	case ENGINE_MSG_STOP:
+	case ENGINE_MSG_N:
+		break;
+	}
+}
+
+static void channel_close(struct keeper *k)
+{
+	if (k->engine.sock < 0)
+		return;
+	loop_del(k->loop, &k->engine.io);
+	fd_close(&k->engine.sock);
+	k->engine.synced = false;
+}
+
+static void channel_event(struct loop_io *io, uint32_t events)
+{
+	struct keeper *k = container_of(io, struct keeper, engine.io);
+	union engine_msg m = {0};
+	unsigned n_fds = 0;
+	ssize_t n;
+
+	(void)events;
+	n = fd_recv(k->engine.sock, &m, sizeof(m), NULL, 0, &n_fds);
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	if (n <= 0) {
+		channel_close(k); /* its end comes by SIGCHLD */
+		return;
+	}
+	if (engine_msg_check(&m, (size_t)n, n_fds))
+		take_message(k, &m);
+	else
+		log_warn(k->c->log, "malformed message from the engine");
+}
+
+/* More than RESTARTS_MAX starts in a window: something is wrong for good. */
+static bool may_start(struct engine_link *l, uint64_t now)
+{
+	if (now - l->window_ns > RESTART_WINDOW_S * 1000000000ull) {
+		l->window_ns = now;
+		l->n_starts = 0;
+	}
+	return l->n_starts++ < RESTARTS_MAX;
+}
+
+int engine_link_start(struct keeper *k)
+{
+	struct engine_link *l = &k->engine;
+	int pair[2];
+	pid_t pid;
+	int r;
+
+	if (!may_start(l, *loop_now(k->loop))) {
+		error_set(&k->error, EXIT_FAILED,
+			  "the engine died %d times in %d s; giving up",
+			  RESTARTS_MAX, RESTART_WINDOW_S);
+		return -EIO;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(&k->error, errno, "engine: socketpair");
+	pid = sandbox_fork(k->c->log, &k->error);
+	if (pid == 0) {
+		close(pair[0]);
+		_exit(engine_main(pair[1]));
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return (int)pid;
+	}
+	l->pid = pid;
+	l->sock = pair[0];
+	l->io = (struct loop_io){.fd = l->sock, .fn = channel_event};
+	r = loop_add_level(k->loop, &l->io, EPOLLIN);
+	if (r == 0)
+		r = send_plan(k);
+	if (r < 0)
+		return error_errno(&k->error, r, "engine: cannot send the plan");
+	return 0;
+}
+
+void engine_link_ended(struct keeper *k, int status)
+{
+	struct engine_link *l = &k->engine;
+
+	channel_close(k);
+	l->pid = 0;
+	if (k->is_stopping)
+		return;
+	if (WIFSIGNALED(status))
+		log_warn(k->c->log,
+			 "the engine was killed by signal %d (%s); starting "
+			 "it again",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_warn(k->c->log,
+			 "the engine ended with status %d; starting it again",
+			 WEXITSTATUS(status));
+	list_each_safe(it, &k->plan.netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		/* Its connection died with the engine. */
+		if (n->is_client && (n->reconnect_ms || !n->has_connected))
+			n->is_waiting = true;
+	}
+	if (engine_link_start(k) < 0)
+		keeper_fail(k);
+}
+
+void engine_link_stop(struct keeper *k)
+{
+	struct engine_link *l = &k->engine;
+	union engine_msg m = {.sync = {.cookie = 0}};
+
+	if (!l->pid)
+		return;
+	(void)engine_link_send(k, &m, ENGINE_MSG_STOP, NULL, 0);
+	channel_close(k);
+	if (sandbox_wait(l->pid, STOP_WAIT_MS) < 0) {
+		kill(l->pid, SIGKILL);
+		(void)sandbox_wait(l->pid, -1);
+	}
+	l->pid = 0;
+}

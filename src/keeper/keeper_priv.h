@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The keeper's state, shared by keeper.c (life), engine_link.c (the engine
+ * and the channel to it) and client.c (connections of stream clients).
+ */
+#ifndef KEEPER_KEEPER_PRIV_H
+#define KEEPER_KEEPER_PRIV_H
+
+#include <sys/types.h>
+
+#include "keeper/keeper.h"
+#include "keeper/plan.h"
+#include "keeper/resolv.h"
+#include "os/loop.h"
+#include "os/sigwatch.h"
+
+/* The engine's process and channel. */
+struct engine_link {
+	pid_t pid;	   /* 0 = none */
+	int sock;	   /* owned; -1 = none */
+	struct loop_io io;
+	bool synced;	   /* it has taken the whole plan */
+	unsigned n_starts; /* in the current window */
+	uint64_t window_ns; /* start of that window */
+};
+
+struct keeper {
+	const struct keeper_config *c; /* borrowed */
+	struct loop *loop;	       /* owned */
+	struct sigwatch *signals;      /* owned */
+	struct resolv_watch *resolv;   /* owned; NULL: not followed */
+	struct plan plan;
+	struct engine_link engine;
+	struct loop_io life; /* fd: life_fd, later the pidfd */
+	bool life_is_pidfd;
+	bool is_ready;
+	bool is_stopping;
+	struct error error; /* what ended it, if anything failed */
+};
+
+/* Starts an engine and sends it the plan. 0, or negative with k->error. */
+int engine_link_start(struct keeper *k);
+/* Asks the engine to stop and waits for its end (killed after 2 s). */
+void engine_link_stop(struct keeper *k);
+/* The engine's process ended with this wait status. */
+void engine_link_ended(struct keeper *k, int status);
+/* Sends one message with descriptors; -errno if the engine is gone. */
+int engine_link_send(struct keeper *k, union engine_msg *m,
+		     enum engine_msg_type type, const int *fds,
+		     unsigned n_fds);
+/* Sends the host's resolvers as they are now. */
+void engine_link_resolvers(struct keeper *k);
+
+/* Starts an attempt to connect n, if it wants one. */
+void client_start(struct keeper *k, struct plan_netdev *n);
+/* The engine lost n's connection, or a new engine has none. */
+void client_lost(struct keeper *k, struct plan_netdev *n);
+void client_stop(struct keeper *k, struct plan_netdev *n);
+
+/* Ends the keeper; keeps the first error. */
+void keeper_fail(struct keeper *k);
+/* Tells the caller, once everything is served. */
+void keeper_check_ready(struct keeper *k);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Openers of user (host ports are bound here) and hubport. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "grammar/user_opts.h"
+#include "keeper/plan.h"
+#include "os/sock.h"
+
+/* Binds one host port of a rule, offset ports above its first. */
+static int bind_one(struct plan_netdev *n, const struct port_rule *r,
+		    uint16_t offset, struct error *e)
+{
+	struct plan_forward *f = &n->forwards[n->n_forwards];
+
+	*f = (struct plan_forward){
+		.proto = r->proto,
+		.host = {.ip = r->host_ip,
+			 .port = (uint16_t)(r->host_lo + offset)},
+		.guest = {.ip = r->guest_ip,
+			  .port = (uint16_t)(r->guest_lo + offset)},
+	};
+	f->fd = sock_listen_forward(r->proto, &f->host, e);
+	if (f->fd < 0)
+		return f->fd;
+	n->n_forwards++;
+	return 0;
+}
+
+static int bind_forwards(struct plan_netdev *n, const struct user_opts *o,
+			 struct error *e)
+{
+	size_t total = 0;
+
+	for (unsigned i = 0; i < o->n_hostfwds; i++)
+		total += (size_t)(o->hostfwds[i].host_hi -
+				  o->hostfwds[i].host_lo) + 1;
+	n->forwards = calloc(total + 1, sizeof(*n->forwards));
+	if (!n->forwards)
+		return error_errno(e, ENOMEM, "user");
+	for (unsigned i = 0; i < o->n_hostfwds; i++) {
+		const struct port_rule *rule = &o->hostfwds[i];
+
+		for (unsigned k = 0; k <= (unsigned)(rule->host_hi -
+						     rule->host_lo); k++) {
+			int r = bind_one(n, rule, (uint16_t)k, e);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int open_user(struct plan_netdev *n, struct error *e)
+{
+	struct msg_user_add *m = &n->order.user_add;
+	struct user_opts o = USER_OPTS_NULL;
+	int r;
+
+	_Static_assert(sizeof(m->hostname) == sizeof(o.hostname), "names");
+	_Static_assert(sizeof(m->dnssearch) == sizeof(o.dnssearch), "names");
+	r = netdev_user_resolve(n->spec, &o, e);
+	if (r < 0)
+		return r;
+	m->port = n->id;
+	m->lan = n->lan;
+	m->net4 = o.net4;
+	m->host4 = o.host4;
+	m->dns4 = o.dns4;
+	m->dhcp_start4 = o.dhcp_start4;
+	m->n_dnssearch = o.n_dnssearch;
+	memcpy(m->hostname, o.hostname, sizeof(m->hostname));
+	memcpy(m->domainname, o.domainname, sizeof(m->domainname));
+	memcpy(m->dnssearch, o.dnssearch, sizeof(m->dnssearch));
+	memcpy(m->name, n->name, sizeof(m->name));
+	n->order.head.type = ENGINE_MSG_USER_ADD;
+	r = bind_forwards(n, &o, e);
+	user_opts_deinit(&o);
+	return r;
+}
+
+/* A hubport that names a netdev is only that netdev's place (plan.c); one
+ * that names none is a cable between its hub and the LAN. */
+int open_hubport(struct plan_netdev *n, struct error *e)
+{
+	struct msg_hubport_add *m = &n->order.hubport_add;
+
+	(void)e; /* nothing is opened */
+	if (n->lan)
+		return 0;
+	m->port = n->id;
+	m->lan = 0;
+	memcpy(m->name, n->name, sizeof(m->name));
+	n->order.head.type = ENGINE_MSG_HUBPORT_ADD;
+	return 0;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From netdevs to lans, descriptors and orders.  Lan 0 is the one that all
+ * netdevs of a command share; lan i + 1 is the hub with id hubs[i].  A netdev
+ * that a hubport names (netdev=) sits on that hub, a hubport that names none
+ * is a cable from the hub to lan 0.
+ */
+#include "keeper/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "grammar/kind.h"
+#include "os/script.h"
+
+static const struct opener openers[] = {
+	{.kind = "stream", .open = open_stream, .connect = connect_stream},
+	{.kind = "dgram", .open = open_dgram},
+	{.kind = "tap", .open = open_tap},
+	{.kind = "netns", .open = open_netns},
+	{.kind = "user", .open = open_user},
+	{.kind = "hubport", .open = open_hubport},
+};
+
+const struct opener *opener_find(const char *kind)
+{
+	for (size_t i = 0; i < array_len(openers); i++) {
+		if (strcmp(openers[i].kind, kind) == 0)
+			return &openers[i];
+	}
+	return NULL;
+}
+
+struct plan_netdev *plan_find(struct plan *p, uint32_t id)
+{
+	list_each(it, &p->netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		if (n->id == id)
+			return n;
+	}
+	return NULL;
+}
+
+/* Number of the lan that is hub hubid; made on first mention. */
+static int hub_lan(struct plan *p, int32_t hubid, uint32_t *lanp)
+{
+	int32_t *grown;
+
+	for (unsigned i = 0; i < p->n_hubs; i++) {
+		if (p->hubs[i] == hubid) {
+			*lanp = i + 1;
+			return 0;
+		}
+	}
+	grown = reallocarray(p->hubs, p->n_hubs + 1, sizeof(*p->hubs));
+	if (!grown)
+		return -ENOMEM;
+	p->hubs = grown;
+	p->hubs[p->n_hubs] = hubid;
+	*lanp = ++p->n_hubs;
+	return 0;
+}
+
+static bool is_hubport(const struct plan_netdev *n)
+{
+	return strcmp(n->opener->kind, "hubport") == 0;
+}
+
+static int netdev_make(struct plan *p, const struct plan_args *a, unsigned i,
+		       struct error *e)
+{
+	const struct netdev_spec *spec = a->specs[i];
+	const char *kind = spec_kind(spec)->name;
+	const char *id = spec_id(spec);
+	const struct opener *opener = opener_find(kind);
+	struct plan_netdev *n;
+
+	if (!opener)
+		return error_set(e, EXIT_USAGE,
+				 "netdev type '%s' is not built yet", kind);
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return error_errno(e, ENOMEM, "%s", kind);
+	n->id = i + 1;
+	n->spec = spec;
+	n->opener = opener;
+	n->log = a->log;
+	n->deny = a->deny;
+	n->connect_io.fd = -1;
+	if (id)
+		snprintf(n->name, sizeof(n->name), "%s", id);
+	else
+		snprintf(n->name, sizeof(n->name), "%s%u", kind, i);
+	list_add_tail(&p->netdevs, &n->link);
+	return 0;
+}
+
+static struct plan_netdev *find_by_id(struct plan *p, const char *id)
+{
+	list_each(it, &p->netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		if (spec_id(n->spec) && strcmp(spec_id(n->spec), id) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+static int check_ids(struct plan *p, struct error *e)
+{
+	list_each(it, &p->netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+		const char *id = spec_id(n->spec);
+
+		if (id && find_by_id(p, id) != n)
+			return error_set(e, EXIT_USAGE,
+					 "Duplicate ID '%s' for netdev", id);
+	}
+	return 0;
+}
+
+/* Puts one hubport's hub on the map: the netdev it names, or a cable. */
+static int place_hubport(struct plan *p, struct plan_netdev *h,
+			 bool *cabled, struct error *e)
+{
+	int32_t hubid = spec_int(h->spec, "hubid");
+	const char *peer = spec_str(h->spec, "netdev");
+	struct plan_netdev *n;
+	uint32_t lan;
+
+	if (hub_lan(p, hubid, &lan) < 0)
+		return error_errno(e, ENOMEM, "hubport");
+	if (!peer) {
+		h->order.hubport_add.hub = lan;
+		if (cabled[lan - 1])
+			return error_set(
+				e, EXIT_USAGE,
+				"hub %d would be joined to this LAN twice, "
+				"which is a loop; leave one hubport out",
+				(int)hubid);
+		cabled[lan - 1] = true;
+		return 0;
+	}
+	n = find_by_id(p, peer);
+	if (!n)
+		return error_set(e, EXIT_USAGE, "netdev '%s' not found", peer);
+	if (is_hubport(n))
+		return error_set(e, EXIT_USAGE,
+				 "hubport: netdev '%s' is a hubport itself; "
+				 "name another kind of netdev",
+				 peer);
+	if (n->lan)
+		return error_set(e, EXIT_USAGE,
+				 "netdev '%s' is on hub %d already", peer,
+				 (int)p->hubs[n->lan - 1]);
+	n->lan = lan;
+	h->lan = lan;
+	return 0;
+}
+
+static int place(struct plan *p, unsigned n_specs, struct error *e)
+{
+	CLEANUP_FREE bool *cabled = calloc(n_specs + 1, sizeof(*cabled));
+
+	if (!cabled)
+		return error_errno(e, ENOMEM, "plan");
+	list_each(it, &p->netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+		int r;
+
+		if (!is_hubport(n))
+			continue;
+		r = place_hubport(p, n, cabled, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int open_all(struct plan *p, struct error *e)
+{
+	list_each(it, &p->netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+		int r = n->opener->open(n, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
+{
+	int r = 0;
+
+	list_init(&p->netdevs);
+	for (unsigned i = 0; i < a->n_specs && r == 0; i++)
+		r = netdev_make(p, a, i, e);
+	if (r == 0)
+		r = check_ids(p, e);
+	if (r == 0)
+		r = place(p, a->n_specs, e);
+	if (r == 0)
+		r = open_all(p, e);
+	if (r < 0)
+		plan_close(p);
+	return r;
+}
+
+static void netdev_close(struct plan_netdev *n)
+{
+	if (n->downscript && n->ifname[0]) {
+		struct error e = ERROR_NULL;
+
+		if (script_run(n->downscript, n->ifname, &e) < 0)
+			log_warn(n->log, "%s: %s", n->name, e.text);
+	}
+	for (unsigned i = 0; i < n->n_fds; i++)
+		fd_close(&n->fds[i]);
+	for (unsigned i = 0; i < n->n_forwards; i++)
+		fd_close(&n->forwards[i].fd);
+	free(n->forwards);
+	fd_close(&n->connect_io.fd);
+	if (n->unlink_path[0])
+		unlink(n->unlink_path);
+	list_del(&n->link);
+	free(n);
+}
+
+void plan_close(struct plan *p)
+{
+	list_each_safe(it, &p->netdevs)
+		netdev_close(container_of(it, struct plan_netdev, link));
+	free(p->hubs);
+	p->hubs = NULL;
+	p->n_hubs = 0;
+}
+
+static void say_forward(const struct plan_netdev *n,
+			const struct plan_forward *f, struct log *log)
+{
+	char host[ENDPOINT_STRLEN], guest[ENDPOINT_STRLEN];
+	struct endpoint to = f->guest;
+
+	if (addr_is_unspecified(&to.ip))
+		to.ip = n->order.user_add.dhcp_start4;
+	log_info(log, "forward %s %s -> %s", f->proto == 6 ? "tcp" : "udp",
+		 endpoint_format(&f->host, host), endpoint_format(&to, guest));
+}
+
+void plan_say(const struct plan *p, struct log *log)
+{
+	list_each(it, &p->netdevs) {
+		const struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		for (unsigned i = 0; i < n->n_forwards; i++)
+			say_forward(n, &n->forwards[i], log);
+	}
+}

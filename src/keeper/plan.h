@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The keeper's picture of a LAN: its netdevs, the descriptors opened for
+ * them, and the orders that make an engine serve them.  The orders and
+ * descriptors are kept, so that a new engine gets the same ones.
+ */
+#ifndef KEEPER_PLAN_H
+#define KEEPER_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "control/engine_msg.h"
+#include "grammar/netdev_spec.h"
+#include "os/loop.h"
+
+struct plan_netdev;
+
+/* How the netdevs of one kind are opened: a row of a table (opener.c). */
+struct opener {
+	const char *kind; /* netdev type */
+	/* Opens what the netdev names, fills n->order and n->fds. 0 or
+	 * negative with *e filled; the caller then frees n. */
+	int (*open)(struct plan_netdev *n, struct error *e);
+	/* A client's connection: starts one, returning the descriptor, which
+	 * may still be connecting; negative with *e filled. NULL for kinds
+	 * that are no clients. */
+	int (*connect)(struct plan_netdev *n, struct error *e);
+};
+
+/* One host port forwarded to a guest. */
+struct plan_forward {
+	uint8_t proto;
+	struct endpoint host;  /* as bound */
+	struct endpoint guest; /* ip unspecified: the first lease */
+	int fd;		       /* owned */
+};
+
+struct plan_netdev {
+	struct list link;
+	uint32_t id;
+	uint32_t lan;
+	char name[ENGINE_NAME_LEN];
+	const struct netdev_spec *spec; /* borrowed */
+	const struct opener *opener;
+	struct log *log;		/* borrowed */
+	uint32_t deny;			/* ENGINE_DENY_* */
+
+	union engine_msg order; /* head.type says which */
+	int fds[ENGINE_FDS_MAX]; /* owned */
+	unsigned n_fds;
+	bool gives_fds; /* the descriptors go to the first engine for good:
+			 * a connection cannot be used by a second one */
+
+	struct plan_forward *forwards; /* owned array; user only */
+	unsigned n_forwards;
+
+	/* A stream client's connection; driven by client.c. */
+	bool is_client;
+	bool has_connected;    /* at least once */
+	bool is_waiting;       /* a connection is wanted */
+	uint64_t reconnect_ms; /* 0: one attempt only */
+	struct loop_io connect_io; /* fd -1: no attempt under way */
+	struct timer retry;
+	void *owner; /* the keeper, for the two above */
+
+	/* To be undone at the end. */
+	char unlink_path[108];
+	char ifname[16];	/* a tap we made */
+	const char *downscript; /* borrowed from spec; NULL = none */
+};
+
+struct plan {
+	struct list netdevs; /* of struct plan_netdev */
+	int32_t *hubs;	     /* owned: hubid of lan number i + 1 */
+	unsigned n_hubs;
+};
+
+#define PLAN_INIT(p) ((struct plan){.netdevs = LIST_INIT((p).netdevs)})
+
+struct plan_args {
+	struct netdev_spec *const *specs; /* borrowed for the plan's life */
+	unsigned n_specs;
+	struct log *log;
+	uint32_t deny;
+};
+
+/* Lays out lans and hubs and opens every netdev. On failure what was opened
+ * is closed and undone again. */
+__attribute__((warn_unused_result)) int
+plan_open(struct plan *p, const struct plan_args *a, struct error *e);
+/* Closes descriptors, runs downscripts, removes socket files. */
+void plan_close(struct plan *p);
+struct plan_netdev *plan_find(struct plan *p, uint32_t id);
+/* Says what was bound, a line each. */
+void plan_say(const struct plan *p, struct log *log);
+
+/* The opener of a kind, NULL if the kind is not built. */
+const struct opener *opener_find(const char *kind);
+
+/* Openers, one file per kind. */
+int open_stream(struct plan_netdev *n, struct error *e);
+int connect_stream(struct plan_netdev *n, struct error *e);
+int open_dgram(struct plan_netdev *n, struct error *e);
+int open_tap(struct plan_netdev *n, struct error *e);
+int open_netns(struct plan_netdev *n, struct error *e);
+int open_user(struct plan_netdev *n, struct error *e);
+int open_hubport(struct plan_netdev *n, struct error *e);
+
+#endif
