@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The port kind `user` (gateway.h): one object that the lan sees as a port,
+ * with the NAT and the services behind it.  Made by the engine, called by the
+ * lan; the worker's thread.
+ */
+#include "gateway/gateway_priv.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	MTU_MIN = 576, /* RFC 791: what every host takes */
+	MTU_MAX = 65520,
+};
+
+static struct gateway *gateway_of(struct port *p)
+{
+	return container_of(p, struct gateway, port);
+}
+
+/* What we send is pushed into the lan as it is made. */
+static unsigned port_recv(struct port *p, struct batch *b)
+{
+	return 0;
+}
+
+static void port_done(struct port *p, struct batch *b)
+{
+}
+
+static uint64_t port_send(struct port *p, const struct batch *b, uint64_t mask)
+{
+	struct gateway *gw = gateway_of(p);
+
+	/* An answer to our own frame, carried inside the call that sent it:
+	 * no guest can do that, only a loop of lans. */
+	if (gw->is_busy) {
+		drop_n(gw->nat.drops, DROP_LAN_LOOP,
+		       (unsigned)__builtin_popcountll(mask));
+		return mask;
+	}
+	gw->is_busy = true;
+	for (uint64_t left = mask; left; left &= left - 1)
+		gateway_input(gw, &b->f[__builtin_ctzll(left)]);
+	udp_flush(gw->udp);
+	tcp_flush(gw->tcp);
+	gw->is_busy = false;
+	return mask;
+}
+
+static void port_room(struct port *p, struct port *other)
+{
+	struct gateway *gw = gateway_of(p);
+
+	tcp_room(gw->tcp);
+	udp_room(gw->udp);
+}
+
+static void port_close(struct port *p)
+{
+	(void)gateway_free(gateway_of(p)); /* NULL */
+}
+
+static const struct port_ops gateway_ops = {
+	.kind = "user",
+	.recv = port_recv,
+	.done = port_done,
+	.send = port_send,
+	.room = port_room,
+	.close = port_close,
+};
+
+static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
+			 struct endpoint *to)
+{
+	struct gateway *gw = arg;
+
+	if (!addr_eq(&dst->ip, &gw->nat.dns4))
+		return true;
+	if (proto != IPPROTO_TCP || dst->port != 53 ||
+	    gw->config.n_resolvers == 0)
+		return false;
+	*to = gw->config.resolvers[0];
+	return true;
+}
+
+static bool env_source_ok(void *arg, const addr *src)
+{
+	return gateway_source_ok(arg, src);
+}
+
+static mac gateway_mac(const addr *a)
+{
+	return (mac){{0x52, 0x55, a->b[12], a->b[13], a->b[14], a->b[15]}};
+}
+
+static void init_env(struct gateway *gw, const struct gateway_env *env)
+{
+	const struct gateway_config *c = &gw->config;
+	uint32_t mtu = c->mtu ? c->mtu : NAT_MTU;
+
+	mtu = mtu < MTU_MIN ? MTU_MIN : mtu;
+	gw->nat = (struct nat_env){
+		.host = env->host,
+		.wheel = env->wheel,
+		.now_ns = env->now_ns,
+		.drops = env->drops,
+		.log = env->log,
+		.lan = env->lan,
+		.port = &gw->port,
+		.gw_mac = gateway_mac(&c->host4),
+		.net4 = prefix_network(&c->net4),
+		.gw4 = c->host4,
+		.dns4 = c->dns4,
+		.mtu = mtu > MTU_MAX ? MTU_MAX : mtu,
+		.arg = gw,
+		.redirect = env_redirect,
+		.source_ok = env_source_ok,
+	};
+	gw->dns_mac = gateway_mac(&c->dns4);
+	gw->broadcast4 = prefix_broadcast(&gw->nat.net4);
+}
+
+static void init_port(struct gateway *gw, const struct gateway_config *c)
+{
+	struct port *p = &gw->port;
+
+	p->ops = &gateway_ops;
+	p->id = c->id;
+	p->caps = (struct port_caps){
+		.offload = PORT_O_CSUM | PORT_O_TSO4 | PORT_O_TSO6 |
+			   PORT_O_ECN | PORT_O_USO4,
+		.max_frame = FRAME_MAX,
+		.queues = 1,
+	};
+	snprintf(p->name, sizeof(p->name), "%s", c->name ? c->name : "user");
+}
+
+static void report_unreachable(void *arg, const struct packet *pkt,
+			       const struct frame *f, int err)
+{
+	struct gateway *gw = arg;
+
+	icmp_errno(gw->icmp, err, pkt, f);
+}
+
+static int make_parts(struct gateway *gw)
+{
+	const struct tcp_config tc = {.deny_peek_off =
+					      gw->config.deny_peek_off};
+	const struct udp_config uc = {0};
+	const struct tcp_report report = {.unreachable = report_unreachable,
+					  .arg = gw};
+	int r = icmp_new(&gw->nat, 0, &gw->icmp);
+
+	if (r == 0)
+		r = udp_new(&gw->nat, gw->icmp, &uc, &gw->udp);
+	if (r == 0)
+		r = tcp_new(&gw->nat, &tc, &gw->tcp);
+	if (r == 0)
+		r = forward_new(&gw->nat, gw->tcp, gw->udp, &gw->forward);
+	if (r == 0)
+		tcp_set_report(gw->tcp, &report);
+	return r;
+}
+
+int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
+		struct gateway **gwp)
+{
+	struct gateway *gw = calloc(1, sizeof(*gw));
+	int r;
+
+	if (!gw)
+		return -ENOMEM;
+	gw->config = *c;
+	gw->config.name = NULL; /* copied into the port */
+	init_env(gw, env);
+	init_port(gw, c);
+	r = make_parts(gw);
+	if (r < 0) {
+		(void)gateway_free(gw); /* NULL */
+		return r;
+	}
+	lan_port_add(env->lan, &gw->port);
+	lan_port_link(&gw->port, true);
+	*gwp = gw;
+	return 0;
+}
+
+struct gateway *gateway_free(struct gateway *gw)
+{
+	if (!gw)
+		return NULL;
+	/* The parts say good-bye to the guests: the port goes last. */
+	gw->forward = forward_free(gw->forward);
+	gw->tcp = tcp_free(gw->tcp);
+	gw->udp = udp_free(gw->udp);
+	gw->icmp = icmp_free(gw->icmp);
+	lan_port_del(&gw->port);
+	free(gw);
+	return NULL;
+}
+
+struct port *gateway_port(struct gateway *gw)
+{
+	return &gw->port;
+}
+
+void gateway_resolvers(struct gateway *gw, const struct endpoint *r, unsigned n)
+{
+	if (n > GATEWAY_RESOLVERS_MAX)
+		n = GATEWAY_RESOLVERS_MAX;
+	for (unsigned i = 0; i < n; i++)
+		gw->config.resolvers[i] = r[i];
+	gw->config.n_resolvers = n;
+}
+
+int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
+{
+	struct endpoint guest = f->guest;
+
+	if (addr_is_unspecified(&guest.ip))
+		guest.ip = gw->config.dhcp_start4;
+	return forward_add(gw->forward, f->proto, f->fd, &guest);
+}
+
+void gateway_stats(const struct gateway *gw, struct gateway_stats *sp)
+{
+	struct tcp_stats t;
+
+	tcp_stats(gw->tcp, &t);
+	*sp = (struct gateway_stats){
+		.n_tcp = t.n_flows,
+		.n_udp = udp_n_flows(gw->udp),
+		.n_icmp = icmp_n_flows(gw->icmp),
+		.tcp_rto = t.n_rto,
+		.tcp_fast_retransmit = t.n_fast_retransmit,
+		.tcp_opened = t.n_opened,
+		.tcp_refused = t.n_refused,
+		.buffer_used = t.buffer_used,
+	};
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The way of one frame through the gateway: is it for us, is it sound, whose
+ * is it.  Each frame is parsed once, here.  Called by gateway.c for every
+ * frame of a batch; the worker's thread.
+ */
+#include <netinet/in.h>
+
+#include "gateway/gateway_priv.h"
+#include "wire/arp.h"
+#include "wire/eth.h"
+
+enum {
+	PORT_DNS = 53,
+	PORT_DHCP_SERVER = 67,
+	/* QEMU's gateways have addresses of this prefix, and so have we. */
+	GATEWAY_OUI = 0x5255,
+};
+
+/* What a part does with a packet of its protocol. */
+typedef void (*proto_fn)(struct gateway *gw, const struct packet *pkt,
+			 const struct frame *f);
+
+static enum drop_reason parse_reason(enum packet_result r)
+{
+	static const uint8_t why[] = {
+		[PACKET_OK] = DROP_ETHERTYPE,
+		[PACKET_NOT_IP] = DROP_ETHERTYPE,
+		[PACKET_ETH_SHORT] = DROP_FRAME_SHORT,
+		[PACKET_IP4_SHORT] = DROP_IP4_SHORT,
+		[PACKET_IP4_CSUM] = DROP_IP4_CSUM,
+		[PACKET_IP4_OPTIONS] = DROP_IP4_OPTIONS,
+		[PACKET_IP6_SHORT] = DROP_IP6_SHORT,
+	};
+
+	return why[r];
+}
+
+static bool is_ours(const struct gateway *gw, const addr *a)
+{
+	return addr_eq(a, &gw->nat.gw4) || addr_eq(a, &gw->nat.dns4);
+}
+
+/* Answers a request for one of our addresses, and nobody else's. */
+static void input_arp(struct gateway *gw, const struct packet *pkt,
+		      const struct frame *f)
+{
+	uint8_t buf[FRAME_ETH_LEN + ARP_LEN];
+	struct rd r = rd_init(f->hdr, f->hdr_len);
+	struct wr w = wr_init(buf, sizeof(buf));
+	struct batch b = {.n = 1};
+	struct eth_hdr eth;
+	struct arp_msg m, reply;
+
+	rd_skip(&r, FRAME_ETH_LEN);
+	if (!arp_parse(&r, &m)) {
+		drop(gw->nat.drops, DROP_ARP_BAD);
+		return;
+	}
+	if (m.op != ARP_REQUEST || !is_ours(gw, &m.tpa))
+		return;
+	reply = (struct arp_msg){.op = ARP_REPLY,
+				 .sha = gw->nat.gw_mac,
+				 .spa = m.tpa,
+				 .tha = m.sha,
+				 .tpa = m.spa};
+	eth = (struct eth_hdr){
+		.dst = m.sha, .src = gw->nat.gw_mac, .type = ETH_T_ARP};
+	eth_emit(&w, &eth);
+	arp_emit(&w, &reply);
+	b.f[0] = frame_flat(buf, sizeof(buf));
+	(void)lan_input(gw->nat.port, &b, false); /* losses are counted */
+}
+
+static enum drop_reason l4_reason(uint8_t proto)
+{
+	if (proto == IPPROTO_TCP)
+		return DROP_TCP_SHORT;
+	return proto == IPPROTO_UDP ? DROP_UDP_SHORT : DROP_ICMP_SHORT;
+}
+
+/* True if the frame's MACs say that it is ours to look at.  What another
+ * gateway sends is not: two of them on one lan would answer each other. */
+static bool is_for_us(const struct gateway *gw, const struct packet *pkt)
+{
+	const mac *dst = &pkt->eth_dst;
+
+	if ((pkt->eth_src.b[0] << 8 | pkt->eth_src.b[1]) == GATEWAY_OUI)
+		return false;
+	return mac_eq(*dst, gw->nat.gw_mac) || mac_is_group(*dst) ||
+	       mac_eq(*dst, gw->dns_mac);
+}
+
+bool gateway_source_ok(const struct gateway *gw, const addr *src)
+{
+	const struct prefix *net = &gw->nat.net4;
+
+	return prefix_has(net, src) && !is_ours(gw, src) &&
+	       !addr_eq(src, &net->ip) && !addr_eq(src, &gw->broadcast4);
+}
+
+static bool is_group_dst(const struct gateway *gw, const struct packet *pkt)
+{
+	const addr *dst = &pkt->dst.ip;
+
+	return mac_is_group(pkt->eth_dst) || addr_is_multicast(dst) ||
+	       addr_is_broadcast(dst) || addr_eq(dst, &gw->broadcast4);
+}
+
+static void input_tcp(struct gateway *gw, const struct packet *pkt,
+		      const struct frame *f)
+{
+	tcp_input(gw->tcp, pkt, f);
+}
+
+static void input_udp(struct gateway *gw, const struct packet *pkt,
+		      const struct frame *f)
+{
+	udp_input(gw->udp, pkt, f);
+}
+
+static void input_icmp(struct gateway *gw, const struct packet *pkt,
+		       const struct frame *f)
+{
+	icmp_input(gw->icmp, pkt, f);
+}
+
+static const proto_fn proto_table[256] = {
+	[IPPROTO_ICMP] = input_icmp,
+	[IPPROTO_TCP] = input_tcp,
+	[IPPROTO_UDP] = input_udp,
+};
+
+/* A sound IPv4 packet. */
+static void input_ip(struct gateway *gw, const struct packet *pkt,
+		     const struct frame *f)
+{
+	struct drops *drops = gw->nat.drops;
+	proto_fn input = proto_table[pkt->proto];
+
+	if (pkt->is_fragment) {
+		drop(drops, DROP_IP4_FRAGMENT);
+		return;
+	}
+	if (!gateway_source_ok(gw, &pkt->src.ip)) {
+		drop(drops, DROP_IP_SOURCE);
+		return;
+	}
+	if (is_group_dst(gw, pkt)) {
+		drop(drops, DROP_IP_MULTICAST);
+		return;
+	}
+	if (pkt->ttl <= 1 && !is_ours(gw, &pkt->dst.ip)) {
+		drop(drops, DROP_IP_TTL);
+		icmp_error(gw->icmp, ICMP_TIME_EXCEEDED, 0, 0, pkt, f);
+		return;
+	}
+	if (!input) {
+		drop(drops, DROP_IP_PROTOCOL);
+		icmp_error(gw->icmp, ICMP_UNREACHABLE, ICMP_U_PROTOCOL, 0, pkt,
+			   f);
+		return;
+	}
+	input(gw, pkt, f);
+}
+
+void gateway_input(struct gateway *gw, const struct frame *f)
+{
+	struct drops *drops = gw->nat.drops;
+	struct packet pkt;
+	enum packet_result r = packet_parse(f->hdr, f->hdr_len, f->len, &pkt);
+
+	if (r != PACKET_ETH_SHORT && !is_for_us(gw, &pkt)) {
+		drop(drops, DROP_NOT_FOR_US);
+		return;
+	}
+	if (r == PACKET_OK && pkt.ip_version == 4)
+		input_ip(gw, &pkt, f);
+	else if (r == PACKET_NOT_IP && pkt.ethertype == ETH_T_ARP)
+		input_arp(gw, &pkt, f);
+	else if (r == PACKET_L4_SHORT)
+		drop(drops, l4_reason(pkt.proto));
+	else
+		drop(drops, parse_reason(r));
+}

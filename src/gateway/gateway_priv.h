@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The inside of the gateway: gateway.c makes it and answers the lan,
+ * gateway_input.c judges each frame and hands it to its part.  One worker's
+ * thread.
+ */
+#ifndef GATEWAY_GATEWAY_PRIV_H
+#define GATEWAY_GATEWAY_PRIV_H
+
+#include "gateway/gateway.h"
+#include "nat/env.h"
+#include "nat/forward.h"
+#include "nat/icmp.h"
+#include "nat/tcp.h"
+#include "nat/udp.h"
+
+struct gateway {
+	struct port port; /* first */
+	struct nat_env nat;
+	struct gateway_config config; /* name is not kept */
+	mac dns_mac;                  /* what QEMU answers ARP for dns with */
+	addr broadcast4;
+	bool is_busy;      /* inside send() */
+	struct icmp *icmp; /* owned, as those below */
+	struct udp *udp;
+	struct tcp *tcp;
+	struct forward *forward;
+};
+
+/* One frame that a guest sent; borrowed until the batch ends. */
+void gateway_input(struct gateway *gw, const struct frame *f);
+/* True if a guest may send from src. */
+bool gateway_source_ok(const struct gateway *gw, const addr *src);
+
+#endif
