@@ -20,7 +20,6 @@
 /* #syscalls: recvmmsg sendmmsg getsockopt setsockopt getsockname connect */
 /* #syscalls: close mmap munmap */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +30,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "netdev/netdev.h"
+#include "os/sockaddr.h"
 
 #define DGRAM_RETRY_NS UINT64_C(2000000)    /* unix: look for room again */
 #define DGRAM_ASK_NS   UINT64_C(1000000000) /* between two want_fd */
@@ -47,13 +47,6 @@ enum {
 	UDP6_MAX = 65527,
 };
 
-union dgram_name {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_un un;
-};
-
 struct dgram {
 	struct port port;
 	const struct netdev_env *env; /* borrowed */
@@ -64,7 +57,7 @@ struct dgram {
 	struct loop_work ask;  /* tell the keeper that the peer is gone */
 	struct timer retry;    /* looks for room where no event tells */
 	uint64_t ask_after_ns; /* not before */
-	union dgram_name to;   /* where to send */
+	struct sockaddr_storage to; /* where to send */
 	socklen_t to_len;      /* 0: connected */
 	struct endpoint self;  /* is_multicast: the source of our frames */
 	bool is_multicast;
@@ -74,7 +67,7 @@ struct dgram {
 	uint8_t *area;	     /* owned mapping, DGRAM_AREA bytes */
 	struct mmsghdr in[FRAME_BATCH];
 	struct iovec in_iov[FRAME_BATCH];
-	union dgram_name from[FRAME_BATCH]; /* multicast only */
+	struct sockaddr_storage from[FRAME_BATCH]; /* multicast only */
 };
 
 /* One sendmmsg. */
@@ -91,38 +84,6 @@ static struct dgram *dgram_of(struct port *p)
 	return container_of(p, struct dgram, port);
 }
 
-/* ---- addresses ---- */
-
-static bool name_endpoint(const union dgram_name *a, struct endpoint *ep)
-{
-	if (a->sa.sa_family == AF_INET) {
-		ep->ip = addr_v4_bytes((const uint8_t *)&a->in.sin_addr);
-		ep->port = ntohs(a->in.sin_port);
-		return true;
-	}
-	if (a->sa.sa_family == AF_INET6) {
-		memcpy(ep->ip.b, &a->in6.sin6_addr, sizeof(ep->ip.b));
-		ep->port = ntohs(a->in6.sin6_port);
-		return true;
-	}
-	return false;
-}
-
-static socklen_t endpoint_name(const struct endpoint *ep, int family,
-			       union dgram_name *a)
-{
-	memset(a, 0, sizeof(*a));
-	a->sa.sa_family = (sa_family_t)family;
-	if (family == AF_INET) {
-		memcpy(&a->in.sin_addr, ep->ip.b + 12, 4);
-		a->in.sin_port = htons(ep->port);
-		return sizeof(a->in);
-	}
-	memcpy(&a->in6.sin6_addr, ep->ip.b, sizeof(ep->ip.b));
-	a->in6.sin6_port = htons(ep->port);
-	return sizeof(a->in6);
-}
-
 /* ---- in ---- */
 
 static void dgram_rx_drop(struct dgram *d, enum drop_reason why)
@@ -131,11 +92,12 @@ static void dgram_rx_drop(struct dgram *d, enum drop_reason why)
 	d->port.stats.rx_drops++;
 }
 
-static bool dgram_is_own(const struct dgram *d, const union dgram_name *from)
+static bool dgram_is_own(const struct dgram *d,
+			 const struct sockaddr_storage *from)
 {
 	struct endpoint ep;
 
-	return d->is_multicast && name_endpoint(from, &ep) &&
+	return d->is_multicast && sockaddr_to(from, &ep) &&
 	       endpoint_eq(&ep, &d->self);
 }
 
@@ -453,7 +415,7 @@ static void dgram_sockbuf(int fd)
 /* Where our own frames seem to come from. */
 static int dgram_find_self(struct dgram *d, const struct netdev_dgram_config *c)
 {
-	union dgram_name name = {0};
+	struct sockaddr_storage name = {0};
 	socklen_t len = sizeof(name);
 
 	d->self = c->self;
@@ -462,12 +424,12 @@ static int dgram_find_self(struct dgram *d, const struct netdev_dgram_config *c)
 	if (d->tx_fd < 0)
 		return -EDESTADDRREQ;
 	/* Connected, the sending socket has one source for good. */
-	if (connect(d->tx_fd, &d->to.sa, d->to_len) < 0)
+	if (connect(d->tx_fd, (struct sockaddr *)&d->to, d->to_len) < 0)
 		return -errno;
 	d->to_len = 0;
-	if (getsockname(d->tx_fd, &name.sa, &len) < 0)
+	if (getsockname(d->tx_fd, (struct sockaddr *)&name, &len) < 0)
 		return -errno;
-	return name_endpoint(&name, &d->self) ? 0 : -EAFNOSUPPORT;
+	return sockaddr_to(&name, &d->self) ? 0 : -EAFNOSUPPORT;
 }
 
 /* Reads what kind of socket it is, finds the peer's name. */
@@ -490,17 +452,18 @@ static int dgram_address(struct dgram *d, const struct netdev_dgram_config *c)
 	if (c->is_connected)
 		return 0;
 	if (family == AF_UNIX) {
-		d->to.un.sun_family = AF_UNIX;
-		memcpy(d->to.un.sun_path, c->remote_path,
-		       sizeof(d->to.un.sun_path));
-		d->to_len = sizeof(d->to.un);
+		struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+		memcpy(un.sun_path, c->remote_path, sizeof(un.sun_path));
+		memcpy(&d->to, &un, sizeof(un));
+		d->to_len = sizeof(un);
 		return 0;
 	}
 	if (family != AF_INET && family != AF_INET6)
 		return -EAFNOSUPPORT;
 	if (family == AF_INET && !addr_is_v4(&c->remote.ip))
 		return -EAFNOSUPPORT;
-	d->to_len = endpoint_name(&c->remote, family, &d->to);
+	d->to_len = sockaddr_from(&c->remote, &d->to);
 	return 0;
 }
 

@@ -5,6 +5,8 @@
  *
  * Called by the lans; one worker's thread, which owns both lans.  Frames cross
  * as views: no byte is copied, offload requests are passed on as they are.
+ * What an exit of the far lan has no room for is counted there, as PORT_FULL:
+ * a flooded frame cannot be taken back, so the cable never refuses.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -55,27 +57,9 @@ static void hub_drop(struct hub_end *e, enum drop_reason why, uint64_t mask)
 	e->port.stats.tx_drops += n;
 }
 
-/* What the far lan had no room for is refused here only if nothing after it
- * went through: a port accepts a prefix.  The holes are lost. */
-static uint64_t hub_accepted(struct hub_end *e, uint64_t mask, uint64_t refused)
-{
-	uint64_t taken = mask & ~refused, last, holes;
-
-	if (!refused)
-		return mask;
-	if (!taken)
-		return 0;
-	last = UINT64_C(1) << (63 - __builtin_clzll(taken));
-	holes = refused & (last - 1);
-	hub_drop(e, DROP_PORT_FULL, holes);
-	return taken | holes;
-}
-
 static uint64_t hub_send(struct port *p, const struct batch *b, uint64_t mask)
 {
 	struct hub_end *e = end_of(p);
-	uint64_t refused, back = 0, bad = 0;
-	uint8_t from[FRAME_BATCH];
 	struct batch view;
 
 	if (!e->far || !e->far->port.lan || !port_is_up(&e->far->port)) {
@@ -88,40 +72,17 @@ static uint64_t hub_send(struct port *p, const struct batch *b, uint64_t mask)
 	}
 	view.n = 0;
 	for (uint64_t m = mask; m; m &= m - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(m);
+		const struct frame *f = &b->f[__builtin_ctzll(m)];
 
-		if (b->f[i].len > FRAME_MAX) {
-			bad |= m & -m;
-			continue;
-		}
-		from[view.n] = (uint8_t)i;
-		view.f[view.n++] = b->f[i];
+		if (f->len > FRAME_MAX)
+			hub_drop(e, DROP_FRAME_LONG, 1);
+		else
+			view.f[view.n++] = *f;
 	}
 	e->busy = true;
-	refused = lan_input(&e->far->port, &view, true);
+	(void)lan_input(&e->far->port, &view, false); /* losses are counted */
 	e->busy = false;
-	for (; refused; refused &= refused - 1)
-		back |= UINT64_C(1) << from[__builtin_ctzll(refused)];
-	back = mask & ~hub_accepted(e, mask & ~bad, back) & ~bad;
-	if (back) /* those too long behind the first refused wait with it */
-		bad &= (back & -back) - 1;
-	hub_drop(e, DROP_FRAME_LONG, bad);
-	return back ? mask & ((back & -back) - 1) : mask;
-}
-
-/* The lan calls back by hub_room() of the far end, which was the sender. */
-static void hub_want_room(struct port *p)
-{
-	(void)p;
-}
-
-static void hub_room(struct port *p, struct port *other)
-{
-	struct hub_end *e = end_of(p);
-
-	(void)other;
-	if (e->far && e->far->port.lan)
-		lan_port_room(&e->far->port);
+	return mask;
 }
 
 /* The cable is pulled at this end: the other end sees no carrier. */
@@ -153,8 +114,6 @@ static const struct port_ops hub_ops = {
 	.recv = hub_recv,
 	.done = hub_done,
 	.send = hub_send,
-	.want_room = hub_want_room,
-	.room = hub_room,
 	.link = hub_link,
 	.close = hub_close,
 };
@@ -169,7 +128,7 @@ static void hub_end_init(struct hubport *c, unsigned i,
 			 .caps = {.offload = PORT_O_ALL,
 				  .max_frame = FRAME_MAX,
 				  .queues = 1,
-				  .lossy = true, /* see hub_accepted() */
+				  .lossy = true,
 				  .is_uplink = true},
 			 .id = conf->id},
 		.cable = c,

@@ -15,7 +15,7 @@
  * and by writability; while it is down a slow timer looks again, too.  An
  * interface that was removed (EBADFD) is the end of the port: FAULT_IO.
  */
-/* #syscalls: read writev poll close mmap munmap */
+/* #syscalls: read writev poll ppoll close mmap munmap */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
