@@ -360,17 +360,6 @@ static void dgram_event(struct loop_io *io, uint32_t events)
 	}
 }
 
-/* The cable is in again: edges that came while it was out may be lost. */
-static void dgram_link(struct port *p, bool up)
-{
-	struct dgram *d = dgram_of(p);
-
-	if (!up)
-		return;
-	d->is_dry = false;
-	loop_defer(d->env->loop, &d->more);
-}
-
 static void dgram_free(struct dgram *d)
 {
 	timer_disarm(loop_wheel(d->env->loop), &d->retry);
@@ -397,7 +386,6 @@ static const struct port_ops dgram_ops = {
 	.done = dgram_done,
 	.send = dgram_send,
 	.want_room = dgram_want_room,
-	.link = dgram_link,
 	.close = dgram_close,
 };
 

@@ -274,6 +274,12 @@ static void mem_want_room(struct port *p)
 	loop_defer(m->loop, &m->room);
 }
 
+static void mem_told(struct port *p, struct port *other)
+{
+	(void)other;
+	mem_of(p)->n_told++;
+}
+
 static void mem_readable(struct loop_work *w)
 {
 	struct mem_port *m = container_of(w, struct mem_port, readable);
@@ -310,6 +316,7 @@ static const struct port_ops mem_ops = {
 	.done = mem_done,
 	.send = mem_send,
 	.want_room = mem_want_room,
+	.room = mem_told,
 	.link = mem_link,
 	.close = mem_close,
 };

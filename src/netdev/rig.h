@@ -61,6 +61,7 @@ struct mem_port {
 	uint8_t **frames;  /* owned [n_max] of owned copies */
 	uint32_t *len;	   /* owned [n_max] */
 	bool is_wanted;	   /* want_room was called */
+	unsigned n_told;   /* calls of the room hook: it may send again */
 	/* Shows each frame that is sent to it as it is; may be NULL. */
 	void (*look)(void *arg, const struct frame *f);
 	void *look_arg;

@@ -437,17 +437,6 @@ static void stream_event(struct loop_io *io, uint32_t events)
 	}
 }
 
-/* The cable is in again: edges that came while it was out may be lost. */
-static void stream_link(struct port *p, bool up)
-{
-	struct stream *s = stream_of(p);
-
-	if (!up || s->fd < 0)
-		return;
-	s->rx_dry = false;
-	loop_defer(s->env->loop, &s->more);
-}
-
 static void stream_close(struct port *p)
 {
 	struct stream *s = stream_of(p);
@@ -469,7 +458,6 @@ static const struct port_ops stream_ops = {
 	.done = stream_done,
 	.send = stream_send,
 	.want_room = stream_want_room,
-	.link = stream_link,
 	.close = stream_close,
 };
 

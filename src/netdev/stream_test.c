@@ -273,6 +273,37 @@ static void test_full_socket(void **state)
 	assert_int_equal(b->port->stats.tx_drops, 0);
 }
 
+/* There is word of room when there is room, not before, and once. */
+static void test_room(void **state)
+{
+	static const uint32_t sizes[] = {60, 1000, 9000, 65535};
+	struct bench *b = *state;
+	uint8_t s[64];
+
+	peer_write(b, s, put_frame(s, 20, 1)); /* its MAC is learned */
+	turns(b);
+	expect_frame(b, 20, 1);
+	for (unsigned i = 0; i < array_len(sizes); i++) {
+		struct batch batch = {.n = 1};
+
+		memset(b->buf, 2, sizes[i]);
+		b->buf[5] = 3; /* to the peer */
+		b->buf[11] = 4;
+		batch.f[0] = frame_flat(b->buf, sizes[i]);
+		while (!lan_input(&b->sink->port, &batch, true))
+			;
+		b->sink->n_told = 0;
+		turns(b);
+		assert_int_equal(b->sink->n_told, 0);
+		while (recv(b->peer, b->buf, FRAME_MAX, 0) > 0)
+			rig_turn(&b->rig, 0); /* a spill follows */
+		turns(b);
+		assert_int_equal(b->sink->n_told, 1);
+		while (recv(b->peer, b->buf, FRAME_MAX, 0) > 0)
+			rig_turn(&b->rig, 0);
+	}
+}
+
 /* A peer that goes while a frame is cut in half: the loss has a name. */
 static void test_gone_with_spill(void **state)
 {
@@ -382,8 +413,8 @@ int main(void)
 		TEST(test_vanish_anywhere),    TEST(test_hostile_lengths),
 		TEST(test_empty_and_short),    TEST(test_full_socket),
 		TEST(test_gone_with_spill),    TEST(test_send_finds_it_gone),
-		TEST(test_reset),	       TEST(test_attach_refused),
-		TEST(test_no_connection),
+		TEST(test_room),	       TEST(test_reset),
+		TEST(test_attach_refused),     TEST(test_no_connection),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

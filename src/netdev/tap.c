@@ -348,18 +348,6 @@ static void tap_event(struct loop_io *io, uint32_t events)
 	tap_go(q->tap);
 }
 
-/* The cable is in again: edges that came while it was out may be lost. */
-static void tap_link(struct port *p, bool up)
-{
-	struct tap *t = tap_of(p);
-
-	if (!up || t->is_gone)
-		return;
-	for (unsigned i = 0; i < t->n_queues; i++)
-		t->queue[i].ready = true;
-	loop_defer(t->env->loop, &t->more);
-}
-
 static void tap_free(struct tap *t)
 {
 	timer_disarm(loop_wheel(t->env->loop), &t->probe);
@@ -382,7 +370,7 @@ static void tap_close(struct port *p)
 #define TAP_OPS(kind_)                                                         \
 	{                                                                      \
 		.kind = (kind_), .recv = tap_recv, .done = tap_done,           \
-		.send = tap_send, .link = tap_link, .close = tap_close         \
+		.send = tap_send, .close = tap_close                           \
 	}
 
 static const struct port_ops tap_ops = TAP_OPS("tap");
