@@ -6,10 +6,12 @@
 #include "nat/icmp_priv.h"
 
 #include <errno.h>
-#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* after time.h, which it needs */
 
 #include "base/cursor.h"
 #include "wire/csum.h"

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The flow table against a plain list, its quota, and the address mapping. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "nat/env.h"
+#include "nat/fake_guest.h"
+#include "nat/flow.h"
+
+enum { N_KEYS = 300, N_STEPS = 20000 };
+
+static uint32_t next_random(uint32_t *s)
+{
+	*s = *s * 1664525 + 1013904223;
+	return *s >> 8;
+}
+
+static void key_make(unsigned i, struct flow *f)
+{
+	f->guest = fake_ep(10, 0, 2, (uint8_t)(i % 7), (uint16_t)(i % 11));
+	f->remote = fake_ep(192, 0, 2, (uint8_t)(i / 7), (uint16_t)(i % 13));
+	f->proto = i % 2 ? 6 : 17;
+}
+
+static struct flow_key key_of(const struct flow *f)
+{
+	return (struct flow_key){
+		.guest = f->guest, .remote = f->remote, .proto = f->proto};
+}
+
+static void test_table_agrees_with_a_list(void **state)
+{
+	struct flow *flows = calloc(N_KEYS, sizeof(*flows));
+	bool *in = calloc(N_KEYS, sizeof(*in));
+	struct flow_table t;
+	uint32_t seed = 1;
+	unsigned n = 0;
+
+	assert_int_equal(flow_table_init(&t, 4096), 0);
+	for (unsigned i = 0; i < N_KEYS; i++)
+		key_make(i, &flows[i]);
+	for (unsigned s = 0; s < N_STEPS; s++) {
+		unsigned i = next_random(&seed) % N_KEYS;
+		struct flow_key k = key_of(&flows[i]);
+
+		assert_ptr_equal(flow_find(&t, &k), in[i] ? &flows[i] : NULL);
+		if (next_random(&seed) % 2)
+			continue;
+		if (in[i])
+			flow_del(&t, &flows[i]);
+		else
+			assert_true(flow_add(&t, &flows[i]));
+		in[i] = !in[i];
+		n = in[i] ? n + 1 : n - 1;
+		assert_int_equal(t.n, n);
+	}
+	flow_table_deinit(&t);
+	free(flows);
+	free(in);
+}
+
+static void test_one_guest_takes_half(void **state)
+{
+	enum { MAX = 64 };
+	struct flow flows[MAX];
+	struct flow_table t;
+	unsigned n = 0, m = 0;
+
+	assert_int_equal(flow_table_init(&t, MAX), 0);
+	for (; n < MAX; n++) {
+		flows[n] = (struct flow){.proto = 17};
+		flows[n].guest = fake_ep(10, 0, 2, 15, (uint16_t)n);
+		if (!flow_add(&t, &flows[n]))
+			break;
+	}
+	assert_int_equal(n, MAX / 2);
+	for (m = n; m < MAX; m++) {
+		flows[m] = (struct flow){.proto = 17};
+		flows[m].guest = fake_ep(10, 0, 2, 16, (uint16_t)m);
+		if (!flow_add(&t, &flows[m]))
+			break;
+	}
+	assert_int_equal(m - n, MAX / 4);
+	/* What one gives back another may take. */
+	flow_del(&t, &flows[0]);
+	assert_true(flow_add(&t, &flows[m]));
+	flow_table_deinit(&t);
+}
+
+static void test_no_bucket_can_be_aimed_at(void **state)
+{
+	struct flow a = {.proto = 17, .guest = fake_ep(10, 0, 2, 15, 1)};
+	struct flow_table t, u;
+	unsigned same = 0;
+
+	assert_int_equal(flow_table_init(&t, 1 << 16), 0);
+	assert_int_equal(flow_table_init(&u, 1 << 16), 0);
+	for (uint16_t i = 0; i < 64; i++) {
+		uint32_t hash;
+
+		a.guest.port = i;
+		assert_true(flow_add(&t, &a));
+		hash = a.hash;
+		flow_del(&t, &a);
+		assert_true(flow_add(&u, &a));
+		same += hash == a.hash;
+		flow_del(&u, &a);
+	}
+	assert_true(same < 4);
+	flow_table_deinit(&t);
+	flow_table_deinit(&u);
+}
+
+static struct nat_env env_make(void)
+{
+	return (struct nat_env){
+		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.gw4 = addr_v4(10, 0, 2, 2),
+		.dns4 = addr_v4(10, 0, 2, 3),
+	};
+}
+
+static void test_map_out(void **state)
+{
+	static const uint32_t refused[] = {0x00000000, 0x00010203, 0x7f000001,
+					   0x7fffffff, 0xe0000001, 0xefffffff,
+					   0xf0000001, 0xffffffff, 0x0a000200,
+					   0x0a000203, 0x0a00020f, 0x0a0002ff};
+	struct nat_env env = env_make();
+	struct endpoint dst = fake_ep(192, 0, 2, 1, 80), to;
+
+	assert_true(nat_map_out(&env, 17, &dst, &to));
+	assert_true(endpoint_eq(&dst, &to));
+	dst.ip = env.gw4;
+	assert_true(nat_map_out(&env, 17, &dst, &to));
+	assert_int_equal(addr_u32(&to.ip), 0x7f000001);
+	assert_int_equal(to.port, 80);
+	for (unsigned i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		dst.ip = addr_v4_u32(refused[i]);
+		assert_false(nat_map_out(&env, 17, &dst, &to));
+	}
+}
+
+static bool redirect_dns(void *arg, uint8_t proto, const struct endpoint *dst,
+			 struct endpoint *to)
+{
+	if (dst->port != 53)
+		return dst->port != 54;
+	*to = fake_ep(192, 0, 2, 53, 53);
+	return true;
+}
+
+static void test_map_out_redirect(void **state)
+{
+	struct nat_env env = env_make();
+	struct endpoint dst = {.ip = env.dns4, .port = 53}, to;
+
+	env.redirect = redirect_dns;
+	assert_true(nat_map_out(&env, 6, &dst, &to));
+	assert_int_equal(addr_u32(&to.ip), 0xc0000235);
+	dst.port = 80; /* redirect says yes and names nobody */
+	assert_false(nat_map_out(&env, 6, &dst, &to));
+	dst = fake_ep(192, 0, 2, 1, 54);
+	assert_false(nat_map_out(&env, 6, &dst, &to));
+	dst = fake_ep(127, 0, 0, 1, 53); /* a martian stays one */
+	assert_false(nat_map_out(&env, 6, &dst, &to));
+}
+
+static void test_map_in(void **state)
+{
+	static const struct {
+		uint32_t src, seen;
+	} t[] = {
+		{0x7f000001, 0x0a000202}, {0x7f000035, 0x0a000202},
+		{0x00000000, 0x0a000202}, {0xc0000201, 0xc0000201},
+		{0x0a000207, 0x0a000202}, /* an outer net of our prefix */
+	};
+	struct nat_env env = env_make();
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct endpoint src = {.ip = addr_v4_u32(t[i].src),
+				       .port = 1234};
+		struct endpoint seen = nat_map_in(&env, &src);
+
+		assert_int_equal(addr_u32(&seen.ip), t[i].seen);
+		assert_int_equal(seen.port, 1234);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table_agrees_with_a_list),
+		cmocka_unit_test(test_one_guest_takes_half),
+		cmocka_unit_test(test_no_bucket_can_be_aimed_at),
+		cmocka_unit_test(test_map_out),
+		cmocka_unit_test(test_map_out_redirect),
+		cmocka_unit_test(test_map_in),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* hostfwd: listeners that hand over, UDP ports with many clients. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* after time.h, which it needs */
+
+#include <cmocka.h>
+
+#include "nat/fake_nat.h"
+#include "nat/forward.h"
+
+/* The TCP part as forward sees it. */
+struct tcp {
+	struct host *host;
+	unsigned n;
+	struct endpoint guest, peer; /* of the last one */
+	int result;
+	struct host_sock keep[64];
+};
+
+int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
+		      const struct endpoint *guest, const struct endpoint *peer)
+{
+	t->n++;
+	t->guest = *guest;
+	t->peer = *peer;
+	t->host->ops->close(t->host, sock, t->result < 0);
+	return t->result;
+}
+
+struct bench {
+	struct fake_nat *n;
+	struct tcp tcp;
+	struct forward *fw;
+	struct endpoint guest; /* 10.0.2.15:22 */
+};
+
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	void *n;
+
+	fake_nat_setup(&n);
+	b->n = n;
+	b->tcp.host = &b->n->fh->host;
+	b->guest = fake_ep(10, 0, 2, 15, 22);
+	assert_int_equal(forward_new(&b->n->env, &b->tcp, b->n->udp, &b->fw),
+			 0);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	forward_free(b->fw);
+	fake_nat_free(b->n);
+	free(b);
+	return 0;
+}
+
+static void turn(struct bench *b)
+{
+	fake_host_run(b->n->fh);
+	fake_nat_pass(b->n, FAKE_SECOND / 200);
+}
+
+static void test_client_keeps_its_address(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n, 1);
+	assert_true(endpoint_eq(&b->tcp.guest, &b->guest));
+	assert_true(endpoint_eq(&b->tcp.peer, &c));
+}
+
+static void test_loopback_client_is_the_gateway(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(127, 0, 0, 1, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->env.gw4));
+	assert_int_equal(b->tcp.peer.port, 3333);
+}
+
+static void test_unix_clients_get_ports(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = {.port = 0};
+	int fd = fake_listen(b->n->fh);
+	uint16_t first;
+
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	first = b->tcp.peer.port;
+	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->env.gw4));
+	assert_in_range(first, 49152, 65535);
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_int_not_equal(b->tcp.peer.port, first);
+}
+
+static void test_accepts_in_turns(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	for (int i = 0; i < 2 * FORWARD_ACCEPTS + 1; i++)
+		fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n, FORWARD_ACCEPTS);
+	for (int i = 0; i < 4; i++)
+		turn(b);
+	assert_int_equal(b->tcp.n, 2 * FORWARD_ACCEPTS + 1);
+}
+
+static void test_clients_from_before_are_seen(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	fake_client(b->n->fh, fd, &c);
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_nat_pass(b->n, FAKE_SECOND / 200); /* no event is needed */
+	assert_int_equal(b->tcp.n, 1);
+}
+
+static void test_no_descriptor_is_tried_again(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_client(b->n->fh, fd, &c);
+	fake_fail(b->n->fh, FAKE_ACCEPT, EMFILE, 1);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n, 0);
+	assert_int_equal(b->n->drops.n[DROP_HOST_SOCKET], 1);
+	fake_nat_pass(b->n, FAKE_SECOND / 2);
+	assert_int_equal(b->tcp.n, 1);
+}
+
+static void test_aborted_client_does_not_stop_the_next(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_client(b->n->fh, fd, &c);
+	fake_fail(b->n->fh, FAKE_ACCEPT, ECONNABORTED, 1);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n, 1);
+}
+
+static void test_tcp_that_cannot(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	b->tcp.result = -ENOBUFS;
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->n->drops.n[DROP_FLOW_TABLE_FULL], 1);
+}
+
+static void test_add_that_fails_leaves_the_descriptor(void **state)
+{
+	struct bench *b = *state;
+	int fd = fake_listen(b->n->fh);
+	int udp = fake_udp(b->n->fh, 53);
+
+	fake_fail(b->n->fh, FAKE_ADOPT, ENOMEM, 2);
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest),
+			 -ENOMEM);
+	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, udp, &b->guest),
+			 -ENOMEM);
+	assert_int_equal(forward_add(b->fw, IPPROTO_SCTP, fd, &b->guest),
+			 -EINVAL);
+	assert_int_equal(b->n->fh->n_socks, 2);
+	/* they can be added still */
+	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, udp, &b->guest), 0);
+}
+
+/* --- UDP --- */
+
+static unsigned udp_forward(struct bench *b)
+{
+	int fd = fake_udp(b->n->fh, 2222);
+
+	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, fd, &b->guest), 0);
+	return (unsigned)fd;
+}
+
+static void hear(struct bench *b, unsigned sock, const struct endpoint *from,
+		 const char *text)
+{
+	fake_deliver(b->n->fh, sock, from, text, strlen(text));
+	fake_host_run(b->n->fh);
+}
+
+static void say(struct bench *b, const struct endpoint *dst, const char *text)
+{
+	fake_guest_udp(&b->n->g, 22, dst, text, (uint32_t)strlen(text));
+	fake_guest_kick(&b->n->g);
+}
+
+static void test_udp_answer_leaves_by_the_forward(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint lo = fake_ep(127, 0, 0, 1, 999);
+	struct endpoint away = fake_ep(192, 0, 2, 9, 999);
+	unsigned sock = udp_forward(b);
+	struct fake_got got;
+
+	hear(b, sock, &lo, "one");
+	hear(b, sock, &away, "two");
+	assert_true(fake_guest_got(&b->n->g, 0, &got));
+	assert_true(addr_eq(&got.pkt.src.ip, &b->n->env.gw4));
+	assert_int_equal(got.pkt.src.port, 999);
+	assert_int_equal(got.pkt.dst.port, 22);
+	say(b, &got.pkt.src, "to one");
+	assert_true(fake_guest_got(&b->n->g, 1, &got));
+	assert_true(endpoint_eq(&got.pkt.src, &away));
+	say(b, &got.pkt.src, "to two");
+	assert_int_equal(b->n->fh->n_sent, 2);
+	assert_int_equal(fake_sent(b->n->fh, 0)->sock, sock);
+	assert_true(endpoint_eq(&fake_sent(b->n->fh, 0)->to, &lo));
+	assert_int_equal(fake_sent(b->n->fh, 1)->sock, sock);
+	assert_true(endpoint_eq(&fake_sent(b->n->fh, 1)->to, &away));
+	assert_int_equal(udp_n_flows(b->n->udp), 0);
+}
+
+static void test_udp_clients_that_look_alike(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c[2] = {fake_ep(127, 0, 0, 1, 999),
+				fake_ep(127, 0, 0, 2, 999)};
+	unsigned sock = udp_forward(b);
+	struct fake_got got;
+
+	for (unsigned i = 0; i < 2; i++)
+		hear(b, sock, &c[i], "x");
+	hear(b, sock, &c[1], "again");
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(fake_guest_got(&b->n->g, i, &got));
+		say(b, &got.pkt.src, "y");
+		assert_true(endpoint_eq(&fake_sent(b->n->fh, i)->to, &c[i]));
+	}
+	assert_true(fake_guest_got(&b->n->g, 2, &got));
+	say(b, &got.pkt.src, "z");
+	assert_true(endpoint_eq(&fake_sent(b->n->fh, 2)->to, &c[1]));
+}
+
+static void test_udp_others_use_a_flow(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	struct endpoint other = fake_ep(192, 0, 2, 10, 999);
+	unsigned sock = udp_forward(b);
+
+	hear(b, sock, &c, "x");
+	say(b, &other, "y");
+	assert_int_not_equal(fake_sent(b->n->fh, 0)->sock, sock);
+}
+
+static void test_udp_client_is_forgotten(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	unsigned sock = udp_forward(b);
+
+	hear(b, sock, &c, "x");
+	fake_nat_pass(b->n, (UDP_IDLE_SECONDS - 1) * FAKE_SECOND);
+	say(b, &c, "still here");
+	assert_int_equal(fake_sent(b->n->fh, 0)->sock, sock);
+	fake_nat_pass(b->n, (UDP_IDLE_SECONDS - 1) * FAKE_SECOND);
+	say(b, &c, "still here");
+	assert_int_equal(fake_sent(b->n->fh, 1)->sock, sock);
+	fake_nat_pass(b->n, (UDP_IDLE_SECONDS + 1) * FAKE_SECOND);
+	say(b, &c, "gone");
+	assert_int_not_equal(fake_sent(b->n->fh, 2)->sock, sock);
+}
+
+static void test_udp_waits_for_the_guest(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	unsigned sock = udp_forward(b);
+
+	b->n->knows_guest = false;
+	hear(b, sock, &c, "hello");
+	assert_int_equal(b->n->n_held, 1);
+	assert_int_equal(b->n->held_len, 42 + 5);
+	assert_int_equal(b->n->g.port->n_out, 0);
+	b->n->env.hold = NULL; /* nobody keeps it */
+	hear(b, sock, &c, "hello");
+	assert_int_equal(b->n->drops.n[DROP_NEIGH_FAILED], 1);
+	b->n->knows_guest = true;
+	hear(b, sock, &c, "hello");
+	assert_int_equal(b->n->g.port->n_out, 1);
+}
+
+static void test_udp_from_before_is_read(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	int fd = fake_udp(b->n->fh, 2222);
+
+	fake_deliver(b->n->fh, (unsigned)fd, &c, "early", 5);
+	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, fd, &b->guest), 0);
+	b->n->now_ns += FAKE_SECOND;
+	timer_wheel_run(&b->n->wheel, b->n->now_ns); /* no event is needed */
+	assert_int_equal(b->n->g.port->n_out, 1);
+}
+
+static void test_udp_client_table_full(void **state)
+{
+	struct fake_nat_config nc = {.max_clients = 16, .port.name = "vm0"};
+	struct fake_nat *n = fake_nat_new(&nc);
+	struct endpoint guest = fake_ep(10, 0, 2, 15, 22);
+	int fd = fake_udp(n->fh, 2222);
+
+	(void)state;
+	assert_int_equal(udp_forward_add(n->udp, fd, &guest), 0);
+	for (uint16_t i = 1; i <= 12; i++) {
+		struct endpoint c = fake_ep(192, 0, 2, 9, i);
+
+		fake_deliver(n->fh, (unsigned)fd, &c, "x", 1);
+	}
+	fake_host_run(n->fh);
+	assert_int_equal(n->g.port->n_out, 8);
+	assert_int_equal(n->drops.n[DROP_FLOW_TABLE_FULL], 4);
+	fake_nat_free(n);
+}
+
+static void test_udp_refusal_by_the_client(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(127, 0, 0, 1, 999);
+	unsigned sock = udp_forward(b);
+	struct host_err e = {.err = ECONNREFUSED,
+			     .origin = SO_EE_ORIGIN_ICMP,
+			     .type = ICMP_UNREACHABLE,
+			     .code = ICMP_U_PORT,
+			     .dst = c,
+			     .offender = c.ip};
+	struct fake_got got;
+
+	hear(b, sock, &c, "x");
+	fake_error(b->n->fh, sock, &e);
+	fake_host_run(b->n->fh);
+	assert_true(fake_guest_got(&b->n->g, 1, &got));
+	assert_int_equal(got.l4[0], ICMP_UNREACHABLE);
+	/* quoted: from port 22 of the guest to port 999 of the gateway */
+	assert_memory_equal(got.l4 + 28, "\0\x16\x03\xe7", 4);
+	assert_memory_equal(got.l4 + 24, b->n->env.gw4.b + 12, 4);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_client_keeps_its_address),
+		T(test_loopback_client_is_the_gateway),
+		T(test_unix_clients_get_ports),
+		T(test_accepts_in_turns),
+		T(test_clients_from_before_are_seen),
+		T(test_no_descriptor_is_tried_again),
+		T(test_aborted_client_does_not_stop_the_next),
+		T(test_tcp_that_cannot),
+		T(test_add_that_fails_leaves_the_descriptor),
+		T(test_udp_answer_leaves_by_the_forward),
+		T(test_udp_clients_that_look_alike),
+		T(test_udp_others_use_a_flow),
+		T(test_udp_client_is_forgotten),
+		T(test_udp_waits_for_the_guest),
+		T(test_udp_from_before_is_read),
+		cmocka_unit_test(test_udp_client_table_full),
+		T(test_udp_refusal_by_the_client),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
