@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -69,12 +70,32 @@ static void updates(void **state)
 	}
 }
 
+/* The pseudo-headers of RFC 9293 3.1 and RFC 8200 8.1, byte by byte. */
+static void pseudo_headers(void **state)
+{
+	static const uint8_t v4[12] = {10, 0, 2, 15, 192, 0, 2, 255,
+				       0, 6, 0x12, 0x34};
+	static const uint8_t v6[40] = {0xfe, 0xc0, [14] = 0xff, 0x15, 0x20,
+				       0x01, [31] = 0xd, 0, 1, 0x23, 0x45,
+				       [39] = 17};
+	addr a4 = addr_v4(10, 0, 2, 15), b4 = addr_v4(192, 0, 2, 255);
+	addr a6, b6;
+
+	memcpy(a6.b, v6, sizeof(a6.b));
+	memcpy(b6.b, v6 + 16, sizeof(b6.b));
+	assert_int_equal(csum_fold(csum_pseudo(&a4, &b4, 6, 0x1234)),
+			 naive(v4, sizeof(v4)));
+	assert_int_equal(csum_fold(csum_pseudo(&a6, &b6, 17, 0x12345)),
+			 naive(v6, sizeof(v6)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc1071_example),
 		cmocka_unit_test(random_bytes),
 		cmocka_unit_test(updates),
+		cmocka_unit_test(pseudo_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,23 @@ void icmp_emit(struct wr *w, const struct icmp_hdr *h);
  * it is about (an IP header and what follows; at most ICMP_QUOTE_MAX). */
 void icmp_emit_error(struct wr *w, uint8_t type, uint8_t code, uint16_t mtu,
 		     const uint8_t *quote, size_t quote_len);
+/* What an error message is about, read from its quote. */
+struct icmp_quote {
+	uint8_t proto;	     /* IPPROTO_* */
+	bool is_later;	     /* not the first fragment: no transport header */
+	uint16_t total_len;  /* of the quoted packet, as its header says */
+	struct endpoint src; /* ports of TCP and UDP, else 0 */
+	struct endpoint dst;
+	const uint8_t *l4;   /* borrowed: the transport header's first bytes */
+	size_t l4_len;	     /* of them quoted, >= 8 unless is_later */
+};
+
+/* The IPv4 packet that an error message quotes; r stands behind the message's
+ * header.  Its lengths and checksum are not judged: only the start of it is
+ * here, and routers change it on the way (RFC 792, 1812 4.3.2.3).  False (and
+ * *qp untouched) unless there is an IPv4 header and eight bytes of what
+ * follows. */
+bool icmp_parse_quote(struct rd *r, struct icmp_quote *qp);
 /* True for messages that must not be answered with an error (RFC 1122
  * 3.2.2): errors themselves. */
 bool icmp_is_error(uint8_t type);

@@ -14,7 +14,7 @@
 
 enum {
 	IP6_HDR_LEN = 40,
-	IP6_EXT_MAX = 8, /* extension headers before we give up */
+	IP6_EXT_MAX = 8, /* more extension headers than this are refused */
 	IP6_FRAG_LEN = 8,
 	IP6_DEST_OPTIONS = 60,
 };
@@ -90,41 +90,48 @@ static enum packet_result parse_ip4(struct rd *r, size_t left,
 	return parse_l4(r, p);
 }
 
-/* Walks the extension headers (RFC 8200 4); *lenp bytes follow at r. False
- * if one lies about its length or there are too many. */
+static bool is_extension(uint8_t next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
+	       next == IPPROTO_FRAGMENT || next == IP6_DEST_OPTIONS;
+}
+
+/* One extension header (RFC 8200 4.2 - 4.6), of the *lenp bytes left as
+ * the IPv6 header says.  False if it lies about its length. */
+static bool skip_extension(struct rd *r, uint8_t *nextp, uint32_t *lenp,
+			   struct packet *p)
+{
+	bool is_frag = *nextp == IPPROTO_FRAGMENT;
+	uint8_t next = rd_u8(r), units = rd_u8(r);
+	uint32_t len = is_frag ? IP6_FRAG_LEN : 8 + units * 8u;
+
+	if (len > *lenp)
+		return false;
+	if (is_frag) {
+		uint16_t off = rd_u16(r);
+
+		p->ip_id = rd_u32(r);
+		p->frag_off = off & 0xfff8;
+		p->frag_more = off & 1;
+		p->is_fragment = p->frag_off || p->frag_more;
+	} else {
+		rd_skip(r, len - 2);
+	}
+	*lenp -= len;
+	*nextp = next;
+	return rd_ok(r);
+}
+
+/* Walks the extension headers (RFC 8200 4); *lenp bytes follow at r.  Behind
+ * the fragment header of a later fragment there is payload, not headers. */
 static bool skip_extensions(struct rd *r, uint8_t *nextp, uint32_t *lenp,
 			    struct packet *p)
 {
-	for (unsigned i = 0; i < IP6_EXT_MAX; i++) {
-		uint8_t next, units;
-		uint32_t len;
-
-		if (*nextp != IPPROTO_HOPOPTS && *nextp != IPPROTO_ROUTING &&
-		    *nextp != IPPROTO_FRAGMENT && *nextp != IP6_DEST_OPTIONS)
-			return true;
-		next = rd_u8(r);
-		units = rd_u8(r);
-		len = 8 + (*nextp == IPPROTO_FRAGMENT ? 0 : units * 8u);
-		if (len > *lenp)
+	for (unsigned i = 0; is_extension(*nextp) && !p->frag_off; i++) {
+		if (i == IP6_EXT_MAX || !skip_extension(r, nextp, lenp, p))
 			return false;
-		if (*nextp == IPPROTO_FRAGMENT) {
-			uint16_t off = rd_u16(r);
-
-			p->ip_id = rd_u32(r);
-			p->frag_off = off & 0xfff8;
-			p->frag_more = off & 1;
-			p->is_fragment = p->frag_off || p->frag_more;
-		} else {
-			rd_skip(r, len - 2);
-		}
-		if (!rd_ok(r))
-			return false;
-		*lenp -= len;
-		*nextp = next;
-		if (p->frag_off)
-			return true;
 	}
-	return false;
+	return true;
 }
 
 static enum packet_result parse_ip6(struct rd *r, size_t left,
