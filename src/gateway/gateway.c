@@ -87,6 +87,13 @@ static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
 	return true;
 }
 
+static bool env_neigh(void *arg, const addr *ip, mac *macp)
+{
+	struct gateway *gw = arg;
+
+	return neigh_find(&gw->neigh, &gw->nat, ip, macp);
+}
+
 static bool env_source_ok(void *arg, const addr *src)
 {
 	return gateway_source_ok(arg, src);
@@ -118,6 +125,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.mtu = mtu > MTU_MAX ? MTU_MAX : mtu,
 		.arg = gw,
 		.redirect = env_redirect,
+		.neigh = env_neigh,
 		.source_ok = env_source_ok,
 	};
 	gw->dns_mac = gateway_mac(&c->dns4);
@@ -179,6 +187,7 @@ int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 	gw->config.name = NULL; /* copied into the port */
 	init_env(gw, env);
 	init_port(gw, c);
+	neigh_init(&gw->neigh);
 	r = make_parts(gw);
 	if (r < 0) {
 		(void)gateway_free(gw); /* NULL */

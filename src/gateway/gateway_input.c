@@ -57,6 +57,8 @@ static void input_arp(struct gateway *gw, const struct packet *pkt,
 		drop(gw->nat.drops, DROP_ARP_BAD);
 		return;
 	}
+	if (gateway_source_ok(gw, &m.spa))
+		neigh_learn(&gw->neigh, &m.spa, m.sha);
 	if (m.op != ARP_REQUEST || !is_ours(gw, &m.tpa))
 		return;
 	reply = (struct arp_msg){.op = ARP_REPLY,
@@ -65,7 +67,7 @@ static void input_arp(struct gateway *gw, const struct packet *pkt,
 				 .tha = m.sha,
 				 .tpa = m.spa};
 	eth = (struct eth_hdr){
-		.dst = m.sha, .src = gw->nat.gw_mac, .type = ETH_T_ARP};
+		.dst = pkt->eth_src, .src = gw->nat.gw_mac, .type = ETH_T_ARP};
 	eth_emit(&w, &eth);
 	arp_emit(&w, &reply);
 	b.f[0] = frame_flat(buf, sizeof(buf));
@@ -146,6 +148,7 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 		drop(drops, DROP_IP_SOURCE);
 		return;
 	}
+	neigh_learn(&gw->neigh, &pkt->src.ip, pkt->eth_src);
 	if (is_group_dst(gw, pkt)) {
 		drop(drops, DROP_IP_MULTICAST);
 		return;

@@ -8,6 +8,7 @@
 #define GATEWAY_GATEWAY_PRIV_H
 
 #include "gateway/gateway.h"
+#include "gateway/neigh.h"
 #include "nat/env.h"
 #include "nat/forward.h"
 #include "nat/icmp.h"
@@ -20,6 +21,7 @@ struct gateway {
 	struct gateway_config config; /* name is not kept */
 	mac dns_mac;                  /* what QEMU answers ARP for dns with */
 	addr broadcast4;
+	struct neigh neigh;
 	bool is_busy;      /* inside send() */
 	struct icmp *icmp; /* owned, as those below */
 	struct udp *udp;

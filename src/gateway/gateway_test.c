@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The gateway as guests see it: who gets which frame, and every drop. */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
+#include "wire/ip4.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -29,6 +31,10 @@ struct bench {
 };
 
 static const mac gw_mac = {{0x52, 0x55, 10, 0, 2, 2}};
+static const mac dns_mac = {{0x52, 0x55, 10, 0, 2, 3}};
+static const struct endpoint far = {
+	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}},
+	.port = 9};
 
 static int setup(void **state)
 {
@@ -72,24 +78,228 @@ static int teardown(void **state)
 	fake_host_free(b->fh);
 	fake_free(b->g.port);
 	lan_free(b->lan);
+	assert_int_equal(b->wheel.n_armed, 0);
 	free(b);
 	return 0;
 }
 
-static void test_arp_answered_for_gateway(void **state)
+/* A raw frame from the guest. */
+static void raw(struct bench *b, mac dst, mac src, uint16_t type,
+		const void *data, uint32_t len)
+{
+	uint8_t buf[2000];
+	struct wr w = wr_init(buf, sizeof(buf));
+	struct eth_hdr eth = {.dst = dst, .src = src, .type = type};
+
+	eth_emit(&w, &eth);
+	wr_bytes(&w, data, len);
+	fake_rx(b->g.port, buf, (uint32_t)wr_len(&w), NULL);
+}
+
+static void say(struct bench *b, const struct endpoint *dst)
+{
+	fake_guest_udp(&b->g, 5000, dst, "question", 8);
+	fake_guest_kick(&b->g);
+}
+
+static bool got_arp(struct bench *b, unsigned i, struct arp_msg *mp)
+{
+	struct rd r;
+
+	if (i >= b->g.port->n_out)
+		return false;
+	r = rd_init(b->g.port->out[i].data, b->g.port->out[i].len);
+	rd_skip(&r, ETH_HDR_LEN);
+	return arp_parse(&r, mp);
+}
+
+/* --- ARP and who we are --- */
+
+static void test_arp_is_answered_for_our_addresses(void **state)
 {
 	struct bench *b = *state;
 	struct arp_msg m;
-	struct rd r;
 
 	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 3));
 	fake_guest_kick(&b->g);
-	assert_int_equal(b->g.port->n_out, 1);
-	r = rd_init(b->g.port->out[0].data + ETH_HDR_LEN, ARP_LEN);
-	assert_true(arp_parse(&r, &m));
-	assert_int_equal(m.op, ARP_REPLY);
-	assert_true(mac_eq(m.sha, gw_mac));
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(got_arp(b, i, &m));
+		assert_int_equal(m.op, ARP_REPLY);
+		assert_true(mac_eq(m.tha, b->g.mac));
+		assert_int_equal(addr_u32(&m.spa), 0x0a000202 + i);
+	}
 }
+
+static void test_arp_is_not_answered_for_others(void **state)
+{
+	struct bench *b = *state;
+
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 4));
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 15));
+	fake_guest_arp(&b->g, addr_v4(192, 0, 2, 1));
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->g.port->n_out, 0);
+}
+
+static void test_arp_malformed(void **state)
+{
+	struct bench *b = *state;
+
+	raw(b, gw_mac, b->g.mac, ETH_T_ARP, "\0\1\x08\0\6\4\0\1", 8);
+	assert_int_equal(b->drops.n[DROP_ARP_BAD], 1);
+}
+
+static void test_both_macs_are_ours(void **state)
+{
+	struct bench *b = *state;
+
+	b->g.gw_mac = dns_mac;
+	say(b, &far);
+	assert_int_equal(b->fh->n_sent, 1);
+	b->g.gw_mac = fake_mac(9);
+	say(b, &far);
+	assert_int_equal(b->drops.n[DROP_NOT_FOR_US], 1);
+	assert_int_equal(b->fh->n_sent, 1);
+}
+
+static void test_another_gateway_is_not_heard(void **state)
+{
+	struct bench *b = *state;
+
+	b->g.mac = (mac){{0x52, 0x55, 10, 0, 3, 2}};
+	say(b, &far);
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_NOT_FOR_US], 2);
+	assert_int_equal(b->g.port->n_out, 0);
+}
+
+/* --- what is not carried --- */
+
+static void test_ethertypes(void **state)
+{
+	struct bench *b = *state;
+	uint8_t v6[48] = {0x60, 0, 0, 0, 0, 8, 59, 64};
+
+	raw(b, gw_mac, b->g.mac, 0x88cc, "lldp", 4);
+	raw(b, gw_mac, b->g.mac, ETH_T_VLAN, "\0\1\x08\0", 4);
+	raw(b, gw_mac, b->g.mac, ETH_T_IP6, v6, sizeof(v6));
+	assert_int_equal(b->drops.n[DROP_ETHERTYPE], 3);
+	raw(b, gw_mac, b->g.mac, ETH_T_IP6, v6, 39);
+	assert_int_equal(b->drops.n[DROP_IP6_SHORT], 1);
+}
+
+static void test_ip_headers(void **state)
+{
+	struct bench *b = *state;
+	uint8_t ip[24] = {0x46, 0,    0,  24, 0, 0,  0,    0, 64, 17,
+			  0xe4, 0xe8, 10, 0,  2, 15, 0xc0, 0, 2,  1};
+	uint64_t before;
+
+	raw(b, gw_mac, b->g.mac, ETH_T_IP4, ip, 19);
+	assert_int_equal(b->drops.n[DROP_IP4_SHORT], 1);
+	b->g.bad_ip_csum = true;
+	say(b, &far);
+	before = b->drops.n[DROP_IP4_CSUM];
+	assert_int_equal(before, 1);
+	/* options: the sum is made right by trying */
+	for (unsigned sum = 0; sum < 65536; sum++) {
+		ip[10] = (uint8_t)(sum >> 8);
+		ip[11] = (uint8_t)sum;
+		raw(b, gw_mac, b->g.mac, ETH_T_IP4, ip, sizeof(ip));
+		if (b->drops.n[DROP_IP4_OPTIONS])
+			break;
+	}
+	assert_int_equal(b->drops.n[DROP_IP4_OPTIONS], 1);
+	assert_int_equal(b->fh->n_sent, 0);
+}
+
+static void test_transports_cut_short(void **state)
+{
+	struct bench *b = *state;
+
+	fake_guest_ip(&b->g, far.ip, IPPROTO_TCP, "1234567890123456789", 19);
+	fake_guest_ip(&b->g, far.ip, IPPROTO_UDP, "1234567", 7);
+	fake_guest_ip(&b->g, far.ip, IPPROTO_ICMP, "1234567", 7);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_TCP_SHORT], 1);
+	assert_int_equal(b->drops.n[DROP_UDP_SHORT], 1);
+	assert_int_equal(b->drops.n[DROP_ICMP_SHORT], 1);
+}
+
+static void test_fragments(void **state)
+{
+	struct bench *b = *state;
+
+	b->g.frag = IP4_F_MF;
+	say(b, &far);
+	b->g.frag = 10;
+	say(b, &far);
+	assert_int_equal(b->drops.n[DROP_IP4_FRAGMENT], 2);
+	assert_int_equal(b->fh->n_sent, 0);
+}
+
+static void test_sources(void **state)
+{
+	static const uint32_t bad[] = {0x00000000, 0x7f000001, 0x0a000202,
+				       0x0a000203, 0x0a000200, 0x0a0002ff,
+				       0x0a00030f, 0xe0000001, 0xffffffff};
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		b->g.ip = addr_v4_u32(bad[i]);
+		say(b, &far);
+	}
+	assert_int_equal(b->drops.n[DROP_IP_SOURCE], 9);
+	assert_int_equal(b->fh->n_sent, 0);
+	assert_int_equal(b->g.port->n_out, 0);
+}
+
+static void test_groups_are_not_routed(void **state)
+{
+	struct bench *b = *state;
+
+	say(b, &(struct endpoint){.ip = addr_v4(224, 0, 0, 251)});
+	say(b, &(struct endpoint){.ip = addr_v4(255, 255, 255, 255)});
+	say(b, &(struct endpoint){.ip = addr_v4(10, 0, 2, 255)});
+	b->g.gw_mac = MAC_BROADCAST;
+	say(b, &far);
+	assert_int_equal(b->drops.n[DROP_IP_MULTICAST], 4);
+	assert_int_equal(b->fh->n_sent, 0);
+	assert_int_equal(b->g.port->n_out, 0);
+}
+
+static void test_hop_limit(void **state)
+{
+	struct bench *b = *state;
+	struct fake_got got;
+
+	b->g.ttl = 1;
+	say(b, &far);
+	assert_int_equal(b->drops.n[DROP_IP_TTL], 1);
+	assert_true(fake_guest_got(&b->g, 0, &got));
+	assert_int_equal(got.l4[0], ICMP_TIME_EXCEEDED);
+	assert_int_equal(addr_u32(&got.pkt.src.ip), 0x0a000202);
+	/* we ourselves are no hop */
+	say(b, &(struct endpoint){.ip = addr_v4(10, 0, 2, 2), .port = 9});
+	assert_int_equal(b->fh->n_sent, 1);
+}
+
+static void test_protocols(void **state)
+{
+	struct bench *b = *state;
+	struct fake_got got;
+
+	fake_guest_ip(&b->g, far.ip, IPPROTO_SCTP, "123456789012", 12);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_IP_PROTOCOL], 1);
+	assert_true(fake_guest_got(&b->g, 0, &got));
+	assert_int_equal(got.l4[0], ICMP_UNREACHABLE);
+	assert_int_equal(got.l4[1], ICMP_U_PROTOCOL);
+}
+
+/* --- what is carried --- */
 
 static void test_ping_of_gateway(void **state)
 {
@@ -108,16 +318,15 @@ static void test_ping_of_gateway(void **state)
 static void test_udp_out_and_in(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint dst = fake_ep(192, 0, 2, 1, 9);
 	struct endpoint other = fake_ep(192, 0, 2, 7, 99);
+	struct gateway_stats st;
 	const struct fake_sent *d;
 	struct fake_got got;
 
-	fake_guest_udp(&b->g, 5000, &dst, "question", 8);
-	fake_guest_kick(&b->g);
+	say(b, &far);
 	d = fake_sent(b->fh, 0);
 	assert_non_null(d);
-	assert_true(endpoint_eq(&d->to, &dst));
+	assert_true(endpoint_eq(&d->to, &far));
 	assert_memory_equal(d->data, "question", 8);
 	fake_deliver(b->fh, d->sock, &other, "answer", 6);
 	fake_host_run(b->fh);
@@ -126,6 +335,59 @@ static void test_udp_out_and_in(void **state)
 	assert_true(endpoint_eq(&got.pkt.src, &other));
 	assert_int_equal(got.pkt.dst.port, 5000);
 	assert_memory_equal(got.l4 + 8, "answer", 6);
+	gateway_stats(b->gw, &st);
+	assert_int_equal(st.n_udp, 1);
+}
+
+static void test_dns_address_has_no_other_ports(void **state)
+{
+	struct bench *b = *state;
+	struct fake_got got;
+
+	say(b, &(struct endpoint){.ip = addr_v4(10, 0, 2, 3), .port = 54});
+	assert_int_equal(b->drops.n[DROP_IP_DEST], 1);
+	assert_true(fake_guest_got(&b->g, 0, &got));
+	assert_int_equal(got.l4[1], ICMP_U_PORT);
+}
+
+static void test_forward_asks_for_an_unknown_guest(void **state)
+{
+	struct bench *b = *state;
+	struct gateway_forward f = {.proto = IPPROTO_UDP,
+				    .guest = {.port = 22},
+				    .fd = fake_udp(b->fh, 2222)};
+	struct fake_got got;
+	struct arp_msg m;
+
+	assert_int_equal(gateway_forward_add(b->gw, &f), 0);
+	fake_deliver(b->fh, (unsigned)f.fd, &far, "one", 3);
+	fake_host_run(b->fh);
+	assert_true(got_arp(b, 0, &m)); /* dhcp_start is meant */
+	assert_int_equal(m.op, ARP_REQUEST);
+	assert_int_equal(addr_u32(&m.tpa), 0x0a00020f);
+	assert_int_equal(addr_u32(&m.spa), 0x0a000202);
+	fake_deliver(b->fh, (unsigned)f.fd, &far, "two", 3);
+	fake_host_run(b->fh);
+	assert_int_equal(b->g.port->n_out, 1); /* not asked twice at once */
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
+	fake_guest_kick(&b->g); /* the guest speaks */
+	fake_deliver(b->fh, (unsigned)f.fd, &far, "three", 5);
+	fake_host_run(b->fh);
+	assert_true(fake_guest_got(&b->g, 2, &got));
+	assert_memory_equal(got.l4 + 8, "three", 5);
+	assert_true(mac_eq(got.pkt.eth_dst, b->g.mac));
+}
+
+static void test_port_as_the_lan_sees_it(void **state)
+{
+	struct bench *b = *state;
+	struct port *p = gateway_port(b->gw);
+
+	assert_string_equal(p->ops->kind, "user");
+	assert_string_equal(p->name, "net0");
+	assert_true(port_is_up(p));
+	assert_int_equal(p->caps.offload & PORT_O_CSUM, PORT_O_CSUM);
+	assert_int_equal(p->ops->recv(p, &(struct batch){.n = 0}), 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -133,9 +395,24 @@ static void test_udp_out_and_in(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_arp_answered_for_gateway),
+		T(test_arp_is_answered_for_our_addresses),
+		T(test_arp_is_not_answered_for_others),
+		T(test_arp_malformed),
+		T(test_both_macs_are_ours),
+		T(test_another_gateway_is_not_heard),
+		T(test_ethertypes),
+		T(test_ip_headers),
+		T(test_transports_cut_short),
+		T(test_fragments),
+		T(test_sources),
+		T(test_groups_are_not_routed),
+		T(test_hop_limit),
+		T(test_protocols),
 		T(test_ping_of_gateway),
 		T(test_udp_out_and_in),
+		T(test_dns_address_has_no_other_ports),
+		T(test_forward_asks_for_an_unknown_guest),
+		T(test_port_as_the_lan_sees_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
