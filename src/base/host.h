@@ -114,6 +114,10 @@ struct host_ops {
 	 * (unspecified for unix). -EAGAIN when there is none. */
 	int (*accept)(struct host *h, struct host_sock *listener,
 		      struct host_sock *s, struct endpoint *peerp);
+	/* *to (its event set by the caller) becomes what *from was; from->fd
+	 * becomes -1. Events not delivered yet go to *to. */
+	void (*move)(struct host *h, struct host_sock *from,
+		     struct host_sock *to);
 	/* Address of our own end. */
 	int (*local)(struct host *h, struct host_sock *s,
 		     struct endpoint *ep);

@@ -400,6 +400,14 @@ static int op_error(struct host *h, struct host_sock *s)
 	return 0;
 }
 
+static void op_move(struct host *h, struct host_sock *from,
+		    struct host_sock *to)
+{
+	sock_attach(from->priv, to);
+	from->fd = -1;
+	from->priv = NULL;
+}
+
 static int op_shutdown(struct host *h, struct host_sock *s)
 {
 	return 0;
@@ -443,6 +451,7 @@ static const struct host_ops fake_ops = {
 	.bind = op_bind,
 	.connect = op_connect,
 	.accept = op_accept,
+	.move = op_move,
 	.local = op_local,
 	.send = op_send,
 	.recv = op_recv,

@@ -407,6 +407,19 @@ static int op_error(struct host *h, struct host_sock *s)
 	return -err;
 }
 
+static void op_move(struct host *h, struct host_sock *from,
+		    struct host_sock *to)
+{
+	struct sock_io *si = from->priv;
+
+	(void)h;
+	si->s = to;
+	to->priv = si;
+	to->fd = from->fd;
+	from->priv = NULL;
+	from->fd = -1;
+}
+
 static int op_shutdown(struct host *h, struct host_sock *s)
 {
 	(void)h;
@@ -541,6 +554,7 @@ static const struct host_ops sock_host_ops = {
 	.bind = op_bind,
 	.connect = op_connect,
 	.accept = op_accept,
+	.move = op_move,
 	.local = op_local,
 	.send = op_send,
 	.recv = op_recv,
