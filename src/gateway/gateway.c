@@ -233,6 +233,9 @@ int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
 
 	if (addr_is_unspecified(&guest.ip))
 		guest.ip = gw->config.dhcp_start4;
+	/* Anybody else would not be asked for on this wire. */
+	if (!gateway_source_ok(gw, &guest.ip))
+		return -EINVAL;
 	return forward_add(gw->forward, f->proto, f->fd, &guest);
 }
 

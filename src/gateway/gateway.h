@@ -60,7 +60,8 @@ void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
 		       unsigned n);
 
 /* hostfwd: fd is a listening TCP or a bound UDP socket; owned by the gateway
- * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest). */
+ * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest); one
+ * that no guest can have gives -EINVAL. */
 struct gateway_forward {
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
 	struct endpoint guest;

@@ -13,8 +13,6 @@
 enum {
 	PORT_DNS = 53,
 	PORT_DHCP_SERVER = 67,
-	/* QEMU's gateways have addresses of this prefix, and so have we. */
-	GATEWAY_OUI = 0x5255,
 };
 
 /* What a part does with a packet of its protocol. */
@@ -81,13 +79,24 @@ static enum drop_reason l4_reason(uint8_t proto)
 	return proto == IPPROTO_UDP ? DROP_UDP_SHORT : DROP_ICMP_SHORT;
 }
 
-/* True if the frame's MACs say that it is ours to look at.  What another
- * gateway sends is not: two of them on one lan would answer each other. */
+/* True for the MAC of a gateway (ours or another) of our network: QEMU's are
+ * 52:55 and the address, and so are ours.  Two on one lan would answer each
+ * other, each inside the call in which the other sends.  A guest may well have
+ * a MAC that begins with 52:55. */
+static bool is_gateway_mac(const struct gateway *gw, const mac *m)
+{
+	addr a = addr_v4_bytes(m->b + 2);
+
+	return m->b[0] == 0x52 && m->b[1] == 0x55 &&
+	       prefix_has(&gw->nat.net4, &a);
+}
+
+/* True if the frame's MACs say that it is ours to look at. */
 static bool is_for_us(const struct gateway *gw, const struct packet *pkt)
 {
 	const mac *dst = &pkt->eth_dst;
 
-	if ((pkt->eth_src.b[0] << 8 | pkt->eth_src.b[1]) == GATEWAY_OUI)
+	if (is_gateway_mac(gw, &pkt->eth_src))
 		return false;
 	return mac_eq(*dst, gw->nat.gw_mac) || mac_is_group(*dst) ||
 	       mac_eq(*dst, gw->dns_mac);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The gateway as guests see it: who gets which frame, and every drop. */
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,12 +168,16 @@ static void test_another_gateway_is_not_heard(void **state)
 {
 	struct bench *b = *state;
 
-	b->g.mac = (mac){{0x52, 0x55, 10, 0, 3, 2}};
+	b->g.mac = (mac){{0x52, 0x55, 10, 0, 2, 9}};
 	say(b, &far);
 	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
 	fake_guest_kick(&b->g);
 	assert_int_equal(b->drops.n[DROP_NOT_FOR_US], 2);
 	assert_int_equal(b->g.port->n_out, 0);
+	/* the MAC of QEMU's own examples is a guest's */
+	b->g.mac = (mac){{0x52, 0x55, 0x00, 0xd1, 0x55, 0x01}};
+	say(b, &far);
+	assert_int_equal(b->fh->n_sent, 1);
 }
 
 /* --- what is not carried --- */
@@ -378,6 +383,22 @@ static void test_forward_asks_for_an_unknown_guest(void **state)
 	assert_true(mac_eq(got.pkt.eth_dst, b->g.mac));
 }
 
+static void test_forward_to_nobody(void **state)
+{
+	static const uint32_t bad[] = {0x0a000202, 0x0a0002ff, 0xc0000201};
+	struct bench *b = *state;
+	struct gateway_forward f = {.proto = IPPROTO_UDP,
+				    .guest.port = 22,
+				    .fd = fake_udp(b->fh, 2222)};
+
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		f.guest.ip = addr_v4_u32(bad[i]);
+		assert_int_equal(gateway_forward_add(b->gw, &f), -EINVAL);
+	}
+	f.guest.ip = addr_v4(10, 0, 2, 99);
+	assert_int_equal(gateway_forward_add(b->gw, &f), 0);
+}
+
 static void test_port_as_the_lan_sees_it(void **state)
 {
 	struct bench *b = *state;
@@ -412,6 +433,7 @@ int main(void)
 		T(test_udp_out_and_in),
 		T(test_dns_address_has_no_other_ports),
 		T(test_forward_asks_for_an_unknown_guest),
+		T(test_forward_to_nobody),
 		T(test_port_as_the_lan_sees_it),
 	};
 
