@@ -2,18 +2,21 @@
 /*
  * The engine's sandbox; see sandbox.h for the stages.
  *
- * What the C library itself needs, for memory, exit and time:
- * #syscalls: mmap munmap mremap mprotect madvise brk futex exit exit_group
+ * What the C library itself needs, for memory, exit, time and abort():
+ * #syscalls: munmap mremap madvise brk futex exit exit_group
  * #syscalls: rt_sigreturn rt_sigprocmask clock_gettime restart_syscall
- * #syscalls: getrandom write writev
- * #syscalls-sanitize: getpid gettid sigaltstack rt_sigaction sched_yield
- * #syscalls-sanitize: readlink prctl tgkill kill getrlimit prlimit64 read
+ * #syscalls: getrandom write writev getpid gettid rt_sigaction
+ * #syscalls-sanitize: sigaltstack sched_yield
+ * #syscalls-sanitize: readlink prctl kill getrlimit prlimit64 read
  * #syscalls-sanitize: sched_getaffinity clone lseek fstat newfstatat pipe2
+ * #syscalls-sanitize: ioctl=TCGETS
+ * By rules of their own, below: socket mmap mprotect tgkill.
  */
 #include "os/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h> /* the requests that are listed */
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -39,17 +44,27 @@
 #define CLONE_NEWCGROUP 0x02000000
 #endif
 
-/* What is tried, best first; the last is a plain fork. */
+/* Only clone() gives a process a user namespace that the others then belong
+ * to, and a pid namespace at all.  Best first; the last is a plain fork. */
 static const struct {
 	unsigned long flags;
 	const char *without; /* what is then missing, for the log */
-} levels[] = {
-	{CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-		 CLONE_NEWUTS | CLONE_NEWCGROUP,
-	 NULL},
-	{CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, "ipc, uts and cgroup"},
-	{CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, "user"},
-	{0, "any"},
+} born_in[] = {
+	{CLONE_NEWUSER | CLONE_NEWPID, NULL},
+	{CLONE_NEWUSER, "pid"},
+	{CLONE_NEWPID, "user"},
+	{0, "user and pid"},
+};
+
+/* These it enters itself, one by one. */
+static const struct {
+	int flag;
+	const char *name;
+} entered[] = {
+	{CLONE_NEWNS, "mount"},
+	{CLONE_NEWIPC, "ipc"},
+	{CLONE_NEWUTS, "uts"},
+	{CLONE_NEWCGROUP, "cgroup"},
 };
 
 static bool write_file(const char *path, const char *text)
@@ -74,27 +89,47 @@ static void map_ids(uid_t uid, gid_t gid)
 	(void)write_file("/proc/self/gid_map", line);
 }
 
+static void warn_lost(struct log *log, const char *which)
+{
+	log_warn(log,
+		 "the kernel denies the engine namespaces (%s); it runs with "
+		 "less isolation (see user_namespaces(7))",
+		 which);
+}
+
+static void enter_namespaces(struct log *log)
+{
+	char lost[64] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < array_len(entered); i++) {
+		if (unshare(entered[i].flag) < 0)
+			len += (size_t)snprintf(lost + len, sizeof(lost) - len,
+						"%s%s", len ? ", " : "",
+						entered[i].name);
+	}
+	if (len)
+		warn_lost(log, lost);
+}
+
 pid_t sandbox_fork(struct log *log, struct error *e)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	long pid = -1;
 
-	for (size_t i = 0; i < array_len(levels); i++) {
-		pid = syscall(SYS_clone, levels[i].flags | SIGCHLD, NULL, NULL,
+	for (size_t i = 0; i < array_len(born_in); i++) {
+		pid = syscall(SYS_clone, born_in[i].flags | SIGCHLD, NULL, NULL,
 			      NULL, NULL);
 		if (pid == 0) {
-			if (levels[i].flags & CLONE_NEWUSER)
+			if (born_in[i].flags & CLONE_NEWUSER)
 				map_ids(uid, gid);
+			enter_namespaces(log);
 			return 0;
 		}
 		if (pid > 0) {
-			if (levels[i].without)
-				log_warn(log,
-					 "the kernel denies the engine %s "
-					 "namespaces; it runs with less "
-					 "isolation (see user_namespaces(7))",
-					 levels[i].without);
+			if (born_in[i].without)
+				warn_lost(log, born_in[i].without);
 			return (pid_t)pid;
 		}
 	}
@@ -133,13 +168,16 @@ static int null_stdio(void)
 	return 0;
 }
 
-/* The root becomes an empty tmpfs that cannot be written. -EPERM where the
- * mount namespace is missing: then seccomp alone keeps names away. */
+/* The root becomes an empty tmpfs that cannot be written.  Without a mount
+ * namespace of its own nothing is touched, least of all by root: then seccomp
+ * alone keeps names away (1). */
 static int empty_root(void)
 {
 	static const char options[] = "mode=0555,nr_inodes=1,size=4096";
 	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
+	if (unshare(CLONE_NEWNS) < 0)
+		return 1;
 	if (mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("vmlan", "/tmp", "tmpfs", flags | MS_RDONLY, options) < 0 ||
 	    chdir("/tmp") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
@@ -151,6 +189,8 @@ static int empty_root(void)
 static int drop_capabilities(void)
 {
 	static const struct rlimit no_core;
+	bool may_bound = capng_get_caps_process() == 0 &&
+			 capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
@@ -159,12 +199,9 @@ static int drop_capabilities(void)
 	capng_clear(CAPNG_SELECT_ALL);
 	/* The bounding set needs CAP_SETPCAP; with no new privileges an
 	 * unprivileged process gains nothing from it anyway. */
-	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0 && capng_have_capability(
-		    CAPNG_EFFECTIVE, CAP_SETPCAP))
+	if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS) < 0)
 		return -EPERM;
-	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
-		return -EPERM;
-	return 0;
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
 int sandbox_enter(const int *fds, unsigned n, struct error *e)
@@ -176,7 +213,7 @@ int sandbox_enter(const int *fds, unsigned n, struct error *e)
 	if (r < 0)
 		return error_errno(e, r, "sandbox: descriptors");
 	r = empty_root();
-	if (r < 0 && r != -EPERM)
+	if (r < 0)
 		return error_errno(e, r, "sandbox: empty root");
 	r = drop_capabilities();
 	if (r < 0)
@@ -211,13 +248,52 @@ static int allow_listed(scmp_filter_ctx ctx)
 		int nr = seccomp_syscall_resolve_name(names[i]);
 		int r;
 
-		if (nr < 0 || nr == SCMP_SYS(socket))
-			continue; /* unknown here, or ruled with arguments */
+		if (nr < 0)
+			continue; /* not on this machine */
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* ioctl() and fcntl() for what is listed: on the terminal that stderr may be,
+ * TIOCSTI would type for the user. */
+static int allow_requests(scmp_filter_ctx ctx)
+{
+	static const struct {
+		const char *name;
+		scmp_datum_t request;
+	} list[] = {SYSCALLS_REQUESTS};
+	/* The kernel looks at 32 bits of it. */
+	const scmp_datum_t mask = UINT32_MAX;
+
+	for (size_t i = 0; i < array_len(list); i++) {
+		int r = seccomp_rule_add(
+			ctx, SCMP_ACT_ALLOW,
+			seccomp_syscall_resolve_name(list[i].name), 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, mask, list[i].request));
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Memory, but none that can be executed; signals, but only to itself. */
+static int allow_memory_and_abort(scmp_filter_ctx ctx)
+{
+	static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	int r = 0;
+
+	for (size_t i = 0; i < array_len(calls) && r == 0; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				     SCMP_A0(SCMP_CMP_EQ,
+					     (scmp_datum_t)getpid()));
+	return r;
 }
 
 /* A sanitizer that reports wants to open files: it may not, nor die of it. */
@@ -245,7 +321,14 @@ int sandbox_seccomp(struct error *e)
 
 	if (!ctx)
 		return error_errno(e, ENOMEM, "sandbox: seccomp");
-	r = allow_listed(ctx);
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+			     SCMP_ACT_KILL_PROCESS);
+	if (r == 0)
+		r = allow_listed(ctx);
+	if (r == 0)
+		r = allow_requests(ctx);
+	if (r == 0)
+		r = allow_memory_and_abort(ctx);
 	if (r == 0)
 		r = allow_sockets(ctx);
 	if (r == 0)

@@ -5,15 +5,24 @@
  *   sandbox_fork      (keeper)  a child in namespaces of its own: user, mount,
  *                               pid, ipc, uts, cgroup.  Not net: the engine
  *                               makes the host's sockets.  Where the kernel
- *                               denies one, the child goes without and the
- *                               log says so.
+ *                               denies one, the child goes without that one
+ *                               and the log says so.
  *   sandbox_enter     (engine)  descriptors but a few closed; stdin, stdout to
  *                               /dev/null; root is an empty read-only tmpfs;
  *                               no capability, no new privileges, no core
  *                               dump, not ptraceable.
  *   sandbox_seccomp   (engine)  only the system calls that the sources list
  *                               beside the code that needs them; any other
- *                               one ends the process.
+ *                               one ends the process.  socket() for Internet
+ *                               streams and datagrams only, ioctl() and
+ *                               fcntl() by request, no executable memory,
+ *                               tgkill() to itself (abort).
+ *
+ * The child keeps its user and group (all others are nobody), so that
+ * net.ipv4.ping_group_range means the same inside, and its controlling
+ * terminal: what is typed there (^C) reaches it too.  It is pid 1 of its
+ * namespace: a signal without a handler does nothing to it unless the keeper
+ * sends SIGKILL, and it lives on when the keeper dies.
  */
 #ifndef OS_SANDBOX_H
 #define OS_SANDBOX_H

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Users and namespaces of tests; see test_user.h. */
+#include "os/test_user.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "os/link.h"
+
+enum { ORDINARY = 65534, DENIED = 77 };
+
+int test_in_child(int (*fn)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		_exit(fn(arg));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 255;
+	return WIFEXITED(status) ? WEXITSTATUS(status)
+				 : 1000 + WTERMSIG(status);
+}
+
+static int as_ordinary(void *arg)
+{
+	int (*const *group)(void) = arg;
+
+	if (setgroups(0, NULL) < 0 || setgid(ORDINARY) < 0 ||
+	    setuid(ORDINARY) < 0)
+		return 254;
+	/* Else its own /proc files would be root's. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return (*group)();
+}
+
+int test_as_both(int (*group)(void))
+{
+	int failed = group();
+
+	if (geteuid() == 0) {
+		fflush(stdout);
+		failed += test_in_child(as_ordinary, &group);
+	}
+	return failed;
+}
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+int test_enter_netns(void)
+{
+	const struct link_change lo = {.ifname = "lo", .up = true};
+	char map[2][64];
+
+	snprintf(map[0], sizeof(map[0]), "0 %u 1", geteuid());
+	snprintf(map[1], sizeof(map[1]), "0 %u 1", getegid());
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 ||
+	    put("/proc/self/setgroups", "deny") < 0 ||
+	    put("/proc/self/uid_map", map[0]) < 0 ||
+	    put("/proc/self/gid_map", map[1]) < 0)
+		return -1;
+	return link_set(&lo) < 0 ? -1 : 0;
+}
+
+static int enter_and_run(void *arg)
+{
+	int (*const *group)(void) = arg;
+
+	return test_enter_netns() < 0 ? DENIED : (*group)();
+}
+
+int test_in_netns(int (*group)(void))
+{
+	int failed = test_in_child(enter_and_run, &group);
+
+	if (failed != DENIED)
+		return failed;
+	printf("not run: no user namespaces for uid %u here\n", geteuid());
+	return 0;
+}
