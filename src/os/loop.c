@@ -17,6 +17,7 @@ struct loop {
 	int epfd;	      /* owned */
 	uint64_t now_ns;
 	bool stopping;
+	bool no_pwait2;	      /* the kernel, or a sandbox around us, lacks it */
 	struct list work;     /* deferred, in order */
 	struct epoll_event events[LOOP_EVENTS];
 	int n_events;	      /* of the current round */
@@ -65,6 +66,8 @@ static int add(struct loop *l, struct loop_io *io, uint32_t events)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = io};
 
+	if (io->registered)
+		return -EEXIST;
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, io->fd, &ev) < 0)
 		return -errno;
 	io->registered = true;
@@ -143,17 +146,30 @@ static uint64_t sleep_ns(const struct loop *l, int timeout_ms)
 	return ns;
 }
 
+/* ns in epoll_wait()'s milliseconds, rounded up: never early. */
+static int to_ms(uint64_t ns)
+{
+	const uint64_t day = UINT64_C(86400000);
+	uint64_t ms = ns / 1000000u + (ns % 1000000u != 0);
+
+	if (ns == UINT64_MAX)
+		return -1;
+	return ms < day ? (int)ms : (int)day;
+}
+
 static int wait_events(struct loop *l, uint64_t ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
 			      .tv_nsec = (long)(ns % 1000000000u)};
-	int n;
+	int n = -1;
 
-	if (ns == 0)
-		n = epoll_wait(l->epfd, l->events, LOOP_EVENTS, 0);
-	else
+	if (ns && !l->no_pwait2) {
 		n = epoll_pwait2(l->epfd, l->events, LOOP_EVENTS,
 				 ns == UINT64_MAX ? NULL : &ts, NULL);
+		l->no_pwait2 = n < 0 && (errno == ENOSYS || errno == EPERM);
+	}
+	if (!ns || l->no_pwait2)
+		n = epoll_wait(l->epfd, l->events, LOOP_EVENTS, to_ms(ns));
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	return n;

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The event loop: what is delivered, in which order, and what is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "os/loop.h"
+
+enum { MANY = 200 };
+
+/* An eventfd with a handler that counts. */
+struct probe {
+	struct loop_io io;
+	struct loop *l;
+	unsigned calls;
+	uint32_t events;
+	struct probe **others; /* to be removed and freed by the first call */
+	unsigned n_others;
+};
+
+static void count(struct loop_io *io, uint32_t events)
+{
+	struct probe *p = container_of(io, struct probe, io);
+
+	p->calls++;
+	p->events = events;
+}
+
+static struct probe *probe_new(struct loop *l,
+			       void (*fn)(struct loop_io *io, uint32_t ev))
+{
+	struct probe *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	p->l = l;
+	p->io.fn = fn;
+	p->io.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(p->io.fd >= 0);
+	return p;
+}
+
+static void probe_free(struct probe *p)
+{
+	loop_del(p->l, &p->io);
+	close(p->io.fd);
+	free(p);
+}
+
+static struct loop *new_loop(void)
+{
+	struct loop *l = NULL;
+
+	assert_int_equal(loop_new(&l), 0);
+	return l;
+}
+
+static void edges_come_once_levels_again(void **state)
+{
+	struct loop *l = new_loop();
+	struct probe *e = probe_new(l, count), *v = probe_new(l, count);
+
+	assert_int_equal(loop_add(l, &e->io, EPOLLIN), 0);
+	assert_int_equal(loop_add_level(l, &v->io, EPOLLIN), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(loop_turn(l, 0), 0);
+	assert_int_equal(e->calls, 1);
+	assert_int_equal(e->events, EPOLLIN);
+	assert_int_equal(v->calls, 3);
+	probe_free(e);
+	probe_free(v);
+	loop_free(l);
+}
+
+/* Removes and frees all others; their memory is used again at once. */
+static void remove_others(struct loop_io *io, uint32_t events)
+{
+	struct probe *p = container_of(io, struct probe, io);
+
+	count(io, events);
+	for (unsigned i = 0; i < p->n_others; i++) {
+		if (p->others[i] == p)
+			continue;
+		probe_free(p->others[i]);
+		p->others[i] = probe_new(p->l, count);
+	}
+	p->n_others = 0;
+	for (unsigned i = 0; i < MANY; i++)
+		p->others[i]->n_others = 0; /* only the first one acts */
+}
+
+static void removed_ones_get_nothing_more(void **state)
+{
+	struct probe *all[MANY];
+	struct loop *l = new_loop();
+	unsigned called = 0;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		all[i] = probe_new(l, remove_others);
+		all[i]->others = all;
+		all[i]->n_others = MANY;
+		assert_int_equal(loop_add(l, &all[i]->io, EPOLLIN), 0);
+	}
+	for (int i = 0; i < 2 * MANY / 64; i++)
+		assert_int_equal(loop_turn(l, 0), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		called += all[i]->calls;
+		probe_free(all[i]);
+	}
+	assert_int_equal(called, 1);
+	loop_free(l);
+}
+
+static void remove_itself(struct loop_io *io, uint32_t events)
+{
+	struct probe *p = container_of(io, struct probe, io);
+
+	*p->others = NULL;
+	probe_free(p);
+}
+
+static void one_may_remove_itself(void **state)
+{
+	struct loop *l = new_loop();
+	struct probe *p = probe_new(l, remove_itself);
+	struct probe *slot = p;
+
+	p->others = &slot;
+	assert_int_equal(loop_add_level(l, &p->io, EPOLLIN), 0);
+	assert_int_equal(loop_turn(l, 0), 0);
+	assert_int_equal(loop_turn(l, 0), 0);
+	assert_null(slot);
+	loop_free(l);
+}
+
+/* All ready ones are served in few turns, whoever is registered. */
+static void idle_ones_cost_no_turns(void **state)
+{
+	struct probe *all[MANY];
+	struct loop *l = new_loop();
+	unsigned called = 0;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		all[i] = probe_new(l, count);
+		assert_int_equal(loop_add_level(l, &all[i]->io, EPOLLIN), 0);
+	}
+	for (int i = 0; i < (MANY + 63) / 64; i++)
+		assert_int_equal(loop_turn(l, 0), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		called += all[i]->calls > 0;
+		probe_free(all[i]);
+	}
+	assert_int_equal(called, MANY);
+	loop_free(l);
+}
+
+struct job {
+	struct loop_work work;
+	struct loop *l;
+	struct job *also; /* deferred by the call */
+	struct job *not;  /* taken back by the call */
+	unsigned calls;
+};
+
+static void do_job(struct loop_work *w)
+{
+	struct job *j = container_of(w, struct job, work);
+
+	j->calls++;
+	if (j->also)
+		loop_defer(j->l, &j->also->work);
+	if (j->not)
+		loop_undefer(j->l, &j->not->work);
+}
+
+static void deferred_work_runs_once_and_later(void **state)
+{
+	struct loop *l = new_loop();
+	struct job a = {.l = l}, b = {.l = l}, c = {.l = l};
+
+	loop_work_init(&a.work, do_job);
+	loop_work_init(&b.work, do_job);
+	loop_work_init(&c.work, do_job);
+	a.also = &a; /* itself again: the next turn, not this one */
+	a.not = &c;
+	loop_defer(l, &a.work);
+	loop_defer(l, &a.work);
+	loop_defer(l, &b.work);
+	loop_defer(l, &c.work);
+	/* Work waits: a turn without a limit does not sleep. */
+	assert_int_equal(loop_turn(l, -1), 0);
+	assert_int_equal(a.calls, 1);
+	assert_int_equal(b.calls, 1);
+	assert_int_equal(c.calls, 0);
+	assert_int_equal(loop_turn(l, -1), 0);
+	assert_int_equal(a.calls, 2);
+	loop_undefer(l, &a.work);
+	assert_int_equal(loop_turn(l, 0), 0);
+	assert_int_equal(a.calls, 2);
+	loop_free(l);
+}
+
+struct alarm_clock {
+	struct timer t;
+	struct loop *l;
+	uint64_t at;
+};
+
+static void ring(struct timer *t, uint64_t now_ns)
+{
+	struct alarm_clock *a = container_of(t, struct alarm_clock, t);
+
+	a->at = now_ns;
+	loop_stop(a->l);
+}
+
+static void a_timer_ends_the_sleep(void **state)
+{
+	struct loop *l = new_loop();
+	struct alarm_clock a = {.l = l};
+	uint64_t due = *loop_now(l) + 3000000;
+
+	timer_init(&a.t, ring);
+	timer_arm(loop_wheel(l), &a.t, due);
+	assert_int_equal(loop_run(l), 0);
+	assert_true(a.at >= due);
+	assert_int_equal(a.at, *loop_now(l));
+	loop_free(l);
+}
+
+static void removing_twice_is_harmless(void **state)
+{
+	struct loop *l = new_loop();
+	struct probe *p = probe_new(l, count);
+
+	loop_del(l, &p->io);
+	assert_int_equal(loop_add(l, &p->io, EPOLLIN), 0);
+	assert_true(loop_add(l, &p->io, EPOLLIN) < 0);
+	loop_del(l, &p->io);
+	loop_del(l, &p->io);
+	assert_int_equal(loop_turn(l, 0), 0);
+	assert_int_equal(p->calls, 0);
+	probe_free(p);
+	assert_null(loop_free(l));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(edges_come_once_levels_again),
+		cmocka_unit_test(removed_ones_get_nothing_more),
+		cmocka_unit_test(one_may_remove_itself),
+		cmocka_unit_test(idle_ones_cost_no_turns),
+		cmocka_unit_test(deferred_work_runs_once_and_later),
+		cmocka_unit_test(a_timer_ends_the_sleep),
+		cmocka_unit_test(removing_twice_is_harmless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
