@@ -2,7 +2,8 @@
 /*
  * The kernel's sockets behind struct host; see base/host.h for the rules.
  * #syscalls: socket bind connect accept4 getsockname getsockopt setsockopt
- * #syscalls: sendmsg recvmsg sendmmsg recvmmsg shutdown close ioctl fcntl
+ * #syscalls: sendmsg recvmsg sendmmsg recvmmsg shutdown close
+ * #syscalls: ioctl=SIOCOUTQ fcntl=F_GETFL fcntl=F_SETFL
  */
 #include "os/host_sock.h"
 
@@ -22,6 +23,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/slab.h"
 #include "os/sockaddr.h"
 
 #ifndef UDP_SEGMENT
@@ -34,25 +36,30 @@
 enum {
 	BATCH_MAX = 64,
 	CTRL_LEN = 128, /* room for the ancillary data of one datagram */
+	SOCKS_MAX = 1 << 20, /* more than RLIMIT_NOFILE ever grants */
+	SINK_LEN = 1 << 16,
+	SINK_PIECES = 32, /* 2 MiB in one call */
 };
 
 /* One registered socket: the loop's handle, apart from the owner's object. */
 struct sock_io {
 	struct loop_io io;
-	struct host_sock *s; /* borrowed; NULL once closed */
+	struct host_sock *s; /* borrowed */
 	bool is_v6;
-	enum host_proto proto;
+	bool is_tcp; /* MSG_TRUNC throws bytes away */
 };
 
 struct sock_host {
 	struct host host;
 	struct loop *loop; /* borrowed */
 	struct host_sock_limits limits;
+	struct slab ios; /* struct sock_io */
 	/* scratch of the batch calls */
 	struct mmsghdr mm[BATCH_MAX];
 	struct sockaddr_storage names[BATCH_MAX];
 	/* aligned as cmsghdr wants it */
 	_Alignas(8) uint8_t ctrl[BATCH_MAX][CTRL_LEN];
+	uint8_t sink[SINK_LEN]; /* what is thrown away, never looked at */
 };
 
 static struct sock_host *of(struct host *h)
@@ -80,35 +87,54 @@ static void io_event(struct loop_io *io, uint32_t events)
 
 /* Takes fd into s; on failure fd stays the caller's. */
 static int take(struct sock_host *sh, struct host_sock *s, int fd,
-		enum host_proto proto, bool is_v6)
+		bool is_v6, bool is_tcp)
 {
-	struct sock_io *si = calloc(1, sizeof(*si));
+	struct sock_io *si = slab_alloc(&sh->ios);
 	int r;
 
 	if (!si)
-		return -ENOMEM;
+		return -ENFILE;
 	si->io = (struct loop_io){.fd = fd, .fn = io_event};
 	si->s = s;
-	si->proto = proto;
 	si->is_v6 = is_v6;
-	s->fd = fd;
-	s->priv = si;
+	si->is_tcp = is_tcp;
 	r = loop_add(sh->loop, &si->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
 	if (r < 0) {
-		s->fd = -1;
-		s->priv = NULL;
-		free(si);
+		slab_free(&sh->ios, si);
+		return r;
 	}
-	return r;
+	s->fd = fd;
+	s->priv = si;
+	return 0;
+}
+
+static int set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
+								      : 0;
+}
+
+/* What struct host_msg tells of a datagram besides its bytes.  A kernel
+ * without one of these leaves the member 0. */
+static void ask_details(const struct sock_host *sh, int fd, bool is_v6)
+{
+	if (is_v6) {
+		(void)set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+		(void)set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	} else {
+		(void)set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
+		(void)set_int(fd, IPPROTO_IP, IP_RECVTTL, 1);
+	}
+	if (!sh->limits.deny_gso) /* fails on a ping socket */
+		(void)set_int(fd, SOL_UDP, UDP_GRO, 1);
 }
 
 static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
 		   bool is_v6)
 {
-	static const int types[] = {[HOST_TCP] = SOCK_STREAM,
-				    [HOST_UDP] = SOCK_DGRAM,
-				    [HOST_PING] = SOCK_DGRAM};
 	struct sock_host *sh = of(h);
+	bool is_tcp = proto == HOST_TCP;
+	int type = is_tcp ? SOCK_STREAM : SOCK_DGRAM;
 	int protocol = 0;
 	int fd, r;
 
@@ -118,10 +144,12 @@ static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
 		protocol = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 	}
 	fd = socket(is_v6 ? AF_INET6 : AF_INET,
-		    types[proto] | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+		    type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		return -errno;
-	r = take(sh, s, fd, proto, is_v6);
+	if (!is_tcp)
+		ask_details(sh, fd, is_v6);
+	r = take(sh, s, fd, is_v6, is_tcp);
 	if (r < 0)
 		close(fd);
 	return r;
@@ -129,9 +157,10 @@ static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
 
 static int op_adopt(struct host *h, struct host_sock *s, int fd)
 {
-	enum host_proto proto = HOST_TCP;
+	struct sock_host *sh = of(h);
 	int type = 0, domain = 0;
 	socklen_t len = sizeof(type);
+	bool is_inet;
 	int fl;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
@@ -139,12 +168,14 @@ static int op_adopt(struct host *h, struct host_sock *s, int fd)
 	len = sizeof(domain);
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
 		return -errno;
-	if (type == SOCK_DGRAM)
-		proto = HOST_UDP;
 	fl = fcntl(fd, F_GETFL);
 	if (fl < 0 || fcntl(fd, F_SETFL, fl | O_NONBLOCK) < 0)
 		return -errno;
-	return take(of(h), s, fd, proto, domain == AF_INET6);
+	is_inet = domain == AF_INET || domain == AF_INET6;
+	if (is_inet && type == SOCK_DGRAM)
+		ask_details(sh, fd, domain == AF_INET6);
+	return take(sh, s, fd, domain == AF_INET6,
+		    is_inet && type == SOCK_STREAM);
 }
 
 static int op_bind(struct host *h, struct host_sock *s,
@@ -180,7 +211,8 @@ static int op_accept(struct host *h, struct host_sock *listener,
 		return -errno;
 	*peerp = (struct endpoint){0};
 	(void)sockaddr_to(&ss, peerp); /* unix clients have no address */
-	r = take(of(h), s, fd, HOST_TCP, ss.ss_family == AF_INET6);
+	r = take(of(h), s, fd, ss.ss_family == AF_INET6,
+		 ss.ss_family != AF_UNIX);
 	if (r < 0)
 		close(fd);
 	return r;
@@ -214,6 +246,26 @@ static ssize_t op_send(struct host *h, struct host_sock *s,
 	return n < 0 ? -errno : n;
 }
 
+/* Reads up to room bytes away, at most SINK_PIECES sinks of them.  TCP does
+ * it without a copy. */
+static ssize_t discard(struct sock_host *sh, struct host_sock *s, size_t room)
+{
+	const struct sock_io *si = s->priv;
+	struct iovec iov[SINK_PIECES];
+	struct msghdr m = {.msg_iov = iov};
+	ssize_t n;
+
+	while (room && m.msg_iovlen < SINK_PIECES) {
+		size_t len = room < SINK_LEN ? room : SINK_LEN;
+
+		iov[m.msg_iovlen++] =
+			(struct iovec){.iov_base = sh->sink, .iov_len = len};
+		room -= len;
+	}
+	n = recvmsg(s->fd, &m, MSG_DONTWAIT | (si->is_tcp ? MSG_TRUNC : 0));
+	return n < 0 ? -errno : n;
+}
+
 static ssize_t op_recv(struct host *h, struct host_sock *s,
 		       const struct iovec *iov, unsigned n_iov, unsigned flags)
 {
@@ -223,17 +275,16 @@ static ssize_t op_recv(struct host *h, struct host_sock *s,
 	size_t room = 0;
 	ssize_t n;
 
-	(void)h;
 	for (unsigned i = 0; i < n_iov; i++)
 		room += iov[i].iov_len;
 	if (!room)
 		return -EINVAL;
+	if (flags & HOST_DISCARD)
+		return discard(of(h), s, room);
 	if (flags & HOST_PEEK)
 		f |= MSG_PEEK;
 	if (flags & HOST_OOB)
 		f |= MSG_OOB;
-	if (flags & HOST_DISCARD)
-		f |= MSG_TRUNC;
 	n = recvmsg(s->fd, &m, f);
 	return n < 0 ? -errno : n;
 }
@@ -278,8 +329,15 @@ static int op_send_batch(struct host *h, struct host_sock *s,
 
 	if (n > BATCH_MAX)
 		n = BATCH_MAX;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		if (m[i].gso_size && sh->limits.deny_gso) {
+			n = i;
+			break;
+		}
 		prepare_send(sh, &m[i], i);
+	}
+	if (!n)
+		return -EOPNOTSUPP;
 	r = sendmmsg(s->fd, sh->mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return r < 0 ? -errno : r;
 }
@@ -305,6 +363,12 @@ static void take_cmsgs(struct msghdr *mh, struct host_msg *m)
 		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
 			m->tos = (uint8_t)cmsg_number(c);
 		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
+			m->ttl = (uint8_t)cmsg_number(c);
+		else if (c->cmsg_level == IPPROTO_IPV6 &&
+			 c->cmsg_type == IPV6_TCLASS)
+			m->tos = (uint8_t)cmsg_number(c);
+		else if (c->cmsg_level == IPPROTO_IPV6 &&
+			 c->cmsg_type == IPV6_HOPLIMIT)
 			m->ttl = (uint8_t)cmsg_number(c);
 	}
 }
@@ -376,12 +440,14 @@ static int op_recv_err(struct host *h, struct host_sock *s, struct host_err *e)
 			   .msg_iovlen = 1,
 			   .msg_control = ctrl,
 			   .msg_controllen = sizeof(ctrl)};
-	ssize_t n = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
+	ssize_t n;
 
+	*e = (struct host_err){0};
+	n = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
 	(void)h;
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	*e = (struct host_err){.payload_len = (size_t)n};
+	e->payload_len = (size_t)n;
 	(void)sockaddr_to(&name, &e->dst);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
 		bool v4 = c->cmsg_level == IPPROTO_IP &&
@@ -443,13 +509,7 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 	close(s->fd);
 	s->fd = -1;
 	s->priv = NULL;
-	free(si);
-}
-
-static int set_int(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
-								      : 0;
+	slab_free(&of(h)->ios, si);
 }
 
 static int set_peek_off(const struct sock_host *sh, int fd, int value)
@@ -575,6 +635,10 @@ int host_sock_new(struct loop *l, const struct host_sock_limits *limits,
 
 	if (!sh)
 		return -ENOMEM;
+	if (slab_init(&sh->ios, sizeof(struct sock_io), SOCKS_MAX) < 0) {
+		free(sh);
+		return -ENOMEM;
+	}
 	sh->host.ops = &sock_host_ops;
 	sh->loop = l;
 	if (limits)
@@ -585,7 +649,9 @@ int host_sock_new(struct loop *l, const struct host_sock_limits *limits,
 
 struct host *host_sock_free(struct host *h)
 {
-	if (h)
-		free(of(h));
+	if (!h)
+		return NULL;
+	slab_deinit(&of(h)->ios);
+	free(of(h));
 	return NULL;
 }

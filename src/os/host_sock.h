@@ -18,6 +18,7 @@ struct host_sock_limits {
 __attribute__((warn_unused_result)) int
 host_sock_new(struct loop *l, const struct host_sock_limits *limits,
 	      struct host **hostp);
+/* All its sockets have been closed before. */
 struct host *host_sock_free(struct host *h);
 
 #endif
