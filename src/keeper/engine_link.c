@@ -13,6 +13,7 @@
 #include "keeper/keeper_priv.h"
 #include "os/fdpass.h"
 #include "os/sandbox.h"
+#include "os/sock.h"
 
 enum {
 	RESTARTS_MAX = 5, /* engine starts within RESTART_WINDOW_S */
@@ -133,7 +134,11 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 		break;
 	case ENGINE_MSG_WANT_FD:
 		n = plan_find(&k->plan, m->port.port);
-		if (n)
+		if (n && n->points_tx)
+			/* Nobody there yet: the engine asks again. */
+			(void)!sock_dgram_unix_point(
+				n->fds[1], n->order.dgram_add.remote_path);
+		else if (n)
 			client_lost(k, n);
 		break;
 	case ENGINE_MSG_MACHINE:

@@ -20,6 +20,17 @@ static int open_unix(struct plan_netdev *n, const struct sock_addr_spec *local,
 	if (fd < 0)
 		return fd;
 	n->fds[n->n_fds++] = fd;
+	/* The engine cannot send to a name: a second socket is connected for
+	 * it, now or, as long as nobody is there, when it asks (WANT_FD). */
+	fd = sock_dgram_unix_tx(e);
+	if (fd < 0)
+		return fd;
+	n->fds[n->n_fds++] = fd;
+	n->points_tx = true;
+	m->is_connected = true;
+	if (sock_dgram_unix_point(fd, remote->path) < 0)
+		log_info(n->log, "%s: nobody reads unix:%s yet", n->name,
+			 remote->path);
 	snprintf(m->remote_path, sizeof(m->remote_path), "%s", remote->path);
 	snprintf(n->unlink_path, sizeof(n->unlink_path), "%s", local->path);
 	return 0;

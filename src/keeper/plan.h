@@ -59,6 +59,9 @@ struct plan_netdev {
 	struct plan_forward *forwards; /* owned array; user only */
 	unsigned n_forwards;
 
+	bool points_tx; /* dgram over unix: fds[1] is connected by name, again
+			 * whenever the engine has lost the peer */
+
 	/* A stream client's connection; driven by client.c. */
 	bool is_client;
 	bool has_connected;    /* at least once */

@@ -461,7 +461,7 @@ static int dgram_init(struct dgram *d, const struct netdev_dgram_config *c)
 
 	if (r < 0)
 		return r;
-	d->tx_fd = c->is_multicast && c->tx_fd > 0 ? c->tx_fd : -1;
+	d->tx_fd = c->tx_fd > 0 ? c->tx_fd : -1;
 	d->is_multicast = c->is_multicast;
 	if (d->is_multicast) {
 		r = dgram_find_self(d, c);

@@ -80,10 +80,12 @@ struct netdev_dgram_config {
 	struct endpoint remote; /* inet: where to send */
 	char remote_path[108];	/* unix: where to send */
 	bool is_multicast;   /* drop what this port sent itself */
-	int tx_fd;	     /* multicast: SOCK_DGRAM of an own port that is
-			      * used for sending, so that others on this host
-			      * who share the group's port are not taken for
-			      * us; owned as fd is; <= 0 = fd sends */
+	int tx_fd;	     /* SOCK_DGRAM that is used for sending, owned as
+			      * fd is; <= 0 = fd sends.  Multicast: of an own
+			      * port, so that others on this host who share
+			      * the group's port are not taken for us.  unix:
+			      * connected by the keeper (with is_connected),
+			      * while fd hears everybody, as in QEMU */
 	struct endpoint self; /* multicast: our own source; ip unspecified =
 			       * found out by the kind, with tx_fd only */
 };

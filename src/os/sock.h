@@ -53,6 +53,12 @@ sock_resolve(const char *host, const char *port, bool numeric,
 /* Datagram sockets of netdev dgram. */
 __attribute__((warn_unused_result)) int sock_dgram_unix(const char *path,
 							struct error *e);
+/* The sending half of a unix pair: not connected yet. */
+__attribute__((warn_unused_result)) int sock_dgram_unix_tx(struct error *e);
+/* Points it at the socket that is bound to path now; -ENOENT, -ECONNREFUSED
+ * while there is none. */
+__attribute__((warn_unused_result)) int sock_dgram_unix_point(int fd,
+							      const char *path);
 __attribute__((warn_unused_result)) int
 sock_dgram_inet(const char *host, const char *port,
 		const struct endpoint *remote, struct error *e);

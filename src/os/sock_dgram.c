@@ -47,6 +47,23 @@ int sock_dgram_unix(const char *path, struct error *e)
 	return fd_steal(&fd);
 }
 
+int sock_dgram_unix_tx(struct error *e)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? error_errno(e, errno, "socket") : fd;
+}
+
+int sock_dgram_unix_point(int fd, const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(sa.sun_path, path);
+	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
+}
+
 static int udp_socket(const struct endpoint *ep, struct error *e)
 {
 	int fd = socket(addr_is_v4(&ep->ip) ? AF_INET : AF_INET6,
