@@ -278,6 +278,22 @@ static void test_udp_clients_that_look_alike(void **state)
 	assert_true(endpoint_eq(&fake_sent(b->n->fh, 2)->to, &c[1]));
 }
 
+/* One client, two ports of the host that lead to one port of the guest. */
+static void test_udp_forwards_that_meet(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	unsigned sock[2] = {udp_forward(b), udp_forward(b)};
+	struct fake_got got;
+
+	for (unsigned i = 0; i < 2; i++) {
+		hear(b, sock[i], &c, "x");
+		assert_true(fake_guest_got(&b->n->g, i, &got));
+		say(b, &got.pkt.src, "y");
+		assert_int_equal(fake_sent(b->n->fh, i)->sock, sock[i]);
+	}
+}
+
 static void test_udp_others_use_a_flow(void **state)
 {
 	struct bench *b = *state;
@@ -399,6 +415,7 @@ int main(void)
 		T(test_add_that_fails_leaves_the_descriptor),
 		T(test_udp_answer_leaves_by_the_forward),
 		T(test_udp_clients_that_look_alike),
+		T(test_udp_forwards_that_meet),
 		T(test_udp_others_use_a_flow),
 		T(test_udp_client_is_forgotten),
 		T(test_udp_waits_for_the_guest),

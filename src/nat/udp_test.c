@@ -176,6 +176,19 @@ static void test_equal_run_is_one_message(void **state)
 	assert_memory_equal(fake_sent(n->fh, 1)->data, "next", 4);
 }
 
+static void test_run_is_no_longer_than_udp(void **state)
+{
+	struct fake_nat *n = *state;
+	uint8_t data[1472] = {0};
+
+	for (int i = 0; i < 60; i++)
+		fake_guest_udp(&n->g, 5000, &far, data, sizeof(data));
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->fh->n_sent, 2);
+	assert_int_equal(fake_sent(n->fh, 0)->len, 44 * 1472);
+	assert_int_equal(fake_sent(n->fh, 1)->len, 16 * 1472);
+}
+
 static void test_run_ends_at_another_destination(void **state)
 {
 	struct fake_nat *n = *state;
@@ -424,6 +437,8 @@ static void test_too_big_has_the_mtu(void **state)
 	fake_guest_udp(&n->g, 5000, &far, big, sizeof(big));
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->g.port->n_out, 1); /* told once */
+	assert_int_equal(n->fh->n_sent, 1);    /* and not tried again */
+	assert_int_equal(n->drops.n[DROP_UDP_SEND], 1);
 	assert_true(fake_guest_got(&n->g, 0, &got));
 	assert_int_equal(got.l4[1], ICMP_U_FRAG_NEEDED);
 	assert_int_equal(got.l4[6] << 8 | got.l4[7], 1400);
@@ -506,6 +521,26 @@ static void test_closed_while_waiting_for_room(void **state)
 	assert_int_equal(n->g.port->n_out, 0);
 }
 
+/* A lossless exit that cannot lend: what it refuses has left the socket. */
+static void test_no_room_behind_scratch(void **state)
+{
+	struct fake_nat_config c = {.port.name = "vm0"};
+	struct fake_nat *n = fake_nat_new(&c);
+
+	(void)state;
+	say(n, 5000, &far, "a");
+	n->g.port->room = 3;
+	for (unsigned i = 0; i < 6; i++)
+		fake_deliver(n->fh, 0, &far, &i, sizeof(i));
+	fake_host_run(n->fh);
+	assert_int_equal(n->g.port->n_out, 3);
+	assert_int_equal(n->drops.n[DROP_PORT_FULL], 1);
+	fake_add_room(n->g.port, 100);
+	fake_nat_pass(n, FAKE_SECOND / 100);
+	assert_int_equal(n->g.port->n_out, 5);
+	fake_nat_free(n);
+}
+
 /* Puts the fragments that start at frame i together. Returns the bytes. */
 static uint32_t reassemble(struct fake_nat *n, unsigned i, uint8_t *to,
 			   unsigned *n_fragp)
@@ -565,6 +600,26 @@ static void test_fragments_of_an_odd_mtu(void **state)
 
 	check_long(n, 5001);
 	fake_nat_free(n);
+}
+
+/* RFC 768: a checksum that comes out as zero is sent as all ones. */
+static void test_checksum_of_zero(void **state)
+{
+	struct fake_nat *n = *state;
+	uint8_t big[2000] = {0};
+	uint8_t head[8] = {0, 9, 0x13, 0x88, 0x07, 0xd8};
+	struct fake_got got;
+	uint16_t csum;
+	uint64_t sum;
+
+	sum = csum_pseudo(&far.ip, &n->g.ip, IPPROTO_UDP, sizeof(big) + 8);
+	csum = csum_fold(csum_add(big, sizeof(big), csum_add(head, 8, sum)));
+	big[0] = (uint8_t)(csum >> 8);
+	big[1] = (uint8_t)csum;
+	say(n, 5000, &far, "a");
+	hear(n, 0, &far, big, sizeof(big));
+	assert_true(fake_guest_got(&n->g, 0, &got));
+	assert_memory_equal(got.l4, "\0\x09\x13\x88\x07\xd8\xff\xff", 8);
 }
 
 static void test_too_long_for_udp(void **state)
@@ -704,6 +759,7 @@ int main(void)
 		T(test_checksum),
 		T(test_length_that_lies),
 		T(test_equal_run_is_one_message),
+		T(test_run_is_no_longer_than_udp),
 		T(test_run_ends_at_another_destination),
 		T(test_refused_run_goes_singly),
 		T(test_guest_run_stays_a_run),
@@ -721,9 +777,11 @@ int main(void)
 		T(test_many_datagrams_in_order),
 		T(test_no_room_waits_in_the_socket),
 		T(test_closed_while_waiting_for_room),
+		cmocka_unit_test(test_no_room_behind_scratch),
 		T(test_long_datagram_is_fragmented),
 		T(test_longest_datagram_is_fragmented),
 		cmocka_unit_test(test_fragments_of_an_odd_mtu),
+		T(test_checksum_of_zero),
 		T(test_too_long_for_udp),
 		T(test_runs_from_the_host_are_taken_apart),
 		T(test_no_room_while_taking_runs_apart),
