@@ -49,7 +49,8 @@ struct nat_env {
 	 * resolved() of the caller's part will not be called: the caller
 	 * tries again (its SYN or datagram is retried or lost). */
 	bool (*neigh)(void *arg, const addr *ip, mac *macp);
-	/* Keeps a copy of f, whose destination MAC is not filled in yet,
+	/* Keeps a copy of f (its offload request too), whose destination MAC
+	 * is not filled in yet,
 	 * until ip's MAC is known; then it is sent, or lost by name.  NULL:
 	 * such frames are lost. */
 	void (*hold)(void *arg, const addr *ip, const struct frame *f);

@@ -79,6 +79,10 @@ static void put_frame(struct out *o, const struct out_dgram *d, uint32_t off,
 	if (n > 0)
 		memcpy(hdr + used, d->payload + off, n);
 	*f = frame_flat(hdr, used + n);
+	if (d->is_partial)
+		f->off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
+						.csum_start = OUT_L4,
+						.csum_offset = 6};
 	if (len > n) {
 		o->iov[o->b.n] = (struct iovec){
 			.iov_base = (void *)(uintptr_t)(d->payload + off + n),

@@ -36,12 +36,15 @@ struct out_addr {
 	uint8_t tos;
 };
 
-/* One datagram: transport header and payload, checksum in place. */
+/* One datagram: transport header and payload, checksum in place unless the
+ * exit is to make it. */
 struct out_dgram {
 	struct out_addr a;
 	uint8_t head[OUT_HEAD_MAX]; /* the transport header */
 	const uint8_t *payload;     /* borrowed until out_flush() */
 	uint32_t len;               /* bytes of payload */
+	bool is_partial;            /* UDP that fits one frame: the header
+				     * holds the pseudo-header sum only */
 };
 
 struct out {

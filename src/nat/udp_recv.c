@@ -145,12 +145,17 @@ static void emit(struct udp *u, const struct out_addr *a, uint16_t src_port,
 			      .len = (uint16_t)(UDP_HDR_LEN + len)};
 	uint64_t sum = csum_pseudo(&a->src, &a->dst, a->proto, udp.len);
 
-	udp_emit(&w, &udp);
-	sum = csum_add(d.head, UDP_HDR_LEN, sum);
-	udp.csum = csum_fold(csum_add(p, len, sum));
-	if (udp.csum == 0)
-		udp.csum = 0xffff; /* zero says "none" */
-	w = wr_init(d.head, UDP_HDR_LEN);
+	d.is_partial = IP4_HDR_LEN + UDP_HDR_LEN + len <= u->env->mtu;
+	if (d.is_partial) {
+		udp.csum = csum_partial(sum);
+	} else {
+		udp_emit(&w, &udp);
+		sum = csum_add(d.head, UDP_HDR_LEN, sum);
+		udp.csum = csum_fold(csum_add(p, len, sum));
+		if (udp.csum == 0)
+			udp.csum = 0xffff; /* zero says "none" */
+		w = wr_init(d.head, UDP_HDR_LEN);
+	}
 	udp_emit(&w, &udp);
 	out_dgram(&u->out, &d);
 }
