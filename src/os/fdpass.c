@@ -78,7 +78,9 @@ ssize_t fd_recv(int sock, void *msg, size_t len, int *fds, unsigned max_fds,
 	ssize_t got;
 
 	*n_fdsp = 0;
-	got = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+	do {
+		got = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {

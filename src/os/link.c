@@ -12,7 +12,7 @@
 /* Sends one request and waits for the kernel's acknowledgement. */
 static int talk(struct nlmsghdr *nlh)
 {
-	char buf[4096];
+	char buf[8192]; /* the acknowledgement quotes the request */
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	int r = 0;
 	ssize_t n;
@@ -54,6 +54,8 @@ int link_set(const struct link_change *c)
 	}
 	if (c->txqlen)
 		mnl_attr_put_u32(nlh, IFLA_TXQLEN, c->txqlen);
+	if (c->mtu)
+		mnl_attr_put_u32(nlh, IFLA_MTU, c->mtu);
 	if (!mac_is_zero(c->mac))
 		mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(c->mac.b), c->mac.b);
 	return talk(nlh);

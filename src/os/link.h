@@ -12,6 +12,7 @@ struct link_change {
 	const char *ifname;
 	bool up;	 /* set IFF_UP */
 	uint32_t txqlen; /* 0 = leave */
+	uint32_t mtu;	 /* 0 = leave */
 	mac mac;	 /* zero = leave */
 };
 

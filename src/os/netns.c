@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,22 +25,27 @@ struct answer {
 	bool vnet_hdr;
 };
 
-static int open_ns(const struct netns_opts *o, const char *kind,
-		   struct error *e)
+static int open_net(const struct netns_opts *o, struct error *e)
 {
 	char path[64];
 	const char *name = o->path;
 	int fd;
 
 	if (!name) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/%s", o->pid, kind);
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", o->pid);
 		name = path;
 	}
 	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && !o->path)
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT && !o->path)
 		return error_set(e, EXIT_NO_OBJECT,
 				 "there is no process with pid %d", o->pid);
-	return fd < 0 ? error_errno(e, errno, "%s", name) : fd;
+	if (errno == ENOENT)
+		return error_set(e, EXIT_NO_OBJECT,
+				 "%s: there is no such network namespace",
+				 name);
+	return error_errno(e, errno, "%s", name);
 }
 
 static bool same_file(int a, int b)
@@ -49,25 +56,34 @@ static bool same_file(int a, int b)
 	       sa.st_ino == sb.st_ino && sa.st_dev == sb.st_dev;
 }
 
-/* Joins the process's user namespace unless we are in it already. */
-static int join_user(const struct netns_opts *o, struct error *e)
+/* Joins the user namespace that owns the network, unless we are in it.  One
+ * that the kernel does not show is above us or a stranger's: then joining the
+ * network tells what is wrong. */
+static void join_owner(int net)
 {
 	CLEANUP_FD int mine = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	CLEANUP_FD int fd = -1;
+	CLEANUP_FD int owner = ioctl(net, NS_GET_USERNS);
 
-	if (o->path)
+	if (owner >= 0 && !same_file(mine, owner))
+		(void)setns(owner, CLONE_NEWUSER); /* as said above */
+}
+
+static int join(const struct netns_opts *o, int net, struct error *e)
+{
+	char who[32];
+	int err;
+
+	join_owner(net);
+	if (setns(net, CLONE_NEWNET) == 0)
 		return 0;
-	fd = open_ns(o, "user", e);
-	if (fd < 0)
-		return fd;
-	if (same_file(mine, fd))
-		return 0;
-	if (setns(fd, CLONE_NEWUSER) < 0)
-		return error_errno(e, errno,
-				   "cannot join the user namespace of process "
-				   "%d",
-				   o->pid);
-	return 0;
+	err = errno;
+	snprintf(who, sizeof(who), "process %d", o->pid);
+	if (err == EINVAL)
+		return error_set(e, EXIT_USAGE, "%s is no network namespace",
+				 o->path ? o->path : who);
+	return error_errno(e, err, "cannot join the network namespace of %s%s",
+			   o->path ? o->path : who,
+			   err == EPERM ? " (it belongs to another user)" : "");
 }
 
 static int in_child(const struct netns_opts *o, struct tap_result *t,
@@ -83,21 +99,14 @@ static int in_child(const struct netns_opts *o, struct tap_result *t,
 		.txqlen = TAP_TXQLEN,
 		.mac = o->mac,
 	};
-	CLEANUP_FD int fd = open_ns(o, "net", e);
+	CLEANUP_FD int net = open_net(o, e);
 	int r;
 
-	if (fd < 0)
-		return fd;
-	r = join_user(o, e);
+	if (net < 0)
+		return net;
+	r = join(o, net, e);
 	if (r < 0)
 		return r;
-	if (setns(fd, CLONE_NEWNET) < 0)
-		return error_errno(e, errno,
-				   "cannot join the network namespace %s%s",
-				   o->path ? o->path : "",
-				   errno == EPERM ? " (it belongs to another "
-						    "user)"
-						  : "");
 	r = tap_open(&to, t, e);
 	if (r < 0)
 		return r;
@@ -151,6 +160,7 @@ int netns_tap_open(const struct netns_opts *o, struct tap_result *t,
 		child(o, theirs);
 	fd_close(&theirs);
 	n = fd_recv(mine, &a, sizeof(a), t->fds, FDPASS_MAX, &t->n_fds);
+	/* The child has nothing more to do: this does not last. */
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (n != sizeof(a))

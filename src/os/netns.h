@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A tap inside another network namespace: a child of ours joins it, makes the
- * device there and passes the descriptors back.  For pid= the child joins the
- * process's user namespace first, so that an ordinary user reaches the
- * namespaces of his own processes.
+ * device there (or attaches to the one that is there), sets it up and passes
+ * the descriptors back.  The child joins the user namespace that owns the
+ * network first, so that an ordinary user reaches the namespaces of his own
+ * processes (`unshare -rn`), by pid or by path.
  */
 #ifndef OS_NETNS_H
 #define OS_NETNS_H

@@ -54,6 +54,15 @@ static int set_up_vnet_hdr(int fd)
 	return -errno;
 }
 
+/* Offloads stay with the device when its user goes: without a header to tell
+ * of them, frames must come complete whoever had it before. */
+static int set_up_frames(int fd, bool vnet_hdr)
+{
+	if (vnet_hdr)
+		return set_up_vnet_hdr(fd);
+	return ioctl(fd, TUNSETOFFLOAD, 0) < 0 ? -errno : 0;
+}
+
 static int set_nonblocking(int fd)
 {
 	int fl = fcntl(fd, F_GETFL);
@@ -85,6 +94,34 @@ static int choose_flags(int fd, const struct tap_opts *o, short *flagsp,
 	return 0;
 }
 
+/* What the person can do about a refused TUNSETIFF. */
+static const char *remedy(int err)
+{
+	if (err == EPERM)
+		return " (making a tap needs root or CAP_NET_ADMIN)";
+	if (err == EBUSY)
+		return " (another process has it open)";
+	return "";
+}
+
+static int attach(int fd, const char *name, struct ifreq *ifr,
+		  const struct tap_opts *o, struct error *e)
+{
+	short flags = ifr->ifr_flags;
+
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", name);
+	if (ioctl(fd, TUNSETIFF, ifr) == 0)
+		return 0;
+	/* One that was made for many queues takes no single-queue user. */
+	if (errno == EINVAL && o->queues == 1) {
+		ifr->ifr_flags = flags | IFF_MULTI_QUEUE;
+		if (ioctl(fd, TUNSETIFF, ifr) == 0)
+			return 0;
+	}
+	return error_errno(e, errno, "could not configure /dev/net/tun (%s)%s",
+			   name, remedy(errno));
+}
+
 static int open_queue(const struct tap_opts *o, struct tap_result *t,
 		      struct error *e)
 {
@@ -95,22 +132,18 @@ static int open_queue(const struct tap_opts *o, struct tap_result *t,
 	int r;
 
 	if (fd < 0)
-		return error_errno(e, errno, "could not open /dev/net/tun");
+		return error_errno(e, errno, "could not open /dev/net/tun%s",
+				   errno == ENOENT || errno == ENODEV
+					   ? " (modprobe tun)"
+					   : "");
 	r = choose_flags(fd, o, &ifr.ifr_flags, e);
+	if (r == 0)
+		r = attach(fd, name ? name : "tap%d", &ifr, o, e);
 	if (r < 0)
 		return r;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s",
-		 name ? name : "tap%d");
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-		return error_errno(e, errno,
-				   "could not configure /dev/net/tun (%s)%s",
-				   name ? name : "tap%d",
-				   errno == EPERM ? " (making a tap needs root "
-						    "or CAP_NET_ADMIN)"
-						  : "");
 	snprintf(t->ifname, sizeof(t->ifname), "%.15s", ifr.ifr_name);
 	t->vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
-	r = t->vnet_hdr ? set_up_vnet_hdr(fd) : 0;
+	r = set_up_frames(fd, t->vnet_hdr);
 	if (r < 0)
 		return error_errno(e, r, "%s: vnet header", t->ifname);
 	if (ioctl(fd, TUNSETSNDBUF, &sndbuf) < 0 && o->sndbuf)
@@ -119,26 +152,37 @@ static int open_queue(const struct tap_opts *o, struct tap_result *t,
 	return 0;
 }
 
+/* A tap that another made for us we may not be allowed to change. */
+static int set_queue_length(const char *ifname, struct error *e)
+{
+	const struct link_change c = {.ifname = ifname, .txqlen = TAP_TXQLEN};
+	int r = link_set(&c);
+
+	if (r == 0 || r == -EPERM || r == -EACCES)
+		return 0;
+	return error_errno(e, r, "%s: queue length", ifname);
+}
+
 int tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e)
 {
-	struct link_change c = {.txqlen = TAP_TXQLEN};
-	int r;
+	int r = 0;
 
 	*t = TAP_RESULT_NULL;
-	if (o->queues > TAP_QUEUES_MAX)
-		return error_set(e, EXIT_USAGE, "tap: at most %d queues",
+	if (o->queues < 1 || o->queues > TAP_QUEUES_MAX)
+		return error_set(e, EXIT_USAGE, "tap: 1 to %d queues",
 				 TAP_QUEUES_MAX);
-	for (unsigned i = 0; i < o->queues; i++) {
+	if (o->ifname && strlen(o->ifname) >= IFNAMSIZ)
+		return error_set(e, EXIT_USAGE,
+				 "tap: interface name '%s' is too long (at most "
+				 "%d bytes)",
+				 o->ifname, IFNAMSIZ - 1);
+	for (unsigned i = 0; i < o->queues && r == 0; i++)
 		r = open_queue(o, t, e);
-		if (r < 0) {
-			tap_result_deinit(t);
-			return r;
-		}
-	}
-	/* A tap that another made for us we may not be allowed to change. */
-	c.ifname = t->ifname;
-	r = link_set(&c);
-	return r == -EPERM || r == -EACCES ? 0 : r;
+	if (r == 0)
+		r = set_queue_length(t->ifname, e);
+	if (r < 0)
+		tap_result_deinit(t);
+	return r;
 }
 
 static int adopt_one(int fd, struct tap_result *t, struct error *e)
@@ -148,8 +192,10 @@ static int adopt_one(int fd, struct tap_result *t, struct error *e)
 	int copy, r;
 
 	if (ioctl(fd, TUNGETIFF, &ifr) < 0)
-		return error_errno(e, errno,
-				   "Unable to query TUNGETIFF on FD %d", fd);
+		return error_set(e, EXIT_USAGE,
+				 "Unable to query TUNGETIFF on FD %d: %s", fd,
+				 errno == EBADF ? "no such descriptor"
+						: "not an attached tap device");
 	if (!(ifr.ifr_flags & IFF_TAP))
 		return error_set(e, EXIT_USAGE,
 				 "FD %d is not a tap device (a tun device "
@@ -166,13 +212,18 @@ static int adopt_one(int fd, struct tap_result *t, struct error *e)
 		return error_errno(e, errno, "FD %d", fd);
 	t->fds[t->n_fds++] = copy;
 	r = set_nonblocking(copy);
-	if (r == 0 && vnet_hdr)
-		r = set_up_vnet_hdr(copy);
-	if (r < 0)
-		return error_errno(e, r, "FD %d", fd);
-	if (fd > 2)
-		close(fd);
-	return 0;
+	if (r == 0)
+		r = set_up_frames(copy, vnet_hdr);
+	return r < 0 ? error_errno(e, r, "FD %d", fd) : 0;
+}
+
+static bool is_listed(const int *fds, unsigned n, int fd)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (fds[i] == fd)
+			return true;
+	}
+	return false;
 }
 
 int tap_adopt(const int *fds, unsigned n, struct tap_result *t,
@@ -183,12 +234,21 @@ int tap_adopt(const int *fds, unsigned n, struct tap_result *t,
 		return error_set(e, EXIT_USAGE, "tap: at most %d queues",
 				 TAP_QUEUES_MAX);
 	for (unsigned i = 0; i < n; i++) {
-		int r = adopt_one(fds[i], t, e);
+		int r = -1;
 
+		if (is_listed(fds, i, fds[i]))
+			error_set(e, EXIT_USAGE, "FD %d is given twice",
+				  fds[i]);
+		else
+			r = adopt_one(fds[i], t, e);
 		if (r < 0) {
 			tap_result_deinit(t);
 			return r;
 		}
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (fds[i] > 2)
+			close(fds[i]);
 	}
 	return 0;
 }

@@ -40,7 +40,8 @@ struct tap_result {
 /* Makes (or attaches to) the interface; negative with *e filled. */
 __attribute__((warn_unused_result)) int
 tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e);
-/* Takes over copies of inherited tap descriptors; the given ones are closed. */
+/* Takes over copies of inherited tap descriptors; the given ones are closed,
+ * unless it fails. */
 __attribute__((warn_unused_result)) int
 tap_adopt(const int *fds, unsigned n, struct tap_result *t, struct error *e);
 void tap_result_deinit(struct tap_result *t);

@@ -12,6 +12,9 @@ int test_enter_netns(void);
 /* Runs the group in a child that has entered such a namespace; failures. Where
  * the kernel denies it a line says so, and there are none. */
 int test_in_netns(int (*group)(void));
+/* For root: in a mount namespace of its own, a /dev/net/tun that ordinary users
+ * may open, as on a desktop.  Harmless for others. */
+void test_public_tun(void);
 /* Runs fn in a child that may do what it likes to its process; the exit
  * status, or 1000 + the signal it died of. */
 int test_in_child(int (*fn)(void *arg), void *arg);
