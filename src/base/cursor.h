@@ -30,7 +30,10 @@ struct wr {
 
 static inline struct rd rd_init(const void *p, size_t len)
 {
-	return (struct rd){.p = p, .end = (const uint8_t *)p + len};
+	/* Adding even 0 to NULL is not C, and an empty input may be NULL. */
+	const uint8_t *b = p ? p : (const void *)"";
+
+	return (struct rd){.p = b, .end = b + len};
 }
 
 static inline bool rd_ok(const struct rd *r)
