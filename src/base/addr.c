@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+enum { N_GROUPS = 8 }; /* of 16 bits in an IPv6 address */
+
 bool addr_is_unspecified(const addr *a)
 {
 	static const addr zero;
@@ -74,15 +76,54 @@ addr prefix_broadcast(const struct prefix *p)
 	return a;
 }
 
+static unsigned group(const addr *a, unsigned i)
+{
+	return (unsigned)a->b[2 * i] << 8 | a->b[2 * i + 1];
+}
+
+/* The first longest run of at least two zero groups: its length, and *fromp
+ * where it begins (RFC 5952 4.2). */
+static unsigned longest_run(const addr *a, unsigned *fromp)
+{
+	unsigned best = 1, len = 0;
+
+	*fromp = N_GROUPS;
+	for (unsigned i = 0; i < N_GROUPS; i++) {
+		len = group(a, i) ? 0 : len + 1;
+		if (len > best) {
+			best = len;
+			*fromp = i + 1 - len;
+		}
+	}
+	return best;
+}
+
+/* Not inet_ntop(), which writes ::2:0 as ::0.2.0.0. */
+static void format_v6(const addr *a, char *buf)
+{
+	unsigned from, run = longest_run(a, &from);
+	char *p = buf;
+
+	for (unsigned i = 0; i < N_GROUPS; i++) {
+		if (i == from) {
+			p += sprintf(p, "::");
+			i += run - 1;
+			continue;
+		}
+		if (i && i != from + run)
+			*p++ = ':';
+		p += sprintf(p, "%x", group(a, i));
+	}
+}
+
 const char *addr_format(const addr *a, char *buf)
 {
-	const char *text;
-
 	if (addr_is_v4(a))
-		text = inet_ntop(AF_INET, a->b + 12, buf, ADDR_STRLEN);
+		snprintf(buf, ADDR_STRLEN, "%u.%u.%u.%u", a->b[12], a->b[13],
+			 a->b[14], a->b[15]);
 	else
-		text = inet_ntop(AF_INET6, a->b, buf, ADDR_STRLEN);
-	return text ? text : "?";
+		format_v6(a, buf);
+	return buf;
 }
 
 const char *endpoint_format(const struct endpoint *e, char *buf)

@@ -40,7 +40,7 @@ static inline void sip_word(struct sip *s, uint64_t m)
 	s->v0 ^= m;
 }
 
-/* n < 8 bytes, little-endian. */
+/* n <= 8 bytes, little-endian. */
 static inline uint64_t load_le(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;

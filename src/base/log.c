@@ -30,10 +30,11 @@ static bool take_token(struct log *lg)
 {
 	const uint64_t step = 1000000000u / PER_SECOND;
 	uint64_t now = clock_ns();
-	uint64_t n = (now - lg->refill_ns) / step;
+	uint64_t n = now > lg->refill_ns ? (now - lg->refill_ns) / step : 0;
 
 	if (n) {
-		lg->refill_ns = now;
+		/* The rest of a step counts for the next one. */
+		lg->refill_ns += n * step;
 		lg->tokens = n > BURST - lg->tokens ? BURST
 						    : lg->tokens + (unsigned)n;
 	}
@@ -45,12 +46,22 @@ static bool take_token(struct log *lg)
 	return true;
 }
 
+/* One line stays one, whatever a guest had written into it. */
+static void make_plain(char *p, int len)
+{
+	for (int i = 0; i < len; i++) {
+		if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
+			p[i] = '?';
+	}
+}
+
 static void put_line(const struct log *lg, char *line, int len)
 {
 	if (len < 0)
 		return;
 	if (len >= LINE_MAX_LEN)
 		len = LINE_MAX_LEN - 1;
+	make_plain(line, len);
 	line[len] = '\n';
 	/* A log that cannot be written has nobody to be told. */
 	(void)!write(lg->fd, line, (size_t)len + 1);

@@ -5,9 +5,25 @@
  */
 #include "base/slab.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+
+/* Under AddressSanitizer a free object may not be touched. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SLAB_POISON
+#endif
+#endif
+#if defined(SLAB_POISON) || defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define poison(p, len)	 __asan_poison_memory_region(p, len)
+#define unpoison(p, len) __asan_unpoison_memory_region(p, len)
+#else
+#define poison(p, len)	 ((void)0)
+#define unpoison(p, len) ((void)0)
+#endif
 
 enum { ALIGN = 16 };
 
@@ -34,8 +50,10 @@ int slab_init(struct slab *s, size_t obj_len, unsigned n_max)
 
 void slab_deinit(struct slab *s)
 {
-	if (s->mem)
+	if (s->mem) {
+		unpoison(s->mem, s->obj_len * s->n_fresh);
 		munmap(s->mem, s->obj_len * s->n_max);
+	}
 	*s = SLAB_NULL;
 }
 
@@ -44,6 +62,7 @@ void *slab_alloc_raw(struct slab *s)
 	void *obj = s->free_list;
 
 	if (obj) {
+		unpoison(obj, s->obj_len);
 		memcpy(&s->free_list, obj, sizeof(s->free_list));
 	} else {
 		if (s->n_fresh >= s->n_max)
@@ -67,7 +86,10 @@ void slab_free(struct slab *s, void *obj)
 {
 	if (!obj)
 		return;
+	assert(s->n_used > 0 && (uint8_t *)obj >= s->mem &&
+	       (uint8_t *)obj < s->mem + s->obj_len * s->n_fresh);
 	memcpy(obj, &s->free_list, sizeof(s->free_list));
 	s->free_list = obj;
+	poison(obj, s->obj_len);
 	s->n_used--;
 }

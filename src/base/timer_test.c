@@ -111,11 +111,222 @@ static void a_callback_may_rearm(void **state)
 	assert_true(timer_wheel_next(&w) == UINT64_MAX);
 }
 
+/* What its callback does to the others. */
+struct actor {
+	struct timer t;
+	struct timer_wheel *w;
+	struct actor *disarms;
+	struct actor *arms;
+	uint64_t arms_ns;
+	bool dies; /* frees itself */
+	unsigned *n_firedp;
+	unsigned order; /* when it fired, from 1 */
+};
+
+static void act(struct timer *t, uint64_t now_ns)
+{
+	struct actor *a = container_of(t, struct actor, t);
+
+	assert_false(timer_is_armed(t));
+	a->order = ++*a->n_firedp;
+	if (a->disarms)
+		timer_disarm(a->w, &a->disarms->t);
+	if (a->arms)
+		timer_arm(a->w, &a->arms->t, a->arms_ns);
+	if (a->dies)
+		free(a);
+}
+
+static struct actor *actor_new(struct timer_wheel *w, unsigned *n_firedp,
+			       uint64_t deadline_ns)
+{
+	struct actor *a = calloc(1, sizeof(*a));
+
+	assert_non_null(a);
+	a->w = w;
+	a->n_firedp = n_firedp;
+	timer_init(&a->t, act);
+	assert_false(timer_is_armed(&a->t));
+	timer_disarm(w, &a->t);
+	timer_arm(w, &a->t, deadline_ns);
+	return a;
+}
+
+static void callbacks_may_free_their_owner(void **state)
+{
+	struct timer_wheel w;
+	unsigned n = 0;
+
+	timer_wheel_init(&w, 0);
+	for (unsigned i = 0; i < 100; i++)
+		actor_new(&w, &n, (uint64_t)(i / 10) * 100 * TICK)->dies = true;
+	timer_wheel_run(&w, UINT64_C(2000) * TICK);
+	assert_int_equal(n, 100);
+	assert_int_equal(w.n_armed, 0);
+}
+
+static void callbacks_may_disarm_what_is_due(void **state)
+{
+	struct timer_wheel w;
+	unsigned n = 0;
+	struct actor *a, *b, *c;
+
+	timer_wheel_init(&w, 0);
+	a = actor_new(&w, &n, 5 * TICK);
+	b = actor_new(&w, &n, 5 * TICK);
+	c = actor_new(&w, &n, 5 * TICK);
+	a->disarms = b;
+	c->disarms = c; /* is disarmed already */
+	timer_wheel_run(&w, 10 * TICK);
+	assert_int_equal(n, 2);
+	assert_int_equal(a->order, 1);
+	assert_int_equal(b->order, 0);
+	assert_int_equal(c->order, 2);
+	assert_int_equal(w.n_armed, 0);
+	free(a);
+	free(b);
+	free(c);
+}
+
+static void callbacks_may_put_off_what_is_due(void **state)
+{
+	struct timer_wheel w;
+	unsigned n = 0;
+	struct actor *a, *b;
+
+	timer_wheel_init(&w, 0);
+	a = actor_new(&w, &n, 5 * TICK);
+	b = actor_new(&w, &n, 5 * TICK);
+	a->arms = b;
+	a->arms_ns = UINT64_C(100000) * TICK;
+	timer_wheel_run(&w, 10 * TICK);
+	assert_int_equal(n, 1);
+	assert_true(timer_is_armed(&b->t));
+	assert_int_equal(w.n_armed, 1);
+	timer_wheel_run(&w, UINT64_C(99999) * TICK);
+	assert_int_equal(n, 1);
+	timer_wheel_run(&w, UINT64_C(100001) * TICK);
+	assert_int_equal(n, 2);
+	free(a);
+	free(b);
+}
+
+/* A callback that arms itself for the past does not hold up the run. */
+static void the_past_is_the_next_tick(void **state)
+{
+	struct timer_wheel w;
+	unsigned n = 0;
+	struct actor *a;
+
+	timer_wheel_init(&w, 50 * TICK);
+	a = actor_new(&w, &n, 0);
+	a->arms = a;
+	a->arms_ns = 0;
+	timer_wheel_run(&w, 50 * TICK);
+	assert_int_equal(n, 1);
+	assert_true(timer_wheel_next(&w) <= 51 * TICK);
+	timer_wheel_run(&w, 50 * TICK);
+	assert_int_equal(n, 1);
+	timer_wheel_run(&w, 49 * TICK); /* a clock that steps back */
+	assert_int_equal(n, 1);
+	timer_wheel_run(&w, 51 * TICK);
+	assert_int_equal(n, 2);
+	free(a);
+}
+
+/* Ticks one by one, or all at once: the order is that of the ticks. */
+static void order_of_ticks(void **state)
+{
+	static const uint64_t ticks[] = {70000, 3, 64, 63, 65, 4096, 4095,
+					 300000, 262144, 1};
+	enum { M = sizeof(ticks) / sizeof(ticks[0]) };
+	struct actor *a[M];
+	struct timer_wheel w;
+	unsigned n = 0;
+
+	timer_wheel_init(&w, 0);
+	for (unsigned i = 0; i < M; i++)
+		a[i] = actor_new(&w, &n, ticks[i] * TICK);
+	timer_wheel_run(&w, UINT64_C(1000000) * TICK);
+	assert_int_equal(n, M);
+	for (unsigned i = 0; i < M; i++) {
+		for (unsigned k = 0; k < M; k++)
+			assert_int_equal(a[i]->order < a[k]->order,
+					 ticks[i] < ticks[k]);
+	}
+	for (unsigned i = 0; i < M; i++)
+		free(a[i]);
+}
+
+/* Sleeping until timer_wheel_next(), as the loop does: it ends, no timer is
+ * early, and none later than a tick. */
+static void sleep_until(struct timer_wheel *w, uint64_t now, uint64_t deadline,
+			const unsigned *np)
+{
+	for (unsigned turns = 0; !*np; turns++) {
+		uint64_t next = timer_wheel_next(w);
+
+		assert_true(turns < 1000);
+		assert_true(next != UINT64_MAX);
+		if (next > now)
+			now = next;
+		timer_wheel_run(w, now);
+		assert_true(!*np || now >= deadline);
+	}
+	assert_true(now - deadline <= TICK);
+}
+
+static void far_deadlines(void **state)
+{
+	const uint64_t wrap = UINT64_C(1) << 56; /* all levels are at 0 */
+	const uint64_t starts[] = {0, 12345, wrap - 1, wrap - 70 * (uint64_t)TICK,
+				   wrap + 5 * (uint64_t)TICK + 1};
+
+	for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		for (unsigned bits = 1; bits < 62; bits++) {
+			uint64_t deadline = starts[i] + (UINT64_C(1) << bits);
+			struct timer_wheel w;
+			unsigned n = 0;
+			struct actor *a;
+
+			timer_wheel_init(&w, starts[i]);
+			a = actor_new(&w, &n, deadline);
+			sleep_until(&w, starts[i], deadline, &n);
+			free(a);
+		}
+	}
+}
+
+static void the_last_deadline_never_comes(void **state)
+{
+	struct timer_wheel w;
+	unsigned n = 0;
+	struct actor *a;
+
+	timer_wheel_init(&w, 77);
+	a = actor_new(&w, &n, UINT64_MAX);
+	for (unsigned bits = 10; bits < 63; bits++)
+		timer_wheel_run(&w, UINT64_C(1) << bits);
+	assert_int_equal(n, 0);
+	assert_true(timer_is_armed(&a->t));
+	timer_disarm(&w, &a->t);
+	assert_int_equal(w.n_armed, 0);
+	assert_true(timer_wheel_next(&w) == UINT64_MAX);
+	free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_model),
 		cmocka_unit_test(a_callback_may_rearm),
+		cmocka_unit_test(callbacks_may_free_their_owner),
+		cmocka_unit_test(callbacks_may_disarm_what_is_due),
+		cmocka_unit_test(callbacks_may_put_off_what_is_due),
+		cmocka_unit_test(the_past_is_the_next_tick),
+		cmocka_unit_test(order_of_ticks),
+		cmocka_unit_test(far_deadlines),
+		cmocka_unit_test(the_last_deadline_never_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
