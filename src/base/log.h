@@ -2,15 +2,20 @@
 /*
  * Log lines.  A struct log is made by main and passed down (there is no
  * global); each call is one write(2) of one line, "vmlan: text" or, for
- * warnings and errors "vmlan: warning: text" / "vmlan: error: text".  Never
- * called between recv and done of the data path.
+ * warnings and errors "vmlan: warning: text" / "vmlan: error: text".  Control
+ * bytes become '?'.  Never called between recv and done of the data path.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
 
 struct log {
 	int fd;		      /* borrowed; usually 2 */
@@ -23,7 +28,9 @@ struct log {
 	unsigned n_held;
 };
 
-#define LOG_INIT(level_) ((struct log){.fd = 2, .level = (level_), .name = "vmlan", .tokens = 50})
+#define LOG_INIT(level_)                                                       \
+	((struct log){                                                         \
+		.fd = 2, .level = (level_), .name = "vmlan", .tokens = 50})
 
 /* Writes one line (no newline in fmt). lg may be NULL: nothing is written. */
 __attribute__((format(printf, 3, 4))) void

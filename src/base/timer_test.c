@@ -279,7 +279,8 @@ static void sleep_until(struct timer_wheel *w, uint64_t now, uint64_t deadline,
 static void far_deadlines(void **state)
 {
 	const uint64_t wrap = UINT64_C(1) << 56; /* all levels are at 0 */
-	const uint64_t starts[] = {0, 12345, wrap - 1, wrap - 70 * (uint64_t)TICK,
+	const uint64_t starts[] = {0, 12345, wrap - 1,
+				   wrap - 70 * (uint64_t)TICK,
 				   wrap + 5 * (uint64_t)TICK + 1};
 
 	for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {

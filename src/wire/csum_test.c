@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The Internet checksum against RFC 1071's example and a naive sum. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,6 +29,22 @@ static void rfc1071_example(void **state)
 
 	assert_int_equal(csum_fold(csum_add(b, sizeof(b), 0)), 0x220d);
 	assert_int_equal(csum_partial(csum_add(b, sizeof(b), 0)), 0xddf2);
+}
+
+/* Any 64-bit number is a sum; it is folded modulo 0xffff. */
+static void large_sums(void **state)
+{
+	uint8_t b[2] = {0, 0};
+
+	srandom(4);
+	for (unsigned n = 0; n < 20000; n++) {
+		uint64_t sum = UINT64_MAX - ((uint64_t)random() << n % 33);
+		uint16_t part = csum_partial(sum);
+
+		assert_int_equal(csum_partial(csum_add(b, 2, sum)), part);
+		/* The sum itself is in the machine's order (csum.c). */
+		assert_int_equal(htons(part) % 0xffff, sum % 0xffff);
+	}
 }
 
 static void random_bytes(void **state)
@@ -93,6 +110,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc1071_example),
+		cmocka_unit_test(large_sums),
 		cmocka_unit_test(random_bytes),
 		cmocka_unit_test(updates),
 		cmocka_unit_test(pseudo_headers),

@@ -21,7 +21,7 @@ enum {
 	DHCP_PORT_SERVER = 67,
 	DHCP_PORT_CLIENT = 68,
 	DHCP_HDR_LEN = 240,   /* fixed part and magic cookie */
-	DHCP_MIN_LEN = 300,   /* what is sent is padded to this (RFC 1542 2.1) */
+	DHCP_MIN_LEN = 300,   /* ours are padded to this (RFC 1542 2.1) */
 	DHCP_SURE_LEN = 548,  /* every client takes this much: 576 bytes with
 			       * IPv4 and UDP headers (RFC 2131 2) */
 	DHCP_STORE = 4096,    /* bytes of all options of one message */

@@ -386,6 +386,11 @@ static void bad_names_are_not_encoded(void **state)
 		assert_int_equal(wr_len(&w), 0);
 	}
 	label[63] = 0;
+	longest[253] = 'a'; /* 254 bytes of text would be 256 encoded */
+	longest[254] = 0;
+	assert_false(dhcp_search_encode(&(struct wr){.start = b, .p = b,
+						     .end = b + sizeof(b)},
+					&bad[5], 1));
 	longest[253] = 0;
 	for (unsigned i = 5; i < 7; i++) {
 		struct wr w = wr_init(b, sizeof(b));
