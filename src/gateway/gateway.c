@@ -80,10 +80,9 @@ static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
 
 	if (!addr_eq(&dst->ip, &gw->nat.dns4))
 		return true;
-	if (proto != IPPROTO_TCP || dst->port != 53 ||
-	    gw->config.n_resolvers == 0)
+	if (proto != IPPROTO_TCP || dst->port != 53)
 		return false;
-	*to = gw->config.resolvers[0];
+	*to = dns_tcp_upstream(gw->dns);
 	return true;
 }
 
@@ -128,6 +127,19 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.neigh = env_neigh,
 		.source_ok = env_source_ok,
 	};
+	gw->service = (struct service_env){
+		.host = env->host,
+		.wheel = env->wheel,
+		.now_ns = env->now_ns,
+		.drops = env->drops,
+		.log = env->log,
+		.port = &gw->port,
+		.gw_mac = gw->nat.gw_mac,
+		.net4 = gw->nat.net4,
+		.gw4 = c->host4,
+		.dns4 = c->dns4,
+		.mtu = gw->nat.mtu,
+	};
 	gw->dns_mac = gateway_mac(&c->dns4);
 	gw->broadcast4 = prefix_broadcast(&gw->nat.net4);
 }
@@ -155,10 +167,45 @@ static void report_unreachable(void *arg, const struct packet *pkt,
 	icmp_errno(gw->icmp, err, pkt, f);
 }
 
+static void dhcp_bound(void *arg, const addr *ip, mac m)
+{
+	struct gateway *gw = arg;
+
+	neigh_learn(&gw->neigh, ip, m);
+}
+
+static int make_services(struct gateway *gw)
+{
+	const struct gateway_config *c = &gw->config;
+	struct dhcp_config dc = {
+		.first = c->dhcp_start4,
+		.hostname = c->hostname,
+		.domain = c->domainname,
+		.n_search = c->n_dnssearch,
+	};
+	int r;
+
+	_Static_assert((int)DHCP_SEARCH_NAMES == (int)GATEWAY_SEARCH_MAX,
+		       "one bound");
+	_Static_assert((int)DNS_UPSTREAMS_MAX == (int)GATEWAY_RESOLVERS_MAX,
+		       "one bound");
+	for (unsigned i = 0; i < c->n_dnssearch; i++)
+		dc.search[i] = c->dnssearch[i];
+	r = dhcp_new(&gw->service, &dc, dhcp_bound, gw, &gw->dhcp);
+	if (r == 0)
+		r = dns_new(&gw->service, &gw->dns);
+	if (r == 0)
+		dns_set_upstreams(gw->dns, c->resolvers, c->n_resolvers);
+	return r;
+}
+
 static int make_parts(struct gateway *gw)
 {
-	const struct tcp_config tc = {.deny_peek_off =
-					      gw->config.deny_peek_off};
+	const struct hash_key seed = hash_key_new();
+	const struct tcp_config tc = {
+		.deny_peek_off = gw->config.deny_peek_off,
+		.seed = {seed.k0, seed.k1},
+	};
 	const struct udp_config uc = {0};
 	const struct tcp_report report = {.unreachable = report_unreachable,
 					  .arg = gw};
@@ -172,6 +219,8 @@ static int make_parts(struct gateway *gw)
 		r = forward_new(&gw->nat, gw->tcp, gw->udp, &gw->forward);
 	if (r == 0)
 		tcp_set_report(gw->tcp, &report);
+	if (r == 0)
+		r = make_services(gw);
 	return r;
 }
 
@@ -208,6 +257,8 @@ struct gateway *gateway_free(struct gateway *gw)
 	gw->tcp = tcp_free(gw->tcp);
 	gw->udp = udp_free(gw->udp);
 	gw->icmp = icmp_free(gw->icmp);
+	gw->dns = dns_free(gw->dns);
+	gw->dhcp = dhcp_free(gw->dhcp);
 	lan_port_del(&gw->port);
 	free(gw);
 	return NULL;
@@ -220,11 +271,7 @@ struct port *gateway_port(struct gateway *gw)
 
 void gateway_resolvers(struct gateway *gw, const struct endpoint *r, unsigned n)
 {
-	if (n > GATEWAY_RESOLVERS_MAX)
-		n = GATEWAY_RESOLVERS_MAX;
-	for (unsigned i = 0; i < n; i++)
-		gw->config.resolvers[i] = r[i];
-	gw->config.n_resolvers = n;
+	dns_set_upstreams(gw->dns, r, n);
 }
 
 int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
@@ -248,6 +295,7 @@ void gateway_stats(const struct gateway *gw, struct gateway_stats *sp)
 		.n_tcp = t.n_flows,
 		.n_udp = udp_n_flows(gw->udp),
 		.n_icmp = icmp_n_flows(gw->icmp),
+		.n_leases = dhcp_n_leases(gw->dhcp),
 		.tcp_rto = t.n_rto,
 		.tcp_fast_retransmit = t.n_fast_retransmit,
 		.tcp_opened = t.n_opened,

@@ -9,10 +9,12 @@
 #include "gateway/gateway_priv.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
+#include "wire/udp.h"
 
 enum {
 	PORT_DNS = 53,
 	PORT_DHCP_SERVER = 67,
+	PORT_DHCP_CLIENT = 68,
 };
 
 /* What a part does with a packet of its protocol. */
@@ -124,10 +126,54 @@ static void input_tcp(struct gateway *gw, const struct packet *pkt,
 	tcp_input(gw->tcp, pkt, f);
 }
 
+/* The payload of a sound datagram, as one piece: its length, -1 if the
+ * checksum is wrong or it is longer than a service takes. */
+static int service_payload(struct gateway *gw, const struct packet *pkt,
+			   const struct frame *f, enum drop_reason too_long)
+{
+	uint32_t len;
+
+	if (!udp_check(&gw->nat, pkt, f, &len))
+		return -1; /* counted there */
+	if (len > sizeof(gw->payload) ||
+	    !frame_copy(f, pkt->l4_off + UDP_HDR_LEN, len, gw->payload)) {
+		drop(gw->nat.drops, too_long);
+		return -1;
+	}
+	return (int)len;
+}
+
 static void input_udp(struct gateway *gw, const struct packet *pkt,
 		      const struct frame *f)
 {
-	udp_input(gw->udp, pkt, f);
+	int len;
+
+	if (pkt->dst.port != PORT_DNS ||
+	    !addr_eq(&pkt->dst.ip, &gw->nat.dns4)) {
+		udp_input(gw->udp, pkt, f);
+		return;
+	}
+	len = service_payload(gw, pkt, f, DROP_DNS_BAD);
+	if (len >= 0)
+		dns_input(gw->dns, pkt, gw->payload, (size_t)len);
+}
+
+/* DHCP comes from machines without an address: no source is asked for. */
+static bool input_dhcp(struct gateway *gw, const struct packet *pkt,
+		       const struct frame *f)
+{
+	const addr *dst = &pkt->dst.ip;
+	int len;
+
+	if (pkt->proto != IPPROTO_UDP || pkt->dst.port != PORT_DHCP_SERVER ||
+	    pkt->src.port != PORT_DHCP_CLIENT ||
+	    (!addr_is_broadcast(dst) && !addr_eq(dst, &gw->nat.gw4) &&
+	     !addr_eq(dst, &gw->broadcast4)))
+		return false;
+	len = service_payload(gw, pkt, f, DROP_DHCP_BAD);
+	if (len >= 0)
+		dhcp_input(gw->dhcp, pkt, gw->payload, (size_t)len);
+	return true;
 }
 
 static void input_icmp(struct gateway *gw, const struct packet *pkt,
@@ -153,6 +199,8 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 		drop(drops, DROP_IP4_FRAGMENT);
 		return;
 	}
+	if (input_dhcp(gw, pkt, f))
+		return;
 	if (!gateway_source_ok(gw, &pkt->src.ip)) {
 		drop(drops, DROP_IP_SOURCE);
 		return;

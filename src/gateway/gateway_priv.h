@@ -14,6 +14,8 @@
 #include "nat/icmp.h"
 #include "nat/tcp.h"
 #include "nat/udp.h"
+#include "service/dhcp.h"
+#include "service/dns.h"
 
 struct gateway {
 	struct port port; /* first */
@@ -27,6 +29,10 @@ struct gateway {
 	struct udp *udp;
 	struct tcp *tcp;
 	struct forward *forward;
+	struct service_env service;
+	struct dhcp *dhcp;
+	struct dns *dns;
+	uint8_t payload[2048]; /* of the datagram a service looks at */
 };
 
 /* One frame that a guest sent; borrowed until the batch ends. */

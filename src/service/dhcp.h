@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The DHCP server of the gateway (RFC 2131, 2132, 3397), for any number of
+ * machines.  Called by the gateway with each datagram to port 67; answers
+ * through the lan.  One worker's thread.
+ */
+#ifndef SERVICE_DHCP_H
+#define SERVICE_DHCP_H
+
+#include "service/lease.h"
+#include "service/service.h"
+#include "wire/packet.h"
+
+enum { DHCP_SEARCH_NAMES = 8 };
+
+/* What clients are told besides their address. Copied. */
+struct dhcp_config {
+	addr first;	       /* of the pool */
+	const char *hostname;  /* "" = none, as the next */
+	const char *domain;
+	const char *search[DHCP_SEARCH_NAMES];
+	unsigned n_search;
+};
+
+/* A lease was confirmed: ip belongs to m. May be NULL. */
+typedef void (*dhcp_bound_fn)(void *arg, const addr *ip, mac m);
+
+struct dhcp;
+
+/* env is borrowed. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int
+dhcp_new(const struct service_env *env, const struct dhcp_config *c,
+	 dhcp_bound_fn bound, void *arg, struct dhcp **dp);
+struct dhcp *dhcp_free(struct dhcp *d);
+/* payload: of a UDP datagram to port 67, checksum verified. */
+void dhcp_input(struct dhcp *d, const struct packet *pkt,
+		const uint8_t *payload, size_t len);
+unsigned dhcp_n_leases(const struct dhcp *d);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The DNS relay; see dns.h. */
+#include "service/dns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/hash.h"
+#include "base/slab.h"
+#include "wire/dns.h"
+
+#define TRY_NS UINT64_C(1500000000)
+
+enum {
+	ANSWER_MAX = 65535,
+	IP_UDP_LEN = 28,
+};
+
+/* One question in flight. */
+struct question {
+	struct list link; /* in dns->busy */
+	struct timer timer;
+	struct dns *dns;
+	uint16_t id;	   /* ours */
+	uint16_t guest_id;
+	struct endpoint guest;
+	mac guest_mac;
+	uint8_t tries;
+	uint8_t upstream; /* index it was sent to last */
+	uint8_t slot;	  /* socket it was sent by last */
+	uint16_t len;
+	uint8_t text[DNS_QUESTION_MAX]; /* with the guest's id */
+};
+
+/* A socket connected to one upstream, opened at first use. */
+struct upsock {
+	struct host_sock sock;
+	struct dns *dns;
+	uint8_t upstream; /* index */
+	uint8_t slot;
+};
+
+struct upstream {
+	struct endpoint ep;
+	struct upsock s[DNS_SOCKETS];
+};
+
+struct dns {
+	const struct service_env *env; /* borrowed */
+	struct upstream up[DNS_UPSTREAMS_MAX];
+	unsigned n_up;	  /* >= 1 */
+	unsigned best;	  /* the one that answered last */
+	struct list busy;   /* of struct question */
+	struct slab memory; /* of the questions */
+	struct question *by_id[65536]; /* in flight, by our id */
+	uint64_t random;
+	struct hash_key key;
+	uint8_t answer[ANSWER_MAX];
+};
+
+static void on_timer(struct timer *t, uint64_t now_ns);
+static void on_socket(struct host_sock *s, unsigned events);
+
+/* Numbers nobody outside can guess: a keyed hash of a counter. */
+static uint32_t draw(struct dns *d)
+{
+	d->random++;
+	return (uint32_t)hash_bytes(&d->key, &d->random, sizeof(d->random));
+}
+
+static void reset_upstreams(struct dns *d)
+{
+	for (unsigned i = 0; i < DNS_UPSTREAMS_MAX; i++) {
+		for (unsigned k = 0; k < DNS_SOCKETS; k++)
+			d->up[i].s[k] = (struct upsock){
+				.sock = {.fd = -1, .event = on_socket},
+				.dns = d,
+				.upstream = (uint8_t)i,
+				.slot = (uint8_t)k,
+			};
+	}
+}
+
+int dns_new(const struct service_env *env, struct dns **dp)
+{
+	struct dns *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->env = env;
+	d->key = hash_key_new();
+	list_init(&d->busy);
+	if (slab_init(&d->memory, sizeof(struct question), DNS_QUESTIONS) < 0) {
+		free(d);
+		return -ENOMEM;
+	}
+	reset_upstreams(d);
+	dns_set_upstreams(d, NULL, 0);
+	*dp = d;
+	return 0;
+}
+
+static void close_upstreams(struct dns *d)
+{
+	struct host *h = d->env->host;
+
+	for (unsigned i = 0; i < d->n_up; i++) {
+		for (unsigned k = 0; k < DNS_SOCKETS; k++)
+			h->ops->close(h, &d->up[i].s[k].sock, false);
+	}
+}
+
+static void done(struct question *q)
+{
+	struct dns *d = q->dns;
+
+	timer_disarm(d->env->wheel, &q->timer);
+	d->by_id[q->id] = NULL;
+	list_del(&q->link);
+	slab_free(&d->memory, q);
+}
+
+struct dns *dns_free(struct dns *d)
+{
+	if (!d)
+		return NULL;
+	while (!list_empty(&d->busy))
+		done(container_of(d->busy.next, struct question, link));
+	close_upstreams(d);
+	slab_deinit(&d->memory);
+	free(d);
+	return NULL;
+}
+
+/* The answer goes to the guest under the guest's own id. */
+static void reply(struct question *q, uint8_t *msg, size_t len)
+{
+	struct dns *d = q->dns;
+	struct service_dgram g = {
+		.to = q->guest_mac,
+		.src = {.ip = d->env->dns4, .port = DNS_PORT},
+		.dst = q->guest,
+		.payload = msg,
+		.len = len,
+	};
+
+	msg[0] = (uint8_t)(q->guest_id >> 8);
+	msg[1] = (uint8_t)q->guest_id;
+	if (!service_send(d->env, &g))
+		drop(d->env->drops, DROP_DNS_BAD);
+}
+
+static void fail(struct question *q)
+{
+	uint8_t buf[DNS_QUESTION_MAX + DNS_HDR_LEN];
+	struct rd r = rd_init(q->text, q->len);
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	if (dns_emit_error(&w, &r, DNS_SERVFAIL))
+		reply(q, buf, wr_len(&w));
+	done(q);
+}
+
+/* A connected socket of the upstream, opened when first needed. */
+static int open_socket(struct dns *d, struct upstream *u, unsigned slot)
+{
+	struct host *h = d->env->host;
+	struct host_sock *s = &u->s[slot].sock;
+	int r;
+
+	if (s->fd >= 0)
+		return 0;
+	r = h->ops->open(h, s, HOST_UDP, !addr_is_v4(&u->ep.ip));
+	if (r < 0)
+		return r;
+	r = h->ops->connect(h, s, &u->ep);
+	if (r < 0)
+		h->ops->close(h, s, false);
+	return r;
+}
+
+static int send_to(struct question *q, struct upstream *u, unsigned slot)
+{
+	struct dns *d = q->dns;
+	struct host *h = d->env->host;
+	uint8_t head[2] = {(uint8_t)(q->id >> 8), (uint8_t)q->id};
+	struct iovec iov[2] = {
+		{.iov_base = head, .iov_len = sizeof(head)},
+		{.iov_base = q->text + 2, .iov_len = (size_t)q->len - 2},
+	};
+	struct host_msg m = {.iov = iov, .n_iov = 2};
+	int r = open_socket(d, u, slot);
+
+	if (r == 0)
+		r = h->ops->send_batch(h, &u->s[slot].sock, &m, 1);
+	return r < 0 ? r : 0;
+}
+
+/* Sends the question to its next upstream; gives up after DNS_TRIES, or as
+ * soon as every upstream has refused. */
+static void ask(struct question *q)
+{
+	struct dns *d = q->dns;
+	unsigned limit = d->n_up > DNS_TRIES ? d->n_up : DNS_TRIES;
+
+	while (q->tries < limit) {
+		unsigned i = (d->best + q->tries) % d->n_up;
+		unsigned slot = draw(d) % DNS_SOCKETS;
+
+		q->tries++;
+		q->upstream = (uint8_t)i;
+		q->slot = (uint8_t)slot;
+		if (send_to(q, &d->up[i], slot) == 0) {
+			timer_arm(d->env->wheel, &q->timer,
+				  *d->env->now_ns + TRY_NS);
+			return;
+		}
+	}
+	fail(q);
+}
+
+static void on_timer(struct timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	ask(container_of(t, struct question, timer));
+}
+
+/* The resolver's port is closed, or there is no way to it: what was asked
+ * there is asked elsewhere; a lone resolver that refuses is final. */
+static void refused(struct dns *d, unsigned upstream, unsigned slot)
+{
+	struct list batch;
+
+	list_init(&batch);
+	list_splice(&batch, &d->busy);
+	while (!list_empty(&batch)) {
+		struct question *q = container_of(batch.next, struct question,
+						  link);
+
+		list_del(&q->link);
+		list_add_tail(&d->busy, &q->link);
+		if (q->upstream != upstream || q->slot != slot)
+			continue;
+		if (q->tries >= d->n_up)
+			fail(q);
+		else
+			ask(q);
+	}
+}
+
+/* True if the message answers q's question. */
+static bool answers(const struct dns *d, size_t len, const struct question *q)
+{
+	struct rd a = rd_init(d->answer, len), b = rd_init(q->text, q->len);
+	struct dns_question qa, qb;
+
+	if (!dns_question_parse(&a, &qa) || !dns_question_parse(&b, &qb))
+		return false;
+	return (qa.hdr.flags & DNS_F_QR) && qa.hdr.n_question == 1 &&
+	       qa.type == qb.type && qa.class == qb.class &&
+	       strcasecmp(qa.name, qb.name) == 0;
+}
+
+/* Longer than the guest's MTU: header and question, truncated (RFC 2181 9);
+ * the guest asks again by TCP. */
+static size_t shorten(struct dns *d, const struct question *q, size_t len)
+{
+	struct rd r = rd_init(q->text, q->len);
+	struct wr w = wr_init(d->answer, sizeof(d->answer));
+
+	if (len + IP_UDP_LEN <= d->env->mtu)
+		return len;
+	if (!dns_emit_error(&w, &r, DNS_NOERROR))
+		return 0;
+	d->answer[2] |= DNS_F_TC >> 8;
+	return wr_len(&w);
+}
+
+static void take_answer(struct dns *d, unsigned upstream, unsigned slot,
+			size_t len)
+{
+	struct rd r = rd_init(d->answer, len);
+	struct question *q = NULL;
+	struct dns_hdr h;
+
+	if (dns_hdr_parse(&r, &h))
+		q = d->by_id[h.id];
+	if (!q || q->upstream != upstream || q->slot != slot ||
+	    !answers(d, len, q)) {
+		drop(d->env->drops, DROP_DNS_REPLY);
+		return;
+	}
+	d->best = upstream;
+	len = shorten(d, q, len);
+	if (len)
+		reply(q, d->answer, len);
+	done(q);
+}
+
+static void on_socket(struct host_sock *s, unsigned events)
+{
+	struct upsock *u = container_of(s, struct upsock, sock);
+	struct dns *d = u->dns;
+	struct host *h = d->env->host;
+
+	(void)events; /* errors come by recv as well */
+	while (s->fd >= 0) {
+		struct iovec iov = {.iov_base = d->answer,
+				    .iov_len = sizeof(d->answer)};
+		struct host_msg m = {.iov = &iov, .n_iov = 1};
+		int r = h->ops->recv_batch(h, s, &m, 1);
+
+		if (r == 1) {
+			take_answer(d, u->upstream, u->slot, m.len);
+			continue;
+		}
+		if (r < 0 && r != -EAGAIN && r != -EINTR) {
+			refused(d, u->upstream, u->slot);
+			continue;
+		}
+		break;
+	}
+}
+
+void dns_set_upstreams(struct dns *d, const struct endpoint *ep, unsigned n)
+{
+	const struct endpoint local = {.ip = addr_v4(127, 0, 0, 1),
+				       .port = DNS_PORT};
+
+	close_upstreams(d);
+	if (!n) {
+		ep = &local;
+		n = 1;
+	}
+	d->n_up = n > DNS_UPSTREAMS_MAX ? DNS_UPSTREAMS_MAX : n;
+	d->best = 0;
+	for (unsigned i = 0; i < d->n_up; i++)
+		d->up[i].ep = ep[i];
+	list_each_safe(it, &d->busy) {
+		struct question *q = container_of(it, struct question, link);
+
+		q->tries = 0;
+		ask(q);
+	}
+}
+
+struct endpoint dns_tcp_upstream(const struct dns *d)
+{
+	return d->up[d->best].ep;
+}
+
+/* The same question of the same guest, asked again while in flight. */
+static struct question *find_same(struct dns *d, const struct endpoint *guest,
+				  uint16_t id, unsigned *n_guestp)
+{
+	*n_guestp = 0;
+	list_each(it, &d->busy) {
+		struct question *q = container_of(it, struct question, link);
+
+		if (!addr_eq(&q->guest.ip, &guest->ip))
+			continue;
+		++*n_guestp;
+		if (q->guest.port == guest->port && q->guest_id == id)
+			return q;
+	}
+	return NULL;
+}
+
+static struct question *take_question(struct dns *d)
+{
+	struct question *q = slab_alloc_raw(&d->memory);
+
+	if (!q)
+		return NULL;
+	q->dns = d;
+	timer_init(&q->timer, on_timer);
+	do {
+		q->id = (uint16_t)draw(d);
+	} while (d->by_id[q->id]);
+	d->by_id[q->id] = q;
+	list_add_tail(&d->busy, &q->link);
+	return q;
+}
+
+void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
+	       size_t len)
+{
+	struct rd r = rd_init(payload, len);
+	struct dns_question view;
+	struct question *q;
+	unsigned n_guest;
+
+	if (len > DNS_QUESTION_MAX || !dns_question_parse(&r, &view) ||
+	    (view.hdr.flags & DNS_F_QR)) {
+		drop(d->env->drops, DROP_DNS_BAD);
+		return;
+	}
+	if (find_same(d, &pkt->src, view.hdr.id, &n_guest))
+		return; /* it is being asked already */
+	q = n_guest < DNS_PER_GUEST ? take_question(d) : NULL;
+	if (!q) {
+		drop(d->env->drops, DROP_DNS_BUSY);
+		return;
+	}
+	q->guest = pkt->src;
+	q->guest_id = view.hdr.id;
+	q->guest_mac = pkt->eth_src;
+	q->tries = 0;
+	q->len = (uint16_t)len;
+	memcpy(q->text, payload, len);
+	ask(q);
+}

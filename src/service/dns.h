@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The DNS relay of the gateway: a guest's question over UDP goes to one of
+ * the host's resolvers, the answer comes back.  Each question has an id of our
+ * own and goes out by one of several sockets with random ports; an answer
+ * counts only if it comes from where the question went, with its id and its
+ * question (RFC 5452).  A resolver that refuses or is silent for 1.5 s makes
+ * way for the next; after three tries the guest gets SERVFAIL, so that it is
+ * never left waiting.  One worker's thread.
+ */
+#ifndef SERVICE_DNS_H
+#define SERVICE_DNS_H
+
+#include "service/service.h"
+#include "wire/packet.h"
+
+enum {
+	DNS_UPSTREAMS_MAX = 8,
+	DNS_QUESTIONS = 512,   /* in flight */
+	DNS_PER_GUEST = 128,   /* of them one guest's */
+	DNS_QUESTION_MAX = 1024, /* bytes of a question we relay */
+	DNS_TRIES = 3,
+	DNS_SOCKETS = 4,       /* per upstream, each with its own port */
+};
+
+struct dns;
+
+/* env is borrowed. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int dns_new(const struct service_env *env,
+						struct dns **dp);
+struct dns *dns_free(struct dns *d);
+/* The host's resolvers; none: 127.0.0.1 is tried, as the C library does.
+ * Questions in flight are asked again. */
+void dns_set_upstreams(struct dns *d, const struct endpoint *ep, unsigned n);
+/* payload: of a UDP datagram to the resolver's address, checksum verified. */
+void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
+	       size_t len);
+/* Where a TCP connection to the virtual resolver goes. */
+struct endpoint dns_tcp_upstream(const struct dns *d);
+
+#endif

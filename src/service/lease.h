@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table of DHCP leases: which client has which address of the pool.
+ *
+ * A client is its client identifier, or its MAC where it sends none (RFC 2131
+ * 4.2).  Found by client and by address in O(1).  An address is given out in
+ * this order: the client's own, the one it asks for, the lowest that was never
+ * used, the one whose lease ended first.  One sender of requests (the frame's
+ * source MAC) holds at most LEASE_PER_SENDER, so that it cannot take the pool.
+ * One worker's thread; time is a parameter.
+ *
+ *        offer            confirm              expiry, release
+ * FREE ----------> OFFERED ------> BOUND ----------------------> FREE
+ *   ^                 |  60 s        |  decline
+ *   +-----------------+              v
+ *   +---------------------------- RESTED  (10 min: somebody else uses it)
+ */
+#ifndef SERVICE_LEASE_H
+#define SERVICE_LEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/hash.h"
+#include "base/list.h"
+
+enum {
+	LEASE_MAX = 4096,	/* addresses of a pool */
+	LEASE_PER_SENDER = 16,
+	LEASE_ID_MAX = 64,	/* bytes of a client identifier that count */
+	LEASE_NAME_LEN = 64,
+	LEASE_BUCKETS = 1024,
+};
+
+enum lease_state { LEASE_FREE, LEASE_OFFERED, LEASE_BOUND, LEASE_RESTED };
+
+/* Who asks. */
+struct lease_client {
+	uint8_t id[LEASE_ID_MAX + 1]; /* type byte and identifier */
+	size_t id_len;
+	mac mac;    /* chaddr */
+	mac sender; /* source of the frame */
+};
+
+struct lease {
+	struct list order; /* in table->by_end: the first to end first */
+	struct lease *chain;
+	addr ip;
+	enum lease_state state;
+	uint64_t end_ns;	/* when the state ends */
+	struct lease_client client; /* kept after the end, for its return */
+	char name[LEASE_NAME_LEN];  /* host name the client told; "" none */
+	uint16_t sender;	    /* index of the sender's count */
+	bool was_used;
+	bool reserved;		    /* ours (gateway, resolver): never given */
+};
+
+struct lease_table {
+	struct lease *lease; /* owned: one per address of the pool, in order */
+	unsigned n;	     /* addresses in the pool */
+	uint32_t first;	     /* of the pool, host order */
+	unsigned fresh;	     /* addresses below were used once */
+	unsigned n_bound;
+	struct list by_end;  /* of used leases, sorted by end_ns */
+	struct lease *bucket[LEASE_BUCKETS];
+	uint16_t n_sender[LEASE_BUCKETS]; /* leases held, by hash of sender */
+	struct hash_key key;
+};
+
+/* The pool runs from first to the end of net without its broadcast. 0 or
+ * -ENOMEM. */
+__attribute__((warn_unused_result)) int
+lease_table_init(struct lease_table *t, const struct prefix *net,
+		 const addr *first);
+void lease_table_deinit(struct lease_table *t);
+/* An address that must not be given out. */
+void lease_reserve(struct lease_table *t, const addr *ip);
+
+/* The client's lease, in any state, or NULL. */
+struct lease *lease_find(struct lease_table *t, const struct lease_client *c);
+/* The lease of an address of the pool, or NULL. */
+struct lease *lease_at(struct lease_table *t, const addr *ip);
+/* An address for the client, which becomes its own until end_ns (OFFERED, or
+ * as it was if it is BOUND). want: an address it asks for, unspecified if
+ * none. NULL: no address is free, or its sender has enough. */
+struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
+			  const addr *want, uint64_t now_ns, uint64_t end_ns);
+/* True if the client may have this very address now. */
+bool lease_is_free_for(const struct lease_table *t, const struct lease *l,
+		       const struct lease_client *c, uint64_t now_ns);
+void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns);
+/* The client gives it back; the address stays its first choice. */
+void lease_release(struct lease_table *t, struct lease *l);
+/* Somebody else uses the address: nobody gets it until end_ns. */
+void lease_rest(struct lease_table *t, struct lease *l, uint64_t end_ns);
+
+#endif
