@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Folders of running networks; see rundir.h. */
+/*
+ * Folders of running networks; see rundir.h.
+ *
+ * Two locks: that of a folder's lock file says that somebody lives there, and
+ * is kept; that of the folder of all is held for the moment in which folders
+ * are made, swept or removed, so that those never meet.
+ */
 #include "os/rundir.h"
 
 #include <dirent.h>
@@ -31,9 +37,9 @@ static int base_path(char *buf, size_t len)
 	return n < 0 || (size_t)n >= len ? -ENAMETOOLONG : 0;
 }
 
-/* Opens the folder of all networks, which must be ours alone: in /tmp
- * another user could have put one there. */
-static int open_base(const char *path, bool make, struct error *e)
+/* Opens and locks the folder of all networks, which must be ours alone: in
+ * /tmp another user could have put one there. */
+static int lock_base(const char *path, bool make, struct error *e)
 {
 	CLEANUP_FD int fd = -1;
 	struct stat st;
@@ -44,11 +50,17 @@ static int open_base(const char *path, bool make, struct error *e)
 	if (fd < 0)
 		return error_errno(e, errno, "%s", path);
 	if (fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
-	    (st.st_mode & 022))
-		return error_set(e, EXIT_PERMISSION,
-				 "%s: belongs to another user or is writable "
-				 "by others; remove it or set XDG_RUNTIME_DIR",
-				 path);
+	    (st.st_mode & 022)) {
+		error_set(e, EXIT_PERMISSION,
+			  "%s: belongs to another user or is writable by "
+			  "others; remove it or set XDG_RUNTIME_DIR",
+			  path);
+		return -EPERM;
+	}
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return error_errno(e, errno, "%s: lock", path);
+	}
 	return fd_steal(&fd);
 }
 
@@ -57,51 +69,93 @@ static int take_lock(int dir_fd, bool make)
 {
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0);
 	CLEANUP_FD int fd = openat(dir_fd, lock_name, flags, 0600);
-	struct stat mine, there;
 
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;
-	/* A sweep may have removed the file between open and lock. */
-	if (fstat(fd, &mine) < 0 ||
-	    fstatat(dir_fd, lock_name, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    mine.st_ino != there.st_ino)
-		return -EWOULDBLOCK;
 	return fd_steal(&fd);
+}
+
+/* Opens a folder for reading its entries; NULL if it cannot be. */
+static DIR *entries(int dir_fd)
+{
+	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+
+	if (!d)
+		fd_close(&copy);
+	return d;
+}
+
+/* Removes the files and sockets of a folder whose lock is held, except the
+ * lock file.  No folder of ours has folders in it; those stay. */
+static void empty(int dir_fd)
+{
+	DIR *d = entries(dir_fd);
+	struct dirent *de;
+
+	if (!d)
+		return;
+	while ((de = readdir(d))) {
+		if (strcmp(de->d_name, lock_name) != 0)
+			(void)unlinkat(dir_fd, de->d_name, 0);
+	}
+	closedir(d);
+}
+
+/* A name that is one component, and not of the kind that sweeps pass over. */
+static bool is_name(const char *name)
+{
+	return *name && *name != '.' && !strchr(name, '/');
+}
+
+static int make_folder(int base, const char *name)
+{
+	CLEANUP_FD int dir = -1;
+	int lock;
+
+	if (mkdirat(base, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	dir = openat(base, name,
+		     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	lock = take_lock(dir, true);
+	if (lock >= 0)
+		empty(dir); /* of what a killed one left */
+	return lock;
 }
 
 int rundir_make(const char *name, struct rundir *d, struct error *e)
 {
-	CLEANUP_FD int base = -1, dir = -1;
-	char path[sizeof(d->path)];
+	CLEANUP_FD int base = -1;
+	char path[sizeof(d->path)], full[sizeof(d->path)];
 	int r;
 
 	*d = RUNDIR_NULL;
+	if (!is_name(name)) {
+		error_set(e, EXIT_USAGE,
+			  "'%s' cannot be a name: it is empty, begins with a "
+			  "dot or has a slash in it",
+			  name);
+		return -EINVAL;
+	}
 	r = base_path(path, sizeof(path));
 	if (r < 0)
 		return error_errno(e, r, "XDG_RUNTIME_DIR");
-	base = open_base(path, true, e);
+	if (snprintf(full, sizeof(full), "%s/%s", path, name) >=
+	    (int)sizeof(full))
+		return error_errno(e, ENAMETOOLONG, "%s/%s", path, name);
+	base = lock_base(path, true, e);
 	if (base < 0)
 		return base;
-	if (snprintf(d->path, sizeof(d->path), "%s/%s", path, name) >=
-	    (int)sizeof(d->path)) {
-		*d = RUNDIR_NULL;
-		return error_errno(e, ENAMETOOLONG, "%s/%s", path, name);
-	}
-	if (mkdirat(base, name, 0700) < 0 && errno != EEXIST)
-		r = -errno;
-	dir = openat(base, name,
-		     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		r = -errno;
-	if (r == 0)
-		r = take_lock(dir, true);
-	if (r >= 0) {
-		d->lock_fd = r;
-		return 0;
-	}
-	error_errno(e, r == -EWOULDBLOCK ? EEXIST : r, "%s", d->path);
-	*d = RUNDIR_NULL;
-	return r == -EWOULDBLOCK ? -EEXIST : r;
+	r = make_folder(base, name);
+	if (r == -EWOULDBLOCK)
+		r = -EEXIST;
+	if (r < 0)
+		return error_errno(e, r, "%s", full);
+	memcpy(d->path, full, sizeof(full));
+	d->lock_fd = r;
+	return 0;
 }
 
 void rundir_release(struct rundir *d)
@@ -110,43 +164,30 @@ void rundir_release(struct rundir *d)
 	d->path[0] = '\0';
 }
 
-/* Empties a folder whose lock is held, the lock file last. No folder of ours
- * has folders in it. */
-static void empty(int dir_fd)
+static void remove_folder(int base, const char *name, int dir_fd)
 {
-	int copy = dup(dir_fd);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *de;
-
-	if (!d) {
-		fd_close(&copy);
-		return;
-	}
-	while ((de = readdir(d))) {
-		if (strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0 &&
-		    strcmp(de->d_name, lock_name) != 0)
-			unlinkat(dir_fd, de->d_name, 0);
-	}
-	closedir(d);
-	unlinkat(dir_fd, lock_name, 0);
-}
-
-static void remove_locked(int base, const char *name, int dir)
-{
-	empty(dir);
-	unlinkat(base, name, AT_REMOVEDIR);
+	empty(dir_fd);
+	(void)unlinkat(dir_fd, lock_name, 0);
+	(void)unlinkat(base, name, AT_REMOVEDIR);
 }
 
 void rundir_remove(struct rundir *d)
 {
-	CLEANUP_FD int dir = -1;
+	CLEANUP_FD int base = -1, dir = -1;
+	char path[sizeof(d->path)];
+	char *name;
 
 	if (!d->path[0])
 		return;
-	dir = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	memcpy(path, d->path, sizeof(path));
+	name = strrchr(path, '/');
+	*name++ = '\0';
+	base = lock_base(path, false, NULL);
+	if (base >= 0)
+		dir = openat(base, name,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir >= 0)
-		remove_locked(AT_FDCWD, d->path, dir);
+		remove_folder(base, name, dir);
 	rundir_release(d);
 }
 
@@ -159,33 +200,27 @@ static void sweep_one(int base, const char *name)
 	if (dir < 0)
 		return;
 	lock = take_lock(dir, false);
-	if (lock >= 0) {
-		remove_locked(base, name, dir);
-		return;
-	}
-	/* Without a lock file: killed between mkdir and lock, or between the
-	 * two steps of a removal; a living owner makes the file at once. */
+	if (lock >= 0)
+		remove_folder(base, name, dir);
+	/* Without a lock file: killed between two steps of making or removing;
+	 * nothing of it is left but the folder. */
 	if (lock == -ENOENT)
-		unlinkat(base, name, AT_REMOVEDIR);
+		(void)unlinkat(base, name, AT_REMOVEDIR);
 }
 
 void rundir_sweep(void)
 {
 	CLEANUP_FD int base = -1;
-	char path[96];
+	char path[sizeof(((struct rundir *)0)->path)];
 	struct dirent *de;
-	int copy;
 	DIR *d;
 
 	if (base_path(path, sizeof(path)) < 0)
 		return;
-	base = open_base(path, false, NULL);
-	copy = base < 0 ? -1 : dup(base);
-	d = copy < 0 ? NULL : fdopendir(copy);
-	if (!d) {
-		fd_close(&copy);
+	base = lock_base(path, false, NULL);
+	d = base < 0 ? NULL : entries(base);
+	if (!d)
 		return;
-	}
 	while ((de = readdir(d))) {
 		if (de->d_name[0] != '.')
 			sweep_one(base, de->d_name);

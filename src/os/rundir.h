@@ -17,8 +17,8 @@ struct rundir {
 
 #define RUNDIR_NULL ((struct rundir){.lock_fd = -1})
 
-/* Makes the folder and takes its lock. -EEXIST with *e filled if a living
- * network has that name. */
+/* Makes the folder, empty, and takes its lock. -EEXIST with *e filled if a
+ * living network has that name. */
 __attribute__((warn_unused_result)) int
 rundir_make(const char *name, struct rundir *d, struct error *e);
 /* Forgets the folder without touching it: this process's part of the lock is

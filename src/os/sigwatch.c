@@ -45,30 +45,37 @@ int sigwatch_new(struct loop *l, const int *signals, unsigned n,
 	w->fn = fn;
 	w->arg = arg;
 	w->io.fn = on_ready;
+	sigprocmask(SIG_BLOCK, &set, &w->old);
 	w->io.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (w->io.fd < 0) {
 		r = -errno;
-		goto err_free;
+		goto err_unblock;
 	}
 	r = loop_add_level(l, &w->io, EPOLLIN);
 	if (r < 0)
 		goto err_close;
-	sigprocmask(SIG_BLOCK, &set, &w->old);
 	*wp = w;
 	return 0;
 
 err_close:
 	close(w->io.fd);
-err_free:
+err_unblock:
+	sigprocmask(SIG_SETMASK, &w->old, NULL);
 	free(w);
 	return r;
 }
 
 struct sigwatch *sigwatch_free(struct sigwatch *w)
 {
+	struct signalfd_siginfo si;
+
 	if (!w)
 		return NULL;
 	loop_del(w->loop, &w->io);
+	/* What waits is for us: unblocked, it would end the process in the
+	 * middle of its farewell. */
+	while (read(w->io.fd, &si, sizeof(si)) == sizeof(si))
+		;
 	close(w->io.fd);
 	sigprocmask(SIG_SETMASK, &w->old, NULL);
 	free(w);

@@ -12,7 +12,7 @@ __attribute__((warn_unused_result)) int
 sigwatch_new(struct loop *l, const int *signals, unsigned n,
 	     void (*fn)(void *arg, int signo), void *arg,
 	     struct sigwatch **wp);
-/* Stops watching and unblocks them again. */
+/* Stops watching and unblocks them again; those still waiting are dropped. */
 struct sigwatch *sigwatch_free(struct sigwatch *w);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stream sockets by name; see sock.h. sock_dgram.c has the datagrams. */
+/*
+ * Internet streams by name, descriptors taken over and forwarded ports; see
+ * sock.h.  sock_unix.c has the unix sockets, sock_dgram.c the datagrams.
+ */
 #include "os/sock.h"
 
 #include <errno.h>
@@ -7,12 +10,9 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
-#include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -21,104 +21,6 @@
 
 enum { BACKLOG = 4096 };
 
-static int unix_addr(const char *path, bool is_abstract, bool is_tight,
-		     struct sockaddr_un *sa, socklen_t *lenp, struct error *e)
-{
-	size_t len = strlen(path);
-	size_t at = is_abstract ? 1 : 0;
-
-	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (!len || len + at >= sizeof(sa->sun_path))
-		return error_set(e, EXIT_USAGE,
-				 "UNIX socket path '%s' is too long (at most "
-				 "%zu bytes)",
-				 path, sizeof(sa->sun_path) - 1 - at);
-	memcpy(sa->sun_path + at, path, len);
-	*lenp = sizeof(*sa);
-	if (is_abstract && is_tight)
-		*lenp = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-				    len);
-	return 0;
-}
-
-static int unix_socket(struct error *e)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	return fd < 0 ? error_errno(e, errno, "socket") : fd;
-}
-
-/* Makes room for a listener at path: nothing there, or a socket that nobody
- * listens on any more. */
-static int clear_path(const char *path, const struct sockaddr_un *sa,
-		      struct error *e)
-{
-	CLEANUP_FD int fd = -1;
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : error_errno(e, errno, "%s", path);
-	if (!S_ISSOCK(st.st_mode))
-		return error_set(e, EXIT_CONFLICT,
-				 "%s: exists and is not a socket; remove it or "
-				 "use another path",
-				 path);
-	fd = unix_socket(e);
-	if (fd < 0)
-		return fd;
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
-	    errno == EAGAIN)
-		return error_set(e, EXIT_CONFLICT,
-				 "%s: somebody listens there already; stop that "
-				 "or use another path",
-				 path);
-	if (errno != ECONNREFUSED)
-		return error_errno(e, errno, "%s", path);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return error_errno(e, errno, "%s: stale socket", path);
-	return 0;
-}
-
-int sock_listen_unix(const char *path, bool is_abstract, bool is_tight,
-		     struct error *e)
-{
-	CLEANUP_FD int fd = -1;
-	struct sockaddr_un sa;
-	socklen_t len;
-	int r;
-
-	r = unix_addr(path, is_abstract, is_tight, &sa, &len, e);
-	if (r == 0 && !is_abstract)
-		r = clear_path(path, &sa, e);
-	if (r < 0)
-		return r;
-	fd = unix_socket(e);
-	if (fd < 0)
-		return fd;
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, BACKLOG) < 0)
-		return error_errno(e, errno, "cannot listen on unix:%s", path);
-	return fd_steal(&fd);
-}
-
-int sock_connect_unix(const char *path, bool is_abstract, bool is_tight,
-		      struct error *e)
-{
-	CLEANUP_FD int fd = -1;
-	struct sockaddr_un sa;
-	socklen_t len;
-	int r;
-
-	r = unix_addr(path, is_abstract, is_tight, &sa, &len, e);
-	if (r < 0)
-		return r;
-	fd = unix_socket(e);
-	if (fd < 0)
-		return fd;
-	if (connect(fd, (struct sockaddr *)&sa, len) < 0)
-		return error_errno(e, errno, "cannot connect to unix:%s", path);
-	return fd_steal(&fd);
-}
-
 static int resolve_list(const struct sock_inet *a, bool passive,
 			struct addrinfo **listp, struct error *e)
 {
@@ -126,6 +28,11 @@ static int resolve_list(const struct sock_inet *a, bool passive,
 	const char *host = a->host && *a->host ? a->host : NULL;
 	int r;
 
+	if (!a->ipv4 && !a->ipv6)
+		return error_set(e, EXIT_USAGE,
+				 "address '%s:%s': neither IPv4 nor IPv6 may "
+				 "be used",
+				 host ? host : "", a->port);
 	if (passive)
 		hints.ai_flags |= AI_PASSIVE;
 	if (a->numeric)
@@ -209,60 +116,101 @@ static int listen_one(const struct sock_inet *a, const struct addrinfo *ai)
 	return -EADDRINUSE;
 }
 
+/* The port that the person asked for, as a number; 0 if it cannot be told. */
+static uint16_t port_of(const struct addrinfo *ai)
+{
+	struct sockaddr_storage ss = {0};
+	struct endpoint ep = {0};
+
+	if (!ai)
+		return 0;
+	memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
+	(void)sockaddr_to(&ss, &ep); /* else 0 */
+	return ep.port;
+}
+
+static int listen_error(const struct sock_inet *a, uint16_t port, int err,
+			struct error *e)
+{
+	const char *host = a->host ? a->host : "";
+	char who[128];
+
+	if (err != -EADDRINUSE)
+		return error_errno(e, err, "cannot listen on tcp:%s:%s", host,
+				   a->port);
+	holder_of_port(IPPROTO_TCP, port, who, sizeof(who));
+	if (a->has_to)
+		return error_set(e, EXIT_CONFLICT,
+				 "tcp ports %s to %u are all held (%s by %s); "
+				 "choose others",
+				 a->port, a->to, a->port, who);
+	return error_set(e, EXIT_CONFLICT,
+			 "tcp port %s is held by %s; choose another", a->port,
+			 who);
+}
+
 int sock_listen_inet(const struct sock_inet *a, struct endpoint *boundp,
 		     struct error *e)
 {
 	struct addrinfo *list = NULL;
 	int fd = -EADDRNOTAVAIL;
 	int r = resolve_list(a, true, &list, e);
+	uint16_t port;
 
 	if (r < 0)
 		return r;
-	for (struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
+	port = port_of(list);
+	if (a->has_to && a->to < port)
+		fd = -EINVAL;
+	for (struct addrinfo *ai = list; ai && fd < 0 && fd != -EINVAL;
+	     ai = ai->ai_next)
 		fd = listen_one(a, ai);
 	freeaddrinfo(list);
-	if (fd == -EADDRINUSE) {
-		char who[128];
-
-		return error_set(e, EXIT_CONFLICT,
-				 "tcp port %s is held by %s; choose another",
-				 a->port,
-				 holder_of_port(IPPROTO_TCP,
-						(uint16_t)atoi(a->port), who,
-						sizeof(who)));
-	}
+	if (fd == -EINVAL && a->has_to && a->to < port)
+		return error_set(e, EXIT_USAGE,
+				 "to=%u is below port %u: no port to try",
+				 a->to, port);
 	if (fd < 0)
-		return error_errno(e, fd, "cannot listen on tcp:%s:%s",
-				   a->host ? a->host : "", a->port);
+		return listen_error(a, port, fd, e);
 	*boundp = (struct endpoint){0};
 	(void)bound_to(fd, boundp); /* only told to people */
 	return fd;
+}
+
+/* Begins a connection: fd, or a negative errno.  What is refused at once, as
+ * on this host, is known here, so that the next address has its turn. */
+static int connect_one(const struct sock_inet *a, const struct addrinfo *ai)
+{
+	CLEANUP_FD int fd = inet_socket(a, ai);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0 &&
+	    errno != EINPROGRESS)
+		return -errno;
+	if (poll(&p, 1, 0) == 1 && p.revents & POLLERR &&
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err)
+		return -err;
+	return fd_steal(&fd);
 }
 
 int sock_connect_inet(const struct sock_inet *a, struct error *e)
 {
 	struct addrinfo *list = NULL;
 	int r = resolve_list(a, false, &list, e);
-	int err = EADDRNOTAVAIL;
+	int fd = -EADDRNOTAVAIL;
 
 	if (r < 0)
 		return r;
-	for (struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-		CLEANUP_FD int fd = inet_socket(a, ai);
-
-		if (fd < 0) {
-			err = -fd;
-			continue;
-		}
-		if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 ||
-		    errno == EINPROGRESS) {
-			freeaddrinfo(list);
-			return fd_steal(&fd);
-		}
-		err = errno;
-	}
+	for (struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
+		fd = connect_one(a, ai);
 	freeaddrinfo(list);
-	return error_errno(e, err, "cannot connect to tcp:%s:%s",
+	if (fd >= 0)
+		return fd;
+	return error_errno(e, fd, "cannot connect to tcp:%s:%s",
 			   a->host ? a->host : "", a->port);
 }
 
@@ -292,8 +240,8 @@ int sock_resolve(const char *host, const char *port, bool numeric,
 	r = getaddrinfo(host && *host ? host : NULL, port, &hints, &list);
 	if (r)
 		return error_set(e, EXIT_FAILED,
-				 "can't resolve host address '%s': %s", host,
-				 gai_strerror(r));
+				 "can't resolve host address '%s': %s",
+				 host ? host : "", gai_strerror(r));
 	for (int pass = 0; pass < 2 && !found; pass++) {
 		for (struct addrinfo *ai = list; ai && !found;
 		     ai = ai->ai_next) {
@@ -306,14 +254,44 @@ int sock_resolve(const char *host, const char *port, bool numeric,
 	freeaddrinfo(list);
 	if (!found)
 		return error_set(e, EXIT_FAILED,
-				 "can't resolve host address '%s'", host);
+				 "can't resolve host address '%s'",
+				 host ? host : "");
+	return 0;
+}
+
+static const char *type_name(int type)
+{
+	if (type == SOCK_STREAM)
+		return "stream";
+	return type == SOCK_DGRAM ? "datagram" : "packet";
+}
+
+/* A stream must listen, or have its peer. */
+static int check_stream(int fd, bool listening, struct error *e)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(int);
+	int accepts = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) < 0)
+		return error_errno(e, errno, "fd=%d", fd);
+	if ((bool)accepts != listening)
+		return error_set(e, EXIT_USAGE,
+				 "fd=%d %s; with server=on it must listen, "
+				 "without it must be connected",
+				 fd, accepts ? "listens" : "does not listen");
+	len = sizeof(ss);
+	if (!listening && getpeername(fd, (struct sockaddr *)&ss, &len) < 0)
+		return error_set(e, EXIT_USAGE,
+				 "fd=%d is not connected to anybody", fd);
 	return 0;
 }
 
 int sock_fd_take(int fd, int type, bool listening, struct error *e)
 {
+	CLEANUP_FD int copy = -1;
 	socklen_t len = sizeof(int);
-	int got = 0, accepts = 0, copy;
+	int got = 0, fl;
 
 	if (fcntl(fd, F_GETFD) < 0)
 		return error_set(e, EXIT_USAGE,
@@ -325,23 +303,16 @@ int sock_fd_take(int fd, int type, bool listening, struct error *e)
 	if (got != type)
 		return error_set(e, EXIT_USAGE,
 				 "fd=%d is a %s socket, a %s socket is needed",
-				 fd, got == SOCK_STREAM ? "stream" : "datagram",
-				 type == SOCK_STREAM ? "stream" : "datagram");
-	len = sizeof(int);
-	if (type == SOCK_STREAM &&
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) == 0 &&
-	    (bool)accepts != listening)
-		return error_set(e, EXIT_USAGE,
-				 "fd=%d %s; with server=on it must listen, "
-				 "without it must be connected",
-				 fd, accepts ? "listens" : "does not listen");
+				 fd, type_name(got), type_name(type));
+	if (type == SOCK_STREAM && check_stream(fd, listening, e) < 0)
+		return -EINVAL;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (copy < 0 || fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) |
-						     O_NONBLOCK) < 0)
+	fl = copy < 0 ? -1 : fcntl(copy, F_GETFL);
+	if (fl < 0 || fcntl(copy, F_SETFL, fl | O_NONBLOCK) < 0)
 		return error_errno(e, errno, "fd=%d", fd);
 	if (fd > 2)
 		close(fd);
-	return copy;
+	return fd_steal(&copy);
 }
 
 static int forward_error(uint8_t proto, const struct endpoint *ep, int err,
