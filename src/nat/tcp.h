@@ -23,6 +23,9 @@ struct tcp_config {
 				 * address space, touched on use */
 	bool deny_peek_off;	/* use the retransmit ring even where the
 				 * kernel has SO_PEEK_OFF for TCP */
+	uint64_t peek_after;	/* a flow's bytes to the guest from which on
+				 * they wait in the socket, not in the ring;
+				 * 0 = 256 KiB */
 	uint64_t seed[2];	/* initial sequence numbers (RFC 6528) */
 };
 

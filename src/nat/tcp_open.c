@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How flows begin: a guest's SYN becomes a connection of the host, a
+ * connection to the host becomes a SYN to a guest.  Called by tcp_input.c, by
+ * the gateway and by the loop; one worker's thread.
+ */
+#include <errno.h>
+
+#include "nat/tcp_priv.h"
+
+#define NEIGH_RETRY_NS (100 * TCP_MS)
+
+/* RFC 6528: a clock of 4 us ticks and a keyed hash of the endpoints. */
+static uint32_t choose_iss(const struct tcp *t, const struct tcp_flow *f)
+{
+	uint8_t b[2 * (sizeof(addr) + 2)];
+	struct wr w = wr_init(b, sizeof(b));
+
+	wr_bytes(&w, f->flow.guest.ip.b, sizeof(f->flow.guest.ip.b));
+	wr_u16(&w, f->flow.guest.port);
+	wr_bytes(&w, f->flow.remote.ip.b, sizeof(f->flow.remote.ip.b));
+	wr_u16(&w, f->flow.remote.port);
+	return (uint32_t)hash_bytes(&t->isn_key, b, sizeof(b)) +
+	       (uint32_t)(tcp_now(t) / 4096);
+}
+
+static void start_sending(struct tcp_flow *f)
+{
+	f->iss = choose_iss(f->tcp, f);
+	f->snd_una = f->iss;
+	f->snd_nxt = f->iss + 1;
+	f->ring_from = f->ring_end = f->snd_nxt;
+}
+
+/* What the guest's SYN or SYN-ACK says. */
+static void learn_options(struct tcp_flow *f, const struct tcp_hdr *h,
+			  bool is_answer)
+{
+	uint32_t mss = h->has_mss ? h->mss : TCP_MSS_DEFAULT;
+	uint32_t ours = tcp_rcv_mss(f->tcp);
+	bool may_ts = !is_answer || tcp_is(f, TCP_F_TS);
+	bool may_sack = !is_answer || tcp_is(f, TCP_F_SACK);
+
+	f->flags &= ~(uint32_t)(TCP_F_TS | TCP_F_SACK);
+	if (h->has_ts && may_ts) {
+		f->flags |= TCP_F_TS;
+		f->ts_recent = h->ts_val;
+		f->ts_age_s = (uint32_t)(tcp_now(f->tcp) / TCP_SEC);
+	}
+	if (h->sack_ok && may_sack)
+		f->flags |= TCP_F_SACK;
+	f->rcv_shift = h->has_ws ? TCP_WIN_SHIFT : 0;
+	f->snd_shift = h->has_ws ? h->ws : 0;
+	mss = tcp_min(mss, ours);
+	mss -= tcp_is(f, TCP_F_TS) && mss > 12 ? 12 : 0;
+	f->mss = (uint16_t)tcp_max(mss, TCP_MSS_MIN);
+	f->irs = h->seq;
+	f->rcv_nxt = f->up_pos = f->rcv_acked = h->seq + 1;
+	f->rcv_adv = f->rcv_nxt;
+	f->snd_wnd = f->max_wnd = h->win; /* never scaled here */
+	f->wl1 = h->seq;
+	f->wl2 = h->ack;
+}
+
+void tcp_open_send(struct tcp_flow *f)
+{
+	const struct nat_env *env = f->tcp->env;
+	uint64_t now = tcp_now(f->tcp);
+
+	f->flags &= ~(uint32_t)TCP_F_CTL_LOST;
+	f->rtx_kind = TCP_RTX_SYN;
+	f->due_rtx = now + (TCP_RTO_FIRST_NS << f->n_rtx);
+	if (f->state == TCP_S_SYN_SENT) {
+		if (env->neigh(env->arg, &f->flow.guest.ip,
+			       &f->flow.guest_mac)) {
+			tcp_emit(f, TCP_SYN, f->iss);
+		} else {
+			f->due_rtx = now + NEIGH_RETRY_NS;
+			f->flags |= TCP_F_NO_NEIGH;
+		}
+	} else {
+		tcp_emit(f, TCP_SYN | TCP_ACK, f->iss);
+	}
+	tcp_timer_update(f);
+}
+
+void tcp_open_timer(struct tcp_flow *f)
+{
+	if (tcp_is(f, TCP_F_NO_NEIGH))
+		f->flags &= ~(uint32_t)TCP_F_NO_NEIGH;
+	else
+		f->n_rtx++;
+	if (f->n_rtx > TCP_SYN_TRIES)
+		tcp_open_expired(f);
+	else
+		tcp_open_send(f);
+}
+
+/* The host's end is connected: now the guest may hear of it. */
+static void connected(struct tcp_flow *f)
+{
+	start_sending(f);
+	f->n_rtx = 0;
+	tcp_state(f, TCP_S_SYN_RCVD);
+	tcp_open_send(f);
+}
+
+/* The guest's SYN as it was, as far as an ICMP error quotes it. */
+static void report(struct tcp_flow *f, int err)
+{
+	struct tcp *t = f->tcp;
+	uint8_t b[TCP_CTL_MAX];
+	struct wr w = wr_init(b, sizeof(b));
+	const struct eth_hdr eth = {.dst = t->env->gw_mac,
+				    .src = f->flow.guest_mac,
+				    .type = ETH_T_IP4};
+	const struct ip4_hdr ip = {.total_len = IP4_HDR_LEN + TCP_HDR_LEN,
+				   .frag = IP4_F_DF,
+				   .ttl = IP4_TTL,
+				   .proto = IPPROTO_TCP,
+				   .src = f->flow.guest.ip,
+				   .dst = f->flow.remote.ip};
+	const struct tcp_hdr h = {.sport = f->flow.guest.port,
+				  .dport = f->flow.remote.port,
+				  .seq = f->irs,
+				  .flags = TCP_SYN};
+	struct frame fr;
+	struct packet pkt;
+
+	eth_emit(&w, &eth);
+	ip4_emit(&w, &ip);
+	tcp_hdr_emit(&w, &h);
+	fr = frame_flat(b, (uint32_t)wr_len(&w));
+	if (packet_parse(b, wr_len(&w), wr_len(&w), &pkt) != PACKET_OK)
+		return;
+	t->in_lan = true;
+	t->report.unreachable(t->report.arg, &pkt, &fr, err);
+	t->in_lan = false;
+}
+
+/* True for what ICMP can tell better than a RST. */
+static bool is_unreachable(int err)
+{
+	return err == ENETUNREACH || err == EHOSTUNREACH || err == ETIMEDOUT ||
+	       err == ENETDOWN || err == EHOSTDOWN || err == EACCES ||
+	       err == EPERM;
+}
+
+/* The host could not connect; err is positive. */
+static void refused(struct tcp_flow *f, int err)
+{
+	f->tcp->stats.n_refused++;
+	if (is_unreachable(err) && f->tcp->report.unreachable) {
+		report(f, err);
+	} else {
+		f->rcv_nxt = f->irs + 1;
+		tcp_emit(f, TCP_RST | TCP_ACK, 0);
+	}
+	tcp_kill(f, false);
+}
+
+void tcp_open_expired(struct tcp_flow *f)
+{
+	if (f->state == TCP_S_CONNECT)
+		refused(f, ETIMEDOUT);
+	else
+		tcp_kill(f, true);
+}
+
+/* Makes the host's end and connects it. */
+static void connect_host(struct tcp_flow *f, const struct endpoint *to)
+{
+	struct host *h = f->tcp->env->host;
+	int r = h->ops->open(h, &f->flow.sock, HOST_TCP, !addr_is_v4(&to->ip));
+
+	if (r < 0) { /* the guest's SYN comes again */
+		drop(f->tcp->env->drops, DROP_HOST_SOCKET);
+		tcp_kill(f, false);
+		return;
+	}
+	tcp_state(f, TCP_S_CONNECT);
+	r = h->ops->connect(h, &f->flow.sock, to);
+	if (r == 0)
+		connected(f);
+	else if (r != -EINPROGRESS)
+		refused(f, -r);
+}
+
+void tcp_open(struct tcp *t, const struct tcp_seg *s)
+{
+	struct flow_key key = {.guest = s->pkt->src, .remote = s->pkt->dst,
+			       .proto = IPPROTO_TCP};
+	struct endpoint to;
+	struct tcp_flow *f;
+
+	if (s->pkt->src.port == 0 || s->pkt->dst.port == 0 ||
+	    !nat_map_out(t->env, IPPROTO_TCP, &s->pkt->dst, &to)) {
+		t->stats.n_refused++;
+		tcp_emit_rst(t, s);
+		return;
+	}
+	f = tcp_flow_new(t, &key);
+	if (!f)
+		return;
+	f->flow.guest_mac = s->pkt->eth_src;
+	if (t->n_half[f->flow.quota] >= TCP_HALF_OPEN_MAX) {
+		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
+		tcp_kill(f, false);
+		return;
+	}
+	learn_options(f, &s->h, false);
+	connect_host(f, &to);
+}
+
+/* RFC 9293 3.10.7.3, fifth: both SYNs are known. */
+static void establish(struct tcp_flow *f)
+{
+	struct lan_path path;
+
+	lan_path(f->tcp->env->port, f->flow.guest_mac, &path);
+	if (path.lossy) {
+		f->flags |= TCP_F_LOSSY | TCP_F_CWND | TCP_F_SLOW_START;
+		f->cwnd = (uint32_t)TCP_CWND_LOSSY_SEGS * f->mss;
+	}
+	f->snd_una = f->snd_nxt;
+	f->n_rtx = 0;
+	f->rtx_kind = TCP_RTX_NONE;
+	f->due_rtx = TCP_NEVER;
+	f->flags &= ~(uint32_t)TCP_F_CTL_LOST;
+	tcp_state(f, TCP_S_ESTABLISHED);
+	tcp_pend(f);
+}
+
+/* CONNECT: nothing but the SYN again, or a guest that starts anew. */
+static void input_connect(struct tcp_flow *f, const struct tcp_seg *s)
+{
+	struct tcp *t = f->tcp;
+
+	if (s->h.flags & TCP_RST) {
+		if (s->h.seq == f->irs || s->h.seq == f->irs + 1)
+			tcp_kill(f, true);
+		else
+			drop(t->env->drops, DROP_TCP_WINDOW);
+	} else if ((s->h.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN) {
+		drop(t->env->drops, DROP_TCP_BAD_STATE);
+		tcp_emit_rst(t, s);
+	} else if (s->h.seq != f->irs) {
+		tcp_kill(f, true);
+		tcp_open(t, s);
+	}
+}
+
+/* SYN_SENT (RFC 9293 3.10.7.3). True if established. */
+static bool input_syn_sent(struct tcp_flow *f, const struct tcp_seg *s)
+{
+	struct tcp *t = f->tcp;
+	uint8_t flags = s->h.flags;
+
+	if (flags & TCP_ACK && s->h.ack != f->snd_nxt) {
+		drop(t->env->drops, DROP_TCP_WINDOW);
+		tcp_emit_rst(t, s);
+		return false;
+	}
+	if (flags & TCP_RST) {
+		if (flags & TCP_ACK) {
+			t->stats.n_refused++;
+			tcp_kill(f, true);
+		} else {
+			drop(t->env->drops, DROP_TCP_WINDOW);
+		}
+		return false;
+	}
+	if (!(flags & TCP_SYN)) {
+		drop(t->env->drops, DROP_TCP_BAD_STATE);
+		return false;
+	}
+	learn_options(f, &s->h, true);
+	f->flow.guest_mac = s->pkt->eth_src;
+	f->n_rtx = 0;
+	if (!(flags & TCP_ACK)) { /* it calls us at the same moment */
+		tcp_state(f, TCP_S_SYN_RCVD);
+		tcp_open_send(f);
+		return false;
+	}
+	f->rcv_adv = f->rcv_nxt + TCP_WIN_INIT; /* our SYN told it */
+	f->flags |= TCP_F_ACK_NOW;
+	establish(f);
+	return false;
+}
+
+/* SYN_RCVD. True if the segment is the third of the handshake. */
+static bool input_syn_rcvd(struct tcp_flow *f, const struct tcp_seg *s)
+{
+	struct tcp *t = f->tcp;
+	uint8_t flags = s->h.flags;
+
+	if (flags & TCP_RST) {
+		if (s->h.seq == f->rcv_nxt) {
+			t->stats.n_reset++;
+			tcp_kill(f, true);
+		} else {
+			drop(t->env->drops, DROP_TCP_WINDOW);
+		}
+		return false;
+	}
+	if (flags & TCP_SYN) {
+		if (s->h.seq == f->irs)
+			tcp_open_send(f); /* ours was lost */
+		else
+			drop(t->env->drops, DROP_TCP_WINDOW);
+		return false;
+	}
+	if (!(flags & TCP_ACK) || s->h.ack != f->snd_nxt) {
+		drop(t->env->drops, DROP_TCP_BAD_STATE);
+		tcp_emit_rst(t, s);
+		return false;
+	}
+	if (seq_lt(s->seq, f->rcv_nxt) || seq_gt(s->seq, f->rcv_adv)) {
+		drop(t->env->drops, DROP_TCP_WINDOW);
+		return false;
+	}
+	f->snd_wnd = f->max_wnd = (uint32_t)s->h.win << f->snd_shift;
+	f->wl1 = s->h.seq;
+	f->wl2 = s->h.ack;
+	establish(f);
+	return true;
+}
+
+bool tcp_open_input(struct tcp_flow *f, const struct tcp_seg *s)
+{
+	switch ((enum tcp_state)f->state) {
+	case TCP_S_CONNECT:
+		input_connect(f, s);
+		return false;
+	case TCP_S_SYN_SENT:
+		return input_syn_sent(f, s);
+	case TCP_S_SYN_RCVD:
+		return input_syn_rcvd(f, s);
+	case TCP_S_CLOSED:
+	case TCP_S_ESTABLISHED:
+	case TCP_S_FIN_WAIT_1:
+	case TCP_S_FIN_WAIT_2:
+	case TCP_S_CLOSE_WAIT:
+	case TCP_S_CLOSING:
+	case TCP_S_LAST_ACK:
+	case TCP_S_TIME_WAIT:
+		break;
+	}
+	return true;
+}
+
+/* CONNECT: the host says how it went. */
+static void connect_event(struct tcp_flow *f, unsigned events)
+{
+	struct host *h = f->tcp->env->host;
+	int r = 0;
+
+	if (events & (HOST_EV_ERR | HOST_EV_HUP)) {
+		r = h->ops->error(h, &f->flow.sock);
+		if (r == 0 && !(events & HOST_EV_OUT))
+			return;
+	} else if (!(events & HOST_EV_OUT)) {
+		return;
+	}
+	if (r < 0)
+		refused(f, -r);
+	else
+		connected(f);
+}
+
+void tcp_host_event(struct host_sock *sock, unsigned events)
+{
+	struct tcp_flow *f = tcp_of(container_of(sock, struct flow, sock));
+	struct tcp *t = f->tcp;
+	struct host *h = t->env->host;
+
+	if (events & HOST_EV_RDHUP)
+		f->flags |= TCP_F_RDHUP;
+	if (!tcp_is(f, TCP_F_EOF) &&
+	    events & (HOST_EV_IN | HOST_EV_RDHUP | HOST_EV_ERR | HOST_EV_HUP))
+		f->flags |= TCP_F_READABLE;
+	if (f->state == TCP_S_CONNECT) {
+		connect_event(f, events);
+	} else {
+		if (events & HOST_EV_OUT && tcp_is(f, TCP_F_BLOCKED))
+			tcp_up_drain(f);
+		/* With nothing left to read, only this tells of a RST. */
+		if (events & HOST_EV_ERR && tcp_is(f, TCP_F_EOF) &&
+		    h->ops->error(h, &f->flow.sock) < 0)
+			f->flags |= TCP_F_HOST_ERR;
+		tcp_pend(f);
+	}
+	tcp_finish(t);
+}
+
+/* Gives up a socket that did not become a flow. */
+static int give_up(struct tcp *t, struct host_sock *sock, int err)
+{
+	t->env->host->ops->close(t->env->host, sock, true);
+	return err;
+}
+
+int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
+		      const struct endpoint *guest,
+		      const struct endpoint *peer)
+{
+	struct flow_key key = {.guest = *guest, .remote = *peer,
+			       .proto = IPPROTO_TCP};
+	struct flow *old = flow_find(&t->flows, &key);
+	struct tcp_flow *f;
+
+	if (old && tcp_of(old)->state == TCP_S_TIME_WAIT && old->sock.fd < 0) {
+		tcp_kill(tcp_of(old), false);
+		old = NULL;
+	}
+	if (old)
+		return give_up(t, sock, -EADDRINUSE);
+	f = tcp_flow_new(t, &key);
+	if (!f)
+		return give_up(t, sock, -ENOBUFS);
+	t->env->host->ops->move(t->env->host, sock, &f->flow.sock);
+	if (t->n_half[f->flow.quota] >= TCP_HALF_OPEN_MAX) {
+		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
+		tcp_kill(f, true);
+		tcp_finish(t);
+		return -ENOBUFS;
+	}
+	f->flags |= TCP_F_TS | TCP_F_SACK;
+	f->rcv_shift = TCP_WIN_SHIFT;
+	start_sending(f);
+	tcp_state(f, TCP_S_SYN_SENT);
+	/* An edge may have come and gone before the socket was ours. */
+	f->flags |= TCP_F_READABLE;
+	tcp_open_send(f);
+	tcp_finish(t);
+	return 0;
+}

@@ -1,0 +1,913 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A world around TCP, see tcp_sim.h. */
+#include "nat/tcp_sim.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "nat/tcp_peer.h"
+#include "wire/csum.h"
+#include "wire/eth.h"
+
+const mac sim_gw_mac = {{0x52, 0x55, 10, 0, 2, 2}};
+const mac sim_guest_mac = {{0x52, 0x54, 0, 0, 0, 1}};
+
+/* The pattern, twice, so that any run of a period is contiguous. */
+const uint8_t *sim_pattern(uint64_t off)
+{
+	static uint8_t table[2 * SIM_PERIOD];
+
+	if (!table[1]) {
+		for (unsigned i = 0; i < 2 * SIM_PERIOD; i++) {
+			uint32_t v = i % SIM_PERIOD;
+
+			table[i] = (uint8_t)(v * 167 + (v >> 8) * 13 + 1);
+		}
+		table[1] |= 1;
+		table[SIM_PERIOD + 1] = table[1];
+	}
+	return table + off % SIM_PERIOD;
+}
+
+uint64_t sim_random(struct sim *s)
+{
+	s->rnd ^= s->rnd << 13;
+	s->rnd ^= s->rnd >> 7;
+	s->rnd ^= s->rnd << 17;
+	return s->rnd;
+}
+
+bool sim_chance(struct sim *s, unsigned n)
+{
+	return n > 0 && sim_random(s) % 10000 < n;
+}
+
+/* The heap of packets. */
+
+static bool is_before(const struct sim_pkt *a, const struct sim_pkt *b)
+{
+	return a->at < b->at || (a->at == b->at && a->order < b->order);
+}
+
+static void heap_push(struct sim *s, struct sim_pkt p)
+{
+	unsigned i = s->n_q++;
+
+	if (i == s->cap_q) {
+		s->cap_q = s->cap_q ? 2 * s->cap_q : 1024;
+		s->q = realloc(s->q, s->cap_q * sizeof(*s->q));
+		if (!s->q)
+			abort();
+	}
+	while (i > 0 && is_before(&p, &s->q[(i - 1) / 2])) {
+		s->q[i] = s->q[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	s->q[i] = p;
+}
+
+static struct sim_pkt heap_pop(struct sim *s)
+{
+	struct sim_pkt top = s->q[0], last = s->q[--s->n_q];
+	unsigned i = 0;
+
+	for (;;) {
+		unsigned k = 2 * i + 1;
+
+		if (k >= s->n_q)
+			break;
+		if (k + 1 < s->n_q && is_before(&s->q[k + 1], &s->q[k]))
+			k++;
+		if (!is_before(&s->q[k], &last))
+			break;
+		s->q[i] = s->q[k];
+		i = k;
+	}
+	s->q[i] = last;
+	return top;
+}
+
+/* The link. */
+
+static void link_put(struct sim *s, const uint8_t *p, uint32_t len, bool is_up,
+		     const struct frame_offload *off)
+{
+	uint64_t delay = s->c.delay_ns ? s->c.delay_ns : SIM_MS / 10;
+	struct sim_pkt k = {.at = s->now_ns, .len = len, .is_up = is_up};
+
+	if (sim_chance(s, is_up ? s->c.loss_up : s->c.loss_down)) {
+		s->n_lost++;
+		return;
+	}
+	if (!is_up && s->c.ns_per_byte) {
+		if (s->line_free > k.at)
+			k.at = s->line_free;
+		k.at += len * s->c.ns_per_byte;
+		s->line_free = k.at;
+	}
+	k.at += delay;
+	if (sim_chance(s, s->c.reorder))
+		k.at += s->c.reorder_ns ? s->c.reorder_ns : 2 * SIM_MS;
+	if (off)
+		k.off = *off;
+	for (int n = sim_chance(s, s->c.duplicate) ? 2 : 1; n > 0; n--) {
+		k.order = s->order++;
+		k.data = malloc(len);
+		if (!k.data)
+			abort();
+		memcpy(k.data, p, len);
+		if (!is_up)
+			s->n_down++;
+		heap_push(s, k);
+	}
+}
+
+void sim_send_up(struct sim *s, const uint8_t *p, uint32_t len,
+		 const struct frame_offload *off)
+{
+	s->n_up_frames++;
+	link_put(s, p, len, true, off);
+}
+
+static bool is_syn(const uint8_t *p)
+{
+	return p[34 + 13] & TCP_SYN;
+}
+
+/* One packet of the wire's size to a guest. */
+static void down_one(struct sim *s, const uint8_t *p, uint32_t len)
+{
+	s->n_down_frames++;
+	if (len > 34u + (p[46] >> 4) * 4u)
+		s->n_down_data++;
+	if (s->drop_syn && is_syn(p)) {
+		s->n_lost++;
+		return;
+	}
+	link_put(s, p, len, false, NULL);
+}
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	       (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The checksum of what leaves must be right, or rightly left open. */
+static void check_csum(const struct sim *s, const uint8_t *p, uint32_t len,
+		       const struct frame_offload *off)
+{
+	addr src = addr_v4_bytes(p + 26), dst = addr_v4_bytes(p + 30);
+	uint64_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP, len - 34);
+
+	assert_int_equal(csum_fold(csum_add(p + 14, 20, 0)), 0);
+	assert_int_equal((p[16] << 8 | p[17]) + 14, len);
+	if (off->flags & FRAME_F_NEEDS_CSUM) {
+		assert_false(s->c.no_csum);
+		assert_int_equal(off->csum_start, 34);
+		assert_int_equal(off->csum_offset, 16);
+		assert_int_equal(csum_partial(sum), p[50] << 8 | p[51]);
+	} else {
+		assert_int_equal(csum_fold(csum_add(p + 34, len - 34, sum)),
+				 0);
+	}
+}
+
+/* A frame to a guest, cut as the wire needs it. */
+static void down_frame(struct sim *s, uint8_t *p, uint32_t len,
+		       const struct frame_offload *off)
+{
+	uint32_t hdr = 34 + (p[46] >> 4) * 4u, seq = get32(p + 38);
+	uint8_t piece[2048];
+
+	check_csum(s, p, len, off);
+	if (off->gso == FRAME_GSO_NONE) {
+		assert_in_range(len, 54, 14 + s->env.mtu);
+		down_one(s, p, len);
+		return;
+	}
+	assert_true(s->c.tso);
+	assert_int_equal(off->gso, FRAME_GSO_TCP4);
+	assert_int_equal(off->hdr_len, hdr);
+	assert_in_range(off->gso_size, 1, s->env.mtu - 40);
+	for (uint32_t at = hdr; at < len; at += off->gso_size) {
+		uint32_t n = len - at < off->gso_size ? len - at
+						      : off->gso_size;
+		uint32_t now = seq + (at - hdr);
+
+		memcpy(piece, p, hdr);
+		memcpy(piece + hdr, p + at, n);
+		put16(piece + 16, hdr - 14 + n);
+		put16(piece + 24, 0);
+		put16(piece + 24, csum_fold(csum_add(piece + 14, 20, 0)));
+		put16(piece + 38, now >> 16);
+		put16(piece + 40, now & 0xffff);
+		if (at + n < len)
+			piece[47] &= (uint8_t)~TCP_PSH;
+		down_one(s, piece, hdr + n);
+	}
+}
+
+/* The guests' port. */
+
+static bool has_room(const struct sim *s)
+{
+	return !s->is_exit_shut && (s->c.room == 0 || s->n_down < s->c.room);
+}
+
+static uint64_t guest_send(struct port *p, const struct batch *b,
+			   uint64_t mask)
+{
+	struct sim *s = container_of(p, struct sim, guest_port);
+	uint64_t got = 0;
+	uint8_t *buf = malloc(FRAME_MAX);
+
+	for (; mask && has_room(s); mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(mask);
+
+		assert_true(frame_copy(&b->f[i], 0, b->f[i].len, buf));
+		down_frame(s, buf, b->f[i].len, &b->f[i].off);
+		got |= UINT64_C(1) << i;
+	}
+	free(buf);
+	return got;
+}
+
+static unsigned guest_lend(struct port *p, struct lend *l)
+{
+	struct sim *s = container_of(p, struct sim, guest_port);
+	unsigned n = has_room(s) ? l->n : 0;
+	uint8_t *at = s->lent;
+
+	assert_int_equal(l->n_iov, 0);
+	if (n > 8)
+		n = 8; /* a small ring */
+	for (unsigned i = 0; i < n; i++) {
+		l->f[i].iov = &l->iov[l->n_iov];
+		l->f[i].n_iov = 0;
+		for (uint32_t left = l->f[i].want; left > 0;) {
+			uint32_t now = left < 1000 ? left : 1000;
+
+			l->iov[l->n_iov++] =
+				(struct iovec){.iov_base = at, .iov_len = now};
+			l->f[i].n_iov++;
+			at += now;
+			left -= now;
+		}
+	}
+	return l->n = n;
+}
+
+static void guest_give(struct port *p, struct lend *l)
+{
+	struct sim *s = container_of(p, struct sim, guest_port);
+	uint8_t *buf = malloc(FRAME_MAX);
+
+	for (unsigned i = 0; i < l->n_used; i++) {
+		uint32_t n = 0;
+
+		for (unsigned k = 0; k < l->f[i].n_iov; k++) {
+			memcpy(buf + n, l->f[i].iov[k].iov_base,
+			       l->f[i].iov[k].iov_len);
+			n += (uint32_t)l->f[i].iov[k].iov_len;
+		}
+		down_frame(s, buf, l->f[i].len, &l->f[i].off);
+	}
+	free(buf);
+}
+
+static void guest_want_room(struct port *p)
+{
+	container_of(p, struct sim, guest_port)->wants_room = true;
+}
+
+static unsigned no_recv(struct port *p, struct batch *b)
+{
+	return 0;
+}
+
+static void no_done(struct port *p, struct batch *b)
+{
+}
+
+static void no_close(struct port *p)
+{
+}
+
+/* The gateway's port. */
+
+static uint64_t gw_send(struct port *p, const struct batch *b, uint64_t mask)
+{
+	struct sim *s = container_of(p, struct sim, gw_port);
+
+	for (uint64_t m = mask; m; m &= m - 1) {
+		const struct frame *f = &b->f[__builtin_ctzll(m)];
+		struct packet pkt;
+
+		if (packet_parse(f->hdr, f->hdr_len, f->len, &pkt) ==
+			    PACKET_OK &&
+		    pkt.proto == IPPROTO_TCP)
+			tcp_input(s->tcp, &pkt, f);
+	}
+	tcp_flush(s->tcp);
+	return mask;
+}
+
+static void gw_room(struct port *p, struct port *other)
+{
+	tcp_room(container_of(p, struct sim, gw_port)->tcp);
+}
+
+static const struct port_ops guest_ops = {
+	.kind = "guest",
+	.recv = no_recv,
+	.done = no_done,
+	.send = guest_send,
+	.want_room = guest_want_room,
+	.close = no_close,
+};
+
+static const struct port_ops guest_lend_ops = {
+	.kind = "guest",
+	.recv = no_recv,
+	.done = no_done,
+	.send = guest_send,
+	.want_room = guest_want_room,
+	.lend = guest_lend,
+	.give = guest_give,
+	.close = no_close,
+};
+
+static const struct port_ops gw_ops = {
+	.kind = "gw",
+	.recv = no_recv,
+	.done = no_done,
+	.send = gw_send,
+	.room = gw_room,
+	.close = no_close,
+};
+
+/* The host. */
+
+static void raise_event(struct sim_sock *k, unsigned ev)
+{
+	k->events |= ev;
+	if (!k->is_dirty)
+		k->sim->dirty[k->sim->n_dirty++] = k;
+	k->is_dirty = true;
+}
+
+static struct sim_sock *sock_new(struct sim *s, struct host_sock *hs)
+{
+	struct sim_sock *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		abort();
+	assert_true(s->n_socks < SIM_SOCKS);
+	k->sim = s;
+	k->s = hs;
+	k->peek_off = -1;
+	k->sndbuf = s->c.sndbuf ? s->c.sndbuf : 256 * 1024;
+	k->rcvbuf = s->c.rcvbuf ? s->c.rcvbuf : 256 * 1024;
+	hs->fd = (int)s->n_socks;
+	hs->priv = k;
+	s->sock[s->n_socks++] = k;
+	s->n_open++;
+	return k;
+}
+
+/* Bytes of the program come into the socket's buffer. */
+static void sock_arrive(struct sim_sock *k)
+{
+	uint64_t end = k->base + k->rcvbuf;
+
+	if (!k->is_connected || k->err)
+		return;
+	if (end > k->tx_total)
+		end = k->tx_total;
+	if (end > k->arrived) {
+		k->arrived = end;
+		raise_event(k, HOST_EV_IN);
+	}
+	if (k->arrived == k->tx_total && k->tx_fin && !k->fin_arrived) {
+		k->fin_arrived = true;
+		raise_event(k, HOST_EV_IN | HOST_EV_RDHUP);
+	}
+}
+
+void sim_sock_send(struct sim_sock *k, uint64_t total, bool fin)
+{
+	k->tx_total = total;
+	k->tx_fin = fin;
+	sock_arrive(k);
+}
+
+void sim_sock_reset(struct sim_sock *k)
+{
+	k->err = ECONNRESET;
+	raise_event(k, HOST_EV_IN | HOST_EV_OUT | HOST_EV_RDHUP |
+			       HOST_EV_ERR | HOST_EV_HUP);
+}
+
+void sim_sock_resume(struct sim_sock *k)
+{
+	k->is_stalled = false;
+	k->consumed = k->got;
+	if (k->wants_out) {
+		k->wants_out = false;
+		raise_event(k, HOST_EV_OUT);
+	}
+}
+
+struct sim_sock *sim_client(struct sim *s, struct host_sock *hs)
+{
+	struct sim_sock *k = sock_new(s, hs);
+
+	k->is_adopted = true;
+	k->is_connected = true;
+	return k;
+}
+
+static int op_open(struct host *h, struct host_sock *hs, enum host_proto proto,
+		   bool is_v6)
+{
+	struct sim *s = container_of(h, struct sim, host);
+
+	assert_int_equal(proto, HOST_TCP);
+	if (s->n_socks >= SIM_SOCKS)
+		return -EMFILE;
+	(void)sock_new(s, hs);
+	return 0;
+}
+
+static int op_connect(struct host *h, struct host_sock *hs,
+		      const struct endpoint *ep)
+{
+	struct sim *s = container_of(h, struct sim, host);
+	struct sim_sock *k = hs->priv;
+
+	k->to = *ep;
+	if (s->on_connect)
+		s->on_connect(s, k);
+	if (s->c.no_answer)
+		return -EINPROGRESS;
+	if (s->c.slow_connect) {
+		k->err = s->c.connect_err;
+		k->connect_at = s->now_ns + 5 * SIM_MS;
+		return -EINPROGRESS;
+	}
+	if (s->c.connect_err)
+		return -s->c.connect_err;
+	k->is_connected = true;
+	sock_arrive(k);
+	return 0;
+}
+
+static void op_move(struct host *h, struct host_sock *from,
+		    struct host_sock *to)
+{
+	struct sim_sock *k = from->priv;
+
+	k->s = to;
+	to->priv = k;
+	to->fd = from->fd;
+	from->fd = -1;
+	from->priv = NULL;
+}
+
+static ssize_t op_send(struct host *h, struct host_sock *hs,
+		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+{
+	struct sim_sock *k = hs->priv;
+	ssize_t done = 0;
+
+	k->n_send++;
+	assert_true(n_iov > 0 && !k->is_shut);
+	if (k->send_err)
+		return -k->send_err;
+	if (k->err)
+		return -EPIPE;
+	for (unsigned i = 0; i < n_iov; i++) {
+		uint64_t room = k->sndbuf - (k->got - k->consumed);
+		size_t n = iov[i].iov_len < room ? iov[i].iov_len : room;
+		const uint8_t *p = iov[i].iov_base;
+
+		assert_true(iov[i].iov_len > 0);
+		for (size_t at = 0; at < n;) {
+			size_t now = n - at < SIM_PERIOD ? n - at : SIM_PERIOD;
+
+			if (memcmp(p + at, sim_pattern(k->got), now) != 0)
+				k->is_bad = true;
+			at += now;
+			k->got += now;
+		}
+		done += (ssize_t)n;
+		if (n < iov[i].iov_len) {
+			k->wants_out = true;
+			break;
+		}
+	}
+	if (!k->is_stalled)
+		raise_event(k, 0); /* the program reads in its own time */
+	return done > 0 ? done : -EAGAIN;
+}
+
+static ssize_t op_recv(struct host *h, struct host_sock *hs,
+		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+{
+	struct sim_sock *k = hs->priv;
+	uint64_t at = k->base, have;
+	size_t done = 0, want = 0;
+
+	k->n_recv++;
+	for (unsigned i = 0; i < n_iov; i++)
+		want += iov[i].iov_len;
+	if (want == 0)
+		return -EINVAL;
+	if (flags & HOST_PEEK && k->peek_off > 0)
+		at += (uint64_t)k->peek_off;
+	have = k->arrived - at;
+	if ((int64_t)have <= 0) {
+		if (k->err)
+			return -k->err;
+		if (k->fin_arrived)
+			return 0;
+		k->n_again++;
+		return -EAGAIN;
+	}
+	if (want > have)
+		want = have;
+	for (unsigned i = 0; !(flags & HOST_DISCARD) && done < want; i++) {
+		size_t n = iov[i].iov_len < want - done ? iov[i].iov_len
+							: want - done;
+		uint8_t *p = iov[i].iov_base;
+
+		for (size_t o = 0; o < n;) {
+			size_t now = n - o < SIM_PERIOD ? n - o : SIM_PERIOD;
+
+			memcpy(p + o, sim_pattern(at + done + o), now);
+			o += now;
+		}
+		done += n;
+	}
+	if (flags & HOST_PEEK) {
+		k->n_peek++;
+		if (k->peek_off >= 0)
+			k->peek_off += (int64_t)want;
+		return (ssize_t)want;
+	}
+	if (flags & HOST_DISCARD)
+		k->n_discard++;
+	k->base += want;
+	if (k->peek_off >= 0) {
+		k->peek_off -= (int64_t)want;
+		if (k->peek_off < 0)
+			k->peek_off = 0;
+	}
+	sock_arrive(k);
+	return (ssize_t)want;
+}
+
+static int op_error(struct host *h, struct host_sock *hs)
+{
+	struct sim_sock *k = hs->priv;
+	int err = k->err;
+
+	return -err;
+}
+
+static int op_shutdown(struct host *h, struct host_sock *hs)
+{
+	struct sim_sock *k = hs->priv;
+
+	k->n_shutdown++;
+	if (k->err)
+		return -ENOTCONN;
+	k->is_shut = true;
+	return 0;
+}
+
+static void op_close(struct host *h, struct host_sock *hs, bool reset)
+{
+	struct sim_sock *k = hs->priv;
+
+	if (hs->fd < 0)
+		return;
+	k->was_closed = true;
+	k->was_reset = reset;
+	/* Linux resets when unread bytes are thrown away. */
+	if (k->is_connected && k->base < k->arrived)
+		k->was_reset = true;
+	k->s = NULL;
+	k->sim->n_open--;
+	hs->fd = -1;
+	hs->priv = NULL;
+}
+
+static int op_set(struct host *h, struct host_sock *hs, enum host_opt opt,
+		  int value)
+{
+	struct sim_sock *k = hs->priv;
+
+	k->n_set++;
+	if (opt != HOST_OPT_PEEK_OFF)
+		return 0;
+	if (k->sim->c.deny_peek)
+		return -ENOTSUP;
+	k->peek_off = value;
+	return 0;
+}
+
+static int op_get(struct host *h, struct host_sock *hs, enum host_opt opt,
+		  int *valuep)
+{
+	struct sim_sock *k = hs->priv;
+
+	*valuep = opt == HOST_OPT_RCVBUF ? (int)k->rcvbuf : 0;
+	return 0;
+}
+
+static const struct host_ops sim_host_ops = {
+	.open = op_open,
+	.connect = op_connect,
+	.move = op_move,
+	.send = op_send,
+	.recv = op_recv,
+	.error = op_error,
+	.shutdown = op_shutdown,
+	.close = op_close,
+	.set = op_set,
+	.get = op_get,
+};
+
+static void sock_events(struct sim_sock *k)
+{
+	unsigned ev = k->events;
+
+	k->events = 0;
+	k->is_dirty = false;
+	if (!k->is_stalled && k->consumed < k->got) {
+		k->consumed = k->got;
+		if (k->wants_out)
+			ev |= HOST_EV_OUT;
+		k->wants_out = false;
+	}
+	if (ev && k->s)
+		k->s->event(k->s, ev);
+}
+
+/* The loop's part: what became of the sockets since. */
+static void host_events(struct sim *s)
+{
+	while (s->n_dirty > 0)
+		sock_events(s->dirty[--s->n_dirty]);
+}
+
+static void host_connects(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_socks; i++) {
+		struct sim_sock *k = s->sock[i];
+
+		if (!k->s || k->connect_at == 0 || k->connect_at > s->now_ns)
+			continue;
+		k->connect_at = 0;
+		if (k->err) {
+			raise_event(k, HOST_EV_OUT | HOST_EV_ERR |
+					       HOST_EV_HUP);
+			continue;
+		}
+		k->is_connected = true;
+		raise_event(k, HOST_EV_OUT);
+		sock_arrive(k);
+	}
+}
+
+static uint64_t host_due(const struct sim *s)
+{
+	uint64_t due = UINT64_MAX;
+
+	if (!s->c.slow_connect)
+		return due;
+	for (unsigned i = 0; i < s->n_socks; i++)
+		if (s->sock[i]->connect_at && s->sock[i]->s &&
+		    s->sock[i]->connect_at < due)
+			due = s->sock[i]->connect_at;
+	return due;
+}
+
+/* The clock. */
+
+static void deliver_down(struct sim *s, struct sim_pkt *k)
+{
+	s->n_down--;
+	if (s->on_down)
+		s->on_down(s, k->data, k->len);
+	peer_input(s, k->data, k->len);
+	free(k->data);
+	if (s->wants_room && has_room(s)) {
+		s->wants_room = false;
+		lan_port_room(&s->guest_port);
+	}
+}
+
+/* All packets due, those of guests in batches as a port would read them. */
+static void deliver(struct sim *s)
+{
+	uint8_t *data[FRAME_BATCH];
+	struct batch b = {.n = 0};
+
+	while (s->n_q > 0 && s->q[0].at <= s->now_ns) {
+		struct sim_pkt k = heap_pop(s);
+
+		if (!k.is_up) {
+			deliver_down(s, &k);
+			continue;
+		}
+		b.f[b.n] = frame_flat(k.data, k.len);
+		b.f[b.n].off = k.off;
+		data[b.n++] = k.data;
+		if (b.n < FRAME_BATCH && s->n_q > 0 && s->q[0].is_up &&
+		    s->q[0].at <= s->now_ns)
+			continue;
+		(void)lan_input(&s->guest_port, &b, false);
+		for (unsigned i = 0; i < b.n; i++) {
+			memset(data[i], 0xee, 16); /* a late look shows */
+			free(data[i]);
+		}
+		b.n = 0;
+	}
+}
+
+static uint64_t next_due(struct sim *s)
+{
+	uint64_t due = timer_wheel_next(&s->wheel), d = host_due(s);
+
+	if (s->n_q > 0 && s->q[0].at < due)
+		due = s->q[0].at;
+	if (d < due)
+		due = d;
+	for (struct peer *p = s->peers; p; p = p->next) {
+		d = peer_due(p);
+		if (d < due)
+			due = d;
+	}
+	return due;
+}
+
+bool sim_run(struct sim *s, uint64_t limit_ns,
+	     bool (*done)(struct sim *s, void *arg), void *arg)
+{
+	uint64_t end = s->now_ns + limit_ns;
+
+	for (;;) {
+		uint64_t due;
+
+		host_events(s);
+		if (done && done(s, arg))
+			return true;
+		due = next_due(s);
+		if (due > end) {
+			s->now_ns = end;
+			return false;
+		}
+		if (due > s->now_ns)
+			s->now_ns = due;
+		deliver(s);
+		host_connects(s);
+		for (struct peer *p = s->peers; p; p = p->next)
+			if (peer_due(p) <= s->now_ns)
+				peer_timer(p);
+		host_events(s);
+		timer_wheel_run(&s->wheel, s->now_ns);
+	}
+}
+
+void sim_pass(struct sim *s, uint64_t ns)
+{
+	(void)sim_run(s, ns, NULL, NULL);
+}
+
+static bool env_neigh(void *arg, const addr *ip, mac *macp)
+{
+	struct sim *s = arg;
+
+	*macp = sim_guest_mac;
+	return s->knows_guest;
+}
+
+static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
+			 struct endpoint *to)
+{
+	return dst->port != 666;
+}
+
+static void unreachable(void *arg, const struct packet *pkt,
+			const struct frame *f, int err)
+{
+	struct sim *s = arg;
+
+	assert_int_equal(pkt->proto, IPPROTO_TCP);
+	assert_true(f->len >= pkt->l4_off + 8u);
+	s->n_unreachable++;
+	s->last_unreachable = err;
+}
+
+static void add_ports(struct sim *s)
+{
+	s->guest_port.ops = s->c.can_lend ? &guest_lend_ops : &guest_ops;
+	s->guest_port.caps = (struct port_caps){
+		.offload = (s->c.tso ? PORT_O_TSO4 : 0) |
+			   (s->c.no_csum ? 0 : PORT_O_CSUM),
+		.max_frame = FRAME_MAX,
+		.queues = 1,
+		.lossy = s->c.lossy,
+	};
+	s->gw_port.ops = &gw_ops;
+	s->gw_port.caps = (struct port_caps){
+		.offload = PORT_O_ALL, .max_frame = FRAME_MAX, .queues = 1};
+	lan_port_add(s->lan, &s->guest_port);
+	lan_port_add(s->lan, &s->gw_port);
+	lan_port_link(&s->guest_port, true);
+	lan_port_link(&s->gw_port, true);
+}
+
+struct sim *sim_new(const struct sim_config *c)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+	struct lan_config lc = {.name = "lan",
+				.wheel = &s->wheel,
+				.now_ns = &s->now_ns,
+				.drops = &s->drops};
+	struct tcp_config tc = {.deny_peek_off = c->deny_peek,
+				.peek_after = c->peek_after,
+				.max_buffer = c->max_buffer,
+				.max_flows = c->max_flows ? c->max_flows
+							  : 32768,
+				.seed = {1, c->seed}};
+	struct tcp_report report = {.unreachable = unreachable, .arg = s};
+
+	if (!s)
+		abort();
+	s->c = *c;
+	s->now_ns = 100 * SIM_SEC;
+	s->rnd = c->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	timer_wheel_init(&s->wheel, s->now_ns);
+	assert_int_equal(lan_new(&lc, &s->lan), 0);
+	s->host.ops = &sim_host_ops;
+	s->lent = malloc(FRAME_BATCH * (size_t)FRAME_MAX);
+	s->knows_guest = true;
+	add_ports(s);
+	s->env = (struct nat_env){
+		.host = &s->host,
+		.wheel = &s->wheel,
+		.now_ns = &s->now_ns,
+		.drops = &s->drops,
+		.lan = s->lan,
+		.port = &s->gw_port,
+		.gw_mac = sim_gw_mac,
+		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.gw4 = addr_v4(10, 0, 2, 2),
+		.dns4 = addr_v4(10, 0, 2, 3),
+		.mtu = c->mtu ? c->mtu : NAT_MTU,
+		.arg = s,
+		.neigh = env_neigh,
+		.redirect = env_redirect,
+	};
+	assert_int_equal(tcp_new(&s->env, &tc, &s->tcp), 0);
+	tcp_set_report(s->tcp, &report);
+	return s;
+}
+
+void sim_free(struct sim *s)
+{
+	tcp_free(s->tcp);
+	assert_int_equal(s->n_open, 0);
+	while (s->n_q > 0)
+		free(heap_pop(s).data);
+	lan_port_del(&s->gw_port);
+	lan_port_del(&s->guest_port);
+	lan_free(s->lan);
+	assert_int_equal(s->wheel.n_armed, 0);
+	for (unsigned i = 0; i < s->n_socks; i++)
+		free(s->sock[i]);
+	while (s->peers) {
+		struct peer *p = s->peers;
+
+		s->peers = p->next;
+		free(p);
+	}
+	free(s->q);
+	free(s->lent);
+	free(s);
+}
