@@ -1,99 +1,54 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sockets by name, folders, descriptors over sockets. */
+/*
+ * Internet streams by name, descriptors taken over, forwarded ports and who
+ * holds them; in a network namespace of the test's own.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cap-ng.h>
 #include <cmocka.h>
 
-#include "os/fdpass.h"
-#include "os/rundir.h"
+#include "os/holder.h"
 #include "os/sock.h"
+#include "os/test_user.h"
 
-static void a_stale_unix_socket_is_replaced(void **state)
+static void expect_error(int fd, const struct error *e, enum exit_code code,
+			 const char *word)
 {
-	char dir[] = "/tmp/vmlan-sock-XXXXXX";
-	struct error e = ERROR_NULL;
-	char path[64];
-	int a, b;
-
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/s", dir);
-	a = sock_listen_unix(path, false, true, &e);
-	assert_true(a >= 0);
-	/* alive: a conflict */
-	assert_true(sock_listen_unix(path, false, true, &e) < 0);
-	assert_int_equal(e.code, EXIT_CONFLICT);
-	close(a);
-	/* stale: replaced */
-	e = ERROR_NULL;
-	a = sock_listen_unix(path, false, true, &e);
-	assert_true(a >= 0);
-	b = sock_connect_unix(path, false, true, &e);
-	assert_true(b >= 0);
-	close(a);
-	close(b);
-	unlink(path);
-	/* another kind of file is left alone */
-	assert_int_equal(mkdir(path, 0700), 0);
-	assert_true(sock_listen_unix(path, false, true, &e) < 0);
-	assert_int_equal(e.code, EXIT_CONFLICT);
-	rmdir(path);
-	rmdir(dir);
+	assert_true(fd < 0);
+	if (e->code != code || !strstr(e->text, word))
+		fail_msg("code %d, not %d with '%s': %s", e->code, code, word,
+			 e->text);
 }
 
-static void long_paths_are_refused(void **state)
+static void wait_writable(int fd)
 {
-	struct error e = ERROR_NULL;
-	char path[200];
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
-	memset(path, 'x', sizeof(path));
-	path[150] = '\0';
-	assert_true(sock_listen_unix(path, false, true, &e) < 0);
-	assert_int_equal(e.code, EXIT_USAGE);
+	assert_int_equal(poll(&p, 1, -1), 1);
 }
 
-static void a_busy_port_names_its_holder(void **state)
-{
-	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
-	struct error e = ERROR_NULL;
-	char pid[32];
-	int a;
-
-	a = sock_listen_forward(IPPROTO_TCP, &ep, &e);
-	assert_true(a >= 0);
-	assert_int_not_equal(ep.port, 0);
-	assert_true(sock_listen_forward(IPPROTO_TCP, &ep, &e) < 0);
-	assert_int_equal(e.code, EXIT_CONFLICT);
-	snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
-	assert_non_null(strstr(e.text, pid));
-	close(a);
-	e = ERROR_NULL;
-	ep.port = 0;
-	a = sock_listen_forward(IPPROTO_UDP, &ep, &e);
-	assert_true(a >= 0);
-	assert_true(sock_listen_forward(IPPROTO_UDP, &ep, &e) < 0);
-	assert_non_null(strstr(e.text, pid));
-	close(a);
-}
-
-static void inet_streams_connect(void **state)
+static void streams_connect(void **state)
 {
 	struct sock_inet a = {.host = "127.0.0.1", .port = "0", .ipv4 = true,
-			      .ipv6 = true};
+			      .ipv6 = true, .keep_alive = true,
+			      .keep_alive_idle = 77};
 	struct error e = ERROR_NULL;
 	struct endpoint bound;
+	socklen_t len = sizeof(int);
 	char port[8];
-	int l, c;
+	int l, c, v = 0;
 
 	l = sock_listen_inet(&a, &bound, &e);
 	assert_true(l >= 0);
@@ -101,89 +56,248 @@ static void inet_streams_connect(void **state)
 	a.port = port;
 	c = sock_connect_inet(&a, &e);
 	assert_true(c >= 0);
+	wait_writable(c);
 	assert_int_equal(sock_connect_result(c, &e), 0);
-	assert_true(sock_listen_inet(&a, &bound, &e) < 0);
-	assert_int_equal(e.code, EXIT_CONFLICT);
+	assert_int_equal(getsockopt(c, IPPROTO_TCP, 4 /* TCP_KEEPIDLE */, &v,
+				    &len),
+			 0);
+	assert_int_equal(v, 77);
+	assert_true(fcntl(c, F_GETFL) & O_NONBLOCK);
 	close(c);
 	close(l);
-	a.host = "no.such.host.invalid";
-	a.numeric = true;
-	e = ERROR_NULL;
-	assert_true(sock_connect_inet(&a, &e) < 0);
-	assert_int_equal(e.code, EXIT_FAILED);
+	expect_error(sock_connect_inet(&a, &e), &e, EXIT_FAILED, "refused");
 }
 
-static void descriptors_travel(void **state)
+static void busy_ports_name_their_holder(void **state)
 {
-	int pair[2], p[2], got[4];
-	unsigned n = 9;
-	char c = 0;
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	assert_int_equal(pipe(p), 0);
-	assert_int_equal(fd_send(pair[0], "x", 1, p, 2), 0);
-	assert_int_equal(fd_recv(pair[1], &c, 1, got, 4, &n), 1);
-	assert_int_equal(n, 2);
-	assert_int_equal(write(got[1], "y", 1), 1);
-	assert_int_equal(read(p[0], &c, 1), 1);
-	assert_int_equal(c, 'y');
-	close(got[0]);
-	close(got[1]);
-	/* more than there is room for: refused, nothing leaks */
-	assert_int_equal(fd_send(pair[0], "x", 1, p, 2), 0);
-	assert_int_equal(fd_recv(pair[1], &c, 1, got, 1, &n), -EMSGSIZE);
-	assert_int_equal(n, 0);
-	assert_int_equal(fd_send(pair[0], "xy", 2, NULL, 0), 0);
-	assert_int_equal(fd_recv(pair[1], &c, 1, got, 1, &n), -EMSGSIZE);
-	close(pair[0]);
-	assert_int_equal(fd_recv(pair[1], &c, 1, got, 1, &n), 0);
-	close(pair[1]);
-	close(p[0]);
-	close(p[1]);
-}
-
-static void folders_of_the_dead_are_swept(void **state)
-{
-	char dir[] = "/tmp/vmlan-rundir-XXXXXX";
-	struct rundir a, b;
+	struct sock_inet a = {.host = "127.0.0.1", .port = "7001",
+			      .ipv4 = true, .ipv6 = true};
 	struct error e = ERROR_NULL;
-	char file[200], path[120];
-	struct stat st;
-	FILE *f;
+	struct endpoint bound;
+	char pid[32];
+	int l[3];
 
-	assert_non_null(mkdtemp(dir));
-	setenv("XDG_RUNTIME_DIR", dir, 1);
-	assert_int_equal(rundir_make("a", &a, &e), 0);
-	assert_int_equal(rundir_make("a", &b, &e), -EEXIST);
-	snprintf(path, sizeof(path), "%s", a.path);
-	snprintf(file, sizeof(file), "%s/sock", a.path);
-	f = fopen(file, "w");
-	assert_non_null(f);
-	fclose(f);
-	rundir_sweep(); /* alive: stays */
-	assert_int_equal(stat(file, &st), 0);
-	rundir_release(&a);
-	rundir_sweep(); /* nobody holds it: goes */
-	assert_int_equal(stat(path, &st), -1);
+	snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
+	l[0] = sock_listen_inet(&a, &bound, &e);
+	assert_true(l[0] >= 0);
+	expect_error(sock_listen_inet(&a, &bound, &e), &e, EXIT_CONFLICT, pid);
+	/* to= goes on to the next, as far as it says */
 	e = ERROR_NULL;
-	assert_int_equal(rundir_make("a", &a, &e), 0);
-	rundir_remove(&a);
-	assert_int_equal(stat(path, &st), -1);
-	snprintf(path, sizeof(path), "%s/vmlan", dir);
-	rmdir(path);
-	rmdir(dir);
+	a.has_to = true;
+	a.to = 7002;
+	l[1] = sock_listen_inet(&a, &bound, &e);
+	assert_true(l[1] >= 0);
+	assert_int_equal(bound.port, 7002);
+	expect_error(sock_listen_inet(&a, &bound, &e), &e, EXIT_CONFLICT,
+		     "7001 to 7002");
+	e = ERROR_NULL;
+	a.to = 7000;
+	expect_error(sock_listen_inet(&a, &bound, &e), &e, EXIT_USAGE,
+		     "to=7000");
+	/* any address, both families by one socket */
+	e = ERROR_NULL;
+	a = (struct sock_inet){.port = "7003", .ipv4 = true, .ipv6 = true};
+	l[2] = sock_listen_inet(&a, &bound, &e);
+	assert_true(l[2] >= 0);
+	assert_true(addr_is_unspecified(&bound.ip));
+	for (int i = 0; i < 3; i++)
+		close(l[i]);
+}
+
+static void families_can_be_chosen(void **state)
+{
+	struct sock_inet a = {.host = "localhost", .port = "7010",
+			      .ipv6 = true};
+	struct error e = ERROR_NULL;
+	struct endpoint bound;
+	int l, c;
+
+	a.host = "::1";
+	l = sock_listen_inet(&a, &bound, &e);
+	assert_true(l >= 0);
+	assert_false(addr_is_v4(&bound.ip));
+	a.ipv4 = true;
+	c = sock_connect_inet(&a, &e);
+	assert_true(c >= 0);
+	close(c);
+	close(l);
+	a.ipv6 = false; /* an IPv6 address, and only IPv4 allowed */
+	expect_error(sock_connect_inet(&a, &e), &e, EXIT_FAILED, "::1");
+	e = ERROR_NULL;
+	a.ipv4 = false;
+	expect_error(sock_connect_inet(&a, &e), &e, EXIT_USAGE, "neither");
+}
+
+/* localhost is ::1 first on many hosts; a listener on 127.0.0.1 is found. */
+static void each_address_of_a_name_is_tried(void **state)
+{
+	struct sock_inet a = {.host = "127.0.0.1", .port = "7020",
+			      .ipv4 = true, .ipv6 = true};
+	struct error e = ERROR_NULL;
+	struct endpoint bound;
+	int l = sock_listen_inet(&a, &bound, &e), c;
+
+	assert_true(l >= 0);
+	a.host = "localhost";
+	c = sock_connect_inet(&a, &e);
+	assert_true(c >= 0);
+	wait_writable(c);
+	assert_int_equal(sock_connect_result(c, &e), 0);
+	close(c);
+	close(l);
+}
+
+static void names_that_mean_nothing(void **state)
+{
+	struct sock_inet a = {.host = "no.such.host.invalid", .port = "1",
+			      .ipv4 = true, .ipv6 = true, .numeric = true};
+	struct error e = ERROR_NULL;
+	struct endpoint bound;
+
+	expect_error(sock_connect_inet(&a, &e), &e, EXIT_FAILED,
+		     "no.such.host.invalid");
+	a.host = "127.0.0.1";
+	a.port = "http";
+	e = ERROR_NULL;
+	expect_error(sock_listen_inet(&a, &bound, &e), &e, EXIT_FAILED, "http");
+	a.host = "192.0.2.1"; /* not ours */
+	a.port = "7030";
+	e = ERROR_NULL;
+	expect_error(sock_listen_inet(&a, &bound, &e), &e, EXIT_FAILED,
+		     "192.0.2.1:7030");
+}
+
+static int stream(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void descriptors_are_checked(void **state)
+{
+	struct error e = ERROR_NULL;
+	int pair[2], pipes[2], fd, got;
+
+	expect_error(sock_fd_take(999, SOCK_STREAM, false, &e), &e, EXIT_USAGE,
+		     "999");
+	assert_int_equal(pipe(pipes), 0);
+	e = ERROR_NULL;
+	expect_error(sock_fd_take(pipes[0], SOCK_STREAM, false, &e), &e,
+		     EXIT_USAGE, "not a socket");
+	fd = stream();
+	e = ERROR_NULL;
+	expect_error(sock_fd_take(fd, SOCK_DGRAM, false, &e), &e, EXIT_USAGE,
+		     "stream socket");
+	e = ERROR_NULL;
+	expect_error(sock_fd_take(fd, SOCK_STREAM, true, &e), &e, EXIT_USAGE,
+		     "does not listen");
+	e = ERROR_NULL;
+	expect_error(sock_fd_take(fd, SOCK_STREAM, false, &e), &e, EXIT_USAGE,
+		     "not connected");
+	assert_int_equal(listen(fd, 1), 0);
+	e = ERROR_NULL;
+	expect_error(sock_fd_take(fd, SOCK_STREAM, false, &e), &e, EXIT_USAGE,
+		     "listens");
+	e = ERROR_NULL;
+	got = sock_fd_take(fd, SOCK_STREAM, true, &e);
+	assert_true(got >= 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_true(fcntl(got, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(got, F_GETFL) & O_NONBLOCK);
+	close(got);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	got = sock_fd_take(pair[0], SOCK_STREAM, false, &e);
+	assert_true(got >= 0);
+	close(got);
+	close(pair[1]);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void check_forward(uint8_t proto)
+{
+	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
+	struct error e = ERROR_NULL;
+	char pid[32];
+	int a, b;
+
+	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
+	a = sock_listen_forward(proto, &ep, &e);
+	assert_true(a >= 0);
+	assert_int_not_equal(ep.port, 0);
+	expect_error(sock_listen_forward(proto, &ep, &e), &e, EXIT_CONFLICT,
+		     pid);
+	/* the same port of another address is another */
+	ep.ip = addr_v4(127, 0, 0, 2);
+	e = ERROR_NULL;
+	b = sock_listen_forward(proto, &ep, &e);
+	assert_true(b >= 0);
+	close(a);
+	close(b);
+	ep.ip = addr_v4(192, 0, 2, 1);
+	expect_error(sock_listen_forward(proto, &ep, &e), &e, EXIT_USAGE,
+		     "no such address");
+}
+
+static void forwards_listen(void **state)
+{
+	check_forward(IPPROTO_TCP);
+	check_forward(IPPROTO_UDP);
+}
+
+/* Without capabilities, as an ordinary user of the host has none. */
+static int low_port(void *arg)
+{
+	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1), .port = 80};
+	struct error e = ERROR_NULL;
+
+	(void)arg;
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return 2;
+	if (sock_listen_forward(IPPROTO_TCP, &ep, &e) >= 0)
+		return 1;
+	return e.code != EXIT_PERMISSION ||
+	       !strstr(e.text, "ip_unprivileged_port_start");
+}
+
+static void low_ports_name_the_remedy(void **state)
+{
+	assert_int_equal(test_in_child(low_port, NULL), 0);
+}
+
+static void holders_of_others_are_told_apart(void **state)
+{
+	char buf[128];
+
+	assert_string_equal(holder_of_port(IPPROTO_TCP, 7099, buf, sizeof(buf)),
+			    "another process");
+	/* room for a part only: cut, not overrun */
+	assert_int_equal(strlen(holder_of_port(IPPROTO_UDP, 7099, buf, 8)), 7);
+}
+
+static int group(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(streams_connect),
+		cmocka_unit_test(busy_ports_name_their_holder),
+		cmocka_unit_test(families_can_be_chosen),
+		cmocka_unit_test(each_address_of_a_name_is_tried),
+		cmocka_unit_test(names_that_mean_nothing),
+		cmocka_unit_test(descriptors_are_checked),
+		cmocka_unit_test(forwards_listen),
+		cmocka_unit_test(low_ports_name_the_remedy),
+		cmocka_unit_test(holders_of_others_are_told_apart),
+	};
+
+	return cmocka_run_group_tests_name("sock", tests, NULL, NULL);
+}
+
+static int both(void)
+{
+	return test_in_netns(group);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_stale_unix_socket_is_replaced),
-		cmocka_unit_test(long_paths_are_refused),
-		cmocka_unit_test(a_busy_port_names_its_holder),
-		cmocka_unit_test(inet_streams_connect),
-		cmocka_unit_test(descriptors_travel),
-		cmocka_unit_test(folders_of_the_dead_are_swept),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_as_both(both);
 }
