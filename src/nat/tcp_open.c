@@ -67,7 +67,11 @@ void tcp_open_send(struct tcp_flow *f)
 	const struct nat_env *env = f->tcp->env;
 	uint64_t now = tcp_now(f->tcp);
 
-	f->flags &= ~(uint32_t)TCP_F_CTL_LOST;
+	/* The handshake is timed, if it takes one try. */
+	f->flags &= ~(uint32_t)(TCP_F_CTL_LOST | TCP_F_RTT);
+	if (f->rtt_ns == 0)
+		f->flags |= TCP_F_RTT;
+	f->rtt_ns = now;
 	f->rtx_kind = TCP_RTX_SYN;
 	f->due_rtx = now + (TCP_RTO_FIRST_NS << f->n_rtx);
 	if (f->state == TCP_S_SYN_SENT) {
@@ -222,11 +226,13 @@ static void establish(struct tcp_flow *f)
 		f->flags |= TCP_F_LOSSY | TCP_F_CWND | TCP_F_SLOW_START;
 		f->cwnd = (uint32_t)TCP_CWND_LOSSY_SEGS * f->mss;
 	}
+	if (tcp_is(f, TCP_F_RTT))
+		tcp_timer_rtt(f, tcp_now(f->tcp) - f->rtt_ns);
 	f->snd_una = f->snd_nxt;
 	f->n_rtx = 0;
 	f->rtx_kind = TCP_RTX_NONE;
 	f->due_rtx = TCP_NEVER;
-	f->flags &= ~(uint32_t)TCP_F_CTL_LOST;
+	f->flags &= ~(uint32_t)(TCP_F_CTL_LOST | TCP_F_RTT);
 	tcp_state(f, TCP_S_ESTABLISHED);
 	tcp_pend(f);
 }

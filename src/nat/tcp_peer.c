@@ -375,7 +375,7 @@ void peer_output(struct peer *p)
 		struct tcp_hdr h = header(p, TCP_FIN | TCP_ACK, p->nxt);
 
 		emit(p, &h, NULL, 0, 0);
-		p->fin_sent = true;
+		p->fin_sent = p->fin_was_sent = true;
 		if (!p->rto_at)
 			arm_rto(p);
 	}
@@ -388,7 +388,7 @@ static void input_ack(struct peer *p, const struct tcp_hdr *h, uint32_t len)
 	uint64_t old_una = p->una, old_wnd = p->wnd_end;
 	int32_t d = (int32_t)(h->ack - (p->iss + 1 + (uint32_t)p->una));
 	uint64_t ack = p->una + (uint64_t)(int64_t)d;
-	uint64_t fin = p->fin_sent && ack == p->tx_total + 1;
+	uint64_t fin = p->fin_was_sent && ack == p->tx_total + 1;
 
 	if (d < 0)
 		return;
@@ -398,7 +398,7 @@ static void input_ack(struct peer *p, const struct tcp_hdr *h, uint32_t len)
 		return;
 	}
 	if (fin && !p->fin_acked) {
-		p->fin_acked = true;
+		p->fin_acked = p->fin_sent = true;
 		p->rto_at = 0;
 	}
 	p->wnd_end = ack + ((uint64_t)h->win << p->snd_shift);

@@ -43,7 +43,7 @@ struct peer {
 	bool tx_fin;
 	uint64_t una, nxt, max;
 	uint64_t wnd_end;
-	bool fin_sent, fin_acked;
+	bool fin_sent, fin_was_sent, fin_acked;
 	uint32_t cwnd, ssthresh;
 	struct peer_range sacked[PEER_RANGES];
 	unsigned n_sacked;

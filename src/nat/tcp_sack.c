@@ -78,10 +78,15 @@ uint32_t tcp_sack_pipe(const struct tcp_flow *f)
 
 	if (!rc)
 		return pipe;
-	pipe -= rc->sacked;
+	/* Without SACK each duplicate ACK stands for a segment. */
+	if (tcp_is(f, TCP_F_SACK))
+		pipe -= rc->sacked;
+	else
+		pipe -= tcp_min((uint32_t)f->n_dup * f->mss, pipe);
 	for (unsigned i = 0; i <= rc->n; i++)
 		if (rc->gap[i].is_lost)
-			pipe -= gap_to(f, i) - rc->gap[i].rex_nxt;
+			pipe -= tcp_min(gap_to(f, i) - rc->gap[i].rex_nxt,
+					pipe);
 	return pipe;
 }
 
@@ -353,6 +358,9 @@ static bool resend_gap(struct tcp_flow *f, unsigned i)
 		uint32_t room = f->cwnd > pipe ? f->cwnd - pipe : 0;
 		uint32_t sent;
 
+		/* The first one missing goes out whatever cwnd says. */
+		if (g->rex_nxt == f->snd_una)
+			room = tcp_max(room, f->mss);
 		if (tcp_is(f, TCP_F_CWND) && left > room)
 			left = room / f->mss * f->mss;
 		if (left == 0)

@@ -68,7 +68,10 @@ static uint64_t tlp_due(const struct tcp_flow *f)
 						: TCP_PTO_CALM_NS;
 
 	if (!tcp_is(f, TCP_F_MEASURED) || tcp_is(f, TCP_F_TLP) || f->recov ||
-	    f->n_rtx > 0 || f->snd_nxt - f->snd_una < 2u * f->mss)
+	    f->n_rtx > 0)
+		return TCP_NEVER;
+	if (f->snd_nxt - f->snd_una < 2u * f->mss &&
+	    !tcp_is(f, TCP_F_FIN_SENT)) /* a FIN is ACKed at once */
 		return TCP_NEVER;
 	if (pto < least)
 		pto = least;
