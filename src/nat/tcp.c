@@ -294,6 +294,8 @@ static void output(struct tcp_flow *f)
 		tcp_down_push(f);
 		break;
 	case TCP_S_TIME_WAIT:
+		if (tcp_is(f, TCP_F_HOST_ERR)) /* its store cannot drain */
+			tcp_kill(f, true);
 		break;
 	}
 	if (f->state == TCP_S_CLOSED)

@@ -324,8 +324,11 @@ static bool push_once(struct tcp_flow *f)
 
 void tcp_down_push(struct tcp_flow *f)
 {
-	if (tcp_is(f, TCP_F_FIN_SENT))
+	if (tcp_is(f, TCP_F_FIN_SENT)) {
+		if (tcp_is(f, TCP_F_HOST_ERR))
+			tcp_abort(f);
 		return;
+	}
 	while (push_once(f))
 		continue;
 	if (unsent(f) > 0 || tcp_is(f, TCP_F_READABLE))

@@ -115,9 +115,10 @@ enum {
 	TCP_HALF_OPEN_MAX = 1024, /* per guest */
 	TCP_WAITQS = 64,
 	TCP_PINGPONG = 3, /* answers in a row before ACKs wait for them */
-	TCP_SYN_TRIES = 5,
+	TCP_SYN_TRIES = 4, /* again, after 1, 2, 4 and 8 s */
 	TCP_RTO_TRIES = 15,
 	TCP_KEEP_TRIES = 9,
+	TCP_PASSES = 5, /* at a gap; then it is the RTO's turn */
 	TCP_DUPTHRESH = 3,
 	TCP_DUPTHRESH_MAX = 64,
 };
@@ -227,6 +228,7 @@ struct tcp_reasm {
 struct tcp_gap {
 	uint64_t at_ns;	  /* seen first, or retransmitted last */
 	uint32_t rex_nxt; /* next byte to retransmit in this pass */
+	uint8_t n_pass;	  /* passes since snd_una moved */
 	bool is_lost;
 };
 

@@ -13,7 +13,8 @@
  * the round trip has passed since something above it was seen first.  It is
  * then sent again, in passes: rex_nxt runs from the gap's start to its end, and
  * starts anew when the gap is still there two round trips after its last byte
- * was sent, so that a lost retransmission does not wait for the RTO.  A guest
+ * was sent, so that a lost retransmission does not wait for the RTO.  Each pass
+ * waits twice as long as the one before until snd_una moves.  A guest
  * that reports a byte twice (DSACK) has shown that we were too quick: dupthresh
  * doubles, and halves again with each recovery that needed none of that.
  *
@@ -51,11 +52,16 @@ static uint64_t reo_wnd_ns(const struct tcp_flow *f)
 	return ns > REO_MIN_NS ? ns : REO_MIN_NS;
 }
 
-static uint64_t rex_timeout_ns(const struct tcp_flow *f)
+/* When the next pass at a gap that was sent again begins. */
+static uint64_t pass_due(const struct tcp_flow *f, const struct tcp_gap *g)
 {
 	uint64_t ns = UINT64_C(2000) * f->srtt_us;
 
-	return ns > REX_MIN_NS ? ns : REX_MIN_NS;
+	if (g->n_pass >= TCP_PASSES)
+		return TCP_NEVER;
+	if (ns < REX_MIN_NS)
+		ns = REX_MIN_NS;
+	return g->at_ns + (ns << g->n_pass);
 }
 
 static struct tcp_recov *board(struct tcp_flow *f)
@@ -248,6 +254,7 @@ static void lose_first(struct tcp_flow *f)
 	struct tcp_recov *rc = f->recov;
 
 	rc->gap[0].is_lost = true;
+	rc->gap[0].n_pass = 0;
 	rc->gap[0].rex_nxt = f->snd_una;
 	rc->tail_end = f->snd_una + tcp_min(f->mss, f->snd_nxt - f->snd_una);
 }
@@ -283,6 +290,8 @@ void tcp_sack_acked(struct tcp_flow *f, uint32_t n)
 	rc->n -= k;
 	memmove(rc->r, rc->r + k, rc->n * sizeof(rc->r[0]));
 	memmove(rc->gap, rc->gap + k, (rc->n + 1) * sizeof(rc->gap[0]));
+	for (unsigned i = 0; i <= rc->n; i++)
+		rc->gap[i].n_pass = 0;
 	count_sacked(rc);
 	if (seq_lt(rc->gap[0].rex_nxt, f->snd_una))
 		rc->gap[0].rex_nxt = f->snd_una;
@@ -312,6 +321,7 @@ void tcp_sack_timeout(struct tcp_flow *f)
 	rc->tail_end = f->snd_nxt;
 	for (unsigned i = 0; i <= rc->n; i++) {
 		rc->gap[i].is_lost = gap_from(f, i) != gap_to(f, i);
+		rc->gap[i].n_pass = TCP_PASSES; /* RTO until it answers */
 		rc->gap[i].rex_nxt = gap_from(f, i);
 	}
 	f->flags |= TCP_F_RECOVERY | TCP_F_RTO | TCP_F_CWND |
@@ -325,7 +335,7 @@ static void judge_gaps(struct tcp_flow *f)
 {
 	struct tcp_recov *rc = f->recov;
 	uint64_t now = tcp_now(f->tcp);
-	uint64_t reo = reo_wnd_ns(f), rex = rex_timeout_ns(f);
+	uint64_t reo = reo_wnd_ns(f);
 	uint32_t enough = (uint32_t)f->dupthresh * f->mss;
 	uint32_t above = rc->sacked;
 
@@ -334,12 +344,15 @@ static void judge_gaps(struct tcp_flow *f)
 
 		if (g->is_lost) {
 			if (g->rex_nxt == gap_to(f, i) &&
-			    now >= g->at_ns + rex)
+			    now >= pass_due(f, g)) {
 				g->rex_nxt = gap_from(f, i);
+				g->n_pass++;
+			}
 		} else if (i < rc->n &&
 			   (above >= enough || now >= g->at_ns + reo)) {
 			enter_recovery(f);
 			g->is_lost = true;
+			g->n_pass = 0;
 			g->rex_nxt = gap_from(f, i);
 		}
 		if (i < rc->n)
@@ -392,7 +405,7 @@ uint64_t tcp_sack_due(const struct tcp_flow *f)
 		uint64_t at = TCP_NEVER;
 
 		if (g->is_lost && g->rex_nxt == gap_to(f, i))
-			at = g->at_ns + rex_timeout_ns(f);
+			at = pass_due(f, g);
 		else if (!g->is_lost && i < rc->n)
 			at = g->at_ns + reo_wnd_ns(f);
 		if (at < due)

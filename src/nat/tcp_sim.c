@@ -445,8 +445,8 @@ static int op_open(struct host *h, struct host_sock *hs, enum host_proto proto,
 	struct sim *s = container_of(h, struct sim, host);
 
 	assert_int_equal(proto, HOST_TCP);
-	if (s->n_socks >= SIM_SOCKS)
-		return -EMFILE;
+	if (s->open_err)
+		return -s->open_err;
 	(void)sock_new(s, hs);
 	return 0;
 }

@@ -124,7 +124,9 @@ struct sim {
 
 	struct peer *peers; /* owned: list */
 	void (*on_down)(struct sim *s, const uint8_t *p, uint32_t len);
-	bool drop_syn;	    /* the next SYNs and SYN-ACKs are lost */
+	void *arg;	   /* of the test */
+	bool drop_syn;	    /* our SYNs and SYN-ACKs are lost */
+	int open_err;	    /* of the next open() */
 	unsigned n_down_frames, n_down_data, n_up_frames, n_lost;
 	unsigned n_unreachable;
 	int last_unreachable;
