@@ -36,7 +36,7 @@
 enum {
 	BATCH_MAX = 64,
 	CTRL_LEN = 128, /* room for the ancillary data of one datagram */
-	SOCKS_MAX = 1 << 20, /* more than RLIMIT_NOFILE ever grants */
+	SOCKS_MAX = 1 << 20, /* at a time; address space, touched on use */
 	SINK_LEN = 1 << 16,
 	SINK_PIECES = 32, /* 2 MiB in one call */
 };
