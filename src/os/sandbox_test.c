@@ -2,6 +2,8 @@
 /* What an engine in its sandbox can and cannot do. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,9 +24,11 @@
 
 #include <cmocka.h>
 
+#include "os/fdpass.h"
 #include "os/host_sock.h"
 #include "os/loop.h"
 #include "os/sandbox.h"
+#include "os/sock.h"
 #include "os/test_user.h"
 
 /* Runs fn in a sandboxed child; its wait status. */
@@ -111,32 +115,123 @@ static void on_event(struct host_sock *s, unsigned events)
 	(void)events;
 }
 
-static int inet_works(void)
+#define TRY(what)                                                              \
+	do {                                                                   \
+		if (!(what))                                                   \
+			return __LINE__ % 100 + 100;                           \
+	} while (0)
+
+static int tcp_works(struct host *h, struct loop *l, int listener)
+{
+	struct host_sock c = {.fd = -1, .event = on_event}, a = c, s = c;
+	struct endpoint ep, peer;
+	char buf[16] = "hello";
+	struct iovec v = {.iov_base = buf, .iov_len = 5};
+	int n = 0;
+
+	TRY(h->ops->adopt(h, &s, listener) == 0);
+	TRY(h->ops->local(h, &s, &ep) == 0);
+	TRY(h->ops->open(h, &c, HOST_TCP, false) == 0);
+	TRY(h->ops->set(h, &c, HOST_OPT_NODELAY, 1) == 0);
+	TRY(h->ops->connect(h, &c, &ep) == -EINPROGRESS);
+	while (h->ops->accept(h, &s, &a, &peer) == -EAGAIN)
+		TRY(loop_turn(l, -1) == 0);
+	TRY(h->ops->error(h, &c) == 0);
+	TRY(h->ops->send(h, &c, &v, 1, 0) == 5);
+	TRY(h->ops->get(h, &c, HOST_OPT_SNDQ, &n) == 0);
+	TRY(h->ops->get(h, &c, HOST_OPT_MTU, &n) == 0);
+	while (h->ops->recv(h, &a, &v, 1, HOST_PEEK) != 5)
+		TRY(loop_turn(l, -1) == 0);
+	TRY(h->ops->recv(h, &a, &v, 1, HOST_DISCARD) == 5);
+	TRY(h->ops->shutdown(h, &c) == 0);
+	h->ops->close(h, &c, false);
+	h->ops->close(h, &a, true);
+	h->ops->close(h, &s, false);
+	return 0;
+}
+
+static int udp_works(struct host *h)
+{
+	struct host_sock a = {.fd = -1, .event = on_event}, b = a;
+	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
+	char buf[16] = "hello";
+	struct iovec v = {.iov_base = buf, .iov_len = 5};
+	struct host_msg m = {.iov = &v, .n_iov = 1};
+	struct host_err e;
+
+	TRY(h->ops->open(h, &a, HOST_UDP, false) == 0);
+	TRY(h->ops->open(h, &b, HOST_UDP, false) == 0);
+	TRY(h->ops->set(h, &a, HOST_OPT_RECVERR, 1) == 0);
+	TRY(h->ops->bind(h, &b, &ep) == 0);
+	TRY(h->ops->local(h, &b, &m.ep) == 0);
+	TRY(h->ops->send_batch(h, &a, &m, 1) == 1);
+	TRY(h->ops->recv_batch(h, &b, &m, 1) == 1);
+	TRY(h->ops->recv_err(h, &a, &e) == 0);
+	h->ops->close(h, &a, false);
+	h->ops->close(h, &b, false);
+	/* The host's affair whether this is allowed, not the sandbox's. */
+	if (h->ops->open(h, &a, HOST_PING, false) == 0)
+		h->ops->close(h, &a, false);
+	return 0;
+}
+
+static void ring(struct timer *t, uint64_t now_ns)
+{
+	(void)t;
+	(void)now_ns;
+}
+
+/* A turn that sleeps until a timer is due; memory that comes and goes. */
+static int loop_works(struct loop *l)
+{
+	struct log log = LOG_INIT(LOG_LEVEL_ERROR);
+	struct timer t;
+	char *volatile p = malloc(8 << 20);
+
+	TRY(p);
+	p = realloc(p, 16 << 20);
+	TRY(p);
+	free(p);
+	log_warn(&log, "not written: the level is lower");
+	timer_init(&t, ring);
+	timer_arm(loop_wheel(l), &t, *loop_now(l) + 1000000);
+	TRY(loop_turn(l, -1) == 0);
+	timer_disarm(loop_wheel(l), &t);
+	return 0;
+}
+
+static int channel_works(const int pair[2])
+{
+	unsigned n = 0;
+	int fd = -1;
+	char c = 'x';
+
+	TRY(fd_send(pair[0], &c, 1, pair, 1) == 0);
+	TRY(fd_recv(pair[1], &c, 1, &fd, 1, &n) == 1);
+	TRY(n == 1);
+	close(fd);
+	return 0;
+}
+
+/* Everything this room does for an engine, from inside. */
+static int engine_works(const int pair[2], int listener)
 {
 	struct host *h = NULL;
 	struct loop *l = NULL;
-	struct host_sock u = {.fd = -1, .event = on_event}, t = u;
-	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
-	struct timer tm;
+	int r;
 
-	if (loop_new(&l) < 0 || host_sock_new(l, NULL, &h) < 0)
-		return 1;
-	if (h->ops->open(h, &u, HOST_UDP, false) < 0 ||
-	    h->ops->bind(h, &u, &ep) < 0 || h->ops->local(h, &u, &ep) < 0)
-		return 2;
-	if (h->ops->open(h, &t, HOST_TCP, false) < 0 ||
-	    h->ops->connect(h, &t, &ep) == 0)
-		return 3;
-	timer_init(&tm, NULL);
-	timer_arm(loop_wheel(l), &tm, *loop_now(l) + 1000000);
-	timer_disarm(loop_wheel(l), &tm);
-	if (loop_turn(l, 0) < 0)
-		return 4;
-	h->ops->close(h, &t, true);
-	h->ops->close(h, &u, false);
+	TRY(loop_new(&l) == 0);
+	TRY(host_sock_new(l, NULL, &h) == 0);
+	r = tcp_works(h, l, listener);
+	if (!r)
+		r = udp_works(h);
+	if (!r)
+		r = loop_works(l);
+	if (!r)
+		r = channel_works(pair);
 	host_sock_free(h);
 	loop_free(l);
-	return 0;
+	return r;
 }
 
 static int opens_a_file(void)
@@ -232,10 +327,28 @@ static bool died_of_sigsys(int status)
 
 static void the_engine_can_do_its_work(void **state)
 {
-	int status = in_sandbox(NULL, inet_works);
+	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
+	struct log log = LOG_INIT(LOG_LEVEL_ERROR);
+	struct error e = ERROR_NULL;
+	int fds[3], status;
+	pid_t pid;
 
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	fds[2] = sock_listen_forward(IPPROTO_TCP, &ep, &e);
+	assert_true(fds[2] >= 0);
+	pid = sandbox_fork(&log, &e);
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (sandbox_enter(fds, 3, &e) < 0 || sandbox_seccomp(&e) < 0)
+			_exit(99);
+		_exit(engine_works(fds, fds[2]));
+	}
+	status = sandbox_wait(pid, -1);
+	if (status)
+		fail_msg("status %#x: 100 + line number %% 100, or a signal",
+			 (unsigned)status);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
 }
 
 static void names_and_privileges_are_gone(void **state)
@@ -329,6 +442,47 @@ static void other_calls_end_it(void **state)
 		    (WIFEXITED(status) && WEXITSTATUS(status) == 51));
 }
 
+static int no_more_namespaces(void)
+{
+	static const char *const kinds[] = {"user", "mnt", "pid", "ipc", "uts",
+					    "cgroup"};
+	char path[64];
+	int fd;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces",
+			 kinds[i]);
+		fd = open(path, O_WRONLY);
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			return -1;
+		close(fd);
+	}
+	return 0;
+}
+
+/* Root in a mount namespace, and the kernel gives no other: the engine must
+ * leave this one alone. */
+static int denied(void *arg)
+{
+	(void)arg;
+	if (test_enter_netns() < 0 || unshare(CLONE_NEWNS) < 0)
+		return 77;
+	if (no_more_namespaces() < 0)
+		return 1;
+	if (in_sandbox(NULL, nothing) != 0)
+		return 2;
+	return access("/etc", F_OK) < 0 || access("/proc/self", F_OK) < 0;
+}
+
+static void without_namespaces_the_rest_holds(void **state)
+{
+	int status = test_in_child(denied, NULL);
+
+	if (status == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 static int group(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +490,7 @@ static int group(void)
 		cmocka_unit_test(names_and_privileges_are_gone),
 		cmocka_unit_test(the_user_stays_the_user),
 		cmocka_unit_test(other_calls_end_it),
+		cmocka_unit_test(without_namespaces_the_rest_holds),
 		cmocka_unit_test(it_can_abort),
 		cmocka_unit_test(a_wait_has_an_end),
 	};

@@ -131,6 +131,7 @@ static int open_at(const struct unix_name *n, int type, struct error *e)
 	CLEANUP_FD int fd = -1;
 	int r = n->is_abstract ? 0 : clear_name(n, type, e);
 
+	(void)lock; /* held until the return */
 	if (r < 0)
 		return r;
 	fd = new_socket(type, e);
