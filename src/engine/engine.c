@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,9 @@ static int run(struct engine *e)
 		log_error(&e->log, "engine: %s", err.text);
 		return r;
 	}
+	/* From now on several messages are read per wake, until none is left. */
+	if (fcntl(e->sock, F_SETFL, fcntl(e->sock, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
 	e->io = (struct loop_io){.fd = e->sock, .fn = channel_ready};
 	r = loop_add_level(e->worker->loop, &e->io, EPOLLIN);
 	if (r < 0)

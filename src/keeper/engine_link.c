@@ -144,6 +144,7 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 	case ENGINE_MSG_MACHINE:
 		log_debug(k->c->log, "%s: %s", m->machine.name,
 			  m->machine.is_here ? "connected" : "gone");
+		keeper_machine(k, m->machine.is_here);
 		n = plan_find(&k->plan, m->machine.port);
 		if (n && !m->machine.is_here && !n->reconnect_ms)
 			client_lost(k, n);
@@ -260,6 +261,7 @@ void engine_link_ended(struct keeper *k, int status)
 
 	channel_close(k);
 	l->pid = 0;
+	k->n_machines = 0;
 	if (k->is_stopping)
 		return;
 	if (WIFSIGNALED(status))

@@ -36,7 +36,7 @@ void keeper_check_ready(struct keeper *k)
 			return;
 	}
 	k->is_ready = true;
-	plan_say(&k->plan, k->c->log);
+	plan_say(&k->plan, k->c->say);
 	if (k->c->ready)
 		k->c->ready(k->c->arg);
 }
@@ -45,6 +45,16 @@ static void stop(struct keeper *k)
 {
 	k->is_stopping = true;
 	loop_stop(k->loop);
+}
+
+void keeper_machine(struct keeper *k, bool is_here)
+{
+	if (is_here)
+		k->n_machines++;
+	else if (k->n_machines)
+		k->n_machines--;
+	if (k->life_is_over && !k->n_machines)
+		stop(k);
 }
 
 static void reap(struct keeper *k)
@@ -84,7 +94,12 @@ static void on_life(struct loop_io *io, uint32_t events)
 
 	(void)events;
 	if (k->life_is_pidfd) {
-		stop(k);
+		/* A VMM that made itself a daemon left a child behind that
+		 * still uses the network: its cable tells when it ends. */
+		loop_del(k->loop, io);
+		k->life_is_over = true;
+		if (!k->n_machines)
+			stop(k);
 		return;
 	}
 	n = fd_recv(io->fd, &byte, sizeof(byte), &fd, 1, &n_fds);

@@ -22,6 +22,7 @@ struct keeper_config {
 	struct netdev_spec *const *specs; /* borrowed */
 	unsigned n_specs;
 	struct log *log;  /* borrowed */
+	struct log *say;  /* borrowed: where what was bound is told */
 	uint32_t deny;	  /* ENGINE_DENY_* */
 	const char *resolv_conf; /* NULL = /etc/resolv.conf */
 	/* The engine outlives a killed keeper while machines are connected
@@ -30,7 +31,7 @@ struct keeper_config {
 	/* Called once, when every netdev is served. */
 	void (*ready)(void *arg);
 	void *arg;
-	/* A descriptor that tells when to end, -1 = none: readable with one
+	/* A descriptor that tells when to end, owned, -1 = none: readable with one
 	 * message that carries a pidfd (then the end is that process's end),
 	 * or end of file without one (then at once). */
 	int life_fd;

@@ -33,6 +33,8 @@ struct keeper {
 	struct engine_link engine;
 	struct loop_io life; /* fd: life_fd, later the pidfd */
 	bool life_is_pidfd;
+	bool life_is_over; /* it ended; the last machine may still be here */
+	unsigned n_machines; /* connected, as the engine says */
 	bool is_ready;
 	bool is_stopping;
 	struct error error; /* what ended it, if anything failed */
@@ -57,6 +59,8 @@ void client_start(struct keeper *k, struct plan_netdev *n);
 void client_lost(struct keeper *k, struct plan_netdev *n);
 void client_stop(struct keeper *k, struct plan_netdev *n);
 
+/* A machine came or went; ends a keeper that nobody needs any more. */
+void keeper_machine(struct keeper *k, bool is_here);
 /* Ends the keeper; keeps the first error. */
 void keeper_fail(struct keeper *k);
 /* Tells the caller, once everything is served. */

@@ -29,14 +29,35 @@ static int bind_one(struct plan_netdev *n, const struct port_rule *r,
 	return 0;
 }
 
+/* A forward to an address that no guest can have would wait for ever. */
+static int check_guest(const struct user_opts *o, const addr *guest,
+		       struct error *e)
+{
+	char text[ADDR_STRLEN];
+
+	if (addr_is_unspecified(guest) ||
+	    (prefix_has(&o->net4, guest) && !addr_eq(guest, &o->host4) &&
+	     !addr_eq(guest, &o->dns4)))
+		return 0;
+	return error_set(e, EXIT_USAGE,
+			 "user: hostfwd= to guest address %s, which no guest of "
+			 "this network can have",
+			 addr_format(guest, text));
+}
+
 static int bind_forwards(struct plan_netdev *n, const struct user_opts *o,
 			 struct error *e)
 {
 	size_t total = 0;
 
-	for (unsigned i = 0; i < o->n_hostfwds; i++)
+	for (unsigned i = 0; i < o->n_hostfwds; i++) {
+		int r = check_guest(o, &o->hostfwds[i].guest_ip, e);
+
+		if (r < 0)
+			return r;
 		total += (size_t)(o->hostfwds[i].host_hi -
 				  o->hostfwds[i].host_lo) + 1;
+	}
 	n->forwards = calloc(total + 1, sizeof(*n->forwards));
 	if (!n->forwards)
 		return error_errno(e, ENOMEM, "user");

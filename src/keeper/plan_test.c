@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which lan each netdev lands on, and which plans are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "keeper/keeper.h"
+#include "keeper/plan.h"
+
+enum { SPECS_MAX = 8 };
+
+struct world {
+	struct netdev_spec *specs[SPECS_MAX];
+	unsigned n;
+	struct plan plan;
+	struct error e;
+};
+
+/* Opens a plan of netdev strings; 0 or negative as plan_open(). */
+static int open_plan(struct world *w, const char *const *texts)
+{
+	struct plan_args a = {.specs = w->specs};
+	int r;
+
+	memset(w, 0, sizeof(*w));
+	list_init(&w->plan.netdevs);
+	for (; texts[w->n]; w->n++)
+		assert_int_equal(netdev_parse(texts[w->n], &w->specs[w->n],
+					      &w->e),
+				 0);
+	a.n_specs = w->n;
+	r = plan_open(&w->plan, &a, &w->e);
+	return r;
+}
+
+static void close_plan(struct world *w)
+{
+	plan_close(&w->plan);
+	for (unsigned i = 0; i < w->n; i++)
+		netdev_spec_free(w->specs[i]);
+}
+
+#define PLAN(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void refused(const char *const *texts, enum exit_code code,
+		    const char *says)
+{
+	struct world w;
+
+	assert_true(open_plan(&w, texts) < 0);
+	assert_int_equal(w.e.code, code);
+	if (!strstr(w.e.text, says))
+		fail_msg("'%s' does not say '%s'", w.e.text, says);
+	assert_true(list_empty(&w.plan.netdevs));
+	close_plan(&w);
+}
+
+static void netdevs_share_one_lan(void **state)
+{
+	struct world w;
+
+	assert_int_equal(open_plan(&w, PLAN("user", "user,id=u,net=10.1.0.0/24")),
+			 0);
+	assert_int_equal(w.plan.n_hubs, 0);
+	assert_int_equal(plan_find(&w.plan, 1)->lan, 0);
+	assert_string_equal(plan_find(&w.plan, 1)->name, "user0");
+	assert_string_equal(plan_find(&w.plan, 2)->name, "u");
+	assert_null(plan_find(&w.plan, 3));
+	close_plan(&w);
+}
+
+static void a_named_netdev_goes_to_the_hub(void **state)
+{
+	struct world w;
+
+	assert_int_equal(open_plan(&w, PLAN("user,id=u", "user,id=v,net=10.1.0.0/24",
+					    "hubport,hubid=-7,netdev=u",
+					    "hubport,hubid=3,netdev=v",
+					    "hubport,hubid=3")),
+			 0);
+	assert_int_equal(w.plan.n_hubs, 2);
+	assert_int_equal(w.plan.hubs[0], -7);
+	assert_int_equal(plan_find(&w.plan, 1)->lan, 1);
+	assert_int_equal(plan_find(&w.plan, 2)->lan, 2);
+	assert_int_equal(plan_find(&w.plan, 3)->order.head.type,
+			 ENGINE_MSG_NONE);
+	assert_int_equal(plan_find(&w.plan, 5)->order.head.type,
+			 ENGINE_MSG_HUBPORT_ADD);
+	assert_int_equal(plan_find(&w.plan, 5)->order.hubport_add.hub, 2);
+	close_plan(&w);
+}
+
+static void impossible_plans_are_refused(void **state)
+{
+	refused(PLAN("hubport,hubid=0", "hubport,hubid=0"), EXIT_USAGE, "loop");
+	refused(PLAN("hubport,hubid=0,netdev=zz"), EXIT_USAGE,
+		"netdev 'zz' not found");
+	refused(PLAN("user,id=u", "hubport,hubid=0,netdev=u",
+		     "hubport,hubid=1,netdev=u"),
+		EXIT_USAGE, "on hub 0 already");
+	refused(PLAN("hubport,id=h,hubid=0", "hubport,hubid=1,netdev=h"),
+		EXIT_USAGE, "is a hubport itself");
+	refused(PLAN("user,hostfwd=tcp:127.0.0.1:0-10.9.9.9:22"), EXIT_USAGE,
+		"no guest of this network");
+	refused(PLAN("user,hostfwd=tcp:127.0.0.1:0-10.0.2.2:22"), EXIT_USAGE,
+		"no guest of this network");
+	refused(PLAN("user,id=u", "user,id=u"), EXIT_USAGE,
+		"Duplicate ID 'u' for netdev");
+}
+
+static void what_was_opened_is_undone(void **state)
+{
+	char dir[] = "/tmp/vmlan-plan-XXXXXX";
+	char good[128], bad[128], path[64];
+	struct world w;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	snprintf(good, sizeof(good),
+		 "stream,server=on,addr.type=unix,addr.path=%s", path);
+	snprintf(bad, sizeof(bad),
+		 "stream,server=on,addr.type=unix,addr.path=%s/no/such", dir);
+	refused(PLAN(good, bad), EXIT_FAILED, "no/such");
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(open_plan(&w, PLAN(good)), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	close_plan(&w);
+	assert_int_equal(access(path, F_OK), -1);
+	rmdir(dir);
+}
+
+static void the_test_switch_is_strict(void **state)
+{
+	assert_int_equal(keeper_deny_parse(""), 0);
+	assert_int_equal(keeper_deny_parse("ping,peek_off"),
+			 ENGINE_DENY_PING | ENGINE_DENY_PEEK_OFF);
+	assert_int_equal(keeper_deny_parse("pin"), -1);
+	assert_int_equal(keeper_deny_parse("ping,,gso"), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(netdevs_share_one_lan),
+		cmocka_unit_test(a_named_netdev_goes_to_the_hub),
+		cmocka_unit_test(impossible_plans_are_refused),
+		cmocka_unit_test(what_was_opened_is_undone),
+		cmocka_unit_test(the_test_switch_is_strict),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
