@@ -1,11 +1,54 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The command: looks the word up in the table of commands and runs it. */
 #include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+static const struct command commands[] = {
+	{"run", cmd_run, "start a VMM with its network attached"},
+	{"join", cmd_join, "join netdevs into one LAN, in the foreground"},
+	{"nic", cmd_nic, "list the network cards a guest can have"},
+};
+
+static void help(FILE *out)
+{
+	fputs("usage: vmlan COMMAND ...\n"
+	      "The network of virtual machines.\n\n",
+	      out);
+	for (size_t i = 0; i < array_len(commands); i++)
+		fprintf(out, "  %-6s %s\n", commands[i].name, commands[i].help);
+	fputs("\nvmlan COMMAND --help tells about one; vmlan --version.\n"
+	      "Manual: vmlan(1), vmlan-netdev(7).\n",
+	      out);
+}
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	printf("vmlan " VMLAN_VERSION "\n");
-	return 0;
+	const char *word = argc > 1 ? argv[1] : "";
+
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+	    strcmp(word, "help") == 0) {
+		help(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+		puts("vmlan " VMLAN_VERSION);
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; i < array_len(commands); i++) {
+		if (strcmp(word, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	if (!*word)
+		return cli_usage("name a command: run, join or nic; see vmlan "
+				 "--help");
+	return cli_usage("unknown command '%s'; see vmlan --help", word);
 }

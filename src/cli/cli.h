@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The commands: one function each, in a file of its name.  A command gets
+ * its own words (argv[0] is the command's name, NULL at the end) and returns
+ * the exit code; it has said what there was to say.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+int cmd_join(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_nic(int argc, char **argv);
+
+/* Options that every serving command has. */
+struct cli_common {
+	struct log log;
+	uint32_t deny; /* from VMLAN_DENY */
+};
+
+/* The log as -q and -v say, the test switch from the environment. 0, or
+ * EXIT_USAGE having said why. */
+int cli_common_init(struct cli_common *c, int verbosity);
+/* Says the error as "vmlan: error: ..." and returns its exit code. */
+int cli_fail(const struct error *e);
+/* As printf() of such a line, for usage mistakes; returns EXIT_USAGE. */
+__attribute__((format(printf, 1, 2))) int cli_usage(const char *fmt, ...);
+/* If word is "--name=value" or "--name" followed by next, gives the value
+ * and tells how many words it took (1 or 2); 0 if word is another option,
+ * -1 if the value is missing (said). */
+int cli_value(const char *word, const char *next, const char *name,
+	      const char **valuep);
+
+#endif

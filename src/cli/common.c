@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What all commands share: errors said one way, options read one way. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "keeper/keeper.h"
+
+int cli_fail(const struct error *e)
+{
+	struct log lg = LOG_INIT(LOG_LEVEL_ERROR);
+
+	log_error(&lg, "%s", e->text);
+	return e->code;
+}
+
+int cli_usage(const char *fmt, ...)
+{
+	struct error e = {.code = EXIT_USAGE};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
+	return cli_fail(&e);
+}
+
+int cli_value(const char *word, const char *next, const char *name,
+	      const char **valuep)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(word, name, len) != 0)
+		return 0;
+	if (word[len] == '=') {
+		*valuep = word + len + 1;
+		return 1;
+	}
+	if (word[len])
+		return 0;
+	if (!next) {
+		cli_usage("%s needs a value", name);
+		return -1;
+	}
+	*valuep = next;
+	return 2;
+}
+
+int cli_common_init(struct cli_common *c, int verbosity)
+{
+	const char *deny = getenv("VMLAN_DENY");
+	int bits = deny ? keeper_deny_parse(deny) : 0;
+
+	c->log = LOG_INIT(LOG_LEVEL_INFO);
+	if (verbosity > 0)
+		c->log.level = LOG_LEVEL_DEBUG;
+	else if (verbosity < 0)
+		c->log.level = LOG_LEVEL_WARN;
+	if (bits < 0)
+		return cli_usage("VMLAN_DENY=%s: a word is not known; known "
+				 "are peek_off, ping, gso, vnet_hdr",
+				 deny);
+	c->deny = (uint32_t)bits;
+	return 0;
+}

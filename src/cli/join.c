@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vmlan join: the patch cable; a keeper in the foreground. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "grammar/netdev_spec.h"
+#include "keeper/keeper.h"
+#include "os/rundir.h"
+#include "os/sdnotify.h"
+
+static const char usage[] =
+	"usage: vmlan join [options] NETDEV [NETDEV...]\n"
+	"Joins these netdevs into one LAN, in the foreground, until SIGTERM.\n"
+	"NETDEV is what follows QEMU's -netdev (id= is optional), for example\n"
+	"  vmlan join user,hostfwd=tcp::2222-:22 "
+	"stream,server=on,addr.type=unix,addr.path=vm0.sock\n"
+	"  --ready-fd N   write a line to descriptor N when all is served\n"
+	"  -v, -q         say more, say only warnings\n"
+	"  NETDEV help    the netdevs; TYPE,help the options of one\n"
+	"See vmlan-netdev(7).\n";
+
+struct join {
+	struct netdev_spec **specs; /* owned */
+	unsigned n_specs;
+	int ready_fd;
+	int verbosity;
+	bool helped; /* only help was wanted, and given */
+};
+
+static void say_ready(void *arg)
+{
+	struct join *j = arg;
+	struct error e = ERROR_NULL;
+
+	if (sdnotify_send("READY=1", &e) < 0)
+		cli_fail(&e); /* the service manager will say more */
+	if (j->ready_fd < 0)
+		return;
+	if (write(j->ready_fd, "ready\n", 6) != 6)
+		fprintf(stderr, "vmlan: warning: --ready-fd %d: nobody reads\n",
+			j->ready_fd);
+	fd_close(&j->ready_fd);
+}
+
+static int parse_ready_fd(struct join *j, const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*end || end == text || n < 0 || n > 1 << 20)
+		return cli_usage("--ready-fd %s: not a descriptor number",
+				 text);
+	if (lseek((int)n, 0, SEEK_CUR) < 0 && errno == EBADF)
+		return cli_usage("--ready-fd %s: descriptor is not open", text);
+	j->ready_fd = (int)n;
+	return 0;
+}
+
+static int add_netdev(struct join *j, const char *text)
+{
+	const struct netdev_kind *kind;
+	struct error e = ERROR_NULL;
+
+	if (netdev_wants_help(text, &kind)) {
+		if (kind)
+			netdev_kind_help(kind, stdout);
+		else
+			netdev_help(stdout);
+		j->helped = true;
+		return 0;
+	}
+	if (netdev_parse(text, &j->specs[j->n_specs], &e) < 0)
+		return cli_fail(&e);
+	j->n_specs++;
+	return 0;
+}
+
+static int parse_args(struct join *j, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *value;
+		int took = cli_value(argv[i], argv[i + 1], "--ready-fd",
+				     &value);
+		int r = 0;
+
+		if (took < 0)
+			return EXIT_USAGE;
+		if (took) {
+			r = parse_ready_fd(j, value);
+			i += took - 1;
+		} else if (strcmp(argv[i], "-v") == 0) {
+			j->verbosity++;
+		} else if (strcmp(argv[i], "-q") == 0) {
+			j->verbosity--;
+		} else if (strcmp(argv[i], "--help") == 0 ||
+			   strcmp(argv[i], "-h") == 0) {
+			fputs(usage, stdout);
+			j->helped = true;
+		} else if (argv[i][0] == '-') {
+			r = cli_usage("join: unknown option '%s'; see vmlan "
+				      "join --help",
+				      argv[i]);
+		} else {
+			r = add_netdev(j, argv[i]);
+		}
+		if (r)
+			return r;
+		if (j->helped)
+			return 0;
+	}
+	if (!j->n_specs)
+		return cli_usage("join: name at least one netdev, for example "
+				 "'user'; see vmlan join --help");
+	return 0;
+}
+
+static int serve(struct join *j)
+{
+	struct error e = ERROR_NULL;
+	struct cli_common common;
+	struct keeper_config c = {
+		.specs = j->specs,
+		.n_specs = j->n_specs,
+		.log = &common.log,
+		.say = &common.log,
+		.ready = say_ready,
+		.arg = j,
+		.life_fd = -1,
+		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
+	};
+	int r = cli_common_init(&common, j->verbosity);
+
+	if (r)
+		return r;
+	c.deny = common.deny;
+	/* What a kill left behind goes with the next command. */
+	rundir_sweep();
+	if (keeper_run(&c, &e) < 0)
+		return cli_fail(&e);
+	return EXIT_DONE;
+}
+
+int cmd_join(int argc, char **argv)
+{
+	struct join j = {.ready_fd = -1};
+	int r;
+
+	j.specs = calloc((size_t)argc, sizeof(*j.specs));
+	if (!j.specs)
+		return cli_usage("join: out of memory");
+	r = parse_args(&j, argc, argv);
+	if (r == 0 && !j.helped)
+		r = serve(&j);
+	for (unsigned i = 0; i < j.n_specs; i++)
+		netdev_spec_free(j.specs[i]);
+	free(j.specs);
+	fd_close(&j.ready_fd);
+	return r;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is read from QEMU command lines. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/qemu.h"
+
+#define ARGV(...) ((char *const[]){__VA_ARGS__, NULL})
+
+static void networks_are_seen(void **state)
+{
+	struct qemu_cmd c;
+
+	qemu_cmd_parse(ARGV("qemu-system-x86_64", "-m", "1G", "disk.img"), &c);
+	assert_true(c.is_qemu);
+	assert_null(c.network_opt);
+	qemu_cmd_parse(ARGV("/usr/bin/qemu-system-x86_64", "-nic", "user"), &c);
+	assert_string_equal(c.network_opt, "-nic");
+	qemu_cmd_parse(ARGV("kvm", "-nographic", "--netdev", "user,id=a"), &c);
+	assert_string_equal(c.network_opt, "--netdev");
+	qemu_cmd_parse(ARGV("kvm", "-net", "none"), &c);
+	assert_string_equal(c.network_opt, "-net");
+	/* the value of another option is no option */
+	qemu_cmd_parse(ARGV("kvm", "-append", "-nic", "-nographic"), &c);
+	assert_null(c.network_opt);
+	qemu_cmd_parse(ARGV("kvm", "-nographic", "-net"), &c);
+	assert_string_equal(c.network_opt, "-net");
+	assert_false(c.daemonizes);
+	qemu_cmd_parse(ARGV("kvm", "-daemonize"), &c);
+	assert_true(c.daemonizes);
+	qemu_cmd_parse(ARGV("crosvm", "run"), &c);
+	assert_false(c.is_qemu);
+}
+
+static void names_are_found(void **state)
+{
+	struct qemu_cmd c;
+
+	qemu_cmd_parse(ARGV("kvm", "-name", "web"), &c);
+	assert_string_equal(c.name, "web");
+	qemu_cmd_parse(ARGV("kvm", "x.img", "-name", "process=p,guest=db 1"),
+		       &c);
+	assert_string_equal(c.name, "db-1");
+	qemu_cmd_parse(ARGV("kvm", "-drive", "if=virtio,file=/a/b/deb.12.qcow2"),
+		       &c);
+	assert_string_equal(c.name, "deb.12");
+	qemu_cmd_parse(ARGV("kvm", "-hda", "../my disk!.img"), &c);
+	assert_string_equal(c.name, "my-disk");
+	qemu_cmd_parse(ARGV("kvm", "-m", "512"), &c);
+	assert_string_equal(c.name, "vm");
+	qemu_cmd_parse(ARGV("kvm", "-name", "///"), &c);
+	assert_string_equal(c.name, "vm");
+}
+
+static void the_nic_fits_the_machine(void **state)
+{
+	struct qemu_cmd c;
+
+	qemu_cmd_parse(ARGV("qemu-system-x86_64", "-M", "q35"), &c);
+	assert_string_equal(c.nic_model, "virtio-net-pci");
+	qemu_cmd_parse(ARGV("qemu-system-x86_64", "-M", "accel=tcg,type=microvm"),
+		       &c);
+	assert_string_equal(c.nic_model, "virtio-net-device");
+	qemu_cmd_parse(ARGV("qemu-system-s390x"), &c);
+	assert_string_equal(c.nic_model, "virtio-net-ccw");
+	qemu_cmd_parse(ARGV("qemu-system-aarch64", "-machine", "raspi3b"), &c);
+	assert_string_equal(c.nic_model, "usb-net");
+}
+
+static void versions_are_read(void **state)
+{
+	assert_int_equal(qemu_version_parse("QEMU emulator version 7.2.22 (De"),
+			 702);
+	assert_int_equal(qemu_version_parse("QEMU emulator version 10.0"), 1000);
+	assert_int_equal(qemu_version_parse("hello"), -EPROTO);
+	assert_int_equal(qemu_version("/nonexistent/qemu"), -ENOENT);
+	assert_int_equal(qemu_version("/"), -EACCES);
+	assert_int_equal(qemu_version("true"), -EPROTO);
+}
+
+static void macs_are_stable_and_differ(void **state)
+{
+	mac a = qemu_mac("nat", "web", 0);
+
+	assert_true(mac_eq(a, qemu_mac("nat", "web", 0)));
+	assert_false(mac_eq(a, qemu_mac("nat", "web", 1)));
+	assert_false(mac_eq(a, qemu_mac("nat", "db", 0)));
+	assert_false(mac_eq(a, qemu_mac("lab", "web", 0)));
+	assert_int_equal(a.b[0], 0x52);
+	assert_int_equal(a.b[1], 0x54);
+	assert_int_equal(a.b[2], 0x00);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(networks_are_seen),
+		cmocka_unit_test(names_are_found),
+		cmocka_unit_test(the_nic_fits_the_machine),
+		cmocka_unit_test(versions_are_read),
+		cmocka_unit_test(macs_are_stable_and_differ),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

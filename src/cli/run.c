@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmlan run: wraps a VMM.  Makes the machine a private LAN with a NAT (mode
+ * nat), served by a keeper of its own, adds the NIC to the VMM's command
+ * line, and is then only the VMM's parent: terminal, signals and exit status
+ * pass through.
+ *
+ *      vmlan run ---- forks ----> keeper (detached) ---- forks ----> engine
+ *          |                         ^ pidfd of the VMM                |
+ *          +-- forks ----> VMM ------+--------- unix stream -----------+
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/qemu.h"
+#include "cli/run.h"
+#include "grammar/netdev_spec.h"
+#include "grammar/nic.h"
+#include "grammar/port_spec.h"
+
+static const char usage[] =
+	"usage: vmlan run [options] -- VMM ARGS...\n"
+	"Starts a virtual machine with its network attached, for example\n"
+	"  vmlan run -p 2222:22 -- qemu-system-x86_64 -m 1G disk.img\n"
+	"  --name NAME      the machine's name (default: QEMU's -name, else\n"
+	"                   the disk's)\n"
+	"  --net MODE       nat (the default) or none\n"
+	"  -p SPEC          forward host ports: 2222:22, "
+	"127.0.0.1:8080:80/udp,\n"
+	"                   22-80:32-90, tcp::2222-:22; on 127.0.0.1 unless\n"
+	"                   an address is given; repeatable\n"
+	"  --nic MODEL[,mac=MAC]  the network card (vmlan nic list)\n"
+	"  -v, -q           say more, say only warnings\n"
+	"A VMM that is not QEMU gets the path of its socket (QEMU's stream\n"
+	"protocol) where its arguments say {socket}.\n"
+	"The VMM's exit status is passed on; 125 is a failure of vmlan.\n";
+
+/* Words that will be modes once they are built (design, section 1). */
+static const char *const modes_later[] = {"natnet", "bridged", "hostonly",
+					  "internal", "generic"};
+
+static int set_net(struct run *r, const char *mode)
+{
+	if (r->net)
+		return cli_usage("run: --net is given twice; several NICs are "
+				 "not built yet");
+	r->net = mode;
+	if (strcmp(mode, "nat") == 0 || strcmp(mode, "none") == 0)
+		return 0;
+	for (size_t i = 0; i < array_len(modes_later); i++) {
+		size_t len = strlen(modes_later[i]);
+
+		if (strncmp(mode, modes_later[i], len) == 0 &&
+		    (!mode[len] || strchr(":,", mode[len])))
+			return cli_usage("run: --net %s: this mode is not "
+					 "built yet; nat and none are",
+					 modes_later[i]);
+	}
+	return cli_usage("run: --net %s: no such mode; modes are nat and none",
+			 mode);
+}
+
+/* True if an earlier -p has a port of this rule. */
+static bool is_forwarded(const struct run *r, const struct port_rule *rule)
+{
+	for (unsigned i = 0; i < r->n_rules; i++) {
+		const struct port_rule *old = &r->rules[i];
+
+		if (old->proto == rule->proto && rule->host_lo &&
+		    addr_eq(&old->host_ip, &rule->host_ip) &&
+		    old->host_lo <= rule->host_hi &&
+		    rule->host_lo <= old->host_hi)
+			return true;
+	}
+	return false;
+}
+
+static int add_ports(struct run *r, const char *text)
+{
+	struct error e = ERROR_NULL;
+	unsigned n = 0;
+
+	if (port_spec_parse(text, r->rules + r->n_rules,
+			    RUN_RULES_MAX - r->n_rules, &n, &e) < 0)
+		return cli_fail(&e);
+	for (unsigned i = 0; i < n; i++) {
+		struct port_rule *rule = &r->rules[r->n_rules + i];
+
+		if (!rule->has_host_ip)
+			rule->host_ip = addr_v4(127, 0, 0, 1);
+		rule->has_host_ip = true;
+		if (is_forwarded(r, rule))
+			return cli_usage("run: -p %s: a host port of it is "
+					 "forwarded already; name each once",
+					 text);
+	}
+	r->n_rules += n;
+	return 0;
+}
+
+static int set_name(struct run *r, const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789-._");
+
+	if (!len || name[len] || len >= sizeof(r->name) || name[0] == '.' ||
+	    name[0] == '-')
+		return cli_usage("run: --name '%s': a name has letters, "
+				 "digits, '-', '.' and '_', begins with a "
+				 "letter or digit and has at most %zu of them",
+				 name, sizeof(r->name) - 1);
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return 0;
+}
+
+static int set_nic(struct run *r, const char *text)
+{
+	struct error e = ERROR_NULL;
+
+	if (r->has_nic)
+		return cli_usage("run: --nic is given twice; several NICs are "
+				 "not built yet");
+	if (nic_parse(text, &r->nic, &e) < 0)
+		return cli_fail(&e);
+	r->has_nic = true;
+	return 0;
+}
+
+/* One option at argv[i]; *tookp words belong to it. */
+static int parse_option(struct run *r, char **argv, int i, int *tookp)
+{
+	static const struct {
+		const char *name;
+		int (*set)(struct run *r, const char *value);
+	} options[] = {
+		{"--name", set_name}, {"--net", set_net},    {"-p", add_ports},
+		{"--publish", add_ports}, {"--nic", set_nic},
+	};
+
+	for (size_t k = 0; k < array_len(options); k++) {
+		const char *value;
+		int took = cli_value(argv[i], argv[i + 1], options[k].name,
+				     &value);
+
+		if (took < 0)
+			return EXIT_USAGE;
+		if (!took)
+			continue;
+		*tookp = took;
+		return options[k].set(r, value);
+	}
+	*tookp = 1;
+	if (strcmp(argv[i], "-v") == 0)
+		r->verbosity++;
+	else if (strcmp(argv[i], "-q") == 0)
+		r->verbosity--;
+	else
+		return cli_usage("run: unknown option '%s'; the VMM's own "
+				 "options come after --",
+				 argv[i]);
+	return 0;
+}
+
+static int parse_args(struct run *r, int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0) {
+		int took = 1;
+		int rc;
+
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0) {
+			fputs(usage, stdout);
+			r->helped = true;
+			return 0;
+		}
+		rc = parse_option(r, argv, i, &took);
+		if (rc)
+			return rc;
+		i += took;
+	}
+	if (i < argc && strcmp(argv[i], "--") == 0)
+		i++;
+	if (i >= argc)
+		return cli_usage("run: name the VMM to start after --, for "
+				 "example: vmlan run -- qemu-system-x86_64 "
+				 "disk.img");
+	r->vmm = argv + i;
+	r->n_vmm = argc - i;
+	return 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return cli_usage("run: out of memory");
+	r->life_fd = -1;
+	rc = parse_args(r, argc, argv);
+	if (rc == 0 && !r->helped) {
+		qemu_cmd_parse(r->vmm, &r->qemu);
+		rc = run_machine(r);
+	}
+	free(r);
+	return rc;
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The machine's network: its keeper, and what the VMM must be told. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/run.h"
+#include "grammar/netdev_spec.h"
+#include "keeper/keeper.h"
+
+enum {
+	QEMU_STREAM = 702,    /* first with -netdev stream */
+	QEMU_RECONNECT = 902, /* first whose stream client reconnects */
+	NAMES_MAX = 100,      /* web, web-2, .. web-100 */
+	SPECS = 2,	      /* the machine's netdev and user */
+};
+
+static const char placeholder[] = "{socket}";
+
+__attribute__((format(printf, 2, 3))) static int own_failure(int code,
+							     const char *fmt,
+							     ...)
+{
+	struct error e = {.code = (enum exit_code)code};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
+	return cli_fail(&e);
+}
+
+/* The text of the user netdev with all forwards; NULL: no memory. */
+static char *user_text(const struct run *r)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fputs("user,id=user", f);
+	for (unsigned i = 0; i < r->n_rules; i++) {
+		char rule[PORT_RULE_STRLEN];
+
+		fprintf(f, ",hostfwd=%s", port_rule_format(&r->rules[i], rule));
+	}
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* A comma in a value is written twice. */
+static void put_value(FILE *f, const char *value)
+{
+	for (; *value; value++) {
+		if (*value == ',')
+			fputc(',', f);
+		fputc(*value, f);
+	}
+}
+
+static char *machine_text(const struct run *r)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fprintf(f, "stream,id=%s,addr.type=unix,addr.path=", "machine");
+	put_value(f, r->socket);
+	/* QEMU opens its socket a moment after it was started. */
+	if (r->qemu_serves)
+		fputs(",server=off,reconnect-ms=20", f);
+	else
+		fputs(",server=on", f);
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int parse_specs(const struct run *r, struct netdev_spec **specs,
+		       struct error *e)
+{
+	CLEANUP_FREE char *machine = machine_text(r);
+	CLEANUP_FREE char *user = user_text(r);
+
+	if (!machine || !user)
+		return error_errno(e, ENOMEM, "run");
+	if (netdev_parse(machine, &specs[0], e) < 0)
+		return -1;
+	return netdev_parse(user, &specs[1], e);
+}
+
+/* What the keeper's process tells the command: ready, or why not. */
+struct verdict {
+	int code; /* EXIT_DONE: ready */
+	char text[1024];
+};
+
+static void tell_ready(void *arg)
+{
+	struct verdict v = {.code = EXIT_DONE};
+
+	(void)send(*(int *)arg, &v, sizeof(v), MSG_NOSIGNAL);
+}
+
+/* In the detached process: everything until the machine is gone. */
+static int keep(struct run *r, int fd)
+{
+	struct netdev_spec *specs[SPECS] = {NULL};
+	struct error e = ERROR_NULL;
+	struct log say = r->common.log;
+	struct keeper_config c = {
+		.specs = specs,
+		.n_specs = SPECS,
+		.log = &r->common.log,
+		.say = &say,
+		.deny = r->common.deny,
+		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
+		.engine_outlives = true,
+		.ready = tell_ready,
+		.arg = &fd,
+		.life_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
+	};
+	int rc;
+
+	/* The machine's console is no place for the keeper's chatter. */
+	if (r->verbosity == 0)
+		r->common.log.level = LOG_LEVEL_WARN;
+
+	setsid();
+	prctl(PR_SET_NAME, "vmlan-keeper");
+	signal(SIGPIPE, SIG_IGN);
+	rc = parse_specs(r, specs, &e);
+	if (rc == 0)
+		rc = keeper_run(&c, &e);
+	if (rc < 0) {
+		struct verdict v = {.code = e.code};
+
+		snprintf(v.text, sizeof(v.text), "%s", e.text);
+		/* Nobody waits any more once it was ready: then the person
+		 * at the terminal is told. */
+		if (send(fd, &v, sizeof(v), MSG_NOSIGNAL) < 0)
+			cli_fail(&e);
+	}
+	for (unsigned i = 0; i < SPECS; i++)
+		netdev_spec_free(specs[i]);
+	rundir_remove(&r->dir);
+	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* A folder of the machine's own; of two with one name the second gets a
+ * number. */
+static int make_dir(struct run *r)
+{
+	const char *name = r->name[0] ? r->name : r->qemu.name;
+	struct error e = ERROR_NULL;
+	char full[96];
+	int rc = -EEXIST;
+
+	for (unsigned i = 1; i <= NAMES_MAX && rc == -EEXIST; i++) {
+		e = ERROR_NULL;
+		if (i == 1)
+			snprintf(full, sizeof(full), "nat-%s", name);
+		else
+			snprintf(full, sizeof(full), "nat-%s-%u", name, i);
+		rc = rundir_make(full, &r->dir, &e);
+	}
+	if (rc < 0)
+		return own_failure(EXIT_RUN_FAILED, "run: %s", e.text);
+	snprintf(r->name, sizeof(r->name), "%.63s", full + strlen("nat-"));
+	if (snprintf(r->socket, sizeof(r->socket), "%s/vm.sock", r->dir.path) >=
+	    (int)sizeof(r->socket))
+		return own_failure(EXIT_RUN_FAILED,
+				   "run: %s/vm.sock is too long for a socket's "
+				   "name; set XDG_RUNTIME_DIR to a shorter path",
+				   r->dir.path);
+	return 0;
+}
+
+/* Looks a program up as execvp() will: 0, ENOENT, EACCES. */
+static int find_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	int err = ENOENT;
+
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0 ? 0 : errno;
+	for (path = path ? path : "/usr/bin:/bin"; *path;) {
+		size_t len = strcspn(path, ":");
+		char full[4096];
+
+		snprintf(full, sizeof(full), "%.*s/%s", (int)len, path, name);
+		if (access(full, X_OK) == 0)
+			return 0;
+		if (errno == EACCES)
+			err = EACCES;
+		path += len;
+		path += *path == ':';
+	}
+	return err;
+}
+
+/* Another VMM is told its socket where it asks for it. */
+static int check_other_vmm(const struct run *r)
+{
+	int err = find_program(r->vmm[0]);
+
+	if (err == ENOENT)
+		return own_failure(EXIT_RUN_NOT_FOUND,
+				   "%s: not found; is it installed?",
+				   r->vmm[0]);
+	if (err)
+		return own_failure(EXIT_RUN_CANNOT, "%s: cannot be executed: %s",
+				   r->vmm[0], strerror(err));
+	for (int i = 1; i < r->n_vmm; i++) {
+		if (strstr(r->vmm[i], placeholder))
+			return 0;
+	}
+	return cli_usage("run: %s is not QEMU: say where its arguments take "
+			 "the path of a QEMU stream socket, by writing "
+			 "{socket} there",
+			 r->vmm[0]);
+}
+
+/* Who listens: QEMU before 9.2 cannot connect a second time. */
+static int choose_side(struct run *r)
+{
+	int version;
+
+	if (!r->qemu.is_qemu)
+		return check_other_vmm(r);
+	version = qemu_version(r->vmm[0]);
+	if (version == -ENOENT)
+		return own_failure(EXIT_RUN_NOT_FOUND,
+				   "%s: not found; is it installed?",
+				   r->vmm[0]);
+	if (version == -EACCES)
+		return own_failure(EXIT_RUN_CANNOT, "%s: cannot be executed: %s",
+				   r->vmm[0], strerror(EACCES));
+	if (version < 0)
+		return own_failure(EXIT_RUN_CANNOT,
+				   "%s: did not tell its version (%s --version)",
+				   r->vmm[0], r->vmm[0]);
+	if (version < QEMU_STREAM)
+		return own_failure(EXIT_RUN_FAILED,
+				   "%s is version %d.%d; -netdev stream needs "
+				   "7.2 or later",
+				   r->vmm[0], version / 100, version % 100);
+	r->qemu_serves = version < QEMU_RECONNECT;
+	return 0;
+}
+
+static int await_verdict(struct run *r)
+{
+	struct verdict v;
+	ssize_t n;
+
+	do {
+		n = recv(r->life_fd, &v, sizeof(v), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(v))
+		return own_failure(EXIT_RUN_FAILED,
+				   "run: the keeper died before it was ready");
+	if (v.code == EXIT_DONE)
+		return 0;
+	v.text[sizeof(v.text) - 1] = '\0';
+	/* A conflict or a permission keeps its own code; the VMM was not
+	 * started, so nobody can take it for the VMM's. */
+	return own_failure(v.code == EXIT_FAILED ? EXIT_RUN_FAILED : v.code,
+			   "run: %s", v.text);
+}
+
+int run_net_start(struct run *r)
+{
+	int pair[2];
+	int rc;
+
+	rc = choose_side(r);
+	if (rc == 0)
+		rc = make_dir(r);
+	if (rc)
+		return rc;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return own_failure(EXIT_RUN_FAILED, "run: socketpair: %s",
+				   strerror(errno));
+	r->keeper = fork();
+	if (r->keeper == 0) {
+		close(pair[0]);
+		_exit(keep(r, pair[1]));
+	}
+	close(pair[1]);
+	r->life_fd = pair[0];
+	if (r->keeper < 0) {
+		r->keeper = 0;
+		return own_failure(EXIT_RUN_FAILED, "run: fork: %s",
+				   strerror(errno));
+	}
+	return await_verdict(r);
+}
+
+void run_net_end(struct run *r)
+{
+	fd_close(&r->life_fd); /* without a VMM the keeper ends by this */
+	if (r->keeper > 0 && !r->qemu.daemonizes) {
+		while (waitpid(r->keeper, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	rundir_release(&r->dir);
+	rundir_sweep(); /* if it was killed, it left its folder */
+}
+
+/* ---- the VMM's arguments ---- */
+
+void run_args_free(char **args)
+{
+	for (size_t i = 0; args && args[i]; i++)
+		free(args[i]);
+	free(args);
+}
+
+static char *print_netdev(const struct run *r)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fputs("stream,id=vmlan0,addr.type=unix,addr.path=", f);
+	put_value(f, r->socket);
+	fputs(r->qemu_serves ? ",server=on" : ",server=off,reconnect-ms=1000",
+	      f);
+	return fclose(f) == 0 ? text : NULL;
+}
+
+static char *print_device(const struct run *r)
+{
+	const char *device = r->has_nic ? r->nic.model->device
+					: r->qemu.nic_model;
+	mac m = r->has_nic && r->nic.has_mac ? r->nic.mac
+					     : qemu_mac("nat", r->name, 0);
+	char mac_text[MAC_STRLEN];
+	char *text;
+
+	if (asprintf(&text, "%s,netdev=vmlan0,mac=%s", device,
+		     mac_format(m, mac_text)) < 0)
+		return NULL;
+	return text;
+}
+
+/* Replaces {socket} in one argument. */
+static char *substitute(const char *arg, const char *path)
+{
+	const char *at = strstr(arg, placeholder);
+	char *text;
+
+	if (!at)
+		return strdup(arg);
+	if (asprintf(&text, "%.*s%s%s", (int)(at - arg), arg, path,
+		     at + sizeof(placeholder) - 1) < 0)
+		return NULL;
+	return text;
+}
+
+static int add_qemu_words(const struct run *r, char **args, int n)
+{
+	args[n++] = strdup("-netdev");
+	args[n++] = print_netdev(r);
+	args[n++] = strdup("-device");
+	args[n++] = print_device(r);
+	return n;
+}
+
+char **run_args_make(struct run *r, int *codep)
+{
+	char **args = calloc((size_t)r->n_vmm + 5, sizeof(*args));
+	bool whole = args != NULL;
+	int n = 0;
+
+	for (; whole && n < r->n_vmm; n++) {
+		args[n] = r->qemu.is_qemu || !r->keeper
+				  ? strdup(r->vmm[n])
+				  : substitute(r->vmm[n], r->socket);
+		whole = args[n] != NULL;
+	}
+	if (whole && r->qemu.is_qemu && r->keeper)
+		n = add_qemu_words(r, args, n);
+	else if (whole && r->qemu.is_qemu && r->net && !r->qemu.network_opt) {
+		args[n++] = strdup("-nic");
+		args[n++] = strdup("none");
+	}
+	for (int i = 0; i < n; i++)
+		whole = whole && args[i];
+	if (!whole) {
+		*codep = own_failure(EXIT_RUN_FAILED, "run: out of memory");
+		run_args_free(args);
+		return NULL;
+	}
+	return args;
+}
+
+/* ---- all of it ---- */
+
+/* True if the machine gets a network of ours. */
+static bool wants_net(const struct run *r)
+{
+	return !r->qemu.network_opt && (!r->net || strcmp(r->net, "nat") == 0);
+}
+
+static int check_own_network(const struct run *r)
+{
+	if (!r->qemu.network_opt)
+		return 0;
+	if (r->n_rules || r->has_nic || r->net)
+		return cli_usage("run: the VMM's command line has a network of "
+				 "its own (%s); leave that out, or leave out "
+				 "run's -p, --nic and --net",
+				 r->qemu.network_opt);
+	if (r->verbosity >= 0)
+		fprintf(stderr,
+			"vmlan: the command line brings its own network (%s); "
+			"it is left alone and vmlan adds nothing\n",
+			r->qemu.network_opt);
+	return 0;
+}
+
+int run_machine(struct run *r)
+{
+	char **args = NULL;
+	int rc;
+
+	rc = cli_common_init(&r->common, r->verbosity);
+	if (rc == 0)
+		rc = check_own_network(r);
+	if (rc == 0 && r->n_rules && r->net && strcmp(r->net, "none") == 0)
+		rc = cli_usage("run: --net none has no ports to forward (-p)");
+	if (rc)
+		return rc;
+	rundir_sweep();
+	r->dir = RUNDIR_NULL;
+	if (wants_net(r))
+		rc = run_net_start(r);
+	if (rc == 0)
+		args = run_args_make(r, &rc);
+	if (args)
+		rc = run_vmm(r, args);
+	run_net_end(r);
+	run_args_free(args);
+	return rc;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The VMM as a child: exec, signals passed on, end told plainly. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/run.h"
+#include "os/fdpass.h"
+
+static int fail(int code, const char *fmt, const char *program, int err)
+{
+	struct error e = {.code = (enum exit_code)code};
+
+	snprintf(e.text, sizeof(e.text), fmt, program, strerror(err));
+	return cli_fail(&e);
+}
+
+/* In the child. On failure errno goes through the pipe. */
+static void exec_vmm(char **args, int fail_fd, const sigset_t *mask)
+{
+	int err;
+
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
+	execvp(args[0], args);
+	err = errno;
+	(void)!write(fail_fd, &err, sizeof(err)); /* nobody else to tell */
+	_exit(127);
+}
+
+/* The errno of a failed exec, or 0. */
+static int exec_result(int fd)
+{
+	int err = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, &err, sizeof(err));
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(err) ? err : 0;
+}
+
+/* From now on the network lives as long as this process does. */
+static void tell_keeper(struct run *r, pid_t pid)
+{
+	CLEANUP_FD int pidfd = -1;
+	char byte = 1;
+
+	if (r->life_fd < 0)
+		return;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0 ||
+	    fd_send(r->life_fd, &byte, sizeof(byte), &pidfd, 1) < 0)
+		fprintf(stderr, "vmlan: warning: the machine's keeper is gone; "
+				"its network ends with it\n");
+	fd_close(&r->life_fd);
+}
+
+/* SIGINT and SIGQUIT come from the terminal, to the VMM too. */
+static void pass_on(pid_t pid, int signo)
+{
+	if (signo != SIGINT && signo != SIGQUIT)
+		kill(pid, signo);
+}
+
+/* Waits for the child, passing on signals meanwhile: its wait status. */
+static int wait_vmm(pid_t pid, int sfd)
+{
+	struct signalfd_siginfo si;
+	int status;
+
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid)
+			return status;
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (read(sfd, &si, sizeof(si)) != sizeof(si))
+			continue;
+		if (si.ssi_signo != SIGCHLD)
+			pass_on(pid, (int)si.ssi_signo);
+	}
+}
+
+static int tell_end(const char *program, int status)
+{
+	if (WIFSIGNALED(status)) {
+		int signo = WTERMSIG(status);
+
+		fprintf(stderr, "vmlan: %s was killed by signal %d (%s)\n",
+			program, signo, strsignal(signo));
+		return 128 + signo;
+	}
+	if (WEXITSTATUS(status))
+		fprintf(stderr, "vmlan: %s ended with status %d\n", program,
+			WEXITSTATUS(status));
+	return WEXITSTATUS(status);
+}
+
+static void signals_wanted(sigset_t *set)
+{
+	static const int wanted[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
+				     SIGINT,  SIGQUIT, SIGCHLD};
+
+	sigemptyset(set);
+	for (size_t i = 0; i < array_len(wanted); i++)
+		sigaddset(set, wanted[i]);
+}
+
+int run_vmm(struct run *r, char **args)
+{
+	CLEANUP_FD int fail_r = -1, fail_w = -1, sfd = -1;
+	sigset_t set, old;
+	int pipefd[2];
+	int err, status;
+	pid_t pid;
+
+	signals_wanted(&set);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	sfd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (sfd < 0 || pipe2(pipefd, O_CLOEXEC) < 0)
+		return fail(EXIT_RUN_FAILED, "run: cannot start %s: %s",
+			    args[0], errno);
+	fail_r = pipefd[0];
+	fail_w = pipefd[1];
+	pid = fork();
+	if (pid == 0)
+		exec_vmm(args, fail_w, &old);
+	if (pid < 0)
+		return fail(EXIT_RUN_FAILED, "run: cannot start %s: %s",
+			    args[0], errno);
+	fd_close(&fail_w);
+	err = exec_result(fail_r);
+	if (err) {
+		(void)waitpid(pid, NULL, 0); /* it has told us all */
+		if (err == ENOENT)
+			return fail(EXIT_RUN_NOT_FOUND,
+				    "%s: not found; is it installed? (%s)",
+				    args[0], err);
+		return fail(EXIT_RUN_CANNOT, "%s: cannot be executed: %s",
+			    args[0], err);
+	}
+	tell_keeper(r, pid);
+	status = wait_vmm(pid, sfd);
+	if (status < 0)
+		return fail(EXIT_RUN_FAILED, "run: lost sight of %s: %s",
+			    args[0], errno);
+	return tell_end(args[0], status);
+}
