@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A small world of network namespaces for the system tests.
+
+        inet  192.0.2.1/24, 203.0.113.80/32           (plays the internet)
+          | veth
+        host  192.0.2.2/24, default via 192.0.2.1     (vmlan runs here)
+          : tap made by vmlan inside the guest's namespace, or a stream
+        g0, g1 ...                                    (kernel guests)
+
+Everything lives in namespaces that the run made itself: as root in a network
+and a mount namespace, as an ordinary user in a user namespace besides
+(run_in_world re-executes the test run there).  All of it goes away with the
+last process.
+"""
+import contextlib
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("VMLAN_BUILD", HERE.parent.parent / "build"))
+VMLAN = str(BUILD / "src" / "vmlan")
+INET_IP = "192.0.2.1"
+WEB_IP = "203.0.113.80"
+HOST_IP = "192.0.2.2"
+INSIDE = "VMLAN_TEST_WORLD"
+
+
+def enter_world():
+    """Re-executes this process inside fresh namespaces (once)."""
+    if os.environ.get(INSIDE):
+        return
+    import sys
+
+    env = dict(os.environ, **{INSIDE: "1"})
+    # A pid namespace besides: when the run ends, by whatever way, all of
+    # its processes end with it.
+    cmd = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc",
+           "--kill-child"]
+    if os.geteuid() != 0:
+        cmd += ["--user", "--map-root-user"]
+    setup = (
+        "mount -t tmpfs none /run && mkdir -p /run/netns && "
+        "ip link set lo up && exec \"$@\""
+    )
+    os.execvpe(cmd[0], cmd + ["sh", "-c", setup, "sh", sys.executable] + sys.argv, env)
+
+
+def sh(*args, check=True, ns=None, timeout=60, **kw):
+    if ns:
+        args = ("ip", "netns", "exec", ns) + args
+    return subprocess.run(args, check=check, capture_output=True, text=True,
+                          timeout=timeout, **kw)
+
+
+def popen(*args, ns=None, **kw):
+    if ns:
+        args = ("ip", "netns", "exec", ns) + args
+    return subprocess.Popen(args, **kw)
+
+
+def wait_for(what, cond, seconds=10):
+    """Waits for a condition of the outside world (a socket, a process)."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        r = cond()
+        if r:
+            return r
+        time.sleep(0.01)
+    raise AssertionError(f"never happened: {what}")
+
+
+def stop(proc, sig=signal.SIGTERM, timeout=10):
+    if proc.poll() is None:
+        proc.send_signal(sig)
+    try:
+        return proc.wait(timeout)
+    except subprocess.TimeoutExpired:
+        proc.kill()
+        proc.wait()
+        raise
+
+
+class Vmlan:
+    """A running `vmlan join`."""
+
+    def __init__(self, netdevs, env=None, ns=None, wrap=()):
+        r, w = os.pipe()
+        os.set_inheritable(w, True)
+        self.err = tempfile.TemporaryFile("w+")
+        args = tuple(wrap) + (VMLAN, "join", "-v", "--ready-fd", str(w), *netdevs)
+        self.proc = popen(*args, ns=ns, pass_fds=(w,), stderr=self.err,
+                          env=dict(os.environ, **(env or {})))
+        os.close(w)
+        ready, _, _ = select.select([r], [], [], 30)
+        text = os.read(r, 100) if ready else b""
+        os.close(r)
+        if text != b"ready\n":
+            self.proc.kill()
+            self.proc.wait()
+            raise AssertionError("vmlan join was not ready: " + self.log())
+
+    def log(self):
+        self.err.seek(0)
+        return self.err.read()
+
+    def engine(self):
+        """Pid of the engine, the keeper's only child."""
+        kids = pathlib.Path(f"/proc/{self.proc.pid}/task/{self.proc.pid}/children")
+        pids = [int(p) for p in kids.read_text().split()]
+        if pids and pathlib.Path(f"/proc/{pids[0]}/comm").read_text().startswith("ip"):
+            return None
+        return pids[0] if pids else None
+
+    def close(self):
+        rc = stop(self.proc)
+        log = self.log()
+        self.err.close()
+        assert rc == 0, f"vmlan join ended with {rc}: {log}"
+        for word in ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer"):
+            assert word not in log, log
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        if kind:
+            self.proc.kill()
+            self.proc.wait()
+            print(self.log())
+            self.err.close()
+        else:
+            self.close()
+
+
+class Guest:
+    """A namespace that plays a machine: its kernel is the guest's."""
+
+    def __init__(self, name, mac=None):
+        self.ns = name
+        self.ifname = "eth0"
+        self.mac = mac
+        self.ip = None
+        sh("ip", "netns", "add", name)
+        sh("ip", "link", "set", "lo", "up", ns=name)
+
+    def path(self):
+        return f"/run/netns/{self.ns}"
+
+    def netdev(self, extra=""):
+        mac = f",mac={self.mac}" if self.mac else ""
+        return f"netns,path={self.path()},ifname={self.ifname}{mac}{extra}"
+
+    def sh(self, *args, **kw):
+        return sh(*args, ns=self.ns, **kw)
+
+    def popen(self, *args, **kw):
+        return popen(*args, ns=self.ns, **kw)
+
+    def dhcp(self, hostname="guest"):
+        """Asks for a lease as a real machine does; returns the address."""
+        script = HERE / "udhcpc.sh"
+        self.sh("ip", "link", "set", self.ifname, "up")
+        out = self.sh("udhcpc", "-i", self.ifname, "-n", "-q", "-t", "5",
+                      "-T", "1", "-s", str(script), "-x", f"hostname:{hostname}",
+                      "-O", "search", "-O", "mtu",
+                      env=dict(os.environ, LEASE_OUT=f"/run/{self.ns}.lease"))
+        lease = dict(l.split("=", 1) for l in
+                     pathlib.Path(f"/run/{self.ns}.lease").read_text().splitlines()
+                     if "=" in l)
+        self.ip = lease["ip"]
+        self.lease = lease
+        return out
+
+    def static(self, ip="10.0.2.15", gw="10.0.2.2"):
+        self.sh("ip", "addr", "add", f"{ip}/24", "dev", self.ifname)
+        self.sh("ip", "link", "set", self.ifname, "up")
+        self.sh("ip", "route", "add", "default", "via", gw)
+        self.ip = ip
+
+    def counter(self, name):
+        """A counter of the guest's own kernel (nstat)."""
+        out = self.sh("nstat", "-asz", name).stdout
+        for line in out.splitlines():
+            f = line.split()
+            if f and f[0] == name:
+                return int(f[1])
+        raise AssertionError(f"no counter {name}")
+
+    def close(self):
+        sh("ip", "netns", "del", self.ns, check=False)
+
+
+@contextlib.contextmanager
+def process(*args, ns=None, **kw):
+    p = popen(*args, ns=ns, **kw)
+    try:
+        yield p
+    finally:
+        if p.poll() is None:
+            p.kill()
+        p.wait()
+
+
+class World:
+    def __init__(self):
+        self.guests = []
+        self.servers = []
+        sh("ip", "netns", "add", "inet")
+        sh("ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0",
+           "netns", "inet")
+        sh("ip", "addr", "add", f"{HOST_IP}/24", "dev", "up0")
+        sh("ip", "link", "set", "up0", "up")
+        sh("ip", "link", "set", "lo", "up", ns="inet")
+        sh("ip", "addr", "add", f"{INET_IP}/24", "dev", "eth0", ns="inet")
+        sh("ip", "addr", "add", f"{WEB_IP}/32", "dev", "lo", ns="inet")
+        sh("ip", "link", "set", "eth0", "up", ns="inet")
+        sh("ip", "route", "add", "default", "via", INET_IP)
+        pathlib.Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0\n")
+
+    def guest(self, name=None, mac=None):
+        g = Guest(name or f"g{len(self.guests)}", mac)
+        self.guests.append(g)
+        return g
+
+    def serve(self, *args, ns="inet", port=None, proto="tcp"):
+        """Starts a server; waits until its port is bound."""
+        p = popen(*args, ns=ns)
+        self.servers.append(p)
+        if port:
+            flag = "-ltn" if proto == "tcp" else "-lun"
+            wait_for(f"{args[0]} on port {port}", lambda: f":{port} " in
+                     sh("ss", "-H", flag, ns=ns).stdout + sh("ss", "-H", flag[:-1] + "n6",
+                                                           ns=ns, check=False).stdout)
+        return p
+
+    def python(self, name, *args, ns="inet", port=None, proto="tcp"):
+        return self.serve("/usr/bin/python3", str(HERE / name), *args, ns=ns,
+                          port=port, proto=proto)
+
+    def close(self):
+        for p in self.servers:
+            if p.poll() is None:
+                p.kill()
+            p.wait()
+        for g in self.guests:
+            g.close()
+        sh("ip", "link", "del", "up0", check=False)
+        sh("ip", "netns", "del", "inet", check=False)
