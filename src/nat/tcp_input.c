@@ -182,8 +182,9 @@ static bool input_ack(struct tcp_flow *f, const struct tcp_seg *s)
 		return false;
 	}
 	was_waiting = f->rtx_kind == TCP_RTX_PERSIST;
-	if (was_waiting)
-		f->n_rtx = 0; /* it is there, and its window shut */
+	/* It is there, and its window shut: that may last. */
+	if (was_waiting && f->n_rtx > TCP_PERSIST_SHIFT)
+		f->n_rtx = TCP_PERSIST_SHIFT;
 	if (seq_gt(h->ack, f->snd_una)) {
 		acked_new(f, h->ack - f->snd_una, h);
 	} else if (h->ack == f->snd_una) {
@@ -194,6 +195,10 @@ static bool input_ack(struct tcp_flow *f, const struct tcp_seg *s)
 	}
 	if (f->state == TCP_S_CLOSED)
 		return false;
+	if (was_waiting && f->snd_wnd > 0) {
+		f->n_rtx = 0;
+		f->rtx_kind = TCP_RTX_NONE;
+	}
 	if (tcp_is(f, TCP_F_SACK) && h->n_sack > 0)
 		(void)tcp_sack_input(f, h);
 	if (f->recov || tcp_down_has_more(f) || was_waiting ||

@@ -117,6 +117,7 @@ enum {
 	TCP_PINGPONG = 3, /* answers in a row before ACKs wait for them */
 	TCP_SYN_TRIES = 4, /* again, after 1, 2, 4 and 8 s */
 	TCP_RTO_TRIES = 15,
+	TCP_PERSIST_SHIFT = 8, /* of the RTO, between answered probes */
 	TCP_KEEP_TRIES = 9,
 	TCP_PASSES = 5, /* at a gap; then it is the RTO's turn */
 	TCP_DUPTHRESH = 3,
