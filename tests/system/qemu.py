@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A Linux guest in QEMU under `vmlan run`, for the tests and the quickstart.
+
+The guest is what tests/guest/make leaves; it tells what its network did in
+lines "guest: WORD TEXT" on its serial line (tests/guest/init).
+"""
+import os
+import pathlib
+import re
+import select
+import subprocess
+import time
+
+import world
+
+IMAGE = pathlib.Path(os.environ.get(
+    "VMLAN_GUEST", world.HERE.parent.parent / "build-guest"))
+LINE = re.compile(r"guest: (\S+) ?(.*)")
+
+
+def words(name="", page="", ping="", port=""):
+    """The guest's orders, on its kernel's command line."""
+    orders = {"name": name, "page": page, "ping": ping, "port": port}
+    return " ".join(["console=ttyS0 quiet panic=-1"] +
+                    [f"{k}={v}" for k, v in orders.items() if v])
+
+
+def command(append):
+    """QEMU's command line, without any word of a network. TCG: it runs
+    anywhere, and the guest is up in seconds."""
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "256",
+            "-display", "none", "-monitor", "none", "-serial", "stdio",
+            "-no-reboot", "-kernel", str(IMAGE / "vmlinuz"),
+            "-initrd", str(IMAGE / "initrd"), "-append", append]
+
+
+class Qemu:
+    """A running `vmlan run [options] -- qemu ...`."""
+
+    def __init__(self, options, append, env=None):
+        self.proc = subprocess.Popen(
+            [world.VMLAN, "run", *options, "--", *command(append)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})))
+        self.text = ""
+        self.at = 0
+
+    def lines(self, seconds=120):
+        """Gives the output line by line until it ends."""
+        end = time.monotonic() + seconds
+        fd = self.proc.stdout.fileno()
+        while True:
+            if "\n" in self.text[self.at:]:
+                stop = self.text.index("\n", self.at)
+                line = self.text[self.at:stop].strip("\r")
+                self.at = stop + 1
+                yield line
+                continue
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                raise AssertionError(f"no word for too long:\n{self.text}")
+            more = os.read(fd, 4096)
+            if not more:
+                return
+            self.text += more.decode(errors="replace")
+
+    def told(self, line):
+        """(word, text) if the guest said something, else None."""
+        m = LINE.search(line)
+        return (m.group(1), m.group(2)) if m else None
+
+    def until(self, word, seconds=120):
+        """Reads on until the guest has said this word: its text."""
+        for line in self.lines(seconds):
+            said = self.told(line)
+            if said and said[0] == word:
+                return said[1]
+        raise AssertionError(f"the guest never said {word}:\n{self.text}")
+
+    def rest(self, seconds=120):
+        """Everything to the end; the exit status."""
+        for _ in self.lines(seconds):
+            pass
+        return self.proc.wait(30)
+
+    def close(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+            try:
+                self.proc.wait(10)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+        self.proc.stdout.close()
