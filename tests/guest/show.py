@@ -24,6 +24,18 @@ def show(who, what, text):
     print(f"  {who:<6} {what:<9} {text}", flush=True)
 
 
+def print_command(words):
+    """As a person would type it, broken before an option."""
+    line = "$"
+    for word in words:
+        word = shlex.quote(word.replace(str(qemu.IMAGE) + "/", ""))
+        if len(line) + len(word) > 64 and word.startswith("-"):
+            print(line + " \\")
+            line = "   "
+        line += " " + word
+    print(line, flush=True)
+
+
 def ask_forwarded():
     """What the guest's port 22 says through port 2222 of this host."""
     with socket.create_connection(("127.0.0.1", 2222), 20) as s:
@@ -60,8 +72,7 @@ def main():
     w.python("web_server.py", PAGE, port=80)
     append = qemu.words(name="example.test", page="http://example.test/",
                         ping=world.WEB_IP, port=22)
-    line = shlex.join(["vmlan", "run", *FORWARD, "--", *qemu.command("...")])
-    print("$ " + line.replace(str(qemu.IMAGE) + "/", ""), flush=True)
+    print_command(["vmlan", "run", *FORWARD, "--", *qemu.command("...")])
     with tempfile.TemporaryDirectory() as tmp:
         resolv = pathlib.Path(tmp) / "resolv.conf"
         resolv.write_text(f"nameserver {world.INET_IP}\n")
