@@ -57,7 +57,8 @@ struct dns {
 	struct question *by_id[65536]; /* in flight, by our id */
 	uint64_t random;
 	struct hash_key key;
-	uint8_t answer[ANSWER_MAX];
+	uint8_t run[ANSWER_MAX];    /* as received: one answer or several */
+	uint8_t answer[ANSWER_MAX]; /* one of them */
 };
 
 static void on_timer(struct timer *t, uint64_t now_ns);
@@ -299,6 +300,20 @@ static void take_answer(struct dns *d, unsigned upstream, unsigned slot,
 	done(q);
 }
 
+/* Answers of one size that the kernel has joined (UDP_GRO) are taken apart. */
+static void take_run(struct dns *d, const struct upsock *u, size_t len,
+		     size_t piece)
+{
+	if (!piece || piece > len)
+		piece = len;
+	for (size_t at = 0; at < len; at += piece) {
+		size_t n = len - at < piece ? len - at : piece;
+
+		memcpy(d->answer, d->run + at, n);
+		take_answer(d, u->upstream, u->slot, n);
+	}
+}
+
 static void on_socket(struct host_sock *s, unsigned events)
 {
 	struct upsock *u = container_of(s, struct upsock, sock);
@@ -307,13 +322,13 @@ static void on_socket(struct host_sock *s, unsigned events)
 
 	(void)events; /* errors come by recv as well */
 	while (s->fd >= 0) {
-		struct iovec iov = {.iov_base = d->answer,
-				    .iov_len = sizeof(d->answer)};
+		struct iovec iov = {.iov_base = d->run,
+				    .iov_len = sizeof(d->run)};
 		struct host_msg m = {.iov = &iov, .n_iov = 1};
 		int r = h->ops->recv_batch(h, s, &m, 1);
 
 		if (r == 1) {
-			take_answer(d, u->upstream, u->slot, m.len);
+			take_run(d, u, m.len, m.gso_size);
 			continue;
 		}
 		if (r < 0 && r != -EAGAIN && r != -EINTR) {

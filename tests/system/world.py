@@ -24,10 +24,15 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("VMLAN_BUILD", HERE.parent.parent / "build"))
 VMLAN = str(BUILD / "src" / "vmlan")
+XFER = str(BUILD / "tests" / "xfer")
+LOSSY = str(BUILD / "tests" / "lossy")
+FULL = os.environ.get("VMLAN_FULL") == "1"
 INET_IP = "192.0.2.1"
 WEB_IP = "203.0.113.80"
 HOST_IP = "192.0.2.2"
 INSIDE = "VMLAN_TEST_WORLD"
+# A sanitizer's build is several times slower.
+SANITIZED = b"__asan_init" in pathlib.Path(VMLAN).read_bytes() if pathlib.Path(VMLAN).exists() else False
 
 
 def enter_world():
