@@ -22,7 +22,8 @@ def moved(out, stall_us=1_000_000):
 def net(w):
     g = w.guest()
     w.serve(XFER, "serve", "5001", port=5001)
-    w.serve(XFER, "echo", "5002", port=5002)
+    for port in (5002, 5003, 5004, 5005, 5010):
+        w.serve(XFER, "echo", str(port), port=port)
     with world.Vmlan(["user", g.netdev()]) as v:
         g.dhcp()
         yield w, g, v
@@ -101,7 +102,7 @@ def test_connections_come_and_go_without_a_leak(net):
     _, g, v = net
     rate, seconds = (2000, 10) if FULL and not world.SANITIZED else (200, 3)
     before = engine_fds(v)
-    out = g.sh(XFER, "crr", INET_IP, "5002", str(rate), str(seconds)).stdout.split()
+    out = g.sh(XFER, "crr", INET_IP, "5002+4", str(rate), str(seconds)).stdout.split()
     assert int(out[0]) == rate * seconds and int(out[1]) == 0, out
     # at the asked rate, not merely in the end
     assert int(out[2]) < (seconds + 2) * 1_000_000, out
@@ -112,7 +113,7 @@ def test_many_connections_held(net, capsys):
     _, g, v = net
     n = 10_000 if FULL and not world.SANITIZED else 1_000
     empty = engine_rss_kib(v)
-    p = g.popen(XFER, "hold", INET_IP, "5002", str(n), stdin=-1, stdout=-1, text=True)
+    p = g.popen(XFER, "hold", INET_IP, "5010", str(n), stdin=-1, stdout=-1, text=True)
     line = p.stdout.readline().split()
     assert line[:2] == ["open", str(n)]
     full = engine_rss_kib(v)

@@ -11,7 +11,7 @@
  *      xfer echo PORT             echoes, for crowds of connections
  *      xfer send HOST PORT BYTES  -> "hash stall_us"
  *      xfer recv HOST PORT BYTES  -> "hash stall_us"
- *      xfer crr HOST PORT RATE SECONDS   opens and closes RATE connections a
+ *      xfer crr HOST PORT[+N] RATE SECONDS   opens and closes RATE connections a
  *                     second (a byte each way) -> "done failed"
  *      xfer hold HOST PORT N      opens N, prints "open N", waits for stdin
  *                     to end, a byte over each, prints "alive N"
@@ -315,7 +315,8 @@ static int do_recv(const struct sockaddr_in *sa, uint64_t n)
 }
 
 /* Connections opened and closed at a rate, one after another's byte. */
-static int do_crr(const struct sockaddr_in *sa, unsigned rate, unsigned seconds)
+static int do_crr(const struct sockaddr_in *first, unsigned ports,
+		  unsigned rate, unsigned seconds)
 {
 	uint64_t start = now_us(), done = 0, failed = 0;
 	uint64_t total = (uint64_t)rate * seconds;
@@ -323,12 +324,14 @@ static int do_crr(const struct sockaddr_in *sa, unsigned rate, unsigned seconds)
 	for (uint64_t i = 0; i < total; i++) {
 		uint64_t due = start + i * 1000000 / rate;
 		uint64_t now = now_us();
+		struct sockaddr_in sa = *first;
 		char c = 'E';
 		int fd;
 
+		sa.sin_port = htons((uint16_t)(ntohs(sa.sin_port) + i % ports));
 		if (due > now)
 			usleep((useconds_t)(due - now));
-		fd = connect_to(sa, 0);
+		fd = connect_to(&sa, 0);
 		if (fd < 0 || put_all(fd, &c, 1) < 0 || get_all(fd, &c, 1) < 0)
 			failed++;
 		else
@@ -367,6 +370,16 @@ static int do_hold(const struct sockaddr_in *sa, unsigned n)
 	return alive != n;
 }
 
+/* "5002+4": four ports from 5002 on, so that no kernel on the way has to
+ * search its ephemeral ports for one that is free towards a single target. */
+static unsigned ports_of(const char *text)
+{
+	const char *plus = strchr(text, '+');
+	int n = plus ? atoi(plus + 1) : 1;
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in sa;
@@ -389,7 +402,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], "hold") == 0)
 			return do_hold(&sa, (unsigned)atoi(argv[4]));
 		if (strcmp(argv[1], "crr") == 0 && argc == 6)
-			return do_crr(&sa, (unsigned)atoi(argv[4]),
+			return do_crr(&sa, ports_of(argv[3]),
+				      (unsigned)atoi(argv[4]),
 				      (unsigned)atoi(argv[5]));
 	}
 	fprintf(stderr, "usage: see the head of xfer.c\n");
