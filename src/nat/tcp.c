@@ -90,6 +90,9 @@ struct tcp *tcp_free(struct tcp *t)
 	while ((it = list_first(&t->flows.all)))
 		tcp_abort(tcp_of(container_of(it, struct flow, link)));
 	tcp_finish(t);
+	assert(t->flow_slab.n_used == 0 && t->chunk_slab.n_used == 0);
+	assert(t->store_slab.n_used == 0 && t->reasm_slab.n_used == 0);
+	assert(t->recov_slab.n_used == 0 && t->credit == t->credit_max);
 	deinit(t);
 	return NULL;
 }
