@@ -40,6 +40,22 @@ __attribute__((format(printf, 2, 3))) static int own_failure(int code,
 	return cli_fail(&e);
 }
 
+/* hostfwd= has no ranges: a rule for each port. */
+static void put_hostfwds(FILE *f, const struct port_rule *range)
+{
+	struct port_rule one = *range;
+	char text[PORT_RULE_STRLEN];
+
+	for (;;) {
+		one.host_hi = one.host_lo;
+		fprintf(f, ",hostfwd=%s", port_rule_format(&one, text));
+		if (one.host_lo == range->host_hi)
+			return;
+		one.host_lo++;
+		one.guest_lo++;
+	}
+}
+
 /* The text of the user netdev with all forwards; NULL: no memory. */
 static char *user_text(const struct run *r)
 {
@@ -50,11 +66,8 @@ static char *user_text(const struct run *r)
 	if (!f)
 		return NULL;
 	fputs("user,id=user", f);
-	for (unsigned i = 0; i < r->n_rules; i++) {
-		char rule[PORT_RULE_STRLEN];
-
-		fprintf(f, ",hostfwd=%s", port_rule_format(&r->rules[i], rule));
-	}
+	for (unsigned i = 0; i < r->n_rules; i++)
+		put_hostfwds(f, &r->rules[i]);
 	if (fclose(f) != 0) {
 		free(text);
 		return NULL;

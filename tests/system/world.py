@@ -196,6 +196,10 @@ class Guest:
                 return int(f[1])
         raise AssertionError(f"no counter {name}")
 
+    def received(self):
+        """Frames that came in by the guest's interface."""
+        return int(self.sh("cat", f"/sys/class/net/{self.ifname}/statistics/rx_packets").stdout)
+
     def close(self):
         sh("ip", "netns", "del", self.ns, check=False)
 

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Mistakes: one clear line each, the right exit code, nothing left behind."""
+import os
+import socket
+
+import pytest
+
+import world
+from world import VMLAN, sh
+
+JOIN = """
+usr
+user,type=tap
+user,id=n,id=m
+user,hostfw=tcp::1-:2
+user,foo=1
+user,net=1,net=2
+user,restrict=on
+user,tftp=/x
+user,ipv4=off,ipv6=off
+user,hostfwd
+user,net=10.0.2.0/33
+user,net=abc
+user,host=10.0.3.2
+user,dns=10.0.2.2
+user,dhcpstart=10.0.3.1
+user,domainname=
+user,hostfwd=tcp::2222-:22x
+user,hostfwd=tcp::2222-10.9.9.9:22
+user,hostfwd=tcp::99999-:22
+user,hostfwd=icmp::1-:1
+{"type":"user","id":"n","hostfwd":"x"}
+{"type":"user"
+{"type":"stream","id":"n","addr":{}}
+{"type":"tap","queues":"many"}
+tap,queues=x
+tap,queues=0
+tap,queues=1025
+tap,fd=3,fds=3:4
+tap,fd=3,ifname=x
+tap,vnet_hdr=maybe
+tap,helper=/x
+hubport
+hubport,hubid=0,netdev=nobody
+stream
+stream,addr.type=inet,addr.host=a
+stream,server=on,reconnect-ms=5,addr.type=unix,addr.path=x
+stream,to=5
+stream,addr.type=fd,addr.str=99
+dgram
+dgram,local.type=inet,local.host=a,local.port=1
+netns,path=/x,pid=5
+vde,sock=/x
+socket,listen=:1234
+l2tpv3,src=a,dst=b
+vhost-user,path=/x
+passt
+vmnet-shared
+vxlan
+""".strip().splitlines()
+
+RUN = [
+    ["-p", "[::1]:80:80"], ["-p", "80/sctp"], ["-p", "65536"], ["-p", "22-80:32"],
+    ["-p", "80,80:81"], ["-p", ""], ["-p", "a:b"], ["-p", "0.0.0.256:80:80"],
+    ["--nic", "e1000,mac=x"], ["--nic", "nosuch"], ["--nic", "e1000,mac=01:00:00:00:00:01"],
+    ["--net", "bridged"], ["--net", "nosuch"], ["--net", "none", "-p", "80:80"],
+    ["--name", "../x"], ["--name", ""], ["--nosuch"], ["-p"],
+]
+
+
+def one_line(r, code):
+    err = r.stderr.splitlines()
+    assert r.returncode == code, (r.returncode, r.stderr)
+    assert len(err) == 1 and err[0].startswith("vmlan: error: "), r.stderr
+    assert len(err[0]) > 25 and r.stdout == ""
+    return err[0]
+
+
+def vmlan(*args, **kw):
+    return sh(VMLAN, *args, check=False, timeout=30, **kw)
+
+
+@pytest.mark.parametrize("netdev", JOIN)
+def test_netdev(netdev):
+    one_line(vmlan("join", netdev), 2)
+
+
+@pytest.mark.parametrize("args", RUN, ids=" ".join)
+def test_run(args):
+    one_line(vmlan("run", *args, "--", "qemu-system-x86_64", "-nographic"), 2)
+
+
+def test_command_lines():
+    for args in ([], ["nosuch"], ["join"], ["join", "--nosuch"], ["nic"],
+                 ["join", "--ready-fd", "77", "user"], ["join", "--ready-fd", "x", "user"],
+                 ["run"], ["run", "--"], ["run", "--", "sh", "-c", "true"],
+                 ["run", "-p", "80:80", "--", "qemu-system-x86_64", "-nic", "user"],
+                 ["run", "-p", "80:80", "-p", "80:81", "--", "qemu-system-x86_64"]):
+        one_line(vmlan(*args), 2)
+    one_line(vmlan("join", "user", env=dict(os.environ, VMLAN_DENY="x")), 2)
+    one_line(vmlan("join", "hubport,hubid=0", "hubport,hubid=0"), 2)
+    one_line(vmlan("join", "user,id=a", "user,id=a"), 2)
+
+
+def test_busy_port_names_its_holder():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        port = s.getsockname()[1]
+        line = one_line(vmlan("join", f"user,hostfwd=tcp:127.0.0.1:{port}-:22"), 5)
+        assert f"pid {os.getpid()}" in line and str(port) in line
+        line = one_line(vmlan("run", "-p", f"{port}:22", "--", "sh", "-c", "{socket}"), 5)
+        assert f"pid {os.getpid()}" in line
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+        line = one_line(vmlan("join", f"user,hostfwd=udp:127.0.0.1:{port}-:22"), 5)
+        assert f"pid {os.getpid()}" in line
+
+
+def test_things_that_are_not_there():
+    one_line(vmlan("join", "user", "stream,addr.type=unix,addr.path=/run/nobody"), 1)
+    one_line(vmlan("join", "netns,path=/run/netns/nosuch"), 4)
+    one_line(vmlan("join", "netns,pid=4194303"), 4)
+    one_line(vmlan("join", "user", "tap,ifname=x,script=/nosuch"), 1)
+    with open("/run/file", "w"):
+        pass
+    one_line(vmlan("join", "user", "stream,server=on,addr.type=unix,addr.path=/run/file"), 5)
+    one_line(vmlan("join", "user,hostfwd=tcp:203.0.113.9:80-:80"), 2)
+    assert "x" not in sh("ip", "-o", "link").stdout.split()
+
+
+def test_low_port_without_privilege():
+    r = sh("setpriv", "--bounding-set=-all", "--inh-caps=-all", VMLAN, "join",
+           "user,hostfwd=tcp:127.0.0.1:81-:80", check=False) if os.environ.get("ROOTLESS") \
+        else sh("unshare", "--user", VMLAN, "join", "user,hostfwd=tcp:127.0.0.1:81-:80",
+                check=False)
+    line = one_line(r, 6)
+    assert "ip_unprivileged_port_start" in line
+
+
+def test_help_is_no_error():
+    for args in (["--help"], ["join", "--help"], ["run", "--help"], ["nic", "list"],
+                 ["--version"], ["join", "help"], ["join", "tap,help"], ["join", "user,help"]):
+        r = vmlan(*args)
+        assert r.returncode == 0 and r.stdout and not r.stderr, args

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""kill -9 of keeper, engine and VMM at random moments: the next start works,
+nothing stays on the host."""
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+import world
+from world import FULL, VMLAN, Vmlan, popen, sh, wait_for
+
+TIMES = 50 if FULL else 10
+DIR = pathlib.Path("/run/kill")
+RUNDIR = pathlib.Path("/run/xdg")
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    DIR.mkdir(exist_ok=True)
+    RUNDIR.mkdir(exist_ok=True)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(RUNDIR))
+    yield
+    assert leftovers() == []
+
+
+def vmlan_processes():
+    """Processes of ours, zombies not counted."""
+    found = []
+    for p in pathlib.Path("/proc").iterdir():
+        try:
+            if p.name.isdigit() and os.readlink(p / "exe") == VMLAN:
+                found.append(int(p.name))
+        except OSError:
+            pass
+    return found
+
+
+def leftovers():
+    d = RUNDIR / "vmlan"
+    return [str(p) for p in d.iterdir()] if d.exists() else []
+
+
+def links():
+    return sorted(l.split(":")[1].strip() for l in sh("ip", "-o", "link").stdout.splitlines())
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def test_join_keeper_killed(w):
+    rnd = random.Random(1)
+    sock = DIR / "vm.sock"
+    before = links()
+    args = [VMLAN, "join", "-q", "user,hostfwd=tcp:127.0.0.1:2299-:22",
+            f"stream,server=on,addr.type=unix,addr.path={sock}",
+            "tap,ifname=ktap0,script=no,downscript=no"]
+    for i in range(TIMES):
+        p = popen(*args)
+        time.sleep(rnd.uniform(0, 0.15))
+        p.kill()
+        p.wait()
+        wait_for("the engine to follow its keeper", lambda: not vmlan_processes())
+        wait_for("the tap to go", lambda: links() == before)
+    # nothing blocks the next start
+    with Vmlan(args[3:]):
+        pass
+    assert not sock.exists() and links() == before
+
+
+def test_engine_killed_and_started_again(w):
+    g = w.guest()
+    rnd = random.Random(2)
+    with Vmlan(["user", g.netdev()]) as v:
+        g.dhcp()
+        for i in range(3):  # 5 in 10 s are taken for a fault that stays
+            pid = wait_for("an engine", v.engine)
+            kill(pid)
+            wait_for("another engine", lambda: v.engine() not in (None, pid))
+            wait_for("traffic again", lambda: g.sh(
+                "ping", "-c", "1", "-W", "1", "10.0.2.2", check=False).returncode == 0)
+            time.sleep(rnd.uniform(0, 0.1))
+        assert "killed by signal 9" in v.log()
+
+
+def test_an_engine_that_always_dies_is_given_up(w):
+    v = Vmlan(["user"])
+    deadline = time.monotonic() + 20
+    while v.proc.poll() is None and time.monotonic() < deadline:
+        pid = v.engine()
+        if pid:
+            kill(pid)
+        time.sleep(0.02)
+    assert v.proc.wait(5) == 1
+    assert "giving up" in v.log()
+
+
+FAKE_VMM = (
+    "import socket,sys,time\n"
+    "s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
+    "print('up', flush=True); s.recv(1)\n")
+
+
+def run_args(*more):
+    return (VMLAN, "run", "-q", "-p", "2298:22", "--name", "victim", *more, "--",
+            "/usr/bin/python3", "-c", FAKE_VMM, "{socket}")
+
+
+def children(pid):
+    try:
+        return [int(c) for c in
+                pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def comm(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def parts(run):
+    """keeper, engine and VMM of a running `vmlan run`."""
+    kids = {comm(c): c for c in children(run.pid)}
+    keeper = kids.get("vmlan-keeper")
+    engine = next(iter(children(keeper)), None) if keeper else None
+    return {"keeper": keeper, "engine": engine, "vmm": kids.get("python3"), "run": run.pid}
+
+
+@pytest.mark.parametrize("victim", ["keeper", "engine", "vmm", "run"])
+def test_run_killed_at_random(w, victim):
+    rnd = random.Random(victim)
+    for i in range(TIMES if FULL else 5):
+        p = popen(*run_args(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if rnd.random() < 0.7:
+            p.stdout.readline()
+        else:
+            time.sleep(rnd.uniform(0, 0.2))
+        time.sleep(rnd.uniform(0, 0.05))
+        all_parts = parts(p)
+        if all_parts[victim]:
+            kill(all_parts[victim])
+        time.sleep(rnd.uniform(0, 0.05))
+        # Whatever is left of it ends with its VMM.
+        for pid in {parts(p)["vmm"], all_parts["vmm"]} - {None}:
+            kill(pid)
+        if victim == "run":
+            for pid in pids_of_vmm():
+                kill(pid)
+        p.communicate(timeout=20)
+        wait_for("all of it to end", lambda: not vmlan_processes())
+        # the next command finds its port and its name free, and cleans up
+        q = sh(VMLAN, "run", "-p", "2298:22", "--name", "victim", "--", "sh", "-c",
+               "echo {socket}; exit 7", check=False, timeout=20)
+        assert q.returncode == 7 and "nat-victim/vm.sock" in q.stdout, q.stderr
+        assert leftovers() == []
+
+
+def pids_of_vmm():
+    found = []
+    for p in pathlib.Path("/proc").iterdir():
+        try:
+            if p.name.isdigit() and FAKE_VMM.encode() in (p / "cmdline").read_bytes() \
+                    and os.readlink(p / "exe") != VMLAN:
+                found.append(int(p.name))
+        except OSError:
+            pass
+    return found
+
+
+def test_keeper_killed_engine_serves_on(w):
+    """The machine keeps its network when only the keeper is gone."""
+    g = w.guest()
+    patch = (VMLAN, "join", "-q", g.netdev(), "stream,addr.type=unix,addr.path={socket}")
+    p = popen(VMLAN, "run", "-q", "--name", "orphan", "--", *patch)
+    try:
+        wait_for("the guest's interface", lambda: g.sh(
+            "ip", "link", "show", "eth0", check=False).returncode == 0)
+        g.dhcp()
+        keeper = parts(p)["keeper"]
+        kill(keeper)
+        wait_for("the keeper's end", lambda: not pathlib.Path(f"/proc/{keeper}").exists()
+                 or comm(keeper) == "" or "Z" in pathlib.Path(
+                     f"/proc/{keeper}/stat").read_text().split(")")[1][:3])
+        assert g.sh("ping", "-c", "2", "-i", "0.2", "-W", "2", "10.0.2.2").returncode == 0
+    finally:
+        p.terminate()
+        p.wait(20)
+    wait_for("all of it to end", lambda: not vmlan_processes())
+    sh(VMLAN, "run", "--net", "none", "--", "true")

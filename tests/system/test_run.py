@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vmlan run: exit status, signals, plain words, forwards, QEMU itself."""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import qemu
+import world
+from world import VMLAN, popen, sh, stop, wait_for
+
+
+@pytest.fixture(autouse=True)
+def rundir(monkeypatch):
+    d = pathlib.Path("/run/xdg-run")
+    d.mkdir(exist_ok=True)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(d))
+    yield d
+    left = d / "vmlan"
+    assert not left.exists() or list(left.iterdir()) == []
+
+
+def run(*args, **kw):
+    return sh(VMLAN, "run", *args, check=False, timeout=60, **kw)
+
+
+def sh_vmm(script):
+    return ("--", "sh", "-c", script + " # {socket}")
+
+
+def test_exit_status_is_passed_on():
+    assert run(*sh_vmm("exit 0")).returncode == 0
+    r = run(*sh_vmm("exit 3"))
+    assert r.returncode == 3 and "sh ended with status 3" in r.stderr
+    r = run(*sh_vmm("kill -SEGV $$"))
+    assert r.returncode == 139 and "killed by signal 11" in r.stderr
+
+
+def test_vmm_that_cannot_start():
+    r = run("--", "/nosuch/vmm", "{socket}")
+    assert r.returncode == 127 and "not found" in r.stderr
+    r = run("--", "qemu-system-nosuch")
+    assert r.returncode == 127
+    r = run("--", "/etc/passwd", "{socket}")
+    assert r.returncode == 126 and "cannot be executed" in r.stderr
+    fake = pathlib.Path("/run/qemu-system-x86_64")
+    fake.write_text("#!/bin/sh\necho hello\n")
+    fake.chmod(0o755)
+    r = run("--", str(fake))
+    assert r.returncode == 126 and "version" in r.stderr
+    fake.write_text("#!/bin/sh\necho QEMU emulator version 6.2.0\n")
+    r = run("--", str(fake))
+    assert r.returncode == 125 and "7.2" in r.stderr
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_are_passed_on(sig):
+    name = sig.name[3:]
+    p = popen(VMLAN, "run", "--", "sh", "-c",
+              f"trap 'echo got; exit 5' {name}; echo up; while :; do sleep 0.05; done # {{socket}}",
+              stdout=subprocess.PIPE, text=True)
+    assert p.stdout.readline() == "up\n"
+    p.send_signal(sig)
+    assert p.stdout.readline() == "got\n"
+    assert p.wait(10) == 5
+
+
+def test_stdin_is_the_vmms():
+    r = run("--", "sh", "-c", "cat # {socket}", input="words\n")
+    assert r.stdout == "words\n"
+
+
+def test_what_was_bound_is_told():
+    r = run("-p", "2231:22", "-p", "127.0.0.1:2232:80/udp", "-p", "2240-2241:90-91",
+            *sh_vmm("true"))
+    for line in ("forward tcp 127.0.0.1:2231 -> 10.0.2.15:22",
+                 "forward udp 127.0.0.1:2232 -> 10.0.2.15:80",
+                 "forward tcp 127.0.0.1:2240 -> 10.0.2.15:90",
+                 "forward tcp 127.0.0.1:2241 -> 10.0.2.15:91"):
+        assert line in r.stderr, r.stderr
+    assert "-> 10.0.2.15:22" in run("-p", "tcp::2233-:22", *sh_vmm("true")).stderr
+
+
+QEMU_ARGS = "printf '%s\\n' \"$@\""
+
+
+def fake_qemu(version, rundir):
+    """A program called as QEMU that prints its arguments."""
+    p = pathlib.Path("/run/fake/qemu-system-x86_64")
+    p.parent.mkdir(exist_ok=True)
+    p.write_text("#!/bin/sh\n[ \"$1\" = --version ] && { echo 'QEMU emulator version "
+                 f"{version}'; exit; }}\n{QEMU_ARGS}\n")
+    p.chmod(0o755)
+    return str(p)
+
+
+def test_what_qemu_is_given(rundir):
+    sock = f"{rundir}/vmlan/nat-web/vm.sock"
+    out = run("--name", "web", "--", fake_qemu("7.2.22", rundir), "-m", "1G").stdout.split()
+    mac = out[-1].split("mac=")[1]
+    assert out[:2] == ["-m", "1G"]
+    assert out[2:5] == ["-netdev", f"stream,id=vmlan0,addr.type=unix,addr.path={sock},server=on",
+                        "-device"]
+    assert out[5].startswith("virtio-net-pci,netdev=vmlan0,mac=52:54:00:")
+    # a QEMU that can reconnect is the client; the MAC is the machine's own
+    out = run("--name", "web", "--", fake_qemu("9.2.0", rundir)).stdout.split()
+    assert f"stream,id=vmlan0,addr.type=unix,addr.path={sock},server=off,reconnect-ms=1000" in out
+    assert out[-1].endswith(mac)
+    out = run("--", fake_qemu("9.2.0", rundir), "-name", "db").stdout
+    assert "nat-db/vm.sock" in out and mac not in out
+    out = run("--nic", "e1000,mac=02:00:00:00:00:07", "--", fake_qemu("9.2.0", rundir)).stdout
+    assert "e1000,netdev=vmlan0,mac=02:00:00:00:00:07" in out
+
+
+def test_own_network_is_left_alone(rundir):
+    q = fake_qemu("7.2.22", rundir)
+    for own in (["-nic", "none"], ["-netdev", "user,id=x"], ["-net", "none"]):
+        r = run("--", q, *own)
+        assert r.stdout.split() == own
+        assert "left alone" in r.stderr
+    r = run("--net", "none", "--", q)
+    assert r.stdout.split() == ["-nic", "none"]
+
+
+def test_two_machines_of_one_name(rundir):
+    hold = popen(VMLAN, "run", "-q", "--name", "twin", "--", "sh", "-c",
+                 "echo {socket}; read x", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert "nat-twin/" in hold.stdout.readline()
+    r = run("--name", "twin", "--", "sh", "-c", "echo {socket}")
+    assert "nat-twin-2/" in r.stdout
+    hold.communicate("\n", timeout=10)
+
+
+def test_ready_and_sd_notify(w):
+    path = "/run/notify.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(path)
+        s.settimeout(10)
+        with world.Vmlan(["user"], env={"NOTIFY_SOCKET": path}):
+            assert s.recv(100) == b"READY=1"
+    os.unlink(path)
+
+
+@pytest.mark.parametrize("model", ["virtio", "e1000", "rtl8139"] if world.FULL else ["e1000"])
+def test_ipxe_gets_a_lease(model):
+    p = popen(VMLAN, "run", "--nic", model, "--name", "pxe", "--", "qemu-system-x86_64",
+              "-M", "pc", "-accel", "tcg", "-nographic", "-boot", "n", "-no-reboot", "-m", "64",
+              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    seen = b""
+    os.set_blocking(p.stdout.fileno(), False)
+    try:
+        def leased():
+            nonlocal seen
+            seen += p.stdout.read() or b""
+            return b"net0: 10.0.2.15/255.255.255.0 gw 10.0.2.2" in seen
+        wait_for("a lease", leased, 60)
+    finally:
+        stop(p)
