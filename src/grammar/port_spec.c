@@ -399,6 +399,7 @@ const char *port_rule_format(const struct port_rule *r, char *buf)
 	else
 		snprintf(buf, PORT_RULE_STRLEN, "%s%s%u-%u:%u-%u/%s", host,
 			 *host ? ":" : "", r->host_lo, r->host_hi, r->guest_lo,
-			 r->guest_lo + (r->host_hi - r->host_lo), proto);
+			 (unsigned)(r->guest_lo + r->host_hi - r->host_lo),
+			 proto);
 	return buf;
 }
