@@ -68,7 +68,7 @@ enum host_opt {
 	HOST_OPT_SNDBUF,    /* bytes */
 	HOST_OPT_RCVBUF,    /* bytes */
 	HOST_OPT_PEEK_OFF,  /* SO_PEEK_OFF; -ENOTSUP where TCP has none */
-	HOST_OPT_SNDQ,	    /* get only: bytes not yet acknowledged (SIOCOUTQ) */
+	HOST_OPT_SNDQ,	    /* get only: bytes not yet ACKed (SIOCOUTQ) */
 	HOST_OPT_MTU,	    /* get only: path MTU of a connected socket */
 };
 
@@ -88,7 +88,7 @@ struct host_msg {
 
 /* One entry of the error queue (IP_RECVERR). */
 struct host_err {
-	int err;	       /* errno: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE.. */
+	int err;	       /* errno: ECONNREFUSED, EHOSTUNREACH.. */
 	uint8_t origin;	       /* SO_EE_ORIGIN_* */
 	uint8_t type, code;    /* ICMP or ICMPv6 type and code */
 	uint32_t info;	       /* path MTU for EMSGSIZE */

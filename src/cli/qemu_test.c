@@ -47,8 +47,8 @@ static void names_are_found(void **state)
 	qemu_cmd_parse(ARGV("kvm", "x.img", "-name", "process=p,guest=db 1"),
 		       &c);
 	assert_string_equal(c.name, "db-1");
-	qemu_cmd_parse(ARGV("kvm", "-drive", "if=virtio,file=/a/b/deb.12.qcow2"),
-		       &c);
+	qemu_cmd_parse(
+		ARGV("kvm", "-drive", "if=virtio,file=/a/b/deb.12.qcow2"), &c);
 	assert_string_equal(c.name, "deb.12");
 	qemu_cmd_parse(ARGV("kvm", "-hda", "../my disk!.img"), &c);
 	assert_string_equal(c.name, "my-disk");
@@ -64,8 +64,8 @@ static void the_nic_fits_the_machine(void **state)
 
 	qemu_cmd_parse(ARGV("qemu-system-x86_64", "-M", "q35"), &c);
 	assert_string_equal(c.nic_model, "virtio-net-pci");
-	qemu_cmd_parse(ARGV("qemu-system-x86_64", "-M", "accel=tcg,type=microvm"),
-		       &c);
+	qemu_cmd_parse(
+		ARGV("qemu-system-x86_64", "-M", "accel=tcg,type=microvm"), &c);
 	assert_string_equal(c.nic_model, "virtio-net-device");
 	qemu_cmd_parse(ARGV("qemu-system-s390x"), &c);
 	assert_string_equal(c.nic_model, "virtio-net-ccw");
@@ -77,7 +77,8 @@ static void versions_are_read(void **state)
 {
 	assert_int_equal(qemu_version_parse("QEMU emulator version 7.2.22 (De"),
 			 702);
-	assert_int_equal(qemu_version_parse("QEMU emulator version 10.0"), 1000);
+	assert_int_equal(qemu_version_parse("QEMU emulator version 10.0"),
+			 1000);
 	assert_int_equal(qemu_version_parse("hello"), -EPROTO);
 	assert_int_equal(qemu_version("/nonexistent/qemu"), -ENOENT);
 	assert_int_equal(qemu_version("/"), -EACCES);

@@ -200,10 +200,11 @@ static int make_dir(struct run *r)
 	snprintf(r->name, sizeof(r->name), "%.63s", full + strlen("nat-"));
 	if (snprintf(r->socket, sizeof(r->socket), "%s/vm.sock", r->dir.path) >=
 	    (int)sizeof(r->socket))
-		return own_failure(EXIT_RUN_FAILED,
-				   "run: %s/vm.sock is too long for a socket's "
-				   "name; set XDG_RUNTIME_DIR to a shorter path",
-				   r->dir.path);
+		return own_failure(
+			EXIT_RUN_FAILED,
+			"run: %s/vm.sock is too long for a socket's "
+			"name; set XDG_RUNTIME_DIR to a shorter path",
+			r->dir.path);
 	return 0;
 }
 
@@ -240,8 +241,9 @@ static int check_other_vmm(const struct run *r)
 				   "%s: not found; is it installed?",
 				   r->vmm[0]);
 	if (err)
-		return own_failure(EXIT_RUN_CANNOT, "%s: cannot be executed: %s",
-				   r->vmm[0], strerror(err));
+		return own_failure(EXIT_RUN_CANNOT,
+				   "%s: cannot be executed: %s", r->vmm[0],
+				   strerror(err));
 	for (int i = 1; i < r->n_vmm; i++) {
 		if (strstr(r->vmm[i], placeholder))
 			return 0;
@@ -265,12 +267,14 @@ static int choose_side(struct run *r)
 				   "%s: not found; is it installed?",
 				   r->vmm[0]);
 	if (version == -EACCES)
-		return own_failure(EXIT_RUN_CANNOT, "%s: cannot be executed: %s",
-				   r->vmm[0], strerror(EACCES));
-	if (version < 0)
 		return own_failure(EXIT_RUN_CANNOT,
-				   "%s: did not tell its version (%s --version)",
-				   r->vmm[0], r->vmm[0]);
+				   "%s: cannot be executed: %s", r->vmm[0],
+				   strerror(EACCES));
+	if (version < 0)
+		return own_failure(
+			EXIT_RUN_CANNOT,
+			"%s: did not tell its version (%s --version)",
+			r->vmm[0], r->vmm[0]);
 	if (version < QEMU_STREAM)
 		return own_failure(EXIT_RUN_FAILED,
 				   "%s is version %d.%d; -netdev stream needs "

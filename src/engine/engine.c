@@ -135,7 +135,7 @@ static int run(struct engine *e)
 		log_error(&e->log, "engine: %s", err.text);
 		return r;
 	}
-	/* From now on several messages are read per wake, until none is left. */
+	/* From now on a wake reads several messages, until none is left. */
 	if (fcntl(e->sock, F_SETFL, fcntl(e->sock, F_GETFL) | O_NONBLOCK) < 0)
 		return -errno;
 	e->io = (struct loop_io){.fd = e->sock, .fn = channel_ready};

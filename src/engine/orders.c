@@ -16,7 +16,8 @@
 static struct engine_lan *lan_find(struct engine *e, uint32_t id)
 {
 	list_each(it, &e->lans) {
-		struct engine_lan *l = container_of(it, struct engine_lan, link);
+		struct engine_lan *l =
+			container_of(it, struct engine_lan, link);
 
 		if (l->id == id)
 			return l;
@@ -370,7 +371,8 @@ static int order_stats(struct engine *e, uint32_t cookie)
 	union engine_msg m = {0};
 	struct msg_stats *s = &m.stats;
 
-	_Static_assert((int)DROP_N <= (int)ENGINE_STATS_DROPS, "room for all reasons");
+	_Static_assert((int)DROP_N <= (int)ENGINE_STATS_DROPS,
+		       "room for all reasons");
 	s->cookie = cookie;
 	s->n_machines = e->n_machines;
 	memcpy(s->drops, e->worker->drops.n, sizeof(e->worker->drops.n));
@@ -495,7 +497,8 @@ void engine_clear(struct engine *e)
 	list_each_safe(jt, &e->netdevs)
 		netdev_drop(container_of(jt, struct engine_netdev, link));
 	list_each_safe(kt, &e->lans) {
-		struct engine_lan *l = container_of(kt, struct engine_lan, link);
+		struct engine_lan *l =
+			container_of(kt, struct engine_lan, link);
 
 		list_del(&l->link);
 		lan_free(l->lan);

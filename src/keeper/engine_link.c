@@ -38,7 +38,8 @@ void engine_link_resolvers(struct keeper *k)
 	struct resolv_list l;
 	const char *path = k->c->resolv_conf;
 
-	_Static_assert((int)RESOLV_MAX == (int)ENGINE_RESOLVERS_MAX, "one bound");
+	_Static_assert((int)RESOLV_MAX == (int)ENGINE_RESOLVERS_MAX,
+		       "one bound");
 	resolv_read(path ? path : "/etc/resolv.conf", &l);
 	m.resolvers.n = l.n;
 	memcpy(m.resolvers.ep, l.ep, sizeof(l.ep));
@@ -251,7 +252,8 @@ int engine_link_start(struct keeper *k)
 	if (r == 0)
 		r = send_plan(k);
 	if (r < 0)
-		return error_errno(&k->error, r, "engine: cannot send the plan");
+		return error_errno(&k->error, r,
+				   "engine: cannot send the plan");
 	return 0;
 }
 

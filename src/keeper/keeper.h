@@ -31,9 +31,9 @@ struct keeper_config {
 	/* Called once, when every netdev is served. */
 	void (*ready)(void *arg);
 	void *arg;
-	/* A descriptor that tells when to end, owned, -1 = none: readable with one
-	 * message that carries a pidfd (then the end is that process's end),
-	 * or end of file without one (then at once). */
+	/* A descriptor that tells when to end, owned, -1 = none: readable with
+	 * one message that carries a pidfd (then the end is that process's
+	 * end), or end of file without one (then at once). */
 	int life_fd;
 };
 

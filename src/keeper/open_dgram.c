@@ -67,7 +67,8 @@ static int open_inet(struct plan_netdev *n, const struct sock_addr_spec *local,
 	if (addr_is_multicast(&to.ip))
 		return open_multicast(n, &to, local, e);
 	if (!local)
-		return error_set(e, EXIT_USAGE, "dgram requires local= parameter");
+		return error_set(e, EXIT_USAGE,
+				 "dgram requires local= parameter");
 	fd = sock_dgram_inet(local->host, local->port, &to, e);
 	if (fd < 0)
 		return fd;

@@ -75,7 +75,8 @@ static int run_script(struct plan_netdev *n, struct error *e)
 	const char *up = script_of(n, "script");
 	const char *down = script_of(n, "downscript");
 
-	if (down && (spec_has(n->spec, "downscript") || access(down, X_OK) == 0))
+	if (down &&
+	    (spec_has(n->spec, "downscript") || access(down, X_OK) == 0))
 		n->downscript = down;
 	if (!up || (!spec_has(n->spec, "script") && access(up, X_OK) != 0))
 		return 0;

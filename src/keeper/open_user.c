@@ -39,10 +39,11 @@ static int check_guest(const struct user_opts *o, const addr *guest,
 	    (prefix_has(&o->net4, guest) && !addr_eq(guest, &o->host4) &&
 	     !addr_eq(guest, &o->dns4)))
 		return 0;
-	return error_set(e, EXIT_USAGE,
-			 "user: hostfwd= to guest address %s, which no guest of "
-			 "this network can have",
-			 addr_format(guest, text));
+	return error_set(
+		e, EXIT_USAGE,
+		"user: hostfwd= to guest address %s, which no guest of "
+		"this network can have",
+		addr_format(guest, text));
 }
 
 static int bind_forwards(struct plan_netdev *n, const struct user_opts *o,

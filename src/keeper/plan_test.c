@@ -67,8 +67,8 @@ static void netdevs_share_one_lan(void **state)
 {
 	struct world w;
 
-	assert_int_equal(open_plan(&w, PLAN("user", "user,id=u,net=10.1.0.0/24")),
-			 0);
+	assert_int_equal(
+		open_plan(&w, PLAN("user", "user,id=u,net=10.1.0.0/24")), 0);
 	assert_int_equal(w.plan.n_hubs, 0);
 	assert_int_equal(plan_find(&w.plan, 1)->lan, 0);
 	assert_string_equal(plan_find(&w.plan, 1)->name, "user0");
@@ -81,11 +81,12 @@ static void a_named_netdev_goes_to_the_hub(void **state)
 {
 	struct world w;
 
-	assert_int_equal(open_plan(&w, PLAN("user,id=u", "user,id=v,net=10.1.0.0/24",
-					    "hubport,hubid=-7,netdev=u",
-					    "hubport,hubid=3,netdev=v",
-					    "hubport,hubid=3")),
-			 0);
+	assert_int_equal(
+		open_plan(&w,
+			  PLAN("user,id=u", "user,id=v,net=10.1.0.0/24",
+			       "hubport,hubid=-7,netdev=u",
+			       "hubport,hubid=3,netdev=v", "hubport,hubid=3")),
+		0);
 	assert_int_equal(w.plan.n_hubs, 2);
 	assert_int_equal(w.plan.hubs[0], -7);
 	assert_int_equal(plan_find(&w.plan, 1)->lan, 1);

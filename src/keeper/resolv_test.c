@@ -41,7 +41,8 @@ static void other_lines_are_passed_over(void **state)
 	parse("", &l);
 	assert_int_equal(l.n, 0);
 	parse("nameserver\nnameserver \nnameserverx 192.0.2.1\n"
-	      "nameserver 192.0.2\nnameserver fe80::1%eth0\n;nameserver 1.1.1.1",
+	      "nameserver 192.0.2\nnameserver fe80::1%eth0\n;nameserver "
+	      "1.1.1.1",
 	      &l);
 	assert_int_equal(l.n, 0);
 }

@@ -24,7 +24,7 @@
  *	guest's SYN                       connection from the host's side
  *	    |                                     |
  *	    v                                     v
- *	 CONNECT --host refuses--> (end)       SYN_SENT --RST, no answer--> (end)
+ *	 CONNECT --host refuses--> (end)       SYN_SENT --RST, silence--> (end)
  *	    | host is connected                   |
  *	    | SYN-ACK                             | SYN-ACK of the guest
  *	    v            guest's ACK              v
@@ -97,7 +97,7 @@ enum {
 	TCP_MSS_MIN = 64,
 	TCP_MSS_DEFAULT = 536,		     /* RFC 9293 3.7.1 */
 	TCP_CWND_MIN_SEGS = 10,
-	TCP_CWND_LOSSY_SEGS = 64,	     /* first flight into a lossy exit */
+	TCP_CWND_LOSSY_SEGS = 64,	     /* first flight, lossy exit */
 
 	/* segments and system calls */
 	TCP_FRAME_HDR = ETH_HDR_LEN + IP4_HDR_LEN, /* before the TCP header */

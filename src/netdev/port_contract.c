@@ -676,7 +676,8 @@ static void test_hooks(struct contract_test *t)
 	assert_true(!p->ops->lend == !p->ops->give);
 	assert_true(p->caps.lossy || p->ops->want_room);
 	assert_true((p->caps.offload & ~(uint32_t)PORT_O_ALL) == 0);
-	assert_true(p->caps.max_frame >= 1514 && p->caps.max_frame <= FRAME_MAX);
+	assert_true(p->caps.max_frame >= 1514 &&
+		    p->caps.max_frame <= FRAME_MAX);
 	assert_true(p->caps.queues >= 1);
 	assert_true(p->ops->send(p, &b, 0) == 0);
 	batch_make(t, &b, len, 4);

@@ -214,7 +214,8 @@ static void test_cases(void **state)
 /* The type is found behind VLAN tags, and a frame may end inside them. */
 static void test_tags(void **state)
 {
-	uint8_t bytes[80] = {[12] = 0x88, 0xa8, 0, 1, 0x81, 0, 0, 2, 0x86, 0xdd};
+	uint8_t bytes[80] = {[12] = 0x88, 0xa8, 0, 1,    0x81,
+			     0,           0,    2, 0x86, 0xdd};
 	const struct virtio_net_hdr uso = {
 		.flags = CSUM,
 		.gso_type = GSO_UDP_L4,

@@ -479,7 +479,8 @@ static void the_path_mtu_is_told(void **state)
 
 static void pings_are_answered(void **state)
 {
-	static const uint8_t echo[] = {ICMP_ECHO, 0, 0, 0, 0, 0, 0, 7, 'h', 'i'};
+	static const uint8_t echo[] = {ICMP_ECHO, 0, 0, 0,   0,
+				       0,         0, 7, 'h', 'i'};
 	struct host_sock_limits limits = {.deny_ping = true};
 	struct iovec v = {.iov_base = (void *)echo, .iov_len = sizeof(echo)};
 	struct host_msg m = {.ep = {.ip = here(false)}, .iov = &v, .n_iov = 1};

@@ -323,12 +323,12 @@ static int forward_error(uint8_t proto, const struct endpoint *ep, int err,
 
 	endpoint_format(ep, where);
 	if (err == EADDRINUSE)
-		return error_set(e, EXIT_CONFLICT,
-				 "cannot forward %s %s: the port is held by %s; "
-				 "stop that or choose another port",
-				 name, where,
-				 holder_of_port(proto, ep->port, who,
-						sizeof(who)));
+		return error_set(
+			e, EXIT_CONFLICT,
+			"cannot forward %s %s: the port is held by %s; "
+			"stop that or choose another port",
+			name, where,
+			holder_of_port(proto, ep->port, who, sizeof(who)));
 	if (err == EACCES)
 		return error_set(e, EXIT_PERMISSION,
 				 "cannot forward %s %s: ports below "

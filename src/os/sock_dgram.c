@@ -137,9 +137,10 @@ static int mcast_open(struct sock_mcast *m, const struct endpoint *group,
 	if (r < 0)
 		return error_errno(e, r, "cannot join the multicast group %s%s",
 				   endpoint_format(group, text),
-				   r == -ENODEV ? " (no interface has a route to "
-						  "it: give the address of one)"
-						: "");
+				   r == -ENODEV
+					   ? " (no interface has a route to "
+					     "it: give the address of one)"
+					   : "");
 	return 0;
 }
 

@@ -113,10 +113,11 @@ static int clear_name(const struct unix_name *n, int type, struct error *e)
 				 n->path,
 				 type == SOCK_STREAM ? "listens" : "reads");
 	if (errno == EPROTOTYPE)
-		return error_set(e, EXIT_CONFLICT,
-				 "%s: is a socket of another type; remove it or "
-				 "use another path",
-				 n->path);
+		return error_set(
+			e, EXIT_CONFLICT,
+			"%s: is a socket of another type; remove it or "
+			"use another path",
+			n->path);
 	if (errno != ECONNREFUSED && errno != ENOENT)
 		return error_errno(e, errno, "%s", n->path);
 	if (unlink(n->path) < 0 && errno != ENOENT)

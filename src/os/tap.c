@@ -125,9 +125,11 @@ static int attach(int fd, const char *name, struct ifreq *ifr,
 static int open_queue(const struct tap_opts *o, struct tap_result *t,
 		      struct error *e)
 {
-	CLEANUP_FD int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	CLEANUP_FD int fd =
+		open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	const char *name = t->n_fds ? t->ifname : o->ifname;
-	int sndbuf = o->sndbuf && o->sndbuf < INT_MAX ? (int)o->sndbuf : INT_MAX;
+	int sndbuf =
+		o->sndbuf && o->sndbuf < INT_MAX ? (int)o->sndbuf : INT_MAX;
 	struct ifreq ifr = {0};
 	int r;
 
@@ -172,10 +174,11 @@ int tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e)
 		return error_set(e, EXIT_USAGE, "tap: 1 to %d queues",
 				 TAP_QUEUES_MAX);
 	if (o->ifname && strlen(o->ifname) >= IFNAMSIZ)
-		return error_set(e, EXIT_USAGE,
-				 "tap: interface name '%s' is too long (at most "
-				 "%d bytes)",
-				 o->ifname, IFNAMSIZ - 1);
+		return error_set(
+			e, EXIT_USAGE,
+			"tap: interface name '%s' is too long (at most "
+			"%d bytes)",
+			o->ifname, IFNAMSIZ - 1);
 	for (unsigned i = 0; i < o->queues && r == 0; i++)
 		r = open_queue(o, t, e);
 	if (r == 0)
@@ -203,8 +206,9 @@ static int adopt_one(int fd, struct tap_result *t, struct error *e)
 				 fd);
 	vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
 	if (t->n_fds && vnet_hdr != t->vnet_hdr)
-		return error_set(e, EXIT_USAGE,
-				 "vnet_hdr not consistent across given tap fds");
+		return error_set(
+			e, EXIT_USAGE,
+			"vnet_hdr not consistent across given tap fds");
 	t->vnet_hdr = vnet_hdr;
 	snprintf(t->ifname, sizeof(t->ifname), "%.15s", ifr.ifr_name);
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);

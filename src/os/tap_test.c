@@ -93,8 +93,8 @@ static void without_a_header_frames_are_complete(void **state)
 	assert_false(t.vnet_hdr);
 	assert_false(offloads("vt1"));
 	/* The same for one that is inherited. */
-	assert_int_equal(ioctl(t.fds[0], TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4),
-			 0);
+	assert_int_equal(
+		ioctl(t.fds[0], TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4), 0);
 	fd = dup(t.fds[0]);
 	tap_result_deinit(&t);
 	assert_int_equal(tap_adopt(&fd, 1, &t, &e), 0);
