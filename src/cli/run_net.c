@@ -223,7 +223,7 @@ static int find_program(const char *name)
 		snprintf(full, sizeof(full), "%.*s/%s", (int)len, path, name);
 		if (access(full, X_OK) == 0)
 			return 0;
-		if (errno == EACCES)
+		if (access(full, F_OK) == 0)
 			err = EACCES;
 		path += len;
 		path += *path == ':';
