@@ -18,6 +18,7 @@ struct burst {
 	uint32_t seg;	/* payload per segment on the wire */
 	uint32_t frame; /* payload per frame, a multiple of seg */
 	unsigned hdr;	/* bytes of headers */
+	bool has_fin;	/* our FIN is on the last segment */
 	uint8_t head[TCP_CTL_MAX];
 };
 
@@ -164,7 +165,7 @@ static void put_headers(struct tcp_flow *f, struct burst *b, uint32_t len)
 		c.payload = tcp_min(len, b->frame);
 		len -= c.payload;
 		if (len == 0)
-			c.flags |= TCP_PSH;
+			c.flags |= b->has_fin ? TCP_PSH | TCP_FIN : TCP_PSH;
 		tcp_emit_patch(f, b->head, b->hdr, &c);
 		lend_put(to, 0, b->head, b->hdr);
 		to->len = b->hdr + c.payload;
@@ -199,6 +200,7 @@ static uint32_t give(struct tcp_flow *f, struct burst *b, uint32_t got)
 	if (taken < n_used) {
 		tcp_wait(f);
 		got = taken * b->frame;
+		b->has_fin = false;
 	}
 	if (got > 0)
 		tcp_emit_acked(f);
@@ -222,6 +224,7 @@ static uint32_t send_burst(struct tcp_flow *f, struct burst *b)
 	}
 	if (in_ring) {
 		copy_ring(f, b);
+		b->has_fin = b->has_fin && b->seq + b->len == f->ring_end;
 		return give(f, b, b->len);
 	}
 	got = tcp_src_peek(f, b->seq, payload_iov(t, b), &why);
@@ -252,13 +255,21 @@ static void sent_new(struct tcp_flow *f, uint32_t n)
 	}
 }
 
+/* Our FIN has gone out. */
+static void sent_fin(struct tcp_flow *f)
+{
+	f->flags |= TCP_F_FIN_SENT;
+	f->snd_nxt++;
+	tcp_state(f, f->state == TCP_S_CLOSE_WAIT ? TCP_S_LAST_ACK
+						  : TCP_S_FIN_WAIT_1);
+}
+
 /* No chunk was left. True if the flow can go on without. */
 static bool no_memory(struct tcp_flow *f)
 {
 	if (tcp_is(f, TCP_F_PEEK))
 		return true;
-	f->flags |= TCP_F_RETRY;
-	f->due_ack = tcp_now(f->tcp) + TCP_RETRY_NS;
+	tcp_timer_retry(f);
 	return false;
 }
 
@@ -314,13 +325,19 @@ static bool push_once(struct tcp_flow *f)
 		b.len = tcp_min(f->expect + f->mss - 1, room);
 	if (b.len == room || tcp_is(f, TCP_F_READABLE))
 		b.len = whole_segments(f, b.len);
+	/* The FIN of a short answer goes with it. */
+	b.has_fin = tcp_is(f, TCP_F_EOF) && !tcp_is(f, TCP_F_HOST_ERR) &&
+		    !tcp_is(f, TCP_F_PEEK) && ready < room;
 	n = send_burst(f, &b);
 	if (n == 0)
 		return false;
 	f->flags &= ~(uint32_t)TCP_F_OVERRIDE;
 	sent_new(f, n);
+	if (b.has_fin)
+		sent_fin(f);
 	return true;
 }
+
 
 void tcp_down_push(struct tcp_flow *f)
 {
@@ -329,8 +346,10 @@ void tcp_down_push(struct tcp_flow *f)
 			tcp_abort(f);
 		return;
 	}
-	while (push_once(f))
+	while (!tcp_is(f, TCP_F_FIN_SENT) && push_once(f))
 		continue;
+	if (tcp_is(f, TCP_F_FIN_SENT))
+		return;
 	if (unsent(f) > 0 || tcp_is(f, TCP_F_READABLE))
 		return;
 	if (tcp_is(f, TCP_F_HOST_ERR)) {
@@ -342,10 +361,7 @@ void tcp_down_push(struct tcp_flow *f)
 	if (f->snd_una == f->snd_nxt)
 		f->base_ns = tcp_now(f->tcp);
 	tcp_emit(f, TCP_FIN | TCP_ACK, f->snd_nxt);
-	f->flags |= TCP_F_FIN_SENT;
-	f->snd_nxt++;
-	tcp_state(f, f->state == TCP_S_CLOSE_WAIT ? TCP_S_LAST_ACK
-						  : TCP_S_FIN_WAIT_1);
+	sent_fin(f);
 }
 
 uint32_t tcp_down_again(struct tcp_flow *f, uint32_t seq, uint32_t len)

@@ -38,7 +38,7 @@ void hand_init(struct hand *g, struct sim *s)
 
 void hand_settle(struct hand *g)
 {
-	sim_pass(g->s, 2 * SIM_MS);
+	sim_pass(g->s, 4 * SIM_MS); /* a delayed ACK included */
 }
 
 /* Sends a segment and lets what it causes happen. */

@@ -402,6 +402,9 @@ static void input_ack(struct peer *p, const struct tcp_hdr *h, uint32_t len)
 		p->rto_at = 0;
 	}
 	p->wnd_end = ack + ((uint64_t)h->win << p->snd_shift);
+	if (p->wnd_end < old_wnd &&
+	    (p->sim->c.reorder || p->sim->c.duplicate))
+		p->wnd_end = old_wnd; /* an older segment, come late */
 	if (p->wnd_end + 31 < old_wnd)
 		bad(p, "the window shrank");
 	for (unsigned i = 0; p->sack && i < h->n_sack; i++) {

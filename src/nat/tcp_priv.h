@@ -574,6 +574,8 @@ void tcp_timer_update(struct tcp_flow *f);
 /* Chooses what due_rtx stands for, after something was sent or ACKed. */
 void tcp_timer_rtx(struct tcp_flow *f);
 uint64_t tcp_timer_rto(const struct tcp_flow *f);
+/* Reads and writes the socket again soon: no edge will tell when. */
+void tcp_timer_retry(struct tcp_flow *f);
 /* A measured round trip. */
 void tcp_timer_rtt(struct tcp_flow *f, uint64_t rtt_ns);
 /* The timer hook of a flow. */

@@ -42,7 +42,7 @@ struct sim_config {
 	uint16_t guest_mss;	/* 0: by the MTU */
 	/* the host's sockets */
 	uint32_t sndbuf, rcvbuf; /* 0: 256 KiB */
-	bool slow_connect;	 /* -EINPROGRESS, and OUT 5 ms later */
+	bool slow_connect;	 /* -EINPROGRESS, and OUT 20 ms later */
 	int connect_err;	 /* what connect() comes to */
 	bool no_answer;		 /* nor that */
 	/* tcp_config */

@@ -114,7 +114,7 @@ static int op_connect(struct host *h, struct host_sock *hs,
 		return -EINPROGRESS;
 	if (s->c.slow_connect) {
 		k->err = s->c.connect_err;
-		k->connect_at = s->now_ns + 5 * SIM_MS;
+		k->connect_at = s->now_ns + 20 * SIM_MS;
 		return -EINPROGRESS;
 	}
 	if (s->c.connect_err)

@@ -73,8 +73,7 @@ static enum tcp_src_result no_more(struct tcp_flow *f, ssize_t r)
 	if (r == -EAGAIN)
 		return TCP_SRC_DRY;
 	if (r == -EINTR || r == -ENOBUFS || r == -ENOMEM) {
-		f->flags |= TCP_F_RETRY;
-		f->due_ack = tcp_now(f->tcp) + TCP_RETRY_NS;
+		tcp_timer_retry(f);
 		return TCP_SRC_DRY;
 	}
 	f->flags |= r == 0 ? TCP_F_EOF : TCP_F_HOST_ERR;

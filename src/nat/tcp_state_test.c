@@ -24,7 +24,7 @@ static void test_syn_ack_after_connect(void **state)
 	hand_tell(g, TCP_SYN, 0); /* again: absorbed */
 	hand_hear_nothing(g);
 	assert_int_equal(g->s->n_socks, 1);
-	sim_pass(g->s, 5 * SIM_MS);
+	sim_pass(g->s, 20 * SIM_MS);
 	hand_hear(g, TCP_SYN | TCP_ACK);
 	hand_hear_nothing(g);
 	assert_true(addr_eq(&g->s->sock[0]->to.ip, &hand_server.ip));
@@ -42,7 +42,7 @@ static void test_connect_new_syn(void **state)
 	hand_tell(g, TCP_SYN, 0);
 	assert_int_equal(g->s->n_socks, 2);
 	assert_true(g->s->sock[0]->was_reset);
-	sim_pass(g->s, 5 * SIM_MS);
+	sim_pass(g->s, 20 * SIM_MS);
 	assert_int_equal(hand_hear(g, TCP_SYN | TCP_ACK)->h.ack, ISS + 5001);
 	hand_finish(g);
 }

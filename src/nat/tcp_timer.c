@@ -41,6 +41,15 @@ uint64_t tcp_timer_rto(const struct tcp_flow *f)
 	return rto < TCP_RTO_MAX_NS ? rto : TCP_RTO_MAX_NS;
 }
 
+void tcp_timer_retry(struct tcp_flow *f)
+{
+	uint64_t due = tcp_now(f->tcp) + TCP_RETRY_NS;
+
+	f->flags |= TCP_F_RETRY;
+	if (f->due_ack > due)
+		f->due_ack = due;
+}
+
 void tcp_timer_rtt(struct tcp_flow *f, uint64_t rtt_ns)
 {
 	uint32_t us = (uint32_t)(rtt_ns / 1000);

@@ -65,10 +65,8 @@ static uint32_t up_send(struct tcp_flow *f, const struct iovec *iov,
 		up_failed(f);
 		return 0;
 	}
-	if (n < 0 && n != -EAGAIN) { /* no edge will tell */
-		f->flags |= TCP_F_RETRY;
-		f->due_ack = tcp_now(f->tcp) + TCP_RETRY_NS;
-	}
+	if (n < 0 && n != -EAGAIN) /* no edge will tell */
+		tcp_timer_retry(f);
 	if (n < 0)
 		n = 0;
 	if ((uint32_t)n < len)
@@ -160,7 +158,7 @@ static void plan_ack(struct tcp_flow *f)
 		f->flags |= TCP_F_ACK_NOW;
 	} else if (!tcp_is(f, TCP_F_ACK_LATER)) {
 		f->flags |= TCP_F_ACK_LATER;
-		if (f->due_ack == TCP_NEVER)
+		if (f->due_ack > f->rx_ns + TCP_DELACK_NS)
 			f->due_ack = f->rx_ns + TCP_DELACK_NS;
 	}
 	tcp_pend(f);
@@ -295,7 +293,6 @@ void tcp_up_input(struct tcp_flow *f, const struct tcp_seg *s)
 
 void tcp_up_drain(struct tcp_flow *f)
 {
-	struct tcp *t = f->tcp;
 	struct iovec iov[TCP_CHUNKS + 1];
 
 	f->flags &= ~(uint32_t)TCP_F_BLOCKED;
@@ -306,7 +303,6 @@ void tcp_up_drain(struct tcp_flow *f)
 
 		up_advance(f, up_send(f, iov, n, len));
 	}
-	(void)t;
 	if (tcp_is(f, TCP_F_GUEST_FIN))
 		tcp_up_fin(f);
 }
