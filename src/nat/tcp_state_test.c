@@ -81,7 +81,7 @@ static void check_refused(const struct sim_config *c)
 	struct tcp_stats st;
 
 	hand_tell(g, TCP_SYN, 0);
-	sim_pass(g->s, 10 * SIM_MS);
+	sim_pass(g->s, 25 * SIM_MS);
 	assert_int_equal(hand_hear(g, TCP_RST | TCP_ACK)->h.ack, ISS + 1);
 	hand_hear_nothing(g);
 	assert_int_equal(hand_n_flows(g), 0);
