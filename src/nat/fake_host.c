@@ -41,6 +41,7 @@ struct fake_sock {
 	unsigned number;
 	enum host_proto proto;
 	struct endpoint local;
+	struct endpoint peer; /* of connect(); zero = none */
 	unsigned events; /* to be delivered */
 	int opt[FAKE_OPTS];
 	struct list dgrams;
@@ -187,6 +188,7 @@ static int op_connect(struct host *h, struct host_sock *s,
 
 	if (fails(fake_of(h), FAKE_CONNECT, &err))
 		return err;
+	k->peer = *ep;
 	k->events |= HOST_EV_OUT;
 	return k->proto == HOST_TCP ? -EINPROGRESS : 0;
 }
@@ -326,7 +328,7 @@ static void remember(struct fake_host *fh, struct fake_sock *k,
 	d = &fh->sent[fh->n_sent++];
 	*d = (struct fake_sent){.sock = k->number,
 				.proto = k->proto,
-				.to = m->ep,
+				.to = k->peer.port ? k->peer : m->ep,
 				.gso_size = m->gso_size,
 				.ttl = k->opt[HOST_OPT_TTL],
 				.tos = k->opt[HOST_OPT_TOS],

@@ -59,7 +59,7 @@ enum fake_op {
 struct fake_sent {
 	unsigned sock;
 	enum host_proto proto;
-	struct endpoint to;
+	struct endpoint to; /* or what the socket is connected to */
 	uint16_t gso_size;
 	int ttl, tos, df; /* the socket's options then; -1: never set */
 	unsigned call;    /* number of the send_batch() call */
