@@ -263,9 +263,9 @@ void engine_link_ended(struct keeper *k, int status)
 
 	channel_close(k);
 	l->pid = 0;
-	k->n_machines = 0;
 	if (k->is_stopping)
 		return;
+	keeper_no_machines(k);
 	if (WIFSIGNALED(status))
 		log_warn(k->c->log,
 			 "the engine was killed by signal %d (%s); starting "

@@ -16,6 +16,9 @@
 #include "os/fdpass.h"
 #include "os/rlimit.h"
 
+/* As long as a machine may take to find a new engine. */
+#define LONELY_NS UINT64_C(2000000000)
+
 void keeper_fail(struct keeper *k)
 {
 	error_set(&k->error, EXIT_FAILED, "internal failure");
@@ -55,6 +58,23 @@ void keeper_machine(struct keeper *k, bool is_here)
 		k->n_machines--;
 	if (k->life_is_over && !k->n_machines)
 		stop(k);
+}
+
+static void on_lonely(struct timer *t, uint64_t now_ns)
+{
+	struct keeper *k = container_of(t, struct keeper, lonely);
+
+	(void)now_ns;
+	if (!k->n_machines)
+		stop(k);
+}
+
+void keeper_no_machines(struct keeper *k)
+{
+	k->n_machines = 0;
+	if (k->life_is_over)
+		timer_arm(loop_wheel(k->loop), &k->lonely,
+			  *loop_now(k->loop) + LONELY_NS);
 }
 
 static void reap(struct keeper *k)
@@ -157,6 +177,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	int r;
 
 	list_init(&k.plan.netdevs);
+	timer_init(&k.lonely, on_lonely);
 	rlimit_raise_nofile();
 	r = start(&k);
 	if (r == 0)
@@ -168,6 +189,8 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		client_stop(&k, container_of(it, struct plan_netdev, link));
 	engine_link_stop(&k);
 	resolv_watch_free(k.resolv);
+	if (k.loop)
+		timer_disarm(loop_wheel(k.loop), &k.lonely);
 	plan_close(&k.plan);
 	sigwatch_free(k.signals);
 	if (k.life.fd >= 0) {

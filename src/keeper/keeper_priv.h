@@ -35,6 +35,7 @@ struct keeper {
 	bool life_is_pidfd;
 	bool life_is_over; /* it ended; the last machine may still be here */
 	unsigned n_machines; /* connected, as the engine says */
+	struct timer lonely; /* no machine came back to a new engine */
 	bool is_ready;
 	bool is_stopping;
 	struct error error; /* what ended it, if anything failed */
@@ -61,6 +62,9 @@ void client_stop(struct keeper *k, struct plan_netdev *n);
 
 /* A machine came or went; ends a keeper that nobody needs any more. */
 void keeper_machine(struct keeper *k, bool is_here);
+/* An engine died, and with it all connections: if nothing but a machine kept
+ * the keeper, one has a moment to come back. */
+void keeper_no_machines(struct keeper *k);
 /* Ends the keeper; keeps the first error. */
 void keeper_fail(struct keeper *k);
 /* Tells the caller, once everything is served. */

@@ -150,14 +150,16 @@ def test_run_killed_at_random(w, victim):
         if all_parts[victim]:
             kill(all_parts[victim])
         time.sleep(rnd.uniform(0, 0.05))
-        # Whatever is left of it ends with its VMM.
-        for pid in {parts(p)["vmm"], all_parts["vmm"]} - {None}:
-            kill(pid)
-        if victim == "run":
+
+        def is_over():
+            # Whatever is left of it ends with its VMM, which may be a
+            # moment from being started.
             for pid in pids_of_vmm():
                 kill(pid)
+            return p.poll() is not None and not vmlan_processes()
+
+        wait_for("all of it to end", is_over, 20)
         p.communicate(timeout=20)
-        wait_for("all of it to end", lambda: not vmlan_processes())
         # the next command finds its port and its name free, and cleans up
         q = sh(VMLAN, "run", "-p", "2298:22", "--name", "victim", "--", "sh", "-c",
                "echo {socket}; exit 7", check=False, timeout=20)
