@@ -248,7 +248,8 @@ static void order(struct fuzz *z)
 		sim_pass(z->s, (uint64_t)rd_u8(&z->r) * 100000);
 		return;
 	case 3:
-		sim_pass(z->s, (uint64_t)rd_u8(&z->r) << (20 + rd_u8(&z->r) % 8));
+		sim_pass(z->s, (uint64_t)rd_u8(&z->r)
+				       << (20 + rd_u8(&z->r) % 8));
 		return;
 	case 4:
 		order_host(z);
