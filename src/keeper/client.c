@@ -30,6 +30,15 @@ static void retry_now(struct timer *t, uint64_t now_ns)
 	client_start(n->owner, n);
 }
 
+/* At its first use: the timer may be armed at any later one. */
+static void own(struct keeper *k, struct plan_netdev *n)
+{
+	if (n->owner)
+		return;
+	n->owner = k;
+	timer_init(&n->retry, retry_now);
+}
+
 /* An attempt failed: try again if asked to, else say so and go on without,
  * or, if it was the first, end. */
 static void failed(struct keeper *k, struct plan_netdev *n,
@@ -88,8 +97,8 @@ void client_start(struct keeper *k, struct plan_netdev *n)
 
 	if (!n->is_waiting || n->connect_io.fd >= 0 || !k->engine.synced)
 		return;
-	n->owner = k;
-	timer_init(&n->retry, retry_now);
+	own(k, n);
+	timer_disarm(loop_wheel(k->loop), &n->retry);
 	fd = n->opener->connect(n, &e);
 	if (fd < 0) {
 		failed(k, n, &e);
@@ -115,10 +124,9 @@ void client_lost(struct keeper *k, struct plan_netdev *n)
 		return;
 	}
 	n->is_waiting = true;
-	n->owner = k;
+	own(k, n);
 	if (n->connect_io.fd >= 0)
 		return;
-	timer_init(&n->retry, retry_now);
 	retry_later(k, n);
 }
 
