@@ -220,7 +220,8 @@ static int find_program(const char *name)
 		size_t len = strcspn(path, ":");
 		char full[4096];
 
-		snprintf(full, sizeof(full), "%.*s/%s", (int)len, path, name);
+		snprintf(full, sizeof(full), "%.*s/%s", len ? (int)len : 1,
+			 len ? path : ".", name);
 		if (access(full, X_OK) == 0)
 			return 0;
 		if (access(full, F_OK) == 0)
@@ -231,19 +232,24 @@ static int find_program(const char *name)
 	return err;
 }
 
-/* Another VMM is told its socket where it asks for it. */
-static int check_other_vmm(const struct run *r)
+/* Before anything is built for it. */
+static int check_program(const char *name)
 {
-	int err = find_program(r->vmm[0]);
+	int err = find_program(name);
 
 	if (err == ENOENT)
 		return own_failure(EXIT_RUN_NOT_FOUND,
-				   "%s: not found; is it installed?",
-				   r->vmm[0]);
+				   "%s: not found; is it installed?", name);
 	if (err)
 		return own_failure(EXIT_RUN_CANNOT,
-				   "%s: cannot be executed: %s", r->vmm[0],
+				   "%s: cannot be executed: %s", name,
 				   strerror(err));
+	return 0;
+}
+
+/* Another VMM is told its socket where it asks for it. */
+static int check_other_vmm(const struct run *r)
+{
 	for (int i = 1; i < r->n_vmm; i++) {
 		if (strstr(r->vmm[i], placeholder))
 			return 0;
@@ -257,15 +263,13 @@ static int check_other_vmm(const struct run *r)
 /* Who listens: QEMU before 9.2 cannot connect a second time. */
 static int choose_side(struct run *r)
 {
-	int version;
+	int version, err = check_program(r->vmm[0]);
 
+	if (err)
+		return err;
 	if (!r->qemu.is_qemu)
 		return check_other_vmm(r);
 	version = qemu_version(r->vmm[0]);
-	if (version == -ENOENT)
-		return own_failure(EXIT_RUN_NOT_FOUND,
-				   "%s: not found; is it installed?",
-				   r->vmm[0]);
 	if (version == -EACCES)
 		return own_failure(EXIT_RUN_CANNOT,
 				   "%s: cannot be executed: %s", r->vmm[0],
