@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "wire/dhcp.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -16,6 +17,7 @@ enum {
 	REST_SECONDS = 600,
 	TEXT_LEN = 256,
 	REPLY_ROOM = 1472,     /* an Ethernet frame's */
+	FQDN_F_E = 1 << 2,     /* RFC 4702 2.1 */
 };
 
 struct dhcp {
@@ -62,6 +64,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 		free(d);
 		return -ENOMEM;
 	}
+	lease_reserve(&d->leases, &env->net4.ip);
 	lease_reserve(&d->leases, &env->gw4);
 	lease_reserve(&d->leases, &env->dns4);
 	*dp = d;
@@ -82,24 +85,138 @@ unsigned dhcp_n_leases(const struct dhcp *d)
 	return d->leases.n_bound;
 }
 
-/* What every answer has, and what was asked for (RFC 2131 4.3.1). */
-static void put_options(const struct dhcp *d, const struct dhcp_msg *m,
-			struct wr *w)
+void dhcp_leases(const struct dhcp *d, dhcp_lease_fn fn, void *arg)
 {
-	const struct service_env *env = d->env;
-	addr broadcast = prefix_broadcast(&env->net4);
-	uint32_t mask = UINT32_MAX << (128 - env->net4.len);
+	for (unsigned i = 0; i < d->leases.n; i++) {
+		const struct lease *l = &d->leases.lease[i];
 
-	dhcp_emit_u32(w, DHCP_O_MASK, mask);
-	dhcp_emit_addr(w, DHCP_O_ROUTER, &env->gw4);
-	dhcp_emit_addr(w, DHCP_O_DNS, &env->dns4);
-	if (dhcp_wants(m, DHCP_O_BROADCAST))
-		dhcp_emit_addr(w, DHCP_O_BROADCAST, &broadcast);
-	dhcp_emit_u16(w, DHCP_O_MTU, (uint16_t)env->mtu);
-	dhcp_emit_text(w, DHCP_O_HOSTNAME, d->hostname);
-	dhcp_emit_text(w, DHCP_O_DOMAIN, d->domain);
-	if (d->search_len)
-		dhcp_emit_opt(w, DHCP_O_SEARCH, d->search, d->search_len);
+		if (l->state == LEASE_BOUND)
+			fn(arg, l);
+	}
+}
+
+static uint32_t netmask(const struct prefix *p)
+{
+	unsigned host_bits = 128u - p->len;
+
+	return host_bits < 32 ? UINT32_MAX << host_bits : 0;
+}
+
+/* The options of one answer, in the making. */
+struct answer {
+	const struct dhcp *d;
+	struct wr w;
+	bool has_lease;	  /* times are told */
+	bool is_put[256]; /* by option code */
+};
+
+/* Without these a client is not on the network: whatever else it asked for
+ * comes after them or leaves them room. The order is QEMU's. */
+static const struct {
+	uint8_t code;
+	uint8_t len;
+} essential[] = {
+	{DHCP_O_MASK, 4},	{DHCP_O_ROUTER, 4},	{DHCP_O_DNS, 4},
+	{DHCP_O_LEASE_TIME, 4}, {DHCP_O_RENEW_TIME, 4}, {DHCP_O_REBIND_TIME, 4},
+	{DHCP_O_MTU, 2},
+};
+
+/* What else we have to say, asked or not, while there is room. */
+static const uint8_t extra[] = {DHCP_O_HOSTNAME, DHCP_O_DOMAIN, DHCP_O_SEARCH};
+
+/* An option of any length, unless an essential one or the end would then not
+ * fit. */
+static void put_if_room(struct answer *a, uint8_t code, const void *p,
+			size_t len)
+{
+	size_t rest = 1; /* the end option */
+
+	for (unsigned i = 0; i < array_len(essential); i++) {
+		if (!a->is_put[essential[i].code])
+			rest += dhcp_opt_len(essential[i].len);
+	}
+	if (len && dhcp_opt_len(len) + rest <= wr_left(&a->w))
+		dhcp_emit_opt(&a->w, code, p, len);
+}
+
+static void put_time(struct answer *a, uint8_t code, uint32_t seconds)
+{
+	if (a->has_lease)
+		dhcp_emit_u32(&a->w, code, seconds);
+}
+
+static void put_broadcast(struct answer *a)
+{
+	addr broadcast = prefix_broadcast(&a->d->env->net4);
+
+	put_if_room(a, DHCP_O_BROADCAST, broadcast.b + 12, 4);
+}
+
+static void put_text(struct answer *a, uint8_t code, const char *text)
+{
+	put_if_room(a, code, text, strlen(text));
+}
+
+/* Option code if we have it, once. */
+static void put_option(struct answer *a, uint8_t code)
+{
+	const struct dhcp *d = a->d;
+	const struct service_env *env = d->env;
+
+	if (a->is_put[code])
+		return;
+	a->is_put[code] = true;
+	switch (code) {
+	case DHCP_O_MASK:
+		dhcp_emit_u32(&a->w, code, netmask(&env->net4));
+		return;
+	case DHCP_O_ROUTER:
+		dhcp_emit_addr(&a->w, code, &env->gw4);
+		return;
+	case DHCP_O_DNS:
+		dhcp_emit_addr(&a->w, code, &env->dns4);
+		return;
+	case DHCP_O_LEASE_TIME:
+		put_time(a, code, LEASE_SECONDS);
+		return;
+	case DHCP_O_RENEW_TIME:
+		put_time(a, code, LEASE_SECONDS / 2);
+		return;
+	case DHCP_O_REBIND_TIME:
+		put_time(a, code, LEASE_SECONDS / 8 * 7);
+		return;
+	case DHCP_O_MTU:
+		dhcp_emit_u16(&a->w, code, (uint16_t)env->mtu);
+		return;
+	case DHCP_O_BROADCAST:
+		put_broadcast(a);
+		return;
+	case DHCP_O_HOSTNAME:
+		put_text(a, code, d->hostname);
+		return;
+	case DHCP_O_DOMAIN:
+		put_text(a, code, d->domain);
+		return;
+	case DHCP_O_SEARCH:
+		put_if_room(a, code, d->search, d->search_len);
+		return;
+	}
+}
+
+/* First in the order the client asked for (option 55, RFC 2132 9.8), then
+ * what it needs all the same. */
+static void put_options(struct answer *a, const struct dhcp_msg *m)
+{
+	struct rd params;
+
+	if (dhcp_find(m, DHCP_O_PARAMS, &params)) {
+		while (rd_left(&params))
+			put_option(a, rd_u8(&params));
+	}
+	for (unsigned i = 0; i < array_len(essential); i++)
+		put_option(a, essential[i].code);
+	for (unsigned i = 0; i < array_len(extra); i++)
+		put_option(a, extra[i]);
 }
 
 /* Where an answer goes (RFC 2131 4.1): to the client's own address if it has
@@ -155,7 +272,11 @@ static void answer(struct dhcp *d, const struct exchange *x,
 		   enum dhcp_type type, const struct lease *l)
 {
 	uint8_t buf[REPLY_ROOM];
-	struct wr w = wr_init(buf, reply_room(d, x->m));
+	struct answer a = {
+		.d = d,
+		.w = wr_init(buf, reply_room(d, x->m)),
+		.has_lease = l && type != DHCP_NONE,
+	};
 	struct dhcp_hdr h = dhcp_reply_hdr(x->m);
 
 	if (l)
@@ -163,20 +284,14 @@ static void answer(struct dhcp *d, const struct exchange *x,
 	h.siaddr = d->env->gw4;
 	if (type == DHCP_ACK)
 		h.ciaddr = x->m->hdr.ciaddr;
-	dhcp_emit_hdr(&w, &h);
+	dhcp_emit_hdr(&a.w, &h);
 	if (type != DHCP_NONE) {
-		dhcp_emit_u8(&w, DHCP_O_TYPE, (uint8_t)type);
-		dhcp_emit_addr(&w, DHCP_O_SERVER_ID, &d->env->gw4);
-		if (l) {
-			dhcp_emit_u32(&w, DHCP_O_LEASE_TIME, LEASE_SECONDS);
-			dhcp_emit_u32(&w, DHCP_O_RENEW_TIME, LEASE_SECONDS / 2);
-			dhcp_emit_u32(&w, DHCP_O_REBIND_TIME,
-				      LEASE_SECONDS / 8 * 7);
-		}
+		dhcp_emit_u8(&a.w, DHCP_O_TYPE, (uint8_t)type);
+		dhcp_emit_addr(&a.w, DHCP_O_SERVER_ID, &d->env->gw4);
 	}
-	put_options(d, x->m, &w);
-	dhcp_emit_end(&w, 0);
-	send_reply(d, x, &w, l ? &l->ip : &x->m->hdr.ciaddr, false);
+	put_options(&a, x->m);
+	dhcp_emit_end(&a.w, 0);
+	send_reply(d, x, &a.w, l ? &l->ip : &x->m->hdr.ciaddr, false);
 }
 
 static void refuse(struct dhcp *d, const struct exchange *x, const char *why)
@@ -194,11 +309,52 @@ static void refuse(struct dhcp *d, const struct exchange *x, const char *why)
 	send_reply(d, x, &w, &none, true);
 }
 
+/* The name of option 81 (RFC 4702 2.3.1: in wire form if its flag E says so)
+ * as text; false if it is none. */
+static bool fqdn_text(struct rd *r, char *buf, size_t room)
+{
+	uint8_t flags = rd_u8(r);
+	bool is_wire = flags & FQDN_F_E;
+	size_t at = 0, label = 0;
+
+	rd_skip(r, 2); /* two rcodes of old */
+	while (rd_ok(r) && rd_left(r)) {
+		uint8_t c = rd_u8(r);
+
+		if (is_wire && !label) {
+			label = c;
+			if (!c)
+				break;
+			c = '.';
+			if (!at)
+				continue;
+		} else if (is_wire) {
+			label--;
+		}
+		if (c <= ' ' || c > '~' || at + 1 >= room)
+			return false;
+		buf[at++] = (char)c;
+	}
+	buf[at] = '\0';
+	return rd_ok(r) && at && !label;
+}
+
+/* What the client calls itself; kept when it does not say so again. */
+static void learn_name(const struct dhcp_msg *m, struct lease *l)
+{
+	char name[LEASE_NAME_LEN] = "";
+	struct rd r;
+
+	if (dhcp_find_text(m, DHCP_O_HOSTNAME, name, sizeof(name)) ||
+	    (dhcp_find(m, DHCP_O_FQDN, &r) &&
+	     fqdn_text(&r, name, sizeof(name))))
+		memcpy(l->name, name, sizeof(name));
+}
+
 static void confirm(struct dhcp *d, const struct exchange *x, struct lease *l)
 {
 	lease_bind(&d->leases, l, x->now_ns + LEASE_SECONDS * SECOND_NS);
-	if (!dhcp_find_text(x->m, DHCP_O_HOSTNAME, l->name, sizeof(l->name)))
-		l->name[0] = '\0';
+	learn_name(x->m, l);
 	if (d->bound)
 		d->bound(d->arg, &l->ip, x->client.mac);
 }
@@ -206,7 +362,6 @@ static void confirm(struct dhcp *d, const struct exchange *x, struct lease *l)
 static struct lease *offer(struct dhcp *d, const struct exchange *x)
 {
 	struct lease *l = lease_offer(&d->leases, &x->client, &x->want,
-				      x->now_ns,
 				      x->now_ns + OFFER_SECONDS * SECOND_NS);
 
 	if (!l)
@@ -243,20 +398,15 @@ static void on_request(struct dhcp *d, const struct exchange *x)
 		return;
 	}
 	l = lease_at(&d->leases, &x->want);
-	if (own && own != l && own->state != LEASE_RESTED)
-		lease_release(&d->leases, own);
-	if (!l || !lease_is_free_for(&d->leases, l, &x->client, x->now_ns)) {
+	if (!l || !lease_is_free_for(l, &x->client)) {
 		refuse(d, x, "requested address not available");
 		return;
 	}
+	if (own && own != l && own->state != LEASE_RESTED)
+		lease_release(&d->leases, own);
 	l = offer(d, x);
 	if (!l)
 		return;
-	if (!addr_eq(&l->ip, &x->want)) {
-		lease_release(&d->leases, l);
-		refuse(d, x, "requested address not available");
-		return;
-	}
 	confirm(d, x, l);
 	answer(d, x, DHCP_ACK, l);
 }
@@ -272,11 +422,21 @@ static void on_bootp(struct dhcp *d, const struct exchange *x)
 	answer(d, x, DHCP_NONE, l);
 }
 
+/* True if a message that ends a lease means one of ours. */
+static bool is_for_us(const struct dhcp *d, const struct dhcp_msg *m)
+{
+	addr server;
+
+	return !dhcp_find_addr(m, DHCP_O_SERVER_ID, &server) ||
+	       addr_eq(&server, &d->env->gw4);
+}
+
 static void on_decline(struct dhcp *d, const struct exchange *x)
 {
 	struct lease *l = lease_find(&d->leases, &x->client);
 
-	if (l && addr_eq(&l->ip, &x->want))
+	if (l && l->state != LEASE_FREE && addr_eq(&l->ip, &x->want) &&
+	    is_for_us(d, x->m))
 		lease_rest(&d->leases, l,
 			   x->now_ns + REST_SECONDS * SECOND_NS);
 }
@@ -286,7 +446,7 @@ static void on_release(struct dhcp *d, const struct exchange *x)
 	struct lease *l = lease_find(&d->leases, &x->client);
 
 	if (l && l->state == LEASE_BOUND &&
-	    addr_eq(&l->ip, &x->m->hdr.ciaddr))
+	    addr_eq(&l->ip, &x->m->hdr.ciaddr) && is_for_us(d, x->m))
 		lease_release(&d->leases, l);
 }
 
@@ -370,6 +530,7 @@ void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		drop(d->env->drops, DROP_DHCP_BAD);
 		return;
 	}
+	lease_expire(&d->leases, x.now_ns);
 	identify(&d->msg, pkt, &x.client);
 	if (!dhcp_find_addr(&d->msg, DHCP_O_REQUESTED_IP, &x.want))
 		x.want = d->msg.hdr.ciaddr;

@@ -35,6 +35,10 @@ struct dhcp *dhcp_free(struct dhcp *d);
 /* payload: of a UDP datagram to port 67, checksum verified. */
 void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);
+/* Leases held, as of the last message. */
 unsigned dhcp_n_leases(const struct dhcp *d);
+/* For listings: called for each of them, by address. */
+typedef void (*dhcp_lease_fn)(void *arg, const struct lease *l);
+void dhcp_leases(const struct dhcp *d, dhcp_lease_fn fn, void *arg);
 
 #endif

@@ -14,7 +14,8 @@ int lease_table_init(struct lease_table *t, const struct prefix *net,
 	unsigned n = to > from ? to - from : 0; /* without the broadcast */
 
 	memset(t, 0, sizeof(*t));
-	list_init(&t->by_end);
+	for (unsigned i = 0; i < LEASE_STATES; i++)
+		list_init(&t->by_state[i]);
 	t->key = hash_key_new();
 	t->first = from;
 	t->n = n > LEASE_MAX ? LEASE_MAX : n;
@@ -93,53 +94,60 @@ static void unchain(struct lease_table *t, struct lease *l)
 	l->chain = NULL;
 }
 
-/* Keeps by_end sorted; new ends are nearly always the latest. */
-static void sort_in(struct lease_table *t, struct lease *l)
+/* Keeps the list sorted; new ends are nearly always the latest. */
+static void sort_in(struct list *head, struct lease *l)
 {
-	struct list *pos = &t->by_end;
+	struct list *pos = head;
 
-	list_del(&l->order);
-	if (!l->end_ns) {
-		list_add_head(&t->by_end, &l->order);
-		return;
-	}
-	while (pos->prev != &t->by_end &&
+	while (pos->prev != head &&
 	       container_of(pos->prev, struct lease, order)->end_ns >
 		       l->end_ns)
 		pos = pos->prev;
 	list_add_before(pos, &l->order);
 }
 
-static bool is_held(const struct lease *l)
-{
-	return l->state == LEASE_OFFERED || l->state == LEASE_BOUND;
-}
-
 static void set_state(struct lease_table *t, struct lease *l,
 		      enum lease_state state, uint64_t end_ns)
 {
-	bool was_held = is_held(l);
+	struct list *head = &t->by_state[state];
 
 	t->n_bound += (state == LEASE_BOUND) - (l->state == LEASE_BOUND);
+	if (state != LEASE_FREE && l->state == LEASE_FREE)
+		t->n_sender[l->sender]++;
+	if (state == LEASE_FREE && l->state != LEASE_FREE)
+		t->n_sender[l->sender]--;
 	l->state = state;
 	l->end_ns = end_ns;
-	if (is_held(l) && !was_held)
-		t->n_sender[l->sender]++;
-	if (!is_held(l) && was_held)
-		t->n_sender[l->sender]--;
-	sort_in(t, l);
+	list_del(&l->order);
+	if (state != LEASE_FREE)
+		sort_in(head, l);
+	else if (l->was_bound)
+		list_add_tail(head, &l->order); /* its client may return */
+	else
+		list_add_head(head, &l->order);
 }
 
-bool lease_is_free_for(const struct lease_table *t, const struct lease *l,
-		       const struct lease_client *c, uint64_t now_ns)
+void lease_expire(struct lease_table *t, uint64_t now_ns)
 {
-	(void)t; /* the lease tells all */
-	if (l->reserved)
+	for (unsigned i = LEASE_FREE + 1; i < LEASE_STATES; i++) {
+		struct list *first;
+
+		while ((first = list_first(&t->by_state[i]))) {
+			struct lease *l =
+				container_of(first, struct lease, order);
+
+			if (l->end_ns > now_ns)
+				break;
+			set_state(t, l, LEASE_FREE, 0);
+		}
+	}
+}
+
+bool lease_is_free_for(const struct lease *l, const struct lease_client *c)
+{
+	if (l->reserved || l->state == LEASE_RESTED)
 		return false;
-	if (l->state == LEASE_RESTED)
-		return l->end_ns <= now_ns;
-	return same_client(&l->client, c) || !is_held(l) ||
-	       l->end_ns <= now_ns;
+	return l->state == LEASE_FREE || same_client(&l->client, c);
 }
 
 /* The lowest address that was never given out. */
@@ -154,31 +162,24 @@ static struct lease *take_fresh(struct lease_table *t)
 	return NULL;
 }
 
-/* The address whose time ended first, if its time has ended. */
-static struct lease *take_ended(struct lease_table *t, uint64_t now_ns)
+static struct lease *take_free(struct lease_table *t)
 {
-	list_each(it, &t->by_end) {
-		struct lease *l = container_of(it, struct lease, order);
+	struct list *first = list_first(&t->by_state[LEASE_FREE]);
 
-		/* Sorted: what follows ends later still. */
-		if (l->state != LEASE_FREE && l->end_ns > now_ns)
-			return NULL;
-		return l;
-	}
-	return NULL;
+	return first ? container_of(first, struct lease, order) : NULL;
 }
 
+/* A FREE address gets a new client. */
 static void give_to(struct lease_table *t, struct lease *l,
 		    const struct lease_client *c)
 {
 	unsigned b;
 
-	if (is_held(l))
-		set_state(t, l, LEASE_FREE, l->end_ns);
 	if (l->was_used)
 		unchain(t, l);
 	l->client = *c;
 	l->was_used = true;
+	l->was_bound = false;
 	l->name[0] = '\0';
 	l->sender = sender_of(t, c);
 	b = bucket_of(t, c);
@@ -187,37 +188,39 @@ static void give_to(struct lease_table *t, struct lease *l,
 }
 
 /* The client's own address if it may keep it, and if it wants no other. */
-static struct lease *own_lease(struct lease_table *t,
-			       const struct lease_client *c, const addr *want,
-			       uint64_t now_ns)
+static struct lease *own_lease(struct lease *own, const struct lease_client *c,
+			       const addr *want)
 {
-	struct lease *l = lease_find(t, c);
-
-	if (!l || !lease_is_free_for(t, l, c, now_ns))
+	if (!own || !lease_is_free_for(own, c))
 		return NULL;
-	if (is_held(l) || addr_is_unspecified(want) || addr_eq(want, &l->ip))
-		return l;
+	if (own->state != LEASE_FREE || addr_is_unspecified(want) ||
+	    addr_eq(want, &own->ip))
+		return own;
 	return NULL;
 }
 
-struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
-			  const addr *want, uint64_t now_ns, uint64_t end_ns)
+static struct lease *take(struct lease_table *t, const struct lease_client *c,
+			  const addr *want)
 {
-	struct lease *l = own_lease(t, c, want, now_ns);
-	struct lease *old = l ? NULL : lease_find(t, c);
+	struct lease *l = lease_at(t, want);
 
-	if ((!l || !is_held(l)) &&
+	if (l && lease_is_free_for(l, c))
+		return l;
+	l = take_fresh(t);
+	return l ? l : take_free(t);
+}
+
+struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
+			  const addr *want, uint64_t end_ns)
+{
+	struct lease *old = lease_find(t, c);
+	struct lease *l = own_lease(old, c, want);
+
+	if ((!l || l->state == LEASE_FREE) &&
 	    t->n_sender[sender_of(t, c)] >= LEASE_PER_SENDER)
 		return NULL;
-	if (!l) {
-		l = lease_at(t, want);
-		if (l && !lease_is_free_for(t, l, c, now_ns))
-			l = NULL;
-	}
 	if (!l)
-		l = take_fresh(t);
-	if (!l)
-		l = take_ended(t, now_ns);
+		l = take(t, c, want);
 	if (!l)
 		return NULL;
 	if (old && old != l) {
@@ -225,15 +228,19 @@ struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 		unchain(t, old);
 		old->client.id_len = 0;
 	}
-	if (!same_client(&l->client, c) || !l->was_used)
+	if (old != l)
 		give_to(t, l, c);
-	if (l->state != LEASE_BOUND || l->end_ns <= now_ns)
+	l->client = *c; /* it may come by another card */
+	if (l->state == LEASE_FREE)
+		l->sender = sender_of(t, c);
+	if (l->state != LEASE_BOUND)
 		set_state(t, l, LEASE_OFFERED, end_ns);
 	return l;
 }
 
 void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns)
 {
+	l->was_bound = true;
 	set_state(t, l, LEASE_BOUND, end_ns);
 }
 

@@ -5,9 +5,10 @@
  * A client is its client identifier, or its MAC where it sends none (RFC 2131
  * 4.2).  Found by client and by address in O(1).  An address is given out in
  * this order: the client's own, the one it asks for, the lowest that was never
- * used, the one whose lease ended first.  One sender of requests (the frame's
- * source MAC) holds at most LEASE_PER_SENDER, so that it cannot take the pool.
- * One worker's thread; time is a parameter.
+ * used, one that was only offered, the one whose lease ended first.  One sender
+ * of requests (the frame's source MAC) holds at most LEASE_PER_SENDER, those it
+ * declined included, so that it cannot take the pool.  One worker's thread;
+ * time is a parameter.
  *
  *        offer            confirm              expiry, release
  * FREE ----------> OFFERED ------> BOUND ----------------------> FREE
@@ -34,7 +35,13 @@ enum {
 	LEASE_BUCKETS = 1024,
 };
 
-enum lease_state { LEASE_FREE, LEASE_OFFERED, LEASE_BOUND, LEASE_RESTED };
+enum lease_state {
+	LEASE_FREE,
+	LEASE_OFFERED,
+	LEASE_BOUND,
+	LEASE_RESTED,
+	LEASE_STATES
+};
 
 /* Who asks. */
 struct lease_client {
@@ -45,7 +52,7 @@ struct lease_client {
 };
 
 struct lease {
-	struct list order; /* in table->by_end: the first to end first */
+	struct list order; /* in table->by_state, once used */
 	struct lease *chain;
 	addr ip;
 	enum lease_state state;
@@ -54,6 +61,7 @@ struct lease {
 	char name[LEASE_NAME_LEN];  /* host name the client told; "" none */
 	uint16_t sender;	    /* index of the sender's count */
 	bool was_used;
+	bool was_bound; /* to this client */
 	bool reserved;		    /* ours (gateway, resolver): never given */
 };
 
@@ -63,7 +71,9 @@ struct lease_table {
 	uint32_t first;	     /* of the pool, host order */
 	unsigned fresh;	     /* addresses below were used once */
 	unsigned n_bound;
-	struct list by_end;  /* of used leases, sorted by end_ns */
+	/* Used leases: FREE as they are to be used again, the others by
+	 * end_ns. */
+	struct list by_state[LEASE_STATES];
 	struct lease *bucket[LEASE_BUCKETS];
 	uint16_t n_sender[LEASE_BUCKETS]; /* leases held, by hash of sender */
 	struct hash_key key;
@@ -78,6 +88,9 @@ void lease_table_deinit(struct lease_table *t);
 /* An address that must not be given out. */
 void lease_reserve(struct lease_table *t, const addr *ip);
 
+/* What has ended by now becomes FREE.  Called before the others, which take
+ * what is written in the table for true. */
+void lease_expire(struct lease_table *t, uint64_t now_ns);
 /* The client's lease, in any state, or NULL. */
 struct lease *lease_find(struct lease_table *t, const struct lease_client *c);
 /* The lease of an address of the pool, or NULL. */
@@ -86,10 +99,9 @@ struct lease *lease_at(struct lease_table *t, const addr *ip);
  * as it was if it is BOUND). want: an address it asks for, unspecified if
  * none. NULL: no address is free, or its sender has enough. */
 struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
-			  const addr *want, uint64_t now_ns, uint64_t end_ns);
+			  const addr *want, uint64_t end_ns);
 /* True if the client may have this very address now. */
-bool lease_is_free_for(const struct lease_table *t, const struct lease *l,
-		       const struct lease_client *c, uint64_t now_ns);
+bool lease_is_free_for(const struct lease *l, const struct lease_client *c);
 void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns);
 /* The client gives it back; the address stays its first choice. */
 void lease_release(struct lease_table *t, struct lease *l);
