@@ -27,7 +27,8 @@ struct question {
 	uint16_t guest_id;
 	struct endpoint guest;
 	mac guest_mac;
-	uint8_t tries;
+	uint8_t tries;	  /* sent, not refused so far */
+	uint8_t refusals;
 	uint8_t upstream; /* index it was sent to last */
 	uint8_t slot;	  /* socket it was sent by last */
 	uint16_t len;
@@ -40,6 +41,7 @@ struct upsock {
 	struct dns *dns;
 	uint8_t upstream; /* index */
 	uint8_t slot;
+	unsigned n_sent; /* since it was opened */
 };
 
 struct upstream {
@@ -135,54 +137,79 @@ struct dns *dns_free(struct dns *d)
 	return NULL;
 }
 
-/* The answer goes to the guest under the guest's own id. */
-static void reply(struct question *q, uint8_t *msg, size_t len)
+static void send_answer(struct dns *d, mac to, const struct endpoint *dst,
+			const uint8_t *msg, size_t len)
 {
-	struct dns *d = q->dns;
 	struct service_dgram g = {
-		.to = q->guest_mac,
+		.to = to,
 		.src = {.ip = d->env->dns4, .port = DNS_PORT},
-		.dst = q->guest,
+		.dst = *dst,
 		.payload = msg,
 		.len = len,
 	};
 
-	msg[0] = (uint8_t)(q->guest_id >> 8);
-	msg[1] = (uint8_t)q->guest_id;
 	if (!service_send(d->env, &g))
 		drop(d->env->drops, DROP_DNS_BAD);
 }
 
+/* The answer goes to the guest under the guest's own id. */
+static void reply(struct question *q, uint8_t *msg, size_t len)
+{
+	msg[0] = (uint8_t)(q->guest_id >> 8);
+	msg[1] = (uint8_t)q->guest_id;
+	send_answer(q->dns, q->guest_mac, &q->guest, msg, len);
+}
+
+/* The next question starts where this one would have gone on. */
 static void fail(struct question *q)
 {
 	uint8_t buf[DNS_QUESTION_MAX + DNS_HDR_LEN];
 	struct rd r = rd_init(q->text, q->len);
 	struct wr w = wr_init(buf, sizeof(buf));
+	struct dns *d = q->dns;
 
+	d->best = (q->upstream + 1u) % d->n_up;
 	if (dns_emit_error(&w, &r, DNS_SERVFAIL))
 		reply(q, buf, wr_len(&w));
 	done(q);
 }
 
-/* A connected socket of the upstream, opened when first needed. */
-static int open_socket(struct dns *d, struct upstream *u, unsigned slot)
+static bool is_in_use(const struct dns *d, const struct upsock *u)
+{
+	list_each(it, &d->busy) {
+		const struct question *q =
+			container_of(it, struct question, link);
+
+		if (q->tries && q->upstream == u->upstream &&
+		    q->slot == u->slot)
+			return true;
+	}
+	return false;
+}
+
+/* A connected socket of the upstream, opened when first needed, and again
+ * with another port after a while. */
+static int open_socket(struct dns *d, struct upstream *up, struct upsock *u)
 {
 	struct host *h = d->env->host;
-	struct host_sock *s = &u->s[slot].sock;
+	struct host_sock *s = &u->sock;
 	int r;
 
+	if (s->fd >= 0 && u->n_sent >= DNS_SOCKET_USES && !is_in_use(d, u))
+		h->ops->close(h, s, false);
 	if (s->fd >= 0)
 		return 0;
-	r = h->ops->open(h, s, HOST_UDP, !addr_is_v4(&u->ep.ip));
+	u->n_sent = 0;
+	r = h->ops->open(h, s, HOST_UDP, !addr_is_v4(&up->ep.ip));
 	if (r < 0)
 		return r;
-	r = h->ops->connect(h, s, &u->ep);
+	r = h->ops->connect(h, s, &up->ep);
 	if (r < 0)
 		h->ops->close(h, s, false);
 	return r;
 }
 
-static int send_to(struct question *q, struct upstream *u, unsigned slot)
+static int send_to(struct question *q, struct upstream *up, struct upsock *u)
 {
 	struct dns *d = q->dns;
 	struct host *h = d->env->host;
@@ -192,10 +219,15 @@ static int send_to(struct question *q, struct upstream *u, unsigned slot)
 		{.iov_base = q->text + 2, .iov_len = (size_t)q->len - 2},
 	};
 	struct host_msg m = {.iov = iov, .n_iov = 2};
-	int r = open_socket(d, u, slot);
+	int r = open_socket(d, up, u);
 
-	if (r == 0)
-		r = h->ops->send_batch(h, &u->s[slot].sock, &m, 1);
+	if (r < 0)
+		return r;
+	u->n_sent++;
+	r = h->ops->send_batch(h, &u->sock, &m, 1);
+	/* The refusal of an earlier question may be told here. */
+	if (r < 0 && r != -EAGAIN)
+		r = h->ops->send_batch(h, &u->sock, &m, 1);
 	return r < 0 ? r : 0;
 }
 
@@ -204,20 +236,22 @@ static int send_to(struct question *q, struct upstream *u, unsigned slot)
 static void ask(struct question *q)
 {
 	struct dns *d = q->dns;
-	unsigned limit = d->n_up > DNS_TRIES ? d->n_up : DNS_TRIES;
 
-	while (q->tries < limit) {
-		unsigned i = (d->best + q->tries) % d->n_up;
-		unsigned slot = draw(d) % DNS_SOCKETS;
+	while (q->tries < DNS_TRIES && q->refusals < d->n_up) {
+		bool is_first = !q->tries && !q->refusals;
+		unsigned i = is_first ? d->best
+				      : (q->upstream + 1u) % d->n_up;
+		struct upsock *u = &d->up[i].s[draw(d) % DNS_SOCKETS];
 
-		q->tries++;
 		q->upstream = (uint8_t)i;
-		q->slot = (uint8_t)slot;
-		if (send_to(q, &d->up[i], slot) == 0) {
+		q->slot = u->slot;
+		if (send_to(q, &d->up[i], u) == 0) {
+			q->tries++;
 			timer_arm(d->env->wheel, &q->timer,
 				  *d->env->now_ns + TRY_NS);
 			return;
 		}
+		q->refusals++;
 	}
 	fail(q);
 }
@@ -228,27 +262,36 @@ static void on_timer(struct timer *t, uint64_t now_ns)
 	ask(container_of(t, struct question, timer));
 }
 
+/* Asks the questions of batch again; what is done for one may end others. */
+static void ask_again(struct dns *d, struct list *batch)
+{
+	struct list *first;
+
+	while ((first = list_first(batch))) {
+		list_del(first);
+		list_add_tail(&d->busy, first);
+		ask(container_of(first, struct question, link));
+	}
+}
+
 /* The resolver's port is closed, or there is no way to it: what was asked
- * there is asked elsewhere; a lone resolver that refuses is final. */
+ * there is asked elsewhere. */
 static void refused(struct dns *d, unsigned upstream, unsigned slot)
 {
 	struct list batch;
 
 	list_init(&batch);
-	list_splice(&batch, &d->busy);
-	while (!list_empty(&batch)) {
-		struct question *q = container_of(batch.next, struct question,
-						  link);
+	list_each_safe(it, &d->busy) {
+		struct question *q = container_of(it, struct question, link);
 
-		list_del(&q->link);
-		list_add_tail(&d->busy, &q->link);
-		if (q->upstream != upstream || q->slot != slot)
+		if (!q->tries || q->upstream != upstream || q->slot != slot)
 			continue;
-		if (q->tries >= d->n_up)
-			fail(q);
-		else
-			ask(q);
+		q->tries--;
+		q->refusals++;
+		list_del(it);
+		list_add_tail(&batch, it);
 	}
+	ask_again(d, &batch);
 }
 
 /* True if the message answers q's question. */
@@ -304,14 +347,17 @@ static void take_answer(struct dns *d, unsigned upstream, unsigned slot,
 static void take_run(struct dns *d, const struct upsock *u, size_t len,
 		     size_t piece)
 {
+	size_t at = 0;
+
 	if (!piece || piece > len)
 		piece = len;
-	for (size_t at = 0; at < len; at += piece) {
+	do {
 		size_t n = len - at < piece ? len - at : piece;
 
 		memcpy(d->answer, d->run + at, n);
 		take_answer(d, u->upstream, u->slot, n);
-	}
+		at += n;
+	} while (at < len);
 }
 
 static void on_socket(struct host_sock *s, unsigned events)
@@ -343,6 +389,7 @@ void dns_set_upstreams(struct dns *d, const struct endpoint *ep, unsigned n)
 {
 	const struct endpoint local = {.ip = addr_v4(127, 0, 0, 1),
 				       .port = DNS_PORT};
+	struct list batch;
 
 	close_upstreams(d);
 	if (!n) {
@@ -353,12 +400,15 @@ void dns_set_upstreams(struct dns *d, const struct endpoint *ep, unsigned n)
 	d->best = 0;
 	for (unsigned i = 0; i < d->n_up; i++)
 		d->up[i].ep = ep[i];
-	list_each_safe(it, &d->busy) {
+	list_each(it, &d->busy) {
 		struct question *q = container_of(it, struct question, link);
 
 		q->tries = 0;
-		ask(q);
+		q->refusals = 0;
 	}
+	list_init(&batch);
+	list_splice(&batch, &d->busy);
+	ask_again(d, &batch);
 }
 
 struct endpoint dns_tcp_upstream(const struct dns *d)
@@ -366,21 +416,44 @@ struct endpoint dns_tcp_upstream(const struct dns *d)
 	return d->up[d->best].ep;
 }
 
-/* The same question of the same guest, asked again while in flight. */
-static struct question *find_same(struct dns *d, const struct endpoint *guest,
-				  uint16_t id, unsigned *n_guestp)
+/* What a guest has in flight already. */
+struct census {
+	unsigned n_guest;      /* questions of this guest */
+	unsigned n_same;       /* of them with the same content */
+	struct question *same; /* from the same port with the same id */
+};
+
+static struct census look(struct dns *d, const struct packet *pkt,
+			  const uint8_t *payload, size_t len)
 {
-	*n_guestp = 0;
+	struct census c = {0};
+
 	list_each(it, &d->busy) {
 		struct question *q = container_of(it, struct question, link);
 
-		if (!addr_eq(&q->guest.ip, &guest->ip))
+		/* Neither of the two can be lent to get more. */
+		if (!addr_eq(&q->guest.ip, &pkt->src.ip) &&
+		    !mac_eq(q->guest_mac, pkt->eth_src))
 			continue;
-		++*n_guestp;
-		if (q->guest.port == guest->port && q->guest_id == id)
-			return q;
+		c.n_guest++;
+		if (q->len == len &&
+		    memcmp(q->text + 2, payload + 2, len - 2) == 0)
+			c.n_same++;
+		if (endpoint_eq(&q->guest, &pkt->src) &&
+		    memcmp(q->text, payload, 2) == 0)
+			c.same = q;
 	}
-	return NULL;
+	return c;
+}
+
+static void answer_at_once(struct dns *d, const struct packet *pkt,
+			   const struct rd *msg, enum dns_rcode rcode)
+{
+	uint8_t buf[DNS_QUESTION_MAX + DNS_HDR_LEN];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	if (dns_emit_error(&w, msg, rcode))
+		send_answer(d, pkt->eth_src, &pkt->src, buf, wr_len(&w));
 }
 
 static struct question *take_question(struct dns *d)
@@ -405,16 +478,30 @@ void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
 	struct rd r = rd_init(payload, len);
 	struct dns_question view;
 	struct question *q;
-	unsigned n_guest;
+	struct census c;
 
 	if (len > DNS_QUESTION_MAX || !dns_question_parse(&r, &view) ||
 	    (view.hdr.flags & DNS_F_QR)) {
 		drop(d->env->drops, DROP_DNS_BAD);
 		return;
 	}
-	if (find_same(d, &pkt->src, view.hdr.id, &n_guest))
+	if (view.hdr.n_question != 1) {
+		answer_at_once(d, pkt, &r, DNS_FORMERR);
+		return;
+	}
+	c = look(d, pkt, payload, len);
+	if (c.same && c.same->len == len &&
+	    memcmp(c.same->text, payload, len) == 0) {
+		c.same->guest_mac = pkt->eth_src;
 		return; /* it is being asked already */
-	q = n_guest < DNS_PER_GUEST ? take_question(d) : NULL;
+	}
+	if (c.same)
+		done(c.same); /* the guest was started anew */
+	if (c.n_same >= DNS_SAME_MAX) {
+		answer_at_once(d, pkt, &r, DNS_SERVFAIL);
+		return;
+	}
+	q = c.n_guest < DNS_PER_GUEST ? take_question(d) : NULL;
 	if (!q) {
 		drop(d->env->drops, DROP_DNS_BUSY);
 		return;
@@ -423,6 +510,7 @@ void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
 	q->guest_id = view.hdr.id;
 	q->guest_mac = pkt->eth_src;
 	q->tries = 0;
+	q->refusals = 0;
 	q->len = (uint16_t)len;
 	memcpy(q->text, payload, len);
 	ask(q);

@@ -5,8 +5,10 @@
  * own and goes out by one of several sockets with random ports; an answer
  * counts only if it comes from where the question went, with its id and its
  * question (RFC 5452).  A resolver that refuses or is silent for 1.5 s makes
- * way for the next; after three tries the guest gets SERVFAIL, so that it is
- * never left waiting.  One worker's thread.
+ * way for the next; after three silent ones, or when all refuse, the guest
+ * gets SERVFAIL, so that it is never left waiting.  A guest that is a resolver
+ * of this host could ask itself through us: one guest has no more than
+ * DNS_SAME_MAX questions of the same content in flight.  One worker's thread.
  */
 #ifndef SERVICE_DNS_H
 #define SERVICE_DNS_H
@@ -19,8 +21,10 @@ enum {
 	DNS_QUESTIONS = 512,   /* in flight */
 	DNS_PER_GUEST = 128,   /* of them one guest's */
 	DNS_QUESTION_MAX = 1024, /* bytes of a question we relay */
-	DNS_TRIES = 3,
+	DNS_SAME_MAX = 32,     /* of them the same question */
+	DNS_TRIES = 3,	       /* questions sent for one */
 	DNS_SOCKETS = 4,       /* per upstream, each with its own port */
+	DNS_SOCKET_USES = 64,  /* then another port, once none is in flight */
 };
 
 struct dns;
