@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who gets which address, and the table's own accounts under random use. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/lease.h"
+
+#define SECOND UINT64_C(1000000000)
+
+static const addr none;
+
+static struct lease_client client(uint32_t n, uint32_t sender)
+{
+	struct lease_client c = {.id_len = 5, .id = {1}};
+
+	memcpy(c.id + 1, &n, sizeof(n));
+	memcpy(c.mac.b + 2, &n, sizeof(n));
+	memcpy(c.sender.b + 2, &sender, sizeof(sender));
+	return c;
+}
+
+/* A pool of n addresses from 10.0.0.first on: to the end of a /24 or more. */
+static struct lease_table *table(uint8_t len, uint32_t first)
+{
+	struct lease_table *t = malloc(sizeof(*t));
+	struct prefix net = {.ip = addr_v4(10, 0, 0, 0), .len = len};
+	addr from = addr_v4_u32(first);
+
+	assert_non_null(t);
+	assert_int_equal(lease_table_init(t, &net, &from), 0);
+	return t;
+}
+
+static void table_free(struct lease_table *t)
+{
+	lease_table_deinit(t);
+	free(t);
+}
+
+/* The last byte of the address the client was offered, -1: none. */
+static int offer(struct lease_table *t, struct lease_client c, addr want,
+		 uint64_t end_ns)
+{
+	struct lease *l = lease_offer(t, &c, &want, end_ns);
+
+	return l ? l->ip.b[15] : -1;
+}
+
+static int bind(struct lease_table *t, struct lease_client c, uint64_t end_ns)
+{
+	struct lease *l = lease_offer(t, &c, &none, end_ns);
+
+	if (!l)
+		return -1;
+	lease_bind(t, l, end_ns);
+	return l->ip.b[15];
+}
+
+static void test_pool_ends_before_the_broadcast(void **state)
+{
+	struct lease_table *t = table(120, 0x0a00000f);
+	addr last = addr_v4(10, 0, 0, 254), after = addr_v4(10, 0, 0, 255),
+	     before = addr_v4(10, 0, 0, 14);
+
+	assert_int_equal(t->n, 240);
+	assert_non_null(lease_at(t, &last));
+	assert_null(lease_at(t, &after));
+	assert_null(lease_at(t, &before));
+	assert_null(lease_at(t, &none));
+	table_free(t);
+	t = table(104, 0x0a000001); /* a /8 */
+	assert_int_equal(t->n, LEASE_MAX);
+	table_free(t);
+	t = table(120, 0x0a0000ff);
+	assert_int_equal(t->n, 0);
+	assert_int_equal(offer(t, client(1, 1), none, SECOND), -1);
+	table_free(t);
+}
+
+static void test_lowest_first_and_reserved_never(void **state)
+{
+	struct lease_table *t = table(125, 0x0a000001); /* .1 to .6 */
+	addr ours = addr_v4(10, 0, 0, 2);
+
+	lease_reserve(t, &ours);
+	assert_int_equal(offer(t, client(1, 1), none, SECOND), 1);
+	assert_int_equal(offer(t, client(2, 2), none, SECOND), 3);
+	assert_int_equal(offer(t, client(3, 3), ours, SECOND), 4);
+	table_free(t);
+}
+
+static void test_wanted_address_if_free(void **state)
+{
+	struct lease_table *t = table(120, 0x0a000001);
+	addr want = addr_v4(10, 0, 0, 77);
+
+	assert_int_equal(offer(t, client(1, 1), want, SECOND), 77);
+	assert_int_equal(offer(t, client(2, 2), want, SECOND), 1);
+	/* who holds one keeps it whatever else it wishes */
+	assert_int_equal(offer(t, client(2, 2), addr_v4(10, 0, 0, 9), SECOND),
+			 1);
+	table_free(t);
+}
+
+static void test_a_client_returns_to_its_address(void **state)
+{
+	struct lease_table *t = table(125, 0x0a000001);
+	struct lease_client c = client(3, 3);
+
+	assert_int_equal(bind(t, client(1, 1), 10 * SECOND), 1);
+	assert_int_equal(bind(t, client(2, 2), 10 * SECOND), 2);
+	assert_int_equal(bind(t, c, 10 * SECOND), 3);
+	lease_expire(t, 10 * SECOND);
+	assert_int_equal(t->n_bound, 0);
+	assert_int_equal(lease_find(t, &c)->state, LEASE_FREE);
+	assert_int_equal(bind(t, c, 20 * SECOND), 3);
+	lease_release(t, lease_find(t, &c));
+	assert_int_equal(bind(t, c, 20 * SECOND), 3);
+	table_free(t);
+}
+
+static void test_reuse_order(void **state)
+{
+	struct lease_table *t = table(126, 0x0a000000); /* .0 .1 .2 */
+
+	assert_int_equal(bind(t, client(1, 1), 30 * SECOND), 0);
+	assert_int_equal(bind(t, client(2, 2), 20 * SECOND), 1);
+	assert_int_equal(offer(t, client(3, 3), none, 25 * SECOND), 2);
+	assert_int_equal(offer(t, client(4, 4), none, 99 * SECOND), -1);
+	lease_expire(t, 30 * SECOND);
+	/* what was only offered, then the lease that ended first */
+	assert_int_equal(offer(t, client(4, 4), none, 99 * SECOND), 2);
+	assert_int_equal(offer(t, client(5, 5), none, 99 * SECOND), 1);
+	assert_int_equal(offer(t, client(6, 6), none, 99 * SECOND), 0);
+	assert_int_equal(offer(t, client(7, 7), none, 99 * SECOND), -1);
+	table_free(t);
+}
+
+static void test_a_client_has_one_address(void **state)
+{
+	struct lease_table *t = table(120, 0x0a000001);
+	struct lease_client c = client(1, 1);
+	struct lease *l = lease_offer(t, &c, &none, SECOND);
+
+	lease_bind(t, l, SECOND);
+	lease_release(t, l);
+	assert_int_equal(offer(t, c, addr_v4(10, 0, 0, 9), SECOND), 9);
+	assert_int_equal(lease_find(t, &c)->ip.b[15], 9);
+	/* the old one belongs to nobody */
+	assert_int_equal(offer(t, client(2, 2), addr_v4(10, 0, 0, 1), SECOND),
+			 1);
+	table_free(t);
+}
+
+static void test_rested_is_nobodys(void **state)
+{
+	struct lease_table *t = table(126, 0x0a000000);
+	struct lease_client c = client(1, 1);
+
+	assert_int_equal(bind(t, c, 10 * SECOND), 0);
+	lease_rest(t, lease_find(t, &c), 5 * SECOND);
+	assert_false(lease_is_free_for(lease_find(t, &c), &c));
+	assert_int_equal(t->n_bound, 0);
+	assert_int_equal(offer(t, c, addr_v4(10, 0, 0, 0), 9 * SECOND), 1);
+	assert_int_equal(offer(t, client(2, 2), none, 9 * SECOND), 2);
+	assert_int_equal(offer(t, client(3, 3), none, 9 * SECOND), -1);
+	lease_expire(t, 5 * SECOND);
+	assert_int_equal(offer(t, client(3, 3), none, 9 * SECOND), 0);
+	table_free(t);
+}
+
+static void test_a_sender_cannot_take_the_pool(void **state)
+{
+	struct lease_table *t = table(120, 0x0a000001);
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < 200; i++)
+		n += offer(t, client(i, 7), none, 10 * SECOND) >= 0;
+	assert_int_equal(n, LEASE_PER_SENDER);
+	assert_true(offer(t, client(1000, 8), none, 10 * SECOND) >= 0);
+	/* what it has it may keep */
+	assert_int_equal(bind(t, client(3, 7), 20 * SECOND), 4);
+	/* the offers end: it may go on, to the same bound */
+	lease_expire(t, 10 * SECOND);
+	n = 0;
+	for (uint32_t i = 300; i < 500; i++)
+		n += offer(t, client(i, 7), none, 20 * SECOND) >= 0;
+	assert_int_equal(n, LEASE_PER_SENDER - 1);
+	table_free(t);
+}
+
+static void test_declined_counts_too(void **state)
+{
+	struct lease_table *t = table(120, 0x0a000001);
+	struct lease_client c = client(1, 7);
+	unsigned n = 0;
+
+	for (; n < 200 && offer(t, c, none, SECOND) >= 0; n++)
+		lease_rest(t, lease_find(t, &c), 600 * SECOND);
+	assert_int_equal(n, LEASE_PER_SENDER);
+	table_free(t);
+}
+
+/* --- random use against what must always hold --- */
+
+static uint32_t rnd(uint32_t *seed)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return *seed >> 8;
+}
+
+static void check(struct lease_table *t)
+{
+	unsigned n_bound = 0, n_held = 0, n_counted = 0, n_listed = 0;
+
+	for (unsigned i = 0; i < t->n; i++) {
+		struct lease *l = &t->lease[i];
+
+		n_bound += l->state == LEASE_BOUND;
+		n_held += l->state != LEASE_FREE;
+		if (l->was_used && l->client.id_len)
+			assert_ptr_equal(lease_find(t, &l->client), l);
+	}
+	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
+		n_counted += t->n_sender[i];
+	for (unsigned i = LEASE_OFFERED; i < LEASE_STATES; i++) {
+		uint64_t last = 0;
+
+		list_each(it, &t->by_state[i]) {
+			struct lease *l = container_of(it, struct lease, order);
+
+			assert_int_equal(l->state, i);
+			assert_true(l->end_ns >= last);
+			last = l->end_ns;
+			n_listed++;
+		}
+	}
+	assert_int_equal(n_bound, t->n_bound);
+	assert_int_equal(n_held, n_counted);
+	assert_int_equal(n_held, n_listed);
+}
+
+static void test_random_use(void **state)
+{
+	struct lease_table *t = table(122, 0x0a000005);
+	uint32_t seed = 1;
+	uint64_t now = SECOND;
+
+	for (unsigned i = 0; i < 5000; i++) {
+		struct lease_client c =
+			client(rnd(&seed) % 90, rnd(&seed) % 9);
+		addr want = addr_v4(10, 0, 0, (uint8_t)(rnd(&seed) % 70));
+		uint64_t end = now + (1 + rnd(&seed) % 60) * SECOND;
+		struct lease *l;
+
+		now += rnd(&seed) % SECOND;
+		lease_expire(t, now);
+		l = lease_find(t, &c);
+		switch (rnd(&seed) % 5) {
+		case 0:
+		case 1:
+			l = lease_offer(t, &c, rnd(&seed) % 2 ? &want : &none,
+					end);
+			if (l)
+				assert_ptr_equal(lease_find(t, &c), l);
+			break;
+		case 2:
+			l = lease_offer(t, &c, &none, end);
+			if (l)
+				lease_bind(t, l, end);
+			break;
+		case 3:
+			if (l)
+				lease_release(t, l);
+			break;
+		case 4:
+			if (l && l->state != LEASE_FREE)
+				lease_rest(t, l, end);
+			break;
+		}
+		if (i % 16 == 0)
+			check(t);
+	}
+	table_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pool_ends_before_the_broadcast),
+		cmocka_unit_test(test_lowest_first_and_reserved_never),
+		cmocka_unit_test(test_wanted_address_if_free),
+		cmocka_unit_test(test_a_client_returns_to_its_address),
+		cmocka_unit_test(test_reuse_order),
+		cmocka_unit_test(test_a_client_has_one_address),
+		cmocka_unit_test(test_rested_is_nobodys),
+		cmocka_unit_test(test_a_sender_cannot_take_the_pool),
+		cmocka_unit_test(test_declined_counts_too),
+		cmocka_unit_test(test_random_use),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
