@@ -299,11 +299,13 @@ static bool answers(const struct dns *d, size_t len, const struct question *q)
 {
 	struct rd a = rd_init(d->answer, len), b = rd_init(q->text, q->len);
 	struct dns_question qa, qb;
+	struct rd head = a;
 
-	if (!dns_question_parse(&a, &qa) || !dns_question_parse(&b, &qb))
+	/* One question only: many would take long to read. */
+	if (!dns_hdr_parse(&head, &qa.hdr) || qa.hdr.n_question != 1 ||
+	    !dns_question_parse(&a, &qa) || !dns_question_parse(&b, &qb))
 		return false;
-	return (qa.hdr.flags & DNS_F_QR) && qa.hdr.n_question == 1 &&
-	       qa.type == qb.type && qa.class == qb.class &&
+	return (qa.hdr.flags & DNS_F_QR) && qa.type == qb.type && qa.class == qb.class &&
 	       strcasecmp(qa.name, qb.name) == 0;
 }
 

@@ -16,6 +16,8 @@ int lease_table_init(struct lease_table *t, const struct prefix *net,
 	memset(t, 0, sizeof(*t));
 	for (unsigned i = 0; i < LEASE_STATES; i++)
 		list_init(&t->by_state[i]);
+	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
+		list_init(&t->of_sender[i]);
 	t->key = hash_key_new();
 	t->first = from;
 	t->n = n > LEASE_MAX ? LEASE_MAX : n;
@@ -25,6 +27,7 @@ int lease_table_init(struct lease_table *t, const struct prefix *net,
 	for (unsigned i = 0; i < t->n; i++) {
 		t->lease[i].ip = addr_v4_u32(from + i);
 		list_init(&t->lease[i].order);
+		list_init(&t->lease[i].of_sender);
 	}
 	return 0;
 }
@@ -118,6 +121,9 @@ static void set_state(struct lease_table *t, struct lease *l,
 		t->n_sender[l->sender]--;
 	l->state = state;
 	l->end_ns = end_ns;
+	list_del(&l->of_sender);
+	if (state != LEASE_FREE)
+		list_add_tail(&t->of_sender[l->sender], &l->of_sender);
 	list_del(&l->order);
 	if (state != LEASE_FREE)
 		sort_in(head, l);
@@ -210,14 +216,32 @@ static struct lease *take(struct lease_table *t, const struct lease_client *c,
 	return l ? l : take_free(t);
 }
 
+/* True if the client's sender may have one more.  One that is at its share
+ * gives the oldest of the same machine under another identifier for it. */
+static bool has_share(struct lease_table *t, const struct lease_client *c)
+{
+	uint16_t sender = sender_of(t, c);
+
+	if (t->n_sender[sender] < LEASE_PER_SENDER)
+		return true;
+	list_each(it, &t->of_sender[sender]) {
+		struct lease *l = container_of(it, struct lease, of_sender);
+
+		if (l->state == LEASE_RESTED || !mac_eq(l->client.mac, c->mac))
+			continue;
+		set_state(t, l, LEASE_FREE, 0);
+		return true;
+	}
+	return false;
+}
+
 struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 			  const addr *want, uint64_t end_ns)
 {
 	struct lease *old = lease_find(t, c);
 	struct lease *l = own_lease(old, c, want);
 
-	if ((!l || l->state == LEASE_FREE) &&
-	    t->n_sender[sender_of(t, c)] >= LEASE_PER_SENDER)
+	if ((!l || l->state == LEASE_FREE) && !has_share(t, c))
 		return NULL;
 	if (!l)
 		l = take(t, c, want);

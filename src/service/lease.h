@@ -7,8 +7,9 @@
  * this order: the client's own, the one it asks for, the lowest that was never
  * used, one that was only offered, the one whose lease ended first.  One sender
  * of requests (the frame's source MAC) holds at most LEASE_PER_SENDER, those it
- * declined included, so that it cannot take the pool.  One worker's thread;
- * time is a parameter.
+ * declined included, so that it cannot take the pool; a machine that is another
+ * client at each of its starts gives its oldest lease for a new one.  One
+ * worker's thread; time is a parameter.
  *
  *        offer            confirm              expiry, release
  * FREE ----------> OFFERED ------> BOUND ----------------------> FREE
@@ -52,7 +53,8 @@ struct lease_client {
 };
 
 struct lease {
-	struct list order; /* in table->by_state, once used */
+	struct list order;     /* in table->by_state, once used */
+	struct list of_sender; /* in table->of_sender unless FREE */
 	struct lease *chain;
 	addr ip;
 	enum lease_state state;
@@ -75,7 +77,9 @@ struct lease_table {
 	 * end_ns. */
 	struct list by_state[LEASE_STATES];
 	struct lease *bucket[LEASE_BUCKETS];
-	uint16_t n_sender[LEASE_BUCKETS]; /* leases held, by hash of sender */
+	/* By hash of sender: leases that are not FREE, oldest first. */
+	struct list of_sender[LEASE_BUCKETS];
+	uint16_t n_sender[LEASE_BUCKETS];
 	struct hash_key key;
 };
 

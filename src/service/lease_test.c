@@ -195,6 +195,29 @@ static void test_a_sender_cannot_take_the_pool(void **state)
 	table_free(t);
 }
 
+/* As PXE firmware, installer and system of one machine do. */
+static void test_a_machine_of_many_identifiers(void **state)
+{
+	struct lease_table *t = table(120, 0x0a000001);
+	struct lease_client c = client(0, 7);
+
+	for (uint32_t i = 0; i < 500; i++) {
+		memcpy(c.id, &i, sizeof(i));
+		c.id_len = sizeof(i);
+		assert_true(bind(t, c, 20 * SECOND) >= 0);
+	}
+	assert_int_equal(t->n_bound, LEASE_PER_SENDER);
+	/* what others declined is not taken back by it */
+	for (uint32_t i = 500; i < 600; i++) {
+		memcpy(c.id, &i, sizeof(i));
+		if (offer(t, c, none, 30 * SECOND) < 0)
+			break;
+		lease_rest(t, lease_find(t, &c), 600 * SECOND);
+	}
+	assert_int_equal(offer(t, c, none, 30 * SECOND), -1);
+	table_free(t);
+}
+
 static void test_declined_counts_too(void **state)
 {
 	struct lease_table *t = table(120, 0x0a000001);
@@ -218,6 +241,7 @@ static uint32_t rnd(uint32_t *seed)
 static void check(struct lease_table *t)
 {
 	unsigned n_bound = 0, n_held = 0, n_counted = 0, n_listed = 0;
+	unsigned n_shared = 0;
 
 	for (unsigned i = 0; i < t->n; i++) {
 		struct lease *l = &t->lease[i];
@@ -227,8 +251,11 @@ static void check(struct lease_table *t)
 		if (l->was_used && l->client.id_len)
 			assert_ptr_equal(lease_find(t, &l->client), l);
 	}
-	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
+	for (unsigned i = 0; i < LEASE_BUCKETS; i++) {
 		n_counted += t->n_sender[i];
+		list_each(it, &t->of_sender[i])
+			n_shared++;
+	}
 	for (unsigned i = LEASE_OFFERED; i < LEASE_STATES; i++) {
 		uint64_t last = 0;
 
@@ -244,6 +271,7 @@ static void check(struct lease_table *t)
 	assert_int_equal(n_bound, t->n_bound);
 	assert_int_equal(n_held, n_counted);
 	assert_int_equal(n_held, n_listed);
+	assert_int_equal(n_held, n_shared);
 }
 
 static void test_random_use(void **state)
@@ -301,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_a_client_has_one_address),
 		cmocka_unit_test(test_rested_is_nobodys),
 		cmocka_unit_test(test_a_sender_cannot_take_the_pool),
+		cmocka_unit_test(test_a_machine_of_many_identifiers),
 		cmocka_unit_test(test_declined_counts_too),
 		cmocka_unit_test(test_random_use),
 	};
