@@ -11,82 +11,42 @@
 
 #include <cmocka.h>
 
-#include "gateway/gateway.h"
-#include "nat/fake_guest.h"
-#include "nat/fake_host.h"
+#include "gateway/fake_gateway.h"
 #include "wire/arp.h"
 #include "wire/dhcp.h"
 #include "wire/dns.h"
 #include "wire/eth.h"
 #include "wire/udp.h"
 
-#define SECOND UINT64_C(1000000000)
-
-struct bench {
-	struct timer_wheel wheel;
-	uint64_t now_ns;
-	struct drops drops;
-	struct lan *lan;
-	struct fake_host *fh;
-	struct gateway *gw;
-	struct fake_guest g;
-};
-
-static const mac gw_mac = {{0x52, 0x55, 10, 0, 2, 2}};
 
 static int setup(void **state)
 {
-	struct bench *b = calloc(1, sizeof(*b));
-	struct gateway_config gc = {
-		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.host4 = addr_v4(10, 0, 2, 2),
-		.dns4 = addr_v4(10, 0, 2, 3),
-		.dhcp_start4 = addr_v4(10, 0, 2, 15),
-		.hostname = "me",
-		.dnssearch = {"a.test", "b.test"},
-		.n_dnssearch = 2,
-		.resolvers = {fake_ep(192, 0, 2, 53, 53)},
-		.n_resolvers = 1,
-	};
-	struct fake_config pc = {.name = "vm0"};
-	struct lan_config lc = {.name = "lan0",
-				.now_ns = &b->now_ns,
-				.wheel = &b->wheel,
-				.drops = &b->drops};
-	struct gateway_env ge;
+	struct fake_gateway *b = malloc(sizeof(*b));
+	const struct fake_config pc = {.name = "vm0"};
+	struct gateway_config gc = fake_gateway_config();
 
-	b->now_ns = SECOND;
-	timer_wheel_init(&b->wheel, b->now_ns);
-	assert_int_equal(lan_new(&lc, &b->lan), 0);
-	b->fh = fake_host_new();
-	ge = (struct gateway_env){.host = &b->fh->host,
-				  .wheel = &b->wheel,
-				  .now_ns = &b->now_ns,
-				  .lan = b->lan,
-				  .drops = &b->drops};
-	assert_int_equal(gateway_new(&ge, &gc, &b->gw), 0);
-	fake_guest_init(&b->g, fake_new(b->lan, &pc), fake_mac(1), gw_mac,
-			addr_v4(0, 0, 0, 0));
+	assert_non_null(b);
+	strcpy(gc.hostname, "me");
+	strcpy(gc.dnssearch[0], "a.test");
+	strcpy(gc.dnssearch[1], "b.test");
+	gc.n_dnssearch = 2;
+	fake_gateway_init(b, &gc, &pc);
+	b->g.ip = addr_v4(0, 0, 0, 0);
 	*state = b;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
-	gateway_free(b->gw);
-	assert_int_equal(b->fh->n_socks, 0);
-	fake_host_free(b->fh);
-	fake_free(b->g.port);
-	lan_free(b->lan);
-	assert_int_equal(b->wheel.n_armed, 0);
+	fake_gateway_deinit(b);
 	free(b);
 	return 0;
 }
 
 /* A request for 10.0.2.15 to dst, from the port given. */
-static void ask_lease(struct bench *b, mac to, addr dst, uint16_t sport)
+static void ask_lease(struct fake_gateway *b, mac to, addr dst, uint16_t sport)
 {
 	const struct endpoint ep = {.ip = dst, .port = DHCP_PORT_SERVER};
 	uint8_t buf[DHCP_MIN_LEN];
@@ -106,7 +66,7 @@ static void ask_lease(struct bench *b, mac to, addr dst, uint16_t sport)
 	fake_guest_kick(&b->g);
 }
 
-static bool got_lease(struct bench *b, struct dhcp_msg *mp)
+static bool got_lease(struct fake_gateway *b, struct dhcp_msg *mp)
 {
 	struct fake_got got;
 	struct rd r;
@@ -118,7 +78,7 @@ static bool got_lease(struct bench *b, struct dhcp_msg *mp)
 	return dhcp_parse(&r, mp) && mp->type == DHCP_ACK;
 }
 
-static unsigned n_leases(const struct bench *b)
+static unsigned n_leases(const struct fake_gateway *b)
 {
 	struct gateway_stats st;
 
@@ -139,13 +99,13 @@ static uint32_t make_question(uint8_t *buf, size_t room)
 	return (uint32_t)wr_len(&w);
 }
 
-static void ask_name(struct bench *b)
+static void ask_name(struct fake_gateway *b)
 {
 	const struct endpoint dns = fake_ep(10, 0, 2, 3, DNS_PORT);
 	uint8_t buf[64];
 	uint32_t len = make_question(buf, sizeof(buf));
 
-	b->g.gw_mac = gw_mac;
+	b->g.gw_mac = FAKE_GW_MAC;
 	fake_guest_udp(&b->g, 5000, &dns, buf, len);
 	fake_guest_kick(&b->g);
 }
@@ -154,7 +114,7 @@ static void ask_name(struct bench *b)
 
 static void test_lease_without_an_address(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct dhcp_msg m;
 	struct rd r;
 
@@ -169,10 +129,10 @@ static void test_lease_without_an_address(void **state)
 
 static void test_lease_by_every_address_of_ours(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct dhcp_msg m;
 
-	ask_lease(b, gw_mac, addr_v4(10, 0, 2, 2), 68);
+	ask_lease(b, FAKE_GW_MAC, addr_v4(10, 0, 2, 2), 68);
 	assert_true(got_lease(b, &m));
 	ask_lease(b, MAC_BROADCAST, addr_v4(10, 0, 2, 255), 68);
 	assert_true(got_lease(b, &m));
@@ -181,11 +141,11 @@ static void test_lease_by_every_address_of_ours(void **state)
 
 static void test_no_lease_from_other_ports_or_addresses(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	ask_lease(b, MAC_BROADCAST, addr_v4(255, 255, 255, 255), 6800);
 	assert_int_equal(b->drops.n[DROP_IP_SOURCE], 1);
-	ask_lease(b, gw_mac, addr_v4(10, 0, 2, 3), 68);
+	ask_lease(b, FAKE_GW_MAC, addr_v4(10, 0, 2, 3), 68);
 	assert_int_equal(b->drops.n[DROP_IP_SOURCE], 2);
 	assert_int_equal(b->g.port->n_out, 0);
 	assert_int_equal(n_leases(b), 0);
@@ -193,7 +153,7 @@ static void test_no_lease_from_other_ports_or_addresses(void **state)
 
 static void test_no_lease_from_a_bad_datagram(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	uint8_t big[4000] = {0};
 	const struct endpoint all = fake_ep(255, 255, 255, 255, 67);
 
@@ -210,7 +170,7 @@ static void test_no_lease_from_a_bad_datagram(void **state)
 static void test_a_lease_tells_the_mac(void **state)
 {
 	const struct endpoint far = fake_ep(192, 0, 2, 1, 9);
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct gateway_forward f = {.proto = IPPROTO_UDP,
 				    .guest = {.port = 22},
 				    .fd = fake_udp(b->fh, 2222)};
@@ -231,7 +191,7 @@ static void test_a_lease_tells_the_mac(void **state)
 static void test_question_and_answer(void **state)
 {
 	const struct endpoint up = fake_ep(192, 0, 2, 53, 53);
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	const struct fake_sent *s;
 	struct fake_got got;
 	uint8_t answer[64];
@@ -256,7 +216,7 @@ static void test_question_and_answer(void **state)
 
 static void test_no_question_from_a_false_source(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	ask_name(b); /* from 0.0.0.0 */
 	b->g.ip = addr_v4(192, 0, 2, 7);
@@ -272,7 +232,7 @@ static void test_new_resolvers_are_asked(void **state)
 			53}},
 		.port = 53};
 	const struct endpoint local = fake_ep(127, 0, 0, 1, 53);
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	b->g.ip = addr_v4(10, 0, 2, 15);
 	ask_name(b);

@@ -11,81 +11,39 @@
 
 #include <cmocka.h>
 
-#include "gateway/gateway.h"
-#include "nat/fake_guest.h"
-#include "nat/fake_host.h"
+#include "gateway/fake_gateway.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/ip4.h"
 
-#define SECOND UINT64_C(1000000000)
-
-struct bench {
-	struct timer_wheel wheel;
-	uint64_t now_ns;
-	struct drops drops;
-	struct lan *lan;
-	struct fake_host *fh;
-	struct gateway *gw;
-	struct fake_guest g;
-};
-
-static const mac gw_mac = {{0x52, 0x55, 10, 0, 2, 2}};
-static const mac dns_mac = {{0x52, 0x55, 10, 0, 2, 3}};
 static const struct endpoint far = {
 	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}},
 	.port = 9};
 
 static int setup(void **state)
 {
-	struct bench *b = calloc(1, sizeof(*b));
-	struct gateway_config gc = {
-		.name = "net0",
-		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.host4 = addr_v4(10, 0, 2, 2),
-		.dns4 = addr_v4(10, 0, 2, 3),
-		.dhcp_start4 = addr_v4(10, 0, 2, 15),
-	};
-	struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
-	struct lan_config lc = {.name = "lan0",
-				.now_ns = &b->now_ns,
-				.wheel = &b->wheel,
-				.drops = &b->drops};
-	struct gateway_env ge;
+	struct fake_gateway *b = malloc(sizeof(*b));
+	const struct gateway_config gc = fake_gateway_config();
+	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
 
-	b->now_ns = SECOND;
-	timer_wheel_init(&b->wheel, b->now_ns);
-	assert_int_equal(lan_new(&lc, &b->lan), 0);
-	b->fh = fake_host_new();
-	ge = (struct gateway_env){.host = &b->fh->host,
-				  .wheel = &b->wheel,
-				  .now_ns = &b->now_ns,
-				  .lan = b->lan,
-				  .drops = &b->drops};
-	assert_int_equal(gateway_new(&ge, &gc, &b->gw), 0);
-	fake_guest_init(&b->g, fake_new(b->lan, &pc), fake_mac(1), gw_mac,
-			addr_v4(10, 0, 2, 15));
+	assert_non_null(b);
+	fake_gateway_init(b, &gc, &pc);
 	*state = b;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
-	gateway_free(b->gw);
-	assert_int_equal(b->fh->n_socks, 0);
-	fake_host_free(b->fh);
-	fake_free(b->g.port);
-	lan_free(b->lan);
-	assert_int_equal(b->wheel.n_armed, 0);
+	fake_gateway_deinit(b);
 	free(b);
 	return 0;
 }
 
 /* A raw frame from the guest. */
-static void raw(struct bench *b, mac dst, mac src, uint16_t type,
+static void raw(struct fake_gateway *b, mac dst, mac src, uint16_t type,
 		const void *data, uint32_t len)
 {
 	uint8_t buf[2000];
@@ -97,13 +55,13 @@ static void raw(struct bench *b, mac dst, mac src, uint16_t type,
 	fake_rx(b->g.port, buf, (uint32_t)wr_len(&w), NULL);
 }
 
-static void say(struct bench *b, const struct endpoint *dst)
+static void say(struct fake_gateway *b, const struct endpoint *dst)
 {
 	fake_guest_udp(&b->g, 5000, dst, "question", 8);
 	fake_guest_kick(&b->g);
 }
 
-static bool got_arp(struct bench *b, unsigned i, struct arp_msg *mp)
+static bool got_arp(struct fake_gateway *b, unsigned i, struct arp_msg *mp)
 {
 	struct rd r;
 
@@ -118,7 +76,7 @@ static bool got_arp(struct bench *b, unsigned i, struct arp_msg *mp)
 
 static void test_arp_is_answered_for_our_addresses(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct arp_msg m;
 
 	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
@@ -134,7 +92,7 @@ static void test_arp_is_answered_for_our_addresses(void **state)
 
 static void test_arp_is_not_answered_for_others(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 4));
 	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 15));
@@ -145,17 +103,17 @@ static void test_arp_is_not_answered_for_others(void **state)
 
 static void test_arp_malformed(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
-	raw(b, gw_mac, b->g.mac, ETH_T_ARP, "\0\1\x08\0\6\4\0\1", 8);
+	raw(b, FAKE_GW_MAC, b->g.mac, ETH_T_ARP, "\0\1\x08\0\6\4\0\1", 8);
 	assert_int_equal(b->drops.n[DROP_ARP_BAD], 1);
 }
 
 static void test_both_macs_are_ours(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
-	b->g.gw_mac = dns_mac;
+	b->g.gw_mac = FAKE_DNS_MAC;
 	say(b, &far);
 	assert_int_equal(b->fh->n_sent, 1);
 	b->g.gw_mac = fake_mac(9);
@@ -166,7 +124,7 @@ static void test_both_macs_are_ours(void **state)
 
 static void test_another_gateway_is_not_heard(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	b->g.mac = (mac){{0x52, 0x55, 10, 0, 2, 9}};
 	say(b, &far);
@@ -184,25 +142,25 @@ static void test_another_gateway_is_not_heard(void **state)
 
 static void test_ethertypes(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	uint8_t v6[48] = {0x60, 0, 0, 0, 0, 8, 59, 64};
 
-	raw(b, gw_mac, b->g.mac, 0x88cc, "lldp", 4);
-	raw(b, gw_mac, b->g.mac, ETH_T_VLAN, "\0\1\x08\0", 4);
-	raw(b, gw_mac, b->g.mac, ETH_T_IP6, v6, sizeof(v6));
+	raw(b, FAKE_GW_MAC, b->g.mac, 0x88cc, "lldp", 4);
+	raw(b, FAKE_GW_MAC, b->g.mac, ETH_T_VLAN, "\0\1\x08\0", 4);
+	raw(b, FAKE_GW_MAC, b->g.mac, ETH_T_IP6, v6, sizeof(v6));
 	assert_int_equal(b->drops.n[DROP_ETHERTYPE], 3);
-	raw(b, gw_mac, b->g.mac, ETH_T_IP6, v6, 39);
+	raw(b, FAKE_GW_MAC, b->g.mac, ETH_T_IP6, v6, 39);
 	assert_int_equal(b->drops.n[DROP_IP6_SHORT], 1);
 }
 
 static void test_ip_headers(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	uint8_t ip[24] = {0x46, 0,    0,  24, 0, 0,  0,    0, 64, 17,
 			  0xe4, 0xe8, 10, 0,  2, 15, 0xc0, 0, 2,  1};
 	uint64_t before;
 
-	raw(b, gw_mac, b->g.mac, ETH_T_IP4, ip, 19);
+	raw(b, FAKE_GW_MAC, b->g.mac, ETH_T_IP4, ip, 19);
 	assert_int_equal(b->drops.n[DROP_IP4_SHORT], 1);
 	b->g.bad_ip_csum = true;
 	say(b, &far);
@@ -212,7 +170,7 @@ static void test_ip_headers(void **state)
 	for (unsigned sum = 0; sum < 65536; sum++) {
 		ip[10] = (uint8_t)(sum >> 8);
 		ip[11] = (uint8_t)sum;
-		raw(b, gw_mac, b->g.mac, ETH_T_IP4, ip, sizeof(ip));
+		raw(b, FAKE_GW_MAC, b->g.mac, ETH_T_IP4, ip, sizeof(ip));
 		if (b->drops.n[DROP_IP4_OPTIONS])
 			break;
 	}
@@ -222,7 +180,7 @@ static void test_ip_headers(void **state)
 
 static void test_transports_cut_short(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	fake_guest_ip(&b->g, far.ip, IPPROTO_TCP, "1234567890123456789", 19);
 	fake_guest_ip(&b->g, far.ip, IPPROTO_UDP, "1234567", 7);
@@ -235,7 +193,7 @@ static void test_transports_cut_short(void **state)
 
 static void test_fragments(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	b->g.frag = IP4_F_MF;
 	say(b, &far);
@@ -250,7 +208,7 @@ static void test_sources(void **state)
 	static const uint32_t bad[] = {0x00000000, 0x7f000001, 0x0a000202,
 				       0x0a000203, 0x0a000200, 0x0a0002ff,
 				       0x0a00030f, 0xe0000001, 0xffffffff};
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		b->g.ip = addr_v4_u32(bad[i]);
@@ -263,7 +221,7 @@ static void test_sources(void **state)
 
 static void test_groups_are_not_routed(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 
 	say(b, &(struct endpoint){.ip = addr_v4(224, 0, 0, 251)});
 	say(b, &(struct endpoint){.ip = addr_v4(255, 255, 255, 255)});
@@ -277,7 +235,7 @@ static void test_groups_are_not_routed(void **state)
 
 static void test_hop_limit(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct fake_got got;
 
 	b->g.ttl = 1;
@@ -293,7 +251,7 @@ static void test_hop_limit(void **state)
 
 static void test_protocols(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct fake_got got;
 
 	fake_guest_ip(&b->g, far.ip, IPPROTO_SCTP, "123456789012", 12);
@@ -308,7 +266,7 @@ static void test_protocols(void **state)
 
 static void test_ping_of_gateway(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct fake_got got;
 
 	fake_guest_echo(&b->g, addr_v4(10, 0, 2, 2), 77, 3, "abcdefgh", 8);
@@ -322,7 +280,7 @@ static void test_ping_of_gateway(void **state)
 
 static void test_udp_out_and_in(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct endpoint other = fake_ep(192, 0, 2, 7, 99);
 	struct gateway_stats st;
 	const struct fake_sent *d;
@@ -346,7 +304,7 @@ static void test_udp_out_and_in(void **state)
 
 static void test_dns_address_has_no_other_ports(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct fake_got got;
 
 	say(b, &(struct endpoint){.ip = addr_v4(10, 0, 2, 3), .port = 54});
@@ -357,7 +315,7 @@ static void test_dns_address_has_no_other_ports(void **state)
 
 static void test_forward_asks_for_an_unknown_guest(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct gateway_forward f = {.proto = IPPROTO_UDP,
 				    .guest = {.port = 22},
 				    .fd = fake_udp(b->fh, 2222)};
@@ -386,7 +344,7 @@ static void test_forward_asks_for_an_unknown_guest(void **state)
 static void test_forward_to_nobody(void **state)
 {
 	static const uint32_t bad[] = {0x0a000202, 0x0a0002ff, 0xc0000201};
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct gateway_forward f = {.proto = IPPROTO_UDP,
 				    .guest.port = 22,
 				    .fd = fake_udp(b->fh, 2222)};
@@ -401,7 +359,7 @@ static void test_forward_to_nobody(void **state)
 
 static void test_port_as_the_lan_sees_it(void **state)
 {
-	struct bench *b = *state;
+	struct fake_gateway *b = *state;
 	struct port *p = gateway_port(b->gw);
 
 	assert_string_equal(p->ops->kind, "user");

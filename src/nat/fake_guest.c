@@ -127,6 +127,7 @@ void fake_guest_kick(struct fake_guest *g)
 static bool check_csum(const struct fake_frame *f, const struct fake_got *got)
 {
 	const struct packet *p = &got->pkt;
+	unsigned at = p->proto == IPPROTO_TCP ? 16 : 6;
 	uint64_t sum = 0;
 	uint16_t want;
 
@@ -136,8 +137,8 @@ static bool check_csum(const struct fake_frame *f, const struct fake_got *got)
 	if (!(f->off.flags & FRAME_F_NEEDS_CSUM))
 		return csum_fold(csum_add(got->l4, got->l4_len, sum)) == 0;
 	want = csum_partial(sum);
-	return f->off.csum_start == p->l4_off && f->off.csum_offset == 6 &&
-	       got->l4[6] == want >> 8 && got->l4[7] == (want & 0xff);
+	return f->off.csum_start == p->l4_off && f->off.csum_offset == at &&
+	       got->l4[at] == want >> 8 && got->l4[at + 1] == (want & 0xff);
 }
 
 bool fake_guest_got(const struct fake_guest *g, unsigned i,

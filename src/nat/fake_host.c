@@ -530,6 +530,13 @@ bool fake_is_open(const struct fake_host *fh, unsigned sock)
 	return sock_find(fh, sock);
 }
 
+struct endpoint fake_peer(const struct fake_host *fh, unsigned sock)
+{
+	const struct fake_sock *k = sock_find(fh, sock);
+
+	return k ? k->peer : (struct endpoint){.port = 0};
+}
+
 bool fake_deliver_full(struct fake_host *fh, unsigned sock,
 		       const struct fake_datagram *d)
 {

@@ -305,8 +305,8 @@ static bool answers(const struct dns *d, size_t len, const struct question *q)
 	if (!dns_hdr_parse(&head, &qa.hdr) || qa.hdr.n_question != 1 ||
 	    !dns_question_parse(&a, &qa) || !dns_question_parse(&b, &qb))
 		return false;
-	return (qa.hdr.flags & DNS_F_QR) && qa.type == qb.type && qa.class == qb.class &&
-	       strcasecmp(qa.name, qb.name) == 0;
+	return (qa.hdr.flags & DNS_F_QR) && qa.type == qb.type &&
+	       qa.class == qb.class && strcasecmp(qa.name, qb.name) == 0;
 }
 
 /* Longer than the guest's MTU: header and question, truncated (RFC 2181 9);

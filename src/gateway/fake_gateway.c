@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A gateway for tests: see the header. */
+#include "gateway/fake_gateway.h"
+
+#include <stdlib.h>
+
+struct gateway_config fake_gateway_config(void)
+{
+	return (struct gateway_config){
+		.name = "net0",
+		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.host4 = addr_v4(10, 0, 2, 2),
+		.dns4 = addr_v4(10, 0, 2, 3),
+		.dhcp_start4 = addr_v4(10, 0, 2, 15),
+		.resolvers = {fake_ep(192, 0, 2, 53, 53)},
+		.n_resolvers = 1,
+	};
+}
+
+void fake_gateway_init(struct fake_gateway *b, const struct gateway_config *gc,
+		       const struct fake_config *pc)
+{
+	struct lan_config lc = {.name = "lan0",
+				.now_ns = &b->now_ns,
+				.wheel = &b->wheel,
+				.drops = &b->drops};
+	struct gateway_env ge;
+
+	*b = (struct fake_gateway){.now_ns = UINT64_C(1000000000)};
+	timer_wheel_init(&b->wheel, b->now_ns);
+	if (lan_new(&lc, &b->lan) < 0)
+		abort();
+	b->fh = fake_host_new();
+	ge = (struct gateway_env){.host = &b->fh->host,
+				  .wheel = &b->wheel,
+				  .now_ns = &b->now_ns,
+				  .lan = b->lan,
+				  .drops = &b->drops};
+	if (gateway_new(&ge, gc, &b->gw) < 0)
+		abort();
+	fake_guest_init(&b->g, fake_new(b->lan, pc), fake_mac(1), FAKE_GW_MAC,
+			addr_v4(10, 0, 2, 15));
+}
+
+void fake_gateway_deinit(struct fake_gateway *b)
+{
+	gateway_free(b->gw);
+	if (b->fh->n_socks)
+		abort();
+	fake_host_free(b->fh);
+	fake_free(b->g.port);
+	lan_free(b->lan);
+	if (b->wheel.n_armed)
+		abort();
+}
+
+void fake_gateway_pass(struct fake_gateway *b, uint64_t ns)
+{
+	fake_host_run(b->fh);
+	b->now_ns += ns;
+	timer_wheel_run(&b->wheel, b->now_ns);
+	fake_host_run(b->fh);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A gateway between a fake guest and a fake host on a clock of its own, for
+ * the tests and the fuzz target of this room.
+ */
+#ifndef GATEWAY_FAKE_GATEWAY_H
+#define GATEWAY_FAKE_GATEWAY_H
+
+#include "gateway/gateway.h"
+#include "nat/fake_guest.h"
+#include "nat/fake_host.h"
+
+#define FAKE_GW_MAC ((mac){{0x52, 0x55, 10, 0, 2, 2}})
+#define FAKE_DNS_MAC ((mac){{0x52, 0x55, 10, 0, 2, 3}})
+
+struct fake_gateway {
+	struct timer_wheel wheel;
+	uint64_t now_ns;
+	struct drops drops;
+	struct lan *lan;
+	struct fake_host *fh;
+	struct gateway *gw;
+	struct fake_guest g; /* 10.0.2.15 */
+};
+
+/* QEMU's network. */
+struct gateway_config fake_gateway_config(void);
+/* Aborts if it cannot be made. */
+void fake_gateway_init(struct fake_gateway *b, const struct gateway_config *gc,
+		       const struct fake_config *pc);
+/* Aborts if a host socket or a timer was left behind. */
+void fake_gateway_deinit(struct fake_gateway *b);
+/* Time passes: timers fire, then events are delivered. */
+void fake_gateway_pass(struct fake_gateway *b, uint64_t ns);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way of TCP through the gateway: where a guest's connection goes, and
+ * whom a forwarded one finds. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/fake_gateway.h"
+#include "wire/csum.h"
+#include "wire/tcp.h"
+
+#define MS UINT64_C(1000000)
+
+static int setup(void **state)
+{
+	struct fake_gateway *b = malloc(sizeof(*b));
+	const struct gateway_config gc = fake_gateway_config();
+	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
+
+	assert_non_null(b);
+	fake_gateway_init(b, &gc, &pc);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fake_gateway *b = *state;
+
+	fake_gateway_deinit(b);
+	free(b);
+	return 0;
+}
+
+/* A segment from the guest. */
+static void tell(struct fake_gateway *b, addr dst, struct tcp_hdr h,
+		 const void *data, size_t len)
+{
+	uint8_t buf[200];
+	struct wr w = wr_init(buf, sizeof(buf));
+	uint32_t n = (uint32_t)(tcp_hdr_len(&h) + len);
+	uint16_t sum;
+
+	h.win = 65535;
+	tcp_hdr_emit(&w, &h);
+	wr_bytes(&w, data, len);
+	sum = csum_fold(csum_add(buf, n,
+				 csum_pseudo(&b->g.ip, &dst, IPPROTO_TCP, n)));
+	buf[16] = (uint8_t)(sum >> 8);
+	buf[17] = (uint8_t)sum;
+	fake_clear(b->g.port);
+	fake_guest_ip(&b->g, dst, IPPROTO_TCP, buf, n);
+	fake_guest_kick(&b->g);
+	fake_gateway_pass(b, MS);
+}
+
+static struct tcp_hdr syn(uint16_t dport)
+{
+	return (struct tcp_hdr){.sport = 5000,
+				.dport = dport,
+				.seq = 100,
+				.flags = TCP_SYN,
+				.has_mss = true,
+				.mss = 1460};
+}
+
+/* The only segment the guest got. */
+static struct tcp_hdr heard(struct fake_gateway *b, struct fake_got *gp)
+{
+	struct tcp_hdr h = {0};
+	struct rd r;
+
+	assert_int_equal(b->g.port->n_out, 1);
+	assert_true(fake_guest_got(&b->g, 0, gp));
+	assert_int_equal(gp->pkt.proto, IPPROTO_TCP);
+	assert_true(gp->csum_ok);
+	r = rd_init(gp->l4, gp->l4_len);
+	assert_true(tcp_hdr_parse(&r, &h));
+	return h;
+}
+
+static void expect_syn_ack(struct fake_gateway *b, addr from, uint16_t port,
+			   struct endpoint to)
+{
+	struct fake_got got;
+	struct endpoint peer = fake_peer(b->fh, 0);
+	struct tcp_hdr h = heard(b, &got);
+
+	assert_int_equal(h.flags, TCP_SYN | TCP_ACK);
+	assert_int_equal(h.ack, 101);
+	assert_int_equal(h.sport, port);
+	assert_true(addr_eq(&got.pkt.src.ip, &from));
+	assert_true(endpoint_eq(&peer, &to));
+}
+
+static void expect_rst(struct fake_gateway *b)
+{
+	struct fake_got got;
+	struct tcp_hdr h = heard(b, &got);
+
+	assert_int_equal(h.flags, TCP_RST | TCP_ACK);
+	assert_int_equal(h.ack, 101);
+	assert_int_equal(b->fh->n_socks, 0);
+}
+
+static void test_outside_is_itself(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct gateway_stats st;
+
+	tell(b, addr_v4(192, 0, 2, 1), syn(80), NULL, 0);
+	expect_syn_ack(b, addr_v4(192, 0, 2, 1), 80,
+		       fake_ep(192, 0, 2, 1, 80));
+	gateway_stats(b->gw, &st);
+	assert_int_equal(st.n_tcp, 1);
+}
+
+static void test_gateway_is_the_host(void **state)
+{
+	struct fake_gateway *b = *state;
+
+	tell(b, addr_v4(10, 0, 2, 2), syn(8000), NULL, 0);
+	expect_syn_ack(b, addr_v4(10, 0, 2, 2), 8000,
+		       fake_ep(127, 0, 0, 1, 8000));
+}
+
+static void test_dns_goes_to_the_resolver(void **state)
+{
+	struct fake_gateway *b = *state;
+	const struct endpoint other = fake_ep(192, 0, 2, 54, 5353);
+	struct endpoint to;
+
+	tell(b, addr_v4(10, 0, 2, 3), syn(53), NULL, 0);
+	expect_syn_ack(b, addr_v4(10, 0, 2, 3), 53,
+		       fake_ep(192, 0, 2, 53, 53));
+	gateway_resolvers(b->gw, &other, 1);
+	b->g.ip = addr_v4(10, 0, 2, 16);
+	tell(b, addr_v4(10, 0, 2, 3), syn(53), NULL, 0);
+	to = fake_peer(b->fh, 1);
+	assert_true(endpoint_eq(&to, &other));
+}
+
+static void test_dns_address_has_no_other_ports(void **state)
+{
+	struct fake_gateway *b = *state;
+
+	tell(b, addr_v4(10, 0, 2, 3), syn(54), NULL, 0);
+	expect_rst(b);
+	assert_int_equal(b->fh->n_numbers, 0); /* nobody was asked */
+}
+
+static void test_refused_stays_refused(void **state)
+{
+	struct fake_gateway *b = *state;
+
+	fake_fail(b->fh, FAKE_CONNECT, ECONNREFUSED, 1);
+	tell(b, addr_v4(192, 0, 2, 1), syn(80), NULL, 0);
+	expect_rst(b);
+}
+
+static void test_bytes_both_ways(void **state)
+{
+	struct fake_gateway *b = *state;
+	addr far = addr_v4(192, 0, 2, 1);
+	struct fake_got got;
+	struct tcp_hdr h, say = {.sport = 5000,
+				 .dport = 80,
+				 .seq = 101,
+				 .flags = TCP_ACK};
+	const uint8_t *out;
+	size_t len;
+
+	tell(b, far, syn(80), NULL, 0);
+	say.ack = heard(b, &got).seq + 1;
+	say.flags |= TCP_PSH;
+	tell(b, far, say, "question", 8);
+	out = fake_tcp_out(b->fh, 0, &len);
+	assert_int_equal(len, 8);
+	assert_memory_equal(out, "question", 8);
+	fake_clear(b->g.port);
+	fake_tcp_push(b->fh, 0, "answer", 6);
+	fake_gateway_pass(b, MS);
+	h = heard(b, &got);
+	assert_int_equal(h.seq, say.ack);
+	assert_int_equal(h.ack, 109);
+	assert_int_equal(got.l4_len, TCP_HDR_LEN + 6);
+	assert_memory_equal(got.l4 + TCP_HDR_LEN, "answer", 6);
+}
+
+static void test_forward_opens_to_the_guest(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct endpoint client = fake_ep(127, 0, 0, 1, 777);
+	struct gateway_forward f = {.proto = IPPROTO_TCP,
+				    .guest.port = 22,
+				    .fd = fake_listen(b->fh)};
+	struct fake_got got;
+	struct tcp_hdr h;
+
+	assert_int_equal(gateway_forward_add(b->gw, &f), 0);
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
+	fake_guest_kick(&b->g); /* it is known */
+	fake_clear(b->g.port);
+	fake_client(b->fh, f.fd, &client);
+	fake_gateway_pass(b, 0);
+	h = heard(b, &got);
+	assert_int_equal(h.flags, TCP_SYN);
+	assert_int_equal(h.dport, 22);
+	/* the host's loopback is the gateway to the guest */
+	assert_int_equal(addr_u32(&got.pkt.src.ip), 0x0a000202);
+	assert_int_equal(addr_u32(&got.pkt.dst.ip), 0x0a00020f);
+	/* a guest that refuses: the client hears it */
+	tell(b, addr_v4(10, 0, 2, 2),
+	     (struct tcp_hdr){.sport = 22,
+			      .dport = h.sport,
+			      .ack = h.seq + 1,
+			      .flags = TCP_RST | TCP_ACK},
+	     NULL, 0);
+	assert_int_equal(b->fh->n_socks, 1); /* the listener */
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_outside_is_itself),
+		T(test_gateway_is_the_host),
+		T(test_dns_goes_to_the_resolver),
+		T(test_dns_address_has_no_other_ports),
+		T(test_refused_stays_refused),
+		T(test_bytes_both_ways),
+		T(test_forward_opens_to_the_guest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
