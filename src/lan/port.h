@@ -56,8 +56,9 @@
  *   want_room(p) asks it to say so once: as soon as at least one frame of
  *                FRAME_MAX bytes would be accepted, the kind calls
  *                lan_port_room(p), from its event loop, never from inside
- *                want_room().  A kind whose caps.lossy is set may leave the
- *                hook NULL; the lan then never asks.
+ *                want_room().  A kind whose caps.lossy is set, or that never
+ *                refuses (the gateway), may leave the hook NULL; the lan then
+ *                never asks.
  *   room(p, other)  the upcall to a port that had been told "no room": other
  *                (one of the ports it sends to) can take again.  Only senders
  *                that can wait (the gateway) have it.
