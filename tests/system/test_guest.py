@@ -45,7 +45,8 @@ def test_linux_uses_its_network(internet):
         assert lease.startswith("10.0.2.15/24, router 10.0.2.2, dns 10.0.2.3")
         assert vm.until("name") == f"example.test is {world.WEB_IP}"
         assert vm.until("page").endswith(PAGE)
-        assert f"{world.WEB_IP} answered 3 of 3" in vm.until("ping")
+        n = 0 if "ping" in world.DENIED else 3
+        assert f"{world.WEB_IP} answered {n} of 3" in vm.until("ping")
         assert vm.until("port") == "22 waits"
         answer = ask(port, "hello, guest")
         assert answer.startswith("hello from Linux"), vm.text

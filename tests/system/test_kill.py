@@ -92,14 +92,18 @@ def test_engine_killed_and_started_again(w):
 
 def test_an_engine_that_always_dies_is_given_up(w):
     v = Vmlan(["user"])
-    deadline = time.monotonic() + 20
-    while v.proc.poll() is None and time.monotonic() < deadline:
-        pid = v.engine()
-        if pid:
-            kill(pid)
-        time.sleep(0.02)
-    assert v.proc.wait(5) == 1
-    assert "giving up" in v.log()
+    try:
+        deadline = time.monotonic() + 20
+        while v.proc.poll() is None and time.monotonic() < deadline:
+            pid = v.engine()
+            if pid:
+                kill(pid)
+            time.sleep(0.02)
+        assert v.proc.wait(5) == 1
+        assert "giving up" in v.log()
+    finally:
+        v.proc.kill()
+        v.proc.wait()
 
 
 FAKE_VMM = (
@@ -132,7 +136,7 @@ def parts(run):
     """keeper, engine and VMM of a running `vmlan run`."""
     kids = {comm(c): c for c in children(run.pid)}
     keeper = kids.get("vmlan-keeper")
-    engine = next(iter(children(keeper)), None) if keeper else None
+    engine = world.engine_of(keeper) if keeper else None
     return {"keeper": keeper, "engine": engine, "vmm": kids.get("python3"), "run": run.pid}
 
 

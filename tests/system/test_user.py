@@ -66,7 +66,8 @@ def test_renew_release_and_dhclient(net):
 def test_ping(net):
     _, g, _ = net
     assert ping(g, "10.0.2.2") and ping(g, "10.0.2.3")
-    assert ping(g, INET_IP) and ping(g, WEB_IP)
+    can_ask = "ping" not in world.DENIED
+    assert ping(g, INET_IP) == can_ask and ping(g, WEB_IP) == can_ask
     # nobody there: no answer is made up
     out = g.sh("ping", "-c", "1", "-W", "1", "192.0.2.77", check=False).stdout
     assert "1 received" not in out and " 0 received" in out
@@ -81,8 +82,6 @@ def test_names(net):
 
 def test_resolv_conf_is_followed(net):
     w, g, _ = net
-    w.python("dns_server.py", "198.51.100.9", "203.0.113.80", port=53, proto="udp") \
-        if False else None
     sh("ip", "addr", "add", "192.0.2.3/24", "dev", "up0")
     try:
         RESOLV.write_text("nameserver 192.0.2.3\n")  # nobody answers there

@@ -15,6 +15,7 @@ last process.
 import contextlib
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
@@ -90,6 +91,31 @@ def stop(proc, sig=signal.SIGTERM, timeout=10):
         raise
 
 
+def pid_depth(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return len(re.search(r"^NSpid:(.*)$", status, re.M)[1].split())
+
+
+def engine_of(keeper):
+    """Pid of a keeper's engine, None while it has none."""
+    try:
+        depth = pid_depth(keeper)
+        children = pathlib.Path(f"/proc/{keeper}/task/{keeper}/children").read_text()
+    except OSError:
+        return None
+    for child in children.split():
+        try:
+            if pid_depth(child) > depth:
+                return int(child)
+        except OSError:
+            pass  # it has ended
+    return None
+
+
+# What VMLAN_DENY takes from vmlan, as the kernel of some host would.
+DENIED = os.environ.get("VMLAN_DENY", "").split(",")
+
+
 class Vmlan:
     """A running `vmlan join`."""
 
@@ -114,12 +140,9 @@ class Vmlan:
         return self.err.read()
 
     def engine(self):
-        """Pid of the engine, the keeper's only child."""
-        kids = pathlib.Path(f"/proc/{self.proc.pid}/task/{self.proc.pid}/children")
-        pids = [int(p) for p in kids.read_text().split()]
-        if pids and pathlib.Path(f"/proc/{pids[0]}/comm").read_text().startswith("ip"):
-            return None
-        return pids[0] if pids else None
+        """Pid of the engine: the keeper's child in a pid namespace of its own
+        (LeakSanitizer's tracer, at the keeper's end, is in the keeper's)."""
+        return engine_of(self.proc.pid)
 
     def close(self):
         rc = stop(self.proc)
