@@ -18,6 +18,15 @@ def moved(out, stall_us=1_000_000):
     assert int(stall) < stall_us, f"stood still for {stall} us"
 
 
+def no_loss_seen(g):
+    """The guest's kernel had no timeout and took nothing for lost. What a
+    busy machine makes it send again are loss probes: it asks after 2 round
+    trips of silence, and a host that computes for others is silent."""
+    assert g.counter("TcpExtTCPTimeouts") == 0
+    assert g.counter("TcpExtTCPFastRetrans") == 0
+    assert g.counter("TcpRetransSegs") <= g.counter("TcpExtTCPLossProbes")
+
+
 @pytest.fixture
 def net(w):
     g = w.guest()
@@ -35,8 +44,7 @@ def test_bulk_both_ways_without_a_timeout(net, cc):
     g.sh("ip", "route", "replace", "default", "via", "10.0.2.2", "congctl", cc)
     for what in ("send", "recv"):
         moved(g.sh(XFER, "-b", cc, what, INET_IP, "5001", BULK, timeout=300).stdout)
-    assert g.counter("TcpExtTCPTimeouts") == 0
-    assert g.counter("TcpRetransSegs") == 0
+    no_loss_seen(g)
 
 
 class Cable:
