@@ -84,6 +84,16 @@ static void stream_hangup(struct stream *s)
 	loop_defer(s->env->loop, &s->gone);
 }
 
+/* What is left of a frame cut in half will not be sent. */
+static void stream_spill_drop(struct stream *s)
+{
+	if (s->spill_len) {
+		drop(s->env->drops, DROP_LINK_DOWN);
+		s->port.stats.tx_drops++;
+	}
+	s->spill_off = s->spill_len = 0;
+}
+
 static void stream_detach(struct stream *s)
 {
 	if (s->fd < 0)
@@ -91,11 +101,7 @@ static void stream_detach(struct stream *s)
 	loop_del(s->env->loop, &s->io);
 	fd_close(&s->fd);
 	loop_undefer(s->env->loop, &s->more);
-	if (s->spill_len) {
-		drop(s->env->drops, DROP_LINK_DOWN);
-		s->port.stats.tx_drops++;
-	}
-	s->spill_off = s->spill_len = 0;
+	stream_spill_drop(s);
 	s->tx_blocked = s->tx_dead = false;
 	s->rx_dry = s->rx_hup = false;
 	framing_reset(&s->rx);
@@ -292,12 +298,17 @@ static bool is_later(int err)
 }
 
 /* The socket takes no more: what the peer sent before is still read, the end
- * of stream found there is the end of the connection. */
+ * of stream found there is the end of the connection.  It may never come (a
+ * peer that only stopped reading): who waits for room is told, and frames are
+ * lost from now on. */
 static void stream_tx_dead(struct stream *s)
 {
 	s->tx_dead = true;
+	s->tx_blocked = false;
+	stream_spill_drop(s);
 	s->rx_hup = true;
 	loop_defer(s->env->loop, &s->more);
+	loop_defer(s->env->loop, &s->room);
 }
 
 static uint64_t stream_push(struct stream *s, const struct batch *b,
@@ -359,8 +370,8 @@ static uint64_t stream_send(struct port *p, const struct batch *b,
 		}
 		done = stream_push(s, b, &c);
 		left &= ~done;
-		if (done != c.bits && !s->tx_dead)
-			break; /* no room */
+		if (s->tx_blocked || (done != c.bits && !s->tx_dead))
+			break; /* no room, and perhaps a frame cut in half */
 	}
 	if (left && (s->fd < 0 || s->tx_dead || s->is_gone)) {
 		stream_drop(s, DROP_LINK_DOWN, left);

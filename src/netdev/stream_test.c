@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -340,6 +342,99 @@ static void test_send_finds_it_gone(void **state)
 	assert_int_equal(b->n_want, 1);
 }
 
+enum { CUT_FRAMES = 8, CUT_PIECES = 63 };
+
+/* Frames of so many pieces that a call takes several system calls, each of a
+ * few frames; len bytes each, first and last byte from n on. */
+static void cut_batch(struct batch *batch, uint8_t *bytes, uint32_t len,
+		      uint8_t n, struct iovec iov[CUT_FRAMES][CUT_PIECES])
+{
+	const uint32_t step = (len - FRAME_HDR_MAX) / CUT_PIECES;
+
+	batch->n = CUT_FRAMES;
+	for (unsigned i = 0; i < CUT_FRAMES; i++, n++, bytes += len) {
+		uint8_t *at = bytes + FRAME_HDR_MAX;
+
+		memset(bytes, n, len);
+		batch->f[i] = frame_flat(bytes, len);
+		batch->f[i].hdr_len = FRAME_HDR_MAX;
+		batch->f[i].iov = iov[i];
+		batch->f[i].n_iov = CUT_PIECES;
+		for (unsigned k = 0; k < CUT_PIECES; k++, at += step)
+			iov[i][k] = (struct iovec){at, step};
+		iov[i][CUT_PIECES - 1].iov_len +=
+			(len - FRAME_HDR_MAX) % CUT_PIECES;
+	}
+}
+
+/* The next sendmsg() of more than one frame leaves its last bytes to later. */
+static bool is_short_once;
+
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct iovec iov[IOV_MAX];
+	struct msghdr m = *msg;
+
+	if (is_short_once) {
+		is_short_once = false;
+		assert_true(m.msg_iovlen > CUT_PIECES);
+		memcpy(iov, m.msg_iov, m.msg_iovlen * sizeof(iov[0]));
+		iov[m.msg_iovlen - 1].iov_len -= 5;
+		m.msg_iov = iov;
+	}
+	return syscall(SYS_sendmsg, fd, &m, flags);
+}
+
+/* The socket is full within the last frame of a system call, more frames wait
+ * for the next, and meanwhile the peer has made room: they may not be put into
+ * the middle of the one that is cut. */
+static void test_cut_between_calls(void **state)
+{
+	enum { LEN = 1000 };
+	struct iovec iov[CUT_FRAMES][CUT_PIECES];
+	uint8_t bytes[CUT_FRAMES * LEN];
+	struct bench *b = *state;
+	struct batch batch;
+	uint64_t got;
+
+	cut_batch(&batch, bytes, LEN, 0, iov);
+	is_short_once = true;
+	got = b->port->ops->send(b->port, &batch, batch_mask(&batch));
+	assert_false(is_short_once);
+	assert_true(got && !(got & (got + 1)) && got != batch_mask(&batch));
+	turns(b); /* the rest of the one that is cut goes out */
+	drain(b, (unsigned)__builtin_popcountll(got), LEN);
+	assert_int_equal(b->port->stats.tx_drops, 0);
+}
+
+/* The peer will read no more while a frame is cut in half and somebody waits
+ * for room: it is told, and loses its frames by name. */
+static void test_deaf_peer(void **state)
+{
+	struct bench *b = *state;
+	struct batch batch = {.n = 1};
+	uint8_t s[64];
+
+	peer_write(b, s, put_frame(s, 20, 1));
+	turns(b);
+	expect_frame(b, 20, 1);
+	memset(b->buf, 2, FRAME_MAX);
+	b->buf[5] = 3; /* to the peer */
+	b->buf[11] = 4;
+	batch.f[0] = frame_flat(b->buf, FRAME_MAX);
+	while (!lan_input(&b->sink->port, &batch, true))
+		;
+	b->sink->n_told = 0;
+	assert_int_equal(shutdown(b->peer, SHUT_RD), 0);
+	while (recv(b->peer, b->buf, FRAME_MAX, 0) > 0)
+		rig_turn(&b->rig, 0);
+	turns(b);
+	assert_int_equal(b->sink->n_told, 1);
+	assert_int_equal(b->rig.drops.n[DROP_LINK_DOWN], 1);
+	assert_true(b->port->ops->send(b->port, &batch, 1) == 1);
+	assert_int_equal(b->rig.drops.n[DROP_LINK_DOWN], 2);
+}
+
 static void test_reset(void **state)
 {
 	struct bench *b = *state;
@@ -415,6 +510,7 @@ int main(void)
 		TEST(test_gone_with_spill),    TEST(test_send_finds_it_gone),
 		TEST(test_room),	       TEST(test_reset),
 		TEST(test_attach_refused),     TEST(test_no_connection),
+		TEST(test_cut_between_calls),  TEST(test_deaf_peer),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
