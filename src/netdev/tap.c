@@ -61,6 +61,7 @@ struct tap {
 	bool is_gone;		      /* `gone` is queued or done */
 	bool no_uso;		      /* the kernel refused such a frame */
 	unsigned n_queues;
+	unsigned turn; /* the queue that the next recv() looks at first */
 	struct tap_queue queue[];
 };
 
@@ -146,9 +147,12 @@ static void tap_recheck(struct loop_work *w)
 
 static struct tap_queue *tap_ready(struct tap *t)
 {
-	for (unsigned i = 0; i < t->n_queues; i++)
-		if (t->queue[i].ready)
-			return &t->queue[i];
+	for (unsigned i = 0; i < t->n_queues; i++) {
+		struct tap_queue *q = &t->queue[(t->turn + i) % t->n_queues];
+
+		if (q->ready)
+			return q;
+	}
 	return NULL;
 }
 
@@ -201,6 +205,7 @@ static unsigned tap_recv(struct port *p, struct batch *b)
 	uint32_t off = 0;
 
 	b->n = 0;
+	t->turn = (t->turn + 1) % t->n_queues; /* none may keep us for good */
 	for (unsigned i = 0; i < TAP_READS; i++) {
 		struct tap_queue *q = tap_ready(t);
 		uint8_t *at = t->area + off;

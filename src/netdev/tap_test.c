@@ -276,6 +276,79 @@ static void test_refused_configs(void **state)
 	rig_deinit(&r);
 }
 
+enum { FED_MAX = 20000 };
+
+/* Two queues; the first gets a new frame for each that was taken from it. */
+struct fed {
+	struct rig rig;
+	struct mem_port *sink;
+	int peer[2]; /* owned */
+	unsigned n_other; /* frames seen of the second queue */
+};
+
+static void feed(struct fed *x, unsigned queue)
+{
+	uint8_t frame[60] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3};
+
+	frame[12] = (uint8_t)queue;
+	assert_int_equal(send(x->peer[queue], frame, sizeof(frame), 0),
+			 sizeof(frame));
+}
+
+static void feed_again(void *arg, const struct frame *f)
+{
+	struct fed *x = arg;
+
+	if (f->hdr[12])
+		x->n_other++;
+	else
+		feed(x, 0);
+}
+
+/* A queue that never runs dry does not keep the others from being read. */
+static void test_fair_queues(void **state)
+{
+	struct fed x = {0};
+	struct port *p = NULL;
+	int fds[2];
+
+	(void)state;
+	rig_init(&x.rig);
+	x.sink = mem_port_new(&x.rig, x.rig.lan, "sink", FED_MAX);
+	x.sink->look = feed_again;
+	x.sink->look_arg = &x;
+	for (unsigned i = 0; i < 2; i++) {
+		int fd[2];
+
+		assert_int_equal(socketpair(AF_UNIX,
+					    SOCK_SEQPACKET | SOCK_NONBLOCK, 0,
+					    fd),
+				 0);
+		fds[i] = fd[0];
+		x.peer[i] = fd[1];
+	}
+	assert_int_equal(
+		netdev_tap_new(&x.rig.env,
+			       &(struct netdev_tap_config){.name = "tap0",
+							   .kind = "tap",
+							   .fds = fds,
+							   .n_fds = 2},
+			       &p),
+		0);
+	for (unsigned i = 0; i < 100; i++)
+		feed(&x, 0);
+	feed(&x, 1);
+	for (unsigned i = 0; i < 3; i++)
+		rig_turn(&x.rig, 0);
+	assert_true(x.sink->n < FED_MAX); /* fed to the end */
+	assert_int_equal(x.n_other, 1);
+	rig_remove(p);
+	rig_remove(&x.sink->port);
+	rig_deinit(&x.rig);
+	close(x.peer[0]);
+	close(x.peer[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -285,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_starts_down),
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_refused_configs),
+		cmocka_unit_test(test_fair_queues),
 	};
 
 	if (!rig_netns_enter())
