@@ -73,6 +73,7 @@ static void port_count(struct fdb *t, struct port *p, int change)
 static void entry_join(struct fdb *t, struct fdb_entry *e, struct port *p)
 {
 	e->port = p;
+	p->last_mac = key_mac(e->key);
 	list_add_tail(&p->macs, &e->link_port);
 	port_count(t, p, 1);
 }
@@ -197,6 +198,7 @@ void fdb_deinit(struct fdb *t)
 void fdb_port_init(struct port *p)
 {
 	p->n_macs = 0;
+	p->last_mac = (mac){0};
 	list_init(&p->macs);
 	list_init(&p->link_n);
 }
@@ -238,9 +240,13 @@ enum fdb_result fdb_learn(struct fdb *t, mac m, struct port *p,
 void fdb_touch(struct fdb *t, struct port *p, uint64_t now_ns)
 {
 	struct fdb_entry *e;
+	struct port *from;
 
-	if (list_empty(&p->macs))
+	if (list_empty(&p->macs)) { /* taken by another port, or evicted */
+		if (!mac_is_zero(p->last_mac))
+			(void)fdb_learn(t, p->last_mac, p, now_ns, &from);
 		return;
+	}
 	e = container_of(p->macs.prev, struct fdb_entry, link_port);
 	if (now_ns - e->seen_ns >= FDB_REFRESH_NS)
 		entry_seen(t, e, now_ns);

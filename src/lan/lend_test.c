@@ -382,6 +382,28 @@ static void lend_again(struct fake_port *f, const struct batch *batch,
 	assert_memory_equal(keep, batch->f[0].hdr, sizeof(keep));
 }
 
+/* A machine used the lender's address once; the next frames that are given
+ * straight to an exit bring it back. */
+static void test_lender_takes_its_address_back(void **state)
+{
+	struct fake_config c = {.can_lend = true};
+	struct fake_port *other;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, false, &c);
+	other = fake_new(b.net.lan, &c);
+	say(other, fake_mac(1), gw_mac);
+	fake_clear(b.vm);
+	assert_int_equal(borrow(&b, fake_mac(1), 1, 1514), 1);
+	assert_ptr_equal(b.l->port, &b.vm->port);
+	assert_int_equal(fill_and_give(&b, fake_mac(1), 1, 1514), 1);
+	say(b.vm, gw_mac, fake_mac(1));
+	assert_int_equal(other->n_out, 0);
+	assert_int_equal(b.gw->n_out, 1);
+	bench_deinit(&b);
+}
+
 static void test_scratch_nests(void **state)
 {
 	struct fake_config c = {0};
@@ -429,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_exit_that_cannot_take_the_length),
 		cmocka_unit_test(test_csum_in_place),
 		cmocka_unit_test(test_lender_address_stays_known),
+		cmocka_unit_test(test_lender_takes_its_address_back),
 		cmocka_unit_test(test_scratch_nests),
 		cmocka_unit_test(test_down_exit_is_not_asked),
 	};

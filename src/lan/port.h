@@ -199,6 +199,7 @@ struct port {
 	uint8_t fault;	     /* enum port_fault */
 	unsigned n_macs;     /* entries of the MAC table behind it */
 	struct list macs;    /* those entries, longest unseen first */
+	mac last_mac;	     /* the last that came behind it; zero: none */
 	struct list link_n;  /* among ports with as many entries */
 	uint32_t serial;     /* never used twice on one lan */
 	uint32_t wait_slot;  /* as a waiting sender: bit in others' waiters */
