@@ -31,6 +31,8 @@
 #include "base/mem.h"
 #include "netdev/framing.h"
 
+#define STREAM_RETRY_NS UINT64_C(2000000) /* after a shortage of memory */
+
 enum {
 	STREAM_READS = 8,	    /* reads of one recv() that gave no frame */
 	STREAM_IOV = 256,	    /* pieces of one sendmsg */
@@ -46,6 +48,7 @@ struct stream {
 	struct loop_work more; /* go on reading after the others' turn */
 	struct loop_work gone; /* the peer went */
 	struct loop_work room; /* room was asked for while there was some */
+	struct timer retry;    /* the kernel was short of memory */
 
 	struct framing rx;
 	bool rx_dry;  /* the last read emptied the socket */
@@ -55,7 +58,7 @@ struct stream {
 	uint8_t *spill;	     /* owned, FRAMING_LOW bytes */
 	uint32_t spill_off;  /* next byte of it to send */
 	uint32_t spill_len;  /* bytes left to send */
-	bool tx_blocked;     /* the socket was full; EPOLLOUT will tell */
+	bool tx_blocked;     /* the socket was full; EPOLLOUT or retry tells */
 	bool tx_dead;	     /* the peer takes no more */
 	bool tx_room_wanted; /* somebody waits for lan_port_room() */
 };
@@ -101,6 +104,7 @@ static void stream_detach(struct stream *s)
 	loop_del(s->env->loop, &s->io);
 	fd_close(&s->fd);
 	loop_undefer(s->env->loop, &s->more);
+	timer_disarm(loop_wheel(s->env->loop), &s->retry);
 	stream_spill_drop(s);
 	s->tx_blocked = s->tx_dead = false;
 	s->rx_dry = s->rx_hup = false;
@@ -297,6 +301,15 @@ static bool is_later(int err)
 	return err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM;
 }
 
+/* Memory shortage has no event of its own. */
+static void stream_later(struct stream *s, int err)
+{
+	s->tx_blocked = true;
+	if (err != EAGAIN)
+		timer_arm(loop_wheel(s->env->loop), &s->retry,
+			  *loop_now(s->env->loop) + STREAM_RETRY_NS);
+}
+
 /* The socket takes no more: what the peer sent before is still read, the end
  * of stream found there is the end of the connection.  It may never come (a
  * peer that only stopped reading): who waits for room is told, and frames are
@@ -305,6 +318,7 @@ static void stream_tx_dead(struct stream *s)
 {
 	s->tx_dead = true;
 	s->tx_blocked = false;
+	timer_disarm(loop_wheel(s->env->loop), &s->retry);
 	stream_spill_drop(s);
 	s->rx_hup = true;
 	loop_defer(s->env->loop, &s->more);
@@ -319,13 +333,15 @@ static uint64_t stream_push(struct stream *s, const struct batch *b,
 	ssize_t n;
 
 	n = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && !is_later(errno)) {
-		stream_tx_dead(s);
+	if (n < 0) {
+		if (is_later(errno))
+			stream_later(s, errno);
+		else
+			stream_tx_dead(s);
 		return 0;
 	}
-	/* Memory shortage has no edge of its own: not blocked, asked again. */
-	s->tx_blocked = n < 0 ? errno == EAGAIN : (size_t)n < c->len;
-	return n < 0 ? 0 : stream_covered(s, b, c, (size_t)n);
+	s->tx_blocked = (size_t)n < c->len;
+	return stream_covered(s, b, c, (size_t)n);
 }
 
 static void stream_drop(struct stream *s, enum drop_reason why, uint64_t mask)
@@ -397,10 +413,11 @@ static void stream_write(struct stream *s)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && is_later(errno))
-			return;
 		if (n < 0) {
-			stream_tx_dead(s);
+			if (is_later(errno))
+				stream_later(s, errno);
+			else
+				stream_tx_dead(s);
 			return;
 		}
 		s->spill_off += (uint32_t)n;
@@ -411,6 +428,12 @@ static void stream_write(struct stream *s)
 		return;
 	s->tx_room_wanted = false;
 	lan_port_room(&s->port);
+}
+
+static void stream_retry(struct timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	stream_write(container_of(t, struct stream, retry));
 }
 
 static void stream_want_room(struct port *p)
@@ -543,6 +566,7 @@ int stream_new(const struct netdev_env *env, const struct stream_args *a,
 	loop_work_init(&s->more, stream_more);
 	loop_work_init(&s->gone, stream_gone);
 	loop_work_init(&s->room, stream_room);
+	timer_init(&s->retry, stream_retry);
 	s->spill = malloc(FRAMING_LOW);
 	if (!s->spill || framing_init(&s->rx) < 0)
 		goto err_free;

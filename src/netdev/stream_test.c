@@ -385,6 +385,40 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	return syscall(SYS_sendmsg, fd, &m, flags);
 }
 
+/* The next send() fails for want of memory, and leaves no event behind. */
+static bool is_short_of_memory;
+
+ssize_t send(int fd, const void *p, size_t len, int flags)
+{
+	if (is_short_of_memory) {
+		is_short_of_memory = false;
+		errno = ENOBUFS;
+		return -1;
+	}
+	return sendto(fd, p, len, flags, NULL, 0);
+}
+
+/* The rest of a cut frame meets a shortage of memory after the last event of
+ * the socket: it is sent nevertheless. */
+static void test_no_memory_for_rest(void **state)
+{
+	struct bench *b = *state;
+	size_t want = (FRAME_MAX + 4) * (size_t)fill(b, FRAME_MAX), got = 0;
+	ssize_t n;
+
+	while ((n = recv(b->peer, b->buf, FRAME_MAX, 0)) > 0)
+		got += (size_t)n;
+	assert_true(got < want);
+	is_short_of_memory = true;
+	for (unsigned i = 0; got < want && i < 100; i++) {
+		rig_turn(&b->rig, 100);
+		while ((n = recv(b->peer, b->buf, FRAME_MAX, 0)) > 0)
+			got += (size_t)n;
+	}
+	assert_false(is_short_of_memory);
+	assert_int_equal(got, want);
+}
+
 /* The socket is full within the last frame of a system call, more frames wait
  * for the next, and meanwhile the peer has made room: they may not be put into
  * the middle of the one that is cut. */
@@ -511,6 +545,7 @@ int main(void)
 		TEST(test_room),	       TEST(test_reset),
 		TEST(test_attach_refused),     TEST(test_no_connection),
 		TEST(test_cut_between_calls),  TEST(test_deaf_peer),
+		TEST(test_no_memory_for_rest),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
