@@ -25,7 +25,7 @@ struct netdev_env {
 	struct log *log;
 	/* A client lost its peer and wants a new connection: the keeper
 	 * connects by name and hands the descriptor to
-	 * netdev_stream_attach().  For a connected unix dgram port, whose
+	 * netdev_stream_attach() or netdev_vhost_attach().  For a connected unix dgram port, whose
 	 * peer is gone or was bound anew: the keeper calls connect() once
 	 * more on its copy of the descriptor; asked at most once a second.
 	 * May be NULL. */
@@ -53,13 +53,23 @@ netdev_stream_new(const struct netdev_env *env,
 __attribute__((warn_unused_result)) int netdev_stream_attach(struct port *p,
 							     int fd);
 
-/* stream server: one listener, each connection a port of its own, named
+/* vhost-user: the virtqueues of a network card in the guest's own memory
+ * (reference 6), one queue pair.  fd may be -1, as with stream. */
+__attribute__((warn_unused_result)) int
+netdev_vhost_new(const struct netdev_env *env,
+		 const struct netdev_stream_config *c, struct port **portp);
+/* A new connection for a vhost-user port without one; p owns fd. */
+__attribute__((warn_unused_result)) int netdev_vhost_attach(struct port *p,
+							    int fd);
+
+/* server: one listener, each connection a port of its own, named
  * NAME for the first and NAME.1, NAME.2.. for others alive at the same time.
  * Control may remove such a port as any other; the server notices. */
 struct netdev_server_config {
 	const char *name;
 	uint32_t id;
 	int fd;	      /* listening SOCK_STREAM */
+	bool is_vhost; /* the machines are vhost-user front ends */
 	unsigned max; /* machines at a time, 0 = any number; above it the
 		       * next waits in the backlog, as in QEMU */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The server side of `stream`: one listener, any number of machines, each a
- * stream port of its own that is freed when its peer goes (reference 1.3).
+ * The server side of `stream` and `vhost-user`: one listener, any number of
+ * machines, each a port of its own that is freed when its peer goes (reference
+ * 1.3).
  *
  * Called by the engine (new, free) and by the loop (connections, the retry
  * timer); one worker's thread.
@@ -22,7 +23,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "netdev/netdev.h"
-#include "netdev/stream.h"
+#include "netdev/conn.h"
 
 #define SERVER_RETRY_NS UINT64_C(200000000)
 
@@ -34,6 +35,8 @@ struct netdev_server {
 	const struct netdev_env *env; /* borrowed */
 	char name[PORT_NAME_LEN];
 	uint32_t id;
+	int (*make)(const struct netdev_env *env, const struct conn_args *a,
+		    struct port **portp);
 	unsigned max;	     /* 0 = any number */
 	unsigned n_machines; /* length of machines */
 	struct list machines; /* of struct machine, by index */
@@ -130,14 +133,14 @@ static int machine_new(struct netdev_server *s, int fd)
 	m->server = s;
 	machine_number(s, m);
 	machine_name(m, name, sizeof(name));
-	r = stream_new(s->env,
-		       &(struct stream_args){.name = name,
-					     .id = s->id,
-					     .fd = fd,
-					     .gone = machine_gone,
-					     .closed = machine_closed,
-					     .arg = m},
-		       &m->port);
+	r = s->make(s->env,
+		    &(struct conn_args){.name = name,
+					.id = s->id,
+					.fd = fd,
+					.gone = machine_gone,
+					.closed = machine_closed,
+					.arg = m},
+		    &m->port);
 	if (r < 0)
 		goto err_unlink;
 	if (s->env->machine)
@@ -240,6 +243,7 @@ int netdev_server_new(const struct netdev_env *env,
 	*s = (struct netdev_server){
 		.env = env,
 		.id = c->id,
+		.make = c->is_vhost ? vhost_new : stream_new,
 		.max = c->max,
 		.fd = c->fd,
 		.io = {.fd = c->fd, .fn = server_event},

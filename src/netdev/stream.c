@@ -17,7 +17,7 @@
  * work (stream_hangup, stream_gone): the lan may be in the middle of a batch.
  */
 /* #syscalls: recvfrom sendto sendmsg getsockopt setsockopt close */
-#include "netdev/stream.h"
+#include "netdev/conn.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -42,7 +42,7 @@ enum {
 struct stream {
 	struct port port;
 	const struct netdev_env *env; /* borrowed */
-	struct stream_args args;      /* name and fd are not used later */
+	struct conn_args args;      /* name and fd are not used later */
 	int fd;			      /* owned; -1: no peer */
 	struct loop_io io;
 	struct loop_work more; /* go on reading after the others' turn */
@@ -545,7 +545,7 @@ int netdev_stream_attach(struct port *p, int fd)
 	return stream_attach(s, fd);
 }
 
-int stream_new(const struct netdev_env *env, const struct stream_args *a,
+int stream_new(const struct netdev_env *env, const struct conn_args *a,
 	       struct port **portp)
 {
 	struct stream *s = calloc(1, sizeof(*s));
@@ -592,7 +592,7 @@ int netdev_stream_new(const struct netdev_env *env,
 		      const struct netdev_stream_config *c, struct port **portp)
 {
 	return stream_new(env,
-			  &(struct stream_args){.name = c->name,
+			  &(struct conn_args){.name = c->name,
 						.id = c->id,
 						.fd = c->fd,
 						.reconnect = c->reconnect},

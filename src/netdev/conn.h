@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What server.c asks of stream.c: a stream port that belongs to somebody who
- * wants to know when it goes.  Same worker, inside this room only.
+ * What server.c asks of the kinds it serves: a port over one connection that
+ * belongs to somebody who wants to know when it goes.  Same worker, inside
+ * this room only.
  */
-#ifndef NETDEV_STREAM_H
-#define NETDEV_STREAM_H
+#ifndef NETDEV_CONN_H
+#define NETDEV_CONN_H
 
 #include "netdev/netdev.h"
 
-struct stream_args {
+struct conn_args {
 	const char *name; /* copied */
 	uint32_t id;
 	int fd; /* connected SOCK_STREAM, or -1 */
@@ -23,7 +24,11 @@ struct stream_args {
 
 /* As netdev_stream_new(). */
 __attribute__((warn_unused_result)) int
-stream_new(const struct netdev_env *env, const struct stream_args *a,
+stream_new(const struct netdev_env *env, const struct conn_args *a,
 	   struct port **portp);
+/* As netdev_vhost_new(). */
+__attribute__((warn_unused_result)) int
+vhost_new(const struct netdev_env *env, const struct conn_args *a,
+	  struct port **portp);
 
 #endif
