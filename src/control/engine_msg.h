@@ -91,6 +91,7 @@ struct msg_stream_add {
 	uint32_t port;
 	uint32_t lan;
 	uint8_t reconnect;
+	uint8_t is_vhost; /* a vhost-user front end, no stream of frames */
 	char name[ENGINE_NAME_LEN];
 };
 
@@ -99,6 +100,7 @@ struct msg_server_add {
 	uint32_t port;
 	uint32_t lan;
 	uint32_t max;
+	uint8_t is_vhost;
 	char name[ENGINE_NAME_LEN];
 };
 

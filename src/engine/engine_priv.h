@@ -37,7 +37,8 @@ struct engine_netdev {
 	struct list link;
 	uint32_t id;
 	enum netdev_role role;
-	bool is_stream;
+	/* Takes a new connection; NULL: the port has none. */
+	int (*attach)(struct port *p, int fd);
 	union {
 		struct port *port;		   /* ROLE_PORT */
 		struct netdev_server *server;	   /* ROLE_SERVER */

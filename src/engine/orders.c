@@ -186,8 +186,9 @@ static int order_stream(struct engine *e, const struct msg_stream_add *m,
 	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
 	if (!n)
 		return -EINVAL;
-	n->is_stream = true;
-	r = netdev_stream_new(&l->env, &c, &n->port);
+	n->attach = m->is_vhost ? netdev_vhost_attach : netdev_stream_attach;
+	r = m->is_vhost ? netdev_vhost_new(&l->env, &c, &n->port)
+			: netdev_stream_new(&l->env, &c, &n->port);
 	if (r == 0 && n_fds)
 		fds[0] = -1;
 	return netdev_publish(e, n, r);
@@ -203,6 +204,7 @@ static int order_server(struct engine *e, const struct msg_server_add *m,
 		.id = m->port,
 		.fd = fds[0],
 		.max = m->max,
+		.is_vhost = m->is_vhost,
 	};
 	int r;
 
@@ -358,9 +360,9 @@ static int order_attach(struct engine *e, const struct msg_port *m, int *fds)
 	struct engine_netdev *n = netdev_find(e, m->port);
 	int r;
 
-	if (!n || n->role != ROLE_PORT || !n->is_stream)
+	if (!n || n->role != ROLE_PORT || !n->attach)
 		return -EINVAL;
-	r = netdev_stream_attach(n->port, fds[0]);
+	r = n->attach(n->port, fds[0]);
 	if (r == 0)
 		fds[0] = -1;
 	return r;

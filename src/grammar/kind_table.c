@@ -217,7 +217,10 @@ static const struct netdev_option vhost_user_options[] = {
 	OPT("path", OPT_STR, NULL, "path of the socket", EXTENSION),
 	OPT("fd", OPT_STR, NULL, "descriptor of a connected socket", EXTENSION),
 	OPT("server", OPT_BOOL, "off", "listen rather than connect", EXTENSION),
-	OPT("queues", OPT_U32, "1", "number of queue pairs"),
+	OPT("reconnect-ms", OPT_U32, "0",
+	    "client: try again that long after the peer went, 0 = never",
+	    EXTENSION),
+	OPT("queues", OPT_U32, "1", "number of queue pairs", LATER("1")),
 	OPT("vhostforce", OPT_BOOL, "off", "without effect"),
 	END,
 };
@@ -420,7 +423,7 @@ const struct netdev_kind netdev_kinds[] = {
 	{
 		.name = "vhost-user",
 		.help = "the guest's virtio rings in shared memory",
-		.not_built = "stream works with every card of the guest",
+		.is_built = true,
 		.options = vhost_user_options,
 	},
 	{

@@ -36,10 +36,17 @@ static const struct bad bad_netdevs[] = {
 	 "binary, it is not built yet; the LAN itself is a switch; "
 	 "other programs can join it by stream or dgram"},
 	{"vhost-user,chardev=c",
-	 "vhost-user: network backend 'vhost-user' is not compiled "
-	 "into this binary, it is not built yet; its chardev= will "
-	 "be path= here, and stream works with every card of the "
-	 "guest"},
+	 "vhost-user: chardev= names an object inside QEMU; name its "
+	 "socket instead: path="},
+	{"vhost-user,server=on", "vhost-user: one of path= and fd= is required"},
+	{"vhost-user,path=/x,fd=3",
+	 "vhost-user: one of path= and fd= is required"},
+	{"vhost-user,path=", "vhost-user: Parameter 'path' may not be empty"},
+	{"vhost-user,path=/x,queues=2",
+	 "vhost-user: Parameter 'queues' is not built yet; only "
+	 "queues=1 is accepted, not '2'"},
+	{"vhost-user,path=/x,server=on,reconnect-ms=5",
+	 "vhost-user: 'reconnect-ms' is for a client with path="},
 	{"nic", "nic: network backend 'nic' is not compiled into this "
 		"binary; a card is the guest's end of the cable: vmlan run "
 		"--nic MODEL"},

@@ -418,6 +418,25 @@ static int check_stream(const struct netdev_spec *s, struct error *e)
 	return check_peer(s, "addr", e);
 }
 
+static int check_vhost_user(const struct netdev_spec *s, struct error *e)
+{
+	if (spec_has(s, "chardev"))
+		return spec_error(s->kind, e,
+				  "chardev= names an object inside QEMU; name "
+				  "its socket instead: path=");
+	if (spec_has(s, "path") == spec_has(s, "fd"))
+		return spec_error(s->kind, e,
+				  "one of path= and fd= is required");
+	if (spec_has(s, "path") && !*spec_str(s, "path"))
+		return spec_error(s->kind, e,
+				  "Parameter 'path' may not be empty");
+	if (spec_u64(s, "reconnect-ms") &&
+	    (spec_bool(s, "server") || spec_has(s, "fd")))
+		return spec_error(s->kind, e,
+				  "'reconnect-ms' is for a client with path=");
+	return check_fd(s, "fd", e);
+}
+
 static bool is_multicast(const struct sock_addr_spec *a)
 {
 	addr ip;
@@ -501,7 +520,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 	} checks[] = {
 		{"user", check_user},   {"tap", check_tap},
 		{"netns", check_netns}, {"stream", check_stream},
-		{"dgram", check_dgram},
+		{"dgram", check_dgram}, {"vhost-user", check_vhost_user},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

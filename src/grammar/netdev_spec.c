@@ -310,22 +310,14 @@ static int check_later(const struct netdev_spec *s, struct error *e)
 	return 0;
 }
 
-static int refuse_unbuilt(const struct netdev_kind *kind,
-			  const struct netdev_items *items, struct error *e)
+static int refuse_unbuilt(const struct netdev_kind *kind, struct error *e)
 {
-	const char *chardev = "";
-
-	for (size_t i = 0; i < items->n; i++) {
-		if (!strcmp(kind->name, "vhost-user") &&
-		    !strcmp(items->v[i].key, "chardev"))
-			chardev = "its chardev= will be path= here, and ";
-	}
 	return spec_error(kind, e,
 			  "network backend '%s' is not compiled into this "
-			  "binary%s; %s%s",
+			  "binary%s; %s",
 			  kind->name,
 			  kind->is_foreign ? "" : ", it is not built yet",
-			  chardev, kind->not_built);
+			  kind->not_built);
 }
 
 static int parse_items(const struct netdev_items *items,
@@ -339,7 +331,7 @@ static int parse_items(const struct netdev_items *items,
 	if (!kind)
 		return -1;
 	if (!kind->is_built)
-		return refuse_unbuilt(kind, items, e);
+		return refuse_unbuilt(kind, e);
 	if (form == FORM_CLASSIC && kind->is_modern)
 		form = FORM_KEYVAL;
 	s = spec_new(kind, form);

@@ -19,6 +19,7 @@
 
 static const struct opener openers[] = {
 	{.kind = "stream", .open = open_stream, .connect = connect_stream},
+	{.kind = "vhost-user", .open = open_vhost, .connect = connect_vhost},
 	{.kind = "dgram", .open = open_dgram},
 	{.kind = "tap", .open = open_tap},
 	{.kind = "netns", .open = open_netns},

@@ -108,6 +108,8 @@ const struct opener *opener_find(const char *kind);
 /* Openers, one file per kind. */
 int open_stream(struct plan_netdev *n, struct error *e);
 int connect_stream(struct plan_netdev *n, struct error *e);
+int open_vhost(struct plan_netdev *n, struct error *e);
+int connect_vhost(struct plan_netdev *n, struct error *e);
 int open_dgram(struct plan_netdev *n, struct error *e);
 int open_tap(struct plan_netdev *n, struct error *e);
 int open_netns(struct plan_netdev *n, struct error *e);
