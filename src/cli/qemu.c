@@ -117,6 +117,36 @@ static void name_from_disk(struct qemu_cmd *c, const char *path, size_t len)
 					     : strlen(base));
 }
 
+/* -m 512, 1G, size=1.5G,slots=2,maxmem=8G. */
+static void scan_memory(struct qemu_cmd *c, const char *value)
+{
+	size_t len = 0;
+	const char *v = value_of(value, "size", true, &len);
+	size_t n_digits = v ? strspn(v, "0123456789.") : 0;
+
+	c->memory[0] = '\0';
+	if (!n_digits || n_digits + 1 < len || len > sizeof(c->memory) - 2)
+		return;
+	if (n_digits < len && !strchr("bBkKmMgGtT", v[n_digits]))
+		return;
+	memcpy(c->memory, v, len);
+	/* Only -m counts in MiB where no unit is given. */
+	c->memory[len] = n_digits == len ? 'M' : '\0';
+	c->memory[len + 1] = '\0';
+}
+
+/* "kvm", "kvm,dirty-ring-size=4096", "kvm:tcg". */
+static void scan_accel(struct qemu_cmd *c, bool *any_tcg, const char *v,
+		       size_t len)
+{
+	for (size_t i = 0; i + 3 <= len; i++) {
+		if (strncmp(v + i, "kvm", 3) == 0)
+			c->uses_kvm = true;
+		if (strncmp(v + i, "tcg", 3) == 0)
+			*any_tcg = true;
+	}
+}
+
 /* What one option and its value tell. */
 struct scan {
 	struct qemu_cmd *c;
@@ -124,6 +154,7 @@ struct scan {
 	size_t given_len;
 	const char *machine;
 	size_t machine_len;
+	bool any_tcg;
 };
 
 static void scan_option(struct scan *s, const char *name, const char *value)
@@ -143,6 +174,19 @@ static void scan_option(struct scan *s, const char *name, const char *value)
 			s->machine = v;
 			s->machine_len = len;
 		}
+		v = value_of(value, "accel", false, &len);
+		if (v)
+			scan_accel(s->c, &s->any_tcg, v, len);
+		if (value_of(value, "memory-backend", false, &len))
+			s->c->sets_memory = true;
+	} else if (strcmp(name, "accel") == 0) {
+		scan_accel(s->c, &s->any_tcg, value, strcspn(value, ","));
+	} else if (strcmp(name, "m") == 0) {
+		scan_memory(s->c, value);
+	} else if (strcmp(name, "numa") == 0 || strcmp(name, "mem-path") == 0 ||
+		   (strcmp(name, "object") == 0 &&
+		    strncmp(value, "memory-backend", 14) == 0)) {
+		s->c->sets_memory = true;
 	} else if (strcmp(name, "drive") == 0) {
 		v = value_of(value, "file", false, &len);
 		if (v)
@@ -190,6 +234,8 @@ void qemu_cmd_parse(char *const *argv, struct qemu_cmd *cmdp)
 		name += name[1] == '-' ? 2 : 1;
 		if (strcmp(name, "daemonize") == 0)
 			cmdp->daemonizes = true;
+		if (strcmp(name, "enable-kvm") == 0)
+			cmdp->uses_kvm = true;
 		if (is_one_of(name, flag_options, array_len(flag_options)))
 			continue;
 		if (!cmdp->network_opt &&
@@ -200,6 +246,9 @@ void qemu_cmd_parse(char *const *argv, struct qemu_cmd *cmdp)
 			break;
 		scan_option(&s, name, argv[++i]);
 	}
+	if (strcmp(program, "kvm") == 0 || strcmp(program, "qemu-kvm") == 0)
+		cmdp->uses_kvm = true;
+	cmdp->uses_kvm = cmdp->uses_kvm && !s.any_tcg;
 	if (s.given_name)
 		set_name(cmdp, s.given_name, s.given_len);
 	if (!cmdp->name[0])

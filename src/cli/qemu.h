@@ -18,6 +18,10 @@ struct qemu_cmd {
 	const char *network_opt; /* "-nic": the first option that names a
 				  * network; NULL if there is none */
 	const char *nic_model;	 /* what the machine takes by default */
+	bool uses_kvm;		 /* and never TCG */
+	bool sets_memory;	 /* memory backends of its own */
+	char memory[24];	 /* -m as a memory backend's size=, with its
+				  * unit; "" = not given, or not simple */
 	char name[64];		 /* -name, else the first disk's base name,
 				  * else "vm"; letters, digits, - . _ */
 };

@@ -37,6 +37,8 @@ struct run {
 	struct rundir dir;
 	char socket[108];    /* the machine's end of its cable */
 	bool qemu_serves;    /* QEMU listens, vmlan connects */
+	bool is_vhost;	     /* the cable is vhost-user, no stream */
+	bool has_ms;	     /* QEMU knows reconnect-ms */
 	pid_t keeper;	     /* 0 = none */
 	int life_fd;	     /* to the keeper, owned */
 };

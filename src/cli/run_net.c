@@ -93,7 +93,9 @@ static char *machine_text(const struct run *r)
 
 	if (!f)
 		return NULL;
-	fprintf(f, "stream,id=%s,addr.type=unix,addr.path=", "machine");
+	fputs(r->is_vhost ? "vhost-user,id=machine,path="
+			  : "stream,id=machine,addr.type=unix,addr.path=",
+	      f);
 	put_value(f, r->socket);
 	/* QEMU opens its socket a moment after it was started. */
 	if (r->qemu_serves)
@@ -260,7 +262,43 @@ static int check_other_vmm(const struct run *r)
 			 r->vmm[0]);
 }
 
-/* Who listens: QEMU before 9.2 cannot connect a second time. */
+/* Why the guest's virtqueues cannot be reached; NULL: they can. */
+static const char *why_no_vhost(const struct run *r, int version)
+{
+	const char *device = r->has_nic ? r->nic.model->device
+					: r->qemu.nic_model;
+
+	if (strncmp(device, "virtio-net-", strlen("virtio-net-")) != 0)
+		return "the card has no virtqueues";
+	if (strcmp(device, "virtio-net-ccw") == 0)
+		return "not with this machine";
+	if (r->qemu.sets_memory)
+		return "the command line sets up its memory itself";
+	if (!r->qemu.memory[0])
+		return "the command line tells no memory size (-m)";
+	/* QEMU 7.2 dies in a guest's first steps with vhost-user and TCG. */
+	if (version < QEMU_RECONNECT && !r->qemu.uses_kvm)
+		return "this QEMU can do it with KVM only";
+	return NULL;
+}
+
+/* How the machine is plugged in: its rings in shared memory where that can
+ * be, else a stream of frames.  Who listens: a stream client of QEMU before
+ * 9.2 cannot connect a second time; a vhost-user one always could. */
+static void choose_link(struct run *r, int version)
+{
+	const char *why = why_no_vhost(r, version);
+
+	r->has_ms = version >= QEMU_RECONNECT;
+	r->is_vhost = !why;
+	r->qemu_serves = why && !r->has_ms;
+	if (why)
+		log_info(&r->common.log, "network by stream: %s", why);
+	else
+		log_info(&r->common.log, "network by vhost-user");
+}
+
+/* Before 7.2 there is no way at all. */
 static int choose_side(struct run *r)
 {
 	int version, err = check_program(r->vmm[0]);
@@ -284,7 +322,7 @@ static int choose_side(struct run *r)
 				   "%s is version %d.%d; -netdev stream needs "
 				   "7.2 or later",
 				   r->vmm[0], version / 100, version % 100);
-	r->qemu_serves = version < QEMU_RECONNECT;
+	choose_link(r, version);
 	return 0;
 }
 
@@ -364,6 +402,10 @@ static char *print_netdev(const struct run *r)
 
 	if (!f)
 		return NULL;
+	if (r->is_vhost) {
+		fputs("vhost-user,id=vmlan0,chardev=vmlan0", f);
+		return fclose(f) == 0 ? text : NULL;
+	}
 	fputs("stream,id=vmlan0,addr.type=unix,addr.path=", f);
 	put_value(f, r->socket);
 	fputs(r->qemu_serves ? ",server=on" : ",server=off,reconnect-ms=1000",
@@ -400,8 +442,41 @@ static char *substitute(const char *arg, const char *path)
 	return text;
 }
 
+static char *print_chardev(const struct run *r)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fputs("socket,id=vmlan0,path=", f);
+	put_value(f, r->socket);
+	fputs(r->has_ms ? ",reconnect-ms=1000" : ",reconnect=1", f);
+	return fclose(f) == 0 ? text : NULL;
+}
+
+/* Memory that the engine can map, and the way to tell it. */
+static int add_vhost_words(const struct run *r, char **args, int n)
+{
+	char *text = NULL;
+
+	args[n++] = strdup("-object");
+	if (asprintf(&text, "memory-backend-memfd,id=vmlan-ram,share=on,size=%s",
+		     r->qemu.memory) < 0)
+		text = NULL;
+	args[n++] = text;
+	args[n++] = strdup("-machine");
+	args[n++] = strdup("memory-backend=vmlan-ram");
+	args[n++] = strdup("-chardev");
+	args[n++] = print_chardev(r);
+	return n;
+}
+
 static int add_qemu_words(const struct run *r, char **args, int n)
 {
+	if (r->is_vhost)
+		n = add_vhost_words(r, args, n);
 	args[n++] = strdup("-netdev");
 	args[n++] = print_netdev(r);
 	args[n++] = strdup("-device");
@@ -411,7 +486,7 @@ static int add_qemu_words(const struct run *r, char **args, int n)
 
 char **run_args_make(struct run *r, int *codep)
 {
-	char **args = calloc((size_t)r->n_vmm + 5, sizeof(*args));
+	char **args = calloc((size_t)r->n_vmm + 11, sizeof(*args));
 	bool whole = args != NULL;
 	int n = 0;
 

@@ -19,6 +19,7 @@
 #include "engine/engine_priv.h"
 #include "os/fdpass.h"
 #include "os/sandbox.h"
+#include "os/sigbus.h"
 
 enum { MESSAGES_PER_WAKE = 64 };
 
@@ -158,6 +159,9 @@ int engine_main(int sock)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	if (sigbus_guard() < 0)
+		log_warn(&e.log, "a VMM that cuts its memory short can end "
+				 "the engine (no SIGBUS handler)");
 	list_init(&e.lans);
 	list_init(&e.netdevs);
 	r = sandbox_enter(&e.sock, 1, &err);

@@ -23,6 +23,7 @@
 	X(LAN_LOOP, "lans are joined in a loop")                               \
 	X(GSO_FAILED, "frame could not be segmented")                          \
 	X(PEER_REFUSED, "peer refused the frame")                              \
+	X(MEMORY_GONE, "the sender took the frame's memory away")              \
 	X(SELF_ECHO, "own multicast frame came back")                          \
 	X(RESERVED_GROUP, "link-local bridge protocol (802.1D 7.12.6)")        \
 	X(ETHERTYPE, "Ethernet type not served by the gateway")                \

@@ -325,6 +325,14 @@ static void stream_tx_dead(struct stream *s)
 	loop_defer(s->env->loop, &s->room);
 }
 
+static void stream_drop(struct stream *s, enum drop_reason why, uint64_t mask)
+{
+	unsigned n = (unsigned)__builtin_popcountll(mask);
+
+	drop_n(s->env->drops, why, n);
+	s->port.stats.tx_drops += n;
+}
+
 static uint64_t stream_push(struct stream *s, const struct batch *b,
 			    const struct tx_chunk *c)
 {
@@ -333,6 +341,10 @@ static uint64_t stream_push(struct stream *s, const struct batch *b,
 	ssize_t n;
 
 	n = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno == EFAULT) { /* of a guest's, and only its loss */
+		stream_drop(s, DROP_MEMORY_GONE, c->bits & -c->bits);
+		return c->bits & -c->bits;
+	}
 	if (n < 0) {
 		if (is_later(errno))
 			stream_later(s, errno);
@@ -342,14 +354,6 @@ static uint64_t stream_push(struct stream *s, const struct batch *b,
 	}
 	s->tx_blocked = (size_t)n < c->len;
 	return stream_covered(s, b, c, (size_t)n);
-}
-
-static void stream_drop(struct stream *s, enum drop_reason why, uint64_t mask)
-{
-	unsigned n = (unsigned)__builtin_popcountll(mask);
-
-	drop_n(s->env->drops, why, n);
-	s->port.stats.tx_drops += n;
 }
 
 /* The frames of mask that no peer can take: longer than the format knows. */

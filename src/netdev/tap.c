@@ -284,7 +284,9 @@ static void tap_refused(struct tap *t, const struct frame *f, int err)
 	if (err == EIO) {
 		tap_tx_drop(t, DROP_LINK_DOWN);
 		loop_defer(t->env->loop, &t->recheck);
-	} else if (err == EBADFD || err == ENODEV || err == EFAULT) {
+	} else if (err == EFAULT) { /* the frame lay in a guest's memory */
+		tap_tx_drop(t, DROP_MEMORY_GONE);
+	} else if (err == EBADFD || err == ENODEV) {
 		tap_tx_drop(t, DROP_LINK_DOWN);
 		tap_end(t);
 	} else if (err == EINVAL && is_uso) { /* kernels before 6.2 */
