@@ -292,7 +292,7 @@ static void post(struct vpeer *v, uint16_t i)
 void vpeer_rings(struct vpeer *v)
 {
 	for (unsigned i = 0; i < VHOST_RINGS; i++)
-		ring_start(v, i, v->ring[i].last_used);
+		ring_start(v, i, *at16(v, v->ring[i].used + 2));
 }
 
 void vpeer_stop(struct vpeer *v)
@@ -308,6 +308,15 @@ void vpeer_stop(struct vpeer *v)
 		assert_int_equal(st.num,
 				 *at16(v, v->ring[i].used + 2));
 	}
+}
+
+void vpeer_start_rings_anew(struct vpeer *v)
+{
+	vpeer_rings(v);
+	for (unsigned i = 0; i < v->c.rx_size; i++)
+		post(v, (uint16_t)i);
+	for (unsigned i = 0; i < 4; i++)
+		rig_turn(v->rig, 0);
 }
 
 void vpeer_start(struct vpeer *v)
@@ -332,11 +341,7 @@ void vpeer_start(struct vpeer *v)
 	tell(v, VHOST_SET_OWNER, NULL, 0, -1);
 	tell(v, VHOST_SET_FEATURES, &v->features, 8, -1);
 	share_memory(v);
-	vpeer_rings(v);
-	for (unsigned i = 0; i < v->c.rx_size; i++)
-		post(v, (uint16_t)i);
-	for (unsigned i = 0; i < 4; i++)
-		rig_turn(v->rig, 0);
+	vpeer_start_rings_anew(v);
 }
 
 /* ---- the driver ---- */

@@ -64,6 +64,8 @@ void vpeer_start(struct vpeer *v);
  * stopped. */
 void vpeer_stop(struct vpeer *v);
 void vpeer_rings(struct vpeer *v);
+/* The rings of a new driver, with all its buffers. */
+void vpeer_start_rings_anew(struct vpeer *v);
 
 /* One message, without its answer. fd -1: none beside it. */
 void vpeer_say(struct vpeer *v, uint32_t request, uint32_t flags,

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fuzz target: a hostile front end and a hostile driver.  The input is a list
+ * of steps: a message of any bytes, with or without the guest's memory beside
+ * it; any bytes written somewhere into that memory (descriptors, indices,
+ * frames); a kick; frames for the guest.  A sound handshake comes first, so
+ * that rings run.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cursor.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "netdev/netdev.h"
+#include "netdev/vhost_session.h"
+#include "os/fdpass.h"
+#include "os/sigbus.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum {
+	RING = 16,
+	MEM = 256 * 1024,
+	DESC_AT = 0,	/* of ring 0; ring 1 is PAGE behind */
+	AVAIL_AT = 1024,
+	USED_AT = 2048,
+	PAGE = 4096,
+	UVA = 0x10000000,
+	STEPS = 256,
+};
+
+struct fuzz {
+	struct loop *loop;
+	struct lan *lan;
+	struct drops drops;
+	struct netdev_env env;
+	struct port *port;
+	struct port gw; /* sends to the guest */
+	int fd;
+	int memfd;
+	int kick[VHOST_RINGS], call;
+	uint8_t *mem;
+	uint8_t frame[8192];
+};
+
+static unsigned no_recv(struct port *p, struct batch *b)
+{
+	return 0;
+}
+
+static void no_done(struct port *p, struct batch *b)
+{
+}
+
+/* Reads every byte it is given. */
+static uint64_t read_all(struct port *p, const struct batch *b, uint64_t mask)
+{
+	static _Thread_local volatile uint64_t seen;
+
+	for (uint64_t m = mask; m; m &= m - 1)
+		seen += frame_sum(&b->f[__builtin_ctzll(m)], 0, 0);
+	return mask;
+}
+
+static void no_room(struct port *p, struct port *other)
+{
+}
+
+static void no_close(struct port *p)
+{
+}
+
+static const struct port_ops gw_ops = {
+	.kind = "fuzz",
+	.recv = no_recv,
+	.done = no_done,
+	.send = read_all,
+	.room = no_room,
+	.close = no_close,
+};
+
+static void turn(struct fuzz *z)
+{
+	if (loop_turn(z->loop, 0) < 0)
+		abort();
+}
+
+static void say(struct fuzz *z, uint32_t request, const void *p, uint32_t size,
+		int fd)
+{
+	uint8_t buf[VHOST_HDR_LEN + 64];
+	struct vhost_hdr h = {request, VHOST_VERSION, size};
+
+	memcpy(buf, &h, sizeof(h));
+	memcpy(buf + sizeof(h), p, size);
+	(void)!fd_send(z->fd, buf, sizeof(h) + size, &fd, fd >= 0);
+	turn(z);
+}
+
+static void start_ring(struct fuzz *z, uint32_t i)
+{
+	uint64_t base = UVA + i * PAGE, index = i;
+	struct vhost_vring_state num = {i, RING}, on = {i, 1};
+	struct vhost_vring_addr a = {.index = i,
+				     .desc = base + DESC_AT,
+				     .avail = base + AVAIL_AT,
+				     .used = base + USED_AT};
+
+	say(z, VHOST_SET_VRING_NUM, &num, sizeof(num), -1);
+	say(z, VHOST_SET_VRING_ADDR, &a, sizeof(a), -1);
+	say(z, VHOST_SET_VRING_CALL, &index, 8, z->call);
+	say(z, VHOST_SET_VRING_KICK, &index, 8, z->kick[i]);
+	say(z, VHOST_SET_VRING_ENABLE, &on, sizeof(on), -1);
+}
+
+static void handshake(struct fuzz *z, uint8_t features)
+{
+	struct vhost_one_region one = {.region = {.size = MEM, .uva = UVA}};
+	uint64_t f = VHOST_FEATURES & ~VHOST_BIT(VHOST_LOG_ALL);
+
+	if (features & 1)
+		f &= ~VHOST_BIT(VIRTIO_NET_MRG_RXBUF);
+	if (features & 2)
+		f &= ~VHOST_BIT(VIRTIO_EVENT_IDX);
+	if (features & 4)
+		f &= ~VHOST_BIT(VIRTIO_VERSION_1);
+	say(z, VHOST_SET_FEATURES, &f, 8, -1);
+	say(z, VHOST_ADD_MEM_REG, &one, sizeof(one), z->memfd);
+	for (uint32_t i = 0; i < VHOST_RINGS; i++)
+		start_ring(z, i);
+}
+
+static void begin(struct fuzz *z)
+{
+	struct netdev_stream_config c = {.name = "vm"};
+	struct lan_config lc = {.name = "lan"};
+	int fd[2];
+
+	if (loop_new(&z->loop) < 0)
+		abort();
+	lc.now_ns = loop_now(z->loop);
+	lc.wheel = loop_wheel(z->loop);
+	lc.drops = &z->drops;
+	if (lan_new(&lc, &z->lan) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		abort();
+	z->fd = fd[1];
+	z->env = (struct netdev_env){
+		.loop = z->loop, .lan = z->lan, .drops = &z->drops};
+	c.fd = fd[0];
+	if (netdev_vhost_new(&z->env, &c, &z->port) < 0)
+		abort();
+	z->gw = (struct port){.ops = &gw_ops,
+			      .caps = {.offload = PORT_O_ALL,
+				       .max_frame = FRAME_MAX,
+				       .queues = 1}};
+	lan_port_add(z->lan, &z->gw);
+	lan_port_link(&z->gw, true);
+	z->memfd = memfd_create("guest", MFD_CLOEXEC);
+	if (z->memfd < 0 || ftruncate(z->memfd, MEM) < 0)
+		abort();
+	z->mem = mmap(NULL, MEM, PROT_READ | PROT_WRITE, MAP_SHARED, z->memfd,
+		      0);
+	if (z->mem == MAP_FAILED)
+		abort();
+	for (unsigned i = 0; i < VHOST_RINGS; i++)
+		z->kick[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	z->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+static void end(struct fuzz *z)
+{
+	fd_close(&z->fd);
+	turn(z);
+	turn(z);
+	lan_port_del(z->port);
+	z->port->ops->close(z->port);
+	lan_port_del(&z->gw);
+	lan_free(z->lan);
+	for (unsigned i = 0; i < VHOST_RINGS; i++)
+		fd_close(&z->kick[i]);
+	fd_close(&z->call);
+	munmap(z->mem, MEM);
+	fd_close(&z->memfd);
+	loop_free(z->loop);
+}
+
+static void send_message(struct fuzz *z, struct rd *r)
+{
+	uint8_t head = rd_u8(r), len = rd_u8(r);
+	const uint8_t *p;
+	int fd = head & 1 ? z->memfd : z->call;
+
+	if (len > rd_left(r))
+		len = (uint8_t)rd_left(r);
+	p = rd_bytes(r, len);
+	if (!len)
+		return;
+	(void)!fd_send(z->fd, p, len, &fd, head & 2 ? 1 : 0);
+}
+
+static void write_memory(struct fuzz *z, struct rd *r)
+{
+	uint16_t at = rd_u16(r);
+	uint8_t len = rd_u8(r);
+
+	if (len > rd_left(r))
+		len = (uint8_t)rd_left(r);
+	/* Most of it where the rings are. */
+	memcpy(z->mem + at % (at & 1 ? MEM - 256 : 2 * PAGE), rd_bytes(r, len),
+	       len);
+}
+
+static void to_guest(struct fuzz *z, struct rd *r)
+{
+	const mac to = {{0x52, 0x54, 0, 1, 2, 3}};
+	uint32_t len = 14 + rd_u16(r) % (sizeof(z->frame) - 14);
+	struct batch b = {.n = 1};
+	struct lend l = {.n = 2};
+
+	b.f[0] = frame_flat(z->frame, len);
+	(void)lan_input(&z->gw, &b, rd_u8(r) & 1);
+	l.f[0].want = len;
+	l.f[1].want = 100;
+	if (lan_lend(&z->gw, to, &l) == 0)
+		return;
+	l.n_used = rd_u8(r) % (l.n + 1);
+	for (unsigned i = 0; i < l.n_used; i++)
+		l.f[i].len = 14 + rd_u8(r) % (l.f[i].want - 13);
+	(void)lan_give(&z->gw, to, &l);
+}
+
+static void step(struct fuzz *z, struct rd *r)
+{
+	static const uint64_t one = 1;
+
+	switch (rd_u8(r) % 6) {
+	case 0:
+		send_message(z, r);
+		break;
+	case 1:
+	case 2:
+		write_memory(z, r);
+		break;
+	case 3:
+		(void)!write(z->kick[VHOST_TX], &one, sizeof(one));
+		break;
+	case 4:
+		(void)!write(z->kick[VHOST_RX], &one, sizeof(one));
+		break;
+	case 5:
+		to_guest(z, r);
+		break;
+	}
+	turn(z);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz *z = calloc(1, sizeof(*z));
+	struct rd r = rd_init(data, size);
+
+	/* Regions and logs may be longer than their file. */
+	if (!z || sigbus_guard() < 0)
+		abort();
+	begin(z);
+	handshake(z, rd_u8(&r));
+	for (unsigned i = 0; i < STEPS && rd_left(&r); i++)
+		step(z, &r);
+	end(z);
+	free(z);
+	return 0;
+}
