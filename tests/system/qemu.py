@@ -18,9 +18,10 @@ IMAGE = pathlib.Path(os.environ.get(
 LINE = re.compile(r"guest: (\S+) ?(.*)")
 
 
-def words(name="", page="", ping="", port=""):
+def words(name="", page="", ping="", reload="", port=""):
     """The guest's orders, on its kernel's command line."""
-    orders = {"name": name, "page": page, "ping": ping, "port": port}
+    orders = {"name": name, "page": page, "ping": ping, "reload": reload,
+              "port": port}
     return " ".join(["console=ttyS0 quiet panic=-1"] +
                     [f"{k}={v}" for k, v in orders.items() if v])
 
@@ -35,11 +36,13 @@ def command(append):
 
 
 class Qemu:
-    """A running `vmlan run [options] -- qemu ...`."""
+    """A running `vmlan run [options] -- qemu ...`, or, without options (None),
+    QEMU alone with more words of its own."""
 
-    def __init__(self, options, append, env=None):
+    def __init__(self, options, append, env=None, more=()):
+        run = [] if options is None else [world.VMLAN, "run", *options, "--"]
         self.proc = subprocess.Popen(
-            [world.VMLAN, "run", *options, "--", *command(append)],
+            [*run, *command(append), *more],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})))
         self.text = ""
