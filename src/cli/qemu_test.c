@@ -38,6 +38,57 @@ static void networks_are_seen(void **state)
 	assert_false(c.is_qemu);
 }
 
+static void memory_is_read(void **state)
+{
+	static const struct {
+		const char *m, *size;
+	} sizes[] = {
+		{"512", "512M"}, {"1G", "1G"}, {"1.5g", "1.5g"},
+		{"size=2G,slots=4,maxmem=8G", "2G"}, {"slots=2", ""},
+		{"", ""}, {"1GB", ""}, {"G", ""}, {"1x", ""},
+		{"123456789012345678901234567890", ""},
+	};
+	struct qemu_cmd c;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		qemu_cmd_parse(ARGV("kvm", "-m", (char *)sizes[i].m), &c);
+		assert_string_equal(c.memory, sizes[i].size);
+		assert_false(c.sets_memory);
+	}
+	qemu_cmd_parse(ARGV("kvm"), &c);
+	assert_string_equal(c.memory, "");
+	qemu_cmd_parse(ARGV("kvm", "-object", "memory-backend-ram,id=a"), &c);
+	assert_true(c.sets_memory);
+	qemu_cmd_parse(ARGV("kvm", "-object", "rng-random,id=a"), &c);
+	assert_false(c.sets_memory);
+	qemu_cmd_parse(ARGV("kvm", "-M", "q35,memory-backend=a"), &c);
+	assert_true(c.sets_memory);
+	qemu_cmd_parse(ARGV("kvm", "-numa", "node"), &c);
+	assert_true(c.sets_memory);
+}
+
+static void accelerators_are_read(void **state)
+{
+	static const char q[] = "qemu-system-x86_64";
+	struct qemu_cmd c;
+
+	qemu_cmd_parse(ARGV((char *)q), &c);
+	assert_false(c.uses_kvm);
+	qemu_cmd_parse(ARGV("kvm"), &c);
+	assert_true(c.uses_kvm);
+	qemu_cmd_parse(ARGV((char *)q, "-enable-kvm"), &c);
+	assert_true(c.uses_kvm);
+	qemu_cmd_parse(ARGV((char *)q, "-accel", "kvm,x=y"), &c);
+	assert_true(c.uses_kvm);
+	qemu_cmd_parse(ARGV((char *)q, "-M", "q35,accel=kvm"), &c);
+	assert_true(c.uses_kvm);
+	/* it may be either: not for certain */
+	qemu_cmd_parse(ARGV((char *)q, "-M", "q35,accel=kvm:tcg"), &c);
+	assert_false(c.uses_kvm);
+	qemu_cmd_parse(ARGV((char *)q, "-accel", "kvm", "-accel", "tcg"), &c);
+	assert_false(c.uses_kvm);
+}
+
 static void names_are_found(void **state)
 {
 	struct qemu_cmd c;
@@ -102,6 +153,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(networks_are_seen),
+		cmocka_unit_test(memory_is_read),
+		cmocka_unit_test(accelerators_are_read),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(the_nic_fits_the_machine),
 		cmocka_unit_test(versions_are_read),

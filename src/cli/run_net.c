@@ -462,7 +462,8 @@ static int add_vhost_words(const struct run *r, char **args, int n)
 	char *text = NULL;
 
 	args[n++] = strdup("-object");
-	if (asprintf(&text, "memory-backend-memfd,id=vmlan-ram,share=on,size=%s",
+	if (asprintf(&text,
+		     "memory-backend-memfd,id=vmlan-ram,share=on,size=%s",
 		     r->qemu.memory) < 0)
 		text = NULL;
 	args[n++] = text;

@@ -38,7 +38,8 @@ static const struct bad bad_netdevs[] = {
 	{"vhost-user,chardev=c",
 	 "vhost-user: chardev= names an object inside QEMU; name its "
 	 "socket instead: path="},
-	{"vhost-user,server=on", "vhost-user: one of path= and fd= is required"},
+	{"vhost-user,server=on",
+	 "vhost-user: one of path= and fd= is required"},
 	{"vhost-user,path=/x,fd=3",
 	 "vhost-user: one of path= and fd= is required"},
 	{"vhost-user,path=", "vhost-user: Parameter 'path' may not be empty"},

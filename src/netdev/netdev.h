@@ -25,10 +25,10 @@ struct netdev_env {
 	struct log *log;
 	/* A client lost its peer and wants a new connection: the keeper
 	 * connects by name and hands the descriptor to
-	 * netdev_stream_attach() or netdev_vhost_attach().  For a connected unix dgram port, whose
-	 * peer is gone or was bound anew: the keeper calls connect() once
-	 * more on its copy of the descriptor; asked at most once a second.
-	 * May be NULL. */
+	 * netdev_stream_attach() or netdev_vhost_attach().  For a connected
+	 * unix dgram port, whose peer is gone or was bound anew: the keeper
+	 * calls connect() once more on its copy of the descriptor; asked at
+	 * most once a second.  May be NULL. */
 	void (*want_fd)(void *arg, struct port *p);
 	/* A port of a server came or went by itself (for show, events,
 	 * run).  A port that went is freed right after the call; it may not

@@ -403,8 +403,8 @@ static void test_tso_to_the_guest(void **state)
 /* A guest without offloads gets small, summed frames. */
 static void test_guest_without_offloads(void **state)
 {
-	struct bench *b = bench_new(
-		&(struct vpeer_config){.features = VHOST_BIT(VIRTIO_VERSION_1)});
+	const struct vpeer_config c = {.features = VHOST_BIT(VIRTIO_VERSION_1)};
+	struct bench *b = bench_new(&c);
 	uint8_t hdr[VNETHDR_LEN], got[2000];
 	struct batch batch = {.n = 1};
 	void *p = b;

@@ -53,7 +53,7 @@ netns,path=/x,pid=5
 vde,sock=/x
 socket,listen=:1234
 l2tpv3,src=a,dst=b
-vhost-user,path=/x
+vhost-user,chardev=c
 passt
 vmnet-shared
 vxlan

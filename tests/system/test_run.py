@@ -115,6 +115,32 @@ def test_what_qemu_is_given(rundir):
     assert "e1000,netdev=vmlan0,mac=02:00:00:00:00:07" in out
 
 
+@pytest.mark.parametrize("version, words, why", [
+    ("9.2.0", ["-m", "1G"], ""),
+    ("7.2.22", ["-m", "size=2G,slots=2,maxmem=4G", "-enable-kvm"], ""),
+    ("7.2.22", ["-m", "1G"], "with KVM only"),
+    ("9.2.0", [], "(-m)"),
+    ("9.2.0", ["-m", "1G", "-numa", "node"], "its memory itself"),
+])
+def test_vhost_user_where_it_can_be(rundir, version, words, why):
+    r = run("--name", "web", "--", fake_qemu(version, rundir), *words)
+    out = r.stdout.split()
+    if why:
+        assert "network by stream: " in r.stderr and why in r.stderr
+        assert "vhost-user" not in r.stdout
+        return
+    assert "network by vhost-user" in r.stderr
+    size = "1G" if "1G" in words else "2G"
+    again = "reconnect-ms=1000" if version >= "9" else "reconnect=1"
+    assert out[len(words):-1] == [
+        "-object", f"memory-backend-memfd,id=vmlan-ram,share=on,size={size}",
+        "-machine", "memory-backend=vmlan-ram",
+        "-chardev", f"socket,id=vmlan0,path={rundir}/vmlan/nat-web/vm.sock,{again}",
+        "-netdev", "vhost-user,id=vmlan0,chardev=vmlan0", "-device"]
+    r = run("--nic", "e1000", "--", fake_qemu(version, rundir), *words)
+    assert "no virtqueues" in r.stderr and "-object" not in r.stdout
+
+
 def test_own_network_is_left_alone(rundir):
     q = fake_qemu("7.2.22", rundir)
     for own in (["-nic", "none"], ["-netdev", "user,id=x"], ["-net", "none"]):
