@@ -18,12 +18,11 @@ IMAGE = pathlib.Path(os.environ.get(
 LINE = re.compile(r"guest: (\S+) ?(.*)")
 
 
-def words(name="", page="", ping="", reload="", port=""):
-    """The guest's orders, on its kernel's command line."""
-    orders = {"name": name, "page": page, "ping": ping, "reload": reload,
-              "port": port}
+def words(**orders):
+    """The guest's orders (see tests/guest/init), on its kernel's command
+    line."""
     return " ".join(["console=ttyS0 quiet panic=-1"] +
-                    [f"{k}={v}" for k, v in orders.items() if v])
+                    [f"{k}={v}" for k, v in orders.items()])
 
 
 def command(append):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An unmodified Linux in an unmodified QEMU over vhost-user: its own
 virtqueues, its memory shared; either side may start again."""
+import hashlib
 import re
 import socket
+import subprocess
 
 import pytest
 import qemu
+import web_server
 import world
 from test_guest import ask, free_port
 
@@ -61,6 +64,30 @@ def test_linux_uses_its_network(net):
         assert vm.until("port") == "22 heard: hello, guest"
         assert vm.rest() == 0
     finally:
+        vm.close()
+
+
+COUNT = ("import socket,sys\n"
+         "s = socket.create_server(('0.0.0.0', 5009)); c = s.accept()[0]\n"
+         "n = 0\n"
+         "while b := c.recv(1 << 20):\n"
+         "    assert not any(b[:64]); n += len(b)\n"
+         "print(n)\n")
+
+
+def test_bulk_both_ways(w, net):
+    v, port, words = net
+    sink = world.popen("/usr/bin/python3", "-c", COUNT, ns="inet", stdout=subprocess.PIPE,
+                       text=True)
+    vm = start(words, sum=f"http://{world.INET_IP}/big", up=f"{world.INET_IP}:5009")
+    try:
+        assert vm.until("sum") == hashlib.sha256(web_server.big()).hexdigest()
+        assert vm.until("up") == "sent"
+        assert sink.communicate(timeout=30)[0] == f"{32 << 20}\n"
+        assert vm.rest() == 0
+    finally:
+        sink.kill()
+        sink.wait()
         vm.close()
 
 
