@@ -6,7 +6,7 @@
  *
  * Rules for both sides:
  * - every socket is non-blocking and registered once for its life,
- *   edge-triggered for IN, OUT, RDHUP, ERR (no modification afterwards);
+ *   edge-triggered for IN, OUT, RDHUP, PRI, ERR (never modified afterwards);
  * - event() may be called spuriously; it is called from the loop, never from
  *   inside one of the ops; it may close any socket, including its own;
  * - every op returns a negative errno on failure, -EAGAIN when it would block;
@@ -32,6 +32,8 @@ enum host_event {
 	HOST_EV_RDHUP = 1 << 2, /* the peer sent FIN */
 	HOST_EV_ERR = 1 << 3,	/* SO_ERROR or the error queue has something */
 	HOST_EV_HUP = 1 << 4,	/* both directions are over */
+	HOST_EV_PRI = 1 << 5,	/* TCP: an urgent byte is in the stream or on
+				 * its way, and a read stops before it */
 };
 
 /* One socket, embedded in the owner's object (flow, transaction). */

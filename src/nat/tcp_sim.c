@@ -373,10 +373,31 @@ static void deliver_down(struct sim *s, struct sim_pkt *k)
 	}
 }
 
+/* The bytes behind the headers in pieces, as guest memory has them. */
+static void cut_up(struct sim *s, struct frame *f, struct iovec *iov)
+{
+	uint32_t left;
+
+	if (s->c.up_piece == 0 || f->len <= FRAME_HDR_MAX)
+		return;
+	f->hdr_len = FRAME_HDR_MAX;
+	f->iov = iov;
+	for (left = f->len - FRAME_HDR_MAX; left > 0; f->n_iov++) {
+		uint32_t n = left < s->c.up_piece ? left : s->c.up_piece;
+
+		assert_in_range(f->n_iov, 0, FRAME_IOV_MAX - 1);
+		iov[f->n_iov].iov_base =
+			(void *)(uintptr_t)(f->hdr + f->len - left);
+		iov[f->n_iov].iov_len = n;
+		left -= n;
+	}
+}
+
 /* All packets due, those of guests in batches as a port would read them. */
 static void deliver(struct sim *s)
 {
 	uint8_t *data[FRAME_BATCH];
+	struct iovec iov[FRAME_BATCH][FRAME_IOV_MAX];
 	struct batch b = {.n = 0};
 
 	while (s->n_q > 0 && s->q[0].at <= s->now_ns) {
@@ -388,6 +409,7 @@ static void deliver(struct sim *s)
 		}
 		b.f[b.n] = frame_flat(k.data, k.len);
 		b.f[b.n].off = k.off;
+		cut_up(s, &b.f[b.n], iov[b.n]);
 		data[b.n++] = k.data;
 		if (b.n < FRAME_BATCH && s->n_q > 0 && s->q[0].is_up &&
 		    s->q[0].at <= s->now_ns)

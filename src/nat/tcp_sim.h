@@ -40,6 +40,8 @@ struct sim_config {
 	bool no_sack, no_ts, no_wscale, delack, guest_tso;
 	uint32_t rcv_buf;	/* 0: 1 MiB */
 	uint16_t guest_mss;	/* 0: by the MTU */
+	uint32_t up_piece;	/* what guests send lies in pieces of so many
+				 * bytes behind its headers; 0: in one */
 	/* the host's sockets */
 	uint32_t sndbuf, rcvbuf; /* 0: 256 KiB */
 	bool slow_connect;	 /* -EINPROGRESS, and OUT 20 ms later */
@@ -68,6 +70,7 @@ struct sim_sock {
 	uint64_t arrived;    /* ... that reached the socket */
 	uint64_t base;	     /* ... that were taken out */
 	int64_t peek_off;    /* -1: off */
+	uint64_t urgent;     /* offset of the urgent byte; 0: none */
 	bool fin_arrived;
 	uint32_t rcvbuf;
 	/* guest -> program */
@@ -153,6 +156,9 @@ void sim_send_up(struct sim *s, const uint8_t *p, uint32_t len,
 const uint8_t *sim_pattern(uint64_t off);
 /* The program sends total bytes in all, then ends if fin. */
 void sim_sock_send(struct sim_sock *k, uint64_t total, bool fin);
+/* The byte at off, among those sent by then, is urgent: a read stops before
+ * it (tcp(7), SO_OOBINLINE). */
+void sim_sock_urgent(struct sim_sock *k, uint64_t off);
 /* The program's end resets. */
 void sim_sock_reset(struct sim_sock *k);
 /* The buffer drains again. */

@@ -10,6 +10,8 @@
 
 #include "nat/tcp_sim_priv.h"
 
+enum { DISCARD_MAX = 2 << 20 }; /* thrown away by one call, as in os/ */
+
 static void raise_event(struct sim_sock *k, unsigned ev)
 {
 	k->events |= ev;
@@ -61,6 +63,12 @@ void sim_sock_send(struct sim_sock *k, uint64_t total, bool fin)
 	k->tx_total = total;
 	k->tx_fin = fin;
 	sock_arrive(k);
+}
+
+void sim_sock_urgent(struct sim_sock *k, uint64_t off)
+{
+	k->urgent = off;
+	raise_event(k, HOST_EV_IN | HOST_EV_PRI);
 }
 
 void sim_sock_reset(struct sim_sock *k)
@@ -198,6 +206,10 @@ static ssize_t op_recv(struct host *h, struct host_sock *hs,
 	}
 	if (want > have)
 		want = have;
+	if (at < k->urgent && want > k->urgent - at)
+		want = k->urgent - at;
+	if (flags & HOST_DISCARD && want > DISCARD_MAX)
+		want = DISCARD_MAX;
 	for (unsigned i = 0; !(flags & HOST_DISCARD) && done < want; i++) {
 		size_t n = iov[i].iov_len < want - done ? iov[i].iov_len
 							: want - done;
