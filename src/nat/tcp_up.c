@@ -164,8 +164,9 @@ static void plan_ack(struct tcp_flow *f)
 	tcp_pend(f);
 }
 
-/* Adds the payload of fr from byte off on to the run. */
-static void run_add(struct tcp_flow *f, const struct frame *fr, uint32_t off)
+/* Adds the payload of fr from byte off on to the run.  False: the run had to
+ * go first, and the socket does not take more. */
+static bool run_add(struct tcp_flow *f, const struct frame *fr, uint32_t off)
 {
 	struct tcp_run *run = &f->tcp->run;
 	unsigned n = 0;
@@ -175,6 +176,8 @@ static void run_add(struct tcp_flow *f, const struct frame *fr, uint32_t off)
 			      TCP_RUN_IOV - run->n_iov);
 	if (n == 0) {
 		tcp_up_flush(f->tcp);
+		if (tcp_is(f, TCP_F_BLOCKED | TCP_F_HOST_ERR))
+			return false;
 		run->f = f;
 		run->len = 0;
 		run->n_iov = 0;
@@ -183,6 +186,7 @@ static void run_add(struct tcp_flow *f, const struct frame *fr, uint32_t off)
 	run->n_iov += n;
 	run->len += fr->len - off;
 	f->rcv_nxt += fr->len - off;
+	return true;
 }
 
 /* Writes len bytes of fr from off on into the store at seq. */
@@ -226,10 +230,14 @@ static void absorb(struct tcp_flow *f)
 
 static void in_order(struct tcp_flow *f, const struct frame *fr, uint32_t off)
 {
-	if (spilled(f) == 0 && !tcp_is(f, TCP_F_BLOCKED))
-		run_add(f, fr, off);
-	else
-		f->rcv_nxt += store_frame(f, f->rcv_nxt, fr, off);
+	uint32_t seq = f->rcv_nxt;
+	bool is_direct = spilled(f) == 0 && !tcp_is(f, TCP_F_BLOCKED) &&
+			 run_add(f, fr, off);
+
+	if (!is_direct && f->rcv_nxt == seq)
+		f->rcv_nxt += store_frame(f, seq, fr, off);
+	else if (!is_direct) /* what was before it had no place */
+		drop(f->tcp->env->drops, DROP_TCP_NO_MEMORY);
 	plan_ack(f);
 	absorb(f);
 }

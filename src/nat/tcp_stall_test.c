@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where a flow could stop, or mix its bytes up, though nothing was lost:
+ * exits and sockets that take a part (tcp_sim.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "nat/tcp_hand.h"
+
+enum { MIB = 1 << 20, KIB = 1 << 10 };
+
+static bool is_open(struct sim *s, void *arg)
+{
+	return ((struct peer *)arg)->state >= PEER_OPEN;
+}
+
+static struct peer *open_one(struct sim *s)
+{
+	struct peer *p = peer_connect(s, 1000, &hand_server);
+
+	assert_true(sim_run(s, SIM_SEC, is_open, p));
+	assert_int_equal(p->state, PEER_OPEN);
+	return p;
+}
+
+/* One batch of a guest has more pieces than one call sends, and the socket
+ * fills up between the two: the order is kept. */
+static void test_run_in_two_calls(void **state)
+{
+	struct sim_config c = {.seed = 2, .up_piece = 24, .sndbuf = 9000};
+	struct sim *s = sim_new(&c);
+	struct peer *p = open_one(s);
+	struct sim_sock *k = s->sock[0];
+
+	k->is_stalled = true;
+	p->cwnd = 40 * 1448;
+	peer_send(p, 40 * 1448, true);
+	sim_pass(s, SIM_SEC);
+	assert_int_equal(k->got, 9000);
+	sim_sock_resume(k);
+	sim_pass(s, 10 * SIM_SEC);
+	assert_int_equal(k->got, 40 * 1448);
+	assert_false(k->is_bad);
+	assert_true(k->is_shut);
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_run_in_two_calls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
