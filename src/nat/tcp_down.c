@@ -214,7 +214,7 @@ static uint32_t send_burst(struct tcp_flow *f, struct burst *b)
 	struct tcp *t = f->tcp;
 	bool in_ring = seq_lt(b->seq, f->ring_end);
 	enum tcp_src_result why;
-	uint32_t got;
+	uint32_t got, gave;
 
 	if (in_ring)
 		b->len = tcp_min(b->len, f->ring_end - b->seq);
@@ -228,7 +228,10 @@ static uint32_t send_burst(struct tcp_flow *f, struct burst *b)
 		return give(f, b, b->len);
 	}
 	got = tcp_src_peek(f, b->seq, payload_iov(t, b), &why);
-	return give(f, b, got);
+	gave = give(f, b, got);
+	if (gave < got && b->seq == f->snd_nxt) /* no edge tells of it */
+		f->flags |= TCP_F_READABLE;
+	return gave;
 }
 
 /* n new bytes have gone out. */
