@@ -65,11 +65,31 @@ static void test_run_in_two_calls(void **state)
 	sim_free(s);
 }
 
+/* Bytes beyond the guest's FIN belong to no stream and hold nothing up. */
+static void test_bytes_beyond_the_fin(void **state)
+{
+	struct hand *g = hand_make_open(&hand_usual);
+
+	hand_tell_at(g, TCP_ACK, g->snd + 100, g->rcv, 50);
+	(void)hand_hear(g, TCP_ACK);
+	hand_tell(g, TCP_ACK | TCP_FIN, 0);
+	(void)hand_hear(g, TCP_ACK);
+	sim_sock_send(g->k, 0, true);
+	hand_settle(g);
+	(void)hand_hear(g, TCP_ACK | TCP_FIN);
+	hand_tell(g, TCP_ACK, 0);
+	assert_true(g->k->was_closed);
+	assert_false(g->k->was_reset);
+	assert_int_equal(hand_n_flows(g), 0);
+	hand_finish(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exit_takes_a_part),
 		cmocka_unit_test(test_run_in_two_calls),
+		cmocka_unit_test(test_bytes_beyond_the_fin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

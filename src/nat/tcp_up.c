@@ -354,6 +354,15 @@ bool tcp_up_should_tell(const struct tcp_flow *f)
 	       f->rcv_adv - f->rcv_nxt < f->rcv_cap / 2;
 }
 
+/* Pieces beyond the end of the stream will never be in order. */
+static void forget_pieces(struct tcp_flow *f)
+{
+	slab_free(&f->tcp->reasm_slab, f->reasm);
+	f->reasm = NULL;
+	if (spilled(f) == 0)
+		tcp_store_free(f->tcp, &f->up);
+}
+
 void tcp_up_fin(struct tcp_flow *f)
 {
 	struct host *h = f->tcp->env->host;
@@ -361,6 +370,7 @@ void tcp_up_fin(struct tcp_flow *f)
 	if (!tcp_is(f, TCP_F_GUEST_FIN)) {
 		f->flags |= TCP_F_GUEST_FIN | TCP_F_ACK_NOW;
 		f->rcv_nxt++;
+		forget_pieces(f);
 		tcp_pend(f);
 	}
 	/* If ours was sent, the close() soon to come says it as well. */
