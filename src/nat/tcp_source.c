@@ -180,9 +180,11 @@ void tcp_src_drain(struct tcp_flow *f, bool all)
 	 * room, whatever the step. */
 	if (!all && end - f->sock_seq < f->drain && end != f->snd_nxt)
 		return;
-	iov.iov_len = end - f->sock_seq;
-	r = h->ops->recv(h, &f->flow.sock, &iov, 1, HOST_DISCARD);
-	if (r > 0)
-		f->sock_seq += (uint32_t)r;
+	do { /* a call takes so much, and stops at an urgent byte */
+		iov.iov_len = end - f->sock_seq;
+		r = h->ops->recv(h, &f->flow.sock, &iov, 1, HOST_DISCARD);
+		if (r > 0)
+			f->sock_seq += (uint32_t)r;
+	} while (r > 0 && f->sock_seq != end);
 	choose_step(f);
 }

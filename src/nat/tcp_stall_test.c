@@ -65,6 +65,29 @@ static void test_run_in_two_calls(void **state)
 	sim_free(s);
 }
 
+/* The guest acknowledges at once more than one call throws away, and all is
+ * over: nothing unread may be left when the socket is closed. */
+static void test_close_after_great_ack(void **state)
+{
+	struct sim_config c = {.seed = 3, .peek_after = 1, .rcv_buf = 8 * MIB,
+			       .rcvbuf = 8 * MIB};
+	struct sim *s = sim_new(&c);
+	struct peer *p = open_one(s);
+	struct sim_sock *k = s->sock[0];
+
+	s->c.loss_up = 10000;
+	sim_sock_send(k, 7 * MIB, true);
+	sim_pass(s, 100 * SIM_MS);
+	assert_int_equal(p->rx_nxt, 7 * MIB);
+	peer_send(p, 10, true);
+	s->c.loss_up = 0;
+	sim_pass(s, 10 * SIM_SEC);
+	assert_int_equal(p->state, PEER_DONE);
+	assert_true(k->was_closed);
+	assert_false(k->was_reset);
+	sim_free(s);
+}
+
 /* Bytes beyond the guest's FIN belong to no stream and hold nothing up. */
 static void test_bytes_beyond_the_fin(void **state)
 {
@@ -89,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exit_takes_a_part),
 		cmocka_unit_test(test_run_in_two_calls),
+		cmocka_unit_test(test_close_after_great_ack),
 		cmocka_unit_test(test_bytes_beyond_the_fin),
 	};
 
