@@ -380,8 +380,8 @@ void tcp_host_event(struct host_sock *sock, unsigned events)
 	struct tcp *t = f->tcp;
 	struct host *h = t->env->host;
 
-	if (events & HOST_EV_RDHUP)
-		f->flags |= TCP_F_RDHUP;
+	if (events & (HOST_EV_RDHUP | HOST_EV_PRI))
+		f->flags |= TCP_F_READ_ON;
 	if (!tcp_is(f, TCP_F_EOF) &&
 	    events & (HOST_EV_IN | HOST_EV_RDHUP | HOST_EV_ERR | HOST_EV_HUP))
 		f->flags |= TCP_F_READABLE;

@@ -174,7 +174,9 @@ enum tcp_flow_flag {
 	TCP_F_TLP = 1 << 16,	   /* a tail probe is out */
 	TCP_F_RTT = 1 << 17,	   /* rtt_seq is being timed */
 	TCP_F_RECOVERY = 1 << 18,  /* until snd_una passes recover */
-	TCP_F_RDHUP = 1 << 19,	   /* the host's peer has sent its FIN */
+	TCP_F_READ_ON = 1 << 19,   /* a short read is not the last: the end
+				    * of the stream or an urgent byte may be
+				    * behind it */
 	TCP_F_CTL_LOST = 1 << 20,  /* our SYN or FIN found no room */
 	TCP_F_HALF_OPEN = 1 << 21, /* counted in n_half */
 	TCP_F_RETRY = 1 << 22,	   /* due_ack also reads the socket again */

@@ -88,7 +88,7 @@ static void adapt(struct tcp_flow *f, uint32_t got, uint32_t len)
 	else if (got < f->expect / 4)
 		f->expect = tcp_max(got * 2, TCP_EXPECT_MIN);
 	/* Short: the queue is empty, a new edge will come. */
-	if (got < len && !tcp_is(f, TCP_F_RDHUP))
+	if (got < len && !tcp_is(f, TCP_F_READ_ON))
 		f->flags &= ~(uint32_t)TCP_F_READABLE;
 }
 

@@ -107,6 +107,30 @@ static void test_bytes_beyond_the_fin(void **state)
 	hand_finish(g);
 }
 
+/* A read stops at an urgent byte, and what is behind it raises no edge. */
+static void check_urgent(uint64_t peek_after)
+{
+	struct sim_config c = {.seed = 4, .peek_after = peek_after};
+	struct sim *s = sim_new(&c);
+	struct peer *p = open_one(s);
+
+	sim_sock_send(s->sock[0], 1000, false);
+	sim_pass(s, SIM_MS * 10);
+	sim_sock_send(s->sock[0], 3000, false);
+	sim_sock_urgent(s->sock[0], 2000);
+	sim_pass(s, SIM_SEC);
+	assert_int_equal(p->rx_nxt, 3000);
+	/* ... which is no reason to ask for ever. */
+	assert_in_range(s->sock[0]->n_recv, 1, 20);
+	sim_free(s);
+}
+
+static void test_urgent_byte(void **state)
+{
+	check_urgent(0);
+	check_urgent(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +138,7 @@ int main(void)
 		cmocka_unit_test(test_run_in_two_calls),
 		cmocka_unit_test(test_close_after_great_ack),
 		cmocka_unit_test(test_bytes_beyond_the_fin),
+		cmocka_unit_test(test_urgent_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,8 @@ static void io_event(struct loop_io *io, uint32_t events)
 		ev |= HOST_EV_ERR;
 	if (events & EPOLLHUP)
 		ev |= HOST_EV_HUP;
+	if (events & EPOLLPRI)
+		ev |= HOST_EV_PRI;
 	si->s->event(si->s, ev);
 }
 
@@ -98,7 +100,8 @@ static int take(struct sock_host *sh, struct host_sock *s, int fd,
 	si->s = s;
 	si->is_v6 = is_v6;
 	si->is_tcp = is_tcp;
-	r = loop_add(sh->loop, &si->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+	r = loop_add(sh->loop, &si->io,
+		     EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
 	if (r < 0) {
 		slab_free(&sh->ios, si);
 		return r;

@@ -191,6 +191,31 @@ static void an_adopted_socketpair_carries_bytes(void **state)
 	rig_close(&r);
 }
 
+/* What tcp relies on: a read stops at an urgent byte, no edge tells of what is
+ * behind it, but PRI was there before. */
+static void an_urgent_byte_is_told(void **state)
+{
+	struct iovec bang = {.iov_base = "!", .iov_len = 1}, v;
+	struct rig r;
+	struct end a, b;
+	char buf[16];
+
+	rig_open(&r, NULL);
+	tcp_connect(&r, &a, &b, false);
+	assert_int_equal(r.h->ops->set(r.h, &b.s, HOST_OPT_OOBINLINE, 1), 0);
+	b.events = 0;
+	assert_int_equal(put(&r, &a, "abc"), 3);
+	assert_int_equal(r.h->ops->send(r.h, &a.s, &bang, 1, HOST_OOB), 1);
+	assert_int_equal(put(&r, &a, "def"), 3);
+	until(&r, &b, HOST_EV_IN | HOST_EV_PRI);
+	v = (struct iovec){.iov_base = buf, .iov_len = sizeof(buf)};
+	assert_int_equal(r.h->ops->recv(r.h, &b.s, &v, 1, 0), 3);
+	expect(&r, &b, "!def", 0);
+	end_close(&r, &a);
+	end_close(&r, &b);
+	rig_close(&r);
+}
+
 /* More than one call's worth of what is thrown away. */
 static void much_is_discarded_in_big_steps(void **state)
 {
@@ -513,6 +538,7 @@ static int group(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_carries_bytes),
 		cmocka_unit_test(an_adopted_socketpair_carries_bytes),
+		cmocka_unit_test(an_urgent_byte_is_told),
 		cmocka_unit_test(much_is_discarded_in_big_steps),
 		cmocka_unit_test(a_reset_is_told_from_an_end),
 		cmocka_unit_test(a_refusal_is_told),
