@@ -55,8 +55,14 @@ static void port_room(struct port *p, struct port *other)
 {
 	struct gateway *gw = gateway_of(p);
 
+	/* Who comes first may fill the exit again, and then the other would
+	 * never have a turn. */
+	if (gw->is_udp_turn)
+		udp_room(gw->udp);
 	tcp_room(gw->tcp);
-	udp_room(gw->udp);
+	if (!gw->is_udp_turn)
+		udp_room(gw->udp);
+	gw->is_udp_turn = !gw->is_udp_turn;
 }
 
 static void port_close(struct port *p)

@@ -25,6 +25,7 @@ struct gateway {
 	addr broadcast4;
 	struct neigh neigh;
 	bool is_busy;      /* inside send() */
+	bool is_udp_turn;  /* UDP is told first of the next room */
 	struct icmp *icmp; /* owned, as those below */
 	struct udp *udp;
 	struct tcp *tcp;

@@ -226,6 +226,45 @@ static void test_forward_opens_to_the_guest(void **state)
 	assert_int_equal(b->fh->n_socks, 1); /* the listener */
 }
 
+/* A guest that takes one frame at a time: neither the stream nor the datagrams
+ * wait for the others' end. */
+static void test_room_goes_round(void **state)
+{
+	static const uint8_t bytes[40000];
+	struct fake_gateway *b = *state;
+	const struct endpoint far = fake_ep(192, 0, 2, 1, 7);
+	unsigned n_tcp = 0, n_udp = 0;
+	struct fake_got got;
+	struct tcp_hdr h;
+
+	tell(b, far.ip, syn(80), NULL, 0);
+	h = heard(b, &got);
+	tell(b, far.ip,
+	     (struct tcp_hdr){.sport = 5000,
+			      .dport = 80,
+			      .seq = 101,
+			      .ack = h.seq + 1,
+			      .flags = TCP_ACK},
+	     NULL, 0);
+	fake_guest_udp(&b->g, 6000, &far, "x", 1);
+	fake_guest_kick(&b->g);
+	fake_clear(b->g.port);
+	b->g.port->room = 0;
+	fake_tcp_push(b->fh, 0, bytes, sizeof(bytes));
+	for (int i = 0; i < 3; i++)
+		assert_true(fake_deliver(b->fh, 1, &far, "y", 1));
+	fake_gateway_pass(b, MS);
+	for (int i = 0; i < 6; i++)
+		fake_add_room(b->g.port, 1);
+	for (unsigned i = 0; i < b->g.port->n_out; i++) {
+		assert_true(fake_guest_got(&b->g, i, &got));
+		n_tcp += got.pkt.proto == IPPROTO_TCP;
+		n_udp += got.pkt.proto == IPPROTO_UDP;
+	}
+	assert_in_range(n_tcp, 2, 5);
+	assert_in_range(n_udp, 1, 3);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -238,6 +277,7 @@ int main(void)
 		T(test_refused_stays_refused),
 		T(test_bytes_both_ways),
 		T(test_forward_opens_to_the_guest),
+		T(test_room_goes_round),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
