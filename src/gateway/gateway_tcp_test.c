@@ -226,6 +226,34 @@ static void test_forward_opens_to_the_guest(void **state)
 	assert_int_equal(b->fh->n_socks, 1); /* the listener */
 }
 
+/* Who comes from 127.0.0.1 and who from 127.0.0.2 look alike to the guest but
+ * for their ports. */
+static void test_forward_tells_clients_apart(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct endpoint client = fake_ep(127, 0, 0, 1, 777);
+	struct gateway_forward f = {.proto = IPPROTO_TCP,
+				    .guest.port = 22,
+				    .fd = fake_listen(b->fh)};
+	struct fake_got got;
+
+	assert_int_equal(gateway_forward_add(b->gw, &f), 0);
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
+	fake_guest_kick(&b->g); /* it is known */
+	fake_clear(b->g.port);
+	fake_client(b->fh, f.fd, &client);
+	client = fake_ep(127, 0, 0, 2, 777);
+	fake_client(b->fh, f.fd, &client);
+	fake_gateway_pass(b, 0);
+	assert_int_equal(b->fh->n_socks, 3); /* the listener too */
+	assert_int_equal(b->g.port->n_out, 2);
+	assert_true(fake_guest_got(&b->g, 0, &got));
+	assert_int_equal(got.pkt.src.port, 777);
+	assert_true(fake_guest_got(&b->g, 1, &got));
+	assert_int_not_equal(got.pkt.src.port, 777);
+	assert_int_equal(addr_u32(&got.pkt.src.ip), 0x0a000202);
+}
+
 /* A guest that takes one frame at a time: neither the stream nor the datagrams
  * wait for the others' end. */
 static void test_room_goes_round(void **state)
@@ -277,6 +305,7 @@ int main(void)
 		T(test_refused_stays_refused),
 		T(test_bytes_both_ways),
 		T(test_forward_opens_to_the_guest),
+		T(test_forward_tells_clients_apart),
 		T(test_room_goes_round),
 	};
 

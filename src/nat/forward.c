@@ -12,6 +12,7 @@
 enum {
 	EPHEMERAL_FIRST = 49152, /* RFC 6335 6 */
 	EPHEMERAL_N = 65536 - EPHEMERAL_FIRST,
+	PORT_TRIES = 64, /* ports looked at for one client */
 };
 
 /* How long to wait when no descriptor is left for a connection: the listener
@@ -36,15 +37,21 @@ struct listener {
 };
 
 /* What the guest sees: a client with no address (unix) gets our own and a
- * port of its own. */
-static struct endpoint client_seen(struct forward *fw,
+ * port of its own, and so does one that looks like another (127.0.0.1 and
+ * 127.0.0.2, or one client of two ports that lead to one). */
+static struct endpoint client_seen(const struct listener *l,
 				   const struct endpoint *client)
 {
+	struct forward *fw = l->forward;
 	struct endpoint seen = nat_map_in(fw->env, client);
 
-	if (seen.port == 0)
+	for (int i = 0; i < PORT_TRIES; i++) {
+		if (seen.port != 0 &&
+		    tcp_is_pair_free(fw->tcp, &l->guest, &seen))
+			break;
 		seen.port = (uint16_t)(EPHEMERAL_FIRST +
 				       fw->next_port++ % EPHEMERAL_N);
+	}
 	return seen;
 }
 
@@ -66,7 +73,7 @@ static bool accept_one(struct listener *l)
 	}
 	if (r < 0)
 		return false;
-	seen = client_seen(fw, &client);
+	seen = client_seen(l, &client);
 	r = tcp_connect_guest(fw->tcp, &sock, &l->guest, &seen);
 	if (r < 0)
 		drop(fw->env->drops, DROP_FLOW_TABLE_FULL);

@@ -53,6 +53,10 @@ __attribute__((warn_unused_result)) int
 tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 		  const struct endpoint *guest, const struct endpoint *peer);
 
+/* True if tcp_connect_guest() would not find this pair in use. */
+bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
+		      const struct endpoint *peer);
+
 /* The ICMP unreachable a failed connect should give the guest is sent by the
  * icmp part: set once by the gateway. err is the errno of connect(). */
 struct tcp_report {

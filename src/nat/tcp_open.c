@@ -406,6 +406,24 @@ static int give_up(struct tcp *t, struct host_sock *sock, int err)
 	return err;
 }
 
+/* A pair may be used anew when all that is left of the old is its wait. */
+static bool is_over(const struct flow *old)
+{
+	return container_of(old, struct tcp_flow, flow)->state ==
+		       TCP_S_TIME_WAIT &&
+	       old->sock.fd < 0;
+}
+
+bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
+		      const struct endpoint *peer)
+{
+	struct flow_key key = {.guest = *guest, .remote = *peer,
+			       .proto = IPPROTO_TCP};
+	const struct flow *old = flow_find(&t->flows, &key);
+
+	return !old || is_over(old);
+}
+
 int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 		      const struct endpoint *guest,
 		      const struct endpoint *peer)
@@ -415,12 +433,10 @@ int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 	struct flow *old = flow_find(&t->flows, &key);
 	struct tcp_flow *f;
 
-	if (old && tcp_of(old)->state == TCP_S_TIME_WAIT && old->sock.fd < 0) {
-		tcp_kill(tcp_of(old), false);
-		old = NULL;
-	}
-	if (old)
+	if (old && !is_over(old))
 		return give_up(t, sock, -EADDRINUSE);
+	if (old)
+		tcp_kill(tcp_of(old), false);
 	f = tcp_flow_new(t, &key);
 	if (!f)
 		return give_up(t, sock, -ENOBUFS);
