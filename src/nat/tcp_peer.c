@@ -235,7 +235,7 @@ static struct peer *peer_new(struct sim *s, uint16_t port)
 	if (!p)
 		abort();
 	p->sim = s;
-	p->me = (struct endpoint){addr_v4(10, 0, 2, 15), port};
+	p->me = (struct endpoint){s->guest_ip, port};
 	p->sack = !s->c.no_sack;
 	p->ts = !s->c.no_ts;
 	p->rcv_shift = s->c.no_wscale ? 0 : 7;

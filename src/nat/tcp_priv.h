@@ -216,6 +216,7 @@ struct tcp_store {
 	uint8_t *chunk[TCP_CHUNKS]; /* owned; NULL where nothing is */
 	unsigned n_chunks;
 	uint8_t use; /* enum tcp_pool_use */
+	uint16_t quota; /* whose chunks they are: flow.quota */
 };
 
 /* Pieces that came out of order; their bytes are in the store. */
@@ -337,6 +338,7 @@ struct tcp {
 	struct slab flow_slab, chunk_slab, store_slab, reasm_slab, recov_slab;
 	unsigned n_chunks[TCP_USE_N];
 	unsigned max_chunks[TCP_USE_N];
+	unsigned n_guest_chunks[TCP_USE_N][FLOW_QUOTAS];
 	uint64_t credit;     /* bytes of window that may still be promised */
 	uint64_t credit_max;
 	struct hash_key isn_key;
@@ -547,16 +549,17 @@ void tcp_emit_acked(struct tcp_flow *f);
 
 /* tcp_store.c */
 
-/* Chunks of s for [from, from + len), as far as there is memory; the bytes
- * from `from` on that have a place. *sp is made when NULL. */
-uint32_t tcp_store_reserve(struct tcp *t, struct tcp_store **sp,
+/* Chunks of *sp, one of f's stores, for [from, from + len), as far as there is
+ * memory; the bytes from `from` on that have a place. *sp is made when NULL. */
+uint32_t tcp_store_reserve(struct tcp_flow *f, struct tcp_store **sp,
 			   enum tcp_pool_use use, uint32_t from, uint32_t len);
 /* Pieces of [seq, seq + len), which was reserved; their number, *lenp is cut
  * to what max pieces cover. */
 unsigned tcp_store_iov(const struct tcp_store *s, uint32_t seq,
 		       uint32_t *lenp, struct iovec *iov, unsigned max);
-/* Writes len bytes of iov from byte skip on at seq; bytes that had a place. */
-uint32_t tcp_store_write(struct tcp *t, struct tcp_store **sp, uint32_t seq,
+/* Writes len bytes of iov from byte skip on into f->up at seq; bytes that had
+ * a place. */
+uint32_t tcp_store_write(struct tcp_flow *f, uint32_t seq,
 			 const struct iovec *iov, uint32_t skip, uint32_t len);
 /* The bytes [from, to) are done with. */
 void tcp_store_release(struct tcp *t, struct tcp_store *s, uint32_t from,

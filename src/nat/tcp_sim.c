@@ -541,6 +541,7 @@ struct sim *sim_new(const struct sim_config *c)
 	s->host.ops = &sim_host_ops;
 	s->lent = malloc(FRAME_BATCH * (size_t)FRAME_MAX);
 	s->knows_guest = true;
+	s->guest_ip = addr_v4(10, 0, 2, 15);
 	add_ports(s);
 	s->env = (struct nat_env){
 		.host = &s->host,

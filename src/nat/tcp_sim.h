@@ -112,6 +112,7 @@ struct sim {
 	struct nat_env env;
 	struct tcp *tcp;
 	bool knows_guest;
+	addr guest_ip; /* of the peers to come */
 
 	struct sim_sock *sock[SIM_SOCKS]; /* owned, in order of opening */
 	unsigned n_socks, n_open;

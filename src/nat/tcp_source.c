@@ -102,7 +102,7 @@ enum tcp_src_result tcp_src_fill(struct tcp_flow *f, uint32_t len)
 
 	len = tcp_min(tcp_min(len, f->expect), TCP_STORE_MAX - used);
 	if (len > 0)
-		len = tcp_store_reserve(t, &f->ring, TCP_USE_DOWN, f->ring_end,
+		len = tcp_store_reserve(f, &f->ring, TCP_USE_DOWN, f->ring_end,
 					len);
 	if (len == 0) {
 		if (t->can_peek)

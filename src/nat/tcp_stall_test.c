@@ -16,13 +16,18 @@ static bool is_open(struct sim *s, void *arg)
 	return ((struct peer *)arg)->state >= PEER_OPEN;
 }
 
-static struct peer *open_one(struct sim *s)
+static struct peer *open_at(struct sim *s, uint16_t port)
 {
-	struct peer *p = peer_connect(s, 1000, &hand_server);
+	struct peer *p = peer_connect(s, port, &hand_server);
 
 	assert_true(sim_run(s, SIM_SEC, is_open, p));
 	assert_int_equal(p->state, PEER_OPEN);
 	return p;
+}
+
+static struct peer *open_one(struct sim *s)
+{
+	return open_at(s, 1000);
 }
 
 /* The exit takes some frames of a read that emptied the socket: the others'
@@ -131,6 +136,29 @@ static void test_urgent_byte(void **state)
 	check_urgent(1);
 }
 
+/* A guest that acknowledges nothing holds memory, and leaves some for
+ * others. */
+static void test_memory_for_others(void **state)
+{
+	struct sim_config c = {.seed = 5, .deny_peek = true,
+			       .max_buffer = 64 * 16 * KIB};
+	struct sim *s = sim_new(&c);
+	struct peer *p;
+
+	for (uint16_t i = 0; i < 20; i++) {
+		p = open_at(s, (uint16_t)(1000 + i));
+		p->drop_all = true;
+		sim_sock_send(s->sock[i], 100 * KIB, true);
+	}
+	sim_pass(s, 100 * SIM_MS);
+	s->guest_ip = addr_v4(10, 0, 2, 16);
+	p = open_at(s, 2000);
+	sim_sock_send(s->sock[20], 200 * KIB, false);
+	sim_pass(s, SIM_SEC);
+	assert_int_equal(p->rx_nxt, 200 * KIB);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_close_after_great_ack),
 		cmocka_unit_test(test_bytes_beyond_the_fin),
 		cmocka_unit_test(test_urgent_byte),
+		cmocka_unit_test(test_memory_for_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,15 +18,20 @@ static inline uint32_t chunk_left(uint32_t seq)
 	return TCP_CHUNK - (seq & (TCP_CHUNK - 1));
 }
 
+/* A guest may hold as many chunks as are still free, as with flows (flow.h):
+ * one that never acknowledges leaves some for others. */
 static bool chunk_new(struct tcp *t, struct tcp_store *s, unsigned slot)
 {
-	if (t->n_chunks[s->use] >= t->max_chunks[s->use])
+	unsigned n_free = t->max_chunks[s->use] - t->n_chunks[s->use];
+
+	if (t->n_guest_chunks[s->use][s->quota] >= n_free)
 		return false;
 	s->chunk[slot] = slab_alloc_raw(&t->chunk_slab);
 	if (!s->chunk[slot])
 		return false;
 	s->n_chunks++;
 	t->n_chunks[s->use]++;
+	t->n_guest_chunks[s->use][s->quota]++;
 	return true;
 }
 
@@ -38,11 +43,13 @@ static void chunk_free(struct tcp *t, struct tcp_store *s, unsigned slot)
 	s->chunk[slot] = NULL;
 	s->n_chunks--;
 	t->n_chunks[s->use]--;
+	t->n_guest_chunks[s->use][s->quota]--;
 }
 
-uint32_t tcp_store_reserve(struct tcp *t, struct tcp_store **sp,
+uint32_t tcp_store_reserve(struct tcp_flow *f, struct tcp_store **sp,
 			   enum tcp_pool_use use, uint32_t from, uint32_t len)
 {
+	struct tcp *t = f->tcp;
 	struct tcp_store *s = *sp;
 	uint32_t done = 0;
 
@@ -51,6 +58,7 @@ uint32_t tcp_store_reserve(struct tcp *t, struct tcp_store **sp,
 		if (!s)
 			return 0;
 		s->use = (uint8_t)use;
+		s->quota = f->flow.quota;
 		*sp = s;
 	}
 	while (done < len) {
@@ -86,12 +94,12 @@ unsigned tcp_store_iov(const struct tcp_store *s, uint32_t seq,
 	return n;
 }
 
-uint32_t tcp_store_write(struct tcp *t, struct tcp_store **sp, uint32_t seq,
+uint32_t tcp_store_write(struct tcp_flow *f, uint32_t seq,
 			 const struct iovec *iov, uint32_t skip, uint32_t len)
 {
 	uint32_t left;
 
-	len = tcp_store_reserve(t, sp, TCP_USE_UP, seq, len);
+	len = tcp_store_reserve(f, &f->up, TCP_USE_UP, seq, len);
 	for (left = len; left > 0; iov++) {
 		const uint8_t *from = iov->iov_base;
 		uint32_t have = (uint32_t)iov->iov_len;
@@ -107,7 +115,7 @@ uint32_t tcp_store_write(struct tcp *t, struct tcp_store **sp, uint32_t seq,
 		while (have > 0) {
 			uint32_t now = tcp_min(chunk_left(seq), have);
 
-			memcpy((*sp)->chunk[slot_of(seq)] +
+			memcpy(f->up->chunk[slot_of(seq)] +
 				       (seq & (TCP_CHUNK - 1)),
 			       from, now);
 			seq += now;

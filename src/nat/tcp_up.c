@@ -134,7 +134,7 @@ void tcp_up_flush(struct tcp *t)
 		return;
 	kept = 0;
 	if (!tcp_is(f, TCP_F_HOST_ERR))
-		kept = tcp_store_write(t, &f->up, f->up_pos, run->iov, took,
+		kept = tcp_store_write(f, f->up_pos, run->iov, took,
 				       run->len - took);
 	if (took + kept == run->len)
 		return;
@@ -198,7 +198,7 @@ static uint32_t store_frame(struct tcp_flow *f, uint32_t seq,
 
 	if (frame_iov(fr, off, iov, FRAME_IOV_MAX + 1) == 0)
 		return 0;
-	kept = tcp_store_write(f->tcp, &f->up, seq, iov, 0, len);
+	kept = tcp_store_write(f, seq, iov, 0, len);
 	if (kept < len)
 		drop(f->tcp->env->drops, DROP_TCP_NO_MEMORY);
 	return kept;
