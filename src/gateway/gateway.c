@@ -158,7 +158,7 @@ static void init_port(struct gateway *gw, const struct gateway_config *c)
 	p->id = c->id;
 	p->caps = (struct port_caps){
 		.offload = PORT_O_CSUM | PORT_O_TSO4 | PORT_O_TSO6 |
-			   PORT_O_ECN | PORT_O_USO4,
+			   PORT_O_ECN | PORT_O_USO4 | PORT_O_UFO,
 		.max_frame = FRAME_MAX,
 		.queues = 1,
 	};

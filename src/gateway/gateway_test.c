@@ -302,6 +302,30 @@ static void test_udp_out_and_in(void **state)
 	assert_int_equal(st.n_udp, 1);
 }
 
+/* A guest that leaves the cutting to us (UFO): the host cuts as it likes. */
+static void test_datagram_longer_than_the_mtu(void **state)
+{
+	struct fake_gateway *b = *state;
+	uint8_t *data = calloc(1, 9000);
+	const struct fake_sent *d;
+
+	assert_non_null(data);
+	fake_guest_udp(&b->g, 5000, &far, data, 9000);
+	b->g.port->in[0].off = (struct frame_offload){
+		.flags = FRAME_F_NEEDS_CSUM,
+		.gso = FRAME_GSO_FRAG4,
+		.gso_size = 1480,
+		.csum_start = 34,
+		.csum_offset = 6};
+	fake_guest_kick(&b->g);
+	d = fake_sent(b->fh, 0);
+	assert_non_null(d);
+	assert_int_equal(d->len, 9000);
+	assert_int_equal(d->gso_size, 0);
+	assert_int_equal(b->fh->n_sent, 1);
+	free(data);
+}
+
 static void test_dns_address_has_no_other_ports(void **state)
 {
 	struct fake_gateway *b = *state;
@@ -389,6 +413,7 @@ int main(void)
 		T(test_protocols),
 		T(test_ping_of_gateway),
 		T(test_udp_out_and_in),
+		T(test_datagram_longer_than_the_mtu),
 		T(test_dns_address_has_no_other_ports),
 		T(test_forward_asks_for_an_unknown_guest),
 		T(test_forward_to_nobody),

@@ -57,6 +57,11 @@ enum frame_gso {
 	FRAME_GSO_TCP6,
 	FRAME_GSO_UDP4, /* USO: cut into datagrams of gso_size payload */
 	FRAME_GSO_UDP6,
+	FRAME_GSO_FRAG4, /* UFO: one datagram longer than the wire's MTU, to
+			  * be cut into IP fragments of gso_size bytes behind
+			  * the IP header, a multiple of 8 */
+	FRAME_GSO_FRAG6,
+	FRAME_GSO_N
 };
 
 enum frame_flag {

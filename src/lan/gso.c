@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Software segmentation (TCP: TSO, UDP: USO) and checksums, at the last moment
- * and only for an exit that cannot do them.  Called by lan.c on the worker's
- * thread; everything lives on the stack of gso_send(), because a send() may
- * lead back here.
+ * Software segmentation (TCP: TSO, UDP: USO, IP: UFO) and checksums, at the
+ * last moment and only for an exit that cannot do them.  Called by lan.c on
+ * the worker's thread; everything lives on the stack of gso_send(), because a
+ * send() may lead back here.
  *
  * A piece is a frame of its own: FRAME_HDR_MAX private bytes (the headers,
  * corrected, and as much payload as fits, so that the invariant of frame.h
@@ -16,7 +16,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "lan/lan.h"
+#include "base/hash.h"
+#include "lan/lan_priv.h"
 #include "lan/offload.h"
 #include "wire/csum.h"
 
@@ -332,6 +333,121 @@ static void send_gso(struct gso_out *o, const struct frame *f, unsigned source)
 	}
 }
 
+/* ---- IP fragments (UFO) ---- */
+
+/* One datagram being cut. */
+struct frag_cut {
+	const struct frame *f;
+	struct offload_layout l;
+	struct cursor at;  /* next byte behind the IP header */
+	uint32_t off;	   /* of it */
+	uint32_t left;
+	uint32_t id;	   /* IPv6 */
+	uint8_t csum[2];   /* of the whole datagram, complete */
+};
+
+/* An identification nobody foresees (RFC 7739): of the datagram and of a key,
+ * which is the address of a stack and the time. */
+static uint32_t frag_id(const struct gso_out *o, const struct frag_cut *cut)
+{
+	struct hash_key key = {(uintptr_t)o, *o->port->lan->now_ns};
+	uint8_t seed[44];
+
+	memcpy(seed, cut->f->hdr + cut->l.l3_off + 8, 32); /* addresses */
+	memcpy(seed + 32, cut->f->hdr + cut->l.l4_off, 8); /* UDP */
+	memcpy(seed + 40, cut->csum, 2);
+	memset(seed + 42, 0, 2);
+	return (uint32_t)hash_bytes(&key, seed, sizeof(seed));
+}
+
+/* The IP header of the fragment of n bytes at cut->off; h has the datagram's,
+ * and for IPv6 room for the fragment header behind it (RFC 8200 4.5). */
+static void frag_ip(uint8_t *h, const struct frag_cut *cut, uint32_t n)
+{
+	uint8_t *ip = h + cut->l.l3_off;
+	bool more = n < cut->left;
+
+	if (cut->l.ip_version == 4) {
+		put_be16(ip + 2, 20 + n);
+		put_be16(ip + 6, cut->off / 8 | (more ? 0x2000 : 0));
+		put_be16(ip + 10, 0);
+		put_be16(ip + 10, csum_fold(csum_add(ip, 20, 0)));
+		return;
+	}
+	put_be16(ip + 4, 8 + n);
+	ip[6] = IPPROTO_FRAGMENT;
+	ip[40] = IPPROTO_UDP;
+	ip[41] = 0;
+	put_be16(ip + 42, cut->off | more);
+	put_be32(ip + 44, cut->id);
+}
+
+/* As cut_piece(). */
+static bool cut_fragment(struct gso_out *o, struct frag_cut *cut,
+			 unsigned source, bool *retryp)
+{
+	uint32_t n = cut->f->off.gso_size;
+	uint32_t front = cut->l.l4_off + (cut->l.ip_version == 6 ? 8u : 0);
+	struct cursor at = cut->at;
+	struct frame f = {0};
+	uint8_t *h = out_room(o);
+	uint32_t head;
+
+	*retryp = false;
+	if (!h)
+		return false;
+	if (n > cut->left)
+		n = cut->left;
+	f.hdr = h;
+	f.len = front + n;
+	f.hdr_len = f.len < FRAME_HDR_MAX ? f.len : FRAME_HDR_MAX;
+	head = f.hdr_len - front;
+	memcpy(h, cut->f->hdr, cut->l.l4_off);
+	if (!cursor_copy(&at, head, h + front) ||
+	    !out_tail(o, &at, n - head, &f, retryp))
+		return false;
+	if (cut->off == 0) /* at least 8 bytes of it are here */
+		memcpy(h + front + 6, cut->csum, sizeof(cut->csum));
+	frag_ip(h, cut, n);
+	out_push(o, &f, source);
+	cut->at = at;
+	cut->off += n;
+	cut->left -= n;
+	return true;
+}
+
+/* A datagram as IP fragments, its checksum made first. */
+static void send_fragments(struct gso_out *o, const struct frame *f,
+			   unsigned source)
+{
+	uint64_t bit = UINT64_C(1) << source;
+	struct frag_cut cut = {.f = f};
+	bool retry;
+
+	if (!offload_layout(f, &cut.l) || f->off.gso_size < 8) {
+		drop(o->drops, DROP_GSO_FAILED);
+		o->taken |= bit;
+		return;
+	}
+	put_csum(cut.csum, frame_sum(f, cut.l.l4_off, 0));
+	cut.id = frag_id(o, &cut);
+	cut.at = (struct cursor){.f = f, .off = cut.l.l4_off};
+	cut.left = f->len - cut.l.l4_off;
+	while (cut.left > 0) {
+		if (cut_fragment(o, &cut, source, &retry) || retry)
+			continue;
+		if (!o->is_full) {
+			drop(o->drops, DROP_GSO_FAILED);
+			o->taken |= bit;
+		} else if (o->taken & bit) {
+			drop_n(o->drops, DROP_PORT_FULL,
+			       (cut.left + f->off.gso_size - 1) /
+				       f->off.gso_size);
+		}
+		return;
+	}
+}
+
 /* One ordinary frame whose checksum is missing. */
 static void send_csum(struct gso_out *o, const struct frame *f,
 		      unsigned source)
@@ -380,6 +496,9 @@ uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
 		if (!(soft & UINT64_C(1) << i)) {
 			if (out_room(&o))
 				out_push(&o, f, i);
+		} else if (f->off.gso == FRAME_GSO_FRAG4 ||
+			   f->off.gso == FRAME_GSO_FRAG6) {
+			send_fragments(&o, f, i);
 		} else if (f->off.gso != FRAME_GSO_NONE) {
 			send_gso(&o, f, i);
 		} else {

@@ -22,6 +22,8 @@ static inline uint32_t gso_need(const struct frame_offload *off)
 		[FRAME_GSO_TCP6] = PORT_O_TSO6,
 		[FRAME_GSO_UDP4] = PORT_O_USO4,
 		[FRAME_GSO_UDP6] = PORT_O_USO6,
+		[FRAME_GSO_FRAG4] = PORT_O_UFO,
+		[FRAME_GSO_FRAG6] = PORT_O_UFO,
 	};
 	uint32_t n = need[off->gso];
 
@@ -41,6 +43,8 @@ static inline uint32_t gso_wire_len(const struct frame *f)
 	if (f->off.gso == FRAME_GSO_NONE)
 		return f->len;
 	len = l4 + 8;
+	if (f->off.gso == FRAME_GSO_FRAG4)
+		len = l4; /* IPv6 puts a header of 8 bytes in between */
 	if (f->off.gso == FRAME_GSO_TCP4 || f->off.gso == FRAME_GSO_TCP6)
 		len = l4 + (f->hdr[l4 + 12] >> 4) * 4u;
 	len += f->off.gso_size;

@@ -168,8 +168,32 @@ static bool gso_protocol_check(const struct frame *f,
 		return l->ip_version == 4 && l->proto == IPPROTO_UDP;
 	case FRAME_GSO_UDP6:
 		return l->ip_version == 6 && l->proto == IPPROTO_UDP;
+	case FRAME_GSO_FRAG4: /* options would have to be sorted */
+		return l->ip_version == 4 && l->proto == IPPROTO_UDP &&
+		       l->l4_off == l->l3_off + IP4_HDR_LEN;
+	case FRAME_GSO_FRAG6:
+		return l->ip_version == 6 && l->proto == IPPROTO_UDP &&
+		       l->l4_off == l->l3_off + IP6_HDR_LEN;
+	case FRAME_GSO_N:
+		break;
 	}
 	return false;
+}
+
+/* One whole datagram, and what it says of its lengths is true. */
+static bool frag_check(const struct frame *f, const struct offload_layout *l)
+{
+	uint32_t ip_hdr = l->ip_version == 4 ? 0 : IP6_HDR_LEN;
+	uint32_t ip_len = f->len - l->l3_off - ip_hdr;
+	uint32_t udp_len = f->len - l->l4_off;
+	const uint8_t *ip = f->hdr + l->l3_off;
+
+	return f->off.csum_start == l->l4_off && f->off.hdr_len <= f->len &&
+	       f->off.gso_size >= 8 && f->off.gso_size % 8 == 0 &&
+	       f->off.gso_size < IP_LEN_MAX - IP6_HDR_LEN &&
+	       be16(ip + (l->ip_version == 4 ? 2 : 4)) == ip_len &&
+	       be16(f->hdr + l->l4_off + 4) == udp_len &&
+	       offload_pieces(f, l->l4_off) <= OFFLOAD_PIECES_MAX;
 }
 
 static bool gso_check(const struct frame *f, const struct offload_layout *l)
@@ -204,7 +228,7 @@ bool frame_offload_check(const struct frame *f)
 	bool is_tcp = f->off.gso == FRAME_GSO_TCP4 ||
 		      f->off.gso == FRAME_GSO_TCP6;
 
-	if (f->off.flags & ~known || f->off.gso > FRAME_GSO_UDP6)
+	if (f->off.flags & ~known || f->off.gso >= FRAME_GSO_N)
 		return false;
 	if (f->off.flags & FRAME_F_ECN && !is_tcp)
 		return false;
@@ -213,5 +237,7 @@ bool frame_offload_check(const struct frame *f)
 	if (!offload_layout(f, &l) || !csum_check(f, &l) ||
 	    !gso_protocol_check(f, &l))
 		return false;
+	if (f->off.gso == FRAME_GSO_FRAG4 || f->off.gso == FRAME_GSO_FRAG6)
+		return frag_check(f, &l);
 	return f->off.gso == FRAME_GSO_NONE || gso_check(f, &l);
 }

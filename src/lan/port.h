@@ -114,6 +114,8 @@ enum port_offload {
 	PORT_O_USO6 = 1 << 4,
 	PORT_O_ECN = 1 << 5, /* FRAME_F_ECN with TSO */
 	PORT_O_ALL = (1 << 6) - 1,
+	PORT_O_UFO = 1 << 6, /* FRAME_GSO_FRAG4, 6: of old guests; only the
+			      * gateway takes them whole, so not in ALL */
 };
 
 struct port_caps {

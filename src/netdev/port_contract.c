@@ -675,7 +675,8 @@ static void test_hooks(struct contract_test *t)
 	assert_non_null(p->ops->send);
 	assert_non_null(p->ops->close);
 	assert_true(!p->ops->lend == !p->ops->give);
-	assert_true((p->caps.offload & ~(uint32_t)PORT_O_ALL) == 0);
+	assert_true((p->caps.offload &
+		     ~(uint32_t)(PORT_O_ALL | PORT_O_UFO)) == 0);
 	assert_true(p->caps.max_frame >= 1514 &&
 		    p->caps.max_frame <= FRAME_MAX);
 	assert_true(p->caps.queues >= 1);

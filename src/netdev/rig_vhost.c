@@ -117,12 +117,13 @@ static void kick(struct vpeer *v, unsigned ring)
 	uint64_t one = 1;
 	bool wants;
 
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (v->features & VHOST_BIT(VIRTIO_EVENT_IDX))
-		wants = *at16(v, q->used + 4 + q->size * 8u) ==
+		wants = __atomic_load_n(at16(v, q->used + 4 + q->size * 8u),
+					__ATOMIC_SEQ_CST) ==
 			(uint16_t)(q->avail_idx - 1);
 	else
-		wants = !(*at16(v, q->used) & 1);
+		wants = !(__atomic_load_n(at16(v, q->used), __ATOMIC_SEQ_CST) &
+			  1);
 	if (wants)
 		assert_int_equal(write(q->kick, &one, 8), 8);
 }
@@ -134,7 +135,7 @@ void vpeer_offer(struct vpeer *v, unsigned ring, uint16_t head)
 	*at16(v, q->avail + 4 + (q->avail_idx & (q->size - 1)) * 2u) = head;
 	q->avail_idx++;
 	__atomic_store_n(at16(v, q->avail + 2), q->avail_idx,
-			 __ATOMIC_RELEASE);
+			 __ATOMIC_SEQ_CST);
 	kick(v, ring);
 }
 

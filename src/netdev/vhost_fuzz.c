@@ -200,7 +200,7 @@ static void send_message(struct fuzz *z, struct rd *r)
 	if (len > rd_left(r))
 		len = (uint8_t)rd_left(r);
 	p = rd_bytes(r, len);
-	if (!len)
+	if (!len || !p)
 		return;
 	(void)!fd_send(z->fd, p, len, &fd, head & 2 ? 1 : 0);
 }
@@ -209,12 +209,15 @@ static void write_memory(struct fuzz *z, struct rd *r)
 {
 	uint16_t at = rd_u16(r);
 	uint8_t len = rd_u8(r);
+	const uint8_t *p;
 
 	if (len > rd_left(r))
 		len = (uint8_t)rd_left(r);
+	p = rd_bytes(r, len);
+	if (!len || !p)
+		return;
 	/* Most of it where the rings are. */
-	memcpy(z->mem + at % (at & 1 ? MEM - 256 : 2 * PAGE), rd_bytes(r, len),
-	       len);
+	memcpy(z->mem + at % (at & 1 ? MEM - 256 : 2 * PAGE), p, len);
 }
 
 static void to_guest(struct fuzz *z, struct rd *r)

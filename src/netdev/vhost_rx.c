@@ -80,7 +80,9 @@ static enum fit find_place(struct vhost_user *v, unsigned nth, uint64_t need,
 		if (p->n && !may_merge)
 			return NEVER;
 		if (avail <= at)
-			return avail - nth >= q->size / 2 ? NEVER : NO_ROOM;
+			return avail > nth && avail - nth >= q->size / 2
+				       ? NEVER
+				       : NO_ROOM;
 		r = vring_chain(q, at, true, v->iov + p->n_iov,
 				VHOST_CHAIN_IOV - p->n_iov, &c);
 		if (r < 0) /* broken, or in too many pieces */

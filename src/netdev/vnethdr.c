@@ -11,6 +11,7 @@ enum {
 
 	VNET_GSO_NONE = 0,
 	VNET_GSO_TCPV4 = 1,
+	VNET_GSO_UDP = 3,
 	VNET_GSO_TCPV6 = 4,
 	VNET_GSO_UDP_L4 = 5,
 	VNET_GSO_ECN = 0x80,
@@ -82,6 +83,7 @@ static bool parse_gso(const struct frame *f, uint8_t type,
 		off->hdr_len = (uint16_t)(l4 +
 					  (f->hdr[l4 + TCP_AT_DOFF] >> 4) * 4u);
 		return off->hdr_len >= l4 + TCP_HDR_MIN;
+	case VNET_GSO_UDP:
 	case VNET_GSO_UDP_L4:
 		if (off->flags & FRAME_F_ECN)
 			return false; /* a thing of TCP */
@@ -90,6 +92,11 @@ static bool parse_gso(const struct frame *f, uint8_t type,
 			return false;
 		off->gso = ethertype == ETHERTYPE_V4 ? FRAME_GSO_UDP4
 						     : FRAME_GSO_UDP6;
+		if (type == VNET_GSO_UDP) {
+			off->gso_size &= (uint16_t)~7;
+			off->gso = ethertype == ETHERTYPE_V4 ? FRAME_GSO_FRAG4
+							     : FRAME_GSO_FRAG6;
+		}
 		off->hdr_len = (uint16_t)(l4 + UDP_HDR_LEN);
 		return l4 + UDP_HDR_LEN <= f->hdr_len;
 	}
@@ -136,6 +143,11 @@ static uint8_t emit_gso(const struct frame_offload *off)
 	case FRAME_GSO_UDP4:
 	case FRAME_GSO_UDP6:
 		return VNET_GSO_UDP_L4;
+	case FRAME_GSO_FRAG4:
+	case FRAME_GSO_FRAG6:
+		return VNET_GSO_UDP;
+	case FRAME_GSO_N:
+		break;
 	}
 	return VNET_GSO_NONE;
 }

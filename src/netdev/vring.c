@@ -39,6 +39,19 @@ static uint16_t load16(const uint8_t *p)
 			       __ATOMIC_RELAXED);
 }
 
+/* A store that is seen before the load behind it is made: the driver does the
+ * same the other way round, and one of the two sees the other's. */
+static void store16_before(uint8_t *p, uint16_t v)
+{
+	__atomic_store_n((uint16_t *)(void *)p, v, __ATOMIC_SEQ_CST);
+}
+
+static uint16_t load16_after(const uint8_t *p)
+{
+	return __atomic_load_n((const uint16_t *)(const void *)p,
+			       __ATOMIC_SEQ_CST);
+}
+
 static void store16(uint8_t *p, uint16_t v)
 {
 	__atomic_store_n((uint16_t *)(void *)p, v, __ATOMIC_RELAXED);
@@ -277,8 +290,9 @@ void vring_push(struct vring *q, unsigned nth, uint16_t head, uint32_t len)
 void vring_publish(struct vring *q, unsigned n)
 {
 	q->used_idx = (uint16_t)(q->used_idx + n);
+	/* Sequentially consistent, as the loads of vring_signal(). */
 	__atomic_store_n((uint16_t *)(void *)(q->used + 2), q->used_idx,
-			 __ATOMIC_RELEASE);
+			 __ATOMIC_SEQ_CST);
 	log_used(q, 2, 2);
 }
 
@@ -296,13 +310,13 @@ void vring_signal(struct vring *q)
 
 	if (old == q->used_idx || !q->used)
 		return;
-	/* The index above must be seen before the wish is read. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* The index was to be seen before the wish is read. */
 	if (q->event_idx)
-		wants = is_due(load16(q->avail + AVAIL_HEAD + q->size * 2),
-			       q->used_idx, old);
+		wants = is_due(
+			load16_after(q->avail + AVAIL_HEAD + q->size * 2),
+			q->used_idx, old);
 	else
-		wants = !(load16(q->avail) & AVAIL_F_NO_INTERRUPT);
+		wants = !(load16_after(q->avail) & AVAIL_F_NO_INTERRUPT);
 	q->signalled = q->used_idx;
 	if (wants && q->call_fd >= 0)
 		(void)!write(q->call_fd, &one, sizeof(one));
@@ -322,15 +336,14 @@ bool vring_want_kick(struct vring *q)
 	if (!q->is_running || q->is_broken || !q->used)
 		return false;
 	if (q->event_idx) {
-		store16(avail_event(q), seen);
+		store16_before(avail_event(q), seen);
 		log_used(q, USED_HEAD + (uint64_t)q->size * USED_LEN, 2);
 	} else {
-		store16(q->used, 0);
+		store16_before(q->used, 0);
 		log_used(q, 0, 2);
 	}
-	/* The wish must be seen before the index is looked at again. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return load16(q->avail + 2) != seen;
+	/* The wish is seen before the index is looked at again. */
+	return load16_after(q->avail + 2) != seen;
 }
 
 void vring_no_kick(struct vring *q)
