@@ -145,7 +145,7 @@ static void count_half_open(struct tcp_flow *f)
 	bool is_half = f->state == TCP_S_CONNECT ||
 		       f->state == TCP_S_SYN_SENT ||
 		       f->state == TCP_S_SYN_RCVD;
-	unsigned *n = &f->tcp->n_half[f->flow.quota];
+	unsigned *n = &f->tcp->n_half[f->is_inward][f->flow.quota];
 
 	if (is_half == tcp_is(f, TCP_F_HALF_OPEN))
 		return;

@@ -644,6 +644,23 @@ static void test_forward_nobody(void **state)
 	sim_free(s);
 }
 
+/* Clients that a guest does not answer are no reason to let it call nobody. */
+static void test_forward_flood(void **state)
+{
+	struct sim_config c = {.seed = 27};
+	struct sim *s = sim_new(&c);
+	struct call d;
+
+	s->drop_syn = true;
+	for (uint16_t i = 0; i < 1024; i++)
+		assert_int_equal(dial(s, &d, (uint16_t)(i + 1)), 0);
+	assert_int_equal(dial(s, &d, 2000), -ENOBUFS);
+	s->drop_syn = false;
+	assert_true(sim_run(s, SIM_SEC / 2, is_open,
+			    peer_connect(s, 1000, &server)));
+	sim_free(s);
+}
+
 static void test_forward_no_place(void **state)
 {
 	struct sim_config c = {.seed = 26, .max_flows = 2};
@@ -687,6 +704,7 @@ int main(void)
 		cmocka_unit_test(test_simultaneous_open),
 		cmocka_unit_test(test_forward_slow_neighbour),
 		cmocka_unit_test(test_forward_nobody),
+		cmocka_unit_test(test_forward_flood),
 		cmocka_unit_test(test_forward_no_place),
 	};
 

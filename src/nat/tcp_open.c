@@ -207,7 +207,7 @@ void tcp_open(struct tcp *t, const struct tcp_seg *s)
 	if (!f)
 		return;
 	f->flow.guest_mac = s->pkt->eth_src;
-	if (t->n_half[f->flow.quota] >= TCP_HALF_OPEN_MAX) {
+	if (t->n_half[f->is_inward][f->flow.quota] >= TCP_HALF_OPEN_MAX) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
 		tcp_kill(f, false);
 		return;
@@ -440,8 +440,9 @@ int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 	f = tcp_flow_new(t, &key);
 	if (!f)
 		return give_up(t, sock, -ENOBUFS);
+	f->is_inward = true;
 	t->env->host->ops->move(t->env->host, sock, &f->flow.sock);
-	if (t->n_half[f->flow.quota] >= TCP_HALF_OPEN_MAX) {
+	if (t->n_half[f->is_inward][f->flow.quota] >= TCP_HALF_OPEN_MAX) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
 		tcp_kill(f, true);
 		tcp_finish(t);

@@ -112,7 +112,7 @@ enum {
 	TCP_DRAIN_MAX = 256 * 1024,
 
 	/* limits */
-	TCP_HALF_OPEN_MAX = 1024, /* per guest */
+	TCP_HALF_OPEN_MAX = 1024, /* per guest and direction */
 	TCP_WAITQS = 64,
 	TCP_PINGPONG = 3, /* answers in a row before ACKs wait for them */
 	TCP_SYN_TRIES = 4, /* again, after 1, 2, 4 and 8 s */
@@ -260,6 +260,7 @@ struct tcp_flow {
 	uint8_t rcv_shift;     /* ours; 0 if the guest has none */
 	uint8_t pingpong;      /* answers in a row that came at once */
 	uint8_t dupthresh;     /* segments above a gap that tell it lost */
+	bool is_inward;	       /* it came from the host's side */
 	uint16_t mss;	       /* payload bytes per segment to the guest */
 	uint16_t n_dup;	       /* duplicate ACKs in a row, without SACK */
 
@@ -350,7 +351,8 @@ struct tcp {
 	struct list pend;
 	struct list dead;
 	struct tcp_waitq wait[TCP_WAITQS];
-	unsigned n_half[FLOW_QUOTAS]; /* half-open flows per guest */
+	/* half-open flows per guest: begun by it; to it (is_inward) */
+	unsigned n_half[2][FLOW_QUOTAS];
 	struct tcp_stats stats;
 	struct tcp_run run;
 	struct tcp_out out;
