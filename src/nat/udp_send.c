@@ -97,13 +97,21 @@ static bool would_block(int r)
 	return r == 0 || r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM;
 }
 
+/* The errors with which a host refuses a run because it is one: pieces longer
+ * than the path takes, a device without checksums, no UDP_SEGMENT at all. */
+static bool is_run_refused(int r)
+{
+	return r == -EINVAL || r == -EMSGSIZE || r == -EIO ||
+	       r == -EOPNOTSUPP;
+}
+
 /* Message i was refused with r. False: try it once more. */
 static bool refused(struct udp *u, unsigned i, int r, bool is_second)
 {
 	struct udp_tx *tx = &u->tx;
 	unsigned n_errors = udp_end_errors(tx->end);
 
-	if (tx->m[i].gso_size) {
+	if (tx->m[i].gso_size && is_run_refused(r)) {
 		tx->end->no_gso = true;
 		send_singly(u, i);
 		return true;
@@ -112,7 +120,7 @@ static bool refused(struct udp *u, unsigned i, int r, bool is_second)
 	 * that has been passed on now, and this one was not tried. */
 	if (!is_second && r != -EMSGSIZE)
 		return false;
-	drop(u->env->drops, DROP_UDP_SEND);
+	drop_n(u->env->drops, DROP_UDP_SEND, n_datagrams(tx, i));
 	if (n_errors == 0)
 		tell_guest(u, r, tx->frame[i]);
 	return true;
