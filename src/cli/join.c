@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vmlan join: the patch cable; a keeper in the foreground. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,10 @@ static void say_ready(void *arg)
 	if (write(j->ready_fd, "ready\n", 6) != 6)
 		fprintf(stderr, "vmlan: warning: --ready-fd %d: nobody reads\n",
 			j->ready_fd);
-	fd_close(&j->ready_fd);
+	/* The standard ones stay: what is opened next must not be one. */
+	if (j->ready_fd > 2)
+		fd_close(&j->ready_fd);
+	j->ready_fd = -1;
 }
 
 static int parse_ready_fd(struct join *j, const char *text)
@@ -138,6 +142,8 @@ static int serve(struct join *j)
 	if (r)
 		return r;
 	c.deny = common.deny;
+	/* A reader of ours that goes away is no reason to. */
+	signal(SIGPIPE, SIG_IGN);
 	/* What a kill left behind goes with the next command. */
 	rundir_sweep();
 	if (keeper_run(&c, &e) < 0)
@@ -159,6 +165,7 @@ int cmd_join(int argc, char **argv)
 	for (unsigned i = 0; i < j.n_specs; i++)
 		netdev_spec_free(j.specs[i]);
 	free(j.specs);
-	fd_close(&j.ready_fd);
+	if (j.ready_fd > 2)
+		fd_close(&j.ready_fd);
 	return r;
 }

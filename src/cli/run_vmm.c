@@ -27,9 +27,8 @@ static void exec_vmm(char **args, int fail_fd, const sigset_t *mask)
 {
 	int err;
 
+	/* Ignored signals stay so: a shell asks that of its background jobs. */
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGQUIT, SIG_DFL);
 	execvp(args[0], args);
 	err = errno;
 	(void)!write(fail_fd, &err, sizeof(err)); /* nobody else to tell */
@@ -64,10 +63,13 @@ static void tell_keeper(struct run *r, pid_t pid)
 	fd_close(&r->life_fd);
 }
 
-/* SIGINT and SIGQUIT come from the terminal, to the VMM too. */
-static void pass_on(pid_t pid, int signo)
+/* What the terminal sends, it sends to the VMM too. */
+static void pass_on(pid_t pid, const struct signalfd_siginfo *si)
 {
-	if (signo != SIGINT && signo != SIGQUIT)
+	int signo = (int)si->ssi_signo;
+
+	if ((signo != SIGINT && signo != SIGQUIT) ||
+	    si->ssi_code != SI_KERNEL)
 		kill(pid, signo);
 }
 
@@ -87,7 +89,7 @@ static int wait_vmm(pid_t pid, int sfd)
 		if (read(sfd, &si, sizeof(si)) != sizeof(si))
 			continue;
 		if (si.ssi_signo != SIGCHLD)
-			pass_on(pid, (int)si.ssi_signo);
+			pass_on(pid, &si);
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -28,6 +29,13 @@ static void on_ready(struct loop_io *io, uint32_t events)
 		w->fn(w->arg, (int)si.ssi_signo);
 }
 
+static bool is_ignored(int signo)
+{
+	struct sigaction sa;
+
+	return sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
+}
+
 int sigwatch_new(struct loop *l, const int *signals, unsigned n,
 		 void (*fn)(void *arg, int signo), void *arg,
 		 struct sigwatch **wp)
@@ -39,8 +47,11 @@ int sigwatch_new(struct loop *l, const int *signals, unsigned n,
 	if (!w)
 		return -ENOMEM;
 	sigemptyset(&set);
-	for (unsigned i = 0; i < n; i++)
-		sigaddset(&set, signals[i]);
+	/* Blocked, an ignored one would come all the same. */
+	for (unsigned i = 0; i < n; i++) {
+		if (!is_ignored(signals[i]))
+			sigaddset(&set, signals[i]);
+	}
 	w->loop = l;
 	w->fn = fn;
 	w->arg = arg;

@@ -7,7 +7,9 @@
 
 struct sigwatch;
 
-/* Blocks the signals and calls fn(arg, signo) for each from the loop. */
+/* Blocks the signals and calls fn(arg, signo) for each from the loop. What
+ * the process was started to ignore (nohup, a shell's background job) stays
+ * ignored. */
 __attribute__((warn_unused_result)) int
 sigwatch_new(struct loop *l, const int *signals, unsigned n,
 	     void (*fn)(void *arg, int signo), void *arg,

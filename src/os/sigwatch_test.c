@@ -60,6 +60,26 @@ static void signals_come_as_events(void **state)
 	loop_free(l);
 }
 
+static void what_is_ignored_stays_ignored(void **state)
+{
+	static const int signals[] = {SIGHUP, SIGUSR1};
+	struct sigwatch *w = NULL;
+	struct loop *l = NULL;
+	struct seen s = {.n = 0};
+
+	assert_int_equal(loop_new(&l), 0);
+	signal(SIGHUP, SIG_IGN);
+	assert_int_equal(sigwatch_new(l, signals, 2, note, &s, &w), 0);
+	assert_int_equal(kill(getpid(), SIGHUP), 0);
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	while (!s.n || s.signo[s.n - 1] != SIGUSR1)
+		assert_int_equal(loop_turn(l, -1), 0);
+	assert_int_equal(s.n, 1);
+	assert_null(sigwatch_free(w));
+	signal(SIGHUP, SIG_DFL);
+	loop_free(l);
+}
+
 static int raises_the_limit(void *arg)
 {
 	struct rlimit rl;
@@ -84,6 +104,7 @@ static int group(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signals_come_as_events),
+		cmocka_unit_test(what_is_ignored_stays_ignored),
 		cmocka_unit_test(descriptors_are_as_many_as_allowed),
 	};
 
