@@ -68,6 +68,66 @@ def test_signals_are_passed_on(sig):
     assert p.wait(10) == 5
 
 
+def plain_signals():
+    for sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(sig, signal.SIG_DFL)
+
+
+def test_interrupt_by_kill_is_passed_on():
+    p = popen(VMLAN, "run", "--", "sh", "-c",
+              "trap 'exit 5' INT; echo up; while :; do sleep 0.05; done # {socket}",
+              stdout=subprocess.PIPE, text=True, preexec_fn=plain_signals)
+    try:
+        assert p.stdout.readline() == "up\n"
+        p.send_signal(signal.SIGINT)
+        assert p.wait(10) == 5
+    finally:
+        stop(p, signal.SIGTERM)
+
+
+def test_what_is_ignored_stays_ignored():
+    """As a shell's background job: the terminal's ^C is not for it."""
+    p = popen(VMLAN, "run", "--", "sh", "-c", "echo up; read x; exit 6 # {socket}",
+              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    assert p.stdout.readline() == "up\n"
+    os.killpg(p.pid, signal.SIGINT)
+    p.communicate("\n", timeout=10)
+    assert p.returncode == 6
+
+
+def test_started_with_sigchld_ignored():
+    r = run(*sh_vmm("exit 3"),
+            preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert r.returncode == 3
+
+
+def test_started_without_standard_descriptors():
+    """No socket of ours becomes descriptor 2 and is given the log."""
+    def close_all():
+        for fd in range(3):
+            os.close(fd)
+    p = popen(VMLAN, "join", "-v", "user", preexec_fn=close_all)
+    try:
+        wait_for("an engine", lambda: world.engine_of(p.pid))
+        for fd in range(3):
+            assert os.readlink(f"/proc/{p.pid}/fd/{fd}") == "/dev/null"
+    finally:
+        assert stop(p) == 0
+
+
+def test_nobody_waits_for_ready():
+    """A warning, not an end by SIGPIPE."""
+    r, w = os.pipe()
+    os.close(r)
+    p = popen(VMLAN, "join", "--ready-fd", str(w), "user", pass_fds=(w,),
+              stderr=subprocess.PIPE, text=True)
+    os.close(w)
+    assert "nobody reads" in p.stderr.readline()
+    assert stop(p) == 0
+    p.stderr.close()
+
+
 def test_stdin_is_the_vmms():
     r = run("--", "sh", "-c", "cat # {socket}", input="words\n")
     assert r.stdout == "words\n"
