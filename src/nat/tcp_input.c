@@ -66,7 +66,11 @@ static bool is_paws_old(const struct tcp_flow *f, const struct tcp_seg *s)
 /* RFC 5961 3.2 */
 static void input_rst(struct tcp_flow *f, const struct tcp_seg *s)
 {
-	if (s->h.seq == f->rcv_nxt) {
+	if (f->state == TCP_S_TIME_WAIT && f->flow.sock.fd >= 0) {
+		/* All was said, and what was acknowledged still drains: the
+		 * guest's next connection has no say in that (RFC 1337 3). */
+		drop(f->tcp->env->drops, DROP_TCP_BAD_STATE);
+	} else if (s->h.seq == f->rcv_nxt) {
 		f->tcp->stats.n_reset++;
 		tcp_kill(f, true);
 	} else if (seq_gt(s->h.seq, f->rcv_nxt) &&

@@ -136,6 +136,38 @@ static void test_urgent_byte(void **state)
 	check_urgent(1);
 }
 
+/* Both sides are over, and bytes that were acknowledged wait for the host: a
+ * guest that uses its port again does not take them back. */
+static void test_late_rst_while_draining(void **state)
+{
+	const struct sim_config c = {.seed = 6, .sndbuf = 1000};
+	struct hand *g = hand_make_open(&c);
+
+	g->k->is_stalled = true;
+	hand_tell(g, TCP_ACK, 1000);
+	hand_tell(g, TCP_ACK, 1000);
+	hand_tell(g, TCP_ACK, 1000);
+	g->next = g->n;
+	sim_sock_send(g->k, 0, true);
+	hand_settle(g);
+	(void)hand_hear(g, TCP_ACK | TCP_FIN);
+	hand_tell(g, TCP_ACK | TCP_FIN, 0);
+	(void)hand_hear(g, TCP_ACK);
+	hand_tell_at(g, TCP_SYN, g->snd + 1000, 0, 0);
+	(void)hand_hear(g, TCP_ACK); /* to which the guest says: */
+	hand_tell_at(g, TCP_RST, g->snd, 0, 0);
+	assert_int_equal(hand_n_flows(g), 1);
+	assert_false(g->k->was_closed);
+	sim_sock_resume(g->k);
+	hand_settle(g);
+	assert_int_equal(g->k->got, 3000);
+	assert_true(g->k->was_closed);
+	assert_false(g->k->was_reset);
+	hand_tell_at(g, TCP_SYN, g->snd + 1000, 0, 0);
+	assert_int_equal(g->s->n_socks, 2); /* now it may */
+	hand_finish(g);
+}
+
 /* A guest that acknowledges nothing holds memory, and leaves some for
  * others. */
 static void test_memory_for_others(void **state)
@@ -167,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_close_after_great_ack),
 		cmocka_unit_test(test_bytes_beyond_the_fin),
 		cmocka_unit_test(test_urgent_byte),
+		cmocka_unit_test(test_late_rst_while_draining),
 		cmocka_unit_test(test_memory_for_others),
 	};
 
