@@ -49,23 +49,27 @@ void icmp_send(struct icmp *ic, const struct out_addr *a, uint8_t type,
 	out_flush(&ic->out);
 }
 
-/* One token per error. */
-static bool may_report(struct icmp *ic)
+/* One token per error to guest. */
+static bool may_report(struct icmp *ic, const addr *guest)
 {
 	const uint64_t ns = UINT64_C(1000000000) / ICMP_ERROR_RATE;
-	uint64_t n = (*ic->env->now_ns - ic->refill_ns) / ns;
+	struct icmp_bucket *b =
+		&ic->bucket[hash_bytes(&ic->flows.key, guest->b,
+				       sizeof(guest->b)) %
+			    ICMP_BUCKETS];
+	uint64_t n = (*ic->env->now_ns - b->refill_ns) / ns;
 
 	if (n > 0) {
-		ic->refill_ns += n * ns;
-		ic->n_tokens = n < ICMP_ERROR_BURST - ic->n_tokens
-				       ? ic->n_tokens + (unsigned)n
-				       : ICMP_ERROR_BURST;
+		b->refill_ns += n * ns;
+		b->n_tokens = n < ICMP_ERROR_BURST - b->n_tokens
+				      ? b->n_tokens + (unsigned)n
+				      : ICMP_ERROR_BURST;
 	}
-	if (ic->n_tokens == 0) {
+	if (b->n_tokens == 0) {
 		drop(ic->env->drops, DROP_ICMP_RATE);
 		return false;
 	}
-	ic->n_tokens--;
+	b->n_tokens--;
 	return true;
 }
 
@@ -79,7 +83,7 @@ static void send_report(struct icmp *ic, const struct report *r)
 	uint32_t len =
 		r->quote_len < ICMP_QUOTE_MAX ? r->quote_len : ICMP_QUOTE_MAX;
 
-	if (may_report(ic))
+	if (may_report(ic, &r->to))
 		icmp_send(ic, &a, r->type, r->code, r->mtu, r->quote, len);
 }
 
@@ -280,8 +284,10 @@ int icmp_new(const struct nat_env *env, unsigned max_flows, struct icmp **icp)
 	if (!ic)
 		return -ENOMEM;
 	ic->env = env;
-	ic->refill_ns = *env->now_ns;
-	ic->n_tokens = ICMP_ERROR_BURST;
+	for (unsigned i = 0; i < ICMP_BUCKETS; i++)
+		ic->bucket[i] = (struct icmp_bucket){
+			.refill_ns = *env->now_ns,
+			.n_tokens = ICMP_ERROR_BURST};
 	out_init(&ic->out, env);
 	r = ping_init(ic, max_flows ? max_flows : ICMP_FLOWS_MAX);
 	if (r < 0) {

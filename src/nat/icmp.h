@@ -18,7 +18,7 @@
 enum {
 	ICMP_FLOWS_MAX = 8192,
 	ICMP_IDLE_SECONDS = 30,
-	ICMP_ERROR_BURST = 50,  /* errors at once, and then */
+	ICMP_ERROR_BURST = 50,  /* errors to one guest at once, and then */
 	ICMP_ERROR_RATE = 1000, /* a second (Linux's icmp_msgs_*) */
 };
 

@@ -11,13 +11,22 @@
 #include "nat/icmp.h"
 #include "nat/out.h"
 
-enum { ICMP_SCRATCH = 65536 }; /* the longest message */
+enum {
+	ICMP_SCRATCH = 65536, /* the longest message */
+	ICMP_BUCKETS = 256,
+};
+
+/* Errors to one guest (two that fall together share). */
+struct icmp_bucket {
+	uint64_t refill_ns; /* when it was filled last */
+	unsigned n_tokens;  /* errors that may be sent now */
+};
 
 struct icmp {
 	const struct nat_env *env; /* borrowed */
 	struct out out;
-	uint64_t refill_ns; /* when the bucket was filled last */
-	unsigned n_tokens;  /* errors that may be sent now */
+	/* by the hash of the guest's address */
+	struct icmp_bucket bucket[ICMP_BUCKETS];
 	struct flow_table flows;
 	struct slab slab; /* of struct ping_flow */
 	bool told_denied; /* the one log line was written */
