@@ -377,8 +377,41 @@ static void test_udp_client_table_full(void **state)
 		fake_deliver(n->fh, (unsigned)fd, &c, "x", 1);
 	}
 	fake_host_run(n->fh);
-	assert_int_equal(n->g.port->n_out, 8);
-	assert_int_equal(n->drops.n[DROP_FLOW_TABLE_FULL], 4);
+	assert_int_equal(n->g.port->n_out, 12);
+	assert_int_equal(n->drops.n[DROP_FLOW_TABLE_FULL], 0);
+	fake_nat_free(n);
+}
+
+/* Strangers in great number: who talks on is not forgotten for them, nor is
+ * another port kept from its first client. */
+static void test_udp_strangers(void **state)
+{
+	struct fake_nat_config nc = {.max_clients = 16, .port.name = "vm0"};
+	struct fake_nat *n = fake_nat_new(&nc);
+	struct endpoint guest = fake_ep(10, 0, 2, 15, 22);
+	struct endpoint friend = fake_ep(192, 0, 2, 8, 7);
+	struct endpoint last = fake_ep(192, 0, 2, 9, 100);
+	int fd = fake_udp(n->fh, 2222), other = fake_udp(n->fh, 2223);
+
+	(void)state;
+	assert_int_equal(udp_forward_add(n->udp, fd, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, other, &guest), 0);
+	for (uint16_t i = 1; i <= 100; i++) {
+		struct endpoint c = fake_ep(192, 0, 2, 9, i);
+
+		fake_deliver(n->fh, (unsigned)fd, &friend, "x", 1);
+		fake_deliver(n->fh, (unsigned)fd, &c, "x", 1);
+		fake_host_run(n->fh);
+	}
+	fake_deliver(n->fh, (unsigned)other, &friend, "x", 1);
+	fake_host_run(n->fh);
+	assert_int_equal(n->g.port->n_out, 201);
+	fake_guest_udp(&n->g, 22, &friend, "y", 1);
+	fake_guest_udp(&n->g, 22, &last, "y", 1);
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->fh->n_sent, 2);
+	assert_int_equal(fake_sent(n->fh, 0)->sock, fd);
+	assert_int_equal(fake_sent(n->fh, 1)->sock, fd);
 	fake_nat_free(n);
 }
 
@@ -427,6 +460,7 @@ int main(void)
 		T(test_udp_waits_for_the_guest),
 		T(test_udp_from_before_is_read),
 		cmocka_unit_test(test_udp_client_table_full),
+		cmocka_unit_test(test_udp_strangers),
 		T(test_udp_refusal_by_the_client),
 	};
 

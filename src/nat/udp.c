@@ -210,7 +210,6 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 		return;
 	c = udp_client_find(u, pkt);
 	if (c) {
-		c->used_ns = *u->env->now_ns;
 		udp_send(&c->forward->end, &c->real, pkt, f, len);
 		return;
 	}

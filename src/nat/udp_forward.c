@@ -27,8 +27,19 @@ static void client_free(struct udp_client *c)
 	struct udp *u = c->udp;
 
 	timer_disarm(u->env->wheel, &c->flow.timer);
+	list_del(&c->link_used);
 	flow_del(&u->clients, &c->flow);
 	slab_free(&u->client_slab, c);
+}
+
+/* Both lists have who was silent longest in front. */
+static void client_touch(struct udp_client *c)
+{
+	c->used_ns = *c->udp->env->now_ns;
+	list_del(&c->link_used);
+	list_add_tail(&c->forward->clients, &c->link_used);
+	list_del(&c->flow.link);
+	list_add_tail(&c->udp->clients.all, &c->flow.link);
 }
 
 static void client_timeout(struct timer *t, uint64_t now_ns)
@@ -41,9 +52,9 @@ static void client_timeout(struct timer *t, uint64_t now_ns)
 		timer_arm(c->udp->env->wheel, t, c->used_ns + IDLE_NS);
 }
 
-static struct udp_client *client_new(struct udp_forward *fw,
-				     const struct flow_key *key,
-				     const struct endpoint *real)
+static struct udp_client *client_make(struct udp_forward *fw,
+				      const struct flow_key *key,
+				      const struct endpoint *real)
 {
 	struct udp *u = fw->end.udp;
 	struct udp_client *c = slab_alloc(&u->client_slab);
@@ -58,12 +69,46 @@ static struct udp_client *client_new(struct udp_forward *fw,
 	c->forward = fw;
 	c->real = *real;
 	timer_init(&c->flow.timer, client_timeout);
+	list_init(&c->link_used);
 	if (!flow_add(&u->clients, &c->flow)) {
 		slab_free(&u->client_slab, c);
 		return NULL;
 	}
 	timer_arm(u->env->wheel, &c->flow.timer, *u->env->now_ns + IDLE_NS);
+	client_touch(c);
 	return c;
+}
+
+/* The client that fw can do without best: its own, else one of its guest's
+ * other ports. */
+static struct udp_client *client_spare(struct udp_forward *fw)
+{
+	struct list *it = list_first(&fw->clients);
+
+	if (it)
+		return container_of(it, struct udp_client, link_used);
+	list_each(other, &fw->end.udp->clients.all) {
+		struct flow *f = container_of(other, struct flow, link);
+
+		if (addr_eq(&f->guest.ip, &fw->guest.ip))
+			return client_of(f);
+	}
+	return NULL;
+}
+
+/* Anybody outside can be a client, under any number of addresses: when there
+ * is no room the one that was silent longest makes some. */
+static struct udp_client *client_new(struct udp_forward *fw,
+				     const struct flow_key *key,
+				     const struct endpoint *real)
+{
+	struct udp_client *c = client_make(fw, key, real);
+	struct udp_client *spare = c ? NULL : client_spare(fw);
+
+	if (!spare)
+		return c;
+	client_free(spare);
+	return client_make(fw, key, real);
 }
 
 /* The client behind real, known before or new; NULL: no room. */
@@ -101,7 +146,10 @@ struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt)
 	if (u->clients.n == 0)
 		return NULL;
 	f = flow_find(&u->clients, &key);
-	return f ? client_of(f) : NULL;
+	if (!f)
+		return NULL;
+	client_touch(client_of(f));
+	return client_of(f);
 }
 
 static bool forward_guest(struct udp_end *e, struct endpoint *guestp, mac *macp)
@@ -121,7 +169,7 @@ static bool forward_seen(struct udp_end *e, const struct endpoint *ep,
 
 	if (!c)
 		return false;
-	c->used_ns = *e->udp->env->now_ns;
+	client_touch(c);
 	*seenp = c->flow.remote;
 	return true;
 }
@@ -153,6 +201,7 @@ int udp_forward_add(struct udp *u, int fd, const struct endpoint *guest)
 	fw->sock.event = forward_event;
 	fw->guest = *guest;
 	list_init(&fw->link);
+	list_init(&fw->clients);
 	udp_end_init(&fw->end, u, &fw->sock, &forward_end_ops);
 	r = h->ops->adopt(h, &fw->sock, fd);
 	if (r < 0) {

@@ -63,11 +63,13 @@ struct udp_forward {
 	struct host_sock sock;
 	struct udp_end end;
 	struct endpoint guest;
+	struct list clients; /* of link_used, longest unused first */
 };
 
 /* One client of a forwarded port: flow.remote is what the guest sees. */
 struct udp_client {
 	struct flow flow; /* its socket is not used */
+	struct list link_used;
 	struct udp_forward *forward;
 	struct udp *udp;
 	struct endpoint real;
@@ -132,7 +134,8 @@ void udp_send(struct udp_end *e, const struct endpoint *to,
 __attribute__((warn_unused_result)) int udp_rx_init(struct udp_rx *rx);
 void udp_rx_deinit(struct udp_rx *rx);
 
-/* The client of a forwarded port that pkt answers, or NULL. */
+/* The client of a forwarded port that pkt answers (and so is in use), or
+ * NULL. */
 struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt);
 void udp_forwards_close(struct udp *u);
 
