@@ -186,8 +186,9 @@ static bool input_ack(struct tcp_flow *f, const struct tcp_seg *s)
 		return false;
 	}
 	was_waiting = f->rtx_kind == TCP_RTX_PERSIST;
-	/* It is there, and its window shut: that may last. */
-	if (was_waiting && f->n_rtx > TCP_PERSIST_SHIFT)
+	/* It is there, and its window shut: that may last.  So too if it has
+	 * taken back what it gave, and what was sent then is beyond. */
+	if ((was_waiting || h->win == 0) && f->n_rtx > TCP_PERSIST_SHIFT)
 		f->n_rtx = TCP_PERSIST_SHIFT;
 	if (seq_gt(h->ack, f->snd_una)) {
 		acked_new(f, h->ack - f->snd_una, h);

@@ -168,6 +168,32 @@ static void test_late_rst_while_draining(void **state)
 	hand_finish(g);
 }
 
+/* A guest that was short of memory takes back the window that it gave, and
+ * answers every segment so: it is there, however long that lasts. */
+static void test_window_taken_back(void **state)
+{
+	struct hand *g = hand_make_open(&hand_usual);
+
+	sim_sock_send(g->k, 3000, false);
+	hand_settle(g);
+	g->win = 0;
+	for (unsigned i = 0; i < 60; i++) {
+		g->n = g->next = 0;
+		hand_tell(g, TCP_ACK, 0);
+		sim_pass(g->s, 60 * SIM_SEC);
+	}
+	assert_int_equal(hand_n_flows(g), 1);
+	assert_true(g->n > 0); /* it is asked still */
+	g->win = 65535;
+	g->rcv += 3000;
+	hand_tell(g, TCP_ACK, 0);
+	g->n = g->next = 0;
+	sim_sock_send(g->k, 3500, false);
+	hand_settle(g);
+	assert_int_equal(hand_hear(g, TCP_ACK)->len, 500);
+	hand_finish(g);
+}
+
 /* A guest that acknowledges nothing holds memory, and leaves some for
  * others. */
 static void test_memory_for_others(void **state)
@@ -200,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_bytes_beyond_the_fin),
 		cmocka_unit_test(test_urgent_byte),
 		cmocka_unit_test(test_late_rst_while_draining),
+		cmocka_unit_test(test_window_taken_back),
 		cmocka_unit_test(test_memory_for_others),
 	};
 
