@@ -50,12 +50,33 @@ static void keeper_gone(struct engine *e)
 	end_if_unneeded(e);
 }
 
+/* An order has failed.  A connection that could not be taken costs that port
+ * some time, not the keeper its LAN: another is asked for. */
+static void order_failed(struct engine *e, const union engine_msg *m, int err)
+{
+	bool again = m->head.type == ENGINE_MSG_ATTACH &&
+		     engine_reconnects(e, m->port.port);
+	union engine_msg answer = {0};
+
+	if (again && err == -EISCONN)
+		return;
+	if (again) {
+		answer.port.port = m->port.port;
+		engine_tell(e, &answer, ENGINE_MSG_WANT_FD);
+		return;
+	}
+	answer.failed.port = m->head.type == ENGINE_MSG_START ? 0
+							      : m->port.port;
+	snprintf(answer.failed.text, sizeof(answer.failed.text), "%s: %s",
+		 engine_msg_name(m->head.type), strerror(-err));
+	engine_tell(e, &answer, ENGINE_MSG_FAILED);
+}
+
 /* Reads one message: 1, 0 when there is none, -1 when the keeper is gone. */
 static int take_message(struct engine *e)
 {
 	int fds[ENGINE_FDS_MAX];
 	union engine_msg m = {0};
-	union engine_msg answer = {0};
 	unsigned n_fds = 0;
 	ssize_t n;
 	int r;
@@ -63,6 +84,11 @@ static int take_message(struct engine *e)
 	n = fd_recv(e->sock, &m, sizeof(m), fds, ENGINE_FDS_MAX, &n_fds);
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
+	if (n == -EMSGSIZE) {
+		/* The message is whole; its descriptors found no room. */
+		order_failed(e, &m, -EMFILE);
+		return 1;
+	}
 	if (n <= 0)
 		return -1;
 	if (!engine_msg_check(&m, (size_t)n, n_fds)) {
@@ -73,14 +99,8 @@ static int take_message(struct engine *e)
 	}
 	for (unsigned i = 0; i < n_fds; i++)
 		fd_close(&fds[i]);
-	if (r < 0) {
-		answer.failed.port = m.head.type == ENGINE_MSG_START
-					     ? 0
-					     : m.port.port;
-		snprintf(answer.failed.text, sizeof(answer.failed.text),
-			 "%s: %s", engine_msg_name(m.head.type), strerror(-r));
-		engine_tell(e, &answer, ENGINE_MSG_FAILED);
-	}
+	if (r < 0)
+		order_failed(e, &m, r);
 	return 1;
 }
 

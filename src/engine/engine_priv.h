@@ -39,6 +39,7 @@ struct engine_netdev {
 	enum netdev_role role;
 	/* Takes a new connection; NULL: the port has none. */
 	int (*attach)(struct port *p, int fd);
+	bool reconnects; /* its connection is asked for again */
 	union {
 		struct port *port;		   /* ROLE_PORT */
 		struct netdev_server *server;	   /* ROLE_SERVER */
@@ -64,6 +65,9 @@ struct engine {
  * order takes become -1. 0, or a negative errno that FAILED reports. */
 int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		 unsigned n_fds);
+/* True for a stream client that is connected again when it has lost its
+ * peer. */
+bool engine_reconnects(struct engine *e, uint32_t port);
 /* Takes everything down, gateways and servers first. */
 void engine_clear(struct engine *e);
 /* Sends one message to the keeper; a keeper that is gone is no error. */

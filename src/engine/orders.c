@@ -186,6 +186,7 @@ static int order_stream(struct engine *e, const struct msg_stream_add *m,
 	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
 	if (!n)
 		return -EINVAL;
+	n->reconnects = m->reconnect;
 	n->attach = m->is_vhost ? netdev_vhost_attach : netdev_stream_attach;
 	r = m->is_vhost ? netdev_vhost_new(&l->env, &c, &n->port)
 			: netdev_stream_new(&l->env, &c, &n->port);
@@ -366,6 +367,13 @@ static int order_attach(struct engine *e, const struct msg_port *m, int *fds)
 	if (r == 0)
 		fds[0] = -1;
 	return r;
+}
+
+bool engine_reconnects(struct engine *e, uint32_t port)
+{
+	const struct engine_netdev *n = netdev_find(e, port);
+
+	return n && n->reconnects;
 }
 
 static int order_stats(struct engine *e, uint32_t cookie)

@@ -65,7 +65,11 @@ static void connected(struct keeper *k, struct plan_netdev *n)
 	union engine_msg m = {.port = {.port = n->id}};
 	CLEANUP_FD int fd = fd_steal(&n->connect_io.fd);
 
-	if (engine_link_send(k, &m, ENGINE_MSG_ATTACH, &fd, 1) < 0)
+	int r = engine_link_send(k, &m, ENGINE_MSG_ATTACH, &fd, 1);
+
+	if (r < 0 && k->engine.sock >= 0 && n->reconnect_ms)
+		retry_later(k, n); /* no room for descriptors on their way */
+	if (r < 0)
 		return; /* a new engine will want a new connection */
 	n->is_waiting = false;
 	n->has_connected = true;

@@ -19,17 +19,43 @@ enum {
 	RESTARTS_MAX = 5, /* engine starts within RESTART_WINDOW_S */
 	RESTART_WINDOW_S = 10,
 	STOP_WAIT_MS = 2000,
+	SEND_WAIT_S = 2, /* for an engine that does not read */
 	SYNC_PLAN = 1, /* cookie: the plan is taken */
 };
+
+static void channel_close(struct keeper *k)
+{
+	if (k->engine.sock < 0)
+		return;
+	loop_del(k->loop, &k->engine.io);
+	fd_close(&k->engine.sock);
+	k->engine.synced = false;
+}
+
+/* An engine that does not keep to the channel is replaced: SIGCHLD tells of
+ * its end. */
+static void give_up_engine(struct keeper *k, const char *why)
+{
+	if (!k->is_stopping)
+		log_warn(k->c->log, "the engine %s", why);
+	channel_close(k);
+	if (k->engine.pid)
+		kill(k->engine.pid, SIGKILL);
+}
 
 int engine_link_send(struct keeper *k, union engine_msg *m,
 		     enum engine_msg_type type, const int *fds, unsigned n_fds)
 {
+	int r;
+
 	if (k->engine.sock < 0)
 		return -ENOTCONN;
 	m->head.type = type;
 	m->head.len = (uint32_t)engine_msg_len(type);
-	return fd_send(k->engine.sock, m, m->head.len, fds, n_fds);
+	r = fd_send(k->engine.sock, m, m->head.len, fds, n_fds);
+	if (r == -EAGAIN)
+		give_up_engine(k, "does not take its orders");
+	return r;
 }
 
 void engine_link_resolvers(struct keeper *k)
@@ -180,15 +206,6 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 	}
 }
 
-static void channel_close(struct keeper *k)
-{
-	if (k->engine.sock < 0)
-		return;
-	loop_del(k->loop, &k->engine.io);
-	fd_close(&k->engine.sock);
-	k->engine.synced = false;
-}
-
 static void channel_event(struct loop_io *io, uint32_t events)
 {
 	struct keeper *k = container_of(io, struct keeper, engine.io);
@@ -200,14 +217,12 @@ static void channel_event(struct loop_io *io, uint32_t events)
 	n = fd_recv(k->engine.sock, &m, sizeof(m), NULL, 0, &n_fds);
 	if (n == -EAGAIN || n == -EINTR)
 		return;
-	if (n <= 0) {
+	if (n == 0 || n == -ECONNRESET)
 		channel_close(k); /* its end comes by SIGCHLD */
-		return;
-	}
-	if (engine_msg_check(&m, (size_t)n, n_fds))
+	else if (n > 0 && engine_msg_check(&m, (size_t)n, n_fds))
 		take_message(k, &m);
 	else
-		log_warn(k->c->log, "malformed message from the engine");
+		give_up_engine(k, "sent a malformed message");
 }
 
 /* More than RESTARTS_MAX starts in a window: something is wrong for good. */
@@ -220,8 +235,16 @@ static bool may_start(struct engine_link *l, uint64_t now)
 	return l->n_starts++ < RESTARTS_MAX;
 }
 
+/* Errors of send_plan() that are the engine's end: SIGCHLD tells of it. */
+static bool is_engine_gone(int err)
+{
+	return err == -EPIPE || err == -ECONNRESET || err == -ENOTCONN ||
+	       err == -EAGAIN;
+}
+
 int engine_link_start(struct keeper *k)
 {
+	const struct timeval patience = {.tv_sec = SEND_WAIT_S};
 	struct engine_link *l = &k->engine;
 	int pair[2];
 	pid_t pid;
@@ -248,10 +271,13 @@ int engine_link_start(struct keeper *k)
 	l->pid = pid;
 	l->sock = pair[0];
 	l->io = (struct loop_io){.fd = l->sock, .fn = channel_event};
+	/* Fails never for a sensible time; else a send may wait longer. */
+	(void)setsockopt(l->sock, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			 sizeof(patience));
 	r = loop_add_level(k->loop, &l->io, EPOLLIN);
 	if (r == 0)
 		r = send_plan(k);
-	if (r < 0)
+	if (r < 0 && !is_engine_gone(r))
 		return error_errno(&k->error, r,
 				   "engine: cannot send the plan");
 	return 0;

@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import subprocess
 import time
 
@@ -104,6 +105,56 @@ def test_an_engine_that_always_dies_is_given_up(w):
     finally:
         v.proc.kill()
         v.proc.wait()
+
+
+# More orders than the channel holds: the keeper waits for the engine.
+BIG = "user," + ",".join(f"hostfwd=tcp:127.0.0.1:{p}-:22" for p in range(20000, 20400))
+
+
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGSTOP])
+def test_engine_lost_while_it_gets_its_orders(sig):
+    r, w = os.pipe()
+    p = popen(VMLAN, "join", "-q", BIG, "--ready-fd", str(w), pass_fds=(w,))
+    os.close(w)
+    try:
+        os.kill(wait_for("an engine", lambda: world.engine_of(p.pid)), sig)
+        assert os.read(r, 10) == b"ready\n"
+    finally:
+        os.close(r)
+        assert world.stop(p) == 0
+
+
+def test_connection_that_finds_no_room():
+    """Out of descriptors the engine asks again; nobody else notices."""
+    far, near = DIR / "far.sock", DIR / "near.sock"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(far))
+        s.listen()
+        with Vmlan([f"stream,addr.type=unix,addr.path={far},reconnect-ms=700",
+                    f"stream,server=on,addr.type=unix,addr.path={near}"],
+                   wrap=("prlimit", "--nofile=40:40")) as v:
+            s.settimeout(20)
+            conn = s.accept()[0]
+            engine = v.engine()
+            crowd = []
+            for i in range(60):
+                crowd.append(socket.socket(socket.AF_UNIX))
+                crowd[-1].connect(str(near))
+            wait_for("no more room", lambda: "cannot take another" in v.log())
+            conn.close()  # one of the crowd takes its place
+            for i in range(2):
+                conn = s.accept()[0]
+                assert conn.recv(1) == b""
+                conn.close()
+            for c in crowd:
+                c.close()
+            conn = s.accept()[0]
+            conn.settimeout(2)
+            with pytest.raises(TimeoutError):
+                conn.recv(1)
+            assert v.engine() == engine
+            conn.close()
+    os.unlink(far)
 
 
 FAKE_VMM = (
