@@ -153,6 +153,7 @@ static int keep(struct run *r, int fd)
 		.arg = &fd,
 		.life_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
 	};
+	CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int rc;
 
 	/* The machine's console is no place for the keeper's chatter. */
@@ -160,6 +161,11 @@ static int keep(struct run *r, int fd)
 		r->common.log.level = LOG_LEVEL_WARN;
 
 	setsid();
+	/* Who reads the command's output must not wait for a daemon's end. */
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+	}
 	prctl(PR_SET_NAME, "vmlan-keeper");
 	signal(SIGPIPE, SIG_IGN);
 	rc = parse_specs(r, specs, &e);

@@ -201,6 +201,26 @@ def test_vhost_user_where_it_can_be(rundir, version, words, why):
     assert "no virtqueues" in r.stderr and "-object" not in r.stdout
 
 
+def test_daemon_does_not_hold_the_output(rundir):
+    q = pathlib.Path(fake_qemu("9.2.0", rundir))
+    vm = ("import os,socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
+          "print('up', flush=True)\n"
+          "if os.fork(): sys.exit()\n"
+          "[os.close(i) for i in range(3)]; open('/run/daemon.pid', 'w').write(str(os.getpid()))\n"
+          "s.recv(1)")
+    q.write_text("#!/bin/sh\n[ \"$1\" = --version ] && { echo 'QEMU emulator version 9.2.0'; exit; }\n"
+                 f"exec /usr/bin/python3 -c \"{vm}\" {rundir}/vmlan/nat-bg/vm.sock\n")
+    try:
+        r = subprocess.run([VMLAN, "run", "--name", "bg", "--", str(q), "-daemonize"],
+                           stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=20)
+        assert r.returncode == 0 and r.stdout == b"up\n"
+    finally:
+        pid = int(pathlib.Path("/run/daemon.pid").read_text())
+        os.kill(pid, signal.SIGTERM)
+    d = rundir / "vmlan"
+    wait_for("the keeper's end", lambda: not d.exists() or not list(d.iterdir()))
+
+
 def test_own_network_is_left_alone(rundir):
     q = fake_qemu("7.2.22", rundir)
     for own in (["-nic", "none"], ["-netdev", "user,id=x"], ["-net", "none"]):
