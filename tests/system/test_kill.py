@@ -118,10 +118,12 @@ def test_engine_lost_while_it_gets_its_orders(sig):
     os.close(w)
     try:
         os.kill(wait_for("an engine", lambda: world.engine_of(p.pid)), sig)
-        assert os.read(r, 10) == b"ready\n"
+        # One stopped after the last order holds up only itself.
+        if sig == signal.SIGKILL:
+            assert os.read(r, 10) == b"ready\n"
     finally:
         os.close(r)
-        assert world.stop(p) == 0
+        assert world.stop(p, timeout=20) == 0
 
 
 def test_connection_that_finds_no_room():
