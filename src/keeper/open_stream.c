@@ -27,7 +27,6 @@ static struct sock_inet inet_of(const struct sock_addr_spec *a)
 static int open_server(struct plan_netdev *n, const struct sock_addr_spec *a,
 		       struct error *e)
 {
-	struct msg_server_add *m = &n->order.server_add;
 	struct endpoint bound = {0};
 	char text[ENDPOINT_STRLEN];
 	struct sock_inet inet;
@@ -61,43 +60,26 @@ static int open_server(struct plan_netdev *n, const struct sock_addr_spec *a,
 	}
 	if (fd < 0)
 		return fd;
-	n->fds[0] = fd;
-	n->n_fds = 1;
-	m->port = n->id;
-	m->lan = n->lan;
-	m->max = (uint32_t)spec_u64(n->spec, "max");
-	memcpy(m->name, n->name, sizeof(m->name));
-	n->order.head.type = ENGINE_MSG_SERVER_ADD;
+	plan_server(n, fd, false);
+	n->order.server_add.max = (uint32_t)spec_u64(n->spec, "max");
 	return 0;
 }
 
 static int open_client(struct plan_netdev *n, const struct sock_addr_spec *a,
 		       struct error *e)
 {
-	struct msg_stream_add *m = &n->order.stream_add;
+	int fd = -1;
 
-	m->port = n->id;
-	m->lan = n->lan;
-	memcpy(m->name, n->name, sizeof(m->name));
-	n->order.head.type = ENGINE_MSG_STREAM_ADD;
-	if (a->type == SOCK_ADDR_FD) {
-		int fd = sock_fd_take(a->fd, SOCK_STREAM, false, e);
-
-		if (fd < 0)
-			return fd;
-		n->fds[0] = fd;
-		n->n_fds = 1;
-		n->gives_fds = true;
-		return 0;
-	}
 	if (a->type == SOCK_ADDR_VSOCK)
 		return error_set(e, EXIT_USAGE,
 				 "stream: addr.type=vsock is not built yet; "
 				 "use unix or inet");
-	n->is_client = true;
-	n->is_waiting = true;
-	n->reconnect_ms = spec_u64(n->spec, "reconnect-ms");
-	m->reconnect = n->reconnect_ms > 0;
+	if (a->type == SOCK_ADDR_FD) {
+		fd = sock_fd_take(a->fd, SOCK_STREAM, false, e);
+		if (fd < 0)
+			return fd;
+	}
+	plan_client(n, fd, false);
 	return 0;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opener of vhost-user: a unix socket, either side of it. */
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "keeper/plan.h"
@@ -19,7 +18,6 @@ static int take_fd(const struct plan_netdev *n, bool listening, struct error *e)
 
 static int open_server(struct plan_netdev *n, struct error *e)
 {
-	struct msg_server_add *m = &n->order.server_add;
 	const char *path = spec_str(n->spec, "path");
 	int fd;
 
@@ -33,41 +31,22 @@ static int open_server(struct plan_netdev *n, struct error *e)
 		snprintf(n->unlink_path, sizeof(n->unlink_path), "%s", path);
 		log_info(n->log, "%s: listening on unix:%s", n->name, path);
 	}
-	n->fds[0] = fd;
-	n->n_fds = 1;
-	m->port = n->id;
-	m->lan = n->lan;
-	m->is_vhost = true;
-	memcpy(m->name, n->name, sizeof(m->name));
-	n->order.head.type = ENGINE_MSG_SERVER_ADD;
+	plan_server(n, fd, true);
 	return 0;
 }
 
 int open_vhost(struct plan_netdev *n, struct error *e)
 {
-	struct msg_stream_add *m = &n->order.stream_add;
+	int fd = -1;
 
 	if (spec_bool(n->spec, "server"))
 		return open_server(n, e);
-	m->port = n->id;
-	m->lan = n->lan;
-	m->is_vhost = true;
-	memcpy(m->name, n->name, sizeof(m->name));
-	n->order.head.type = ENGINE_MSG_STREAM_ADD;
 	if (spec_has(n->spec, "fd")) {
-		int fd = take_fd(n, false, e);
-
+		fd = take_fd(n, false, e);
 		if (fd < 0)
 			return fd;
-		n->fds[0] = fd;
-		n->n_fds = 1;
-		n->gives_fds = true;
-		return 0;
 	}
-	n->is_client = true;
-	n->is_waiting = true;
-	n->reconnect_ms = spec_u64(n->spec, "reconnect-ms");
-	m->reconnect = n->reconnect_ms > 0;
+	plan_client(n, fd, true);
 	return 0;
 }
 

@@ -48,6 +48,44 @@ struct plan_netdev *plan_find(struct plan *p, uint32_t id)
 	return NULL;
 }
 
+static void keep_fd(struct plan_netdev *n, int fd)
+{
+	n->fds[0] = fd;
+	n->n_fds = 1;
+}
+
+void plan_client(struct plan_netdev *n, int fd, bool is_vhost)
+{
+	struct msg_stream_add *m = &n->order.stream_add;
+
+	m->port = n->id;
+	m->lan = n->lan;
+	m->is_vhost = is_vhost;
+	memcpy(m->name, n->name, sizeof(m->name));
+	n->order.head.type = ENGINE_MSG_STREAM_ADD;
+	if (fd >= 0) {
+		keep_fd(n, fd);
+		n->gives_fds = true;
+		return;
+	}
+	n->is_client = true;
+	n->is_waiting = true;
+	n->reconnect_ms = spec_u64(n->spec, "reconnect-ms");
+	m->reconnect = n->reconnect_ms > 0;
+}
+
+void plan_server(struct plan_netdev *n, int fd, bool is_vhost)
+{
+	struct msg_server_add *m = &n->order.server_add;
+
+	keep_fd(n, fd);
+	m->port = n->id;
+	m->lan = n->lan;
+	m->is_vhost = is_vhost;
+	memcpy(m->name, n->name, sizeof(m->name));
+	n->order.head.type = ENGINE_MSG_SERVER_ADD;
+}
+
 /* Number of the lan that is hub hubid; made on first mention. */
 static int hub_lan(struct plan *p, int32_t hubid, uint32_t *lanp)
 {

@@ -105,6 +105,12 @@ void plan_say(const struct plan *p, struct log *log);
 /* The opener of a kind, NULL if the kind is not built. */
 const struct opener *opener_find(const char *kind);
 
+/* The orders that stream and vhost-user have in common.  A client speaks over
+ * fd (the first engine's for good), or, fd being -1, is connected by name,
+ * again and again with reconnect-ms=; a server listens at fd. */
+void plan_client(struct plan_netdev *n, int fd, bool is_vhost);
+void plan_server(struct plan_netdev *n, int fd, bool is_vhost);
+
 /* Openers, one file per kind. */
 int open_stream(struct plan_netdev *n, struct error *e);
 int connect_stream(struct plan_netdev *n, struct error *e);

@@ -268,82 +268,112 @@ static void fix_csum(uint8_t *h, const struct gso_cut *cut,
 	put_csum(field, frame_sum(f, l4, pseudo_sum(h, &cut->l, f->len - l4)));
 }
 
-/* Cuts off and pushes the next piece.  False: no room (o->is_full), a retry
- * after a flush (*retryp), or a frame of too many small pieces. */
-static bool cut_piece(struct gso_out *o, struct gso_cut *cut, unsigned source,
-		      bool *retryp)
+/* Begins the next piece of n bytes: f with front bytes of headers, of which
+ * the first `copied` are the source's, and the bytes behind them; returns its
+ * private bytes.  NULL: no room (o->is_full), a retry after a flush (*retryp),
+ * or a frame of too many small pieces. */
+static uint8_t *piece_begin(struct gso_out *o, struct gso_cut *cut, uint32_t n,
+			    uint32_t copied, uint32_t front, struct frame *f,
+			    bool *retryp)
 {
-	uint32_t n = cut->f->off.gso_size;
 	struct cursor at = cut->at;
-	struct frame f = {0};
 	uint8_t *h = out_room(o);
 	uint32_t head;
 
 	*retryp = false;
 	if (!h)
-		return false;
-	if (n > cut->left)
-		n = cut->left;
-	f.hdr = h;
-	f.len = cut->l.payload_off + n;
-	f.hdr_len = f.len < FRAME_HDR_MAX ? f.len : FRAME_HDR_MAX;
-	head = f.hdr_len - cut->l.payload_off;
-	memcpy(h, cut->f->hdr, cut->l.payload_off);
-	if (!cursor_copy(&at, head, h + cut->l.payload_off))
-		return false;
-	if (!out_tail(o, &at, n - head, &f, retryp))
+		return NULL;
+	*f = (struct frame){.hdr = h, .len = front + n};
+	f->hdr_len = f->len < FRAME_HDR_MAX ? f->len : FRAME_HDR_MAX;
+	head = f->hdr_len - front;
+	memcpy(h, cut->f->hdr, copied);
+	if (!cursor_copy(&at, head, h + front) ||
+	    !out_tail(o, &at, n - head, f, retryp))
+		return NULL;
+	cut->at = at;
+	return h;
+}
+
+static uint32_t piece_len(const struct gso_cut *cut)
+{
+	uint32_t n = cut->f->off.gso_size;
+
+	return n < cut->left ? n : cut->left;
+}
+
+/* Cuts off and pushes the next piece.  False: as piece_begin(). */
+static bool cut_piece(struct gso_out *o, struct gso_cut *cut, unsigned source,
+		      bool *retryp)
+{
+	uint32_t n = piece_len(cut);
+	struct frame f;
+	uint8_t *h = piece_begin(o, cut, n, cut->l.payload_off,
+				 cut->l.payload_off, &f, retryp);
+
+	if (!h)
 		return false;
 	fix_ip(h, cut, f.len);
 	fix_l4(h, cut, f.len, n == cut->left);
 	fix_csum(h, cut, &f);
 	out_push(o, &f, source);
-	cut->at = at;
 	cut->left -= n;
 	cut->index++;
 	return true;
 }
 
-/* All pieces of one GSO frame. */
-static void send_gso(struct gso_out *o, const struct frame *f, unsigned source)
+typedef bool (*piece_fn)(struct gso_out *o, struct gso_cut *cut,
+			 unsigned source, bool *retryp);
+
+/* All pieces of one frame. */
+static void send_pieces(struct gso_out *o, struct gso_cut *cut, unsigned source,
+			piece_fn piece)
 {
 	uint64_t bit = UINT64_C(1) << source;
-	struct gso_cut cut = {.f = f};
+	uint32_t size = cut->f->off.gso_size;
 	bool retry;
 
-	if (!offload_layout(f, &cut.l) || cut.l.payload_off >= f->len ||
-	    f->off.gso_size == 0) {
-		drop(o->drops, DROP_GSO_FAILED);
-		o->taken |= bit;
-		return;
-	}
-	cut.at = (struct cursor){.f = f, .off = cut.l.payload_off};
-	cut.left = f->len - cut.l.payload_off;
-	while (cut.left > 0) {
-		if (cut_piece(o, &cut, source, &retry) || retry)
+	while (cut->left > 0) {
+		if (piece(o, cut, source, &retry) || retry)
 			continue;
 		if (!o->is_full) {
 			drop(o->drops, DROP_GSO_FAILED);
 			o->taken |= bit;
 		} else if (o->taken & bit) {
 			drop_n(o->drops, DROP_PORT_FULL,
-			       offload_pieces(f, cut.l.payload_off) -
-				       cut.index);
+			       (cut->left + size - 1) / size);
 		}
 		return;
 	}
 }
 
+static void gso_failed(struct gso_out *o, unsigned source)
+{
+	drop(o->drops, DROP_GSO_FAILED);
+	o->taken |= UINT64_C(1) << source;
+}
+
+static void send_gso(struct gso_out *o, const struct frame *f, unsigned source)
+{
+	struct gso_cut cut = {.f = f};
+
+	if (!offload_layout(f, &cut.l) || cut.l.payload_off >= f->len ||
+	    f->off.gso_size == 0) {
+		gso_failed(o, source);
+		return;
+	}
+	cut.at = (struct cursor){.f = f, .off = cut.l.payload_off};
+	cut.left = f->len - cut.l.payload_off;
+	send_pieces(o, &cut, source, cut_piece);
+}
+
 /* ---- IP fragments (UFO) ---- */
 
-/* One datagram being cut. */
+/* One datagram being cut; c.at and c.left: of what is behind the IP header. */
 struct frag_cut {
-	const struct frame *f;
-	struct offload_layout l;
-	struct cursor at;  /* next byte behind the IP header */
-	uint32_t off;	   /* of it */
-	uint32_t left;
-	uint32_t id;	   /* IPv6 */
-	uint8_t csum[2];   /* of the whole datagram, complete */
+	struct gso_cut c;
+	uint32_t off;	 /* of the next fragment */
+	uint32_t id;	 /* IPv6 */
+	uint8_t csum[2]; /* of the whole datagram, complete */
 };
 
 /* An identification nobody foresees (RFC 7739): of the datagram and of a key,
@@ -353,8 +383,8 @@ static uint32_t frag_id(const struct gso_out *o, const struct frag_cut *cut)
 	struct hash_key key = {(uintptr_t)o, *o->port->lan->now_ns};
 	uint8_t seed[44];
 
-	memcpy(seed, cut->f->hdr + cut->l.l3_off + 8, 32); /* addresses */
-	memcpy(seed + 32, cut->f->hdr + cut->l.l4_off, 8); /* UDP */
+	memcpy(seed, cut->c.f->hdr + cut->c.l.l3_off + 8, 32); /* addresses */
+	memcpy(seed + 32, cut->c.f->hdr + cut->c.l.l4_off, 8); /* UDP */
 	memcpy(seed + 40, cut->csum, 2);
 	memset(seed + 42, 0, 2);
 	return (uint32_t)hash_bytes(&key, seed, sizeof(seed));
@@ -364,10 +394,10 @@ static uint32_t frag_id(const struct gso_out *o, const struct frag_cut *cut)
  * and for IPv6 room for the fragment header behind it (RFC 8200 4.5). */
 static void frag_ip(uint8_t *h, const struct frag_cut *cut, uint32_t n)
 {
-	uint8_t *ip = h + cut->l.l3_off;
-	bool more = n < cut->left;
+	uint8_t *ip = h + cut->c.l.l3_off;
+	bool more = n < cut->c.left;
 
-	if (cut->l.ip_version == 4) {
+	if (cut->c.l.ip_version == 4) {
 		put_be16(ip + 2, 20 + n);
 		put_be16(ip + 6, cut->off / 8 | (more ? 0x2000 : 0));
 		put_be16(ip + 10, 0);
@@ -382,37 +412,26 @@ static void frag_ip(uint8_t *h, const struct frag_cut *cut, uint32_t n)
 	put_be32(ip + 44, cut->id);
 }
 
-/* As cut_piece(). */
-static bool cut_fragment(struct gso_out *o, struct frag_cut *cut,
-			 unsigned source, bool *retryp)
+/* As cut_piece(); a frag_cut's c. */
+static bool cut_fragment(struct gso_out *o, struct gso_cut *c, unsigned source,
+			 bool *retryp)
 {
-	uint32_t n = cut->f->off.gso_size;
-	uint32_t front = cut->l.l4_off + (cut->l.ip_version == 6 ? 8u : 0);
-	struct cursor at = cut->at;
-	struct frame f = {0};
-	uint8_t *h = out_room(o);
-	uint32_t head;
+	struct frag_cut *cut = container_of(c, struct frag_cut, c);
+	uint32_t n = piece_len(c), front = c->l.l4_off;
+	struct frame f;
+	uint8_t *h;
 
-	*retryp = false;
+	if (c->l.ip_version == 6)
+		front += 8;
+	h = piece_begin(o, c, n, c->l.l4_off, front, &f, retryp);
 	if (!h)
-		return false;
-	if (n > cut->left)
-		n = cut->left;
-	f.hdr = h;
-	f.len = front + n;
-	f.hdr_len = f.len < FRAME_HDR_MAX ? f.len : FRAME_HDR_MAX;
-	head = f.hdr_len - front;
-	memcpy(h, cut->f->hdr, cut->l.l4_off);
-	if (!cursor_copy(&at, head, h + front) ||
-	    !out_tail(o, &at, n - head, &f, retryp))
 		return false;
 	if (cut->off == 0) /* at least 8 bytes of it are here */
 		memcpy(h + front + 6, cut->csum, sizeof(cut->csum));
 	frag_ip(h, cut, n);
 	out_push(o, &f, source);
-	cut->at = at;
 	cut->off += n;
-	cut->left -= n;
+	c->left -= n;
 	return true;
 }
 
@@ -420,32 +439,17 @@ static bool cut_fragment(struct gso_out *o, struct frag_cut *cut,
 static void send_fragments(struct gso_out *o, const struct frame *f,
 			   unsigned source)
 {
-	uint64_t bit = UINT64_C(1) << source;
-	struct frag_cut cut = {.f = f};
-	bool retry;
+	struct frag_cut cut = {.c.f = f};
 
-	if (!offload_layout(f, &cut.l) || f->off.gso_size < 8) {
-		drop(o->drops, DROP_GSO_FAILED);
-		o->taken |= bit;
+	if (!offload_layout(f, &cut.c.l) || f->off.gso_size < 8) {
+		gso_failed(o, source);
 		return;
 	}
-	put_csum(cut.csum, frame_sum(f, cut.l.l4_off, 0));
+	put_csum(cut.csum, frame_sum(f, cut.c.l.l4_off, 0));
 	cut.id = frag_id(o, &cut);
-	cut.at = (struct cursor){.f = f, .off = cut.l.l4_off};
-	cut.left = f->len - cut.l.l4_off;
-	while (cut.left > 0) {
-		if (cut_fragment(o, &cut, source, &retry) || retry)
-			continue;
-		if (!o->is_full) {
-			drop(o->drops, DROP_GSO_FAILED);
-			o->taken |= bit;
-		} else if (o->taken & bit) {
-			drop_n(o->drops, DROP_PORT_FULL,
-			       (cut.left + f->off.gso_size - 1) /
-				       f->off.gso_size);
-		}
-		return;
-	}
+	cut.c.at = (struct cursor){.f = f, .off = cut.c.l.l4_off};
+	cut.c.left = f->len - cut.c.l.l4_off;
+	send_pieces(o, &cut.c, source, cut_fragment);
 }
 
 /* One ordinary frame whose checksum is missing. */
