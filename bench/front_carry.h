@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bench-front's vhost-user in two parts: front_vhost.c makes memory and queues
+ * and tells the engine of them, front_carry.c moves the frames.
+ */
+#ifndef BENCH_FRONT_CARRY_H
+#define BENCH_FRONT_CARRY_H
+
+#include <sys/uio.h>
+
+#include "front.h"
+#include "front_vq.h"
+
+enum {
+	CARRY_PIECES = 4,   /* descriptors of a long frame */
+	CARRY_IOV = 1024,   /* buffers of one frame: what writev() takes */
+};
+
+struct carry {
+	struct front *f; /* borrowed */
+	struct vq down, up;
+	uint8_t *mem; /* owned mapping of len bytes, shared with the engine */
+	uint64_t len;
+	int memfd;    /* owned */
+	uint64_t protocol; /* features of vhost-user, as agreed on */
+	uint64_t gpa_tx, gpa_table; /* of tx and table, for the engine */
+
+	/* down: buffer i is descriptor i's, for ever */
+	uint8_t *rx;
+	uint32_t rx_stride, rx_len; /* bytes */
+	bool merges;		    /* frames in several buffers */
+
+	/* up: buffer i and table i are head i's, for ever */
+	uint8_t *tx; /* of FRONT_FRAME_MAX bytes each */
+	struct vq_desc (*table)[CARRY_PIECES];
+	bool pieces;	/* long frames as a driver with fragments has them */
+	uint16_t *free; /* owned; a stack: what was used last is still warm */
+	unsigned n_free;
+	bool is_full; /* none was free */
+
+	struct iovec iov[CARRY_IOV];
+};
+
+/* Moves frames until a signal or the engine ends it. */
+enum front_end carry_run(struct carry *c);
+
+#endif
