@@ -83,6 +83,11 @@ static void put_frame(struct out *o, const struct out_dgram *d, uint32_t off,
 		f->off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
 						.csum_start = OUT_L4,
 						.csum_offset = 6};
+	if (d->gso_size) {
+		f->off.gso = FRAME_GSO_UDP4;
+		f->off.gso_size = d->gso_size;
+		f->off.hdr_len = OUT_UDP_PAYLOAD;
+	}
 	if (len > n) {
 		o->iov[o->b.n] = (struct iovec){
 			.iov_base = (void *)(uintptr_t)(d->payload + off + n),
@@ -101,7 +106,7 @@ void out_dgram(struct out *o, const struct out_dgram *d)
 	uint32_t room = o->env->mtu - IP4_HDR_LEN;
 	struct out_frag fr = {0};
 
-	if (l4_len <= room) {
+	if (l4_len <= room || d->gso_size) {
 		put_frame(o, d, 0, l4_len, NULL);
 		return;
 	}

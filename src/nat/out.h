@@ -43,8 +43,11 @@ struct out_dgram {
 	uint8_t head[OUT_HEAD_MAX]; /* the transport header */
 	const uint8_t *payload;     /* borrowed until out_flush() */
 	uint32_t len;               /* bytes of payload */
-	bool is_partial;            /* UDP that fits one frame: the header
+	bool is_partial;            /* UDP that is not fragmented: the header
 				     * holds the pseudo-header sum only */
+	uint16_t gso_size;          /* not 0: a run of UDP datagrams of as many
+				     * bytes each, the last may be shorter;
+				     * each fits the MTU, is_partial is set */
 };
 
 struct out {

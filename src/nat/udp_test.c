@@ -650,6 +650,31 @@ static void test_runs_from_the_host_are_taken_apart(void **state)
 	assert_int_equal(seen, 15);
 }
 
+/* An exit that cuts runs gets each in one piece (VIRTIO_NET_F_GUEST_USO4). */
+static void test_run_stays_whole_where_it_can(void **state)
+{
+	struct fake_nat_config c = {
+		.port = {.name = "vm0", .offload = PORT_O_CSUM | PORT_O_USO4}};
+	struct fake_nat *n = fake_nat_new(&c);
+	uint8_t run[5000];
+	struct fake_datagram d = {
+		.from = far, .data = run, .len = sizeof(run), .gso_size = 1200};
+	const struct fake_frame *f;
+
+	fill(run, sizeof(run));
+	say(n, 5000, &far, "a");
+	fake_deliver_full(n->fh, 0, &d);
+	fake_host_run(n->fh);
+	assert_int_equal(n->g.port->n_out, 1);
+	f = n->g.port->out;
+	assert_int_equal(f->off.gso, FRAME_GSO_UDP4);
+	assert_int_equal(f->off.gso_size, 1200);
+	assert_int_equal(f->off.flags, FRAME_F_NEEDS_CSUM);
+	assert_int_equal(f->len, 42 + sizeof(run));
+	assert_memory_equal(f->data + 42, run, sizeof(run));
+	fake_nat_free(n);
+}
+
 static void test_no_room_while_taking_runs_apart(void **state)
 {
 	struct fake_nat *n = *state;
@@ -763,6 +788,7 @@ int main(void)
 		T(test_checksum_of_zero),
 		T(test_too_long_for_udp),
 		T(test_runs_from_the_host_are_taken_apart),
+		T(test_run_stays_whole_where_it_can),
 		T(test_no_room_while_taking_runs_apart),
 		T(test_idle_flow_ends),
 		T(test_one_dns_question_ends_soon),
