@@ -248,6 +248,16 @@ static void return_heads(struct vhost_user *v)
 	vring_signal(q);
 }
 
+/* The queue is empty: a kick is to tell of more, or the loop's look.  True if
+ * there is more already. */
+static bool wait_for_more(struct vhost_user *v)
+{
+	if (!loop_looks(v->env->loop))
+		return vring_want_kick(&v->s.ring[VHOST_TX]);
+	loop_poll_on(v->env->loop, &v->poll);
+	return false;
+}
+
 static unsigned vhost_recv(struct port *p, struct batch *b)
 {
 	struct vhost_user *v = vhost_of(p);
@@ -268,7 +278,7 @@ static unsigned vhost_recv(struct port *p, struct batch *b)
 			return b->n;
 		if (v->n_heads)
 			return_heads(v);
-		else if (q->is_broken || !vring_want_kick(q))
+		else if (q->is_broken || !wait_for_more(v))
 			break;
 		else
 			vring_no_kick(q);
@@ -297,7 +307,26 @@ static void vhost_more(struct loop_work *w)
 	read_frames(container_of(w, struct vhost_user, more));
 }
 
-/* ---- kicks and room ---- */
+/* ---- looks, kicks and room ---- */
+
+static bool poll_look(struct loop_poll *p)
+{
+	struct vring *q = &container_of(p, struct vhost_user, poll)
+				   ->s.ring[VHOST_TX];
+
+	return vring_avail(q, 1) || q->is_broken;
+}
+
+static void poll_found(struct loop_poll *p)
+{
+	read_frames(container_of(p, struct vhost_user, poll));
+}
+
+static bool poll_stop(struct loop_poll *p)
+{
+	return vring_want_kick(
+		&container_of(p, struct vhost_user, poll)->s.ring[VHOST_TX]);
+}
 
 static void tell_room(struct vhost_user *v)
 {
@@ -377,6 +406,7 @@ static void detach(struct vhost_user *v)
 	fd_close(&v->fd);
 	loop_undefer(v->env->loop, &v->more);
 	loop_undefer(v->env->loop, &v->next);
+	loop_poll_off(v->env->loop, &v->poll);
 }
 
 static void vhost_gone(struct loop_work *w)
@@ -547,6 +577,9 @@ int vhost_new(const struct netdev_env *env, const struct conn_args *a,
 	};
 	for (unsigned i = 0; i < VHOST_RINGS; i++)
 		v->kick[i] = (struct loop_io){.fd = -1};
+	v->poll = (struct loop_poll){
+		.look = poll_look, .fn = poll_found, .stop = poll_stop};
+	loop_poll_init(&v->poll);
 	loop_work_init(&v->more, vhost_more);
 	loop_work_init(&v->next, vhost_next);
 	loop_work_init(&v->gone, vhost_gone);

@@ -38,6 +38,7 @@ struct vhost_user {
 	int fd;			      /* owned; -1: no front end */
 	struct loop_io io;
 	struct loop_io kick[VHOST_RINGS]; /* fd owned, -1: none */
+	struct loop_poll poll;	/* the transmit queue, while kicks are off */
 	struct loop_work more;	/* go on reading frames */
 	struct loop_work next;	/* go on reading messages */
 	struct loop_work gone;	/* the front end went */

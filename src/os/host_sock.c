@@ -47,6 +47,7 @@ struct sock_io {
 	struct host_sock *s; /* borrowed */
 	bool is_v6;
 	bool is_tcp; /* MSG_TRUNC throws bytes away */
+	bool is_own; /* made here: nobody else has a copy of fd */
 };
 
 struct sock_host {
@@ -89,17 +90,18 @@ static void io_event(struct loop_io *io, uint32_t events)
 
 /* Takes fd into s; on failure fd stays the caller's. */
 static int take(struct sock_host *sh, struct host_sock *s, int fd,
-		bool is_v6, bool is_tcp)
+		bool is_v6, bool is_tcp, bool is_own)
 {
 	struct sock_io *si = slab_alloc(&sh->ios);
 	int r;
 
 	if (!si)
 		return -ENFILE;
-	si->io = (struct loop_io){.fd = fd, .fn = io_event};
+	si->io = (struct loop_io){.fd = fd, .fn = io_event, .is_far = true};
 	si->s = s;
 	si->is_v6 = is_v6;
 	si->is_tcp = is_tcp;
+	si->is_own = is_own;
 	r = loop_add(sh->loop, &si->io,
 		     EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
 	if (r < 0) {
@@ -152,7 +154,7 @@ static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
 		return -errno;
 	if (!is_tcp)
 		ask_details(sh, fd, is_v6);
-	r = take(sh, s, fd, is_v6, is_tcp);
+	r = take(sh, s, fd, is_v6, is_tcp, true);
 	if (r < 0)
 		close(fd);
 	return r;
@@ -178,7 +180,7 @@ static int op_adopt(struct host *h, struct host_sock *s, int fd)
 	if (is_inet && type == SOCK_DGRAM)
 		ask_details(sh, fd, domain == AF_INET6);
 	return take(sh, s, fd, domain == AF_INET6,
-		    is_inet && type == SOCK_STREAM);
+		    is_inet && type == SOCK_STREAM, false);
 }
 
 static int op_bind(struct host *h, struct host_sock *s,
@@ -215,7 +217,7 @@ static int op_accept(struct host *h, struct host_sock *listener,
 	*peerp = (struct endpoint){0};
 	(void)sockaddr_to(&ss, peerp); /* unix clients have no address */
 	r = take(of(h), s, fd, ss.ss_family == AF_INET6,
-		 ss.ss_family != AF_UNIX);
+		 ss.ss_family != AF_UNIX, true);
 	if (r < 0)
 		close(fd);
 	return r;
@@ -232,21 +234,27 @@ static int op_local(struct host *h, struct host_sock *s, struct endpoint *ep)
 	return sockaddr_to(&ss, ep) ? 0 : -EAFNOSUPPORT;
 }
 
+/* n bytes, or what errno says, from a call. */
+static ssize_t moved(struct sock_host *sh, ssize_t n)
+{
+	if (n < 0)
+		return -errno;
+	loop_moved(sh->loop, (uint64_t)n);
+	return n;
+}
+
 static ssize_t op_send(struct host *h, struct host_sock *s,
 		       const struct iovec *iov, unsigned n_iov, unsigned flags)
 {
 	struct msghdr m = {.msg_iov = (struct iovec *)iov,
 			   .msg_iovlen = n_iov};
 	int f = MSG_NOSIGNAL | MSG_DONTWAIT;
-	ssize_t n;
 
-	(void)h;
 	if (flags & HOST_OOB)
 		f |= MSG_OOB;
 	if (flags & HOST_MORE)
 		f |= MSG_MORE;
-	n = sendmsg(s->fd, &m, f);
-	return n < 0 ? -errno : n;
+	return moved(of(h), sendmsg(s->fd, &m, f));
 }
 
 /* Reads up to room bytes away, at most SINK_PIECES sinks of them.  TCP does
@@ -276,7 +284,6 @@ static ssize_t op_recv(struct host *h, struct host_sock *s,
 			   .msg_iovlen = n_iov};
 	int f = MSG_DONTWAIT;
 	size_t room = 0;
-	ssize_t n;
 
 	for (unsigned i = 0; i < n_iov; i++)
 		room += iov[i].iov_len;
@@ -288,8 +295,7 @@ static ssize_t op_recv(struct host *h, struct host_sock *s,
 		f |= MSG_PEEK;
 	if (flags & HOST_OOB)
 		f |= MSG_OOB;
-	n = recvmsg(s->fd, &m, f);
-	return n < 0 ? -errno : n;
+	return moved(of(h), recvmsg(s->fd, &m, f));
 }
 
 /* Puts one ancillary int into a message that is being built. */
@@ -342,6 +348,8 @@ static int op_send_batch(struct host *h, struct host_sock *s,
 	if (!n)
 		return -EOPNOTSUPP;
 	r = sendmmsg(s->fd, sh->mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (int i = 0; i < r; i++)
+		loop_moved(sh->loop, sh->mm[i].msg_len);
 	return r < 0 ? -errno : r;
 }
 
@@ -400,6 +408,7 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 		struct msghdr *mh = &sh->mm[i].msg_hdr;
 
 		m[i].len = sh->mm[i].msg_len;
+		loop_moved(sh->loop, m[i].len);
 		m[i].truncated = mh->msg_flags & MSG_TRUNC;
 		m[i].gso_size = 0;
 		m[i].tos = 0;
@@ -508,7 +517,10 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &lg,
 				 sizeof(lg));
 	}
-	loop_del(of(h)->loop, &si->io);
+	if (si->is_own)
+		loop_forget(of(h)->loop, &si->io);
+	else
+		loop_del(of(h)->loop, &si->io);
 	close(s->fd);
 	s->fd = -1;
 	s->priv = NULL;

@@ -2,14 +2,17 @@
 /*
  * The event loop; see loop.h.
  * #syscalls: epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
- * #syscalls: clock_gettime close
+ * #syscalls: clock_gettime close sched_getaffinity sched_yield
  */
 #include "os/loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "os/spin.h"
 
 enum { LOOP_EVENTS = 64 };
 
@@ -23,6 +26,10 @@ struct loop {
 	int n_events;	      /* of the current round */
 	int next_event;
 	struct timer_wheel wheel;
+	struct list polls; /* struct loop_poll: looked at */
+	struct list found; /* ... those with something, of this round */
+	struct spin spin;
+	struct spin_round round; /* the current one */
 };
 
 static uint64_t clock_ns(void)
@@ -31,6 +38,16 @@ static uint64_t clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* CPUs this thread may run on. */
+static int cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 2; /* more than a set holds */
+	return CPU_COUNT(&set);
 }
 
 int loop_new(struct loop **loopp)
@@ -47,6 +64,9 @@ int loop_new(struct loop **loopp)
 		return r;
 	}
 	list_init(&l->work);
+	list_init(&l->polls);
+	list_init(&l->found);
+	spin_init(&l->spin, cpus() < 2);
 	l->now_ns = clock_ns();
 	timer_wheel_init(&l->wheel, l->now_ns);
 	*loopp = l;
@@ -84,17 +104,23 @@ int loop_add_level(struct loop *l, struct loop_io *io, uint32_t events)
 	return add(l, io, events);
 }
 
-void loop_del(struct loop *l, struct loop_io *io)
+void loop_forget(struct loop *l, struct loop_io *io)
 {
 	if (!io->registered)
 		return;
 	io->registered = false;
-	/* Fails only if the kernel dropped it with the descriptor. */
-	(void)epoll_ctl(l->epfd, EPOLL_CTL_DEL, io->fd, NULL);
 	for (int i = l->next_event; i < l->n_events; i++) {
 		if (l->events[i].data.ptr == io)
 			l->events[i].data.ptr = NULL;
 	}
+}
+
+void loop_del(struct loop *l, struct loop_io *io)
+{
+	/* Fails only if the kernel dropped it with the descriptor. */
+	if (io->registered)
+		(void)epoll_ctl(l->epfd, EPOLL_CTL_DEL, io->fd, NULL);
+	loop_forget(l, io);
 }
 
 void loop_work_init(struct loop_work *w, void (*fn)(struct loop_work *w))
@@ -157,7 +183,8 @@ static int to_ms(uint64_t ns)
 	return ms < day ? (int)ms : (int)day;
 }
 
-static int wait_events(struct loop *l, uint64_t ns)
+/* Sleeps for up to ns. */
+static int block(struct loop *l, uint64_t ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
 			      .tv_nsec = (long)(ns % 1000000000u)};
@@ -175,16 +202,134 @@ static int wait_events(struct loop *l, uint64_t ns)
 	return n;
 }
 
+/* Looks at the polls once; those with something go to l->found. */
+static bool look_at_polls(struct loop *l)
+{
+	struct list *it = l->polls.next;
+
+	while (it != &l->polls) {
+		struct loop_poll *p = container_of(it, struct loop_poll, link);
+
+		it = it->next;
+		if (!p->look(p))
+			continue;
+		list_del(&p->link);
+		list_add_tail(&l->found, &p->link);
+	}
+	return !list_empty(&l->found);
+}
+
+/* No more looks; true if one had something all the same. */
+static bool stop_polls(struct loop *l)
+{
+	struct list *it;
+
+	while ((it = list_first(&l->polls))) {
+		struct loop_poll *p = container_of(it, struct loop_poll, link);
+
+		list_del(it);
+		if (p->stop(p))
+			list_add_tail(&l->found, &p->link);
+	}
+	return !list_empty(&l->found);
+}
+
+/* Looks for up to ns; events, as block(). */
+static int look(struct loop *l, uint64_t ns, uint64_t from_ns)
+{
+	int n;
+
+	do {
+		bool has_found = look_at_polls(l);
+
+		n = block(l, 0);
+		if (n != 0 || has_found)
+			return n;
+		/* Whom we wait for may have been woken on this CPU. */
+		sched_yield();
+	} while (clock_ns() - from_ns < ns);
+	if (ns == SPIN_NS)
+		spin_failed(&l->spin);
+	return 0;
+}
+
+/* Looks if that pays, then sleeps; both for up to ns. */
+static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
+{
+	uint64_t most = ns < SPIN_NS ? ns : SPIN_NS;
+	int n;
+
+	if (ns && spin_pays(&l->spin)) {
+		n = look(l, most, from_ns);
+		if (n != 0 || !list_empty(&l->found))
+			return n;
+		ns -= ns == UINT64_MAX ? 0 : most;
+	}
+	if (ns && stop_polls(l))
+		ns = 0;
+	return block(l, ns);
+}
+
+static int wait_events(struct loop *l, uint64_t ns)
+{
+	uint64_t from = clock_ns();
+	int n;
+
+	l->round = (struct spin_round){0};
+	n = look_and_block(l, look_at_polls(l) ? 0 : ns, from);
+	l->now_ns = clock_ns();
+	l->round.waited_ns = l->now_ns - from;
+	return n;
+}
+
 static void run_events(struct loop *l)
 {
+	struct list *it;
+
 	for (l->next_event = 0; l->next_event < l->n_events;) {
 		struct epoll_event *ev = &l->events[l->next_event++];
 		struct loop_io *io = ev->data.ptr;
 
-		if (io)
-			io->fn(io, ev->events);
+		if (!io)
+			continue;
+		l->round.sides |= io->is_far ? SPIN_FAR : SPIN_NEAR;
+		io->fn(io, ev->events);
 	}
 	l->n_events = 0;
+	while ((it = list_first(&l->found))) {
+		struct loop_poll *p = container_of(it, struct loop_poll, link);
+
+		list_del(it);
+		l->round.sides |= SPIN_NEAR;
+		p->fn(p);
+	}
+}
+
+bool loop_looks(const struct loop *l)
+{
+	return spin_pays(&l->spin);
+}
+
+void loop_poll_init(struct loop_poll *p)
+{
+	list_init(&p->link);
+}
+
+void loop_poll_on(struct loop *l, struct loop_poll *p)
+{
+	if (list_empty(&p->link))
+		list_add_tail(&l->polls, &p->link);
+}
+
+void loop_poll_off(struct loop *l, struct loop_poll *p)
+{
+	(void)l; /* an unlinked node is on no list */
+	list_del(&p->link);
+}
+
+void loop_moved(struct loop *l, uint64_t bytes)
+{
+	l->round.moved += bytes;
 }
 
 static void run_work(struct loop *l)
@@ -209,10 +354,10 @@ int loop_turn(struct loop *l, int timeout_ms)
 	if (n < 0)
 		return n;
 	l->n_events = n;
-	l->now_ns = clock_ns();
 	run_events(l);
 	timer_wheel_run(&l->wheel, l->now_ns);
 	run_work(l);
+	spin_round(&l->spin, &l->round);
 	return 0;
 }
 

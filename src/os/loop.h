@@ -7,6 +7,10 @@
  * clock once; call the handlers; run the wheel; run deferred work.  Deferred
  * work makes the next sleep zero, so that a busy port gives the others their
  * turn without a lost edge.  O(events), never O(descriptors).
+ *
+ * Before it sleeps the loop may look for events a while (spin.h).  A kind whose
+ * peer writes to shared memory and need not tell then leaves notifications
+ * off, and has the loop look for it (struct loop_poll).
  */
 #ifndef OS_LOOP_H
 #define OS_LOOP_H
@@ -28,6 +32,21 @@ struct loop_io {
 	 * included: events still queued for a removed one are not delivered. */
 	void (*fn)(struct loop_io *io, uint32_t events);
 	bool registered;
+	bool is_far; /* of the host's side, not the guests' (spin.h) */
+};
+
+/* A place in memory that the loop looks at in every round, inside the owner's
+ * object, while its notifications are off. */
+struct loop_poll {
+	struct list link;
+	/* True if there is something; reads a word or two and does nothing. */
+	bool (*look)(struct loop_poll *p);
+	/* There was. The loop has let go of p: who wants to be looked at again
+	 * says so. */
+	void (*fn)(struct loop_poll *p);
+	/* The loop goes to sleep and has let go of p: notifications on. True if
+	 * there is something all the same; fn is called then. */
+	bool (*stop)(struct loop_poll *p);
 };
 
 /* A call to be made once, at the end of this iteration. */
@@ -47,6 +66,19 @@ __attribute__((warn_unused_result)) int
 loop_add_level(struct loop *l, struct loop_io *io, uint32_t events);
 /* Must be called before the descriptor is closed. Harmless twice. */
 void loop_del(struct loop *l, struct loop_io *io);
+/* The same for a descriptor that is closed next and has no copy anywhere, for
+ * which the kernel forgets it by itself: one system call less. */
+void loop_forget(struct loop *l, struct loop_io *io);
+
+/* True while a sleep would begin with a look: loop_poll_on() is worth it. */
+bool loop_looks(const struct loop *l);
+void loop_poll_init(struct loop_poll *p);
+/* Looks at p from now on. Harmless twice. */
+void loop_poll_on(struct loop *l, struct loop_poll *p);
+/* Lets go of p; notifications are p's owner's affair. Harmless twice. */
+void loop_poll_off(struct loop *l, struct loop_poll *p);
+/* bytes went through a socket of the far side. */
+void loop_moved(struct loop *l, uint64_t bytes);
 
 void loop_work_init(struct loop_work *w, void (*fn)(struct loop_work *w));
 /* Queues w for this iteration's end (for the next one, if called from

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The event loop: what is delivered, in which order, and what is not. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,6 +52,15 @@ static void probe_free(struct probe *p)
 	loop_del(p->l, &p->io);
 	close(p->io.fd);
 	free(p);
+}
+
+/* One CPU for this process. */
+static bool is_alone(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 &&
+	       CPU_COUNT(&set) == 1;
 }
 
 static struct loop *new_loop(void)
@@ -250,6 +260,163 @@ static void removing_twice_is_harmless(void **state)
 	assert_null(loop_free(l));
 }
 
+static void turn(struct loop *l)
+{
+	assert_int_equal(loop_turn(l, 0), 0);
+}
+
+/* A word in memory, and what the loop asked of it. */
+struct place {
+	struct loop_poll poll;
+	struct loop *l;
+	bool has_some;
+	bool will_have; /* ... when the loop stops looking */
+	unsigned n_look, n_found, n_stop;
+};
+
+static bool place_look(struct loop_poll *p)
+{
+	struct place *pl = container_of(p, struct place, poll);
+
+	pl->n_look++;
+	return pl->has_some;
+}
+
+static void place_found(struct loop_poll *p)
+{
+	struct place *pl = container_of(p, struct place, poll);
+
+	pl->n_found++;
+	pl->has_some = false;
+}
+
+static bool place_stop(struct loop_poll *p)
+{
+	struct place *pl = container_of(p, struct place, poll);
+
+	pl->n_stop++;
+	return pl->will_have;
+}
+
+static void place_init(struct place *pl, struct loop *l)
+{
+	*pl = (struct place){.l = l,
+			     .poll = {.look = place_look,
+				      .fn = place_found,
+				      .stop = place_stop}};
+	loop_poll_init(&pl->poll);
+}
+
+static void places_are_looked_at_in_every_round(void **state)
+{
+	struct loop *l = new_loop();
+	struct place a, b;
+
+	(void)state;
+	place_init(&a, l);
+	place_init(&b, l);
+	loop_poll_on(l, &a.poll);
+	loop_poll_on(l, &a.poll); /* harmless */
+	loop_poll_on(l, &b.poll);
+	turn(l);
+	assert_int_equal(a.n_look, 1);
+	assert_int_equal(a.n_found, 0);
+	a.has_some = true;
+	turn(l);
+	assert_int_equal(a.n_found, 1);
+	assert_int_equal(b.n_found, 0);
+	a.has_some = true; /* but the loop has let go of it */
+	turn(l);
+	assert_int_equal(a.n_found, 1);
+	loop_poll_on(l, &a.poll);
+	loop_poll_off(l, &a.poll);
+	turn(l);
+	assert_int_equal(a.n_found, 1);
+	assert_int_equal(a.n_stop + b.n_stop, 0); /* it never slept */
+	loop_free(l);
+}
+
+static void nobody_sleeps_over_a_place(void **state)
+{
+	struct loop *l = new_loop();
+	struct place a;
+
+	(void)state;
+	place_init(&a, l);
+	a.will_have = true; /* it came just before notifications were on */
+	loop_poll_on(l, &a.poll);
+	assert_int_equal(loop_turn(l, 60000), 0);
+	assert_int_equal(a.n_stop, 1);
+	assert_int_equal(a.n_found, 1);
+	a.will_have = false;
+	loop_poll_on(l, &a.poll);
+	assert_int_equal(loop_turn(l, 1), 0);
+	assert_int_equal(a.n_stop, 2);
+	assert_int_equal(a.n_found, 1);
+	loop_free(l);
+}
+
+/* A handler may take a place that was found out of the loop. */
+static void removes_place(struct loop_io *io, uint32_t events)
+{
+	struct probe *p = container_of(io, struct probe, io);
+	struct place *pl = (void *)p->others;
+
+	(void)events;
+	loop_poll_off(p->l, &pl->poll);
+}
+
+static void a_removed_place_is_not_told(void **state)
+{
+	struct loop *l = new_loop();
+	struct probe *p = probe_new(l, removes_place);
+	struct place a;
+
+	(void)state;
+	place_init(&a, l);
+	a.has_some = true;
+	p->others = (void *)&a;
+	assert_int_equal(loop_add(l, &p->io, EPOLLIN), 0);
+	loop_poll_on(l, &a.poll);
+	turn(l);
+	assert_int_equal(a.n_look, 1);
+	assert_int_equal(a.n_found, 0);
+	probe_free(p);
+	loop_free(l);
+}
+
+/* Small pieces to and fro: the loop looks, and says so. */
+static void ping_pong_makes_the_loop_look(void **state)
+{
+	struct loop *l = new_loop();
+	struct probe *side[2] = {probe_new(l, count), probe_new(l, count)};
+	const uint64_t one = 1;
+	unsigned n = 0;
+
+	(void)state;
+	side[1]->io.is_far = true;
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(loop_add(l, &side[i]->io, EPOLLIN), 0);
+	turn(l);
+	assert_false(loop_looks(l));
+	/* With one CPU to run on it never will. */
+	while (n < 10000 && !loop_looks(l)) {
+		assert_int_equal(write(side[n % 2]->io.fd, &one, 8), 8);
+		loop_moved(l, 1);
+		turn(l);
+		n++;
+	}
+	assert_int_equal(n < 10000, !is_alone());
+	for (n = 0; n < 100; n++) { /* one way only */
+		assert_int_equal(write(side[0]->io.fd, &one, 8), 8);
+		turn(l);
+	}
+	assert_false(loop_looks(l));
+	for (unsigned i = 0; i < 2; i++)
+		probe_free(side[i]);
+	loop_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +427,10 @@ int main(void)
 		cmocka_unit_test(deferred_work_runs_once_and_later),
 		cmocka_unit_test(a_timer_ends_the_sleep),
 		cmocka_unit_test(removing_twice_is_harmless),
+		cmocka_unit_test(places_are_looked_at_in_every_round),
+		cmocka_unit_test(nobody_sleeps_over_a_place),
+		cmocka_unit_test(a_removed_place_is_not_told),
+		cmocka_unit_test(ping_pong_makes_the_loop_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * When to look for events a while before sleeping (adaptive busy polling).
+ *
+ * To fall asleep and be woken on another CPU costs some 10 us, twice in every
+ * request and response that crosses the engine.  To look in vain costs what
+ * the look took, on a CPU the guest could use.  So looking must have been
+ * worth it lately: only a game of ping-pong is waited for, in which small
+ * pieces go one way, then the other, each soon after the last.  A stream, a
+ * flood, a paced sender or an idle machine is none.
+ *
+ * Called by the loop for each of its rounds; pure, the time is given.
+ */
+#ifndef OS_SPIN_H
+#define OS_SPIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	SPIN_NEAR = 1 << 0, /* sides of a round's events: the guests' */
+	SPIN_FAR = 1 << 1,  /* the host's sockets */
+};
+
+enum {
+	SPIN_NS = 50000,	/* the longest look */
+	SPIN_QUICK_NS = 200000, /* a sleep that was as good as none */
+	SPIN_MOVED = 4096,	/* bytes of a round that is a ping or a pong */
+	SPIN_CREDIT_MAX = 64,
+	SPIN_CREDIT_ON = 16,	/* looks begin; they end when none is left */
+	SPIN_FAILURE = 16,	/* what a look in vain costs */
+	SPIN_OTHER = 8,		/* ... and a round that is no part of a game */
+};
+
+struct spin {
+	bool is_off;	 /* one CPU: who looks keeps the others from it */
+	bool is_on;
+	uint8_t last;	 /* side of the last round */
+	uint16_t credit; /* returns of the ball, less what was not */
+};
+
+/* What a round was. */
+struct spin_round {
+	uint64_t waited_ns; /* asleep or looking */
+	uint64_t moved;	    /* bytes through the host's sockets */
+	unsigned sides;	    /* SPIN_NEAR | SPIN_FAR; 0: a timer or nothing */
+};
+
+void spin_init(struct spin *s, bool is_off);
+/* True if the next wait should begin with a look. */
+static inline bool spin_pays(const struct spin *s)
+{
+	return s->is_on;
+}
+/* A look has found nothing in all its time. */
+void spin_failed(struct spin *s);
+/* A round is over. */
+void spin_round(struct spin *s, const struct spin_round *r);
+
+#endif

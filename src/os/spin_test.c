@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When a look pays: what is a game of ping-pong and what is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "os/spin.h"
+
+static const struct spin_round ping = {
+	.waited_ns = 20000, .moved = 1, .sides = SPIN_NEAR};
+static const struct spin_round pong = {
+	.waited_ns = 20000, .moved = 1, .sides = SPIN_FAR};
+
+static void play(struct spin *s, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		spin_round(s, &ping);
+		spin_round(s, &pong);
+	}
+}
+
+/* A spin that has seen n pairs. */
+static struct spin after(unsigned n)
+{
+	struct spin s;
+
+	spin_init(&s, false);
+	play(&s, n);
+	return s;
+}
+
+static void a_game_is_looked_for(void **state)
+{
+	struct spin s = after(0);
+
+	(void)state;
+	assert_false(spin_pays(&s));
+	s = after(SPIN_CREDIT_ON / 2);
+	assert_false(spin_pays(&s)); /* the first ball was no return */
+	spin_round(&s, &ping);
+	assert_true(spin_pays(&s));
+}
+
+static void one_cpu_never_looks(void **state)
+{
+	struct spin s;
+
+	(void)state;
+	spin_init(&s, true);
+	play(&s, 1000);
+	assert_false(spin_pays(&s));
+}
+
+/* n rounds r, after a long game. */
+static bool pays_after(const struct spin_round *r, unsigned n)
+{
+	struct spin s = after(1000);
+
+	assert_true(spin_pays(&s));
+	for (unsigned i = 0; i < n; i++)
+		spin_round(&s, r);
+	return spin_pays(&s);
+}
+
+static void what_is_no_game_ends_it(void **state)
+{
+	const struct spin_round large = {.waited_ns = 20000,
+					 .moved = SPIN_MOVED + 1,
+					 .sides = SPIN_NEAR};
+	const struct spin_round slow = {.waited_ns = SPIN_QUICK_NS + 1,
+					.moved = 1,
+					.sides = SPIN_NEAR};
+	unsigned n = SPIN_CREDIT_MAX / SPIN_OTHER;
+
+	(void)state;
+	assert_true(pays_after(&large, n - 1));
+	assert_false(pays_after(&large, n));
+	assert_true(pays_after(&slow, n - 1));
+	assert_false(pays_after(&slow, n));
+}
+
+/* A flood, a paced sender: nothing comes back. */
+static void one_way_is_no_game(void **state)
+{
+	(void)state;
+	assert_false(pays_after(&ping, SPIN_CREDIT_MAX + 1));
+	assert_false(pays_after(&ping, 1000));
+}
+
+/* A large transfer: sides alternate as well, data one way and ACKs back. */
+static void a_stream_never_begins_one(void **state)
+{
+	struct spin_round r = ping;
+	struct spin s;
+
+	(void)state;
+	spin_init(&s, false);
+	r.moved = 65536;
+	for (unsigned i = 0; i < 1000; i++) {
+		spin_round(&s, &pong);
+		spin_round(&s, &r);
+		assert_false(spin_pays(&s));
+	}
+}
+
+static void a_timer_is_no_round(void **state)
+{
+	const struct spin_round timer = {.waited_ns = SPIN_QUICK_NS + 1};
+
+	(void)state;
+	assert_true(pays_after(&timer, 1000));
+}
+
+static void an_odd_round_does_not_end_it(void **state)
+{
+	struct spin s = after(1000);
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		play(&s, 2);
+		spin_round(&s, &pong); /* an ACK besides */
+		assert_true(spin_pays(&s));
+	}
+}
+
+static void failures_end_it(void **state)
+{
+	struct spin s = after(1000);
+
+	(void)state;
+	for (unsigned i = 0; i < SPIN_CREDIT_MAX / SPIN_FAILURE; i++) {
+		assert_true(spin_pays(&s));
+		spin_failed(&s);
+	}
+	assert_false(spin_pays(&s));
+	/* Failing on, it costs one look in so many rounds. */
+	play(&s, SPIN_CREDIT_ON / 2 - 1);
+	assert_false(spin_pays(&s));
+	play(&s, 1);
+	assert_true(spin_pays(&s));
+	spin_failed(&s);
+	assert_false(spin_pays(&s));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_game_is_looked_for),
+		cmocka_unit_test(one_cpu_never_looks),
+		cmocka_unit_test(what_is_no_game_ends_it),
+		cmocka_unit_test(one_way_is_no_game),
+		cmocka_unit_test(a_stream_never_begins_one),
+		cmocka_unit_test(a_timer_is_no_round),
+		cmocka_unit_test(an_odd_round_does_not_end_it),
+		cmocka_unit_test(failures_end_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
