@@ -33,7 +33,7 @@ struct front_opts {
 	bool is_server;	   /* we listen at path */
 	bool offload;	   /* accept what the engine offers of it */
 	unsigned ring;	   /* entries of each queue */
-	unsigned buf;	   /* bytes of a receive buffer, header included */
+	unsigned buf;	   /* bytes of a receive buffer at least, header and all */
 	unsigned mtu;	   /* of the tap; 0: as it is */
 	unsigned txqlen;   /* frames the tap holds */
 };

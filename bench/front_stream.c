@@ -7,6 +7,9 @@
  *	 While the socket takes no more, the tap is not read.
  * down  What one recv() gave is cut into frames; the start of one that is not
  *	 complete moves to the front.
+ *
+ * Either end is tried only if an edge said so, or if what was done before
+ * makes it likely.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,49 +27,42 @@ enum {
 	ROOM = 512 * 1024, /* bytes of either buffer */
 };
 
-enum turn {
-	TURN_IDLE,
-	TURN_MORE,
-	TURN_BROKEN,
-};
 
 struct stream {
 	struct front *f; /* borrowed */
-	bool is_full;	 /* the socket takes no more for now */
+	bool may_read;	 /* the tap may have a frame */
+	bool may_recv;	 /* the socket may have bytes */
+	bool may_send;	 /* the socket may take some */
 	uint32_t sent, filled; /* of up */
 	uint32_t got;	       /* of down */
 	uint8_t up[ROOM];
 	uint8_t down[ROOM];
 };
 
-static enum turn broken(const char *what)
-{
-	front_say_errno("%s", what);
-	return TURN_BROKEN;
-}
+/* ---- up; these return 0, or -1 and have said why ---- */
 
-/* ---- up ---- */
-
-static enum turn send_out(struct stream *s)
+static int send_out(struct stream *s)
 {
-	ssize_t n = send(s->f->peer, s->up + s->sent, s->filled - s->sent,
+	uint32_t left = s->filled - s->sent;
+	ssize_t n = send(s->f->peer, s->up + s->sent, left,
 			 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	s->f->c.up_kicks++;
 	if (n < 0 && errno != EAGAIN)
-		return broken("the engine's socket");
+		return front_say_errno("the engine's socket");
+	if (n == (ssize_t)left) {
+		s->sent = s->filled = 0;
+		return 0;
+	}
 	if (n > 0)
 		s->sent += (uint32_t)n;
-	s->is_full = s->sent < s->filled;
-	if (s->is_full)
-		s->f->c.up_full++;
-	else
-		s->sent = s->filled = 0;
-	return TURN_IDLE;
+	s->may_send = false;
+	s->f->c.up_full++;
+	return 0;
 }
 
 /* A frame of the tap behind those in the buffer. */
-static enum turn read_frame(struct stream *s)
+static int read_frame(struct stream *s)
 {
 	uint8_t *at = s->up + s->filled;
 	ssize_t n = read(s->f->tap, at + LEN_LEN, FRONT_FRAME_MAX);
@@ -74,35 +70,33 @@ static enum turn read_frame(struct stream *s)
 
 	if (n < 0 && errno == EAGAIN) {
 		s->f->c.dry++;
-		return TURN_IDLE;
+		s->may_read = false;
+		return 0;
 	}
 	if (n <= 0)
-		return broken("tap");
+		return front_say_errno("tap");
 	len = htonl((uint32_t)n);
 	memcpy(at, &len, sizeof(len));
 	s->filled += LEN_LEN + (uint32_t)n;
 	s->f->c.up_frames++;
 	s->f->c.up_bytes += (uint64_t)n;
-	return TURN_MORE;
+	return 0;
 }
 
-static enum turn up(struct stream *s)
+static int up(struct stream *s)
 {
-	enum turn turn = TURN_MORE;
-
 	/* The rest of before first. */
-	if (s->filled && send_out(s) == TURN_BROKEN)
-		return TURN_BROKEN;
-	if (s->is_full)
-		return TURN_IDLE;
-	for (unsigned n = 0; n < FRONT_BATCH && turn == TURN_MORE; n++) {
+	if (s->filled && s->may_send && send_out(s) < 0)
+		return -1;
+	if (s->filled)
+		return 0;
+	for (unsigned n = 0; n < FRONT_BATCH && s->may_read; n++) {
 		if (s->filled + LEN_LEN + FRONT_FRAME_MAX > ROOM)
 			break;
-		turn = read_frame(s);
+		if (read_frame(s) < 0)
+			return -1;
 	}
-	if (turn != TURN_BROKEN && s->filled && send_out(s) == TURN_BROKEN)
-		return TURN_BROKEN;
-	return s->is_full && turn != TURN_BROKEN ? TURN_IDLE : turn;
+	return s->filled && s->may_send ? send_out(s) : 0;
 }
 
 /* ---- down ---- */
@@ -132,41 +126,51 @@ static int64_t cut(struct stream *s)
 	return at;
 }
 
-static enum turn down(struct stream *s)
+static int down(struct stream *s)
 {
-	ssize_t n = recv(s->f->peer, s->down + s->got, ROOM - s->got,
-			 MSG_DONTWAIT);
+	uint32_t room = ROOM - s->got;
+	ssize_t n = recv(s->f->peer, s->down + s->got, room, MSG_DONTWAIT);
 	int64_t done;
 
-	if (n < 0 && errno == EAGAIN)
-		return TURN_IDLE;
+	if (n < 0 && errno != EAGAIN)
+		return front_say_errno("the engine's socket");
+	if (n == 0)
+		return front_say("the engine closed the connection");
+	/* What comes later is an edge of its own. */
+	if (n < (ssize_t)room)
+		s->may_recv = false;
 	if (n < 0)
-		return broken("the engine's socket");
-	if (n == 0) {
-		front_say("the engine closed the connection");
-		return TURN_BROKEN;
-	}
+		return 0;
 	s->f->c.down_calls++;
 	s->got += (uint32_t)n;
 	done = cut(s);
 	if (done < 0)
-		return TURN_BROKEN;
+		return -1;
 	s->got -= (uint32_t)done;
 	memmove(s->down, s->down + done, s->got);
-	return TURN_MORE;
+	if (done) /* the machine answers at once */
+		s->may_read = true;
+	return 0;
 }
 
 /* ---- life ---- */
 
-static bool is_asked_to_end(struct front *f, int timeout)
+/* True if a signal asks for the end. */
+static bool wait_for(struct stream *s, int timeout)
 {
 	struct epoll_event ev[FRONT_EVENTS];
-	int n = epoll_wait(f->ep, ev, FRONT_EVENTS, timeout);
+	int n = epoll_wait(s->f->ep, ev, FRONT_EVENTS, timeout);
 
-	f->c.waits++;
+	s->f->c.waits++;
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.u32 == FRONT_SIGNAL)
 			return true;
+		if (ev[i].data.u32 == FRONT_TAP)
+			s->may_read = true;
+		if (ev[i].data.u32 != FRONT_PEER)
+			continue;
+		s->may_send |= ev[i].events & EPOLLOUT;
+		s->may_recv |= (ev[i].events & ~(uint32_t)EPOLLOUT) != 0;
 	}
 	return false;
 }
@@ -186,16 +190,16 @@ static enum front_end run(struct stream *s)
 	unsigned turns = 0;
 
 	for (;;) {
-		enum turn d = down(s), u;
 		bool more;
 
-		u = d == TURN_BROKEN ? TURN_BROKEN : up(s);
-		if (u == TURN_BROKEN)
+		if (s->may_recv && down(s) < 0)
 			return FRONT_BROKEN;
-		more = d == TURN_MORE || u == TURN_MORE;
+		if (up(s) < 0)
+			return FRONT_BROKEN;
+		more = s->may_recv || (s->filled ? s->may_send : s->may_read);
 		if (more && ++turns % FRONT_TURNS)
 			continue;
-		if (is_asked_to_end(s->f, more ? 0 : -1))
+		if (wait_for(s, more ? 0 : -1))
 			return FRONT_ASKED;
 	}
 }
@@ -210,6 +214,7 @@ enum front_end front_stream(struct front *f)
 		return FRONT_BROKEN;
 	}
 	s->f = f;
+	s->may_read = s->may_recv = s->may_send = true;
 	if (set_up(f) == 0) {
 		front_ready(f);
 		end = run(s);

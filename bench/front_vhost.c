@@ -241,7 +241,10 @@ static int memory_init(struct carry *c)
 {
 	struct layout l;
 
-	c->rx_len = c->f->o.buf;
+	/* All buffers together hold a frame, as those of a Linux driver. */
+	c->rx_len = FRONT_FRAME_MAX / c->f->o.ring;
+	if (c->rx_len < c->f->o.buf)
+		c->rx_len = c->f->o.buf;
 	c->rx_stride = (c->rx_len + LINE - 1) & ~(uint32_t)(LINE - 1);
 	lay_out(c, &l);
 	c->len = l.len;
