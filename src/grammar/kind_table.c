@@ -91,6 +91,10 @@ static const struct netdev_option user_options[] = {
 	OPT("hostname", OPT_STR, NULL, "name given to the guest by DHCP"),
 	OPT("domainname", OPT_STR, NULL, "domain given to the guest by DHCP"),
 	OPT("dnssearch", OPT_LIST, NULL, "domain to search for short names"),
+	OPT("mtu", OPT_U32, "1500",
+	    "largest IP packet of the network in bytes, 576 to 65520; given to "
+	    "the guest by DHCP",
+	    EXTENSION),
 	OPT("hostfwd", OPT_LIST, NULL,
 	    "port of the host forwarded to a guest: "
 	    "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT"),

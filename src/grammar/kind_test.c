@@ -18,7 +18,7 @@ static const char *const keys[][2] = {
 	{"nic", "netdev macaddr model addr vectors"},
 	{"user", "ipv4 ipv6 net ip host dns dhcpstart ipv6-net ipv6-prefix "
 		 "ipv6-prefixlen ipv6-host ipv6-dns restrict hostname "
-		 "domainname dnssearch tftp bootfile tftp-server-name smb "
+		 "domainname dnssearch mtu tftp bootfile tftp-server-name smb "
 		 "smbserver hostfwd guestfwd"},
 	{"tap", "ifname fd fds script downscript helper br sndbuf vnet_hdr "
 		"vhost vhostfd vhostfds vhostforce queues poll-us"},

@@ -284,6 +284,21 @@ static int resolve_names(const struct netdev_spec *s, struct user_opts *o,
 	return 0;
 }
 
+static int resolve_mtu(const struct netdev_spec *s, struct user_opts *o,
+		       struct error *e)
+{
+	uint64_t mtu = spec_u64(s, "mtu");
+
+	if (mtu < USER_MTU_MIN || mtu > USER_MTU_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'mtu' expects a number from %d to "
+				  "%d, not %llu",
+				  USER_MTU_MIN, USER_MTU_MAX,
+				  (unsigned long long)mtu);
+	o->mtu = (uint32_t)mtu;
+	return 0;
+}
+
 static int resolve_hostfwds(const struct netdev_spec *s, struct user_opts *o,
 			    struct error *e)
 {
@@ -312,7 +327,8 @@ int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 
 	*o = USER_OPTS_NULL;
 	if (resolve_addrs(spec, &n, e) < 0 || check_addrs(spec, &n, e) < 0 ||
-	    resolve_names(spec, o, e) < 0 || resolve_hostfwds(spec, o, e) < 0) {
+	    resolve_names(spec, o, e) < 0 || resolve_mtu(spec, o, e) < 0 ||
+	    resolve_hostfwds(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;
 	}

@@ -14,11 +14,14 @@ enum {
 	USER_NAME_LEN = 256, /* a DNS name with NUL */
 	USER_SEARCH_MAX = 8, /* entries of dnssearch= */
 	USER_LEASES = 16,    /* leases QEMU's pool has */
+	USER_MTU_MIN = 576,  /* RFC 791: what every host takes */
+	USER_MTU_MAX = 65520, /* what a virtio card can say */
 };
 
 struct user_opts {
 	struct prefix net4; /* host bits clear */
 	addr host4, dns4, dhcp_start4;
+	uint32_t mtu;			/* bytes of an IP packet */
 	char hostname[USER_NAME_LEN];	/* "" = not given */
 	char domainname[USER_NAME_LEN]; /* "" = not given */
 	char dnssearch[USER_SEARCH_MAX][USER_NAME_LEN];

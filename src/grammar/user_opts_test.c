@@ -53,6 +53,10 @@ static const struct bad bad_users[] = {
 	{"user,host=10.0.2.255",
 	 "user: 10.0.2.255 is the broadcast address of the network; "
 	 "set host= to another (host=10.0.2.255)"},
+	{"user,mtu=575", "user: Parameter 'mtu' expects a number from 576 to "
+			 "65520, not 575"},
+	{"user,mtu=65521", "user: Parameter 'mtu' expects a number from 576 "
+			   "to 65520, not 65521"},
 	{"user,host=x", "user: Failed to parse host (host=x)"},
 	{"user,dns=x", "user: Failed to parse DNS (dns=x)"},
 	{"user,dns=10.0.2.2",
@@ -194,9 +198,16 @@ static void test_names(void **state)
 	assert_string_equal(o.dnssearch[0], "x_y.z");
 	assert_string_equal(o.dnssearch[1], "b");
 	user_opts_deinit(&o);
+	resolved("user,mtu=576", &o);
+	assert_int_equal(o.mtu, 576);
+	user_opts_deinit(&o);
+	resolved("user,mtu=65520", &o);
+	assert_int_equal(o.mtu, 65520);
+	user_opts_deinit(&o);
 	resolved("user", &o);
 	assert_string_equal(o.hostname, "");
 	assert_int_equal(o.n_dnssearch, 0);
+	assert_int_equal(o.mtu, 1500);
 	user_opts_deinit(&o);
 }
 

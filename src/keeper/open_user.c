@@ -94,6 +94,7 @@ int open_user(struct plan_netdev *n, struct error *e)
 	m->dns4 = o.dns4;
 	m->dhcp_start4 = o.dhcp_start4;
 	m->n_dnssearch = o.n_dnssearch;
+	m->mtu = o.mtu;
 	memcpy(m->hostname, o.hostname, sizeof(m->hostname));
 	memcpy(m->domainname, o.domainname, sizeof(m->domainname));
 	memcpy(m->dnssearch, o.dnssearch, sizeof(m->dnssearch));

@@ -157,6 +157,24 @@ def test_udp_both_ways(net):
     assert out == ["10.0.2.2", "100"]
 
 
+@pytest.mark.parametrize("mtu", [1280, 9000, 65520])
+def test_mtu_of_the_network(w, mtu):
+    """Told by DHCP, used both ways, and nothing longer comes."""
+    g = w.guest()
+    w.serve(XFER, "serve", "5001", port=5001)
+    with world.Vmlan([f"user,mtu={mtu}", g.netdev()]):
+        g.dhcp()
+        assert g.lease["mtu"] == str(mtu)
+        assert f"mtu {mtu} " in g.sh("ip", "link", "show", "dev", "eth0").stdout
+        size = str(mtu - 28)
+        assert "1 received" in g.sh("ping", "-c", "1", "-M", "do", "-s", size,
+                                    "10.0.2.2").stdout
+        for what in ("send", "recv"):
+            assert g.sh(XFER, what, INET_IP, "5001", "20000000",
+                        timeout=60).stdout.startswith("equal")
+        assert g.counter("TcpExtTCPTimeouts") == 0
+
+
 TCP_WHO = (
     "import socket\n"
     "s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\n"
