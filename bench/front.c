@@ -13,9 +13,9 @@
 
 static const char usage[] =
 	"usage: bench-front vhost PATH TAP [ring=256] [buf=1526] [offload=on]\n"
-	"                   [server=off] [mtu=N] [txqlen=10000]\n"
+	"                   [server=off] [mtu=N] [txqlen=32768]\n"
 	"       bench-front stream PATH TAP [mtu=1500] [server=off]\n"
-	"                   [txqlen=10000]\n";
+	"                   [txqlen=32768]\n";
 
 int front_say(const char *fmt, ...)
 {
@@ -74,6 +74,7 @@ static void print_counts(const struct front *f)
 		{"waits", c->waits},
 		{"dry", c->dry},
 		{"refused", c->refused},
+		{"lost", c->lost},
 	};
 	struct rusage u = {0};
 	double gib = (double)(c->up_bytes + c->down_bytes) / (1u << 30);
@@ -174,7 +175,7 @@ int main(int argc, char **argv)
 		.o = {.ring = 256,
 		      .buf = 1526,
 		      .offload = true,
-		      .txqlen = 10000},
+		      .txqlen = 32768},
 		.tap = -1,
 		.peer = -1,
 		.ep = -1,
@@ -191,6 +192,7 @@ int main(int argc, char **argv)
 	    front_peer_open(&f) < 0 || front_wait_open(&f) < 0)
 		return FRONT_BROKEN;
 	end = f.o.is_stream ? front_stream(&f) : front_vhost(&f);
+	f.c.lost = front_tap_lost(&f);
 	print_counts(&f);
 	return (int)end;
 }

@@ -38,7 +38,14 @@ struct front_opts {
 	unsigned txqlen;   /* frames the tap holds */
 };
 
-/* up: out of the machine; down: into it. */
+/*
+ * up: out of the machine; down: into it.
+ *
+ * A tap does not hold its senders back as a driver's full queue does, it
+ * drops.  So it is given a long queue, of more frames than a few TCP flows can
+ * have under way; what it loses all the same (UDP faster than the engine) is
+ * counted as lost, and is not the engine's fault.
+ */
 struct front_counts {
 	uint64_t up_frames, up_bytes;
 	uint64_t down_frames, down_bytes;
@@ -49,6 +56,7 @@ struct front_counts {
 	uint64_t waits;		/* times it slept, or looked whether to */
 	uint64_t dry;		/* reads of the tap that found nothing */
 	uint64_t refused;	/* frames the tap would not take */
+	uint64_t lost;		/* frames it had no room for, on the way up */
 };
 
 /* What epoll tells of. */
@@ -83,13 +91,15 @@ __attribute__((format(printf, 1, 2))) int front_say_errno(const char *fmt,
 /* The line that tells that frames can flow. */
 void front_ready(const struct front *f);
 
-/* ---- front_host.c; all return 0, or -1 and have said why ---- */
+/* ---- front_host.c; an int is 0, or -1 and it has said why ---- */
 
 /* Makes f->tap, not up yet; vnet: a header of 12 bytes before each frame. */
 int front_tap_open(struct front *f, bool vnet);
 /* What the tap may leave to its reader: TUN_F_* bits. */
 int front_tap_offload(struct front *f, unsigned offload);
 int front_tap_up(struct front *f);
+/* Frames it has dropped for want of room; 0 if it is gone. */
+uint64_t front_tap_lost(const struct front *f);
 /* f->peer: connected to, or accepted at, the path. */
 int front_peer_open(struct front *f);
 /* f->ep and f->sig. */
@@ -97,6 +107,8 @@ int front_wait_open(struct front *f);
 /* Edge-triggered. */
 int front_wait_add(struct front *f, int fd, uint32_t events,
 		   enum front_event what);
+int front_wait_change(struct front *f, int fd, uint32_t events,
+		      enum front_event what);
 
 /* ---- the two ways to carry ---- */
 

@@ -114,13 +114,14 @@ static void offer_again(struct carry *c, unsigned n)
 static void write_frame(struct carry *c, unsigned n, uint64_t len)
 {
 	struct front *f = c->f;
+	const struct iovec *iov = c->iov;
 	ssize_t r;
 
-	believe_sum(c->iov[0].iov_base, c->iov[0].iov_len);
+	believe_sum(iov->iov_base, iov->iov_len);
 	if (n == 1)
-		r = write(f->tap, c->iov[0].iov_base, c->iov[0].iov_len);
+		r = write(f->tap, iov->iov_base, iov->iov_len);
 	else
-		r = writev(f->tap, c->iov, (int)n);
+		r = writev(f->tap, iov, (int)n);
 	if (r < 0) {
 		f->c.refused++;
 		return;

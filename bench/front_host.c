@@ -90,6 +90,28 @@ int front_tap_up(struct front *f)
 	return r;
 }
 
+/* A line of /proc/net/dev: name, then bytes, packets, errors, drops and four
+ * more received, and as many sent. */
+uint64_t front_tap_lost(const struct front *f)
+{
+	char line[512], name[IFNAMSIZ + 1];
+	unsigned long long drops, lost = 0;
+	FILE *in = fopen("/proc/thread-self/net/dev", "re");
+
+	if (!in)
+		return 0;
+	while (fgets(line, sizeof(line), in)) {
+		if (sscanf(line,
+			   " %16[^:]: %*u %*u %*u %*u %*u %*u %*u %*u "
+			   "%*u %*u %*u %llu",
+			   name, &drops) == 2 &&
+		    !strcmp(name, f->o.tap))
+			lost = drops;
+	}
+	fclose(in);
+	return lost;
+}
+
 /* ---- the engine's socket ---- */
 
 static int accept_one(struct front *f, const struct sockaddr_un *sun)
@@ -145,14 +167,26 @@ int front_peer_open(struct front *f)
 
 /* ---- waiting ---- */
 
-int front_wait_add(struct front *f, int fd, uint32_t events,
-		   enum front_event what)
+static int wait_control(struct front *f, int op, int fd, uint32_t events,
+			enum front_event what)
 {
 	struct epoll_event ev = {.events = events | EPOLLET, .data.u32 = what};
 
-	if (epoll_ctl(f->ep, EPOLL_CTL_ADD, fd, &ev) < 0)
+	if (epoll_ctl(f->ep, op, fd, &ev) < 0)
 		return front_say_errno("epoll");
 	return 0;
+}
+
+int front_wait_add(struct front *f, int fd, uint32_t events,
+		   enum front_event what)
+{
+	return wait_control(f, EPOLL_CTL_ADD, fd, events, what);
+}
+
+int front_wait_change(struct front *f, int fd, uint32_t events,
+		      enum front_event what)
+{
+	return wait_control(f, EPOLL_CTL_MOD, fd, events, what);
 }
 
 int front_wait_open(struct front *f)

@@ -9,7 +9,8 @@
  *	 complete moves to the front.
  *
  * Either end is tried only if an edge said so, or if what was done before
- * makes it likely.
+ * makes it likely.  That the engine took something is no news, and each would
+ * be a wake-up: room in the socket is asked for only while there is none.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,6 +26,7 @@
 enum {
 	LEN_LEN = 4,
 	ROOM = 512 * 1024, /* bytes of either buffer */
+	PEER_EVENTS = EPOLLIN | EPOLLRDHUP,
 };
 
 
@@ -33,6 +35,7 @@ struct stream {
 	bool may_read;	 /* the tap may have a frame */
 	bool may_recv;	 /* the socket may have bytes */
 	bool may_send;	 /* the socket may take some */
+	bool has_room;	 /* it was full, and has told that it is not */
 	uint32_t sent, filled; /* of up */
 	uint32_t got;	       /* of down */
 	uint8_t up[ROOM];
@@ -40,6 +43,17 @@ struct stream {
 };
 
 /* ---- up; these return 0, or -1 and have said why ---- */
+
+/* Whether the socket takes some more; to be told of the change. */
+static int set_may_send(struct stream *s, bool may)
+{
+	uint32_t events = may ? PEER_EVENTS : PEER_EVENTS | EPOLLOUT;
+
+	if (s->may_send == may)
+		return 0;
+	s->may_send = may;
+	return front_wait_change(s->f, s->f->peer, events, FRONT_PEER);
+}
 
 static int send_out(struct stream *s)
 {
@@ -52,13 +66,12 @@ static int send_out(struct stream *s)
 		return front_say_errno("the engine's socket");
 	if (n == (ssize_t)left) {
 		s->sent = s->filled = 0;
-		return 0;
+		return set_may_send(s, true);
 	}
 	if (n > 0)
 		s->sent += (uint32_t)n;
-	s->may_send = false;
 	s->f->c.up_full++;
-	return 0;
+	return set_may_send(s, false);
 }
 
 /* A frame of the tap behind those in the buffer. */
@@ -86,8 +99,11 @@ static int read_frame(struct stream *s)
 static int up(struct stream *s)
 {
 	/* The rest of before first. */
-	if (s->filled && s->may_send && send_out(s) < 0)
-		return -1;
+	if (s->filled && s->has_room) {
+		s->has_room = false;
+		if (send_out(s) < 0)
+			return -1;
+	}
 	if (s->filled)
 		return 0;
 	for (unsigned n = 0; n < FRONT_BATCH && s->may_read; n++) {
@@ -96,7 +112,7 @@ static int up(struct stream *s)
 		if (read_frame(s) < 0)
 			return -1;
 	}
-	return s->filled && s->may_send ? send_out(s) : 0;
+	return s->filled ? send_out(s) : 0;
 }
 
 /* ---- down ---- */
@@ -169,7 +185,7 @@ static bool wait_for(struct stream *s, int timeout)
 			s->may_read = true;
 		if (ev[i].data.u32 != FRONT_PEER)
 			continue;
-		s->may_send |= ev[i].events & EPOLLOUT;
+		s->has_room |= !s->may_send && (ev[i].events & EPOLLOUT);
 		s->may_recv |= (ev[i].events & ~(uint32_t)EPOLLOUT) != 0;
 	}
 	return false;
@@ -179,8 +195,7 @@ static int set_up(struct front *f)
 {
 	if (front_tap_up(f) < 0 ||
 	    front_wait_add(f, f->tap, EPOLLIN, FRONT_TAP) < 0 ||
-	    front_wait_add(f, f->peer, EPOLLIN | EPOLLOUT | EPOLLRDHUP,
-			   FRONT_PEER) < 0)
+	    front_wait_add(f, f->peer, PEER_EVENTS, FRONT_PEER) < 0)
 		return -1;
 	return 0;
 }
@@ -196,7 +211,7 @@ static enum front_end run(struct stream *s)
 			return FRONT_BROKEN;
 		if (up(s) < 0)
 			return FRONT_BROKEN;
-		more = s->may_recv || (s->filled ? s->may_send : s->may_read);
+		more = s->may_recv || (s->filled ? s->has_room : s->may_read);
 		if (more && ++turns % FRONT_TURNS)
 			continue;
 		if (wait_for(s, more ? 0 : -1))

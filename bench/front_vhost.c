@@ -373,10 +373,16 @@ static int set_up(struct carry *c)
 
 enum front_end front_vhost(struct front *f)
 {
-	struct carry c = {.f = f, .memfd = -1};
+	struct carry c = {.f = f, .memfd = -1, .mem = MAP_FAILED};
+	enum front_end end = FRONT_BROKEN;
 
-	if (set_up(&c) < 0)
-		return FRONT_BROKEN;
-	front_ready(f);
-	return carry_run(&c);
+	if (set_up(&c) == 0) {
+		front_ready(f);
+		end = carry_run(&c);
+	}
+	/* The descriptors go with the process. */
+	free(c.free);
+	if (c.mem != MAP_FAILED)
+		munmap(c.mem, c.len);
+	return end;
 }
