@@ -120,6 +120,7 @@ struct msg_tap_add {
 	struct msg_head head;
 	uint32_t port;
 	uint32_t lan;
+	uint32_t queue_frames;
 	uint8_t vnet_hdr;
 	uint8_t is_netns;
 	char name[ENGINE_NAME_LEN];

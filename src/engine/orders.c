@@ -260,6 +260,7 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 		.fds = fds,
 		.n_fds = n_fds,
 		.vnet_hdr = m->vnet_hdr,
+		.queue_frames = m->queue_frames,
 	};
 	int r;
 

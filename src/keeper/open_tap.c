@@ -44,6 +44,7 @@ static void fill_order(struct plan_netdev *n, struct tap_result *t,
 	m->lan = n->lan;
 	m->vnet_hdr = t->vnet_hdr;
 	m->is_netns = is_netns;
+	m->queue_frames = t->queue_frames;
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_TAP_ADD;
 	tap_result_deinit(t);

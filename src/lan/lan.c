@@ -414,6 +414,7 @@ void lan_path(struct port *from, mac dst, struct lan_path *pathp)
 		path.offload = exit->caps.offload;
 		path.max_frame = exit->caps.max_frame;
 		path.lossy = exit->caps.lossy;
+		path.queue_frames = exit->caps.queue_frames;
 		*pathp = path;
 		return;
 	}
@@ -426,6 +427,9 @@ void lan_path(struct port *from, mac dst, struct lan_path *pathp)
 		if (p->caps.max_frame < path.max_frame)
 			path.max_frame = p->caps.max_frame;
 		path.lossy |= p->caps.lossy;
+		/* 0, any number, wraps to the greatest. */
+		if (p->caps.queue_frames - 1 < path.queue_frames - 1)
+			path.queue_frames = p->caps.queue_frames;
 	}
 	*pathp = path;
 }

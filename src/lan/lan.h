@@ -101,6 +101,8 @@ struct lan_path {
 	uint32_t offload;  /* PORT_O_* every exit concerned can take */
 	uint32_t max_frame;
 	bool lossy;	   /* some exit may lose frames silently */
+	uint32_t queue_frames; /* the way back: the least of the exits', see
+				* port_caps */
 };
 void lan_path(struct port *from, mac dst, struct lan_path *pathp);
 

@@ -602,6 +602,41 @@ static void test_path(void **state)
 	fake_lan_deinit(&b);
 }
 
+/* The queue before us: of the one exit, else the shortest; 0 is no end. */
+static void test_path_queue(void **state)
+{
+	static const uint32_t queue[] = {0, 0, 1000, 500};
+	struct fake_port *p[4];
+	struct lan_path path;
+	struct fake_lan b;
+
+	(void)state;
+	fake_lan_init(&b, false);
+	for (unsigned i = 0; i < 4; i++) {
+		struct port_caps caps;
+
+		p[i] = port_make(&b);
+		caps = p[i]->port.caps;
+		caps.queue_frames = queue[i];
+		lan_port_caps(&p[i]->port, &caps);
+		if (i > 0)
+			say(p[i], MAC_BROADCAST, fake_mac(i));
+	}
+	for (unsigned i = 1; i < 4; i++) {
+		lan_path(&p[0]->port, fake_mac(i), &path);
+		assert_int_equal(path.queue_frames, queue[i]);
+	}
+	lan_path(&p[0]->port, fake_mac(99), &path);
+	assert_int_equal(path.queue_frames, 500);
+	lan_port_link(&p[3]->port, false);
+	lan_path(&p[0]->port, fake_mac(99), &path);
+	assert_int_equal(path.queue_frames, 1000);
+	lan_port_link(&p[2]->port, false);
+	lan_path(&p[0]->port, fake_mac(99), &path);
+	assert_int_equal(path.queue_frames, 0);
+	fake_lan_deinit(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,6 +662,7 @@ int main(void)
 		cmocka_unit_test(test_mac_clash_is_told_once_a_minute),
 		cmocka_unit_test(test_no_clash_at_uplink),
 		cmocka_unit_test(test_path),
+		cmocka_unit_test(test_path_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

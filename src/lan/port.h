@@ -122,6 +122,10 @@ struct port_caps {
 	uint32_t offload;   /* PORT_O_*; what send() takes */
 	uint32_t max_frame; /* longest frame without gso, FRAME_MAX if any */
 	uint32_t queues;    /* queue pairs, >= 1 */
+	uint32_t queue_frames; /* of its peer that can wait for recv(); what
+				* comes on top is lost.  0 = none is ever.
+				* Whoever can bound what the peer sends (the
+				* NAT, by TCP's window) does */
 	bool lossy;	    /* may lose frames without a word (dgram, tap) */
 	bool is_uplink;	    /* leads to more machines than one: a MAC that
 			     * moves here is ordinary, equal MACs are not

@@ -112,6 +112,7 @@ struct netdev_tap_config {
 	const int *fds;	   /* attached, non-blocking */
 	unsigned n_fds;
 	bool vnet_hdr;	   /* IFF_VNET_HDR is on, header of 12 bytes */
+	uint32_t queue_frames; /* the kernel holds for us, of each queue */
 };
 __attribute__((warn_unused_result)) int
 netdev_tap_new(const struct netdev_env *env, const struct netdev_tap_config *c,

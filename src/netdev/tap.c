@@ -416,6 +416,7 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 		.caps = {.offload = offload,
 			 .max_frame = FRAME_MAX,
 			 .queues = c->n_fds,
+			 .queue_frames = c->queue_frames,
 			 .lossy = true},
 		.id = c->id,
 	};

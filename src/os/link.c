@@ -7,7 +7,13 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
+
+#include "base/mem.h"
 
 /* Sends one request and waits for the kernel's acknowledgement. */
 static int talk(struct nlmsghdr *nlh)
@@ -59,4 +65,33 @@ int link_set(const struct link_change *c)
 	if (!mac_is_zero(c->mac))
 		mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(c->mac.b), c->mac.b);
 	return talk(nlh);
+}
+
+static int ask(const char *ifname, unsigned long request, struct ifreq *ifr)
+{
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	*ifr = (struct ifreq){0};
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", ifname);
+	return ioctl(fd, request, ifr) < 0 ? -errno : 0;
+}
+
+int link_txqlen(const char *ifname)
+{
+	struct ifreq ifr;
+	int r = ask(ifname, SIOCGIFTXQLEN, &ifr);
+
+	return r < 0 ? r : ifr.ifr_qlen;
+}
+
+int link_mac(const char *ifname, mac *mp)
+{
+	struct ifreq ifr;
+	int r = ask(ifname, SIOCGIFHWADDR, &ifr);
+
+	if (r == 0)
+		memcpy(mp->b, ifr.ifr_hwaddr.sa_data, sizeof(mp->b));
+	return r;
 }

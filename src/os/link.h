@@ -20,4 +20,10 @@ struct link_change {
 __attribute__((warn_unused_result)) int
 link_set(const struct link_change *c);
 
+/* Frames that the interface's queue holds, or a negative errno (-ENODEV: no
+ * such interface). */
+__attribute__((warn_unused_result)) int link_txqlen(const char *ifname);
+/* 0 with its hardware address in *mp, or a negative errno. */
+__attribute__((warn_unused_result)) int link_mac(const char *ifname, mac *mp);
+
 #endif

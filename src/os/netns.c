@@ -23,6 +23,7 @@ struct answer {
 	struct error error; /* code EXIT_DONE: it worked */
 	char ifname[16];
 	bool vnet_hdr;
+	uint32_t queue_frames;
 };
 
 static int open_net(const struct netns_opts *o, struct error *e)
@@ -96,7 +97,6 @@ static int in_child(const struct netns_opts *o, struct tap_result *t,
 	};
 	struct link_change c = {
 		.ifname = t->ifname,
-		.txqlen = TAP_TXQLEN,
 		.mac = o->mac,
 	};
 	CLEANUP_FD int net = open_net(o, e);
@@ -129,6 +129,7 @@ static void child(const struct netns_opts *o, int sock)
 
 	memcpy(a.ifname, t.ifname, sizeof(a.ifname));
 	a.vnet_hdr = t.vnet_hdr;
+	a.queue_frames = t.queue_frames;
 	if (r < 0)
 		t.n_fds = 0;
 	r = fd_send(sock, &a, sizeof(a), t.fds, t.n_fds);
@@ -173,5 +174,6 @@ int netns_tap_open(const struct netns_opts *o, struct tap_result *t,
 	}
 	memcpy(t->ifname, a.ifname, sizeof(t->ifname));
 	t->vnet_hdr = a.vnet_hdr;
+	t->queue_frames = a.queue_frames;
 	return 0;
 }

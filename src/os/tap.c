@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,15 +155,38 @@ static int open_queue(const struct tap_opts *o, struct tap_result *t,
 	return 0;
 }
 
-/* A tap that another made for us we may not be allowed to change. */
-static int set_queue_length(const char *ifname, struct error *e)
+/* The interface of that name here may be another one, if the descriptor is of
+ * a tap in another namespace. */
+static bool is_here(int fd, const char *ifname)
 {
-	const struct link_change c = {.ifname = ifname, .txqlen = TAP_TXQLEN};
-	int r = link_set(&c);
+	struct ifreq ifr = {0};
+	mac m;
 
-	if (r == 0 || r == -EPERM || r == -EACCES)
-		return 0;
-	return error_errno(e, r, "%s: queue length", ifname);
+	return ioctl(fd, SIOCGIFHWADDR, &ifr) == 0 &&
+	       link_mac(ifname, &m) == 0 &&
+	       memcmp(m.b, ifr.ifr_hwaddr.sa_data, sizeof(m.b)) == 0;
+}
+
+/* What the interface's own kernel sends waits in its queue until it is read
+ * here, and what finds the queue full is lost.  TAP_TXQLEN frames are 15 MB of
+ * a guest that sends segments of 1500 bytes (ten full windows of TCP, or 30 ms
+ * of datagrams as fast as they are read), and 80 kB for the empty ring.  A
+ * longer queue was somebody's wish and stays; so does a shorter one that we
+ * have no right to change. */
+static void set_queue_length(struct tap_result *t)
+{
+	const struct link_change c = {.ifname = t->ifname,
+				      .txqlen = TAP_TXQLEN};
+	int have;
+
+	t->queue_frames = TAP_TXQLEN_LEAST;
+	if (!is_here(t->fds[0], t->ifname))
+		return;
+	have = link_txqlen(t->ifname);
+	if (have >= 0 && have < TAP_TXQLEN && link_set(&c) == 0)
+		have = link_txqlen(t->ifname);
+	if (have >= 0)
+		t->queue_frames = have > 0 ? (uint32_t)have : 1;
 }
 
 int tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e)
@@ -181,10 +205,10 @@ int tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e)
 			o->ifname, IFNAMSIZ - 1);
 	for (unsigned i = 0; i < o->queues && r == 0; i++)
 		r = open_queue(o, t, e);
-	if (r == 0)
-		r = set_queue_length(t->ifname, e);
 	if (r < 0)
 		tap_result_deinit(t);
+	else
+		set_queue_length(t);
 	return r;
 }
 
@@ -250,6 +274,8 @@ int tap_adopt(const int *fds, unsigned n, struct tap_result *t,
 			return r;
 		}
 	}
+	if (n > 0)
+		set_queue_length(t);
 	for (unsigned i = 0; i < n; i++) {
 		if (fds[i] > 2)
 			close(fds[i]);

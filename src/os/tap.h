@@ -15,8 +15,8 @@
 
 enum {
 	TAP_QUEUES_MAX = 256,
-	TAP_TXQLEN = 10000, /* frames the kernel holds for us: bulk TCP with
-			     * big windows must not overrun it */
+	TAP_TXQLEN = 10000, /* frames the kernel holds for us: see tap.c */
+	TAP_TXQLEN_LEAST = 500, /* a kernel gives to a tun or tap */
 };
 
 enum tap_vnet_hdr { TAP_VNET_HDR_AUTO, TAP_VNET_HDR_ON, TAP_VNET_HDR_OFF };
@@ -33,6 +33,8 @@ struct tap_result {
 	int fds[TAP_QUEUES_MAX]; /* owned; -1 where none */
 	unsigned n_fds;
 	bool vnet_hdr; /* header of 12 bytes in front of each frame */
+	uint32_t queue_frames; /* that the kernel holds before it drops, of
+				* each queue; >= 1 */
 };
 
 #define TAP_RESULT_NULL ((struct tap_result){.n_fds = 0})

@@ -2,10 +2,12 @@
 /* Taps and links, in a network namespace of the test's own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -72,6 +75,7 @@ static void a_header_brings_offloads(void **state)
 	assert_true(fcntl(t.fds[0], F_GETFD) & FD_CLOEXEC);
 	ask("vt0", SIOCGIFTXQLEN, &ifr);
 	assert_int_equal(ifr.ifr_qlen, TAP_TXQLEN);
+	assert_int_equal(t.queue_frames, TAP_TXQLEN);
 	tap_result_deinit(&t);
 	assert_int_equal(if_nametoindex("vt0"), 0);
 }
@@ -100,6 +104,101 @@ static void without_a_header_frames_are_complete(void **state)
 	assert_int_equal(tap_adopt(&fd, 1, &t, &e), 0);
 	assert_false(t.vnet_hdr);
 	assert_false(offloads("vt1"));
+	assert_int_equal(ioctl(t.fds[0], TUNSETPERSIST, 0), 0);
+	tap_result_deinit(&t);
+}
+
+static void set_qlen(const char *name, uint32_t n)
+{
+	const struct link_change c = {.ifname = name, .txqlen = n};
+
+	assert_int_equal(link_set(&c), 0);
+}
+
+/* A short queue is made longer, a longer one stays, also of a descriptor that
+ * another opened. */
+static void queues_are_long_enough(void **state)
+{
+	struct tap_opts o = {.ifname = "vt5", .queues = 1};
+	const uint32_t longer = TAP_TXQLEN + 1;
+	struct error e = ERROR_NULL;
+	struct tap_result t, u;
+	int fd;
+
+	open_ok(&o, &t);
+	assert_int_equal(ioctl(t.fds[0], TUNSETPERSIST, 1), 0);
+	for (int i = 0; i < 2; i++) {
+		set_qlen("vt5", i ? longer : 100);
+		tap_result_deinit(&t);
+		open_ok(&o, &t);
+		assert_int_equal(t.queue_frames, i ? longer : TAP_TXQLEN);
+		assert_int_equal(link_txqlen("vt5"), t.queue_frames);
+		set_qlen("vt5", i ? longer : 100);
+		fd = dup(t.fds[0]);
+		assert_int_equal(tap_adopt(&fd, 1, &u, &e), 0);
+		assert_int_equal(u.queue_frames, i ? longer : TAP_TXQLEN);
+		assert_int_equal(link_txqlen("vt5"), u.queue_frames);
+		tap_result_deinit(&u);
+	}
+	assert_int_equal(ioctl(t.fds[0], TUNSETPERSIST, 0), 0);
+	tap_result_deinit(&t);
+}
+
+/* The descriptor's interface is elsewhere, and another here has its name: that
+ * one is left alone, and the queue taken for the shortest there is. */
+static void a_namesake_is_left_alone(void **state)
+{
+	struct tap_opts o = {.ifname = "vt6", .queues = 1};
+	struct error e = ERROR_NULL;
+	struct tap_result t, u;
+	int fd;
+
+	open_ok(&o, &t);
+	fd = dup(t.fds[0]);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	open_ok(&o, &u);
+	set_qlen("vt6", 100);
+	tap_result_deinit(&t);
+	assert_int_equal(tap_adopt(&fd, 1, &t, &e), 0);
+	assert_string_equal(t.ifname, "vt6");
+	assert_int_equal(t.queue_frames, TAP_TXQLEN_LEAST);
+	assert_int_equal(link_txqlen("vt6"), 100);
+	tap_result_deinit(&t);
+	tap_result_deinit(&u);
+}
+
+static int without_rights(void *arg)
+{
+	const struct tap_opts o = {.ifname = "vt7", .queues = 1};
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
+	struct error e = ERROR_NULL;
+	struct tap_result t;
+	bool is_ok;
+
+	(void)arg;
+	if (syscall(SYS_capset, &h, none) < 0 || tap_open(&o, &t, &e) < 0)
+		return 1;
+	is_ok = t.queue_frames == 321;
+	tap_result_deinit(&t);
+	return is_ok ? 0 : 2;
+}
+
+/* Made by an administrator for us, who have no right to change it. */
+static void a_short_queue_is_told(void **state)
+{
+	const struct tap_opts o = {.ifname = "vt7", .queues = 1};
+	struct tap_result t;
+
+	open_ok(&o, &t);
+	assert_int_equal(ioctl(t.fds[0], TUNSETPERSIST, 1), 0);
+	assert_int_equal(ioctl(t.fds[0], TUNSETOWNER, geteuid()), 0);
+	set_qlen("vt7", 321);
+	tap_result_deinit(&t);
+	assert_int_equal(test_in_child(without_rights, NULL), 0);
+	assert_int_equal(link_txqlen("vt7"), 321);
+	open_ok(&o, &t);
 	assert_int_equal(ioctl(t.fds[0], TUNSETPERSIST, 0), 0);
 	tap_result_deinit(&t);
 }
@@ -214,6 +313,7 @@ static void links_are_changed(void **state)
 	assert_int_equal(link_set(&c), 0);
 	ask("vt4", SIOCGIFTXQLEN, &ifr);
 	assert_int_equal(ifr.ifr_qlen, 77);
+	assert_int_equal(link_txqlen("vt4"), 77);
 	ask("vt4", SIOCGIFMTU, &ifr);
 	assert_int_equal(ifr.ifr_mtu, 9000);
 	ask("vt4", SIOCGIFHWADDR, &ifr);
@@ -226,6 +326,7 @@ static void links_are_changed(void **state)
 	assert_true(ifr.ifr_flags & IFF_UP);
 	c.ifname = "none";
 	assert_int_equal(link_set(&c), -ENODEV);
+	assert_int_equal(link_txqlen("none"), -ENODEV);
 	c = (struct link_change){.ifname = "vt4", .mtu = 1 << 20};
 	assert_int_equal(link_set(&c), -EINVAL);
 	tap_result_deinit(&t);
@@ -236,11 +337,15 @@ static int group(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_brings_offloads),
 		cmocka_unit_test(without_a_header_frames_are_complete),
+		cmocka_unit_test(queues_are_long_enough),
+		cmocka_unit_test(a_short_queue_is_told),
 		cmocka_unit_test(queues_are_of_one_device),
 		cmocka_unit_test(one_queue_of_a_device_of_many),
 		cmocka_unit_test(refusals_say_why),
 		cmocka_unit_test(a_tun_device_is_no_tap),
 		cmocka_unit_test(links_are_changed),
+		/* The last: it moves to another namespace. */
+		cmocka_unit_test(a_namesake_is_left_alone),
 	};
 
 	if (access("/dev/net/tun", R_OK | W_OK) < 0) {
