@@ -129,8 +129,9 @@ void tcp_emit(struct tcp_flow *f, uint8_t flags, uint32_t seq)
 	h = header(f, flags, seq);
 	if (flags & TCP_SYN) {
 		put_syn_options(f, &h);
-		h.win = TCP_WIN_INIT; /* never scaled (RFC 7323 2.2) */
-		f->rcv_adv = f->rcv_nxt + TCP_WIN_INIT;
+		/* Never scaled (RFC 7323 2.2). */
+		h.win = (uint16_t)tcp_queue_first(f);
+		f->rcv_adv = f->rcv_nxt + h.win;
 	} else if (!is_rst) {
 		h.win = tcp_up_window(f);
 	}

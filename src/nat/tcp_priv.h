@@ -7,6 +7,7 @@
  *	tcp_input.c	segments of guests: what is legal, ACKs, RST, FIN
  *	tcp_open.c	how flows begin, from both sides
  *	tcp_up.c	guest -> host: socket, store, window
+ *	tcp_queue.c	... and what a queue before us holds of it
  *	tcp_down.c	host -> guest: reading the socket, sending what is new
  *	tcp_source.c	where unacknowledged bytes wait: ring or socket
  *	tcp_sack.c	what the guest holds, what is lost, what is sent again
@@ -114,6 +115,8 @@ enum {
 	/* limits */
 	TCP_HALF_OPEN_MAX = 1024, /* per guest and direction */
 	TCP_WAITQS = 64,
+	TCP_QUEUES = 64,
+	TCP_QUEUE_STEP = 16 * 1024, /* see tcp_queue.c */
 	TCP_PINGPONG = 3, /* answers in a row before ACKs wait for them */
 	TCP_SYN_TRIES = 4, /* again, after 1, 2, 4 and 8 s */
 	TCP_RTO_TRIES = 15,
@@ -275,6 +278,12 @@ struct tcp_flow {
 	uint32_t fin_seq;    /* of the guest's FIN */
 	uint32_t ts_recent;  /* RFC 7323 */
 	uint32_t ts_age_s;   /* second of the clock when it was set */
+	uint32_t q_frames;   /* the guest's exit holds; 0: any number */
+	uint32_t q_born;     /* epoch in which f began */
+	uint32_t q_epoch;    /* ... in which it was counted last */
+	uint32_t q_port;     /* serial of the exit */
+	uint32_t q_piece;    /* payload of a frame, on average */
+	uint32_t q_bytes, q_n; /* since that was looked at */
 	struct tcp_store *up;	 /* owned, NULL when empty */
 	struct tcp_reasm *reasm; /* owned, NULL when in order */
 	uint64_t rx_ns;		 /* last payload of the guest */
@@ -332,6 +341,14 @@ struct tcp_waitq {
 	bool is_mixed;	   /* there are others */
 };
 
+/* Who sends much through a port that holds a bounded number of frames. */
+struct tcp_queue {
+	uint32_t epoch;
+	unsigned n_now;	 /* flows counted in this epoch */
+	unsigned n_last; /* and in the one before */
+	unsigned n_young; /* begun in this epoch and not counted yet */
+};
+
 struct tcp {
 	const struct nat_env *env; /* borrowed */
 	struct tcp_report report;
@@ -351,6 +368,7 @@ struct tcp {
 	struct list pend;
 	struct list dead;
 	struct tcp_waitq wait[TCP_WAITQS];
+	struct tcp_queue queue[TCP_QUEUES]; /* by the port's serial */
 	/* half-open flows per guest: begun by it; to it (is_inward) */
 	unsigned n_half[2][FLOW_QUOTAS];
 	struct tcp_stats stats;
@@ -467,6 +485,30 @@ void tcp_up_fin(struct tcp_flow *f);
 void tcp_up_sack(const struct tcp_flow *f, struct tcp_hdr *h);
 /* Releases what f holds of this direction. */
 void tcp_up_free(struct tcp_flow *f);
+
+/* tcp_queue.c */
+
+/* Bytes of window that our SYN or SYN-ACK tells. */
+uint32_t tcp_queue_first(struct tcp_flow *f);
+/* Every TCP_QUEUE_STEP bytes of payload: how they came. */
+void tcp_queue_step(struct tcp_flow *f);
+/* Bytes of window that f may have, of a port that holds f->q_frames. */
+uint32_t tcp_queue_share(const struct tcp_flow *f);
+
+/* A frame with len bytes of payload came. */
+static inline void tcp_queue_note(struct tcp_flow *f, uint32_t len)
+{
+	f->q_n++;
+	f->q_bytes += len;
+	if (f->q_bytes >= TCP_QUEUE_STEP)
+		tcp_queue_step(f);
+}
+
+/* Bytes that the guest may have on their way, as far as its port goes. */
+static inline uint32_t tcp_queue_cap(const struct tcp_flow *f)
+{
+	return f->q_frames ? tcp_queue_share(f) : UINT32_MAX;
+}
 
 /* tcp_down.c */
 

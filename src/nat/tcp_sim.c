@@ -94,6 +94,22 @@ static struct sim_pkt heap_pop(struct sim *s)
 
 /* The link. */
 
+/* False: the queue is full.  The link is before it, the delay of all frames
+ * the same, so what is in the queue follows from when it will be read. */
+static bool queue_put(struct sim *s, uint64_t *atp)
+{
+	if (s->queue_free > *atp) {
+		uint64_t ahead = (s->queue_free - *atp) / s->c.queue_ns;
+
+		if (ahead >= s->c.queue)
+			return false;
+		*atp = s->queue_free;
+	}
+	*atp += s->c.queue_ns;
+	s->queue_free = *atp;
+	return true;
+}
+
 static void link_put(struct sim *s, const uint8_t *p, uint32_t len, bool is_up,
 		     const struct frame_offload *off)
 {
@@ -111,6 +127,10 @@ static void link_put(struct sim *s, const uint8_t *p, uint32_t len, bool is_up,
 		s->line_free = k.at;
 	}
 	k.at += delay;
+	if (is_up && s->c.queue && !queue_put(s, &k.at)) {
+		s->n_overrun++;
+		return;
+	}
 	if (sim_chance(s, s->c.reorder))
 		k.at += s->c.reorder_ns ? s->c.reorder_ns : 2 * SIM_MS;
 	if (off)
@@ -506,6 +526,7 @@ static void add_ports(struct sim *s)
 		.max_frame = FRAME_MAX,
 		.queues = 1,
 		.lossy = s->c.lossy,
+		.queue_frames = s->c.queue_said,
 	};
 	s->gw_port.ops = &gw_ops;
 	s->gw_port.caps = (struct port_caps){

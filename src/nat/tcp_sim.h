@@ -30,6 +30,10 @@ struct sim_config {
 	bool tso, no_csum, can_lend, lossy;
 	unsigned room;		/* frames on their way; 0: any number */
 	uint64_t ns_per_byte;	/* down; 0: no limit */
+	/* A queue before it, of so many frames that are read one by one; 0:
+	 * none.  queue_said is what the port says of that. */
+	unsigned queue, queue_said;
+	uint64_t queue_ns;	/* reading one takes */
 	uint32_t mtu;		/* 0: 1500 */
 	/* the link, in 1/10000 of the packets */
 	unsigned loss_up, loss_down, reorder, duplicate;
@@ -122,6 +126,7 @@ struct sim {
 	struct sim_pkt *q; /* owned: a heap by (at, order) */
 	unsigned n_q, cap_q;
 	uint64_t order, line_free; /* when the rate limit lets the next go */
+	uint64_t queue_free; /* ... or the queue is empty */
 	unsigned n_down;   /* frames on their way to the guest */
 	bool wants_room, is_exit_shut;
 	uint8_t *lent;	   /* owned: buffers of an open lend */
@@ -132,6 +137,7 @@ struct sim {
 	bool drop_syn;	    /* our SYNs and SYN-ACKs are lost */
 	int open_err;	    /* of the next open() */
 	unsigned n_down_frames, n_down_data, n_up_frames, n_lost;
+	unsigned n_overrun; /* found the queue full */
 	unsigned n_unreachable;
 	int last_unreachable;
 	/* before sockets connect: how they will behave */

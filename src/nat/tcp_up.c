@@ -16,7 +16,8 @@
  * rcv_cap, which is at most what a store can hold.  The first 64 KiB of
  * rcv_cap are the socket's own send buffer, empty when they are promised; what
  * goes beyond is drawn from tcp.credit, half of all chunks.  While the socket
- * takes no more (BLOCKED) the window's edge stands still.
+ * takes no more (BLOCKED) the window's edge stands still.  Where the guest's
+ * frames wait for us in a queue, the window is what that holds (tcp_queue.c).
  */
 #include <errno.h>
 
@@ -34,6 +35,12 @@ static inline uint32_t spilled(const struct tcp_flow *f)
 	uint32_t in_run = f->tcp->run.f == f ? f->tcp->run.len : 0;
 
 	return data_end(f) - f->up_pos - in_run;
+}
+
+/* Bytes from up_pos on that the guest may be promised. */
+static inline uint32_t cap(const struct tcp_flow *f)
+{
+	return tcp_min(f->rcv_cap, tcp_queue_cap(f));
 }
 
 /* The socket failed: what was not taken is not acknowledged, and the guest is
@@ -99,6 +106,8 @@ static void grow_window(struct tcp_flow *f)
 		return;
 	f->rcv_grow = 0;
 	if (f->rcv_shift == 0 || more == 0 || more > t->credit / 4)
+		return;
+	if (f->rcv_cap >= tcp_queue_cap(f))
 		return;
 	t->credit -= more;
 	f->rcv_cap = want;
@@ -285,6 +294,7 @@ void tcp_up_input(struct tcp_flow *f, const struct tcp_seg *s)
 	struct frame fr = s->frame;
 	uint32_t seq = s->seq, off = s->off;
 
+	tcp_queue_note(f, s->len);
 	if (seq_lt(seq, f->rcv_nxt)) {
 		off += f->rcv_nxt - seq;
 		seq = f->rcv_nxt;
@@ -323,7 +333,7 @@ uint16_t tcp_up_window(struct tcp_flow *f)
 		grow_window(f);
 		shrink_window(f);
 	}
-	edge = f->up_pos + f->rcv_cap;
+	edge = f->up_pos + cap(f);
 	if (tcp_is(f, TCP_F_BLOCKED) || seq_lt(edge, f->rcv_adv))
 		edge = f->rcv_adv;
 	if (seq_leq(edge, f->rcv_nxt))
@@ -344,14 +354,15 @@ uint16_t tcp_up_window(struct tcp_flow *f)
 
 bool tcp_up_should_tell(const struct tcp_flow *f)
 {
-	uint32_t step = tcp_min(2 * tcp_rcv_mss(f->tcp), f->rcv_cap / 2);
-	uint32_t edge = f->up_pos + f->rcv_cap;
+	uint32_t room = cap(f);
+	uint32_t step = tcp_min(2 * tcp_rcv_mss(f->tcp), room / 2);
+	uint32_t edge = f->up_pos + room;
 
 	if (tcp_is(f, TCP_F_BLOCKED | TCP_F_GUEST_FIN | TCP_F_HOST_ERR))
 		return false;
 	/* Usually the ACK of the data that moved up_pos tells it. */
 	return seq_gt(edge, f->rcv_adv) && edge - f->rcv_adv >= step &&
-	       f->rcv_adv - f->rcv_nxt < f->rcv_cap / 2;
+	       f->rcv_adv - f->rcv_nxt < room / 2;
 }
 
 /* Pieces beyond the end of the stream will never be in order. */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Guests whose frames wait in a bounded queue before us (tcp_sim.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "nat/tcp_peer.h"
+
+enum { MIB = 1 << 20, KIB = 1 << 10, FLOWS_MAX = 32 };
+
+static const struct endpoint server = {
+	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}}, 80};
+
+struct world {
+	struct sim *sim;
+	struct peer *p[FLOWS_MAX];
+	unsigned n;
+	uint64_t worst_wnd; /* bytes promised to one flow at a time */
+};
+
+static struct world *world_new(const struct sim_config *c, unsigned n)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->sim = sim_new(c);
+	w->n = n;
+	for (unsigned i = 0; i < n; i++)
+		w->p[i] = peer_connect(w->sim, (uint16_t)(1000 + i), &server);
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	sim_free(w->sim);
+	free(w);
+}
+
+static uint64_t window(const struct peer *p)
+{
+	return p->wnd_end - p->una;
+}
+
+static bool all_arrived(struct sim *s, void *arg)
+{
+	struct world *w = arg;
+	bool is_done = true;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		if (window(w->p[i]) > w->worst_wnd)
+			w->worst_wnd = window(w->p[i]);
+		is_done &= w->p[i]->una >= w->p[i]->tx_total;
+	}
+	(void)s;
+	return is_done;
+}
+
+/* All flows send len bytes each. */
+static void upload(struct world *w, uint64_t len)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		peer_send(w->p[i], w->p[i]->tx_total + len, false);
+	assert_true(sim_run(w->sim, 100 * SIM_SEC, all_arrived, w));
+	for (unsigned i = 0; i < w->n; i++) {
+		assert_false(w->sim->sock[i]->is_bad);
+		if (w->p[i]->is_bad)
+			fail_msg("peer: %s", w->p[i]->why_bad);
+	}
+}
+
+static unsigned sent_again(const struct world *w)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w->n; i++)
+		n += w->p[i]->n_rex;
+	return n;
+}
+
+/* A frame each 3 us, from a queue of 200: less than a window of segments. */
+static const struct sim_config short_queue = {
+	.seed = 1, .queue = 200, .queue_said = 200, .queue_ns = 3000};
+
+/* The window is what the queue holds, whoever shares it. */
+static void test_nothing_is_lost(void **state)
+{
+	static const unsigned flows[] = {1, 2, 4, 8, 16};
+
+	(void)state;
+	for (unsigned i = 0; i < array_len(flows); i++) {
+		struct world *w = world_new(&short_queue, flows[i]);
+
+		upload(w, 16 * MIB / flows[i]);
+		assert_int_equal(w->sim->n_overrun, 0);
+		assert_int_equal(sent_again(w), 0);
+		assert_true(w->worst_wnd < 200 * 1460);
+		world_free(w);
+	}
+}
+
+/* The same queue, of which nobody tells: it does overrun. */
+static void test_a_queue_untold_overruns(void **state)
+{
+	struct sim_config c = short_queue;
+	struct world *w;
+
+	(void)state;
+	c.queue_said = 0;
+	w = world_new(&c, 4);
+	upload(w, 4 * MIB);
+	assert_true(w->sim->n_overrun > 0);
+	assert_true(sent_again(w) > 0);
+	world_free(w);
+}
+
+/* The queue is never empty for want of window: bounded is not slow. */
+static void test_the_queue_is_kept_busy(void **state)
+{
+	struct world *w = world_new(&short_queue, 4);
+	uint64_t start, frames;
+
+	(void)state;
+	upload(w, 1 * MIB);
+	start = w->sim->now_ns;
+	frames = w->sim->n_up_frames;
+	upload(w, 4 * MIB);
+	frames = w->sim->n_up_frames - frames;
+	assert_in_range(w->sim->now_ns - start, 0,
+			frames * short_queue.queue_ns * 11 / 10);
+	world_free(w);
+}
+
+/* A frame of 64 KiB is one: full windows through a queue of few. */
+static void test_great_frames_count_once(void **state)
+{
+	struct sim_config c = short_queue;
+	struct world *w;
+
+	(void)state;
+	c.guest_tso = true;
+	c.queue = c.queue_said = 64;
+	c.queue_ns = 20000;
+	w = world_new(&c, 2);
+	upload(w, 16 * MIB);
+	assert_true(w->worst_wnd > 900 * KIB);
+	assert_int_equal(w->sim->n_overrun, 0);
+	assert_int_equal(sent_again(w), 0);
+	world_free(w);
+}
+
+/* What the others leave is there for one that goes on alone. */
+static void test_silent_flows_leave_their_share(void **state)
+{
+	struct world *w = world_new(&short_queue, 8);
+	uint64_t crowded;
+
+	(void)state;
+	upload(w, 1 * MIB);
+	w->worst_wnd = 0;
+	upload(w, 1 * MIB);
+	crowded = w->worst_wnd;
+	assert_true(crowded < 200 * 1460 / 4);
+	w->n = 1;
+	upload(w, 16 * MIB);
+	assert_true(w->worst_wnd > 3 * crowded);
+	assert_int_equal(w->sim->n_overrun, 0);
+	world_free(w);
+}
+
+/* Many that send little do not count. */
+static void test_talkers_take_no_share(void **state)
+{
+	struct world *w = world_new(&short_queue, FLOWS_MAX);
+
+	(void)state;
+	w->worst_wnd = 0;
+	for (unsigned round = 0; round < 400; round++) {
+		for (unsigned i = 1; i < w->n; i++)
+			peer_send(w->p[i], w->p[i]->tx_total + 100, false);
+		peer_send(w->p[0], w->p[0]->tx_total + 100 * KIB, false);
+		sim_pass(w->sim, SIM_MS);
+		(void)all_arrived(w->sim, w);
+	}
+	upload(w, 0);
+	assert_true(window(w->p[0]) > 100 * 1460);
+	assert_int_equal(w->sim->n_overrun, 0);
+	world_free(w);
+}
+
+/* A machine that moves to a port that loses nothing has windows as any. */
+static void test_bound_goes_with_the_port(void **state)
+{
+	struct world *w = world_new(&short_queue, 1);
+	struct port_caps caps;
+
+	(void)state;
+	upload(w, 4 * MIB);
+	assert_true(w->worst_wnd < 200 * 1460);
+	caps = w->sim->guest_port.caps;
+	caps.queue_frames = 0;
+	lan_port_caps(&w->sim->guest_port, &caps);
+	w->sim->c.queue = 0;
+	sim_pass(w->sim, 100 * SIM_MS);
+	upload(w, 16 * MIB);
+	assert_true(w->worst_wnd > 900 * KIB);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_is_lost),
+		cmocka_unit_test(test_a_queue_untold_overruns),
+		cmocka_unit_test(test_the_queue_is_kept_busy),
+		cmocka_unit_test(test_great_frames_count_once),
+		cmocka_unit_test(test_silent_flows_leave_their_share),
+		cmocka_unit_test(test_talkers_take_no_share),
+		cmocka_unit_test(test_bound_goes_with_the_port),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
