@@ -239,7 +239,7 @@ static ssize_t moved(struct sock_host *sh, ssize_t n)
 {
 	if (n < 0)
 		return -errno;
-	loop_moved(sh->loop, (uint64_t)n);
+	loop_moved(sh->loop, LOOP_STREAM, 0, (uint64_t)n);
 	return n;
 }
 
@@ -349,7 +349,7 @@ static int op_send_batch(struct host *h, struct host_sock *s,
 		return -EOPNOTSUPP;
 	r = sendmmsg(s->fd, sh->mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	for (int i = 0; i < r; i++)
-		loop_moved(sh->loop, sh->mm[i].msg_len);
+		loop_moved(sh->loop, LOOP_DATAGRAMS_OUT, 1, sh->mm[i].msg_len);
 	return r < 0 ? -errno : r;
 }
 
@@ -408,7 +408,7 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 		struct msghdr *mh = &sh->mm[i].msg_hdr;
 
 		m[i].len = sh->mm[i].msg_len;
-		loop_moved(sh->loop, m[i].len);
+		loop_moved(sh->loop, LOOP_DATAGRAMS_IN, 1, m[i].len);
 		m[i].truncated = mh->msg_flags & MSG_TRUNC;
 		m[i].gso_size = 0;
 		m[i].tos = 0;

@@ -2,7 +2,7 @@
 /*
  * The event loop; see loop.h.
  * #syscalls: epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
- * #syscalls: clock_gettime close sched_getaffinity sched_yield
+ * #syscalls: clock_gettime clock_nanosleep close sched_getaffinity sched_yield
  */
 #include "os/loop.h"
 
@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/rest.h"
 #include "os/spin.h"
 
 enum { LOOP_EVENTS = 64 };
@@ -29,6 +30,7 @@ struct loop {
 	struct list polls; /* struct loop_poll: looked at */
 	struct list found; /* ... those with something, of this round */
 	struct spin spin;
+	struct rest rest;
 	struct spin_round round; /* the current one */
 };
 
@@ -253,9 +255,10 @@ static int look(struct loop *l, uint64_t ns, uint64_t from_ns)
 	return 0;
 }
 
-/* Looks if that pays, then sleeps; both for up to ns. */
+/* Looks or rests if that pays, then sleeps; all for up to ns. */
 static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
 {
+	const struct timespec rest = {.tv_nsec = REST_NS};
 	uint64_t most = ns < SPIN_NS ? ns : SPIN_NS;
 	int n;
 
@@ -267,6 +270,8 @@ static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
 	}
 	if (ns && stop_polls(l))
 		ns = 0;
+	if (ns > REST_NS && rest_pays(&l->rest, from_ns))
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
 	return block(l, ns);
 }
 
@@ -327,9 +332,20 @@ void loop_poll_off(struct loop *l, struct loop_poll *p)
 	list_del(&p->link);
 }
 
-void loop_moved(struct loop *l, uint64_t bytes)
+void loop_moved(struct loop *l, enum loop_traffic what, unsigned n,
+		uint64_t bytes)
 {
 	l->round.moved += bytes;
+	switch (what) {
+	case LOOP_STREAM:
+		rest_stream(&l->rest);
+		break;
+	case LOOP_DATAGRAMS_IN:
+		rest_datagrams(&l->rest, n);
+		break;
+	case LOOP_DATAGRAMS_OUT:
+		break;
+	}
 }
 
 static void run_work(struct loop *l)

@@ -10,7 +10,8 @@
  *
  * Before it sleeps the loop may look for events a while (spin.h).  A kind whose
  * peer writes to shared memory and need not tell then leaves notifications
- * off, and has the loop look for it (struct loop_poll).
+ * off, and has the loop look for it (struct loop_poll).  In a flood it rests
+ * before it asks for more (rest.h).
  */
 #ifndef OS_LOOP_H
 #define OS_LOOP_H
@@ -77,8 +78,17 @@ void loop_poll_init(struct loop_poll *p);
 void loop_poll_on(struct loop *l, struct loop_poll *p);
 /* Lets go of p; notifications are p's owner's affair. Harmless twice. */
 void loop_poll_off(struct loop *l, struct loop_poll *p);
-/* bytes went through a socket of the far side. */
-void loop_moved(struct loop *l, uint64_t bytes);
+
+/* What went through a socket of the far side, for the loop to choose how to
+ * wait (spin.h, rest.h). */
+enum loop_traffic {
+	LOOP_STREAM,
+	LOOP_DATAGRAMS_IN, /* to the guests */
+	LOOP_DATAGRAMS_OUT,
+};
+/* bytes, in n datagrams if it was no stream. */
+void loop_moved(struct loop *l, enum loop_traffic what, unsigned n,
+		uint64_t bytes);
 
 void loop_work_init(struct loop_work *w, void (*fn)(struct loop_work *w));
 /* Queues w for this iteration's end (for the next one, if called from

@@ -402,7 +402,7 @@ static void ping_pong_makes_the_loop_look(void **state)
 	/* With one CPU to run on it never will. */
 	while (n < 10000 && !loop_looks(l)) {
 		assert_int_equal(write(side[n % 2]->io.fd, &one, 8), 8);
-		loop_moved(l, 1);
+		loop_moved(l, LOOP_STREAM, 0, 1);
 		turn(l);
 		n++;
 	}
