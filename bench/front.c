@@ -13,7 +13,7 @@
 
 static const char usage[] =
 	"usage: bench-front vhost PATH TAP [ring=256] [buf=1526] [offload=on]\n"
-	"                   [server=off] [mtu=N] [txqlen=32768]\n"
+	"                   [server=off] [mtu=N] [txqlen=32768] [poll=200]\n"
 	"       bench-front stream PATH TAP [mtu=1500] [server=off]\n"
 	"                   [txqlen=32768]\n";
 
@@ -141,6 +141,8 @@ static int parse_word(struct front_opts *o, const char *word)
 		return parse_number(word, text, 1, 1000000, &o->txqlen);
 	if (is_vhost && n == 4 && !strncmp(word, "ring", n))
 		return parse_ring(o, word, text);
+	if (is_vhost && n == 4 && !strncmp(word, "poll", n))
+		return parse_number(word, text, 0, 1000000, &o->poll);
 	if (is_vhost && n == 3 && !strncmp(word, "buf", n))
 		return parse_number(word, text, 256, FRONT_FRAME_MAX, &o->buf);
 	if (is_vhost && n == 7 && !strncmp(word, "offload", n))
@@ -175,7 +177,8 @@ int main(int argc, char **argv)
 		.o = {.ring = 256,
 		      .buf = 1526,
 		      .offload = true,
-		      .txqlen = 32768},
+		      .txqlen = 32768,
+		      .poll = 200},
 		.tap = -1,
 		.peer = -1,
 		.ep = -1,

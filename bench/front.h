@@ -7,7 +7,8 @@
  *	kernel's TCP -- tap -- bench-front == vhost-user or stream == engine
  *
  * It shares the processors with the engine that is measured, so it is to cost
- * little: one system call for a frame, none for a ring.  One thread.
+ * little: one system call for a frame, none for a ring.  One thread, which
+ * waits as a virtual processor of KVM does (front_carry.c).
  */
 #ifndef BENCH_FRONT_H
 #define BENCH_FRONT_H
@@ -36,6 +37,7 @@ struct front_opts {
 	unsigned buf;	   /* bytes of a receive buffer at least, header and all */
 	unsigned mtu;	   /* of the tap; 0: as it is */
 	unsigned txqlen;   /* frames the tap holds */
+	unsigned poll;	   /* us before it sleeps, at most; 0: none */
 };
 
 /*

@@ -38,6 +38,8 @@ struct carry {
 	unsigned n_free;
 	bool is_full; /* none was free */
 
+	uint64_t poll_ns; /* how long to poll before the next sleep */
+
 	struct iovec iov[CARRY_IOV];
 };
 
