@@ -136,7 +136,8 @@ static void flow_ready(struct server *s, struct source *src, uint32_t events)
 
 	if (events & ~(uint32_t)EPOLLOUT)
 		flow_receive(s, f);
-	if ((events & EPOLLOUT) && src->fd >= 0)
+	/* The timer of the same turn may have shut it. */
+	if ((events & EPOLLOUT) && src->fd >= 0 && !f->shut)
 		flow_send(s, f);
 }
 

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The engines that are measured, each as a program to start and a way for a
+machine's kernel to reach it:
+
+    vhost   bench-front: virtqueues on one side, a tap on the other
+    stream  bench-front: QEMU's socket on one side, a tap on the other
+    tap     the engine makes the tap in the machine's namespace itself
+    veth    the kernel's own NAT
+"""
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import lab
+from lab import Failed, Process
+
+PATIENCE = 10  # seconds for anything to come up
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a test asks of a peer."""
+    mtu: int = 1500
+    ring: int = 256
+    buf: int = 1526
+    cc: str = "cubic"
+
+
+class Peer:
+    name = ""
+    link = ""
+    program = ""
+    mtus = (1500, 65520)
+    address = "10.0.2.15/24"
+    gateway = "10.0.2.2"
+    far = False       # its server is the one behind the kernel's NAT
+    ready_by = "socket"
+    is_ours = False
+
+    def argv(self, path, place, s, ready):
+        """The command line: path of its program, its place, the setting, and
+        the descriptor to be told on (where ready_by says so)."""
+        raise NotImplementedError
+
+    def find(self, lab_):
+        """(path, mount namespace)."""
+        return lab_.find(self.program)
+
+    def missing(self, lab_):
+        """Why it cannot be measured here, or None."""
+        return None if self.find(lab_) else f"{self.program} is not installed"
+
+    def version(self, lab_):
+        path, mnt = self.find(lab_)
+        for flag in ("--version", "-version"):
+            p = Process([path, flag], mnt=mnt, read=True)
+            out = p.line(5) or ""
+            p.stop()
+            if out.strip() and "flag" not in out:
+                return out.strip().split("\n")[0]
+        return "unknown"
+
+    def can(self, s):
+        return s.mtu in self.mtus and (
+            self.link == "vhost" or (s.ring, s.buf) == (256, 1526))
+
+    def start(self, lab_, ns, s):
+        return Running(self, lab_, ns, s)
+
+
+class Running:
+    """A peer at work with its machine: engine, front, addresses."""
+
+    def __init__(self, peer, lab_, ns, s, front=True):
+        self.peer, self.lab, self.ns, self.s = peer, lab_, ns, s
+        self.engine = self.front = None
+        self.ready_s = None
+        self.front_told = {}
+        place = lab.RUN / ns.name
+        place.mkdir(mode=0o777)
+        self.sock = str(place / "s")
+        try:
+            self.start_engine()
+            if front:
+                self.start_front()
+                self.configure()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start_engine(self):
+        p = self.peer
+        path, mnt = p.find(self.lab)
+        r, w = os.pipe()
+        try:
+            argv = [path, *p.argv(self, w)]
+            self.engine = Process(argv, mnt=mnt, fds=(w,) if p.ready_by == "fd" else ())
+            os.close(w)
+            w = -1
+            self.ready_s = self.wait_ready(r)
+        finally:
+            os.close(r)
+            if w >= 0:
+                os.close(w)
+
+    def wait_ready(self, fd):
+        """Seconds from its exec to its own word or, where it has none, to the
+        sight of its socket or interface."""
+        end = time.monotonic() + PATIENCE
+        os.set_blocking(fd, False)
+        while time.monotonic() < end:
+            if self.peer.ready_by == "fd":
+                try:
+                    done = os.read(fd, 64) != b""
+                except BlockingIOError:
+                    done = False
+            elif self.peer.ready_by == "socket":
+                done = lab.listens(self.sock)
+            else:
+                done = self.ns.is_up("eth0")
+            if done:
+                return (time.monotonic_ns() - self.engine.began_ns) / 1e9
+            if self.engine.ended():
+                raise Failed(f"{self.peer.name} ended: {self.engine.said()}")
+            time.sleep(0.0001)
+        raise Failed(f"{self.peer.name} is not ready after {PATIENCE} s: "
+                     f"{self.engine.said()}")
+
+    def start_front(self):
+        if self.peer.link not in ("vhost", "stream"):
+            return
+        s = self.s
+        words = [self.lab.tool("bench-front"), self.peer.link, self.sock, "eth0",
+                 f"mtu={s.mtu}"]
+        if self.peer.link == "vhost":
+            words += [f"ring={s.ring}", f"buf={s.buf}"]
+        self.front = Process(words, net=self.ns.fd, read=True)
+        line = self.front.line(PATIENCE)
+        if line is None or "ready" not in line:
+            raise Failed(f"bench-front {self.peer.link} at {self.peer.name}: "
+                         f"{self.front.said()}; the engine: {self.engine.said()}")
+        self.front_told = json.loads(line)
+
+    def configure(self):
+        p, s = self.peer, self.s
+        if self.front:
+            lab.ip(self.ns.name, "link set eth0 txqueuelen 10000")
+        lab.ip(self.ns.name, f"link set eth0 mtu {s.mtu} up",
+               f"addr replace {p.address} dev eth0",
+               f"route replace default via {p.gateway} congctl {s.cc}")
+        if s.cc != "cubic":
+            return
+        lab.ip(self.ns.name, f"route replace {p.address.rsplit('.', 1)[0]}.0/24 "
+               "dev eth0 congctl cubic")
+
+    def pids(self):
+        return lab.descendants(self.engine.pid) if self.engine else []
+
+    def fault(self):
+        """Why it cannot go on, or None."""
+        for p, what in ((self.engine, self.peer.name), (self.front, "bench-front")):
+            if p and p.ended():
+                return f"{what} ended ({p.popen.returncode}): {p.said()}"
+        return None
+
+    def stop(self):
+        """Ends all; bench-front's counters."""
+        counts = {}
+        if self.front:
+            try:
+                counts = json.loads(self.front.stop().strip().split("\n")[-1])
+            except ValueError:
+                pass
+        if self.engine:
+            self.engine.stop()
+        return counts
+
+
+# ---- ours ----
+
+class Vmlan(Peer):
+    ready_by = "fd"
+    is_ours = True
+
+    def find(self, lab_):
+        path = lab_.build / "src" / "vmlan"
+        return (str(path), None) if path.exists() else None
+
+    def argv(self, run, ready):
+        user = f"user,mtu={run.s.mtu}"
+        return ["join", "-q", "--ready-fd", str(ready), user, self.netdev(run)]
+
+
+class VmlanVhost(Vmlan):
+    name, link = "vmlan vhost-user", "vhost"
+
+    def netdev(self, run):
+        return f"vhost-user,path={run.sock},server=on"
+
+
+class VmlanStream(Vmlan):
+    name, link = "vmlan stream", "stream"
+
+    def netdev(self, run):
+        return f"stream,server=on,addr.type=unix,addr.path={run.sock}"
+
+
+class VmlanTap(Vmlan):
+    name, link = "vmlan tap", "tap"
+
+    def netdev(self, run):
+        return f"netns,path=/run/netns/{run.ns.name},ifname=eth0"
+
+
+# ---- the kernel ----
+
+class KernelRunning(Running):
+    """A veth pair into the router, whose nftables rule masquerades."""
+
+    def start_engine(self):
+        up = f"v{self.ns.name}"
+        lab.ip(self.ns.name, f"link add eth0 mtu {self.s.mtu} type veth peer name {up} "
+               "netns router")
+        lab.ip("router", f"addr add {self.peer.gateway}/24 dev {up}",
+               f"link set {up} mtu {self.s.mtu} up")
+
+    def stop(self):
+        lab.sh("ip", "-n", "router", "link", "del", f"v{self.ns.name}", check=False)
+        return {}
+
+
+class Kernel(Peer):
+    name, link, program = "kernel NAT", "veth", "nft"
+    far = True
+
+    def version(self, lab_):
+        return "Linux " + os.uname().release
+
+    def start(self, lab_, ns, s):
+        lab_.serve(far=True)
+        return KernelRunning(self, lab_, ns, s)
+
+
+# ---- passt ----
+
+class Passt(Peer):
+    program = "passt"
+    extra = ()
+
+    def common(self, run):
+        return ["-f", "-q", "-4", "-a", "10.0.2.15", "-n", "24", "-g", "10.0.2.2",
+                "-i", "up0", "-m", str(run.s.mtu), "-t", "none", "-u", "none"]
+
+    def argv(self, run, ready):
+        return [*self.common(run), "-s", run.sock, *self.extra]
+
+
+class PasstStream(Passt):
+    name, link = "passt socket", "stream"
+
+
+class PasstVhost(Passt):
+    name, link = "passt vhost-user", "vhost"
+    extra = ("--vhost-user",)
+
+
+class Pasta(Passt):
+    name, link, program, ready_by = "pasta", "tap", "pasta", "tap"
+
+    def argv(self, run, ready):
+        return [*self.common(run), "-T", "none", "-U", "none", "--config-net",
+                "--netns", f"/run/netns/{run.ns.name}", "-I", "eth0"]
+
+
+# ---- libslirp, gvisor ----
+
+class Slirp4netns(Peer):
+    name, link, program, ready_by = "slirp4netns", "tap", "slirp4netns", "fd"
+
+    def argv(self, run, ready):
+        return [f"--mtu={run.s.mtu}", "--cidr=10.0.2.0/24",
+                f"--ready-fd={ready}", "--netns-type=path",
+                f"/run/netns/{run.ns.name}", "eth0"]
+
+
+class QemuUser(Peer):
+    """QEMU without a machine: its own NAT and its own socket on one hub."""
+    name, link, program, mtus = "QEMU user", "stream", "qemu-system-x86_64", (1500,)
+
+    def argv(self, run, ready):
+        return ["-machine", "none", "-nodefaults", "-display", "none",
+                "-netdev", "user,id=u", "-netdev", "hubport,id=a,hubid=0,netdev=u",
+                "-netdev", f"stream,id=s,server=on,addr.type=unix,addr.path={run.sock}",
+                "-netdev", "hubport,id=b,hubid=0,netdev=s"]
+
+
+class Gvproxy(Peer):
+    name, link, program = "gvproxy", "stream", "gvproxy"
+    address, gateway = "192.168.127.2/24", "192.168.127.1"
+
+    def argv(self, run, ready):
+        return ["-listen-qemu", f"unix://{run.sock}", "-mtu", str(run.s.mtu),
+                "-ssh-port", "-1"]
+
+
+ALL = [VmlanVhost(), VmlanStream(), VmlanTap(), Kernel(), PasstVhost(), PasstStream(),
+       Pasta(), Slirp4netns(), QemuUser(), Gvproxy()]
+
+
+# ---- a tree with the newest peers ----
+
+PACKAGES = "passt,slirp4netns,gvproxy,qemu-system-x86"
+
+
+def set_up(folder, suite="sid"):
+    """Makes a tree of a newer Debian with the peers in it."""
+    folder = pathlib.Path(folder)
+    subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}",
+                    suite, str(folder)], check=True)
+    (folder / "etc" / "hosts").touch()  # gvproxy wants to read one
