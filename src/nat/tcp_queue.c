@@ -21,7 +21,7 @@
 #include "nat/tcp_priv.h"
 
 enum {
-	EPOCH_SHIFT = 26, /* of the clock: 67 ms */
+	EPOCH_SHIFT = 29, /* of the clock: 0.5 s */
 	SHARE_MIN = 4,	  /* frames, however many flows there are */
 	FIRST_SEGS = 10,  /* a guest sends at first (RFC 6928) */
 };
