@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Taps: a kernel without offloads does not overrun the queue before us, and
+frames of 64 KiB stay whole wherever an exit takes them."""
+import os
+import pathlib
+
+import pytest
+
+import world
+from world import BUILD, DENIED, INET_IP, XFER, Vmlan, popen, process, sh
+
+BULK = 200 << 20
+FRONT = BUILD / "bench" / "bench-front"
+DIR = pathlib.Path("/run/tap")
+# Without the right to change an interface that somebody else has made.
+NO_ADMIN = ("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin")
+
+# Tells when a frame of 60000 bytes and more has come in by an interface.
+SEES_WHOLE = """
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(("eth0", 0))
+print("ready", flush=True)
+while True:
+    n, a = s.recvfrom_into(bytearray(1), 1, socket.MSG_TRUNC)
+    if a[2] != socket.PACKET_OUTGOING and n >= 60000:
+        break
+"""
+
+
+@pytest.fixture(autouse=True)
+def sockets_dir():
+    DIR.mkdir(exist_ok=True)
+    yield
+    for p in DIR.iterdir():
+        p.unlink()
+
+
+def statistic(g, name):
+    return int(g.sh("cat", f"/sys/class/net/{g.ifname}/statistics/{name}").stdout)
+
+
+def equal(procs):
+    for p in procs:
+        out, _ = p.communicate(timeout=240)
+        assert out.startswith("equal"), out
+
+
+@pytest.fixture
+def made_tap(w):
+    """A tap that an administrator made for us: its queue is 1000."""
+    sh("ip", "tuntap", "add", "vtap0", "mode", "tap", "user", str(os.getuid()))
+    yield "vtap0"
+    sh("ip", "link", "del", "vtap0", check=False)
+
+
+@pytest.mark.parametrize("flows,cc", [(1, "cubic"), (4, "cubic"), (1, "bbr"), (4, "bbr"),
+                                      (16, "cubic")])
+@pytest.mark.parametrize("wrap,queue", [((), 10000), (NO_ADMIN, 1000)], ids=["ours", "given"])
+def test_a_queue_is_not_overrun(w, made_tap, wrap, queue, flows, cc):
+    """Segments of 1500 bytes without offloads wait in the tap's queue, where
+    nothing tells their sender that it is full."""
+    g = w.guest()
+    w.serve(XFER, "serve", "5001", port=5001)
+    with Vmlan(["user", f"tap,ifname={made_tap},script=no,downscript=no"], wrap=wrap):
+        sh("ip", "link", "set", made_tap, "netns", g.ns)
+        g.sh("ip", "link", "set", made_tap, "name", "eth0")
+        g.sh("ethtool", "-K", "eth0", "tso", "off", "gso", "off", "tx", "off")
+        assert f"qlen {queue}" in g.sh("ip", "link", "show", "eth0").stdout
+        g.dhcp()
+        equal([g.popen(XFER, "-b", cc, "send", INET_IP, "5001", str(BULK // flows),
+                       stdout=-1, text=True) for _ in range(flows)])
+        assert statistic(g, "tx_packets") > BULK / 1500
+        assert statistic(g, "tx_dropped") == 0
+        assert g.counter("TcpExtTCPTimeouts") == 0
+
+
+class Front:
+    """A guest behind vhost-user: bench-front carries its tap."""
+
+    def __init__(self, g, sock):
+        self.p = popen(str(FRONT), "vhost", str(sock), g.ifname, ns=g.ns, stdout=-1, text=True)
+        line = self.p.stdout.readline()
+        assert '"ready":true' in line, line
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        world.stop(self.p)
+        self.p.stdout.close()
+
+
+def crosses(a, b, port):
+    """Bytes a frame has on average as TCP goes from a to b; true besides if b
+    saw one of 60000."""
+    n = 20_000_000
+    before = statistic(b, "rx_packets")
+    with process("/usr/bin/python3", "-c", SEES_WHOLE, ns=b.ns, stdout=-1, text=True) as seen:
+        assert seen.stdout.readline() == "ready\n"
+        equal([a.popen(XFER, "send", b.ip, str(port), str(n), stdout=-1, text=True)])
+        frames = statistic(b, "rx_packets") - before
+        if frames > n / 1514:
+            assert seen.poll() is None
+            return n / frames, False
+        seen.wait(10)
+        return n / frames, True
+
+
+@pytest.mark.skipif("vnet_hdr" in DENIED, reason="a kernel without offloads")
+def test_great_frames_stay_whole(w):
+    """tap, vhost-user, and two that cannot: stream, and a tap without header."""
+    tap, tap2, vhost, stream, plain = g = [w.guest() for _ in range(5)]
+    wire, sock = DIR / "v.sock", DIR / "s.sock"
+    for x in g:
+        w.serve(XFER, "serve", "7000", ns=x.ns, port=7000)
+    with Vmlan([tap.netdev(), tap2.netdev(), plain.netdev(",vnet_hdr=off"),
+                f"vhost-user,server=on,path={wire}",
+                f"stream,server=on,addr.type=unix,addr.path={sock}"]), \
+            Vmlan([stream.netdev(), f"stream,addr.type=unix,addr.path={sock}"]), \
+            Front(vhost, wire):
+        for i, x in enumerate(g):
+            x.sh("ip", "addr", "add", f"10.9.0.{i + 1}/24", "dev", "eth0")
+            x.sh("ip", "link", "set", "eth0", "up")
+            x.ip = f"10.9.0.{i + 1}"
+        for a, b in ((tap, tap2), (tap, vhost), (vhost, tap)):
+            mean, is_whole = crosses(a, b, 7000)
+            assert is_whole and mean > 10_000, (a.ns, b.ns, mean)
+        for a, b in ((tap, stream), (vhost, stream), (tap, plain), (vhost, plain)):
+            mean, is_whole = crosses(a, b, 7000)
+            assert not is_whole and mean < 1500, (a.ns, b.ns, mean)
