@@ -159,6 +159,8 @@ def judged(checks):
     """Of (name, figure, limit, more_is_better): the words and the verdict. A
     check without a figure or a limit counts as not measured."""
     words, verdict = [], REACHED
+    if all(v is None for _, v, _, _ in checks):
+        return "-", UNKNOWN
     for name, v, limit, more in checks:
         if v is None or limit is None:
             words.append(f"{name} ?")

@@ -294,14 +294,14 @@ class Process:
 
 
 def descendants(pid):
-    """A process and all below it."""
+    """A process and all below it that have not ended."""
     found = [pid]
     for p in found:
         try:
             kids = pathlib.Path(f"/proc/{p}/task/{p}/children").read_text()
+            found += [int(k) for k in kids.split() if stat_fields(k)[0] != "Z"]
         except OSError:
             continue
-        found += [int(k) for k in kids.split()]
     return found
 
 
@@ -390,7 +390,8 @@ class Lab:
                   "cd \"$1\" && pivot_root . mnt && umount -l /mnt && "
                   "echo ready && exec sleep infinity")
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh", str(self.peers)],
+            ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh",
+             str(self.peers)],
             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         if self.holder.stdout.readline() != b"ready\n":
             raise Failed(f"cannot make a root of {self.peers}")

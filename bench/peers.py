@@ -146,6 +146,8 @@ class Running:
 
     def configure(self):
         p, s = self.peer, self.s
+        if p.ready_by != "fd":
+            time.sleep(0.02)  # it has not said that it has done all it wants
         if self.front:
             lab.ip(self.ns.name, "link set eth0 txqueuelen 10000")
         lab.ip(self.ns.name, f"link set eth0 mtu {s.mtu} up",

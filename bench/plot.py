@@ -68,8 +68,7 @@ def panel(table, x, y, spec):
     for p, v in bars:
         out += bar(x, at, PANEL, v, top, p)
         at += BAR + GAP
-    none = [p for p in table.order if table.errors(test, p) and
-            p not in dict(bars)]
+    none = [p for p in table.order if (test, p) in table.cells and p not in dict(bars)]
     if none:
         out.append(text(x + LABEL, at + BAR - 3, "failed: " + ", ".join(none)))
         at += BAR + GAP
