@@ -12,7 +12,7 @@ static void read_line(struct control *c, char *line, size_t room)
 {
 	if (!fgets(line, (int)room, c->in))
 		die("control connection: %s", feof(c->in) ?
-		    "the server has gone" : "no answer in time");
+		    "the server has gone" : "the server does not answer");
 	if (!strncmp(line, "no ", 3)) {
 		line[strcspn(line, "\n")] = 0;
 		die("the server says no: %s", line + 3);

@@ -174,7 +174,7 @@ static void ended(const char *what, ssize_t n)
 	if (n == 0)
 		die("%s: the server has gone", what);
 	die("%s: %s", what,
-	    errno == EAGAIN ? "no answer in time" : strerror(errno));
+	    errno == EAGAIN ? "the server does not answer" : strerror(errno));
 }
 
 void write_all(int fd, const void *p, size_t len, const char *what)

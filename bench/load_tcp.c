@@ -223,6 +223,22 @@ static bool print(const struct bench *b, const struct run_report *r,
 	return ended == b->n && complete == b->n;
 }
 
+/* Names the first flow that did not end, or lacks bytes. */
+static void complain(const struct bench *b, const struct run_report *r)
+{
+	for (int i = 0; i < b->n; i++) {
+		const struct flow *f = &b->flow[i];
+		const struct flow_report *s = &r->flow[i];
+		uint64_t here = b->is_down ? f->meter.bytes : f->sent;
+
+		if (f->ended && !strcmp(s->state, "ended") && here == s->bytes)
+			continue;
+		die("flow %d of %d did not end well: here %s after %" PRIu64
+		    " bytes, at the server %s after %" PRIu64, i + 1, b->n,
+		    f->ended ? "ended" : "open", here, s->state, s->bytes);
+	}
+}
+
 static void read_args(struct bench *b, struct args *a, struct cpu_watch *cpu)
 {
 	const char *dir = args_text(a, "dir", "");
@@ -270,7 +286,7 @@ int load_tcp(struct args *a)
 	b.net.out_of_order -= net.out_of_order;
 	settle(&b, &r);
 	if (!print(&b, &r, &cpu))
-		die("not every flow ended with all its bytes");
+		complain(&b, &r);
 	free(b.chunk);
 	control_close(&b.control);
 	return 0;

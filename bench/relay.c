@@ -8,6 +8,9 @@
  *      bench-relay down    recv of chunk= bytes into shared memory
  *      bench-relay rr      bytes from a unix stream to TCP and back
  *
+ * With buf= each call has an iovec of as many pieces of that size as make up
+ * a chunk, as a ring of small buffers has.
+ *
  * The memory is a memfd's, as a machine's is; mem= bytes of it are gone
  * through in turn, as rings of buffers are.
  */
@@ -26,12 +29,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PEER_CHUNK = 1 << 20, REQUEST_MAX = 64 << 10 };
+enum { PEER_CHUNK = 1 << 20, REQUEST_MAX = 64 << 10, PIECES_MAX = 128 };
 
 struct relay {
 	const char *cc;
 	size_t chunk;
 	size_t mem;
+	size_t buf;           /* of one piece, 0: a chunk is one */
 	size_t size;          /* of a request */
 	int64_t secs_ns;
 	int64_t warm_ns;
@@ -163,6 +167,25 @@ static char *map_memory(size_t len)
 	return p;
 }
 
+/* Points msg at the next chunk of the memory, which begins at *atp. */
+static void next_chunk(const struct relay *r, char *mem, size_t *atp,
+		       struct msghdr *msg)
+{
+	size_t left = r->chunk;
+
+	msg->msg_iovlen = 0;
+	while (left && msg->msg_iovlen < PIECES_MAX) {
+		struct iovec *v = &msg->msg_iov[msg->msg_iovlen++];
+		size_t len = r->buf && r->buf < left ? r->buf : left;
+
+		if (*atp + len > r->mem)
+			*atp = 0;
+		*v = (struct iovec){mem + *atp, len};
+		*atp += len;
+		left -= len;
+	}
+}
+
 /* Moves bytes until the time is over; what is measured begins after warm. */
 static void stream(const struct relay *r, bool is_up)
 {
@@ -170,6 +193,8 @@ static void stream(const struct relay *r, bool is_up)
 	uint64_t bytes = 0, calls = 0;
 	int64_t cpu = cpu_self_ns();
 	int64_t from = now_ns() + r->warm_ns;
+	struct iovec iov[PIECES_MAX];
+	struct msghdr msg = {.msg_iov = iov};
 	bool counting = false;
 	size_t at = 0;
 	int64_t now, spent;
@@ -188,15 +213,13 @@ static void stream(const struct relay *r, bool is_up)
 			from = now;
 			cpu = cpu_self_ns();
 		}
-		n = is_up ? send(fd[0], mem + at, r->chunk, MSG_NOSIGNAL)
-			  : recv(fd[0], mem + at, r->chunk, 0);
+		next_chunk(r, mem, &at, &msg);
+		n = is_up ? sendmsg(fd[0], &msg, MSG_NOSIGNAL)
+			  : recvmsg(fd[0], &msg, 0);
 		if (n <= 0)
 			die("the other end has gone");
 		bytes += (uint64_t)n;
 		calls++;
-		at += r->chunk;
-		if (at + r->chunk > r->mem)
-			at = 0;
 	}
 	cpu = cpu_self_ns() - cpu;
 	spent = now - from;
@@ -297,6 +320,7 @@ int main(int argc, char **argv)
 		.chunk = (size_t)args_number(&args, "chunk", 64 << 10, 1,
 					     16 << 20),
 		.mem = (size_t)args_number(&args, "mem", 1 << 20, 1, 1 << 30),
+		.buf = (size_t)args_number(&args, "buf", 0, 512, 1 << 20),
 		.size = (size_t)args_number(&args, "size", 1, 1, 4096),
 		.secs_ns = (int64_t)(args_number(&args, "secs", 2, 0.05, 60) *
 				     1e9),
@@ -315,6 +339,6 @@ int main(int argc, char **argv)
 		stream(&r, !strcmp(what, "up"));
 	else
 		usage("up, down or rr? [secs=2] [warm=0.3] [cc=cubic]"
-		      " [chunk=65536] [mem=1048576] [size=1]");
+		      " [chunk=65536] [mem=1048576] [buf=0] [size=1]");
 	return 0;
 }
