@@ -28,7 +28,8 @@ struct sender *sender_new(int fd, uint32_t run, unsigned size, bool gso)
 	if (gso)
 		set_option(fd, IPPROTO_UDP, UDP_SEGMENT, (int)size, "GSO");
 	for (int i = 0; i < UDP_BATCH; i++) {
-		s->iov[i].iov_base = s->data + (size_t)i * s->per_message * size;
+		s->iov[i].iov_base = s->data +
+				     (size_t)i * s->per_message * size;
 		s->msg[i].msg_hdr.msg_iov = &s->iov[i];
 		s->msg[i].msg_hdr.msg_iovlen = 1;
 	}

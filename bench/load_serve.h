@@ -33,7 +33,7 @@ struct server {
 	uint32_t n_begun;     /* runs since the start */
 	int n_busy;           /* runs that send datagrams flat out */
 	struct source *dead;  /* to be freed after the events at hand */
-	char *chunk;          /* zeros to send, and where what is dropped goes */
+	char *chunk;          /* zeros to send; what is dropped goes there */
 	struct receiver *receiver;
 	struct udp_echo *echo;
 };
