@@ -69,8 +69,8 @@ void set_option(int fd, int level, int name, int value, const char *what);
 /* Receive buffer as large as we may. */
 void set_large_buffer(int fd);
 void set_cc(int fd, const char *cc);
-/* As many descriptors as we may. */
-void raise_files(void);
+/* Allows itself as many descriptors as it may; returns how many. */
+unsigned long raise_files(void);
 /* Retransmissions of a connection. */
 unsigned tcp_retrans(int fd);
 /* Datagrams that this socket had no room for. */

@@ -45,8 +45,7 @@ static void echo_ready(struct server *s, struct source *src, uint32_t events)
 void echo_accept(struct server *s, struct source *src, uint32_t events)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
-		int fd = accept4(src->fd, NULL, NULL,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = source_accept(src);
 
 		if (fd < 0)
 			return;

@@ -76,16 +76,17 @@ void set_cc(int fd, const char *cc)
 		die("congestion control %s: %s", cc, strerror(errno));
 }
 
-void raise_files(void)
+unsigned long raise_files(void)
 {
 	struct rlimit r = {.rlim_cur = 1 << 18, .rlim_max = 1 << 18};
 
 	if (!setrlimit(RLIMIT_NOFILE, &r))
-		return;
+		return r.rlim_cur;
 	if (getrlimit(RLIMIT_NOFILE, &r))
-		return;
+		die("getrlimit: %s", strerror(errno));
 	r.rlim_cur = r.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &r);
+	return r.rlim_cur;
 }
 
 /* A socket to speak to port + offset, whose address is put in to. */

@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS = 256 };
+enum { EVENTS = 256, SPARE_FILES = 16 };
 
 struct crowd {
 	const struct target *target;
@@ -70,8 +70,12 @@ int crowd_open(const struct target *t, int *fd, int n, int at_once)
 {
 	struct crowd c = {.target = t, .fd = fd, .n = n};
 	struct epoll_event e[EVENTS];
+	unsigned long most = raise_files();
 	int quiet = 0;
 
+	if ((unsigned long)n + SPARE_FILES > most)
+		die("%d connections need more descriptors than the %lu"
+		    " allowed here", n, most);
 	c.epoll = epoll_create1(EPOLL_CLOEXEC);
 	for (int i = 0; i < n; i++)
 		fd[i] = -1;
@@ -122,7 +126,6 @@ int load_open(struct args *a)
 	args_done(a);
 	if (!fd)
 		die("no memory");
-	raise_files();
 	deadline_set(n / 100 + 10 + t.timeout_s, "connections");
 	cpu_watch_start(&cpu);
 	start = now_ns();

@@ -211,7 +211,6 @@ static void open_idle(struct bench *b)
 
 	if (!fd)
 		die("no memory");
-	raise_files();
 	deadline_phase("idle connections");
 	n = crowd_open(&b->target, fd, b->idle, 256);
 	if (n != b->idle)

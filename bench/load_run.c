@@ -214,7 +214,7 @@ static void head_ready(struct server *s, struct source *src, uint32_t events)
 
 void run_flow_accept(struct server *s, struct source *src, uint32_t events)
 {
-	int fd = accept4(src->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = source_accept(src);
 
 	if (fd >= 0)
 		source_new(s, fd, EPOLLIN, sizeof(struct flow), head_ready);
@@ -369,7 +369,7 @@ static void control_ready(struct server *s, struct source *src,
 
 void run_control_accept(struct server *s, struct source *src, uint32_t events)
 {
-	int fd = accept4(src->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = source_accept(src);
 
 	if (fd >= 0)
 		source_new(s, fd, EPOLLIN, sizeof(struct run), control_ready);

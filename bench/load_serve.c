@@ -54,6 +54,16 @@ void source_drop(struct server *s, struct source *src)
 	s->dead = src;
 }
 
+int source_accept(const struct source *src)
+{
+	int fd = accept4(src->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	/* Whoever called would wait in vain, and the listener never rest. */
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		die("connections need more descriptors than are allowed here");
+	return fd;
+}
+
 static void bury(struct server *s)
 {
 	while (s->dead) {

@@ -52,6 +52,9 @@ void source_drop(struct server *s, struct source *src);
 int server_socket(const struct server *s, int type, unsigned offset,
 		  const struct in6_addr *self);
 
+/* A new connection of a listener, -1 when there is none. */
+int source_accept(const struct source *src);
+
 /* ---- load_run.c ---- */
 
 void run_control_accept(struct server *s, struct source *src,
