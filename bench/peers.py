@@ -149,7 +149,7 @@ class Running:
         if p.ready_by != "fd":
             time.sleep(0.02)  # it has not said that it has done all it wants
         if self.front:
-            lab.ip(self.ns.name, "link set eth0 txqueuelen 10000")
+            lab.ip(self.ns.name, "link set eth0 txqueuelen 32768")
         lab.ip(self.ns.name, f"link set eth0 mtu {s.mtu} up",
                f"addr replace {p.address} dev eth0",
                f"route replace default via {p.gateway} congctl {s.cc}")
