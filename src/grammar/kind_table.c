@@ -163,6 +163,11 @@ static const struct netdev_option socket_options[] = {
 	OPT("udp", OPT_STR, NULL, "HOST:PORT to send UDP to"),
 	OPT("localaddr", OPT_STR, NULL,
 	    "mcast: address of the interface; udp: HOST:PORT to bind"),
+	OPT("reconnect-ms", OPT_U32, "0",
+	    "connect: milliseconds between attempts, 0 = only one", EXTENSION),
+	OPT("max", OPT_U32, "0",
+	    "listen: machines at a time, 0 = any number, 1 = as QEMU",
+	    EXTENSION),
 	END,
 };
 
@@ -399,9 +404,8 @@ const struct netdev_kind netdev_kinds[] = {
 	},
 	{
 		.name = "socket",
-		.help = "the older form of stream and dgram",
-		.not_built = "stream speaks the same as listen= and connect=, "
-			     "dgram the same as udp= and mcast=",
+		.help = "the older form of stream and dgram, IPv4 only",
+		.is_built = true,
 		.options = socket_options,
 	},
 	{

@@ -23,7 +23,7 @@ static const char *const keys[][2] = {
 	{"tap", "ifname fd fds script downscript helper br sndbuf vnet_hdr "
 		"vhost vhostfd vhostfds vhostforce queues poll-us"},
 	{"bridge", "br helper"},
-	{"socket", "fd listen connect mcast udp localaddr"},
+	{"socket", "fd listen connect mcast udp localaddr reconnect-ms max"},
 	{"stream", "addr server reconnect-ms max"},
 	{"dgram", "local remote"},
 	{"vde", "sock port group mode"},

@@ -57,10 +57,6 @@ static const struct bad bad_netdevs[] = {
 	 "vmnet-host: network backend 'vmnet-host' is not compiled "
 	 "into this binary; this kind is of macOS; here use user or "
 	 "tap"},
-	{"socket,listen=:1",
-	 "socket: network backend 'socket' is not compiled into this "
-	 "binary, it is not built yet; stream speaks the same as "
-	 "listen= and connect=, dgram the same as udp= and mcast="},
 	{"user,hostfw=tcp::1-:2",
 	 "user: Invalid parameter 'hostfw'; did you mean 'hostfwd'?"},
 	{"user,foo=1", "user: Invalid parameter 'foo'; the nearest is 'id', "

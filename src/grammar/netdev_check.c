@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "grammar/nearest.h"
 #include "grammar/netdev_priv.h"
+#include "grammar/socket_opts.h"
 
 enum {
 	IFNAME_MAX = 15,
@@ -304,7 +305,7 @@ static int check_fds(const struct netdev_spec *s, const char *key,
 	return 0;
 }
 
-static int check_fd(const struct netdev_spec *s, const char *key,
+int netdev_check_fd(const struct netdev_spec *s, const char *key,
 		    struct error *e)
 {
 	const char *text = spec_str(s, key);
@@ -340,7 +341,7 @@ static int check_tap(const struct netdev_spec *s, struct error *e)
 		return spec_error(s->kind, e,
 				  "vhostfd(s)= is not valid without vhost");
 	if (check_queues(s, e) < 0 || check_ifname(s, "ifname", e) < 0 ||
-	    check_fd(s, "fd", e) < 0)
+	    netdev_check_fd(s, "fd", e) < 0)
 		return -1;
 	return check_fds(s, "fds", e);
 }
@@ -434,7 +435,7 @@ static int check_vhost_user(const struct netdev_spec *s, struct error *e)
 	    (spec_bool(s, "server") || spec_has(s, "fd")))
 		return spec_error(s->kind, e,
 				  "'reconnect-ms' is for a client with path=");
-	return check_fd(s, "fd", e);
+	return netdev_check_fd(s, "fd", e);
 }
 
 static bool is_multicast(const struct sock_addr_spec *a)
@@ -512,6 +513,13 @@ static int check_user(const struct netdev_spec *s, struct error *e)
 	return 0;
 }
 
+static int check_socket(const struct netdev_spec *s, struct error *e)
+{
+	struct socket_opts o;
+
+	return socket_opts_get(s, &o, e);
+}
+
 int netdev_check(const struct netdev_spec *s, struct error *e)
 {
 	static const struct {
@@ -521,6 +529,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"user", check_user},   {"tap", check_tap},
 		{"netns", check_netns}, {"stream", check_stream},
 		{"dgram", check_dgram}, {"vhost-user", check_vhost_user},
+		{"socket", check_socket},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

@@ -78,6 +78,10 @@ MUST_USE int netdev_check_addrs(struct netdev_spec *s, struct error *e);
 /* The rules between the keys of one kind. */
 MUST_USE int netdev_check(const struct netdev_spec *s, struct error *e);
 
+/* The key, if given, is the number of a descriptor. */
+MUST_USE int netdev_check_fd(const struct netdev_spec *s, const char *key,
+			     struct error *e);
+
 /* The value of a key of the table, of the type given. */
 const struct value *spec_value(const struct netdev_spec *s, const char *key,
 			       enum opt_type type);

@@ -21,6 +21,7 @@ static const struct opener openers[] = {
 	{.kind = "stream", .open = open_stream, .connect = connect_stream},
 	{.kind = "vhost-user", .open = open_vhost, .connect = connect_vhost},
 	{.kind = "dgram", .open = open_dgram},
+	{.kind = "socket", .open = open_socket, .connect = connect_stream},
 	{.kind = "tap", .open = open_tap},
 	{.kind = "netns", .open = open_netns},
 	{.kind = "user", .open = open_user},
@@ -272,6 +273,7 @@ static void netdev_close(struct plan_netdev *n)
 	fd_close(&n->connect_io.fd);
 	if (n->unlink_path[0])
 		unlink(n->unlink_path);
+	netdev_spec_free(n->own_spec);
 	list_del(&n->link);
 	free(n);
 }

@@ -45,7 +45,8 @@ struct plan_netdev {
 	uint32_t id;
 	uint32_t lan;
 	char name[ENGINE_NAME_LEN];
-	const struct netdev_spec *spec; /* borrowed */
+	const struct netdev_spec *spec; /* borrowed, or own_spec */
+	struct netdev_spec *own_spec;	/* owned: socket in other words */
 	const struct opener *opener;
 	struct log *log;		/* borrowed */
 	uint32_t deny;			/* ENGINE_DENY_* */
@@ -117,6 +118,7 @@ int connect_stream(struct plan_netdev *n, struct error *e);
 int open_vhost(struct plan_netdev *n, struct error *e);
 int connect_vhost(struct plan_netdev *n, struct error *e);
 int open_dgram(struct plan_netdev *n, struct error *e);
+int open_socket(struct plan_netdev *n, struct error *e);
 int open_tap(struct plan_netdev *n, struct error *e);
 int open_netns(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);

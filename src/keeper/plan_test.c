@@ -77,6 +77,46 @@ static void netdevs_share_one_lan(void **state)
 	close_plan(&w);
 }
 
+/* Each way of socket gives the order of the kind it is in other words. */
+static void socket_is_stream_or_dgram(void **state)
+{
+	struct plan_netdev *n;
+	struct world w;
+
+	assert_int_equal(
+		open_plan(&w, PLAN("socket,listen=127.0.0.1:0,max=3",
+				   "socket,connect=127.0.0.1:9,reconnect-ms=7",
+				   "socket,id=u,udp=127.0.0.1:9,"
+				   "localaddr=127.0.0.1:0",
+				   "hubport,hubid=4,netdev=u")),
+		0);
+	n = plan_find(&w.plan, 1);
+	assert_string_equal(n->name, "socket0");
+	assert_int_equal(n->order.head.type, ENGINE_MSG_SERVER_ADD);
+	assert_int_equal(n->order.server_add.max, 3);
+	assert_int_equal(n->n_fds, 1);
+	n = plan_find(&w.plan, 2);
+	assert_int_equal(n->order.head.type, ENGINE_MSG_STREAM_ADD);
+	assert_true(n->is_client && n->is_waiting);
+	assert_int_equal(n->reconnect_ms, 7);
+	n = plan_find(&w.plan, 3);
+	assert_int_equal(n->order.head.type, ENGINE_MSG_DGRAM_ADD);
+	assert_int_equal(n->order.dgram_add.remote.port, 9);
+	assert_false(n->order.dgram_add.is_multicast);
+	assert_int_equal(n->order.dgram_add.lan, 1);
+	close_plan(&w);
+}
+
+static void a_socket_in_vain_is_refused(void **state)
+{
+	refused(PLAN("user", "socket,fd=987"), EXIT_USAGE,
+		"can't get socket option SO_TYPE");
+	refused(PLAN("socket,mcast=localhost:5"), EXIT_USAGE,
+		"does not contain a multicast address");
+	refused(PLAN("socket,id=s,listen=127.0.0.1:0", "socket,id=s,listen=:0"),
+		EXIT_USAGE, "Duplicate ID 's'");
+}
+
 static void a_named_netdev_goes_to_the_hub(void **state)
 {
 	struct world w;
@@ -151,6 +191,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(netdevs_share_one_lan),
+		cmocka_unit_test(socket_is_stream_or_dgram),
+		cmocka_unit_test(a_socket_in_vain_is_refused),
 		cmocka_unit_test(a_named_netdev_goes_to_the_hub),
 		cmocka_unit_test(impossible_plans_are_refused),
 		cmocka_unit_test(what_was_opened_is_undone),
