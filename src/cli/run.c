@@ -36,6 +36,9 @@ static const char usage[] =
 	"                   22-80:32-90, tcp::2222-:22; on 127.0.0.1 unless\n"
 	"                   an address is given; repeatable\n"
 	"  --nic MODEL[,mac=MAC]  the network card (vmlan nic list)\n"
+	"  -nic NETDEV[,model=MODEL][,mac=MAC]\n"
+	"                   as QEMU: card and netdev in one, or none\n"
+	"  -net nic|NETDEV  as QEMU: the card, a netdev on hub 0\n"
 	"  -v, -q           say more, say only warnings\n"
 	"A VMM that is not QEMU gets the path of its socket (QEMU's stream\n"
 	"protocol) where its arguments say {socket}.\n"
@@ -120,16 +123,112 @@ static int set_name(struct run *r, const char *name)
 	return 0;
 }
 
+static int second_nic(void)
+{
+	return cli_usage("run: a network card is given twice; several NICs are "
+			 "not built yet");
+}
+
+/* The card that a -nic or -net names, if it does. */
+static int take_card(struct run *r, const struct net_option *o)
+{
+	if (!o->has_model && !o->nic.has_mac && o->what != NET_OPTION_CARD)
+		return 0;
+	if (r->has_nic)
+		return second_nic();
+	r->has_nic = true;
+	r->nic = o->nic;
+	if (!o->has_model)
+		r->nic.model = NULL;
+	return 0;
+}
+
+/* A -nic or -net, parsed into the next place. */
+static int take_net(struct run *r, bool is_net)
+{
+	const struct net_option *o = &r->nets[r->n_nets++];
+	bool is_first = r->n_nets == 1;
+
+	if (o->what == NET_OPTION_NONE) {
+		r->is_none = true;
+		r->n_nets--; /* it holds nothing */
+		return 0;
+	}
+	if (o->peer[0])
+		return cli_usage("run: netdev '%s' not found (-net nic); run "
+				 "knows those of -nic and -net, which have "
+				 "their places",
+				 o->peer);
+	if (!is_first && is_net != r->on_hub)
+		return second_nic();
+	if (!is_first && !is_net)
+		return second_nic();
+	r->on_hub = is_net;
+	return take_card(r, o);
+}
+
+static int set_qemu(struct run *r, const char *text, bool is_net)
+{
+	struct error e = ERROR_NULL;
+	struct net_option *o = &r->nets[r->n_nets];
+	int rc;
+
+	if (r->n_nets == RUN_NETS_MAX)
+		return cli_usage("run: more than %d -net and -nic",
+				 RUN_NETS_MAX);
+	rc = is_net ? net_option_net(text, r->n_nets, o, &e)
+		    : net_option_nic(text, o, &e);
+	return rc < 0 ? cli_fail(&e) : take_net(r, is_net);
+}
+
+static int set_qemu_net(struct run *r, const char *text)
+{
+	return set_qemu(r, text, true);
+}
+
+static int set_qemu_nic(struct run *r, const char *text)
+{
+	return set_qemu(r, text, false);
+}
+
+/* Ours, or, as the text tells, QEMU's with two dashes. */
 static int set_nic(struct run *r, const char *text)
 {
 	struct error e = ERROR_NULL;
 
+	if (net_option_is_nic(text))
+		return set_qemu_nic(r, text);
 	if (r->has_nic)
-		return cli_usage("run: --nic is given twice; several NICs are "
-				 "not built yet");
+		return second_nic();
 	if (nic_parse(text, &r->nic, &e) < 0)
 		return cli_fail(&e);
 	r->has_nic = true;
+	return 0;
+}
+
+/* What -net and -nic together say. */
+static int check_nets(struct run *r)
+{
+	bool has_user = false;
+
+	if (!r->n_nets) {
+		if (r->is_none && r->net && strcmp(r->net, "none") != 0)
+			return cli_usage("run: --net %s and 'none'; leave one "
+					 "out",
+					 r->net);
+		if (r->is_none)
+			r->net = "none";
+		return 0;
+	}
+	if (r->net)
+		return cli_usage("run: --net %s and -nic or -net both say what "
+				 "the network is; leave one out",
+				 r->net);
+	for (unsigned i = 0; i < r->n_nets; i++)
+		has_user |= run_net_is(&r->nets[i], "user");
+	if (r->n_rules && !has_user)
+		return cli_usage("run: -p forwards ports by the netdev user, "
+				 "which -nic and -net do not name");
 	return 0;
 }
 
@@ -142,6 +241,7 @@ static int parse_option(struct run *r, char **argv, int i, int *tookp)
 	} options[] = {
 		{"--name", set_name}, {"--net", set_net},    {"-p", add_ports},
 		{"--publish", add_ports}, {"--nic", set_nic},
+		{"-net", set_qemu_net},   {"-nic", set_qemu_nic},
 	};
 
 	for (size_t k = 0; k < array_len(options); k++) {
@@ -207,10 +307,14 @@ int cmd_run(int argc, char **argv)
 		return cli_usage("run: out of memory");
 	r->life_fd = -1;
 	rc = parse_args(r, argc, argv);
+	if (rc == 0 && !r->helped)
+		rc = check_nets(r);
 	if (rc == 0 && !r->helped) {
 		qemu_cmd_parse(r->vmm, &r->qemu);
 		rc = run_machine(r);
 	}
+	for (unsigned i = 0; i < r->n_nets; i++)
+		net_option_deinit(&r->nets[i]);
 	free(r);
 	return rc;
 }

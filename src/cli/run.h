@@ -12,11 +12,15 @@
 
 #include "cli/cli.h"
 #include "cli/qemu.h"
+#include "grammar/net_option.h"
 #include "grammar/nic.h"
 #include "grammar/port_spec.h"
 #include "os/rundir.h"
 
-enum { RUN_RULES_MAX = 256 };
+enum {
+	RUN_RULES_MAX = 256,
+	RUN_NETS_MAX = 16,
+};
 
 struct run {
 	/* as asked for */
@@ -25,7 +29,12 @@ struct run {
 	struct port_rule rules[RUN_RULES_MAX];
 	unsigned n_rules;
 	bool has_nic;
-	struct nic_spec nic;
+	struct nic_spec nic; /* model NULL: what the machine takes */
+	/* -nic and -net: the LAN's netdevs, instead of the mode's */
+	struct net_option nets[RUN_NETS_MAX]; /* owned */
+	unsigned n_nets;
+	bool on_hub; /* the card is on hub 0 */
+	bool is_none; /* -nic none or -net none was said */
 	int verbosity;
 	bool helped;
 	char **vmm; /* NULL-terminated, borrowed from argv */
@@ -43,6 +52,8 @@ struct run {
 	int life_fd;	     /* to the keeper, owned */
 };
 
+/* True if n is the type of o's netdev. */
+bool run_net_is(const struct net_option *o, const char *type);
 /* Everything after the command line; returns the exit code. */
 int run_machine(struct run *r);
 

@@ -22,7 +22,8 @@ enum {
 	QEMU_STREAM = 702,    /* first with -netdev stream */
 	QEMU_RECONNECT = 902, /* first whose stream client reconnects */
 	NAMES_MAX = 100,      /* web, web-2, .. web-100 */
-	SPECS = 2,	      /* the machine's netdev and user */
+	/* the machine's netdev, user or those of -nic and -net, hubports */
+	SPECS_MAX = 2 + 2 * RUN_NETS_MAX,
 };
 
 static const char placeholder[] = "{socket}";
@@ -56,8 +57,16 @@ static void put_hostfwds(FILE *f, const struct port_rule *range)
 	}
 }
 
-/* The text of the user netdev with all forwards; NULL: no memory. */
-static char *user_text(const struct run *r)
+bool run_net_is(const struct net_option *o, const char *type)
+{
+	size_t len = strlen(type);
+
+	return o->netdev && strncmp(o->netdev, type, len) == 0 &&
+	       (!o->netdev[len] || o->netdev[len] == ',');
+}
+
+/* The text of a user netdev with all forwards of -p; NULL: no memory. */
+static char *user_text(const struct run *r, const char *user)
 {
 	char *text = NULL;
 	size_t len;
@@ -65,7 +74,7 @@ static char *user_text(const struct run *r)
 
 	if (!f)
 		return NULL;
-	fputs("user,id=user", f);
+	fputs(user, f);
 	for (unsigned i = 0; i < r->n_rules; i++)
 		put_hostfwds(f, &r->rules[i]);
 	if (fclose(f) != 0) {
@@ -109,17 +118,64 @@ static char *machine_text(const struct run *r)
 	return text;
 }
 
-static int parse_specs(const struct run *r, struct netdev_spec **specs,
-		       struct error *e)
+/* The netdevs of the machine's LAN. */
+struct specs {
+	struct netdev_spec *v[SPECS_MAX]; /* owned */
+	unsigned n;
+};
+
+/* NULL: there was no memory for it. */
+static int add_spec(struct specs *s, const char *text, struct error *e)
+{
+	int r;
+
+	if (!text)
+		return error_errno(e, ENOMEM, "run");
+	r = netdev_parse(text, &s->v[s->n], e);
+	if (r == 0)
+		s->n++;
+	return r;
+}
+
+/* Those of -nic and -net; -p belongs to the first user among them. */
+static int add_nets(const struct run *r, struct specs *s, struct error *e)
+{
+	bool has_forwards = false;
+	int rc = 0;
+
+	if (r->on_hub)
+		rc = add_spec(s, "hubport,hubid=0,netdev=machine", e);
+	for (unsigned i = 0; i < r->n_nets && rc == 0; i++) {
+		const struct net_option *o = &r->nets[i];
+		CLEANUP_FREE char *user = NULL;
+
+		if (o->what != NET_OPTION_NETDEV)
+			continue;
+		if (!has_forwards && run_net_is(o, "user")) {
+			has_forwards = true;
+			user = user_text(r, o->netdev);
+			rc = add_spec(s, user, e);
+		} else {
+			rc = add_spec(s, o->netdev, e);
+		}
+		if (rc == 0 && o->hubport)
+			rc = add_spec(s, o->hubport, e);
+	}
+	return rc;
+}
+
+static int parse_specs(const struct run *r, struct specs *s, struct error *e)
 {
 	CLEANUP_FREE char *machine = machine_text(r);
-	CLEANUP_FREE char *user = user_text(r);
+	CLEANUP_FREE char *user = NULL;
+	int rc = add_spec(s, machine, e);
 
-	if (!machine || !user)
-		return error_errno(e, ENOMEM, "run");
-	if (netdev_parse(machine, &specs[0], e) < 0)
-		return -1;
-	return netdev_parse(user, &specs[1], e);
+	if (rc < 0)
+		return rc;
+	if (r->n_nets)
+		return add_nets(r, s, e);
+	user = user_text(r, "user,id=user");
+	return add_spec(s, user, e);
 }
 
 /* What the keeper's process tells the command: ready, or why not. */
@@ -138,12 +194,11 @@ static void tell_ready(void *arg)
 /* In the detached process: everything until the machine is gone. */
 static int keep(struct run *r, int fd)
 {
-	struct netdev_spec *specs[SPECS] = {NULL};
+	struct specs specs = {.n = 0};
 	struct error e = ERROR_NULL;
 	struct log say = r->common.log;
 	struct keeper_config c = {
-		.specs = specs,
-		.n_specs = SPECS,
+		.specs = specs.v,
 		.log = &r->common.log,
 		.say = &say,
 		.deny = r->common.deny,
@@ -168,7 +223,8 @@ static int keep(struct run *r, int fd)
 	}
 	prctl(PR_SET_NAME, "vmlan-keeper");
 	signal(SIGPIPE, SIG_IGN);
-	rc = parse_specs(r, specs, &e);
+	rc = parse_specs(r, &specs, &e);
+	c.n_specs = specs.n;
 	if (rc == 0)
 		rc = keeper_run(&c, &e);
 	if (rc < 0) {
@@ -180,8 +236,8 @@ static int keep(struct run *r, int fd)
 		if (send(fd, &v, sizeof(v), MSG_NOSIGNAL) < 0)
 			cli_fail(&e);
 	}
-	for (unsigned i = 0; i < SPECS; i++)
-		netdev_spec_free(specs[i]);
+	for (unsigned i = 0; i < specs.n; i++)
+		netdev_spec_free(specs.v[i]);
 	rundir_remove(&r->dir);
 	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }
@@ -268,11 +324,17 @@ static int check_other_vmm(const struct run *r)
 			 r->vmm[0]);
 }
 
+/* QEMU's name of the card. */
+static const char *device_of(const struct run *r)
+{
+	return r->has_nic && r->nic.model ? r->nic.model->device
+					  : r->qemu.nic_model;
+}
+
 /* Why the guest's virtqueues cannot be reached; NULL: they can. */
 static const char *why_no_vhost(const struct run *r, int version)
 {
-	const char *device = r->has_nic ? r->nic.model->device
-					: r->qemu.nic_model;
+	const char *device = device_of(r);
 
 	if (strncmp(device, "virtio-net-", strlen("virtio-net-")) != 0)
 		return "the card has no virtqueues";
@@ -421,15 +483,18 @@ static char *print_netdev(const struct run *r)
 
 static char *print_device(const struct run *r)
 {
-	const char *device = r->has_nic ? r->nic.model->device
-					: r->qemu.nic_model;
 	mac m = r->has_nic && r->nic.has_mac ? r->nic.mac
 					     : qemu_mac("nat", r->name, 0);
+	const char *more = "";
 	char mac_text[MAC_STRLEN];
 	char *text;
 
-	if (asprintf(&text, "%s,netdev=vmlan0,mac=%s", device,
-		     mac_format(m, mac_text)) < 0)
+	for (unsigned i = 0; i < r->n_nets; i++) {
+		if (r->nets[i].what == NET_OPTION_CARD)
+			more = r->nets[i].device;
+	}
+	if (asprintf(&text, "%s,netdev=vmlan0,mac=%s%s", device_of(r),
+		     mac_format(m, mac_text), more) < 0)
 		return NULL;
 	return text;
 }
@@ -531,10 +596,10 @@ static int check_own_network(const struct run *r)
 {
 	if (!r->qemu.network_opt)
 		return 0;
-	if (r->n_rules || r->has_nic || r->net)
+	if (r->n_rules || r->has_nic || r->net || r->n_nets)
 		return cli_usage("run: the VMM's command line has a network of "
 				 "its own (%s); leave that out, or leave out "
-				 "run's -p, --nic and --net",
+				 "run's -p, -nic, -net, --nic and --net",
 				 r->qemu.network_opt);
 	if (r->verbosity >= 0)
 		fprintf(stderr,

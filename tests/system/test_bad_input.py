@@ -51,7 +51,21 @@ dgram
 dgram,local.type=inet,local.host=a,local.port=1
 netns,path=/x,pid=5
 vde,sock=/x
-socket,listen=:1234
+socket
+socket,listen=1234
+socket,listen=:99999
+socket,listen=::1:5
+socket,listen=:1,connect=a:2
+socket,listen=:1,localaddr=1.2.3.4
+socket,listen=:1,reconnect-ms=5
+socket,connect=a:0
+socket,connect=a:1,max=1
+socket,mcast=10.0.0.1:5
+socket,mcast=230.0.0.1:5,localaddr=x
+socket,udp=1.2.3.4:5
+socket,udp=1.2.3.4:5,localaddr=6
+socket,fd=x
+socket,fd=99
 l2tpv3,src=a,dst=b
 vhost-user,chardev=c
 passt
@@ -64,6 +78,13 @@ RUN = [
     ["-p", "80,80:81"], ["-p", ""], ["-p", "a:b"], ["-p", "0.0.0.256:80:80"],
     ["--nic", "e1000,mac=x"], ["--nic", "nosuch"], ["--nic", "e1000,mac=01:00:00:00:00:01"],
     ["--net", "bridged"], ["--net", "nosuch"], ["--net", "none", "-p", "80:80"],
+    ["-nic", "usr"], ["-nic", "e1000"], ["-nic", "user,model=nosuch"],
+    ["-nic", "user,mac=x"], ["-nic", "none,model=e1000"], ["-nic", "none", "--net", "nat"],
+    ["-nic", "user", "-nic", "user"], ["-nic", "user", "-net", "user"],
+    ["-nic", "user", "--net", "nat"], ["-nic", "socket,listen=:1", "-p", "80:80"],
+    ["-net", "none", "-p", "80:80"], ["-net", "hubport,hubid=1"], ["-net", "nic,name=x"],
+    ["-net", "nic,netdev=u"], ["-net", "nic", "-net", "nic"], ["-net", ""],
+    ["-net", "nic,model=e1000", "--nic", "rtl8139"], ["-nic"],
     ["--name", "../x"], ["--name", ""], ["--nosuch"], ["-p"],
 ]
 
@@ -100,6 +121,10 @@ def test_command_lines():
     one_line(vmlan("join", "user", env=dict(os.environ, VMLAN_DENY="x")), 2)
     one_line(vmlan("join", "hubport,hubid=0", "hubport,hubid=0"), 2)
     one_line(vmlan("join", "user,id=a", "user,id=a"), 2)
+    for args in (["-nic", "none"], ["-net", "none"], ["-net", "nic,netdev=u"], ["-net"],
+                 ["-nic", "user,mode=x"], ["-net", '{"type":"user"}'],
+                 ["-net", "user,id=u", "-net", "user,id=u"]):
+        one_line(vmlan("join", *args), 2)
 
 
 def test_busy_port_names_its_holder():

@@ -119,12 +119,12 @@ DENIED = os.environ.get("VMLAN_DENY", "").split(",")
 class Vmlan:
     """A running `vmlan join`."""
 
-    def __init__(self, netdevs, env=None, ns=None, wrap=()):
+    def __init__(self, netdevs, env=None, ns=None, wrap=(), fds=()):
         r, w = os.pipe()
         os.set_inheritable(w, True)
         self.err = tempfile.TemporaryFile("w+")
         args = tuple(wrap) + (VMLAN, "join", "-v", "--ready-fd", str(w), *netdevs)
-        self.proc = popen(*args, ns=ns, pass_fds=(w,), stderr=self.err,
+        self.proc = popen(*args, ns=ns, pass_fds=(w, *fds), stderr=self.err,
                           env=dict(os.environ, **(env or {})))
         os.close(w)
         ready, _, _ = select.select([r], [], [], 30)
