@@ -47,6 +47,7 @@ static uint64_t port_send(struct port *p, const struct batch *b, uint64_t mask)
 		gateway_input(gw, &b->f[__builtin_ctzll(left)]);
 	udp_flush(gw->udp);
 	tcp_flush(gw->tcp);
+	reasm_flush(gw->reasm);
 	gw->is_busy = false;
 	return mask;
 }
@@ -218,6 +219,8 @@ static int make_parts(struct gateway *gw)
 	int r = icmp_new(&gw->nat, 0, &gw->icmp);
 
 	if (r == 0)
+		r = reasm_new(&gw->nat, gw->icmp, &gw->reasm);
+	if (r == 0)
 		r = udp_new(&gw->nat, gw->icmp, &uc, &gw->udp);
 	if (r == 0)
 		r = tcp_new(&gw->nat, &tc, &gw->tcp);
@@ -262,6 +265,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	gw->forward = forward_free(gw->forward);
 	gw->tcp = tcp_free(gw->tcp);
 	gw->udp = udp_free(gw->udp);
+	gw->reasm = reasm_free(gw->reasm);
 	gw->icmp = icmp_free(gw->icmp);
 	gw->dns = dns_free(gw->dns);
 	gw->dhcp = dhcp_free(gw->dhcp);

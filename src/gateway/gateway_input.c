@@ -188,6 +188,21 @@ static const proto_fn proto_table[256] = {
 	[IPPROTO_UDP] = input_udp,
 };
 
+/* A fragment of a datagram that we serve. */
+static void input_fragment(struct gateway *gw, const struct packet *pkt,
+			   const struct frame *f)
+{
+	struct frame whole;
+	struct packet p;
+
+	if (!reasm_input(gw->reasm, pkt, f, &whole))
+		return;
+	if (packet_parse(whole.hdr, whole.hdr_len, whole.len, &p) != PACKET_OK)
+		drop(gw->nat.drops, l4_reason(p.proto));
+	else if (!input_dhcp(gw, &p, &whole))
+		proto_table[p.proto](gw, &p, &whole);
+}
+
 /* A sound IPv4 packet. */
 static void input_ip(struct gateway *gw, const struct packet *pkt,
 		     const struct frame *f)
@@ -195,11 +210,7 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 	struct drops *drops = gw->nat.drops;
 	proto_fn input = proto_table[pkt->proto];
 
-	if (pkt->is_fragment) {
-		drop(drops, DROP_IP4_FRAGMENT);
-		return;
-	}
-	if (input_dhcp(gw, pkt, f))
+	if (!pkt->is_fragment && input_dhcp(gw, pkt, f))
 		return;
 	if (!gateway_source_ok(gw, &pkt->src.ip)) {
 		drop(drops, DROP_IP_SOURCE);
@@ -221,7 +232,10 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 			   f);
 		return;
 	}
-	input(gw, pkt, f);
+	if (pkt->is_fragment)
+		input_fragment(gw, pkt, f);
+	else
+		input(gw, pkt, f);
 }
 
 void gateway_input(struct gateway *gw, const struct frame *f)

@@ -12,6 +12,7 @@
 #include "nat/env.h"
 #include "nat/forward.h"
 #include "nat/icmp.h"
+#include "nat/reasm.h"
 #include "nat/tcp.h"
 #include "nat/udp.h"
 #include "service/dhcp.h"
@@ -27,6 +28,7 @@ struct gateway {
 	bool is_busy;      /* inside send() */
 	bool is_udp_turn;  /* UDP is told first of the next room */
 	struct icmp *icmp; /* owned, as those below */
+	struct reasm *reasm;
 	struct udp *udp;
 	struct tcp *tcp;
 	struct forward *forward;

@@ -191,15 +191,84 @@ static void test_transports_cut_short(void **state)
 	assert_int_equal(b->drops.n[DROP_ICMP_SHORT], 1);
 }
 
+/* A fragment from byte off of p, n bytes; none follow the last. */
+static void fragment(struct fake_gateway *b, addr dst, uint8_t proto,
+		     const uint8_t *p, uint32_t off, uint32_t n, bool more)
+{
+	b->g.frag = (uint16_t)(off / 8 | (more ? IP4_F_MF : 0));
+	fake_guest_ip(&b->g, dst, proto, p + off, n);
+}
+
 static void test_fragments(void **state)
 {
+	/* port 5000 to 9, without a checksum */
+	static const uint8_t dgram[32] = {0x13, 0x88, 0, 9, 0, 32, 0, 0, 'q'};
+	struct fake_gateway *b = *state;
+	const struct fake_sent *d;
+
+	/* whole within one batch, and twice in it */
+	for (int i = 0; i < 2; i++) {
+		fragment(b, far.ip, IPPROTO_UDP, dgram, 16, 16, false);
+		fragment(b, far.ip, IPPROTO_UDP, dgram, 0, 16, true);
+	}
+	fake_guest_kick(&b->g);
+	d = fake_sent(b->fh, 0); /* in one call, as equal ones do */
+	assert_non_null(d);
+	assert_int_equal(d->gso_size, 24);
+	assert_int_equal(d->len, 48);
+	assert_memory_equal(d->data, dgram + 8, 24);
+	assert_memory_equal(d->data + 24, dgram + 8, 24);
+	/* and over two */
+	fragment(b, far.ip, IPPROTO_UDP, dgram, 0, 8, true);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->fh->n_sent, 1);
+	fragment(b, far.ip, IPPROTO_UDP, dgram, 8, 24, false);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->fh->n_sent, 2);
+	assert_memory_equal(fake_sent(b->fh, 1)->data, dgram + 8, 24);
+}
+
+static void test_fragments_are_judged_first(void **state)
+{
+	static const uint8_t bytes[32] = {0x13, 0x88, 0, 9, 0, 32};
 	struct fake_gateway *b = *state;
 
-	b->g.frag = IP4_F_MF;
-	say(b, &far);
-	b->g.frag = 10;
-	say(b, &far);
-	assert_int_equal(b->drops.n[DROP_IP4_FRAGMENT], 2);
+	b->g.ip = addr_v4(10, 0, 3, 1);
+	fragment(b, far.ip, IPPROTO_UDP, bytes, 0, 16, true);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_IP_SOURCE], 1);
+	b->g.ip = addr_v4(10, 0, 2, 15);
+	fragment(b, addr_v4(224, 0, 0, 1), IPPROTO_UDP, bytes, 0, 16, true);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_IP_MULTICAST], 1);
+	/* one error for a datagram, and the later ones get none */
+	fragment(b, far.ip, IPPROTO_SCTP, bytes, 0, 16, true);
+	fragment(b, far.ip, IPPROTO_SCTP, bytes, 16, 16, false);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_IP_PROTOCOL], 2);
+	assert_int_equal(b->g.port->n_out, 1);
+	b->g.ttl = 1;
+	fragment(b, far.ip, IPPROTO_UDP, bytes, 0, 16, true);
+	fragment(b, far.ip, IPPROTO_UDP, bytes, 16, 16, false);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_IP_TTL], 2);
+	assert_int_equal(b->g.port->n_out, 2);
+	assert_int_equal(b->fh->n_sent, 0);
+}
+
+static void test_fragments_of_nothing(void **state)
+{
+	static const uint8_t bytes[32] = {0x13, 0x88, 0, 9, 0, 64};
+	struct fake_gateway *b = *state;
+
+	fragment(b, far.ip, IPPROTO_UDP, bytes, 4, 12, true); /* no eights */
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_IP4_FRAGMENT], 1);
+	/* a header that promises more than all of them hold */
+	fragment(b, far.ip, IPPROTO_UDP, bytes, 0, 16, true);
+	fragment(b, far.ip, IPPROTO_UDP, bytes, 16, 16, false);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_UDP_SHORT], 1);
 	assert_int_equal(b->fh->n_sent, 0);
 }
 
@@ -407,6 +476,8 @@ int main(void)
 		T(test_ip_headers),
 		T(test_transports_cut_short),
 		T(test_fragments),
+		T(test_fragments_are_judged_first),
+		T(test_fragments_of_nothing),
 		T(test_sources),
 		T(test_groups_are_not_routed),
 		T(test_hop_limit),

@@ -34,7 +34,11 @@
 	X(IP4_SHORT, "IPv4 header cut short")                                  \
 	X(IP4_CSUM, "IPv4 header checksum")                                    \
 	X(IP4_OPTIONS, "IPv4 options")                                         \
-	X(IP4_FRAGMENT, "IPv4 fragment")                                       \
+	X(IP4_FRAGMENT, "IPv4 fragment that cannot be part of a datagram")     \
+	X(FRAG_AGAIN, "IPv4 fragment received before")                         \
+	X(FRAG_OVERLAP, "IPv4 fragments overlap or disagree")                  \
+	X(FRAG_TIMEOUT, "IPv4 datagram stayed incomplete")                     \
+	X(FRAG_FULL, "too many incomplete IPv4 datagrams")                     \
 	X(IP6_SHORT, "IPv6 header cut short")                                  \
 	X(IP_SOURCE, "source address not valid on this lan")                   \
 	X(IP_DEST, "destination address not routed")                           \

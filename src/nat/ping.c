@@ -103,8 +103,7 @@ static void read_replies(struct ping_flow *p)
 	p->has_more = false;
 	for (int i = 0; i < PING_READS; i++) {
 		struct iovec v = {.iov_base = ic->scratch,
-				  .iov_len =
-					  ICMP_HDR_LEN + UINT16_MAX - 28 - 8};
+				  .iov_len = UINT16_MAX - IP4_HDR_LEN};
 		struct host_msg m = {.iov = &v, .n_iov = 1};
 		int r = h->ops->recv_batch(h, &p->flow.sock, &m, 1);
 

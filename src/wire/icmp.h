@@ -20,6 +20,8 @@ enum {
 	ICMP_U_PORT = 3,
 	ICMP_U_FRAG_NEEDED = 4,
 	ICMP_U_ADMIN = 13,
+	/* code of ICMP_TIME_EXCEEDED, besides 0: on the way */
+	ICMP_T_REASSEMBLY = 1,
 	/* An error quotes as much as fits into 576 bytes (RFC 1812 4.3.2.3). */
 	ICMP_ERROR_MAX = 576 - 20,
 	ICMP_QUOTE_MAX = ICMP_ERROR_MAX - ICMP_HDR_LEN,

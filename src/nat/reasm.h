@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reassembly of the IPv4 datagrams that guests sent in fragments (RFC 791 3.2,
+ * 1122 3.3.2).  Called by the gateway for each fragment; one worker's thread.
+ *
+ * What a guest can make of it is bounded:
+ *
+ * - REASM_MAX datagrams are under way at a time.  A machine (told by its MAC)
+ *   has no more of them than are still free, so none can take all; what is
+ *   above that costs its own oldest one.
+ * - A datagram that is not whole after REASM_SECONDS is given up, and the
+ *   machine is told so (RFC 792: time exceeded, code 1).
+ * - A fragment that overlaps another, or disagrees about where the datagram
+ *   ends, ends it: nothing of it is believed, and what comes of it until its
+ *   time is over is lost too (RFC 5722 asks this of IPv6; RFC 1858 tells of
+ *   what overlaps are good for).  Only an exact repetition is let pass; the
+ *   first one counts.
+ */
+#ifndef NAT_REASM_H
+#define NAT_REASM_H
+
+#include "nat/env.h"
+#include "nat/icmp.h"
+
+enum {
+	REASM_MAX = 64, /* datagrams under way; 68 KiB each once used */
+	REASM_SECONDS = 30,
+};
+
+struct reasm;
+
+/* ic is borrowed. */
+__attribute__((warn_unused_result)) int
+reasm_new(const struct nat_env *env, struct icmp *ic, struct reasm **rp);
+struct reasm *reasm_free(struct reasm *r);
+
+/* One fragment.  True if it was the last one missing: *whole is the datagram
+ * as an ordinary frame, which stays until reasm_flush().  Its transport
+ * checksum is not verified. */
+bool reasm_input(struct reasm *r, const struct packet *pkt,
+		 const struct frame *f, struct frame *whole);
+/* The batch is over: nobody has a datagram any more. */
+void reasm_flush(struct reasm *r);
+
+/* Datagrams under way, those given up besides. */
+unsigned reasm_n(const struct reasm *r);
+
+#endif
