@@ -171,7 +171,22 @@ static void report_unreachable(void *arg, const struct packet *pkt,
 {
 	struct gateway *gw = arg;
 
-	icmp_errno(gw->icmp, err, pkt, f);
+	icmp_errno(gw->icmp, err, 0, pkt, f);
+}
+
+static bool report_relay(void *arg, const struct icmp_relay *r)
+{
+	struct gateway *gw = arg;
+
+	return icmp_relay(gw->icmp, r);
+}
+
+static void report_probe(void *arg, const struct packet *pkt,
+			 const struct frame *f)
+{
+	struct gateway *gw = arg;
+
+	icmp_probe(gw->icmp, pkt, f);
 }
 
 static void dhcp_bound(void *arg, const addr *ip, mac m)
@@ -215,6 +230,8 @@ static int make_parts(struct gateway *gw)
 	};
 	const struct udp_config uc = {0};
 	const struct tcp_report report = {.unreachable = report_unreachable,
+					  .relay = report_relay,
+					  .probe = report_probe,
 					  .arg = gw};
 	int r = icmp_new(&gw->nat, 0, &gw->icmp);
 

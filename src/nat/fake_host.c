@@ -43,6 +43,7 @@ struct fake_sock {
 	struct endpoint local;
 	struct endpoint peer; /* of connect(); zero = none */
 	unsigned events; /* to be delivered */
+	int error;       /* what error() takes */
 	int opt[FAKE_OPTS];
 	struct list dgrams;
 	struct list errs;
@@ -180,6 +181,30 @@ static int op_bind(struct host *h, struct host_sock *s,
 	return 0;
 }
 
+static void err_queue(struct fake_sock *k, const struct host_err *err)
+{
+	struct fake_err *fe = must(calloc(1, sizeof(*fe)));
+
+	fe->err = *err;
+	list_add_tail(&k->errs, &fe->link);
+	k->events |= HOST_EV_ERR;
+}
+
+static void refuse(struct fake_host *fh, struct fake_sock *k)
+{
+	fh->n_refusals--;
+	k->error = -fh->refusal.err;
+	k->events = HOST_EV_ERR | HOST_EV_HUP;
+	if (k->opt[HOST_OPT_RECVERR] == 1)
+		err_queue(k, &fh->refusal);
+}
+
+void fake_refuse(struct fake_host *fh, const struct host_err *why, unsigned n)
+{
+	fh->refusal = *why;
+	fh->n_refusals = n;
+}
+
 static int op_connect(struct host *h, struct host_sock *s,
 		      const struct endpoint *ep)
 {
@@ -190,6 +215,8 @@ static int op_connect(struct host *h, struct host_sock *s,
 		return err;
 	k->peer = *ep;
 	k->events |= HOST_EV_OUT;
+	if (k->proto == HOST_TCP && fake_of(h)->n_refusals > 0)
+		refuse(fake_of(h), k);
 	return k->proto == HOST_TCP ? -EINPROGRESS : 0;
 }
 
@@ -399,7 +426,11 @@ static int op_recv_err(struct host *h, struct host_sock *s, struct host_err *e)
 
 static int op_error(struct host *h, struct host_sock *s)
 {
-	return 0;
+	struct fake_sock *k = s->priv;
+	int err = k->error;
+
+	k->error = 0;
+	return err;
 }
 
 static void op_move(struct host *h, struct host_sock *from,

@@ -82,6 +82,8 @@ struct fake_host {
 	int fail_err[FAKE_OP_N];
 	unsigned fail_n[FAKE_OP_N];
 	unsigned fail_after[FAKE_OP_N];
+	struct host_err refusal; /* of the next n_refusals connects */
+	unsigned n_refusals;
 };
 
 struct fake_host *fake_host_new(void);
@@ -94,6 +96,10 @@ void fake_fail(struct fake_host *fh, enum fake_op op, int err, unsigned n);
  * batch counts, so a batch can break in its middle. */
 void fake_fail_after(struct fake_host *fh, enum fake_op op, unsigned skip,
 		     int err, unsigned n);
+
+/* The path refuses the next n connects, after a while: why->err, and why in
+ * the error queue of a socket that has one. */
+void fake_refuse(struct fake_host *fh, const struct host_err *why, unsigned n);
 
 /* Delivers the events that are due, and those they cause. */
 void fake_host_run(struct fake_host *fh);

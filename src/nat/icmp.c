@@ -22,7 +22,7 @@ enum { TOO_BIG_MIN = 68 }; /* RFC 791: every link carries this */
 struct report {
 	uint8_t type;
 	uint8_t code;
-	uint16_t mtu;
+	uint32_t rest; /* second word of the header: MTU, pointer */
 	addr from;
 	addr to;
 	mac to_mac;
@@ -84,7 +84,7 @@ static void send_report(struct icmp *ic, const struct report *r)
 		r->quote_len < ICMP_QUOTE_MAX ? r->quote_len : ICMP_QUOTE_MAX;
 
 	if (may_report(ic, &r->to))
-		icmp_send(ic, &a, r->type, r->code, r->mtu, r->quote, len);
+		icmp_send(ic, &a, r->type, r->code, r->rest, r->quote, len);
 }
 
 /* RFC 1122 3.2.2: what no error may be sent about. */
@@ -111,7 +111,7 @@ void icmp_error(struct icmp *ic, uint8_t type, uint8_t code, uint16_t mtu,
 	uint32_t len = pkt->l4_off - pkt->l3_off + pkt->l4_len;
 	struct report r = {.type = type,
 			   .code = code,
-			   .mtu = mtu,
+			   .rest = mtu,
 			   .from = ic->env->gw4,
 			   .to = pkt->src.ip,
 			   .to_mac = pkt->eth_src,
@@ -132,6 +132,7 @@ static bool errno_code(int err, uint8_t *codep)
 	switch (err < 0 ? -err : err) {
 	case ENETUNREACH:
 	case ENETDOWN:
+	case ENONET:
 		*codep = ICMP_U_NET;
 		return true;
 	case EHOSTUNREACH:
@@ -140,6 +141,9 @@ static bool errno_code(int err, uint8_t *codep)
 	case EINVAL: /* a loopback source to the world, port 0 */
 	case EADDRNOTAVAIL:
 		*codep = ICMP_U_HOST;
+		return true;
+	case EOPNOTSUPP:
+		*codep = ICMP_U_SOURCE_ROUTE;
 		return true;
 	case ENOPROTOOPT:
 		*codep = ICMP_U_PROTOCOL;
@@ -159,13 +163,23 @@ static bool errno_code(int err, uint8_t *codep)
 	}
 }
 
-void icmp_errno(struct icmp *ic, int err, const struct packet *pkt,
-		const struct frame *f)
+/* The MTU for a message. 0 would say that nobody knows it (RFC 1191 4). */
+static uint16_t tell_mtu(uint32_t mtu)
+{
+	if (mtu > 0 && mtu < TOO_BIG_MIN)
+		return TOO_BIG_MIN;
+	return mtu > UINT16_MAX ? UINT16_MAX : (uint16_t)mtu;
+}
+
+void icmp_errno(struct icmp *ic, int err, uint32_t mtu,
+		const struct packet *pkt, const struct frame *f)
 {
 	uint8_t code;
 
-	if (errno_code(err, &code))
-		icmp_error(ic, ICMP_UNREACHABLE, code, 0, pkt, f);
+	if (!errno_code(err, &code))
+		return;
+	icmp_error(ic, ICMP_UNREACHABLE, code,
+		   code == ICMP_U_FRAG_NEEDED ? tell_mtu(mtu) : 0, pkt, f);
 }
 
 /* Type and code for the guest; false: nothing it should hear. */
@@ -174,8 +188,10 @@ static bool err_meaning(const struct host_err *e, struct report *r)
 	if (e->origin == SO_EE_ORIGIN_ICMP) {
 		r->type = e->type;
 		r->code = e->code;
-		if (e->type != ICMP_UNREACHABLE &&
-		    e->type != ICMP_TIME_EXCEEDED)
+		if (e->type == ICMP_PARAMETER)
+			r->rest = e->info << 24; /* the pointer */
+		else if (e->type != ICMP_UNREACHABLE &&
+			 e->type != ICMP_TIME_EXCEEDED)
 			return false;
 	} else {
 		r->type = ICMP_UNREACHABLE;
@@ -183,13 +199,11 @@ static bool err_meaning(const struct host_err *e, struct report *r)
 			return false;
 	}
 	if (r->type == ICMP_UNREACHABLE && r->code == ICMP_U_FRAG_NEEDED)
-		r->mtu = e->info < TOO_BIG_MIN  ? TOO_BIG_MIN
-			 : e->info > UINT16_MAX ? UINT16_MAX
-						: (uint16_t)e->info;
+		r->rest = e->info ? tell_mtu(e->info) : TOO_BIG_MIN;
 	return true;
 }
 
-void icmp_relay(struct icmp *ic, const struct icmp_relay *q)
+bool icmp_relay(struct icmp *ic, const struct icmp_relay *q)
 {
 	uint8_t quote[FRAME_ETH_LEN + ICMP_QUOTE_MAX];
 	struct out_addr a = {.src = q->guest.ip,
@@ -204,7 +218,7 @@ void icmp_relay(struct icmp *ic, const struct icmp_relay *q)
 	uint32_t len = q->quote_len;
 
 	if (!err_meaning(q->err, &r))
-		return;
+		return false;
 	if (len > ICMP_QUOTE_MAX - IP4_HDR_LEN)
 		len = ICMP_QUOTE_MAX - IP4_HDR_LEN;
 	if (addr_is_v4(&offender.ip) && !addr_is_unspecified(&offender.ip))
@@ -212,7 +226,9 @@ void icmp_relay(struct icmp *ic, const struct icmp_relay *q)
 	out_put_ip4(quote, ic->env, &a, len, NULL);
 	memcpy(quote + OUT_L4, q->quote, len);
 	r.quote_len = IP4_HDR_LEN + len;
+	icmp_quote(ic, quote + FRAME_ETH_LEN, &r.quote_len);
 	send_report(ic, &r);
+	return true;
 }
 
 /* The message is whole in the frame and its checksum right. */

@@ -39,8 +39,15 @@ void icmp_input(struct icmp *ic, const struct packet *pkt,
 void icmp_error(struct icmp *ic, uint8_t type, uint8_t code, uint16_t mtu,
 		const struct packet *pkt, const struct frame *f);
 /* As icmp_error(), for the errno of a host socket; an err that is nobody's
- * refusal (EAGAIN, ENOBUFS) says nothing. */
-void icmp_errno(struct icmp *ic, int err, const struct packet *pkt,
+ * refusal (EAGAIN, ENOBUFS) says nothing.  mtu is for EMSGSIZE. */
+void icmp_errno(struct icmp *ic, int err, uint32_t mtu,
+		const struct packet *pkt, const struct frame *f);
+
+/* Remembers a packet that looks for a hop, so that icmp_relay() can quote it
+ * as the guest sent it: some programs find their probes by identification,
+ * length or checksum.  Of all other packets it quotes what flow and error
+ * queue tell. */
+void icmp_probe(struct icmp *ic, const struct packet *pkt,
 		const struct frame *f);
 
 /* Passes on an entry of a host socket's error queue. */
@@ -54,7 +61,8 @@ struct icmp_relay {
 	const uint8_t *quote;
 	uint32_t quote_len;
 };
-void icmp_relay(struct icmp *ic, const struct icmp_relay *r);
+/* False: it says nothing that the guest should hear. */
+bool icmp_relay(struct icmp *ic, const struct icmp_relay *r);
 
 unsigned icmp_n_flows(const struct icmp *ic);
 

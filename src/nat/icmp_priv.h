@@ -14,12 +14,20 @@
 enum {
 	ICMP_SCRATCH = 65536, /* the longest message */
 	ICMP_BUCKETS = 256,
+	ICMP_PROBES = 128,   /* remembered, of all guests */
+	ICMP_PROBE_LEN = 64, /* bytes of each */
 };
 
 /* Errors to one guest (two that fall together share). */
 struct icmp_bucket {
 	uint64_t refill_ns; /* when it was filled last */
 	unsigned n_tokens;  /* errors that may be sent now */
+};
+
+/* The first bytes of a packet that looks for a hop, from its IP header on. */
+struct icmp_probe {
+	uint8_t b[ICMP_PROBE_LEN];
+	uint8_t len; /* 0: none */
 };
 
 struct icmp {
@@ -29,6 +37,8 @@ struct icmp {
 	struct icmp_bucket bucket[ICMP_BUCKETS];
 	struct flow_table flows;
 	struct slab slab; /* of struct ping_flow */
+	struct icmp_probe probe[ICMP_PROBES];
+	unsigned next_probe; /* which is written next */
 	bool told_denied; /* the one log line was written */
 	uint8_t scratch[ICMP_SCRATCH];
 };
@@ -37,6 +47,10 @@ struct icmp {
  * referenced after the return. */
 void icmp_send(struct icmp *ic, const struct out_addr *a, uint8_t type,
 	       uint8_t code, uint32_t rest, const uint8_t *data, uint32_t len);
+
+/* Turns what icmp_relay() would quote, *lenp bytes from the IP header on, into
+ * what the guest sent, if that is remembered.  Room: ICMP_QUOTE_MAX. */
+void icmp_quote(const struct icmp *ic, uint8_t *quote, uint32_t *lenp);
 
 __attribute__((warn_unused_result)) int ping_init(struct icmp *ic,
 						  unsigned max_flows);

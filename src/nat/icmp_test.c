@@ -14,6 +14,7 @@
 
 #include "base/cursor.h"
 #include "nat/fake_nat.h"
+#include "wire/csum.h"
 
 static const addr world = {
 	{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}};
@@ -148,9 +149,14 @@ static void test_time_exceeded_comes_from_the_hop(void **state)
 	assert_true(got.csum_ok);
 	assert_int_equal(addr_u32(&got.pkt.src.ip), 0xc6336401);
 	assert_int_equal(got.l4[0], ICMP_TIME_EXCEEDED);
-	/* the guest's own packet is quoted: its address, its identifier */
+	/* the guest's own packet is quoted: its address, its identifier, and
+	 * all it said */
 	assert_memory_equal(got.l4 + 8 + 12, "\x0a\0\2\x0f\xc0\0\2\1", 8);
-	assert_memory_equal(got.l4 + 8 + 20, "\x08\0\1\2\x12\x34\0\5", 8);
+	assert_memory_equal(got.l4 + 8 + 20 + 4,
+			    "\x12\x34\0\5"
+			    "0123456789",
+			    14);
+	assert_int_equal(csum_fold(csum_add(got.l4 + 8 + 20, 18, 0)), 0);
 }
 
 static void test_error_that_is_no_refusal_is_not_told(void **state)
@@ -158,7 +164,7 @@ static void test_error_that_is_no_refusal_is_not_told(void **state)
 	struct fake_nat *n = *state;
 	struct host_err e = {.err = EPROTO,
 			     .origin = SO_EE_ORIGIN_ICMP,
-			     .type = 12,
+			     .type = 4, /* source quench */
 			     .payload = {8},
 			     .payload_len = 8};
 
@@ -204,12 +210,19 @@ static void test_flood_takes_turns(void **state)
 static void test_denied_is_counted_and_said_once(void **state)
 {
 	struct fake_nat *n = *state;
+	struct fake_got got;
 
 	fake_fail(n->fh, FAKE_OPEN, EACCES, 2);
 	ping(n, world, 1, 1);
 	ping(n, world, 2, 1);
 	assert_int_equal(n->drops.n[DROP_ICMP_DENIED], 2);
-	assert_int_equal(n->g.port->n_out, 0); /* and no answer is made up */
+	for (unsigned i = 0; i < 2; i++) { /* no answer is made up */
+		assert_true(fake_guest_got(&n->g, i, &got));
+		assert_int_equal(got.l4[0], ICMP_UNREACHABLE);
+		assert_int_equal(got.l4[1], ICMP_U_ADMIN);
+		assert_true(addr_eq(&got.pkt.src.ip, &n->env.gw4));
+	}
+	assert_int_equal(n->g.port->n_out, 2);
 	ping(n, world, 3, 1);
 	assert_int_equal(n->fh->n_sent, 1);
 }

@@ -6,16 +6,16 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* after time.h, which it needs */
 
 #include "base/cursor.h"
 #include "nat/icmp_priv.h"
-#include "wire/csum.h"
 
 enum {
 	PING_READS = 64, /* messages read per event, then others' turn */
-	/* Hop limits above this are ordinary and leave as the host's own;
-	 * lower ones look for hops and are carried. */
-	PING_TTL_CARRIED = 32,
+	PING_DF_FROM = 548, /* as UDP_DF_FROM */
 };
 
 #define PING_IDLE_NS (ICMP_IDLE_SECONDS * UINT64_C(1000000000))
@@ -24,7 +24,11 @@ struct ping_flow {
 	struct flow flow; /* guest.port is the identifier */
 	struct icmp *ic;
 	uint64_t used_ns;
-	uint8_t ttl;   /* the socket's */
+	/* options the socket has now */
+	uint8_t ttl;
+	uint8_t tos;
+	bool df; /* meaningless until has_df */
+	bool has_df;
 	bool has_more; /* the timer is armed to read on */
 };
 
@@ -44,8 +48,26 @@ static void ping_close(struct ping_flow *p)
 	slab_free(&ic->slab, p);
 }
 
-/* Passes the error queue on to the guest. */
-static void read_errors(struct ping_flow *p)
+/* The quoted header has the kernel's identifier; the guest's comes back, and
+ * with it the checksum (RFC 1624). */
+static void restore_id(struct host_err *e, uint16_t id)
+{
+	uint16_t sum = (uint16_t)(e->payload[2] << 8 | e->payload[3]);
+	uint16_t theirs = (uint16_t)(e->payload[4] << 8 | e->payload[5]);
+	uint32_t s = (uint16_t)~sum + (uint32_t)(uint16_t)~theirs + id;
+
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	sum = (uint16_t)~s;
+	e->payload[2] = (uint8_t)(sum >> 8);
+	e->payload[3] = (uint8_t)sum;
+	e->payload[4] = (uint8_t)(id >> 8);
+	e->payload[5] = (uint8_t)id;
+}
+
+/* Passes the error queue on to the guest.  What the host says of a message
+ * that it did not send for its length goes to *mtup, if not NULL. */
+static void read_errors(struct ping_flow *p, uint32_t *mtup)
 {
 	struct icmp *ic = p->ic;
 	struct host *h = ic->env->host;
@@ -59,15 +81,16 @@ static void read_errors(struct ping_flow *p)
 
 		if (h->ops->recv_err(h, &p->flow.sock, &e) <= 0)
 			return;
+		if (e.origin == SO_EE_ORIGIN_LOCAL && e.err == EMSGSIZE &&
+		    mtup)
+			*mtup = e.info;
 		if (e.payload_len < ICMP_HDR_LEN || e.payload[0] != ICMP_ECHO)
 			continue;
-		/* The quoted header has the kernel's identifier. */
-		e.payload[4] = (uint8_t)(p->flow.guest.port >> 8);
-		e.payload[5] = (uint8_t)p->flow.guest.port;
+		restore_id(&e, p->flow.guest.port);
 		r.dst = e.dst;
 		r.quote = e.payload;
 		r.quote_len = (uint32_t)e.payload_len;
-		icmp_relay(ic, &r);
+		(void)icmp_relay(ic, &r); /* there is no other way */
 	}
 }
 
@@ -110,7 +133,7 @@ static void read_replies(struct ping_flow *p)
 		if (r == -EAGAIN || r == 0)
 			return;
 		if (r < 0)
-			read_errors(p);
+			read_errors(p, NULL);
 		else
 			reply(p, &m);
 	}
@@ -123,7 +146,7 @@ static void ping_event(struct host_sock *s, unsigned events)
 	struct ping_flow *p = flow_of(container_of(s, struct flow, sock));
 
 	if (events & HOST_EV_ERR)
-		read_errors(p);
+		read_errors(p, NULL);
 	read_replies(p);
 }
 
@@ -142,23 +165,27 @@ static void ping_timeout(struct timer *t, uint64_t now_ns)
 		timer_arm(p->ic->env->wheel, t, p->used_ns + PING_IDLE_NS);
 }
 
-static void socket_failed(struct icmp *ic, int err)
+static void socket_failed(struct icmp *ic, int err, const struct packet *pkt,
+			  const struct frame *f)
 {
 	if (err != -EACCES && err != -EPERM) {
 		drop(ic->env->drops, DROP_HOST_SOCKET);
 		return;
 	}
 	drop(ic->env->drops, DROP_ICMP_DENIED);
+	icmp_error(ic, ICMP_UNREACHABLE, ICMP_U_ADMIN, 0, pkt, f);
 	if (ic->told_denied)
 		return;
 	ic->told_denied = true;
 	log_warn(ic->env->log,
-		 "ping: this user may not open ping sockets, guests get no "
-		 "answer; allow it with: sysctl -w "
+		 "ping: this user may not open ping sockets, guests are "
+		 "told so; allow it with: sysctl -w "
 		 "net.ipv4.ping_group_range=\"0 2147483647\"");
 }
 
-static struct ping_flow *ping_open(struct icmp *ic, const struct flow_key *key)
+static struct ping_flow *ping_open(struct icmp *ic, const struct flow_key *key,
+				   const struct packet *pkt,
+				   const struct frame *f)
 {
 	struct host *h = ic->env->host;
 	struct ping_flow *p = slab_alloc(&ic->slab);
@@ -182,7 +209,7 @@ static struct ping_flow *ping_open(struct icmp *ic, const struct flow_key *key)
 	}
 	r = h->ops->open(h, &p->flow.sock, HOST_PING, false);
 	if (r < 0) {
-		socket_failed(ic, r);
+		socket_failed(ic, r, pkt, f);
 		ping_close(p);
 		return NULL;
 	}
@@ -193,16 +220,32 @@ static struct ping_flow *ping_open(struct icmp *ic, const struct flow_key *key)
 	return p;
 }
 
-static void carry_ttl(struct ping_flow *p, uint8_t ttl)
+static void set_option(struct ping_flow *p, enum host_opt opt, int value)
 {
 	struct host *h = p->ic->env->host;
 
-	if (ttl > PING_TTL_CARRIED)
-		ttl = IP4_TTL;
-	if (ttl == p->ttl)
-		return;
-	if (h->ops->set(h, &p->flow.sock, HOST_OPT_TTL, ttl) == 0)
+	/* An option the host refuses is not worth the message. */
+	(void)h->ops->set(h, &p->flow.sock, opt, value);
+}
+
+/* Hop limit, traffic class and don't-fragment as the guest asked. */
+static void carry_options(struct ping_flow *p, const struct packet *pkt)
+{
+	uint8_t ttl = ip4_carried_ttl(pkt->ttl);
+
+	if (ttl != p->ttl) {
+		set_option(p, HOST_OPT_TTL, ttl);
 		p->ttl = ttl;
+	}
+	if (pkt->tos != p->tos) {
+		set_option(p, HOST_OPT_TOS, pkt->tos);
+		p->tos = pkt->tos;
+	}
+	if (pkt->l4_len < PING_DF_FROM || (p->has_df && p->df == pkt->df))
+		return;
+	set_option(p, HOST_OPT_DF, pkt->df);
+	p->df = pkt->df;
+	p->has_df = true;
 }
 
 static void send_echo(struct ping_flow *p, const struct endpoint *to,
@@ -213,6 +256,7 @@ static void send_echo(struct ping_flow *p, const struct endpoint *to,
 	struct iovec iov[FRAME_IOV_MAX + 1];
 	struct frame cut = *f;
 	struct host_msg m = {.ep = *to, .iov = iov};
+	uint32_t mtu = 0;
 	int r;
 
 	cut.len = pkt->l4_off + pkt->l4_len;
@@ -220,13 +264,14 @@ static void send_echo(struct ping_flow *p, const struct endpoint *to,
 	r = h->ops->send_batch(h, &p->flow.sock, &m, 1);
 	if (r < 0 && r != -EAGAIN) {
 		/* It may be an earlier error: pass it on and try again. */
-		read_errors(p);
+		read_errors(p, &mtu);
 		r = h->ops->send_batch(h, &p->flow.sock, &m, 1);
 	}
 	if (r > 0)
 		return;
+	read_errors(p, &mtu); /* the same again of the second try */
 	drop(ic->env->drops, DROP_UDP_SEND);
-	icmp_errno(ic, r, pkt, f);
+	icmp_errno(ic, r, mtu, pkt, f);
 }
 
 void ping_input(struct icmp *ic, const struct packet *pkt,
@@ -245,12 +290,14 @@ void ping_input(struct icmp *ic, const struct packet *pkt,
 	}
 	key.guest.port = rd_u16(&r);
 	found = flow_find(&ic->flows, &key);
-	p = found ? flow_of(found) : ping_open(ic, &key);
+	p = found ? flow_of(found) : ping_open(ic, &key, pkt, f);
 	if (!p)
 		return;
 	p->flow.guest_mac = pkt->eth_src;
 	p->used_ns = *ic->env->now_ns;
-	carry_ttl(p, (uint8_t)(pkt->ttl - 1));
+	carry_options(p, pkt);
+	if (p->ttl != IP4_TTL)
+		icmp_probe(ic, pkt, f);
 	send_echo(p, &to, pkt, f);
 }
 

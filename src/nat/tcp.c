@@ -130,6 +130,7 @@ struct tcp_flow *tcp_flow_new(struct tcp *t, const struct flow_key *key)
 	f->rcv_cap = TCP_WIN_INIT;
 	f->expect = TCP_EXPECT_MIN;
 	f->dupthresh = TCP_DUPTHRESH;
+	f->ttl = IP4_TTL;
 	f->pingpong = TCP_PINGPONG; /* most begin with a request */
 	if (!flow_add(&t->flows, &f->flow)) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);

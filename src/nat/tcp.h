@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "nat/env.h"
+#include "nat/icmp.h"
 
 struct tcp;
 
@@ -57,11 +58,16 @@ tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 		      const struct endpoint *peer);
 
-/* The ICMP unreachable a failed connect should give the guest is sent by the
- * icmp part: set once by the gateway. err is the errno of connect(). */
+/* The ICMP error a failed connect should give the guest is sent by the icmp
+ * part: set once by the gateway. */
 struct tcp_report {
+	/* err is the errno of connect() */
 	void (*unreachable)(void *arg, const struct packet *pkt,
 			    const struct frame *f, int err);
+	/* icmp_relay() and icmp_probe(); may be NULL */
+	bool (*relay)(void *arg, const struct icmp_relay *r);
+	void (*probe)(void *arg, const struct packet *pkt,
+		      const struct frame *f);
 	void *arg;
 };
 void tcp_set_report(struct tcp *t, const struct tcp_report *r);

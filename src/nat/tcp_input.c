@@ -337,6 +337,8 @@ static void synchronized(struct tcp_flow *f, const struct tcp_seg *s)
 	if (!is_acceptable(f, s))
 		return;
 	note_timestamp(f, s);
+	if (s->len > 0 && (s->pkt->tos ^ f->dscp) & TCP_DSCP)
+		tcp_carry_tos(f, s->pkt->tos);
 	f->flow.guest_mac = s->pkt->eth_src;
 	f->n_keep = 0;
 	if (f->state != TCP_S_TIME_WAIT)

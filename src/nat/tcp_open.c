@@ -109,70 +109,15 @@ static void connected(struct tcp_flow *f)
 	tcp_open_send(f);
 }
 
-/* The guest's SYN as it was, as far as an ICMP error quotes it. */
-static void report(struct tcp_flow *f, int err)
-{
-	struct tcp *t = f->tcp;
-	uint8_t b[TCP_CTL_MAX];
-	struct wr w = wr_init(b, sizeof(b));
-	const struct eth_hdr eth = {.dst = t->env->gw_mac,
-				    .src = f->flow.guest_mac,
-				    .type = ETH_T_IP4};
-	const struct ip4_hdr ip = {.total_len = IP4_HDR_LEN + TCP_HDR_LEN,
-				   .frag = IP4_F_DF,
-				   .ttl = IP4_TTL,
-				   .proto = IPPROTO_TCP,
-				   .src = f->flow.guest.ip,
-				   .dst = f->flow.remote.ip};
-	const struct tcp_hdr h = {.sport = f->flow.guest.port,
-				  .dport = f->flow.remote.port,
-				  .seq = f->irs,
-				  .flags = TCP_SYN};
-	struct frame fr;
-	struct packet pkt;
-
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
-	tcp_hdr_emit(&w, &h);
-	fr = frame_flat(b, (uint32_t)wr_len(&w));
-	if (packet_parse(b, wr_len(&w), wr_len(&w), &pkt) != PACKET_OK)
-		return;
-	t->in_lan = true;
-	t->report.unreachable(t->report.arg, &pkt, &fr, err);
-	t->in_lan = false;
-}
-
-/* True for what ICMP can tell better than a RST. */
-static bool is_unreachable(int err)
-{
-	return err == ENETUNREACH || err == EHOSTUNREACH || err == ETIMEDOUT ||
-	       err == ENETDOWN || err == EHOSTDOWN || err == EACCES ||
-	       err == EPERM;
-}
-
-/* The host could not connect; err is positive. */
-static void refused(struct tcp_flow *f, int err)
-{
-	f->tcp->stats.n_refused++;
-	if (is_unreachable(err) && f->tcp->report.unreachable) {
-		report(f, err);
-	} else {
-		f->rcv_nxt = f->irs + 1;
-		tcp_emit(f, TCP_RST | TCP_ACK, 0);
-	}
-	tcp_kill(f, false);
-}
-
 void tcp_open_expired(struct tcp_flow *f)
 {
 	if (f->state == TCP_S_CONNECT)
-		refused(f, ETIMEDOUT);
+		tcp_refused(f, ETIMEDOUT, true);
 	else
 		tcp_kill(f, true);
 }
 
-/* Makes the host's end and connects it. */
-static void connect_host(struct tcp_flow *f, const struct endpoint *to)
+void tcp_connect_host(struct tcp_flow *f, const struct endpoint *to)
 {
 	struct host *h = f->tcp->env->host;
 	int r = h->ops->open(h, &f->flow.sock, HOST_TCP, !addr_is_v4(&to->ip));
@@ -183,11 +128,12 @@ static void connect_host(struct tcp_flow *f, const struct endpoint *to)
 		return;
 	}
 	tcp_state(f, TCP_S_CONNECT);
+	tcp_carry_open(f);
 	r = h->ops->connect(h, &f->flow.sock, to);
 	if (r == 0)
 		connected(f);
 	else if (r != -EINPROGRESS)
-		refused(f, -r);
+		tcp_refused(f, -r, false);
 }
 
 void tcp_open(struct tcp *t, const struct tcp_seg *s)
@@ -213,11 +159,12 @@ void tcp_open(struct tcp *t, const struct tcp_seg *s)
 		return;
 	}
 	learn_options(f, &s->h, false);
-	connect_host(f, &to);
+	tcp_carry_syn(f, s);
+	tcp_connect_host(f, &to);
 }
 
-/* RFC 9293 3.10.7.3, fifth: both SYNs are known. */
-static void establish(struct tcp_flow *f)
+/* RFC 9293 3.10.7.3, fifth: both SYNs are known, pkt brought the last word. */
+static void establish(struct tcp_flow *f, const struct packet *pkt)
 {
 	struct lan_path path;
 
@@ -234,6 +181,7 @@ static void establish(struct tcp_flow *f)
 	f->due_rtx = TCP_NEVER;
 	f->flags &= ~(uint32_t)(TCP_F_CTL_LOST | TCP_F_RTT);
 	tcp_state(f, TCP_S_ESTABLISHED);
+	tcp_carry_established(f, pkt);
 	tcp_pend(f);
 }
 
@@ -290,7 +238,7 @@ static bool input_syn_sent(struct tcp_flow *f, const struct tcp_seg *s)
 	}
 	f->rcv_adv = f->rcv_nxt + TCP_WIN_INIT; /* our SYN told it */
 	f->flags |= TCP_F_ACK_NOW;
-	establish(f);
+	establish(f, s->pkt);
 	return false;
 }
 
@@ -328,7 +276,7 @@ static bool input_syn_rcvd(struct tcp_flow *f, const struct tcp_seg *s)
 	f->snd_wnd = f->max_wnd = (uint32_t)s->h.win << f->snd_shift;
 	f->wl1 = s->h.seq;
 	f->wl2 = s->h.ack;
-	establish(f);
+	establish(f, s->pkt);
 	return true;
 }
 
@@ -369,7 +317,7 @@ static void connect_event(struct tcp_flow *f, unsigned events)
 		return;
 	}
 	if (r < 0)
-		refused(f, -r);
+		tcp_refused(f, -r, true);
 	else
 		connected(f);
 }

@@ -6,6 +6,7 @@
  *
  *	tcp_input.c	segments of guests: what is legal, ACKs, RST, FIN
  *	tcp_open.c	how flows begin, from both sides
+ *	tcp_refuse.c	how they do not; hop limit and traffic class
  *	tcp_up.c	guest -> host: socket, store, window
  *	tcp_queue.c	... and what a queue before us holds of it
  *	tcp_down.c	host -> guest: reading the socket, sending what is new
@@ -125,6 +126,9 @@ enum {
 	TCP_PASSES = 5, /* at a gap; then it is the RTO's turn */
 	TCP_DUPTHRESH = 3,
 	TCP_DUPTHRESH_MAX = 64,
+
+	TCP_DSCP = 0xfc, /* of the TOS byte; the rest is ECN, which ends at
+			  * each TCP */
 };
 
 #define TCP_RTO_MIN_NS	   (200 * TCP_MS)
@@ -264,6 +268,10 @@ struct tcp_flow {
 	uint8_t pingpong;      /* answers in a row that came at once */
 	uint8_t dupthresh;     /* segments above a gap that tell it lost */
 	bool is_inward;	       /* it came from the host's side */
+	bool has_queue;	       /* CONNECT: the socket keeps its errors */
+	uint8_t ttl, dscp;     /* the socket's; TOS byte without ECN */
+	uint8_t syn_ttl;       /* what the guest's SYN asked for; IP4_TTL: */
+	uint8_t syn_tos;       /* nothing */
 	uint16_t mss;	       /* payload bytes per segment to the guest */
 	uint16_t n_dup;	       /* duplicate ACKs in a row, without SACK */
 
@@ -461,8 +469,24 @@ void tcp_open_send(struct tcp_flow *f);
 void tcp_open_timer(struct tcp_flow *f);
 /* It has taken too long. */
 void tcp_open_expired(struct tcp_flow *f);
+/* Makes the host's end and connects it. */
+void tcp_connect_host(struct tcp_flow *f, const struct endpoint *to);
 /* The event hook of a flow's socket. */
 void tcp_host_event(struct host_sock *s, unsigned events);
+
+/* tcp_refuse.c */
+
+/* The guest's SYN: what its socket is to carry. */
+void tcp_carry_syn(struct tcp_flow *f, const struct tcp_seg *s);
+/* A socket that is not connected yet gets its options. */
+void tcp_carry_open(struct tcp_flow *f);
+/* The handshake is over; pkt is the guest's last word of it. */
+void tcp_carry_established(struct tcp_flow *f, const struct packet *pkt);
+/* The guest marks its segments so from now on. */
+void tcp_carry_tos(struct tcp_flow *f, uint8_t tos);
+/* The host could not connect; err is positive. is_late: it took a while, so
+ * that the path may have said so. f is gone, or connects once more. */
+void tcp_refused(struct tcp_flow *f, int err, bool is_late);
 
 /* tcp_up.c */
 

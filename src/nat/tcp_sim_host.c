@@ -277,6 +277,13 @@ static void op_close(struct host *h, struct host_sock *hs, bool reset)
 	hs->priv = NULL;
 }
 
+/* Nothing here knows more of an error than its number. */
+static int op_recv_err(struct host *h, struct host_sock *hs,
+		       struct host_err *e)
+{
+	return 0;
+}
+
 static int op_set(struct host *h, struct host_sock *hs, enum host_opt opt,
 		  int value)
 {
@@ -307,6 +314,7 @@ const struct host_ops sim_host_ops = {
 	.send = op_send,
 	.recv = op_recv,
 	.error = op_error,
+	.recv_err = op_recv_err,
 	.shutdown = op_shutdown,
 	.close = op_close,
 	.set = op_set,

@@ -81,7 +81,7 @@ void udp_end_close(struct udp_end *e)
 void udp_end_event(struct udp_end *e, unsigned events)
 {
 	if (events & HOST_EV_ERR)
-		(void)udp_end_errors(e); /* the number does not matter here */
+		(void)udp_end_errors(e, NULL); /* the number is nothing */
 	udp_end_read(e);
 }
 

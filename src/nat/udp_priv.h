@@ -18,7 +18,6 @@ enum {
 	UDP_LEN_MAX = 65507,  /* payload over IPv4 */
 	UDP_GSO_MAX = 64,     /* datagrams of one segmented run */
 	UDP_EXPECT_MIN = 4,   /* datagrams asked for at a time, at least */
-	UDP_TTL_CARRIED = 32, /* as in ping.c */
 	UDP_DF_FROM = 548,    /* shorter ones fit every path (RFC 1122
 			       * 3.3.3), DF or not */
 };
@@ -119,8 +118,10 @@ void udp_end_open(struct udp_end *e);
 void udp_end_close(struct udp_end *e);
 /* The events of any end's socket. */
 void udp_end_event(struct udp_end *e, unsigned events);
-/* Passes the error queue on to the guest; number of entries read. */
-unsigned udp_end_errors(struct udp_end *e);
+/* Passes the error queue on to the guest; number of entries.  What the host
+ * says of a datagram that it did not send for its length is not counted: it
+ * goes to *mtup (NULL: nowhere), for whoever has the datagram at hand. */
+unsigned udp_end_errors(struct udp_end *e, uint32_t *mtup);
 /* Reads what the socket has, a turn's worth; e goes to udp->ready if there
  * may be more, to udp->blocked if the lan has no room. */
 void udp_end_read(struct udp_end *e);

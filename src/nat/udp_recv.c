@@ -20,6 +20,9 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* after time.h, which it needs */
 
 #include "nat/udp_priv.h"
 #include "wire/csum.h"
@@ -57,13 +60,19 @@ static uint8_t *spill_at(struct udp_rx *rx, unsigned i)
 	return rx->spill + (size_t)i * SPILL_LEN + SPILL_FRONT;
 }
 
-unsigned udp_end_errors(struct udp_end *e)
+/* True if the host itself says what its route's MTU is. */
+static bool is_local_too_big(const struct host_err *err)
+{
+	return err->origin == SO_EE_ORIGIN_LOCAL && err->err == EMSGSIZE;
+}
+
+unsigned udp_end_errors(struct udp_end *e, uint32_t *mtup)
 {
 	const struct nat_env *env = e->udp->env;
 	struct host *h = env->host;
 	unsigned n = 0;
 
-	for (; n < UDP_BATCH; n++) {
+	for (unsigned i = 0; i < UDP_BATCH; i++) {
 		uint8_t quote[UDP_HDR_LEN +
 			      sizeof(((struct host_err *)0)->payload)];
 		struct host_err err;
@@ -74,6 +83,12 @@ unsigned udp_end_errors(struct udp_end *e)
 
 		if (h->ops->recv_err(h, e->sock, &err) <= 0)
 			return n;
+		if (is_local_too_big(&err)) {
+			if (mtup)
+				*mtup = err.info;
+			continue;
+		}
+		n++;
 		if (!e->ops->guest(e, &r.guest, &r.guest_mac) ||
 		    !e->ops->seen(e, &err.dst, &r.dst) ||
 		    err.payload_len > sizeof(err.payload))
@@ -88,7 +103,7 @@ unsigned udp_end_errors(struct udp_end *e)
 		udp_emit(&w, &udp);
 		memcpy(quote + UDP_HDR_LEN, err.payload, err.payload_len);
 		r.quote_len = UDP_HDR_LEN + (uint32_t)err.payload_len;
-		icmp_relay(e->udp->icmp, &r);
+		(void)icmp_relay(e->udp->icmp, &r); /* there is no other way */
 	}
 	return n;
 }
@@ -295,7 +310,7 @@ static enum round round_end(struct udp_end *e, unsigned asked, int got)
 	if (got == -EAGAIN || got == 0)
 		return ROUND_DRAINED;
 	if (got < 0) {
-		(void)udp_end_errors(e); /* passed on; the number is nothing */
+		(void)udp_end_errors(e, NULL); /* the number is nothing */
 		return ROUND_ERROR;
 	}
 	if ((unsigned)got < asked) {

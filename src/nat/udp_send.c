@@ -32,12 +32,13 @@ static void tx_lost(struct udp *u, unsigned from)
 
 /* Tells the guest of an error; the frame is looked at once more, for this is
  * rare. */
-static void tell_guest(struct udp *u, int err, const struct frame *f)
+static void tell_guest(struct udp *u, int err, uint32_t mtu,
+		       const struct frame *f)
 {
 	struct packet pkt;
 
 	if (packet_parse(f->hdr, f->hdr_len, f->len, &pkt) == PACKET_OK)
-		icmp_errno(u->icmp, err, &pkt, f);
+		icmp_errno(u->icmp, err, mtu, &pkt, f);
 }
 
 /* Takes len bytes from position *pos of m's pieces into iov. Returns the
@@ -79,6 +80,7 @@ static void send_singly(struct udp *u, unsigned i)
 		struct host_msg m = {.ep = tx->m[i].ep, .iov = iov};
 		uint32_t len = tx->len[i] - pos;
 		int r = -EMSGSIZE;
+		uint32_t mtu = 0;
 
 		m.n_iov = slice(&tx->m[i], pos, len < step ? len : step, iov,
 				FRAME_IOV_MAX + 1);
@@ -87,8 +89,8 @@ static void send_singly(struct udp *u, unsigned i)
 		if (r > 0)
 			continue;
 		drop(u->env->drops, DROP_UDP_SEND);
-		if (udp_end_errors(tx->end) == 0)
-			tell_guest(u, r, tx->frame[i]);
+		if (udp_end_errors(tx->end, &mtu) == 0)
+			tell_guest(u, r, mtu, tx->frame[i]);
 	}
 }
 
@@ -109,7 +111,8 @@ static bool is_run_refused(int r)
 static bool refused(struct udp *u, unsigned i, int r, bool is_second)
 {
 	struct udp_tx *tx = &u->tx;
-	unsigned n_errors = udp_end_errors(tx->end);
+	uint32_t mtu = 0;
+	unsigned n_errors = udp_end_errors(tx->end, &mtu);
 
 	if (tx->m[i].gso_size && is_run_refused(r)) {
 		tx->end->no_gso = true;
@@ -122,7 +125,7 @@ static bool refused(struct udp *u, unsigned i, int r, bool is_second)
 		return false;
 	drop_n(u->env->drops, DROP_UDP_SEND, n_datagrams(tx, i));
 	if (n_errors == 0)
-		tell_guest(u, r, tx->frame[i]);
+		tell_guest(u, r, mtu, tx->frame[i]);
 	return true;
 }
 
@@ -227,10 +230,8 @@ static void set_option(struct udp_end *e, enum host_opt opt, int value)
  * asked of the host for the ordinary datagram. */
 static void carry_options(struct udp_end *e, const struct packet *pkt)
 {
-	uint8_t ttl = IP4_TTL;
+	uint8_t ttl = ip4_carried_ttl(pkt->ttl);
 
-	if (pkt->ttl > 1 && pkt->ttl - 1 <= UDP_TTL_CARRIED)
-		ttl = pkt->ttl - 1;
 	if (ttl != e->ttl) {
 		set_option(e, HOST_OPT_TTL, ttl);
 		e->ttl = ttl;
@@ -255,6 +256,8 @@ void udp_send(struct udp_end *e, const struct endpoint *to,
 	bool is_huge = gso && (len + gso - 1) / gso > UDP_GSO_MAX;
 
 	carry_options(e, pkt);
+	if (e->ttl != IP4_TTL)
+		icmp_probe(u->icmp, pkt, f);
 	if (u->tx.end != e || is_huge)
 		udp_flush(u);
 	u->tx.end = e;

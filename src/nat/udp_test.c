@@ -405,8 +405,7 @@ static void test_too_big_has_the_mtu(void **state)
 	struct host_err e = {.err = EMSGSIZE,
 			     .origin = SO_EE_ORIGIN_LOCAL,
 			     .info = 1400,
-			     .dst = far,
-			     .payload_len = 0};
+			     .dst = far};
 	struct fake_got got;
 	uint8_t big[1472] = {0};
 
@@ -422,6 +421,7 @@ static void test_too_big_has_the_mtu(void **state)
 	assert_true(fake_guest_got(&n->g, 0, &got));
 	assert_int_equal(got.l4[1], ICMP_U_FRAG_NEEDED);
 	assert_int_equal(got.l4[6] << 8 | got.l4[7], 1400);
+	assert_int_equal(got.len, 14 + 576); /* its own, as much as fits */
 	assert_true(addr_eq(&got.pkt.src.ip, &n->env.gw4));
 }
 

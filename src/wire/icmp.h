@@ -19,6 +19,7 @@ enum {
 	ICMP_U_PROTOCOL = 2,
 	ICMP_U_PORT = 3,
 	ICMP_U_FRAG_NEEDED = 4,
+	ICMP_U_SOURCE_ROUTE = 5,
 	ICMP_U_ADMIN = 13,
 	/* code of ICMP_TIME_EXCEEDED, besides 0: on the way */
 	ICMP_T_REASSEMBLY = 1,

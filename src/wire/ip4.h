@@ -12,6 +12,9 @@ enum {
 	IP4_F_MF = 0x2000,
 	IP4_OFF_MASK = 0x1fff, /* in units of 8 bytes */
 	IP4_TTL = 64,	       /* RFC 1340: what we send with */
+	/* Hop limits above this are ordinary and leave as the host's own;
+	 * lower ones look for hops and are carried. */
+	IP4_TTL_CARRIED = 32,
 };
 
 struct ip4_hdr {
@@ -24,6 +27,13 @@ struct ip4_hdr {
 	addr src;
 	addr dst;
 };
+
+/* What a packet that came to us with ttl leaves the host with. */
+static inline uint8_t ip4_carried_ttl(uint8_t ttl)
+{
+	return ttl > 1 && ttl - 1 <= IP4_TTL_CARRIED ? (uint8_t)(ttl - 1)
+						     : IP4_TTL;
+}
 
 /* 20 bytes, the checksum in place. */
 void ip4_emit(struct wr *w, const struct ip4_hdr *h);
