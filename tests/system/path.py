@@ -54,9 +54,9 @@ class Path:
         sh("ip", "link", "set", f"u{link}", "mtu", str(mtu), ns=NAMES[link])
 
     @staticmethod
-    def reject(dst, icmp_type, code):
-        """r3 answers everything to dst with an unreachable of that code."""
-        sh("ip", "route", "replace", icmp_type, dst, ns="r3")
+    def reject(dst, kind):
+        """r3 answers everything to dst with an unreachable of that kind."""
+        sh("ip", "route", "replace", kind, dst, ns="r3")
 
     def close(self):
         for name in NAMES[1:]:
