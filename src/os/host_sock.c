@@ -102,6 +102,8 @@ static int take(struct sock_host *sh, struct host_sock *s, int fd,
 	si->is_v6 = is_v6;
 	si->is_tcp = is_tcp;
 	si->is_own = is_own;
+	if (is_tcp)
+		loop_moved(sh->loop, LOOP_OPENING, 0, 0);
 	r = loop_add(sh->loop, &si->io,
 		     EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
 	if (r < 0) {

@@ -245,8 +245,10 @@ static int look(struct loop *l, uint64_t ns, uint64_t from_ns)
 		bool has_found = look_at_polls(l);
 
 		n = block(l, 0);
-		if (n != 0 || has_found)
+		if (n != 0 || has_found) {
+			l->round.has_looked = true;
 			return n;
+		}
 		/* Whom we wait for may have been woken on this CPU. */
 		sched_yield();
 	} while (clock_ns() - from_ns < ns);
@@ -337,6 +339,9 @@ void loop_moved(struct loop *l, enum loop_traffic what, unsigned n,
 {
 	l->round.moved += bytes;
 	switch (what) {
+	case LOOP_OPENING:
+		l->round.is_opening = true;
+		break;
 	case LOOP_STREAM:
 		rest_stream(&l->rest);
 		break;

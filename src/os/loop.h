@@ -82,6 +82,7 @@ void loop_poll_off(struct loop *l, struct loop_poll *p);
 /* What went through a socket of the far side, for the loop to choose how to
  * wait (spin.h, rest.h). */
 enum loop_traffic {
+	LOOP_OPENING, /* a connection comes or goes */
 	LOOP_STREAM,
 	LOOP_DATAGRAMS_IN, /* to the guests */
 	LOOP_DATAGRAMS_OUT,

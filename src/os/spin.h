@@ -7,7 +7,9 @@
  * the look took, on a CPU the guest could use.  So looking must have been
  * worth it lately: only a game of ping-pong is waited for, in which small
  * pieces go one way, then the other, each soon after the last.  A stream, a
- * flood, a paced sender or an idle machine is none.
+ * flood, a paced sender, connections that come and go, or an idle machine is
+ * none.  And the ball must come back within about the time that a sleep costs;
+ * where it takes longer, looking would be paid for with the CPU.
  *
  * Called by the loop for each of its rounds; pure, the time is given.
  */
@@ -30,6 +32,11 @@ enum {
 	SPIN_CREDIT_ON = 16,	/* looks begin; they end when none is left */
 	SPIN_FAILURE = 16,	/* what a look in vain costs */
 	SPIN_OTHER = 8,		/* ... and a round that is no part of a game */
+	SPIN_WORTH_NS = 20000,	/* a look of this length costs what a sleep
+				 * does; on average they must be shorter */
+	SPIN_TRIAL = 32,	/* looks before they are judged */
+	SPIN_DOUBT_MIN = 512,	/* rounds until the next trial */
+	SPIN_DOUBT_MAX = 16384,
 };
 
 struct spin {
@@ -37,6 +44,10 @@ struct spin {
 	bool is_on;
 	uint8_t last;	 /* side of the last round */
 	uint16_t credit; /* returns of the ball, less what was not */
+	uint16_t trial;	 /* looks until they are judged */
+	uint16_t doubt;	 /* rounds to pass after the next bad verdict */
+	uint16_t wait;	 /* rounds until there may be a trial */
+	uint32_t mean_ns; /* of the looks' lengths, moving */
 };
 
 /* What a round was. */
@@ -44,6 +55,8 @@ struct spin_round {
 	uint64_t waited_ns; /* asleep or looking */
 	uint64_t moved;	    /* bytes through the host's sockets */
 	unsigned sides;	    /* SPIN_NEAR | SPIN_FAR; 0: a timer or nothing */
+	bool has_looked;    /* it began with a look, which found it */
+	bool is_opening;    /* a connection came or went */
 };
 
 void spin_init(struct spin *s, bool is_off);

@@ -145,6 +145,58 @@ static void failures_end_it(void **state)
 	assert_false(spin_pays(&s));
 }
 
+/* Looks that find the ball after ns, n of them; still looking? */
+static bool looks(struct spin *s, uint64_t ns, unsigned n)
+{
+	struct spin_round r = {.waited_ns = ns, .moved = 1};
+
+	for (unsigned i = 0; i < n; i++) {
+		r.sides = s->last == SPIN_NEAR ? SPIN_FAR : SPIN_NEAR;
+		r.has_looked = spin_pays(s);
+		spin_round(s, &r);
+	}
+	return spin_pays(s);
+}
+
+static void short_looks_go_on(void **state)
+{
+	struct spin s = after(SPIN_CREDIT_ON);
+
+	(void)state;
+	assert_true(looks(&s, SPIN_WORTH_NS / 2, 100000));
+}
+
+static void long_looks_are_given_up(void **state)
+{
+	struct spin s = after(SPIN_CREDIT_ON);
+
+	(void)state;
+	assert_true(spin_pays(&s));
+	assert_false(looks(&s, SPIN_WORTH_NS * 2, SPIN_TRIAL + 2));
+	/* tried again later, */
+	assert_false(looks(&s, SPIN_WORTH_NS * 2, SPIN_DOUBT_MIN - 8));
+	assert_true(looks(&s, SPIN_WORTH_NS / 2, SPIN_TRIAL));
+	/* with less and less hope */
+	assert_false(looks(&s, SPIN_WORTH_NS * 2, 1000));
+	for (unsigned i = 0, n = 0; i < 100; i++, n = 0) {
+		while (n < 100000 && !looks(&s, SPIN_WORTH_NS * 2, 1))
+			n++;
+		assert_true(n <= SPIN_DOUBT_MAX);
+		assert_true(i < 10 || n > SPIN_DOUBT_MAX / 2);
+		(void)looks(&s, SPIN_WORTH_NS * 2, SPIN_TRIAL + 2);
+	}
+}
+
+static void connections_are_no_game(void **state)
+{
+	struct spin_round opening = ping;
+
+	(void)state;
+	opening.is_opening = true;
+	assert_false(pays_after(&opening,
+				SPIN_CREDIT_MAX / SPIN_OTHER));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +208,9 @@ int main(void)
 		cmocka_unit_test(a_timer_is_no_round),
 		cmocka_unit_test(an_odd_round_does_not_end_it),
 		cmocka_unit_test(failures_end_it),
+		cmocka_unit_test(short_looks_go_on),
+		cmocka_unit_test(long_looks_are_given_up),
+		cmocka_unit_test(connections_are_no_game),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
