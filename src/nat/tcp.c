@@ -33,6 +33,20 @@ static int init_slabs(struct tcp *t, unsigned max_flows, unsigned max_chunks)
 	return r;
 }
 
+/* The flows that had more than a turn's worth, by now behind all others. */
+static void turn_fire(struct timer *timer, uint64_t now_ns)
+{
+	struct tcp *t = container_of(timer, struct tcp, turn);
+	struct list *it;
+
+	(void)now_ns;
+	while ((it = list_first(&t->turns))) {
+		list_del(it);
+		tcp_pend(container_of(it, struct tcp_flow, link_wait));
+	}
+	tcp_finish(t);
+}
+
 static void deinit(struct tcp *t)
 {
 	flow_table_deinit(&t->flows);
@@ -70,6 +84,8 @@ int tcp_new(const struct nat_env *env, const struct tcp_config *c,
 	list_init(&t->dead);
 	for (unsigned i = 0; i < TCP_WAITQS; i++)
 		list_init(&t->wait[i].flows);
+	list_init(&t->turns);
+	timer_init(&t->turn, turn_fire);
 	r = init_slabs(t, max_flows, max_chunks);
 	if (r == 0)
 		r = flow_table_init(&t->flows, max_flows);
@@ -90,6 +106,7 @@ struct tcp *tcp_free(struct tcp *t)
 	while ((it = list_first(&t->flows.all)))
 		tcp_abort(tcp_of(container_of(it, struct flow, link)));
 	tcp_finish(t);
+	timer_disarm(t->env->wheel, &t->turn);
 	assert(t->flow_slab.n_used == 0 && t->chunk_slab.n_used == 0);
 	assert(t->store_slab.n_used == 0 && t->reasm_slab.n_used == 0);
 	assert(t->recov_slab.n_used == 0 && t->credit == t->credit_max);
@@ -264,6 +281,17 @@ void tcp_wait(struct tcp_flow *f)
 		q->is_mixed = true;
 	}
 	list_add_tail(&q->flows, &f->link_wait);
+}
+
+void tcp_turn(struct tcp_flow *f)
+{
+	struct tcp *t = f->tcp;
+
+	if (!list_empty(&f->link_wait))
+		return;
+	list_add_tail(&t->turns, &f->link_wait);
+	if (!timer_is_armed(&t->turn))
+		timer_arm(t->env->wheel, &t->turn, tcp_now(t));
 }
 
 /* Our FIN found no room at its exit. */

@@ -349,10 +349,15 @@ void tcp_down_push(struct tcp_flow *f)
 			tcp_abort(f);
 		return;
 	}
-	while (!tcp_is(f, TCP_F_FIN_SENT) && push_once(f))
-		continue;
-	if (tcp_is(f, TCP_F_FIN_SENT))
+	/* Without end it would let ACKs wait, and its bytes fill the socket. */
+	for (unsigned i = 0; push_once(f); i++) {
+		if (tcp_is(f, TCP_F_FIN_SENT))
+			return;
+		if (i + 1 < TCP_TURN_BURSTS)
+			continue;
+		tcp_turn(f);
 		return;
+	}
 	if (unsent(f) > 0 || tcp_is(f, TCP_F_READABLE))
 		return;
 	if (tcp_is(f, TCP_F_HOST_ERR)) {

@@ -105,6 +105,7 @@ enum {
 	TCP_FRAME_HDR = ETH_HDR_LEN + IP4_HDR_LEN, /* before the TCP header */
 	TCP_CTL_MAX = TCP_FRAME_HDR + TCP_HDR_MAX,
 	TCP_RUN_IOV = 256,		     /* pieces of one send */
+	TCP_TURN_BURSTS = 2,		     /* reads of a flow in a turn */
 	TCP_GSO_FRAMES = 4,		     /* 64 KiB frames of one recv */
 	TCP_IP_MAX = 65535,
 	TCP_EXPECT_MIN = 4096,		     /* bytes asked of a quiet socket */
@@ -257,7 +258,7 @@ struct tcp_flow {
 	struct flow flow;      /* key, MAC, socket, timer */
 	struct tcp *tcp;       /* borrowed */
 	struct list link_pend; /* tcp.pend or tcp.dead */
-	struct list link_wait; /* a tcp_waitq */
+	struct list link_wait; /* a tcp_waitq, or tcp.turns */
 	uint32_t flags;	       /* TCP_F_* */
 	uint8_t state;	       /* enum tcp_state; tcp_state() assigns it */
 	uint8_t rtx_kind;      /* enum tcp_rtx: meaning of due_rtx */
@@ -376,6 +377,8 @@ struct tcp {
 	struct list pend;
 	struct list dead;
 	struct tcp_waitq wait[TCP_WAITQS];
+	struct list turns;   /* flows that have sent a turn's worth */
+	struct timer turn;   /* serves them in the next round */
 	struct tcp_queue queue[TCP_QUEUES]; /* by the port's serial */
 	/* half-open flows per guest: begun by it; to it (is_inward) */
 	unsigned n_half[2][FLOW_QUOTAS];
@@ -451,6 +454,8 @@ void tcp_abort(struct tcp_flow *f);
 void tcp_pend(struct tcp_flow *f);
 /* f waits for room at its exit. */
 void tcp_wait(struct tcp_flow *f);
+/* f has more to send, after the loop has looked at all others. */
+void tcp_turn(struct tcp_flow *f);
 /* Ends a batch, an event or a timer: sends what is due, frees the dead. */
 void tcp_finish(struct tcp *t);
 /* The socket is closed once both directions are over. */

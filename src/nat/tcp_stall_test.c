@@ -93,6 +93,31 @@ static void test_close_after_great_ack(void **state)
 	sim_free(s);
 }
 
+static bool has_half(struct sim *s, void *arg)
+{
+	return ((struct peer *)arg)->rx_nxt >= 3 * MIB;
+}
+
+/* Two sockets with much to read, and guests that take all of it: neither is
+ * read to its end while the other waits. */
+static void test_flows_take_turns(void **state)
+{
+	struct sim_config c = {.seed = 4, .peek_after = 1, .rcv_buf = 8 * MIB,
+			       .rcvbuf = 8 * MIB};
+	struct sim *s = sim_new(&c);
+	struct peer *a = open_at(s, 1000), *b = open_at(s, 1001);
+
+	sim_sock_send(s->sock[0], 6 * MIB, true);
+	sim_sock_send(s->sock[1], 6 * MIB, true);
+	assert_true(sim_run(s, 10 * SIM_SEC, has_half, a));
+	assert_true(b->rx_nxt >= 2 * MIB);
+	sim_pass(s, 10 * SIM_SEC);
+	assert_int_equal(a->rx_nxt, 6 * MIB);
+	assert_int_equal(b->rx_nxt, 6 * MIB);
+	assert_false(a->is_bad || b->is_bad);
+	sim_free(s);
+}
+
 /* Bytes beyond the guest's FIN belong to no stream and hold nothing up. */
 static void test_bytes_beyond_the_fin(void **state)
 {
@@ -223,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_exit_takes_a_part),
 		cmocka_unit_test(test_run_in_two_calls),
 		cmocka_unit_test(test_close_after_great_ack),
+		cmocka_unit_test(test_flows_take_turns),
 		cmocka_unit_test(test_bytes_beyond_the_fin),
 		cmocka_unit_test(test_urgent_byte),
 		cmocka_unit_test(test_late_rst_while_draining),
