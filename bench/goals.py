@@ -83,7 +83,8 @@ class Table:
     def head(self):
         m = self.data["machine"]
         lines = [f"{m.get('cpus')} processors ({m.get('cpu')}), Linux {m.get('kernel')}; "
-                 f"medians of {m.get('rounds')} rounds of {m.get('secs')} s"]
+                 f"medians of {m.get('rounds')} rounds of {m.get('secs')} s; "
+                 f"{m.get('files', '?')} descriptors for each process"]
         lines += [f"  {n:18} {v}" for n, v in self.data["peers"].items()]
         lines += [f"  {n:18} NOT MEASURED: {v}" for n, v in self.data["missing"].items()]
         return "\n".join(lines) + "\n"
