@@ -55,9 +55,10 @@ static void test_cards(void **state)
 {
 	struct net_option o;
 
-	assert_int_equal(net_option_nic("user,model=e1000,mac=52-54-00-00-00-01",
-					&o, NULL),
-			 0);
+	assert_int_equal(
+		net_option_nic("user,model=e1000,mac=52-54-00-00-00-01", &o,
+			       NULL),
+		0);
 	assert_true(o.has_model && o.nic.has_mac);
 	assert_string_equal(o.nic.model->name, "e1000");
 	assert_int_equal(o.nic.mac.b[5], 1);
