@@ -15,6 +15,8 @@ import world
 
 IMAGE = pathlib.Path(os.environ.get(
     "VMLAN_GUEST", world.HERE.parent.parent / "build-guest"))
+# The same with a kernel that knows all cards (tests/guest/make FOLDER amd64).
+IMAGE_FULL = IMAGE.with_name(IMAGE.name + "-full")
 LINE = re.compile(r"guest: (\S+) ?(.*)")
 
 
@@ -25,23 +27,23 @@ def words(**orders):
                     [f"{k}={v}" for k, v in orders.items()])
 
 
-def command(append):
+def command(append, image=IMAGE):
     """QEMU's command line, without any word of a network. TCG: it runs
     anywhere, and the guest is up in seconds."""
     return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "256",
             "-display", "none", "-monitor", "none", "-serial", "stdio",
-            "-no-reboot", "-kernel", str(IMAGE / "vmlinuz"),
-            "-initrd", str(IMAGE / "initrd"), "-append", append]
+            "-no-reboot", "-kernel", str(image / "vmlinuz"),
+            "-initrd", str(image / "initrd"), "-append", append]
 
 
 class Qemu:
     """A running `vmlan run [options] -- qemu ...`, or, without options (None),
     QEMU alone with more words of its own."""
 
-    def __init__(self, options, append, env=None, more=()):
+    def __init__(self, options, append, env=None, more=(), image=IMAGE):
         run = [] if options is None else [world.VMLAN, "run", *options, "--"]
         self.proc = subprocess.Popen(
-            [*run, *command(append), *more],
+            [*run, *command(append, image), *more],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})))
         self.text = ""

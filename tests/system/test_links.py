@@ -146,11 +146,12 @@ def test_listening_descriptor(w):
     ("socket,id=n,mcast=239.1.2.4:14301,localaddr=127.0.0.1",
      "socket,mcast=239.1.2.4:14301,localaddr=127.0.0.1"),
     ("dgram,id=n,remote.type=inet,remote.host=239.1.2.4,remote.port=14302",
-     "dgram,remote.type=inet,remote.host=239.1.2.4,remote.port=14302"),
-    ("socket,id=n,mcast=239.1.2.4:14303",
-     "dgram,remote.type=inet,remote.host=239.1.2.4,remote.port=14303"),
-    ("dgram,id=n,remote.type=inet,remote.host=239.1.2.4,remote.port=14304",
-     "socket,mcast=239.1.2.4:14304"),
+     "socket,mcast=239.1.2.4:14302"),
+    *([] if not world.FULL else [
+        ("dgram,id=n,remote.type=inet,remote.host=239.1.2.4,remote.port=14303",
+         "dgram,remote.type=inet,remote.host=239.1.2.4,remote.port=14303"),
+        ("socket,id=n,mcast=239.1.2.4:14304",
+         "dgram,remote.type=inet,remote.host=239.1.2.4,remote.port=14304")]),
 ])
 def test_multicast(w, theirs, ours):
     """A QEMU and two vmlans on one group."""
