@@ -77,6 +77,10 @@ static bool check_inside(union engine_msg *m)
 		return true;
 	case ENGINE_MSG_START:
 	case ENGINE_MSG_FORWARD_ADD:
+	case ENGINE_MSG_FORWARD_DEL:
+	case ENGINE_MSG_GUESTFWD_ADD:
+	case ENGINE_MSG_GUESTFWD_TAKE:
+	case ENGINE_MSG_GUESTFWD_WANT:
 	case ENGINE_MSG_ATTACH:
 	case ENGINE_MSG_SYNC:
 	case ENGINE_MSG_STATS_ASK:

@@ -38,6 +38,9 @@ enum {
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
+	X(FORWARD_DEL, msg_forward_del, 0, 0)                                  \
+	X(GUESTFWD_ADD, msg_guestfwd_add, 0, 0)                                \
+	X(GUESTFWD_TAKE, msg_guestfwd_call, 0, 1)                              \
 	X(RESOLVERS, msg_resolvers, 0, 0)                                      \
 	X(ATTACH, msg_port, 1, 1)                                              \
 	X(SYNC, msg_sync, 0, 0)                                                \
@@ -46,6 +49,7 @@ enum {
 	/* engine to keeper */                                                 \
 	X(SYNCED, msg_sync, 0, 0)                                              \
 	X(WANT_FD, msg_port, 0, 0)                                             \
+	X(GUESTFWD_WANT, msg_guestfwd_call, 0, 0)                              \
 	X(MACHINE, msg_machine, 0, 0)                                          \
 	X(FAILED, msg_failed, 0, 0)                                            \
 	X(EVENT, msg_failed, 0, 0)                                             \
@@ -141,6 +145,8 @@ struct msg_user_add {
 	struct prefix net4;
 	addr host4, dns4, dhcp_start4;
 	uint32_t mtu;
+	uint8_t is_restricted;
+	uint8_t keeps_services;
 	uint32_t n_dnssearch;
 	char hostname[ENGINE_DNS_NAME_LEN];
 	char domainname[ENGINE_DNS_NAME_LEN];
@@ -151,8 +157,31 @@ struct msg_user_add {
 struct msg_forward_add {
 	struct msg_head head;
 	uint32_t port; /* the user netdev */
+	uint32_t id;   /* for FORWARD_DEL */
 	uint8_t proto;
 	struct endpoint guest;
+};
+
+struct msg_forward_del {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t id;
+};
+
+struct msg_guestfwd_add {
+	struct msg_head head;
+	uint32_t port; /* the user netdev */
+	struct endpoint server;
+	struct endpoint target; /* ip unspecified: GUESTFWD_WANT asks */
+};
+
+/* A guest's connection to a server that the keeper brings: the question, and
+ * with it as it came the answer, a connected stream or none. */
+struct msg_guestfwd_call {
+	struct msg_head head;
+	uint32_t port;
+	struct endpoint guest;
+	struct endpoint server;
 };
 
 struct msg_resolvers {
@@ -206,6 +235,9 @@ union engine_msg {
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
 	struct msg_forward_add forward_add;
+	struct msg_forward_del forward_del;
+	struct msg_guestfwd_add guestfwd_add;
+	struct msg_guestfwd_call guestfwd_call;
 	struct msg_resolvers resolvers;
 	struct msg_port port;
 	struct msg_sync sync;

@@ -23,17 +23,21 @@
 
 enum { MESSAGES_PER_WAKE = 64 };
 
-void engine_tell(struct engine *e, union engine_msg *m,
-		 enum engine_msg_type type)
+int engine_tell(struct engine *e, union engine_msg *m,
+		enum engine_msg_type type)
 {
+	int r;
+
 	if (e->sock < 0)
-		return;
+		return -ENOTCONN;
 	m->head.type = type;
 	m->head.len = (uint32_t)engine_msg_len(type);
 	/* The keeper reads promptly; one that does not, or that is gone,
 	 * must not hold up the frames. */
-	if (fd_send(e->sock, m, m->head.len, NULL, 0) < 0)
+	r = fd_send(e->sock, m, m->head.len, NULL, 0);
+	if (r < 0)
 		log_debug(&e->log, "engine: the keeper does not listen");
+	return r;
 }
 
 /* With its keeper gone an engine serves on while a machine needs it. */

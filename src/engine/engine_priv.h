@@ -70,8 +70,9 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 bool engine_reconnects(struct engine *e, uint32_t port);
 /* Takes everything down, gateways and servers first. */
 void engine_clear(struct engine *e);
-/* Sends one message to the keeper; a keeper that is gone is no error. */
-void engine_tell(struct engine *e, union engine_msg *m,
-		 enum engine_msg_type type);
+/* Sends one message to the keeper: 0, or negative when it is gone or does not
+ * listen, which most callers bear. */
+int engine_tell(struct engine *e, union engine_msg *m,
+		enum engine_msg_type type);
 
 #endif

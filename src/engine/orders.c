@@ -292,6 +292,19 @@ static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
 						 &n->cable[1]));
 }
 
+/* A guest called a server that the keeper brings. */
+static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
+			 const struct endpoint *server)
+{
+	union engine_msg m = {.guestfwd_call = {
+				      .port = id,
+				      .guest = *guest,
+				      .server = *server,
+			      }};
+
+	return engine_tell(arg, &m, ENGINE_MSG_GUESTFWD_WANT);
+}
+
 static int order_user(struct engine *e, const struct msg_user_add *m)
 {
 	struct engine_lan *l = lan_find(e, m->lan);
@@ -305,6 +318,8 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.dhcp_start4 = m->dhcp_start4,
 		.n_dnssearch = m->n_dnssearch,
 		.mtu = m->mtu,
+		.is_restricted = m->is_restricted,
+		.keeps_services = m->keeps_services,
 		.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF,
 	};
 	struct gateway_env env = {
@@ -313,6 +328,8 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.now_ns = loop_now(w->loop),
 		.drops = &w->drops,
 		.log = &e->log,
+		.serve = want_guestfwd,
+		.arg = e,
 	};
 	struct engine_netdev *n;
 
@@ -326,23 +343,65 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	return netdev_publish(e, n, gateway_new(&env, &c, &n->gateway));
 }
 
+static struct gateway *gateway_find(struct engine *e, uint32_t id)
+{
+	struct engine_netdev *n = netdev_find(e, id);
+
+	return n && n->role == ROLE_GATEWAY ? n->gateway : NULL;
+}
+
 static int order_forward(struct engine *e, const struct msg_forward_add *m,
 			 int *fds)
 {
-	struct engine_netdev *n = netdev_find(e, m->port);
+	struct gateway *gw = gateway_find(e, m->port);
 	struct gateway_forward f = {
+		.id = m->id,
 		.proto = m->proto,
 		.guest = m->guest,
 		.fd = fds[0],
 	};
 	int r;
 
-	if (!n || n->role != ROLE_GATEWAY)
+	if (!gw)
 		return -EINVAL;
-	r = gateway_forward_add(n->gateway, &f);
+	r = gateway_forward_add(gw, &f);
 	if (r == 0)
 		fds[0] = -1;
 	return r;
+}
+
+static int order_forward_del(struct engine *e, const struct msg_forward_del *m)
+{
+	struct gateway *gw = gateway_find(e, m->port);
+
+	return gw ? gateway_forward_del(gw, m->id) : -EINVAL;
+}
+
+static int order_guestfwd(struct engine *e, const struct msg_guestfwd_add *m)
+{
+	struct gateway *gw = gateway_find(e, m->port);
+	struct gateway_guestfwd g = {
+		.server = m->server,
+		.target = m->target,
+	};
+
+	return gw ? gateway_guestfwd_add(gw, &g) : -EINVAL;
+}
+
+/* No failure of the LAN: the guest is refused, or did not wait. */
+static int order_guestfwd_take(struct engine *e,
+			       const struct msg_guestfwd_call *m, int *fds,
+			       unsigned n_fds)
+{
+	struct gateway *gw = gateway_find(e, m->port);
+	int r = -ENOENT;
+
+	if (gw)
+		r = gateway_guestfwd_answer(gw, &m->guest, &m->server,
+					    n_fds ? fds[0] : -1);
+	if (r == 0 && n_fds)
+		fds[0] = -1;
+	return 0;
 }
 
 static int order_resolvers(struct engine *e, const struct msg_resolvers *m)
@@ -444,6 +503,12 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_user(e, &m->user_add);
 	case ENGINE_MSG_FORWARD_ADD:
 		return order_forward(e, &m->forward_add, fds);
+	case ENGINE_MSG_FORWARD_DEL:
+		return order_forward_del(e, &m->forward_del);
+	case ENGINE_MSG_GUESTFWD_ADD:
+		return order_guestfwd(e, &m->guestfwd_add);
+	case ENGINE_MSG_GUESTFWD_TAKE:
+		return order_guestfwd_take(e, &m->guestfwd_call, fds, n_fds);
 	case ENGINE_MSG_RESOLVERS:
 		return order_resolvers(e, &m->resolvers);
 	case ENGINE_MSG_ATTACH:
@@ -458,6 +523,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_START: /* once only, taken before the loop */
 	case ENGINE_MSG_SYNCED:
 	case ENGINE_MSG_WANT_FD:
+	case ENGINE_MSG_GUESTFWD_WANT:
 	case ENGINE_MSG_MACHINE:
 	case ENGINE_MSG_FAILED:
 	case ENGINE_MSG_EVENT:

@@ -17,6 +17,18 @@ struct gateway_config fake_gateway_config(void)
 	};
 }
 
+static int serve(void *arg, uint32_t id, const struct endpoint *guest,
+		 const struct endpoint *server)
+{
+	struct fake_gateway *b = arg;
+
+	(void)id;
+	b->n_calls++;
+	b->call_guest = *guest;
+	b->call_server = *server;
+	return b->serve_err;
+}
+
 void fake_gateway_init(struct fake_gateway *b, const struct gateway_config *gc,
 		       const struct fake_config *pc)
 {
@@ -35,7 +47,9 @@ void fake_gateway_init(struct fake_gateway *b, const struct gateway_config *gc,
 				  .wheel = &b->wheel,
 				  .now_ns = &b->now_ns,
 				  .lan = b->lan,
-				  .drops = &b->drops};
+				  .drops = &b->drops,
+				  .serve = serve,
+				  .arg = b};
 	if (gateway_new(&ge, gc, &b->gw) < 0)
 		abort();
 	fake_guest_init(&b->g, fake_new(b->lan, pc), fake_mac(1), FAKE_GW_MAC,

@@ -21,6 +21,10 @@ struct fake_gateway {
 	struct fake_host *fh;
 	struct gateway *gw;
 	struct fake_guest g; /* 10.0.2.15 */
+	/* serve(): how often it was called, with what last, its answer. */
+	unsigned n_calls;
+	struct endpoint call_guest, call_server;
+	int serve_err;
 };
 
 /* QEMU's network. */

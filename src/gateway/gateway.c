@@ -84,9 +84,17 @@ static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
 			 struct endpoint *to)
 {
 	struct gateway *gw = arg;
+	const struct gateway_guestfwd *g =
+		proto == IPPROTO_TCP ? gateway_guestfwd_find(gw, dst) : NULL;
 
-	if (!addr_eq(&dst->ip, &gw->nat.dns4))
+	if (g) {
+		*to = g->target;
 		return true;
+	}
+	if (!addr_eq(&dst->ip, &gw->nat.dns4))
+		return !gw->config.is_restricted;
+	if (gw->config.is_restricted && !gw->config.keeps_services)
+		return false;
 	if (proto != IPPROTO_TCP || dst->port != 53)
 		return false;
 	*to = dns_tcp_upstream(gw->dns);
@@ -131,6 +139,8 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.mtu = mtu > MTU_MAX ? MTU_MAX : mtu,
 		.arg = gw,
 		.redirect = env_redirect,
+		.is_served = gateway_is_served,
+		.serve = gateway_serve,
 		.neigh = env_neigh,
 		.source_ok = env_source_ok,
 	};
@@ -147,6 +157,8 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.dns4 = c->dns4,
 		.mtu = gw->nat.mtu,
 	};
+	gw->serve = env->serve;
+	gw->serve_arg = env->arg;
 	gw->dns_mac = gateway_mac(&c->dns4);
 	gw->broadcast4 = prefix_broadcast(&gw->nat.net4);
 }
@@ -204,6 +216,8 @@ static int make_services(struct gateway *gw)
 		.hostname = c->hostname,
 		.domain = c->domainname,
 		.n_search = c->n_dnssearch,
+		.hides_router = c->is_restricted,
+		.hides_dns = c->is_restricted && !c->keeps_services,
 	};
 	int r;
 
@@ -310,7 +324,12 @@ int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
 	/* Anybody else would not be asked for on this wire. */
 	if (!gateway_source_ok(gw, &guest.ip))
 		return -EINVAL;
-	return forward_add(gw->forward, f->proto, f->fd, &guest);
+	return forward_add(gw->forward, f->id, f->proto, f->fd, &guest);
+}
+
+int gateway_forward_del(struct gateway *gw, uint32_t id)
+{
+	return forward_del(gw->forward, id);
 }
 
 void gateway_stats(const struct gateway *gw, struct gateway_stats *sp)

@@ -20,6 +20,7 @@ enum {
 	GATEWAY_NAME_LEN = 256,
 	GATEWAY_SEARCH_MAX = 8, /* fits option 119 beside the others */
 	GATEWAY_RESOLVERS_MAX = 8,
+	GATEWAY_GUESTFWDS_MAX = 64,
 };
 
 /* All resolved and checked by the grammar (reference 2.1, 2.2). */
@@ -35,6 +36,8 @@ struct gateway_config {
 	uint32_t mtu; /* 0 = 1500 */
 	struct endpoint resolvers[GATEWAY_RESOLVERS_MAX];
 	unsigned n_resolvers; /* 0: the host has none */
+	bool is_restricted;   /* no way out (reference 2.7) .. */
+	bool keeps_services;  /* .. but to the name server */
 	bool deny_peek_off;   /* test switch, tcp.h */
 };
 
@@ -45,6 +48,12 @@ struct gateway_env {
 	struct lan *lan;
 	struct drops *drops;
 	struct log *log;
+	/* A guest called a guestfwd without target: asks for somebody who
+	 * serves it; gateway_guestfwd_answer() follows. Negative: nobody can
+	 * be asked. NULL: the same. */
+	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
+		     const struct endpoint *server);
+	void *arg;
 };
 
 struct gateway;
@@ -63,12 +72,30 @@ void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
  * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest); one
  * that no guest can have gives -EINVAL. */
 struct gateway_forward {
+	uint32_t id; /* for gateway_forward_del() */
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
 	struct endpoint guest;
 	int fd;
 };
 __attribute__((warn_unused_result)) int
 gateway_forward_add(struct gateway *gw, const struct gateway_forward *f);
+/* Closes the host port; what is connected stays so. -ENOENT: no such id. */
+__attribute__((warn_unused_result)) int gateway_forward_del(struct gateway *gw,
+							    uint32_t id);
+
+/* guestfwd: connections of guests to server go to target, or, if that is
+ * unspecified, to whom serve() brings.  -EINVAL: not an address of the
+ * network's inside; -EEXIST; -ENOBUFS. */
+struct gateway_guestfwd {
+	struct endpoint server;
+	struct endpoint target;
+};
+__attribute__((warn_unused_result)) int
+gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g);
+/* The answer to serve(), see tcp_serve(). */
+__attribute__((warn_unused_result)) int
+gateway_guestfwd_answer(struct gateway *gw, const struct endpoint *guest,
+			const struct endpoint *server, int fd);
 
 /* Counters for show and tests. */
 struct gateway_stats {

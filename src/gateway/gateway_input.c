@@ -38,7 +38,8 @@ static enum drop_reason parse_reason(enum packet_result r)
 
 static bool is_ours(const struct gateway *gw, const addr *a)
 {
-	return addr_eq(a, &gw->nat.gw4) || addr_eq(a, &gw->nat.dns4);
+	return addr_eq(a, &gw->nat.gw4) || addr_eq(a, &gw->nat.dns4) ||
+	       gateway_is_guestfwd(gw, a);
 }
 
 /* Answers a request for one of our addresses, and nobody else's. */
@@ -182,6 +183,31 @@ static void input_icmp(struct gateway *gw, const struct packet *pkt,
 	icmp_input(gw->icmp, pkt, f);
 }
 
+/* What restrict= lets through (reference 2.7): replies to forwarded ports and
+ * what is asked of our own addresses.  TCP is judged by its own part, for it
+ * is refused and not dropped. */
+static bool is_allowed(const struct gateway *gw, const struct packet *pkt,
+		       const struct frame *f)
+{
+	const struct gateway_config *c = &gw->config;
+	bool is_dns = addr_eq(&pkt->dst.ip, &gw->nat.dns4);
+
+	if (!c->is_restricted || pkt->proto == IPPROTO_TCP)
+		return true;
+	/* The whole is judged when it is put together. */
+	if (pkt->is_fragment)
+		return pkt->ttl > 1 && (pkt->proto == IPPROTO_UDP ||
+					pkt->proto == IPPROTO_ICMP);
+	if (pkt->proto == IPPROTO_UDP)
+		return (c->keeps_services && is_dns &&
+			pkt->dst.port == PORT_DNS) ||
+		       udp_is_answer(gw->udp, pkt);
+	/* An error is about something that was let through. */
+	return pkt->proto == IPPROTO_ICMP &&
+	       (is_dns || addr_eq(&pkt->dst.ip, &gw->nat.gw4) ||
+		f->hdr[pkt->l4_off] != ICMP_ECHO);
+}
+
 static const proto_fn proto_table[256] = {
 	[IPPROTO_ICMP] = input_icmp,
 	[IPPROTO_TCP] = input_tcp,
@@ -199,8 +225,12 @@ static void input_fragment(struct gateway *gw, const struct packet *pkt,
 		return;
 	if (packet_parse(whole.hdr, whole.hdr_len, whole.len, &p) != PACKET_OK)
 		drop(gw->nat.drops, l4_reason(p.proto));
-	else if (!input_dhcp(gw, &p, &whole))
+	else if (input_dhcp(gw, &p, &whole))
+		return;
+	else if (is_allowed(gw, &p, &whole))
 		proto_table[p.proto](gw, &p, &whole);
+	else
+		drop(gw->nat.drops, DROP_RESTRICTED);
 }
 
 /* A sound IPv4 packet. */
@@ -219,6 +249,10 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 	neigh_learn(&gw->neigh, &pkt->src.ip, pkt->eth_src);
 	if (is_group_dst(gw, pkt)) {
 		drop(drops, DROP_IP_MULTICAST);
+		return;
+	}
+	if (!is_allowed(gw, pkt, f)) {
+		drop(drops, DROP_RESTRICTED);
 		return;
 	}
 	if (pkt->ttl <= 1 && !is_ours(gw, &pkt->dst.ip)) {

@@ -24,6 +24,11 @@ struct gateway {
 	struct gateway_config config; /* name is not kept */
 	mac dns_mac;                  /* what QEMU answers ARP for dns with */
 	addr broadcast4;
+	struct gateway_guestfwd guestfwd[GATEWAY_GUESTFWDS_MAX];
+	unsigned n_guestfwds;
+	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
+		     const struct endpoint *server);
+	void *serve_arg;
 	struct neigh neigh;
 	bool is_busy;      /* inside send() */
 	bool is_udp_turn;  /* UDP is told first of the next room */
@@ -40,6 +45,15 @@ struct gateway {
 
 /* One frame that a guest sent; borrowed until the batch ends. */
 void gateway_input(struct gateway *gw, const struct frame *f);
+/* The rule for connections to server, or NULL. */
+const struct gateway_guestfwd *
+gateway_guestfwd_find(const struct gateway *gw, const struct endpoint *server);
+/* True if a is the address of a rule. */
+bool gateway_is_guestfwd(const struct gateway *gw, const addr *a);
+/* The hooks of struct nat_env. */
+bool gateway_is_served(void *arg, const struct endpoint *dst);
+int gateway_serve(void *arg, const struct endpoint *guest,
+		  const struct endpoint *dst);
 /* True if a guest may send from src. */
 bool gateway_source_ok(const struct gateway *gw, const addr *src);
 

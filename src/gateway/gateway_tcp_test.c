@@ -12,9 +12,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/fake_gateway.h"
-#include "wire/csum.h"
-#include "wire/tcp.h"
+#include "gateway/fake_segment.h"
 
 #define MS UINT64_C(1000000)
 
@@ -39,59 +37,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A segment from the guest. */
-static void tell(struct fake_gateway *b, addr dst, struct tcp_hdr h,
-		 const void *data, size_t len)
-{
-	uint8_t buf[200];
-	struct wr w = wr_init(buf, sizeof(buf));
-	uint32_t n = (uint32_t)(tcp_hdr_len(&h) + len);
-	uint16_t sum;
-
-	h.win = 65535;
-	tcp_hdr_emit(&w, &h);
-	wr_bytes(&w, data, len);
-	sum = csum_fold(csum_add(buf, n,
-				 csum_pseudo(&b->g.ip, &dst, IPPROTO_TCP, n)));
-	buf[16] = (uint8_t)(sum >> 8);
-	buf[17] = (uint8_t)sum;
-	fake_clear(b->g.port);
-	fake_guest_ip(&b->g, dst, IPPROTO_TCP, buf, n);
-	fake_guest_kick(&b->g);
-	fake_gateway_pass(b, MS);
-}
-
-static struct tcp_hdr syn(uint16_t dport)
-{
-	return (struct tcp_hdr){.sport = 5000,
-				.dport = dport,
-				.seq = 100,
-				.flags = TCP_SYN,
-				.has_mss = true,
-				.mss = 1460};
-}
-
-/* The only segment the guest got. */
-static struct tcp_hdr heard(struct fake_gateway *b, struct fake_got *gp)
-{
-	struct tcp_hdr h = {0};
-	struct rd r;
-
-	assert_int_equal(b->g.port->n_out, 1);
-	assert_true(fake_guest_got(&b->g, 0, gp));
-	assert_int_equal(gp->pkt.proto, IPPROTO_TCP);
-	assert_true(gp->csum_ok);
-	r = rd_init(gp->l4, gp->l4_len);
-	assert_true(tcp_hdr_parse(&r, &h));
-	return h;
-}
-
 static void expect_syn_ack(struct fake_gateway *b, addr from, uint16_t port,
 			   struct endpoint to)
 {
 	struct fake_got got;
 	struct endpoint peer = fake_peer(b->fh, 0);
-	struct tcp_hdr h = heard(b, &got);
+	struct tcp_hdr h = fake_heard(b, &got);
 
 	assert_int_equal(h.flags, TCP_SYN | TCP_ACK);
 	assert_int_equal(h.ack, 101);
@@ -103,7 +54,7 @@ static void expect_syn_ack(struct fake_gateway *b, addr from, uint16_t port,
 static void expect_rst(struct fake_gateway *b)
 {
 	struct fake_got got;
-	struct tcp_hdr h = heard(b, &got);
+	struct tcp_hdr h = fake_heard(b, &got);
 
 	assert_int_equal(h.flags, TCP_RST | TCP_ACK);
 	assert_int_equal(h.ack, 101);
@@ -115,7 +66,7 @@ static void test_outside_is_itself(void **state)
 	struct fake_gateway *b = *state;
 	struct gateway_stats st;
 
-	tell(b, addr_v4(192, 0, 2, 1), syn(80), NULL, 0);
+	fake_tell(b, addr_v4(192, 0, 2, 1), fake_syn(80), NULL, 0);
 	expect_syn_ack(b, addr_v4(192, 0, 2, 1), 80,
 		       fake_ep(192, 0, 2, 1, 80));
 	gateway_stats(b->gw, &st);
@@ -126,7 +77,7 @@ static void test_gateway_is_the_host(void **state)
 {
 	struct fake_gateway *b = *state;
 
-	tell(b, addr_v4(10, 0, 2, 2), syn(8000), NULL, 0);
+	fake_tell(b, addr_v4(10, 0, 2, 2), fake_syn(8000), NULL, 0);
 	expect_syn_ack(b, addr_v4(10, 0, 2, 2), 8000,
 		       fake_ep(127, 0, 0, 1, 8000));
 }
@@ -137,12 +88,12 @@ static void test_dns_goes_to_the_resolver(void **state)
 	const struct endpoint other = fake_ep(192, 0, 2, 54, 5353);
 	struct endpoint to;
 
-	tell(b, addr_v4(10, 0, 2, 3), syn(53), NULL, 0);
+	fake_tell(b, addr_v4(10, 0, 2, 3), fake_syn(53), NULL, 0);
 	expect_syn_ack(b, addr_v4(10, 0, 2, 3), 53,
 		       fake_ep(192, 0, 2, 53, 53));
 	gateway_resolvers(b->gw, &other, 1);
 	b->g.ip = addr_v4(10, 0, 2, 16);
-	tell(b, addr_v4(10, 0, 2, 3), syn(53), NULL, 0);
+	fake_tell(b, addr_v4(10, 0, 2, 3), fake_syn(53), NULL, 0);
 	to = fake_peer(b->fh, 1);
 	assert_true(endpoint_eq(&to, &other));
 }
@@ -151,7 +102,7 @@ static void test_dns_address_has_no_other_ports(void **state)
 {
 	struct fake_gateway *b = *state;
 
-	tell(b, addr_v4(10, 0, 2, 3), syn(54), NULL, 0);
+	fake_tell(b, addr_v4(10, 0, 2, 3), fake_syn(54), NULL, 0);
 	expect_rst(b);
 	assert_int_equal(b->fh->n_numbers, 0); /* nobody was asked */
 }
@@ -161,7 +112,7 @@ static void test_refused_stays_refused(void **state)
 	struct fake_gateway *b = *state;
 
 	fake_fail(b->fh, FAKE_CONNECT, ECONNREFUSED, 1);
-	tell(b, addr_v4(192, 0, 2, 1), syn(80), NULL, 0);
+	fake_tell(b, addr_v4(192, 0, 2, 1), fake_syn(80), NULL, 0);
 	expect_rst(b);
 }
 
@@ -177,17 +128,17 @@ static void test_bytes_both_ways(void **state)
 	const uint8_t *out;
 	size_t len;
 
-	tell(b, far, syn(80), NULL, 0);
-	say.ack = heard(b, &got).seq + 1;
+	fake_tell(b, far, fake_syn(80), NULL, 0);
+	say.ack = fake_heard(b, &got).seq + 1;
 	say.flags |= TCP_PSH;
-	tell(b, far, say, "question", 8);
+	fake_tell(b, far, say, "question", 8);
 	out = fake_tcp_out(b->fh, 0, &len);
 	assert_int_equal(len, 8);
 	assert_memory_equal(out, "question", 8);
 	fake_clear(b->g.port);
 	fake_tcp_push(b->fh, 0, "answer", 6);
 	fake_gateway_pass(b, MS);
-	h = heard(b, &got);
+	h = fake_heard(b, &got);
 	assert_int_equal(h.seq, say.ack);
 	assert_int_equal(h.ack, 109);
 	assert_int_equal(got.l4_len, TCP_HDR_LEN + 6);
@@ -210,19 +161,19 @@ static void test_forward_opens_to_the_guest(void **state)
 	fake_clear(b->g.port);
 	fake_client(b->fh, f.fd, &client);
 	fake_gateway_pass(b, 0);
-	h = heard(b, &got);
+	h = fake_heard(b, &got);
 	assert_int_equal(h.flags, TCP_SYN);
 	assert_int_equal(h.dport, 22);
 	/* the host's loopback is the gateway to the guest */
 	assert_int_equal(addr_u32(&got.pkt.src.ip), 0x0a000202);
 	assert_int_equal(addr_u32(&got.pkt.dst.ip), 0x0a00020f);
 	/* a guest that refuses: the client hears it */
-	tell(b, addr_v4(10, 0, 2, 2),
-	     (struct tcp_hdr){.sport = 22,
-			      .dport = h.sport,
-			      .ack = h.seq + 1,
-			      .flags = TCP_RST | TCP_ACK},
-	     NULL, 0);
+	fake_tell(b, addr_v4(10, 0, 2, 2),
+		  (struct tcp_hdr){.sport = 22,
+				   .dport = h.sport,
+				   .ack = h.seq + 1,
+				   .flags = TCP_RST | TCP_ACK},
+		  NULL, 0);
 	assert_int_equal(b->fh->n_socks, 1); /* the listener */
 }
 
@@ -265,15 +216,15 @@ static void test_room_goes_round(void **state)
 	struct fake_got got;
 	struct tcp_hdr h;
 
-	tell(b, far.ip, syn(80), NULL, 0);
-	h = heard(b, &got);
-	tell(b, far.ip,
-	     (struct tcp_hdr){.sport = 5000,
-			      .dport = 80,
-			      .seq = 101,
-			      .ack = h.seq + 1,
-			      .flags = TCP_ACK},
-	     NULL, 0);
+	fake_tell(b, far.ip, fake_syn(80), NULL, 0);
+	h = fake_heard(b, &got);
+	fake_tell(b, far.ip,
+		  (struct tcp_hdr){.sport = 5000,
+				   .dport = 80,
+				   .seq = 101,
+				   .ack = h.seq + 1,
+				   .flags = TCP_ACK},
+		  NULL, 0);
 	fake_guest_udp(&b->g, 6000, &far, "x", 1);
 	fake_guest_kick(&b->g);
 	fake_clear(b->g.port);

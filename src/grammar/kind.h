@@ -48,6 +48,8 @@ struct netdev_option {
 	/* OPT_F_LATER: the one value that asks for nothing we lack and is
 	 * accepted; NULL = every value is refused. */
 	const char *accepts;
+	/* OPT_BOOL: one more word, which counts as on; NULL = none. */
+	const char *also;
 };
 
 struct netdev_kind {

@@ -97,9 +97,12 @@ static const struct netdev_option user_options[] = {
 	    EXTENSION),
 	OPT("hostfwd", OPT_LIST, NULL,
 	    "port of the host forwarded to a guest: "
-	    "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT"),
-	OPT("restrict", OPT_BOOL, "off", "no way out, except by guestfwd",
-	    LATER("off")),
+	    "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT or "
+	    "unix:PATH-[GUESTADDR]:GUESTPORT"),
+	OPT("restrict", OPT_BOOL, "off",
+	    "no way out, except by guestfwd= and in answer to hostfwd=; ours: "
+	    "services keeps the name server",
+	    .also = "services"),
 	OPT("ipv6-net", OPT_STR, "fec0::/64", "IPv6 prefix of the guests",
 	    LATER(NULL)),
 	OPT("ipv6-prefix", OPT_STR, "fec0::", "IPv6 prefix without its length",
@@ -118,9 +121,9 @@ static const struct netdev_option user_options[] = {
 	OPT("smbserver", OPT_STR, NULL, "address of the SMB server",
 	    LATER(NULL)),
 	OPT("guestfwd", OPT_LIST, NULL,
-	    "address in the network served by a program or socket: "
-	    "[tcp]:[SERVER]:PORT-DEV or -cmd:COMMAND",
-	    LATER(NULL)),
+	    "address in the network whose connections go to a program or "
+	    "socket: [tcp]:[SERVER]:PORT-TARGET, where TARGET is "
+	    "cmd:COMMAND, tcp:HOST:PORT or unix:PATH"),
 	END,
 };
 

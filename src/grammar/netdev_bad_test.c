@@ -67,11 +67,11 @@ static const struct bad bad_netdevs[] = {
 	{"user,=x", "user: Invalid parameter ''; the nearest is 'id', "
 		    "'user,help' lists all"},
 	{"user,net=1,net=2", "user: Parameter 'net' is given twice"},
-	{"user,restrict=on",
-	 "user: Parameter 'restrict' is not built yet; only "
-	 "restrict=off is accepted, not 'on'"},
-	{"user,restrict", "user: Parameter 'restrict' is not built yet; only "
-			  "restrict=off is accepted, not 'on'"},
+	{"user,restrict=SERVICES",
+	 "user: Parameter 'restrict' expects 'on', 'services' or 'off', "
+	 "not 'SERVICES'"},
+	{"user,ipv6=services",
+	 "user: Parameter 'ipv6' expects 'on' or 'off', not 'services'"},
 	{"user,nofoo", "user: Invalid parameter 'nofoo'; the nearest is 'net', "
 		       "'user,help' lists all"},
 	{"user,hostfwd", "user: Expected '=' after parameter 'hostfwd'"},
@@ -88,8 +88,8 @@ static const struct bad bad_netdevs[] = {
 	{"user,ipv4=on,ipv6-host=fe80::1",
 	 "user: IPv6 disabled but prefix/host6/dns6 provided"},
 	{"user,restrict=maybe",
-	 "user: Parameter 'restrict' expects 'on' or 'off', not "
-	 "'maybe'"},
+	 "user: Parameter 'restrict' expects 'on', 'services' or 'off', "
+	 "not 'maybe'"},
 	{"{\"type\":\"user\",\"id\":\"n\",\"hostfwd\":\"x\"}",
 	 "user: Invalid parameter type for 'hostfwd', expected: array"},
 	{"{\"type\":\"user\",\"id\":\"n\",\"hostfwd\":[\"x\"]}",

@@ -330,6 +330,9 @@ static int json_add_member(const struct json_place *at, const char *name,
 		return json_add_list(at, name, j);
 	if (opt->type == OPT_SOCKADDR && json_is_object(j))
 		return json_add_sockaddr(at, name, j);
+	if (opt->also && json_is_string(j) &&
+	    !strcmp(json_string_value(j), opt->also))
+		return json_add_scalar(at, name, OPT_STR, j);
 	return json_add_scalar(at, name, opt->type, j);
 }
 

@@ -438,6 +438,15 @@ bool spec_bool(const struct netdev_spec *s, const char *key)
 	return spec_value(s, key, OPT_BOOL)->b;
 }
 
+bool spec_is_also(const struct netdev_spec *s, const char *key)
+{
+	const struct netdev_option *opt;
+	const struct value *v = value_of(s, key, &opt);
+
+	assert(opt->type == OPT_BOOL && opt->also);
+	return v->str && !strcmp(v->str, opt->also);
+}
+
 uint64_t spec_u64(const struct netdev_spec *s, const char *key)
 {
 	const struct netdev_option *opt;

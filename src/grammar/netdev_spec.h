@@ -76,6 +76,8 @@ bool spec_has(const struct netdev_spec *s, const char *key);
 /* The given value, else the table's default, else NULL / false / 0. */
 const char *spec_str(const struct netdev_spec *s, const char *key);
 bool spec_bool(const struct netdev_spec *s, const char *key);
+/* True if the value of an OPT_BOOL is its further word. */
+bool spec_is_also(const struct netdev_spec *s, const char *key);
 /* OPT_U16, OPT_U32, OPT_U64, OPT_SIZE. */
 uint64_t spec_u64(const struct netdev_spec *s, const char *key);
 /* OPT_INT. */

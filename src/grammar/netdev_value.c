@@ -89,16 +89,24 @@ static int size_set(struct netdev_spec *s, struct value *v, const char *name,
 			  quote(q, text));
 }
 
-static int bool_set(struct netdev_spec *s, struct value *v, const char *name,
+static int bool_set(struct netdev_spec *s, struct value *v,
+		    const struct netdev_option *opt, const char *name,
 		    const char *text, struct error *e)
 {
 	char q[QUOTE_LEN];
 
 	if (bool_parse(text, &v->b))
 		return 0;
+	if (opt->also && !strcmp(text, opt->also)) {
+		v->b = true;
+		return 0;
+	}
 	return spec_error(s->kind, e,
-			  "Parameter '%s' expects 'on' or 'off', not '%s'",
-			  name, quote(q, text));
+			  "Parameter '%s' expects 'on'%s%s%s or 'off', not "
+			  "'%s'",
+			  name, opt->also ? ", '" : "",
+			  opt->also ? opt->also : "", opt->also ? "'" : "",
+			  quote(q, text));
 }
 
 static int list_add(struct value *v, const char *text)
@@ -125,7 +133,7 @@ int value_set(struct netdev_spec *s, struct value *v,
 	case OPT_STR:
 		break;
 	case OPT_BOOL:
-		r = bool_set(s, v, name, text, e);
+		r = bool_set(s, v, opt, name, text, e);
 		break;
 	case OPT_U16:
 	case OPT_U32:

@@ -71,7 +71,6 @@ static const char *hostfwd_guest(const char *p, struct port_rule *r)
 static const char *hostfwd_unix(const char *path, struct port_rule *r)
 {
 	const char *dash = strrchr(path, '-');
-	const char *why;
 
 	if (!dash)
 		return "Missing - separator";
@@ -81,8 +80,8 @@ static const char *hostfwd_unix(const char *path, struct port_rule *r)
 		return "unix socket path must be absolute";
 	if ((size_t)(dash - path) >= sizeof(r->unix_path))
 		return "Unix socket path is too long";
-	why = hostfwd_guest(dash + 1, r);
-	return why ? why : "unix: is not built yet, tcp: and udp: are";
+	memcpy(r->unix_path, path, (size_t)(dash - path));
+	return hostfwd_guest(dash + 1, r);
 }
 
 static const char *hostfwd_inet(const char *p, struct port_rule *r)
@@ -318,6 +317,8 @@ static bool is_qemu(const char *item)
 
 static bool overlaps(const struct port_rule *a, const struct port_rule *b)
 {
+	if (*a->unix_path || *b->unix_path)
+		return !strcmp(a->unix_path, b->unix_path);
 	return a->proto == b->proto && a->host_lo &&
 	       a->has_host_ip == b->has_host_ip &&
 	       addr_eq(&a->host_ip, &b->host_ip) && a->host_lo <= b->host_hi &&
@@ -346,7 +347,7 @@ static int add_item(struct port_parser *p, const char *item)
 		if (why)
 			return bad_item(p, item, why);
 	}
-	if (!r.has_host_ip && p->has_ip) {
+	if (!r.has_host_ip && p->has_ip && !*r.unix_path) {
 		r.has_host_ip = true;
 		r.host_ip = p->ip;
 	}
@@ -393,7 +394,10 @@ const char *port_rule_format(const struct port_rule *r, char *buf)
 		addr_format(&r->host_ip, host);
 	if (!addr_is_unspecified(&r->guest_ip))
 		addr_format(&r->guest_ip, guest);
-	if (r->host_lo == r->host_hi)
+	if (*r->unix_path)
+		snprintf(buf, PORT_RULE_STRLEN, "unix:%s-%s:%u", r->unix_path,
+			 guest, r->guest_lo);
+	else if (r->host_lo == r->host_hi)
 		snprintf(buf, PORT_RULE_STRLEN, "%s:%s:%u-%s:%u", proto, host,
 			 r->host_lo, guest, r->guest_lo);
 	else

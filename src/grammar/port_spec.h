@@ -24,14 +24,15 @@ struct port_rule {
 	uint16_t host_lo, host_hi; /* both 0: the kernel picks one */
 	addr guest_ip;		   /* unspecified: the default guest */
 	uint16_t guest_lo;
-	char unix_path[108]; /* "" (unix: rules are not built yet) */
+	char unix_path[108]; /* not "": that socket instead of a host port */
 };
 
 enum {
-	PORT_RULE_STRLEN = 128, /* text of a rule without unix path, with NUL */
+	PORT_RULE_STRLEN = 256, /* text of a rule with NUL */
 };
 
-/* QEMU's [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT. */
+/* QEMU's [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, or
+ * unix:PATH-[GUESTADDR]:GUESTPORT. */
 MUST_USE int hostfwd_parse(const char *text, struct port_rule *rulep,
 			   struct error *e);
 /* A spec of -p: one or more items joined by commas.  *np rules stored, at

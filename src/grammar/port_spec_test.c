@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,9 +54,10 @@ static const struct bad bad_hostfwds[] = {
 	{"tcp::22-[::1]:22",
 	 "Invalid host forwarding rule 'tcp::22-[::1]:22' (Bad guest "
 	 "address: IPv6 is not built yet)"},
-	{"unix:/a-b-:22",
-	 "Invalid host forwarding rule 'unix:/a-b-:22' (unix: is not "
-	 "built yet, tcp: and udp: are)"},
+	{"unix:/a-b-:0", "Invalid host forwarding rule 'unix:/a-b-:0' (Bad "
+			 "guest port)"},
+	{"unix:/a-22", "Invalid host forwarding rule 'unix:/a-22' (Missing "
+		       "guest address)"},
 	{"unix:a-:22", "Invalid host forwarding rule 'unix:a-:22' (unix socket "
 		       "path must be absolute)"},
 	{"unix:-:22", "Invalid host forwarding rule 'unix:-:22' (Missing unix "
@@ -211,6 +213,31 @@ static const char *const specs[][2] = {
 	{"1-65535", "1-65535:1-65535/tcp"},
 };
 
+static void test_unix(void **state)
+{
+	static const char text[] = "unix:/tmp/a-b.sock-10.0.2.16:22";
+	char buf[PORT_RULE_STRLEN], long_path[200];
+	struct port_rule r[2];
+	unsigned n;
+
+	assert_int_equal(hostfwd_parse(text, r, NULL), 0);
+	assert_string_equal(r->unix_path, "/tmp/a-b.sock");
+	assert_int_equal(r->guest_lo, 22);
+	assert_int_equal(r->proto, IPPROTO_TCP);
+	assert_string_equal(port_rule_format(r, buf), text);
+	assert_int_equal(port_spec_parse("unix:/a-:22,unix:/b-:22", r, 2, &n,
+					 NULL), 0);
+	assert_int_equal(n, 2);
+	assert_true(port_spec_parse("unix:/a-:22,unix:/a-:23", r, 2, &n,
+				    NULL) < 0);
+	/* 107 bytes fit, 108 do not */
+	snprintf(long_path, sizeof(long_path), "unix:/%0106d-:22", 0);
+	assert_int_equal(hostfwd_parse(long_path, r, NULL), 0);
+	assert_int_equal(strlen(r->unix_path), 107);
+	snprintf(long_path, sizeof(long_path), "unix:/%0107d-:22", 0);
+	assert_true(hostfwd_parse(long_path, r, NULL) < 0);
+}
+
 static void test_specs(void **state)
 {
 	for (size_t i = 0; i < array_len(specs); i++) {
@@ -268,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_bad_hostfwds),
 		cmocka_unit_test(test_bad_specs),
 		cmocka_unit_test(test_hostfwd),
+		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_specs),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_too_long),

@@ -320,6 +320,81 @@ static int resolve_hostfwds(const struct netdev_spec *s, struct user_opts *o,
 	return 0;
 }
 
+/* What a connection of a guest to server:port would be, were it no rule. */
+static bool is_taken(const struct user_opts *o, const struct guestfwd_rule *r)
+{
+	for (unsigned i = 0; i < o->n_guestfwds; i++) {
+		const struct guestfwd_rule *old = &o->guestfwds[i];
+
+		if (endpoint_eq(&old->server, &r->server))
+			return true;
+	}
+	return addr_eq(&r->server.ip, &o->dns4) && r->server.port == 53;
+}
+
+/* Completes a rule and checks it against the network and those before. */
+static int place_guestfwd(const struct netdev_spec *s, const struct net *n,
+			  const struct user_opts *o, const char *text,
+			  struct guestfwd_rule *r, struct error *e)
+{
+	char q[QUOTE_LEN];
+	uint32_t ip;
+
+	if (addr_is_unspecified(&r->server.ip))
+		r->server.ip = addr_v4_u32(n->ip | (0x0204 & ~n->mask));
+	ip = addr_u32(&r->server.ip);
+	if (!in_net(n, ip) || ip == n->ip || ip == (n->ip | ~n->mask) ||
+	    is_taken(o, r))
+		return spec_error(s->kind, e,
+				  "Conflicting/invalid host:port in guest "
+				  "forwarding rule '%s'",
+				  quote(q, text));
+	if (ip == n->dhcp)
+		return spec_error(s->kind, e,
+				  "guest forwarding rule '%s' has the address "
+				  "of the first guest (dhcpstart=)",
+				  quote(q, text));
+	return 0;
+}
+
+static int resolve_guestfwds(const struct netdev_spec *s, const struct net *n,
+			     struct user_opts *o, struct error *e)
+{
+	size_t n_texts;
+	const char *const *texts = spec_list(s, "guestfwd", &n_texts);
+
+	if (n_texts > USER_GUESTFWDS_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'guestfwd' is given %zu times, at "
+				  "most %d fit",
+				  n_texts, USER_GUESTFWDS_MAX);
+	o->guestfwds = calloc(n_texts + 1, sizeof(*o->guestfwds));
+	if (!o->guestfwds)
+		return error_errno(e, ENOMEM, "user");
+	for (; o->n_guestfwds < n_texts; o->n_guestfwds++) {
+		struct guestfwd_rule *r = &o->guestfwds[o->n_guestfwds];
+		const char *text = texts[o->n_guestfwds];
+
+		if (guestfwd_parse(text, r, e) < 0) {
+			error_prefix(e, "user: ");
+			return -1;
+		}
+		if (place_guestfwd(s, n, o, text, r, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int resolve_restrict(const struct netdev_spec *s, const struct net *n,
+			    struct user_opts *o, struct error *e)
+{
+	o->is_restricted = spec_bool(s, "restrict");
+	o->keeps_services = spec_is_also(s, "restrict");
+	if (o->is_restricted && !in_net(n, n->dns))
+		return user_error(s, e, "DNS doesn't belong to network", "dns");
+	return 0;
+}
+
 int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 			struct error *e)
 {
@@ -327,15 +402,20 @@ int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 
 	*o = USER_OPTS_NULL;
 	if (resolve_addrs(spec, &n, e) < 0 || check_addrs(spec, &n, e) < 0 ||
+	    resolve_restrict(spec, &n, o, e) < 0 ||
 	    resolve_names(spec, o, e) < 0 || resolve_mtu(spec, o, e) < 0 ||
 	    resolve_hostfwds(spec, o, e) < 0) {
+		user_opts_deinit(o);
+		return -1;
+	}
+	o->dns4 = addr_v4_u32(n.dns);
+	if (resolve_guestfwds(spec, &n, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;
 	}
 	o->net4.ip = addr_v4_u32(n.ip);
 	o->net4.len = (uint8_t)(96 + __builtin_popcount(n.mask));
 	o->host4 = addr_v4_u32(n.host);
-	o->dns4 = addr_v4_u32(n.dns);
 	o->dhcp_start4 = addr_v4_u32(n.dhcp);
 	return 0;
 }
@@ -343,5 +423,6 @@ int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 void user_opts_deinit(struct user_opts *o)
 {
 	free(o->hostfwds);
+	free(o->guestfwds);
 	*o = USER_OPTS_NULL;
 }

@@ -7,12 +7,14 @@
 #define GRAMMAR_USER_OPTS_H
 
 #include "base/addr.h"
+#include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
 #include "grammar/port_spec.h"
 
 enum {
 	USER_NAME_LEN = 256, /* a DNS name with NUL */
 	USER_SEARCH_MAX = 8, /* entries of dnssearch= */
+	USER_GUESTFWDS_MAX = 64,
 	USER_LEASES = 16,    /* leases QEMU's pool has */
 	USER_MTU_MIN = 576,  /* RFC 791: what every host takes */
 	USER_MTU_MAX = 65520, /* what a virtio card can say */
@@ -28,6 +30,10 @@ struct user_opts {
 	unsigned n_dnssearch;
 	struct port_rule *hostfwds; /* owned; in the order given */
 	unsigned n_hostfwds;
+	struct guestfwd_rule *guestfwds; /* owned; server is set */
+	unsigned n_guestfwds;
+	bool is_restricted; /* no way out but guestfwds */
+	bool keeps_services; /* restricted, but for the name server */
 };
 
 #define USER_OPTS_NULL ((struct user_opts){.hostfwds = NULL})

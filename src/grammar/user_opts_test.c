@@ -99,6 +99,31 @@ static const struct bad bad_users[] = {
 	{"user,dnssearch=a,dnssearch=b,dnssearch=c,dnssearch=d,"
 	 "dnssearch=e,dnssearch=f,dnssearch=g,dnssearch=h,dnssearch=i",
 	 "user: Parameter 'dnssearch' is given 9 times, at most 8 fit"},
+	{"user,restrict=on,dns=10.0.3.3",
+	 "user: DNS doesn't belong to network (dns=10.0.3.3)"},
+	{"user,restrict=services,dns=10.0.3.3",
+	 "user: DNS doesn't belong to network (dns=10.0.3.3)"},
+	{"user,guestfwd=tcp::80",
+	 "user: Invalid guest forwarding rule 'tcp::80' (Missing - "
+	 "separator)"},
+	{"user,guestfwd=tcp:10.0.3.1:80-cmd:cat",
+	 "user: Conflicting/invalid host:port in guest forwarding rule "
+	 "'tcp:10.0.3.1:80-cmd:cat'"},
+	{"user,guestfwd=tcp:10.0.2.0:80-cmd:cat",
+	 "user: Conflicting/invalid host:port in guest forwarding rule "
+	 "'tcp:10.0.2.0:80-cmd:cat'"},
+	{"user,guestfwd=tcp:10.0.2.255:80-cmd:cat",
+	 "user: Conflicting/invalid host:port in guest forwarding rule "
+	 "'tcp:10.0.2.255:80-cmd:cat'"},
+	{"user,guestfwd=tcp:10.0.2.3:53-cmd:cat",
+	 "user: Conflicting/invalid host:port in guest forwarding rule "
+	 "'tcp:10.0.2.3:53-cmd:cat'"},
+	{"user,guestfwd=tcp::80-cmd:cat,guestfwd=tcp:10.0.2.4:80-cmd:dd",
+	 "user: Conflicting/invalid host:port in guest forwarding rule "
+	 "'tcp:10.0.2.4:80-cmd:dd'"},
+	{"user,guestfwd=tcp:10.0.2.15:80-cmd:cat",
+	 "user: guest forwarding rule 'tcp:10.0.2.15:80-cmd:cat' has the "
+	 "address of the first guest (dhcpstart=)"},
 	{"user,hostfwd=tcp::2222-:22x",
 	 "user: Invalid host forwarding rule 'tcp::2222-:22x' (Bad "
 	 "guest port)"},
@@ -251,6 +276,51 @@ static void test_name_lengths(void **state)
 	netdev_spec_free(s);
 }
 
+static void test_guestfwds(void **state)
+{
+	struct user_opts o;
+
+	resolved("user,guestfwd=tcp::80-cmd:cat -u,"
+		 "guestfwd=tcp:10.0.2.3:54-tcp:localhost:22,"
+		 "guestfwd=tcp:10.0.2.2:80-unix:/run/x", &o);
+	assert_int_equal(o.n_guestfwds, 3);
+	assert_int_equal(addr_u32(&o.guestfwds[0].server.ip), 0x0a000204);
+	assert_int_equal(o.guestfwds[0].server.port, 80);
+	assert_string_equal(o.guestfwds[0].target, "cat -u");
+	assert_int_equal(addr_u32(&o.guestfwds[1].server.ip), 0x0a000203);
+	assert_int_equal(addr_u32(&o.guestfwds[2].server.ip), 0x0a000202);
+	user_opts_deinit(&o);
+}
+
+static void test_restrict(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_restricted, keeps_services;
+	} rows[] = {
+		{"user", false, false},
+		{"user,restrict=off", false, false},
+		{"user,norestrict", false, false},
+		{"user,restrict", true, false},
+		{"user,restrict=on", true, false},
+		{"user,restrict=yes", true, false},
+		{"user,restrict=services", true, true},
+		{"{\"type\":\"user\",\"id\":\"n\",\"restrict\":true}",
+		 true, false},
+		{"{\"type\":\"user\",\"id\":\"n\","
+		 "\"restrict\":\"services\"}", true, true},
+	};
+
+	for (size_t i = 0; i < array_len(rows); i++) {
+		struct user_opts o;
+
+		resolved(rows[i].text, &o);
+		assert_int_equal(o.is_restricted, rows[i].is_restricted);
+		assert_int_equal(o.keeps_services, rows[i].keeps_services);
+		user_opts_deinit(&o);
+	}
+}
+
 static void test_hostfwds(void **state)
 {
 	struct user_opts o;
@@ -279,6 +349,8 @@ int main(void)
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_name_lengths),
+		cmocka_unit_test(test_guestfwds),
+		cmocka_unit_test(test_restrict),
 		cmocka_unit_test(test_hostfwds),
 	};
 

@@ -90,6 +90,43 @@ static int send_lans(struct keeper *k)
 	return 0;
 }
 
+static int send_forwards(struct keeper *k, const struct plan_netdev *n)
+{
+	for (unsigned i = 0; i < n->n_forwards; i++) {
+		const struct plan_forward *f = &n->forwards[i];
+		union engine_msg m = {.forward_add = {
+					      .port = n->id,
+					      .id = i,
+					      .proto = f->proto,
+					      .guest = f->guest,
+				      }};
+		int r = engine_link_send(k, &m, ENGINE_MSG_FORWARD_ADD, &f->fd,
+					 1);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int send_guestfwds(struct keeper *k, const struct plan_netdev *n)
+{
+	for (unsigned i = 0; i < n->n_guestfwds; i++) {
+		const struct plan_guestfwd *g = &n->guestfwds[i];
+		union engine_msg m = {.guestfwd_add = {
+					      .port = n->id,
+					      .server = g->rule.server,
+					      .target = g->target,
+				      }};
+		int r = engine_link_send(k, &m, ENGINE_MSG_GUESTFWD_ADD, NULL,
+					 0);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int send_netdev(struct keeper *k, struct plan_netdev *n)
 {
 	enum engine_msg_type type = (enum engine_msg_type)n->order.head.type;
@@ -105,19 +142,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 			fd_close(&n->fds[i]);
 		n->n_fds = 0;
 	}
-	for (unsigned i = 0; i < n->n_forwards; i++) {
-		struct plan_forward *f = &n->forwards[i];
-		union engine_msg m = {.forward_add = {
-					      .port = n->id,
-					      .proto = f->proto,
-					      .guest = f->guest,
-				      }};
-
-		r = engine_link_send(k, &m, ENGINE_MSG_FORWARD_ADD, &f->fd, 1);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	r = send_guestfwds(k, n);
+	return r < 0 ? r : send_forwards(k, n);
 }
 
 /* Lans, netdevs, forwards, resolvers; SYNCED comes back when all is taken. */
@@ -168,6 +194,9 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 		else if (n)
 			client_lost(k, n);
 		break;
+	case ENGINE_MSG_GUESTFWD_WANT:
+		guestfwd_call(k, &m->guestfwd_call);
+		break;
 	case ENGINE_MSG_MACHINE:
 		log_debug(k->c->log, "%s: %s", m->machine.name,
 			  m->machine.is_here ? "connected" : "gone");
@@ -196,6 +225,9 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_FORWARD_ADD:
+	case ENGINE_MSG_FORWARD_DEL:
+	case ENGINE_MSG_GUESTFWD_ADD:
+	case ENGINE_MSG_GUESTFWD_TAKE:
 	case ENGINE_MSG_RESOLVERS:
 	case ENGINE_MSG_ATTACH:
 	case ENGINE_MSG_SYNC:

@@ -85,6 +85,8 @@ static void reap(struct keeper *k)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == k->engine.pid)
 			engine_link_ended(k, status);
+		else
+			guestfwd_ended(k, pid, status);
 	}
 }
 
@@ -188,6 +190,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	list_each_safe(it, &k.plan.netdevs)
 		client_stop(&k, container_of(it, struct plan_netdev, link));
 	engine_link_stop(&k);
+	guestfwd_stop(&k);
 	resolv_watch_free(k.resolv);
 	if (k.loop)
 		timer_disarm(loop_wheel(k.loop), &k.lonely);

@@ -24,6 +24,14 @@ struct engine_link {
 	uint64_t window_ns; /* start of that window */
 };
 
+enum { CHILDREN_MAX = 128 }; /* programs of guestfwd= alive at a time */
+
+/* One of them. */
+struct keeper_child {
+	pid_t pid;
+	const struct plan_guestfwd *guestfwd;
+};
+
 struct keeper {
 	const struct keeper_config *c; /* borrowed */
 	struct loop *loop;	       /* owned */
@@ -31,6 +39,8 @@ struct keeper {
 	struct resolv_watch *resolv;   /* owned; NULL: not followed */
 	struct plan plan;
 	struct engine_link engine;
+	struct keeper_child children[CHILDREN_MAX];
+	unsigned n_children;
 	struct loop_io life; /* fd: life_fd, later the pidfd */
 	bool life_is_pidfd;
 	bool life_is_over; /* it ended; the last machine may still be here */
@@ -53,6 +63,13 @@ int engine_link_send(struct keeper *k, union engine_msg *m,
 		     unsigned n_fds);
 /* Sends the host's resolvers as they are now. */
 void engine_link_resolvers(struct keeper *k);
+
+/* A guest calls a server of guestfwd=: what comes of it goes to the engine. */
+void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call);
+/* A child ended; one that is not a program of guestfwd= is no matter. */
+void guestfwd_ended(struct keeper *k, pid_t pid, int status);
+/* Tells the programs to end. */
+void guestfwd_stop(struct keeper *k);
 
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);

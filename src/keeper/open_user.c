@@ -22,11 +22,24 @@ static int bind_one(struct plan_netdev *n, const struct port_rule *r,
 		.guest = {.ip = r->guest_ip,
 			  .port = (uint16_t)(r->guest_lo + offset)},
 	};
-	f->fd = sock_listen_forward(r->proto, &f->host, e);
+	if (r->unix_path[0])
+		f->fd = sock_listen_unix(r->unix_path, false, false, e);
+	else
+		f->fd = sock_listen_forward(r->proto, &f->host, e);
 	if (f->fd < 0)
 		return f->fd;
+	memcpy(f->unix_path, r->unix_path, sizeof(f->unix_path));
 	n->n_forwards++;
 	return 0;
+}
+
+static bool is_server(const struct user_opts *o, const addr *a)
+{
+	for (unsigned i = 0; i < o->n_guestfwds; i++) {
+		if (addr_eq(&o->guestfwds[i].server.ip, a))
+			return true;
+	}
+	return false;
 }
 
 /* A forward to an address that no guest can have would wait for ever. */
@@ -37,7 +50,7 @@ static int check_guest(const struct user_opts *o, const addr *guest,
 
 	if (addr_is_unspecified(guest) ||
 	    (prefix_has(&o->net4, guest) && !addr_eq(guest, &o->host4) &&
-	     !addr_eq(guest, &o->dns4)))
+	     !addr_eq(guest, &o->dns4) && !is_server(o, guest)))
 		return 0;
 	return error_set(
 		e, EXIT_USAGE,
@@ -76,6 +89,35 @@ static int bind_forwards(struct plan_netdev *n, const struct user_opts *o,
 	return 0;
 }
 
+/* Names of targets are looked up once; programs and sockets are met when a
+ * guest calls. */
+static int resolve_guestfwds(struct plan_netdev *n, const struct user_opts *o,
+			     struct error *e)
+{
+	n->guestfwds = calloc(o->n_guestfwds + 1, sizeof(*n->guestfwds));
+	if (!n->guestfwds)
+		return error_errno(e, ENOMEM, "user");
+	for (unsigned i = 0; i < o->n_guestfwds; i++) {
+		struct plan_guestfwd *g = &n->guestfwds[n->n_guestfwds];
+		int r = 0;
+
+		g->rule = o->guestfwds[i];
+		if (g->rule.kind == GUESTFWD_TCP)
+			r = sock_resolve(g->rule.target, g->rule.port, false,
+					 &g->target, e);
+		if (r < 0) {
+			error_prefix(e, "user: guestfwd: ");
+			return r;
+		}
+		/* What connect() takes it for. */
+		if (g->rule.kind == GUESTFWD_TCP &&
+		    addr_is_unspecified(&g->target.ip))
+			g->target.ip = addr_v4(127, 0, 0, 1);
+		n->n_guestfwds++;
+	}
+	return 0;
+}
+
 int open_user(struct plan_netdev *n, struct error *e)
 {
 	struct msg_user_add *m = &n->order.user_add;
@@ -95,12 +137,16 @@ int open_user(struct plan_netdev *n, struct error *e)
 	m->dhcp_start4 = o.dhcp_start4;
 	m->n_dnssearch = o.n_dnssearch;
 	m->mtu = o.mtu;
+	m->is_restricted = o.is_restricted;
+	m->keeps_services = o.keeps_services;
 	memcpy(m->hostname, o.hostname, sizeof(m->hostname));
 	memcpy(m->domainname, o.domainname, sizeof(m->domainname));
 	memcpy(m->dnssearch, o.dnssearch, sizeof(m->dnssearch));
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_USER_ADD;
 	r = bind_forwards(n, &o, e);
+	if (r == 0)
+		r = resolve_guestfwds(n, &o, e);
 	user_opts_deinit(&o);
 	return r;
 }

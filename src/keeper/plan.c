@@ -8,6 +8,7 @@
 #include "keeper/plan.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,9 +268,13 @@ static void netdev_close(struct plan_netdev *n)
 	}
 	for (unsigned i = 0; i < n->n_fds; i++)
 		fd_close(&n->fds[i]);
-	for (unsigned i = 0; i < n->n_forwards; i++)
+	for (unsigned i = 0; i < n->n_forwards; i++) {
 		fd_close(&n->forwards[i].fd);
+		if (n->forwards[i].unix_path[0])
+			unlink(n->forwards[i].unix_path);
+	}
 	free(n->forwards);
+	free(n->guestfwds);
 	fd_close(&n->connect_io.fd);
 	if (n->unlink_path[0])
 		unlink(n->unlink_path);
@@ -295,8 +300,29 @@ static void say_forward(const struct plan_netdev *n,
 
 	if (addr_is_unspecified(&to.ip))
 		to.ip = n->order.user_add.dhcp_start4;
-	log_info(log, "forward %s %s -> %s", f->proto == 6 ? "tcp" : "udp",
-		 endpoint_format(&f->host, host), endpoint_format(&to, guest));
+	endpoint_format(&to, guest);
+	if (f->unix_path[0])
+		log_info(log, "forward unix:%s -> %s", f->unix_path, guest);
+	else
+		log_info(log, "forward %s %s -> %s",
+			 f->proto == IPPROTO_UDP ? "udp" : "tcp",
+			 endpoint_format(&f->host, host), guest);
+}
+
+static void say_guestfwd(const struct plan_guestfwd *g, struct log *log)
+{
+	static const char *const kinds[] = {
+		[GUESTFWD_CMD] = "cmd:",
+		[GUESTFWD_TCP] = "tcp:",
+		[GUESTFWD_UNIX] = "unix:",
+	};
+	char server[ENDPOINT_STRLEN], target[ENDPOINT_STRLEN];
+
+	log_info(log, "guest forward tcp %s -> %s%s",
+		 endpoint_format(&g->rule.server, server), kinds[g->rule.kind],
+		 g->rule.kind == GUESTFWD_TCP
+			 ? endpoint_format(&g->target, target)
+			 : g->rule.target);
 }
 
 void plan_say(const struct plan *p, struct log *log)
@@ -307,5 +333,7 @@ void plan_say(const struct plan *p, struct log *log)
 
 		for (unsigned i = 0; i < n->n_forwards; i++)
 			say_forward(n, &n->forwards[i], log);
+		for (unsigned i = 0; i < n->n_guestfwds; i++)
+			say_guestfwd(&n->guestfwds[i], log);
 	}
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/timer.h"
 #include "control/engine_msg.h"
+#include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
 #include "os/loop.h"
 
@@ -37,7 +38,14 @@ struct plan_forward {
 	uint8_t proto;
 	struct endpoint host;  /* as bound */
 	struct endpoint guest; /* ip unspecified: the first lease */
+	char unix_path[108];   /* not "": that socket, and no host */
 	int fd;		       /* owned */
+};
+
+/* Connections of guests to server go to a program or socket of the host. */
+struct plan_guestfwd {
+	struct guestfwd_rule rule;
+	struct endpoint target; /* GUESTFWD_TCP: resolved */
 };
 
 struct plan_netdev {
@@ -59,6 +67,8 @@ struct plan_netdev {
 
 	struct plan_forward *forwards; /* owned array; user only */
 	unsigned n_forwards;
+	struct plan_guestfwd *guestfwds; /* owned array; user only */
+	unsigned n_guestfwds;
 
 	bool points_tx; /* dgram over unix: fds[1] is connected by name, again
 			 * whenever the engine has lost the peer */

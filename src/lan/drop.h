@@ -45,6 +45,7 @@
 	X(IP_TTL, "time to live used up")                                      \
 	X(IP_PROTOCOL, "IP protocol not served")                               \
 	X(IP_MULTICAST, "multicast is not routed")                             \
+	X(RESTRICTED, "the network is closed by restrict=")                    \
 	X(TCP_SHORT, "TCP header cut short")                                   \
 	X(TCP_CSUM, "TCP checksum")                                            \
 	X(TCP_NO_FLOW, "TCP segment of no known flow")                         \

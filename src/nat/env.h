@@ -45,6 +45,12 @@ struct nat_env {
 	 * ordinary mapping. */
 	bool (*redirect)(void *arg, uint8_t proto, const struct endpoint *dst,
 			 struct endpoint *to);
+	/* True if what a guest's connection to dst meets is brought by the
+	 * keeper; NULL: nothing is.  serve() asks for it: the answer comes by
+	 * tcp_serve(), later; negative: it cannot be asked. */
+	bool (*is_served)(void *arg, const struct endpoint *dst);
+	int (*serve)(void *arg, const struct endpoint *guest,
+		     const struct endpoint *dst);
 	/* MAC of a guest address. False: not known yet, a request is out and
 	 * resolved() of the caller's part will not be called: the caller
 	 * tries again (its SYN or datagram is retried or lost). */

@@ -619,6 +619,11 @@ int fake_udp(struct fake_host *fh, uint16_t port)
 	return (int)k->number;
 }
 
+int fake_stream(struct fake_host *fh)
+{
+	return (int)sock_make(fh, HOST_TCP)->number;
+}
+
 int fake_listen(struct fake_host *fh)
 {
 	struct fake_sock *k = sock_make(fh, HOST_TCP);

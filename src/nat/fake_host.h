@@ -133,6 +133,8 @@ bool fake_error(struct fake_host *fh, unsigned sock,
 int fake_udp(struct fake_host *fh, uint16_t port);
 /* A listener for adopt(). */
 int fake_listen(struct fake_host *fh);
+/* A connected stream that nobody adopted yet. */
+int fake_stream(struct fake_host *fh);
 /* Somebody connects to the listener of that number; returns the socket number
  * the connection will have when it is accepted. */
 unsigned fake_client(struct fake_host *fh, int fd, const struct endpoint *from);

@@ -33,6 +33,7 @@ struct listener {
 	struct forward *forward;
 	struct host_sock sock;
 	struct timer timer; /* the next turn */
+	uint32_t id;
 	struct endpoint guest;
 };
 
@@ -99,7 +100,7 @@ static void listener_timer(struct timer *t, uint64_t now_ns)
 	listener_turn(container_of(t, struct listener, timer));
 }
 
-static int listener_add(struct forward *fw, int fd,
+static int listener_add(struct forward *fw, uint32_t id, int fd,
 			const struct endpoint *guest)
 {
 	struct host *h = fw->env->host;
@@ -113,6 +114,7 @@ static int listener_add(struct forward *fw, int fd,
 		return -ENOMEM;
 	l->forward = fw;
 	l->guest = *guest;
+	l->id = id;
 	l->sock = HOST_SOCK_NULL;
 	l->sock.event = listener_event;
 	timer_init(&l->timer, listener_timer);
@@ -128,14 +130,38 @@ static int listener_add(struct forward *fw, int fd,
 	return 0;
 }
 
-int forward_add(struct forward *fw, uint8_t proto, int fd,
+static void listener_free(struct listener *l)
+{
+	const struct nat_env *env = l->forward->env;
+
+	timer_disarm(env->wheel, &l->timer);
+	env->host->ops->close(env->host, &l->sock, false);
+	list_del(&l->link);
+	l->forward->n_listeners--;
+	free(l);
+}
+
+int forward_add(struct forward *fw, uint32_t id, uint8_t proto, int fd,
 		const struct endpoint *guest)
 {
 	if (proto == IPPROTO_TCP)
-		return listener_add(fw, fd, guest);
+		return listener_add(fw, id, fd, guest);
 	if (proto == IPPROTO_UDP)
-		return udp_forward_add(fw->udp, fd, guest);
+		return udp_forward_add(fw->udp, id, fd, guest);
 	return -EINVAL;
+}
+
+int forward_del(struct forward *fw, uint32_t id)
+{
+	list_each(it, &fw->listeners) {
+		struct listener *l = container_of(it, struct listener, link);
+
+		if (l->id != id)
+			continue;
+		listener_free(l);
+		return 0;
+	}
+	return udp_forward_del(fw->udp, id);
 }
 
 int forward_new(const struct nat_env *env, struct tcp *t, struct udp *u,
@@ -157,13 +183,8 @@ struct forward *forward_free(struct forward *fw)
 {
 	if (!fw)
 		return NULL;
-	list_each_safe (it, &fw->listeners) {
-		struct listener *l = container_of(it, struct listener, link);
-
-		timer_disarm(fw->env->wheel, &l->timer);
-		fw->env->host->ops->close(fw->env->host, &l->sock, false);
-		free(l);
-	}
+	list_each_safe (it, &fw->listeners)
+		listener_free(container_of(it, struct listener, link));
 	free(fw);
 	return NULL;
 }

@@ -25,11 +25,15 @@ __attribute__((warn_unused_result)) int forward_new(const struct nat_env *env,
 /* Closes the listeners; the connections are tcp's. */
 struct forward *forward_free(struct forward *fw);
 
-/* fd is a listening TCP or a bound UDP socket, owned here on success; what
- * comes by it goes to guest.  0, -ENOBUFS, -EINVAL (another proto), or what
- * adopt() says. */
+/* fd is a listening TCP or unix socket, or a bound UDP socket, owned here on
+ * success; what comes by it goes to guest.  0, -ENOBUFS, -EINVAL (another
+ * proto), or what adopt() says.  id is for forward_del(). */
 __attribute__((warn_unused_result)) int
-forward_add(struct forward *fw, uint8_t proto, int fd,
+forward_add(struct forward *fw, uint32_t id, uint8_t proto, int fd,
 	    const struct endpoint *guest);
+/* Closes the socket of the first forward with this id.  TCP connections that
+ * came by it stay; a UDP port's clients are forgotten.  0 or -ENOENT. */
+__attribute__((warn_unused_result)) int forward_del(struct forward *fw,
+						    uint32_t id);
 
 #endif

@@ -86,7 +86,7 @@ static void test_client_keeps_its_address(void **state)
 	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	assert_int_equal(b->tcp.n, 1);
@@ -100,7 +100,7 @@ static void test_loopback_client_is_the_gateway(void **state)
 	struct endpoint c = fake_ep(127, 0, 0, 1, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->env.gw4));
@@ -114,7 +114,7 @@ static void test_unix_clients_get_ports(void **state)
 	int fd = fake_listen(b->n->fh);
 	uint16_t first;
 
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	first = b->tcp.peer.port;
@@ -125,13 +125,41 @@ static void test_unix_clients_get_ports(void **state)
 	assert_int_not_equal(b->tcp.peer.port, first);
 }
 
+static void test_a_listener_goes_away(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	int first = fake_listen(b->n->fh), second = fake_listen(b->n->fh);
+
+	assert_int_equal(forward_add(b->fw, 7, IPPROTO_TCP, first, &b->guest),
+			 0);
+	assert_int_equal(forward_add(b->fw, 8, IPPROTO_TCP, second, &b->guest),
+			 0);
+	fake_client(b->n->fh, first, &c);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n, 1);
+	assert_int_equal(forward_del(b->fw, 9), -ENOENT);
+	assert_int_equal(forward_del(b->fw, 7), 0);
+	assert_int_equal(forward_del(b->fw, 7), -ENOENT);
+	assert_false(fake_is_open(b->n->fh, (unsigned)first));
+	assert_true(fake_is_open(b->n->fh, (unsigned)second));
+	turn(b); /* its timer is gone with it */
+	fake_client(b->n->fh, second, &c);
+	turn(b);
+	assert_int_equal(b->tcp.n, 2);
+	/* the place is free again */
+	first = fake_listen(b->n->fh);
+	assert_int_equal(forward_add(b->fw, 7, IPPROTO_TCP, first, &b->guest),
+			 0);
+}
+
 static void test_accepts_in_turns(void **state)
 {
 	struct bench *b = *state;
 	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	for (int i = 0; i < 2 * FORWARD_ACCEPTS + 1; i++)
 		fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
@@ -148,7 +176,7 @@ static void test_clients_from_before_are_seen(void **state)
 	int fd = fake_listen(b->n->fh);
 
 	fake_client(b->n->fh, fd, &c);
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_nat_pass(b->n, FAKE_SECOND / 200); /* no event is needed */
 	assert_int_equal(b->tcp.n, 1);
 }
@@ -159,7 +187,7 @@ static void test_no_descriptor_is_tried_again(void **state)
 	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_fail(b->n->fh, FAKE_ACCEPT, EMFILE, 1);
 	fake_host_run(b->n->fh);
@@ -175,7 +203,7 @@ static void test_aborted_client_does_not_stop_the_next(void **state)
 	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_fail(b->n->fh, FAKE_ACCEPT, ECONNABORTED, 1);
 	fake_host_run(b->n->fh);
@@ -189,7 +217,7 @@ static void test_tcp_that_cannot(void **state)
 	int fd = fake_listen(b->n->fh);
 
 	b->tcp.result = -ENOBUFS;
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	assert_int_equal(b->n->drops.n[DROP_FLOW_TABLE_FULL], 1);
@@ -202,16 +230,16 @@ static void test_add_that_fails_leaves_the_descriptor(void **state)
 	int udp = fake_udp(b->n->fh, 53);
 
 	fake_fail(b->n->fh, FAKE_ADOPT, ENOMEM, 2);
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest),
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest),
 			 -ENOMEM);
-	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, udp, &b->guest),
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, udp, &b->guest),
 			 -ENOMEM);
-	assert_int_equal(forward_add(b->fw, IPPROTO_SCTP, fd, &b->guest),
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_SCTP, fd, &b->guest),
 			 -EINVAL);
 	assert_int_equal(b->n->fh->n_socks, 2);
 	/* they can be added still */
-	assert_int_equal(forward_add(b->fw, IPPROTO_TCP, fd, &b->guest), 0);
-	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, udp, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, udp, &b->guest), 0);
 }
 
 /* --- UDP --- */
@@ -220,7 +248,7 @@ static unsigned udp_forward(struct bench *b)
 {
 	int fd = fake_udp(b->n->fh, 2222);
 
-	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest), 0);
 	return (unsigned)fd;
 }
 
@@ -261,6 +289,28 @@ static void test_udp_answer_leaves_by_the_forward(void **state)
 	assert_int_equal(fake_sent(b->n->fh, 1)->sock, sock);
 	assert_true(endpoint_eq(&fake_sent(b->n->fh, 1)->to, &away));
 	assert_int_equal(udp_n_flows(b->n->udp), 0);
+}
+
+static void test_udp_forward_goes_away(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint away = fake_ep(192, 0, 2, 9, 999);
+	struct endpoint other = fake_ep(192, 0, 2, 9, 1000);
+	unsigned first = udp_forward(b), second;
+
+	second = (unsigned)fake_udp(b->n->fh, 2223);
+	assert_int_equal(forward_add(b->fw, 8, IPPROTO_UDP, (int)second,
+				     &b->guest), 0);
+	hear(b, first, &away, "one");
+	hear(b, second, &other, "two");
+	assert_int_equal(forward_del(b->fw, 0), 0);
+	assert_int_equal(forward_del(b->fw, 0), -ENOENT);
+	assert_false(fake_is_open(b->n->fh, first));
+	/* its client is forgotten: an answer is a flow of its own */
+	say(b, &away, "to one");
+	assert_int_equal(udp_n_flows(b->n->udp), 1);
+	say(b, &other, "to two");
+	assert_int_equal(fake_sent(b->n->fh, 1)->sock, second);
 }
 
 static void test_udp_clients_that_look_alike(void **state)
@@ -356,7 +406,7 @@ static void test_udp_from_before_is_read(void **state)
 	int fd = fake_udp(b->n->fh, 2222);
 
 	fake_deliver(b->n->fh, (unsigned)fd, &c, "early", 5);
-	assert_int_equal(forward_add(b->fw, IPPROTO_UDP, fd, &b->guest), 0);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest), 0);
 	b->n->now_ns += FAKE_SECOND;
 	timer_wheel_run(&b->n->wheel, b->n->now_ns); /* no event is needed */
 	assert_int_equal(b->n->g.port->n_out, 1);
@@ -370,7 +420,7 @@ static void test_udp_client_table_full(void **state)
 	int fd = fake_udp(n->fh, 2222);
 
 	(void)state;
-	assert_int_equal(udp_forward_add(n->udp, fd, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest), 0);
 	for (uint16_t i = 1; i <= 12; i++) {
 		struct endpoint c = fake_ep(192, 0, 2, 9, i);
 
@@ -394,8 +444,8 @@ static void test_udp_strangers(void **state)
 	int fd = fake_udp(n->fh, 2222), other = fake_udp(n->fh, 2223);
 
 	(void)state;
-	assert_int_equal(udp_forward_add(n->udp, fd, &guest), 0);
-	assert_int_equal(udp_forward_add(n->udp, other, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, 0, other, &guest), 0);
 	for (uint16_t i = 1; i <= 100; i++) {
 		struct endpoint c = fake_ep(192, 0, 2, 9, i);
 
@@ -446,6 +496,7 @@ int main(void)
 		T(test_client_keeps_its_address),
 		T(test_loopback_client_is_the_gateway),
 		T(test_unix_clients_get_ports),
+		T(test_a_listener_goes_away),
 		T(test_accepts_in_turns),
 		T(test_clients_from_before_are_seen),
 		T(test_no_descriptor_is_tried_again),
@@ -453,6 +504,7 @@ int main(void)
 		T(test_tcp_that_cannot),
 		T(test_add_that_fails_leaves_the_descriptor),
 		T(test_udp_answer_leaves_by_the_forward),
+		T(test_udp_forward_goes_away),
 		T(test_udp_clients_that_look_alike),
 		T(test_udp_forwards_that_meet),
 		T(test_udp_others_use_a_flow),

@@ -54,6 +54,13 @@ __attribute__((warn_unused_result)) int
 tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 		  const struct endpoint *guest, const struct endpoint *peer);
 
+/* The answer to env's serve(): fd is a connected stream socket, -1 if there is
+ * none (the guest is refused).  fd is t's on success; -ENOENT if nobody waits
+ * for it any more, or what adopt() says (the guest is refused). */
+__attribute__((warn_unused_result)) int
+tcp_serve(struct tcp *t, const struct endpoint *guest,
+	  const struct endpoint *dst, int fd);
+
 /* True if tcp_connect_guest() would not find this pair in use. */
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 		      const struct endpoint *peer);

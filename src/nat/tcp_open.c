@@ -136,15 +136,64 @@ void tcp_connect_host(struct tcp_flow *f, const struct endpoint *to)
 		tcp_refused(f, -r, false);
 }
 
+/* True if the keeper brings what a connection to dst meets. */
+static bool is_served(const struct tcp *t, const struct endpoint *dst)
+{
+	const struct nat_env *env = t->env;
+
+	return env->is_served && env->is_served(env->arg, dst);
+}
+
+/* Has the host's end brought; until then the flow has no socket. */
+static void await_served(struct tcp_flow *f)
+{
+	const struct nat_env *env = f->tcp->env;
+	int r;
+
+	f->syn_ttl = IP4_TTL; /* there is no path to measure */
+	tcp_carry_open(f);
+	tcp_state(f, TCP_S_CONNECT);
+	r = env->serve(env->arg, &f->flow.guest, &f->flow.remote);
+	if (r < 0)
+		tcp_refused(f, ECONNREFUSED, false);
+}
+
+int tcp_serve(struct tcp *t, const struct endpoint *guest,
+	      const struct endpoint *dst, int fd)
+{
+	struct flow_key key = {.guest = *guest, .remote = *dst,
+			       .proto = IPPROTO_TCP};
+	struct flow *found = flow_find(&t->flows, &key);
+	struct host *h = t->env->host;
+	struct tcp_flow *f = found ? tcp_of(found) : NULL;
+	int r;
+
+	/* The guest may have gone, or begun anew and been served. */
+	if (!f || f->state != TCP_S_CONNECT || f->flow.sock.fd >= 0)
+		return -ENOENT;
+	r = fd < 0 ? 0 : h->ops->adopt(h, &f->flow.sock, fd);
+	if (fd < 0 || r < 0) {
+		tcp_refused(f, ECONNREFUSED, false);
+	} else {
+		/* An edge may have come and gone before. */
+		f->flags |= TCP_F_READABLE;
+		connected(f);
+	}
+	tcp_finish(t);
+	return r;
+}
+
 void tcp_open(struct tcp *t, const struct tcp_seg *s)
 {
+	bool served = is_served(t, &s->pkt->dst);
 	struct flow_key key = {.guest = s->pkt->src, .remote = s->pkt->dst,
 			       .proto = IPPROTO_TCP};
 	struct endpoint to;
 	struct tcp_flow *f;
 
 	if (s->pkt->src.port == 0 || s->pkt->dst.port == 0 ||
-	    !nat_map_out(t->env, IPPROTO_TCP, &s->pkt->dst, &to)) {
+	    (!served &&
+	     !nat_map_out(t->env, IPPROTO_TCP, &s->pkt->dst, &to))) {
 		t->stats.n_refused++;
 		tcp_emit_rst(t, s);
 		return;
@@ -159,6 +208,10 @@ void tcp_open(struct tcp *t, const struct tcp_seg *s)
 		return;
 	}
 	learn_options(f, &s->h, false);
+	if (served) {
+		await_served(f);
+		return;
+	}
 	tcp_carry_syn(f, s);
 	tcp_connect_host(f, &to);
 }

@@ -48,7 +48,14 @@ void udp_room(struct udp *u);
 /* A bound UDP socket whose datagrams go to guest; fd is owned by u on
  * success.  0, -ENOBUFS (UDP_FORWARDS_MAX), or what adopt() says. */
 __attribute__((warn_unused_result)) int
-udp_forward_add(struct udp *u, int fd, const struct endpoint *guest);
+udp_forward_add(struct udp *u, uint32_t id, int fd,
+		const struct endpoint *guest);
+/* Closes the first with this id and forgets its clients. 0 or -ENOENT. */
+__attribute__((warn_unused_result)) int udp_forward_del(struct udp *u,
+							uint32_t id);
+
+/* True if the datagram answers a client of a forwarded port. */
+bool udp_is_answer(struct udp *u, const struct packet *pkt);
 
 /* True if the transport length and checksum of a datagram are good; counts
  * the drop if not.  *lenp is the payload's length. */

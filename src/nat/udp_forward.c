@@ -152,6 +152,14 @@ struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt)
 	return client_of(f);
 }
 
+bool udp_is_answer(struct udp *u, const struct packet *pkt)
+{
+	struct flow_key key = {
+		.guest = pkt->src, .remote = pkt->dst, .proto = IPPROTO_UDP};
+
+	return u->clients.n && flow_find(&u->clients, &key);
+}
+
 static bool forward_guest(struct udp_end *e, struct endpoint *guestp, mac *macp)
 {
 	struct udp_forward *fw = container_of(e, struct udp_forward, end);
@@ -186,7 +194,8 @@ static void forward_event(struct host_sock *s, unsigned events)
 	udp_end_event(&fw->end, events);
 }
 
-int udp_forward_add(struct udp *u, int fd, const struct endpoint *guest)
+int udp_forward_add(struct udp *u, uint32_t id, int fd,
+		    const struct endpoint *guest)
 {
 	struct host *h = u->env->host;
 	struct udp_forward *fw;
@@ -200,6 +209,7 @@ int udp_forward_add(struct udp *u, int fd, const struct endpoint *guest)
 	fw->sock = HOST_SOCK_NULL;
 	fw->sock.event = forward_event;
 	fw->guest = *guest;
+	fw->id = id;
 	list_init(&fw->link);
 	list_init(&fw->clients);
 	udp_end_init(&fw->end, u, &fw->sock, &forward_end_ops);
@@ -217,19 +227,35 @@ int udp_forward_add(struct udp *u, int fd, const struct endpoint *guest)
 	return 0;
 }
 
+static void udp_forward_free(struct udp_forward *fw)
+{
+	struct udp *u = fw->end.udp;
+
+	list_each_safe (it, &fw->clients)
+		client_free(container_of(it, struct udp_client, link_used));
+	list_del(&fw->link);
+	udp_end_close(&fw->end);
+	free(fw);
+	u->n_forwards--;
+}
+
+int udp_forward_del(struct udp *u, uint32_t id)
+{
+	list_each(it, &u->forwards) {
+		struct udp_forward *fw =
+			container_of(it, struct udp_forward, link);
+
+		if (fw->id != id)
+			continue;
+		udp_forward_free(fw);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 void udp_forwards_close(struct udp *u)
 {
-	if (u->clients.bucket)
-		list_each_safe (it, &u->clients.all)
-			client_free(
-				client_of(container_of(it, struct flow, link)));
-	while (!list_empty(&u->forwards)) {
-		struct udp_forward *fw = container_of(list_first(&u->forwards),
-						      struct udp_forward, link);
-
-		list_del(&fw->link);
-		udp_end_close(&fw->end);
-		free(fw);
-		u->n_forwards--;
-	}
+	while (!list_empty(&u->forwards))
+		udp_forward_free(container_of(list_first(&u->forwards),
+					      struct udp_forward, link));
 }

@@ -62,6 +62,7 @@ struct udp_forward {
 	struct host_sock sock;
 	struct udp_end end;
 	struct endpoint guest;
+	uint32_t id;
 	struct list clients; /* of link_used, longest unused first */
 };
 

@@ -529,10 +529,14 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 	slab_free(&of(h)->ios, si);
 }
 
-static int set_peek_off(const struct sock_host *sh, int fd, int value)
+static int set_peek_off(const struct sock_host *sh, const struct sock_io *si,
+			int fd, int value)
 {
 	int r;
 
+	/* A unix stream's bytes lie in pieces that a peek may not pass. */
+	if (!si->is_tcp)
+		return -EPROTONOSUPPORT;
 	if (sh->limits.deny_peek_off)
 		return -ENOTSUP;
 	r = set_int(fd, SOL_SOCKET, SO_PEEK_OFF, value);
@@ -580,7 +584,7 @@ static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 	case HOST_OPT_RCVBUF:
 		return set_int(fd, SOL_SOCKET, SO_RCVBUF, value);
 	case HOST_OPT_PEEK_OFF:
-		return set_peek_off(of(h), fd, value);
+		return set_peek_off(of(h), si, fd, value);
 	case HOST_OPT_SNDQ:
 	case HOST_OPT_MTU:
 		break;

@@ -29,6 +29,7 @@ struct dhcp {
 	char domain[TEXT_LEN];
 	uint8_t search[TEXT_LEN]; /* as option 119 has it */
 	size_t search_len;
+	bool hides_router, hides_dns;
 	struct dhcp_msg msg; /* scratch of one call */
 };
 
@@ -52,6 +53,8 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	d->env = env;
 	d->bound = bound;
 	d->arg = arg;
+	d->hides_router = c->hides_router;
+	d->hides_dns = c->hides_dns;
 	strncpy(d->hostname, c->hostname, TEXT_LEN - 1);
 	strncpy(d->domain, c->domain, TEXT_LEN - 1);
 	w = wr_init(d->search, sizeof(d->search));
@@ -78,6 +81,11 @@ struct dhcp *dhcp_free(struct dhcp *d)
 	lease_table_deinit(&d->leases);
 	free(d);
 	return NULL;
+}
+
+void dhcp_reserve(struct dhcp *d, const addr *ip)
+{
+	lease_reserve(&d->leases, ip);
 }
 
 unsigned dhcp_n_leases(const struct dhcp *d)
@@ -171,10 +179,12 @@ static void put_option(struct answer *a, uint8_t code)
 		dhcp_emit_u32(&a->w, code, netmask(&env->net4));
 		return;
 	case DHCP_O_ROUTER:
-		dhcp_emit_addr(&a->w, code, &env->gw4);
+		if (!d->hides_router)
+			dhcp_emit_addr(&a->w, code, &env->gw4);
 		return;
 	case DHCP_O_DNS:
-		dhcp_emit_addr(&a->w, code, &env->dns4);
+		if (!d->hides_dns)
+			dhcp_emit_addr(&a->w, code, &env->dns4);
 		return;
 	case DHCP_O_LEASE_TIME:
 		put_time(a, code, LEASE_SECONDS);

@@ -20,6 +20,7 @@ struct dhcp_config {
 	const char *domain;
 	const char *search[DHCP_SEARCH_NAMES];
 	unsigned n_search;
+	bool hides_router, hides_dns; /* options 3 and 6 are left out */
 };
 
 /* A lease was confirmed: ip belongs to m. May be NULL. */
@@ -32,6 +33,8 @@ __attribute__((warn_unused_result)) int
 dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	 dhcp_bound_fn bound, void *arg, struct dhcp **dp);
 struct dhcp *dhcp_free(struct dhcp *d);
+/* An address of the pool that no client may get. */
+void dhcp_reserve(struct dhcp *d, const addr *ip);
 /* payload: of a UDP datagram to port 67, checksum verified. */
 void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * guestfwd: addresses of ours inside the network whose connections go to a
+ * program or a socket of the host.  Where the engine cannot connect by itself
+ * (a program, a unix socket) the keeper brings the other end; the gateway
+ * keeps nothing of the question, the flow that waits is known by its two ends.
+ * Called by tcp and the engine; the worker's thread.
+ */
+#include <errno.h>
+
+#include "gateway/gateway_priv.h"
+
+const struct gateway_guestfwd *
+gateway_guestfwd_find(const struct gateway *gw, const struct endpoint *server)
+{
+	for (unsigned i = 0; i < gw->n_guestfwds; i++) {
+		if (endpoint_eq(&gw->guestfwd[i].server, server))
+			return &gw->guestfwd[i];
+	}
+	return NULL;
+}
+
+bool gateway_is_guestfwd(const struct gateway *gw, const addr *a)
+{
+	for (unsigned i = 0; i < gw->n_guestfwds; i++) {
+		if (addr_eq(&gw->guestfwd[i].server.ip, a))
+			return true;
+	}
+	return false;
+}
+
+bool gateway_is_served(void *arg, const struct endpoint *dst)
+{
+	const struct gateway_guestfwd *g = gateway_guestfwd_find(arg, dst);
+
+	return g && addr_is_unspecified(&g->target.ip);
+}
+
+int gateway_serve(void *arg, const struct endpoint *guest,
+		  const struct endpoint *dst)
+{
+	struct gateway *gw = arg;
+
+	if (!gw->serve)
+		return -ENOTCONN;
+	return gw->serve(gw->serve_arg, gw->port.id, guest, dst);
+}
+
+int gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g)
+{
+	const struct prefix *net = &gw->nat.net4;
+	const addr *ip = &g->server.ip;
+
+	if (!prefix_has(net, ip) || addr_eq(ip, &net->ip) ||
+	    addr_eq(ip, &gw->broadcast4) || g->server.port == 0)
+		return -EINVAL;
+	if (gateway_guestfwd_find(gw, &g->server))
+		return -EEXIST;
+	if (gw->n_guestfwds >= GATEWAY_GUESTFWDS_MAX)
+		return -ENOBUFS;
+	gw->guestfwd[gw->n_guestfwds++] = *g;
+	dhcp_reserve(gw->dhcp, ip);
+	return 0;
+}
+
+int gateway_guestfwd_answer(struct gateway *gw, const struct endpoint *guest,
+			    const struct endpoint *server, int fd)
+{
+	return tcp_serve(gw->tcp, guest, server, fd);
+}

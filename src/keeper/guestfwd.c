@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * guestfwd= to programs and unix sockets: for each connection of a guest the
+ * keeper starts the program or connects to the socket, and passes the engine
+ * the other end.  The keeper takes of the engine's word only which rule is
+ * meant, and bounds the programs that live at a time.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/mem.h"
+#include "keeper/keeper_priv.h"
+#include "os/command.h"
+#include "os/sock.h"
+
+static const struct plan_guestfwd *rule_find(struct keeper *k,
+					     const struct msg_guestfwd_call *c)
+{
+	struct plan_netdev *n = plan_find(&k->plan, c->port);
+
+	for (unsigned i = 0; n && i < n->n_guestfwds; i++) {
+		if (endpoint_eq(&n->guestfwds[i].rule.server, &c->server))
+			return &n->guestfwds[i];
+	}
+	return NULL;
+}
+
+static int start_program(struct keeper *k, const struct plan_guestfwd *g,
+			 struct error *e)
+{
+	char words[GUESTFWD_TARGET_LEN];
+	char *argv[GUESTFWD_ARGS_MAX + 1];
+	struct keeper_child *child = &k->children[k->n_children];
+	const char *why = command_split(g->rule.target, words, argv);
+	int fd;
+
+	if (why)
+		return error_set(e, EXIT_FAILED, "%s", why);
+	if (k->n_children == CHILDREN_MAX)
+		return error_set(e, EXIT_FAILED,
+				 "%d programs run already; the guest is "
+				 "refused",
+				 CHILDREN_MAX);
+	fd = command_start(argv, &child->pid, e);
+	if (fd < 0)
+		return fd;
+	child->guestfwd = g;
+	k->n_children++;
+	return fd;
+}
+
+static int open_target(struct keeper *k, const struct plan_guestfwd *g,
+		       struct error *e)
+{
+	switch (g->rule.kind) {
+	case GUESTFWD_CMD:
+		return start_program(k, g, e);
+	case GUESTFWD_UNIX:
+		return sock_connect_unix(g->rule.target, false, false, e);
+	case GUESTFWD_TCP: /* the engine's own */
+		break;
+	}
+	return error_set(e, EXIT_FAILED, "not asked for");
+}
+
+void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call)
+{
+	const struct plan_guestfwd *g = rule_find(k, call);
+	union engine_msg m = {.guestfwd_call = *call};
+	struct error e = ERROR_NULL;
+	CLEANUP_FD int fd = -1;
+	char server[ENDPOINT_STRLEN];
+
+	if (g)
+		fd = open_target(k, g, &e);
+	if (g && fd < 0)
+		log_warn(k->c->log, "guestfwd %s: %s",
+			 endpoint_format(&call->server, server), e.text);
+	(void)engine_link_send(k, &m, ENGINE_MSG_GUESTFWD_TAKE, &fd, fd >= 0);
+}
+
+void guestfwd_ended(struct keeper *k, pid_t pid, int status)
+{
+	char server[ENDPOINT_STRLEN];
+
+	for (unsigned i = 0; i < k->n_children; i++) {
+		const struct keeper_child c = k->children[i];
+
+		if (c.pid != pid)
+			continue;
+		k->children[i] = k->children[--k->n_children];
+		endpoint_format(&c.guestfwd->rule.server, server);
+		if (WIFSIGNALED(status))
+			log_warn(k->c->log,
+				 "guestfwd %s: %s was killed by signal %d (%s)",
+				 server, c.guestfwd->rule.target,
+				 WTERMSIG(status), strsignal(WTERMSIG(status)));
+		else if (WEXITSTATUS(status))
+			log_warn(k->c->log,
+				 "guestfwd %s: %s ended with status %d", server,
+				 c.guestfwd->rule.target, WEXITSTATUS(status));
+		return;
+	}
+}
+
+void guestfwd_stop(struct keeper *k)
+{
+	/* Each leads a session; what it started ends with it. */
+	for (unsigned i = 0; i < k->n_children; i++)
+		kill(-k->children[i].pid, SIGTERM);
+}
