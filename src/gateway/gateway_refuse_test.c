@@ -257,6 +257,25 @@ static void test_marks_follow_the_guest(void **state)
 	assert_int_equal(fake_option(b->fh, 0, HOST_OPT_TOS), 0);
 }
 
+/* Both have closed: there is no socket any more that could be marked. */
+static void test_marks_after_the_end(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct tcp_hdr h = {.seq = 101, .flags = TCP_ACK | TCP_FIN};
+
+	h.ack = connect_to_far(b);
+	fake_tcp_push(b->fh, 0, NULL, 0);
+	fake_gateway_pass(b, MS);
+	h.ack++;
+	tell(b, h, "");
+	assert_int_equal(b->fh->n_socks, 0);
+	b->g.tos = 0x28;
+	h.seq = 102;
+	h.flags = TCP_ACK;
+	tell(b, h, "more");
+	assert_int_equal(b->fh->n_socks, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -272,6 +291,7 @@ int main(void)
 		T(test_ordinary_connections_set_nothing),
 		T(test_hop_limit_follows_the_guest),
 		T(test_marks_follow_the_guest),
+		T(test_marks_after_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,9 @@ static void set_option(struct tcp_flow *f, enum host_opt opt, int value)
 {
 	struct host *h = f->tcp->env->host;
 
+	/* Both ends may have closed, and a guest that sends on all the same. */
+	if (f->flow.sock.fd < 0)
+		return;
 	/* An option the host refuses is not worth the connection. */
 	(void)h->ops->set(h, &f->flow.sock, opt, value);
 }
