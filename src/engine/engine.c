@@ -76,6 +76,16 @@ static void order_failed(struct engine *e, const union engine_msg *m, int err)
 	engine_tell(e, &answer, ENGINE_MSG_FAILED);
 }
 
+/* The message is whole; its descriptors found no room.  A guest may be why:
+ * then no more fails than its connection. */
+static void fds_lost(struct engine *e, union engine_msg *m)
+{
+	if (m->head.type == ENGINE_MSG_GUESTFWD_TAKE)
+		(void)engine_order(e, m, NULL, 0); /* 0: the guest is refused */
+	else
+		order_failed(e, m, -EMFILE);
+}
+
 /* Reads one message: 1, 0 when there is none, -1 when the keeper is gone. */
 static int take_message(struct engine *e)
 {
@@ -89,8 +99,7 @@ static int take_message(struct engine *e)
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
 	if (n == -EMSGSIZE) {
-		/* The message is whole; its descriptors found no room. */
-		order_failed(e, &m, -EMFILE);
+		fds_lost(e, &m);
 		return 1;
 	}
 	if (n <= 0)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import resource
 import socket
 
 import pytest
@@ -251,6 +252,24 @@ def test_guestfwd_carries_bytes(w, deny):
         for what in ("send", "recv"):
             out = g.sh(XFER, what, "10.0.2.100", "80", "20000000").stdout
             assert out.startswith("equal"), (what, out)
+
+
+def test_guestfwd_without_a_descriptor(w):
+    """The guest is refused, and nobody else hears of it."""
+    g = w.guest()
+    opts = "user,guestfwd=tcp:10.0.2.100:80-cmd:cat"
+    with world.Vmlan([opts, g.netdev()]) as v:
+        g.dhcp()
+        engine = v.engine()
+        soft, hard = resource.prlimit(engine, resource.RLIMIT_NOFILE)
+        resource.prlimit(engine, resource.RLIMIT_NOFILE, (1, hard))
+        for _ in range(3):
+            assert "Connection refused" in ask("10.0.2.100", 80, "x", ns=g.ns,
+                                               check=False)
+        world.wait_for("the programs' ends", lambda: not children(v))
+        resource.prlimit(engine, resource.RLIMIT_NOFILE, (soft, hard))
+        assert ask("10.0.2.100", 80, "again", ns=g.ns) == "again"
+        assert v.engine() == engine
 
 
 def test_guestfwd_outlives_the_engine(w):
