@@ -75,10 +75,11 @@ static inline void vq_offer(struct vq *q, uint16_t head)
 	q->next++;
 }
 
-/* Lets the engine see what was offered. */
+/* Lets the engine see what was offered.  Sequentially consistent, as the
+ * loads of vq_wants_kick(): the index is seen before the wish is read. */
 static inline void vq_publish(struct vq *q)
 {
-	__atomic_store_n(&q->avail->idx, q->next, __ATOMIC_RELEASE);
+	__atomic_store_n(&q->avail->idx, q->next, __ATOMIC_SEQ_CST);
 }
 
 /* 2.7.10: does the way from `kicked` to `next` pass what it waits for? */
@@ -86,12 +87,10 @@ static inline bool vq_wants_kick(const struct vq *q)
 {
 	uint16_t event;
 
-	/* The index was to be seen before the wish is read. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!q->event_idx)
-		return !(__atomic_load_n(&q->used->flags, __ATOMIC_RELAXED) &
+		return !(__atomic_load_n(&q->used->flags, __ATOMIC_SEQ_CST) &
 			 VQ_NO_NOTIFY);
-	event = __atomic_load_n(q->avail_event, __ATOMIC_RELAXED);
+	event = __atomic_load_n(q->avail_event, __ATOMIC_SEQ_CST);
 	return (uint16_t)(q->next - event - 1) <
 	       (uint16_t)(q->next - q->kicked);
 }
@@ -111,10 +110,11 @@ static inline void vq_kick(struct vq *q)
 	q->kicked = q->next;
 }
 
-/* Elements given back and not taken. */
+/* Elements given back and not taken.  Sequentially consistent, for
+ * vq_want_call(): costs no more than acquire on a load. */
 static inline uint16_t vq_ready(const struct vq *q)
 {
-	return (uint16_t)(__atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) -
+	return (uint16_t)(__atomic_load_n(&q->used->idx, __ATOMIC_SEQ_CST) -
 			  q->seen);
 }
 
@@ -136,13 +136,12 @@ static inline void vq_quiet(struct vq *q)
  * they are already, and no call may come. */
 static inline bool vq_want_call(struct vq *q, unsigned ahead)
 {
+	/* The wish is seen before the index is looked at again. */
 	if (q->event_idx)
 		__atomic_store_n(q->used_event, (uint16_t)(q->seen + ahead),
-				 __ATOMIC_RELAXED);
+				 __ATOMIC_SEQ_CST);
 	else
-		__atomic_store_n(&q->avail->flags, 0, __ATOMIC_RELAXED);
-	/* The wish is seen before the index is looked at again. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		__atomic_store_n(&q->avail->flags, 0, __ATOMIC_SEQ_CST);
 	return vq_ready(q) > (q->event_idx ? ahead : 0);
 }
 

