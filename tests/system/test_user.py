@@ -2,7 +2,6 @@
 """The gateway: leases, names, ping, UDP, TCP, forwards, by real traffic."""
 import os
 import pathlib
-import time
 
 import pytest
 
@@ -103,13 +102,18 @@ def test_gateway_is_the_hosts_loopback(net):
     assert g.sh(XFER, "send", "10.0.2.2", "5005", "1000000").stdout.startswith("equal")
 
 
+def syn_retrans(g):
+    lines = [l.split() for l in g.sh("cat", "/proc/net/netstat").stdout.splitlines()
+             if l.startswith("TcpExt:")]
+    return int(lines[1][lines[0].index("TCPSynRetrans")])
+
+
 def test_closed_port_is_refused_at_once(net):
     _, g, _ = net
-    start = time.monotonic()
+    before = syn_retrans(g)
     r = g.sh(XFER, "send", INET_IP, "5999", "1", check=False)
-    took = time.monotonic() - start
     assert "Connection refused" in r.stderr
-    assert took < (1.0 if world.SANITIZED else 0.1), took
+    assert syn_retrans(g) == before
     r = g.sh(XFER, "send", "10.0.2.2", "5999", "1", check=False)
     assert "Connection refused" in r.stderr
 
