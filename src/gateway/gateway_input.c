@@ -218,17 +218,19 @@ static const proto_fn proto_table[256] = {
 static void input_fragment(struct gateway *gw, const struct packet *pkt,
 			   const struct frame *f)
 {
-	struct frame whole;
+	/* Kept, as f is, until the batch ends. */
+	const struct frame *whole = reasm_input(gw->reasm, pkt, f);
 	struct packet p;
 
-	if (!reasm_input(gw->reasm, pkt, f, &whole))
+	if (!whole)
 		return;
-	if (packet_parse(whole.hdr, whole.hdr_len, whole.len, &p) != PACKET_OK)
+	if (packet_parse(whole->hdr, whole->hdr_len, whole->len, &p) !=
+	    PACKET_OK)
 		drop(gw->nat.drops, l4_reason(p.proto));
-	else if (input_dhcp(gw, &p, &whole))
+	else if (input_dhcp(gw, &p, whole))
 		return;
-	else if (is_allowed(gw, &p, &whole))
-		proto_table[p.proto](gw, &p, &whole);
+	else if (is_allowed(gw, &p, whole))
+		proto_table[p.proto](gw, &p, whole);
 	else
 		drop(gw->nat.drops, DROP_RESTRICTED);
 }

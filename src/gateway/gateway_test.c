@@ -272,6 +272,32 @@ static void test_fragments_of_nothing(void **state)
 	assert_int_equal(b->fh->n_sent, 0);
 }
 
+/* The host refuses them when the batch ends: each is told of by itself. */
+static void test_fragments_refused_by_the_host(void **state)
+{
+	static const uint8_t dgram[2][32] = {
+		{0x13, 0x88, 0, 9, 0, 32, 0, 0, 'a'},
+		{0x13, 0x88, 0, 10, 0, 32, 0, 0, 'b'}};
+	struct fake_gateway *b = *state;
+	struct fake_got got;
+
+	fake_fail(b->fh, FAKE_SEND, ENETUNREACH, 100);
+	for (int i = 0; i < 2; i++) {
+		fragment(b, far.ip, IPPROTO_UDP, dgram[i], 0, 16, true);
+		fragment(b, far.ip, IPPROTO_UDP, dgram[i], 16, 16, false);
+	}
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->drops.n[DROP_UDP_SEND], 2);
+	assert_int_equal(b->g.port->n_out, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(fake_guest_got(&b->g, i, &got));
+		assert_int_equal(got.pkt.proto, IPPROTO_ICMP);
+		assert_int_equal(got.l4[0], ICMP_UNREACHABLE);
+		assert_int_equal(got.l4[1], ICMP_U_NET);
+		assert_memory_equal(got.l4 + 8 + IP4_HDR_LEN, dgram[i], 32);
+	}
+}
+
 static void test_sources(void **state)
 {
 	static const uint32_t bad[] = {0x00000000, 0x7f000001, 0x0a000202,
@@ -478,6 +504,7 @@ int main(void)
 		T(test_fragments),
 		T(test_fragments_are_judged_first),
 		T(test_fragments_of_nothing),
+		T(test_fragments_refused_by_the_host),
 		T(test_sources),
 		T(test_groups_are_not_routed),
 		T(test_hop_limit),

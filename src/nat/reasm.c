@@ -58,6 +58,7 @@ struct item {
 	uint32_t first;    /* bytes of the first fragment; 0: not here */
 	uint64_t filled[UNITS / WORD_BITS];
 	uint64_t starts[UNITS / WORD_BITS];
+	struct frame whole; /* once it is */
 	uint8_t buf[HEAD_LEN + BODY_MAX + UNIT];
 };
 
@@ -247,7 +248,7 @@ static bool join_ecn(const struct item *t, uint8_t *tosp)
 
 /* All is there: the header becomes the one of a whole datagram.  It may be
  * fragmented again on its way, as it was here. */
-static bool complete(struct reasm *r, struct item *t, struct frame *whole)
+static const struct frame *complete(struct reasm *r, struct item *t)
 {
 	struct wr w = wr_init(t->buf + ETH_HDR_LEN, IP4_HDR_LEN);
 	struct packet first;
@@ -258,7 +259,7 @@ static bool complete(struct reasm *r, struct item *t, struct frame *whole)
 			 &first) != PACKET_OK ||
 	    !join_ecn(t, &first.tos)) {
 		give_up(r, t, DROP_IP4_FRAGMENT);
-		return false;
+		return NULL;
 	}
 	ip = (struct ip4_hdr){.total_len = (uint16_t)(IP4_HDR_LEN + t->total),
 			      .id = t->key.id,
@@ -270,8 +271,8 @@ static bool complete(struct reasm *r, struct item *t, struct frame *whole)
 	ip4_emit(&w, &ip);
 	unlink_item(r, t);
 	list_add_tail(&r->done, &t->link);
-	*whole = frame_flat(t->buf, HEAD_LEN + t->total);
-	return true;
+	t->whole = frame_flat(t->buf, HEAD_LEN + t->total);
+	return &t->whole;
 }
 
 /* What no fragment of a datagram can be. */
@@ -282,8 +283,8 @@ static bool is_bad(const struct packet *pkt)
 	       pkt->l4_len > (uint32_t)(BODY_MAX - pkt->frag_off);
 }
 
-bool reasm_input(struct reasm *r, const struct packet *pkt,
-		 const struct frame *f, struct frame *whole)
+const struct frame *reasm_input(struct reasm *r, const struct packet *pkt,
+				const struct frame *f)
 {
 	struct item_key key = {.src = pkt->src.ip,
 			       .dst = pkt->dst.ip,
@@ -295,38 +296,38 @@ bool reasm_input(struct reasm *r, const struct packet *pkt,
 
 	if (pkt->frag_off > BODY_MAX || is_bad(pkt)) {
 		drop(drops, DROP_IP4_FRAGMENT);
-		return false;
+		return NULL;
 	}
 	t = item_find(r, &key);
 	if (!t)
 		t = item_new(r, &key);
 	if (!t) {
 		drop(drops, DROP_FRAG_FULL);
-		return false;
+		return NULL;
 	}
 	if (t->is_dead) {
 		drop(drops, DROP_FRAG_OVERLAP);
-		return false;
+		return NULL;
 	}
 	switch (fit_of(t, pkt->frag_off, pkt->l4_len, pkt->frag_more)) {
 	case FIT_NEW:
 		break;
 	case FIT_AGAIN:
 		drop(drops, DROP_FRAG_AGAIN);
-		return false;
+		return NULL;
 	case FIT_OVERLAP:
 		drop_n(drops, DROP_FRAG_OVERLAP, t->n_frames + 1);
 		t->n_frames = 0;
 		t->is_dead = true;
-		return false;
+		return NULL;
 	}
 	if (!frame_copy(f, pkt->l4_off, pkt->l4_len,
 			t->buf + HEAD_LEN + pkt->frag_off)) {
 		drop(drops, DROP_IP4_FRAGMENT);
-		return false;
+		return NULL;
 	}
 	put(t, pkt, f);
-	return t->have == t->total && complete(r, t, whole);
+	return t->have == t->total ? complete(r, t) : NULL;
 }
 
 void reasm_flush(struct reasm *r)

@@ -34,11 +34,11 @@ __attribute__((warn_unused_result)) int
 reasm_new(const struct nat_env *env, struct icmp *ic, struct reasm **rp);
 struct reasm *reasm_free(struct reasm *r);
 
-/* One fragment.  True if it was the last one missing: *whole is the datagram
- * as an ordinary frame, which stays until reasm_flush().  Its transport
- * checksum is not verified. */
-bool reasm_input(struct reasm *r, const struct packet *pkt,
-		 const struct frame *f, struct frame *whole);
+/* One fragment.  If it was the last one missing: the datagram as an ordinary
+ * frame, which stays, itself and its bytes, until reasm_flush(); else NULL.
+ * Its transport checksum is not verified. */
+const struct frame *reasm_input(struct reasm *r, const struct packet *pkt,
+				const struct frame *f);
 /* The batch is over: nobody has a datagram any more. */
 void reasm_flush(struct reasm *r);
 

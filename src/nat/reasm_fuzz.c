@@ -108,7 +108,8 @@ static void feed(struct bench *b, uint8_t head, uint8_t flags, uint32_t off,
 		.proto = IPPROTO_UDP,
 		.src = addr_v4(10, 0, 2, 15),
 		.dst = addr_v4(192, 0, 2, 1)};
-	struct frame f, whole;
+	const struct frame *whole = NULL;
+	struct frame f;
 	struct packet pkt;
 
 	eth_emit(&w, &eth);
@@ -117,8 +118,10 @@ static void feed(struct bench *b, uint8_t head, uint8_t flags, uint32_t off,
 		wr_u8(&w, body_at(off + i));
 	f = frame_flat(buf, (uint32_t)wr_len(&w));
 	if (packet_parse(buf, f.len, f.len, &pkt) == PACKET_OK &&
-	    pkt.is_fragment && reasm_input(b->reasm, &pkt, &f, &whole))
-		check_whole(&whole);
+	    pkt.is_fragment)
+		whole = reasm_input(b->reasm, &pkt, &f);
+	if (whole)
+		check_whole(whole);
 	if (reasm_n(b->reasm) > REASM_MAX)
 		abort();
 }

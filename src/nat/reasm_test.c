@@ -21,7 +21,7 @@ enum { BODY_MAX = 65515 };
 struct bench {
 	struct fake_nat *n;
 	struct reasm *r;
-	struct frame whole; /* of the last fragment that made one */
+	const struct frame *whole; /* of the last fragment */
 };
 
 /* The fragment that the next call sends. */
@@ -90,7 +90,8 @@ static bool feed(struct bench *b, const struct piece *p)
 		wr_u8(&w, (uint8_t)(body_at(p->off + i) + p->fill));
 	f = frame_flat(buf, (uint32_t)wr_len(&w));
 	assert_int_equal(packet_parse(buf, f.len, f.len, &pkt), PACKET_OK);
-	return reasm_input(b->r, &pkt, &f, &b->whole);
+	b->whole = reasm_input(b->r, &pkt, &f);
+	return b->whole;
 }
 
 static bool frag(struct bench *b, uint32_t off, uint32_t len, bool more)
@@ -105,16 +106,16 @@ static void check_whole(struct bench *b, uint32_t len)
 {
 	struct packet pkt;
 
-	assert_int_equal(b->whole.len, 34 + len);
-	assert_int_equal(packet_parse(b->whole.hdr, b->whole.hdr_len,
-				      b->whole.len, &pkt),
+	assert_int_equal(b->whole->len, 34 + len);
+	assert_int_equal(packet_parse(b->whole->hdr, b->whole->hdr_len,
+				      b->whole->len, &pkt),
 			 PACKET_OK);
 	assert_false(pkt.is_fragment);
 	assert_false(pkt.df); /* it may be fragmented, as it was */
 	assert_int_equal(pkt.l4_len, len);
 	assert_int_equal(pkt.ttl, 64);
 	for (uint32_t i = 0; i < len; i++)
-		assert_int_equal(b->whole.hdr[34 + i], body_at(i));
+		assert_int_equal(b->whole->hdr[34 + i], body_at(i));
 }
 
 static uint64_t lost(const struct bench *b, enum drop_reason why)
@@ -333,7 +334,7 @@ static void test_whole_ones_stay_for_the_batch(void **state)
 {
 	struct bench *b = *state;
 	struct piece p = {0};
-	struct frame first;
+	const struct frame *first = NULL;
 
 	for (p.id = 1; p.id <= FRAME_BATCH; p.id++) {
 		p.off = 0;
@@ -373,7 +374,7 @@ static void test_congestion_marks(void **state)
 		p.tos = t[i].b;
 		assert_int_equal(feed(b, &p), !t[i].is_lost);
 		if (!t[i].is_lost)
-			assert_int_equal(b->whole.hdr[15], t[i].tos);
+			assert_int_equal(b->whole->hdr[15], t[i].tos);
 		reasm_flush(b->r);
 	}
 	assert_int_equal(lost(b, DROP_IP4_FRAGMENT), 4);
