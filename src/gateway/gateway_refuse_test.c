@@ -177,6 +177,21 @@ static void test_no_route(void **state)
 	expect_error(b, &gw4, ICMP_UNREACHABLE, ICMP_U_NET, &got);
 }
 
+/* Nobody answers and the host keeps on trying: we give up, once. */
+static void test_silence_is_not_asked_again(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct fake_got got;
+	const addr gw4 = addr_v4(10, 0, 2, 2);
+
+	fake_fail(b->fh, FAKE_CONNECT, EINPROGRESS, 100);
+	tell_syn(b);
+	assert_int_equal(b->g.port->n_out, 0);
+	fake_gateway_pass(b, 151000 * MS);
+	assert_int_equal(b->fh->n_numbers, 1);
+	expect_error(b, &gw4, ICMP_UNREACHABLE, ICMP_U_HOST, &got);
+}
+
 static void test_an_empty_queue_leaves_the_errno(void **state)
 {
 	struct host_err e = refusal(ICMP_UNREACHABLE, 10, EHOSTDOWN);
@@ -285,6 +300,7 @@ int main(void)
 		T(test_the_second_try_may_succeed),
 		T(test_a_peers_refusal_is_a_reset),
 		T(test_no_route),
+		T(test_silence_is_not_asked_again),
 		T(test_an_empty_queue_leaves_the_errno),
 		T(test_a_hop_is_found),
 		T(test_first_hop_is_the_gateway),

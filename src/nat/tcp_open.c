@@ -111,8 +111,8 @@ static void connected(struct tcp_flow *f)
 
 void tcp_open_expired(struct tcp_flow *f)
 {
-	if (f->state == TCP_S_CONNECT)
-		tcp_refused(f, ETIMEDOUT, true);
+	if (f->state == TCP_S_CONNECT) /* nobody has said anything */
+		tcp_refused(f, ETIMEDOUT, false);
 	else
 		tcp_kill(f, true);
 }
