@@ -25,6 +25,7 @@ enum {
 	ENGINE_RESOLVERS_MAX = 8,
 	ENGINE_FDS_MAX = 64,	    /* descriptors with one message */
 	ENGINE_STATS_DROPS = 128,
+	ENGINE_REFUSED_LEN = 64,
 };
 
 /* X(name, struct, least fds, most fds); keeper to engine first */
@@ -50,6 +51,7 @@ enum {
 	X(SYNCED, msg_sync, 0, 0)                                              \
 	X(WANT_FD, msg_port, 0, 0)                                             \
 	X(GUESTFWD_WANT, msg_guestfwd_call, 0, 0)                              \
+	X(UDP_REFUSED, msg_udp_refused, 0, 0)                                  \
 	X(MACHINE, msg_machine, 0, 0)                                          \
 	X(FAILED, msg_failed, 0, 0)                                            \
 	X(EVENT, msg_failed, 0, 0)                                             \
@@ -200,6 +202,18 @@ struct msg_sync {
 	uint32_t cookie; /* comes back in SYNCED and STATS */
 };
 
+/* A guest says that what client sent to it finds nobody there. */
+struct msg_udp_refused {
+	struct msg_head head;
+	uint32_t port; /* the user netdev */
+	uint32_t id;   /* of the forward */
+	struct endpoint client;
+	uint16_t len;	   /* of the datagram's payload */
+	uint8_t code;	   /* of ICMP's destination unreachable */
+	uint8_t n_payload;
+	uint8_t payload[ENGINE_REFUSED_LEN]; /* the first bytes */
+};
+
 struct msg_machine {
 	struct msg_head head;
 	uint32_t port;
@@ -241,6 +255,7 @@ union engine_msg {
 	struct msg_resolvers resolvers;
 	struct msg_port port;
 	struct msg_sync sync;
+	struct msg_udp_refused udp_refused;
 	struct msg_machine machine;
 	struct msg_failed failed;
 	struct msg_stats stats;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "nat/icmp.h"
 
 static struct engine_lan *lan_find(struct engine *e, uint32_t id)
 {
@@ -305,6 +306,26 @@ static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
 	return engine_tell(arg, &m, ENGINE_MSG_GUESTFWD_WANT);
 }
 
+/* A guest refuses what came by a forwarded UDP port. */
+static void tell_refused(void *arg, uint32_t id, uint32_t forward,
+			 const struct endpoint *client,
+			 const struct icmp_refusal *r)
+{
+	union engine_msg m = {.udp_refused = {
+				      .port = id,
+				      .id = forward,
+				      .client = *client,
+				      .len = r->len,
+				      .code = r->code,
+				      .n_payload = r->n_payload,
+			      }};
+
+	_Static_assert(sizeof(r->payload) == sizeof(m.udp_refused.payload),
+		       "one bound");
+	memcpy(m.udp_refused.payload, r->payload, sizeof(r->payload));
+	engine_tell(arg, &m, ENGINE_MSG_UDP_REFUSED);
+}
+
 static int order_user(struct engine *e, const struct msg_user_add *m)
 {
 	struct engine_lan *l = lan_find(e, m->lan);
@@ -329,6 +350,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.drops = &w->drops,
 		.log = &e->log,
 		.serve = want_guestfwd,
+		.refuse = tell_refused,
 		.arg = e,
 	};
 	struct engine_netdev *n;
@@ -524,6 +546,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_SYNCED:
 	case ENGINE_MSG_WANT_FD:
 	case ENGINE_MSG_GUESTFWD_WANT:
+	case ENGINE_MSG_UDP_REFUSED:
 	case ENGINE_MSG_MACHINE:
 	case ENGINE_MSG_FAILED:
 	case ENGINE_MSG_EVENT:

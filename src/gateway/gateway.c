@@ -113,6 +113,15 @@ static bool env_source_ok(void *arg, const addr *src)
 	return gateway_source_ok(arg, src);
 }
 
+static void env_refuse(void *arg, uint32_t forward,
+		       const struct endpoint *client,
+		       const struct icmp_refusal *r)
+{
+	struct gateway *gw = arg;
+
+	gw->refuse(gw->env_arg, gw->port.id, forward, client, r);
+}
+
 static mac gateway_mac(const addr *a)
 {
 	return (mac){{0x52, 0x55, a->b[12], a->b[13], a->b[14], a->b[15]}};
@@ -141,6 +150,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.redirect = env_redirect,
 		.is_served = gateway_is_served,
 		.serve = gateway_serve,
+		.refuse = env->refuse ? env_refuse : NULL,
 		.neigh = env_neigh,
 		.source_ok = env_source_ok,
 	};
@@ -158,7 +168,8 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.mtu = gw->nat.mtu,
 	};
 	gw->serve = env->serve;
-	gw->serve_arg = env->arg;
+	gw->refuse = env->refuse;
+	gw->env_arg = env->arg;
 	gw->dns_mac = gateway_mac(&c->dns4);
 	gw->broadcast4 = prefix_broadcast(&gw->nat.net4);
 }

@@ -41,6 +41,8 @@ struct gateway_config {
 	bool deny_peek_off;   /* test switch, tcp.h */
 };
 
+struct icmp_refusal;
+
 struct gateway_env {
 	struct host *host;
 	struct timer_wheel *wheel;
@@ -53,6 +55,11 @@ struct gateway_env {
 	 * be asked. NULL: the same. */
 	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
 		     const struct endpoint *server);
+	/* A guest refuses what client sent it by the UDP forward with this
+	 * number.  NULL: nobody can tell the client. */
+	void (*refuse)(void *arg, uint32_t id, uint32_t forward,
+		       const struct endpoint *client,
+		       const struct icmp_refusal *r);
 	void *arg;
 };
 

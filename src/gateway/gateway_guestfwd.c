@@ -43,7 +43,7 @@ int gateway_serve(void *arg, const struct endpoint *guest,
 
 	if (!gw->serve)
 		return -ENOTCONN;
-	return gw->serve(gw->serve_arg, gw->port.id, guest, dst);
+	return gw->serve(gw->env_arg, gw->port.id, guest, dst);
 }
 
 int gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g)

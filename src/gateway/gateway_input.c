@@ -180,7 +180,12 @@ static bool input_dhcp(struct gateway *gw, const struct packet *pkt,
 static void input_icmp(struct gateway *gw, const struct packet *pkt,
 		       const struct frame *f)
 {
-	icmp_input(gw->icmp, pkt, f);
+	struct icmp_refusal r;
+
+	if (!icmp_is_refusal(pkt, f, &r))
+		icmp_input(gw->icmp, pkt, f);
+	else if (icmp_check(gw->icmp, pkt, f))
+		udp_refused(gw->udp, &r);
 }
 
 /* What restrict= lets through (reference 2.7): replies to forwarded ports and

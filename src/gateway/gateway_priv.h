@@ -28,7 +28,10 @@ struct gateway {
 	unsigned n_guestfwds;
 	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
 		     const struct endpoint *server);
-	void *serve_arg;
+	void (*refuse)(void *arg, uint32_t id, uint32_t forward,
+		       const struct endpoint *client,
+		       const struct icmp_refusal *r);
+	void *env_arg; /* of the two above */
 	struct neigh neigh;
 	bool is_busy;      /* inside send() */
 	bool is_udp_turn;  /* UDP is told first of the next room */

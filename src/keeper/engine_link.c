@@ -197,6 +197,9 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 	case ENGINE_MSG_GUESTFWD_WANT:
 		guestfwd_call(k, &m->guestfwd_call);
 		break;
+	case ENGINE_MSG_UDP_REFUSED:
+		refuse_client(k, &m->udp_refused);
+		break;
 	case ENGINE_MSG_MACHINE:
 		log_debug(k->c->log, "%s: %s", m->machine.name,
 			  m->machine.is_here ? "connected" : "gone");

@@ -173,6 +173,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	struct keeper k = {
 		.c = c,
 		.engine = {.sock = -1},
+		.refuser = {.fd = -1},
 		.life = {.fd = -1},
 		.error = ERROR_NULL,
 	};
@@ -191,6 +192,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		client_stop(&k, container_of(it, struct plan_netdev, link));
 	engine_link_stop(&k);
 	guestfwd_stop(&k);
+	refuse_stop(&k);
 	resolv_watch_free(k.resolv);
 	if (k.loop)
 		timer_disarm(loop_wheel(k.loop), &k.lonely);

@@ -24,6 +24,14 @@ struct engine_link {
 	uint64_t window_ns; /* start of that window */
 };
 
+/* What it takes to tell clients of a refusal. */
+struct refuser {
+	int fd;		    /* owned; raw, to send only; -1 = none */
+	bool was_tried;	    /* to open it */
+	uint64_t window_ns; /* start of the current second */
+	unsigned n;	    /* sent in it */
+};
+
 enum { CHILDREN_MAX = 128 }; /* programs of guestfwd= alive at a time */
 
 /* One of them. */
@@ -41,6 +49,7 @@ struct keeper {
 	struct engine_link engine;
 	struct keeper_child children[CHILDREN_MAX];
 	unsigned n_children;
+	struct refuser refuser;
 	struct loop_io life; /* fd: life_fd, later the pidfd */
 	bool life_is_pidfd;
 	bool life_is_over; /* it ended; the last machine may still be here */
@@ -70,6 +79,11 @@ void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call);
 void guestfwd_ended(struct keeper *k, pid_t pid, int status);
 /* Tells the programs to end. */
 void guestfwd_stop(struct keeper *k);
+
+/* A guest refuses what a client sent it by a forwarded UDP port: tells the
+ * client, where that is allowed. */
+void refuse_client(struct keeper *k, const struct msg_udp_refused *m);
+void refuse_stop(struct keeper *k);
 
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);

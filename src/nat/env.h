@@ -23,6 +23,8 @@ enum {
 	NAT_MTU = 1500,         /* default guest-side MTU (QEMU's) */
 };
 
+struct icmp_refusal;
+
 struct nat_env {
 	struct host *host;
 	struct timer_wheel *wheel;
@@ -60,6 +62,10 @@ struct nat_env {
 	 * until ip's MAC is known; then it is sent, or lost by name.  NULL:
 	 * such frames are lost. */
 	void (*hold)(void *arg, const addr *ip, const struct frame *f);
+	/* A guest has refused what client sent to it by the forwarded UDP
+	 * port with this id.  NULL: nobody can be told. */
+	void (*refuse)(void *arg, uint32_t id, const struct endpoint *client,
+		       const struct icmp_refusal *r);
 	/* True if a guest that runs on the lan may use src (anti-spoofing:
 	 * inside net4, not ours, not broadcast). */
 	bool (*source_ok)(void *arg, const addr *src);

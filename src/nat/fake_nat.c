@@ -17,6 +17,7 @@ static void gw_send(struct fake_port *f, const struct batch *b, uint64_t mask)
 
 	for (; mask; mask &= mask - 1) {
 		const struct frame *fr = &b->f[__builtin_ctzll(mask)];
+		struct icmp_refusal r;
 		struct packet pkt;
 
 		assert_int_equal(
@@ -24,8 +25,10 @@ static void gw_send(struct fake_port *f, const struct batch *b, uint64_t mask)
 			PACKET_OK);
 		if (pkt.proto == IPPROTO_UDP)
 			udp_input(n->udp, &pkt, fr);
-		else
+		else if (!icmp_is_refusal(&pkt, fr, &r))
 			icmp_input(n->icmp, &pkt, fr);
+		else if (icmp_check(n->icmp, &pkt, fr))
+			udp_refused(n->udp, &r);
 	}
 	udp_flush(n->udp);
 }
@@ -51,6 +54,17 @@ static void env_hold(void *arg, const addr *ip, const struct frame *f)
 
 	n->n_held++;
 	n->held_len = f->len;
+}
+
+static void env_refuse(void *arg, uint32_t id, const struct endpoint *client,
+		       const struct icmp_refusal *r)
+{
+	struct fake_nat *n = arg;
+
+	n->n_refused++;
+	n->refused_by = id;
+	n->refused_client = *client;
+	n->refused = *r;
 }
 
 static struct udp *udp_make(struct fake_nat *n, const struct fake_nat_config *c)
@@ -98,6 +112,7 @@ struct fake_nat *fake_nat_new(const struct fake_nat_config *c)
 		.arg = n,
 		.neigh = env_neigh,
 		.hold = env_hold,
+		.refuse = env_refuse,
 	};
 	n->udp = udp_make(n, c);
 	fake_guest_init(&n->g, fake_new(n->lan, &c->port), fake_mac(1), gw_mac,

@@ -28,6 +28,11 @@ struct fake_nat {
 	bool knows_guest;    /* env.neigh() knows it; true at first */
 	unsigned n_held;     /* frames given to env.hold() */
 	uint32_t held_len;   /* of the last one */
+	/* calls of env.refuse(), and what the last one said */
+	unsigned n_refused;
+	uint32_t refused_by;
+	struct endpoint refused_client;
+	struct icmp_refusal refused;
 };
 
 struct fake_nat_config {

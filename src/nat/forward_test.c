@@ -369,7 +369,7 @@ static void test_udp_client_is_forgotten(void **state)
 	unsigned sock = udp_forward(b);
 
 	hear(b, sock, &c, "x");
-	fake_nat_pass(b->n, (UDP_IDLE_SECONDS - 1) * FAKE_SECOND);
+	fake_nat_pass(b->n, (UDP_NEW_IDLE_SECONDS - 1) * FAKE_SECOND);
 	say(b, &c, "still here");
 	assert_int_equal(fake_sent(b->n->fh, 0)->sock, sock);
 	fake_nat_pass(b->n, (UDP_IDLE_SECONDS - 1) * FAKE_SECOND);

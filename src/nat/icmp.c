@@ -49,8 +49,8 @@ void icmp_send(struct icmp *ic, const struct out_addr *a, uint8_t type,
 	out_flush(&ic->out);
 }
 
-/* One token per error to guest. */
-static bool may_report(struct icmp *ic, const addr *guest)
+/* One token per error. */
+bool icmp_ration(struct icmp *ic, const addr *guest)
 {
 	const uint64_t ns = UINT64_C(1000000000) / ICMP_ERROR_RATE;
 	struct icmp_bucket *b =
@@ -83,7 +83,7 @@ static void send_report(struct icmp *ic, const struct report *r)
 	uint32_t len =
 		r->quote_len < ICMP_QUOTE_MAX ? r->quote_len : ICMP_QUOTE_MAX;
 
-	if (may_report(ic, &r->to))
+	if (icmp_ration(ic, &r->to))
 		icmp_send(ic, &a, r->type, r->code, r->rest, r->quote, len);
 }
 
@@ -231,9 +231,8 @@ bool icmp_relay(struct icmp *ic, const struct icmp_relay *q)
 	return true;
 }
 
-/* The message is whole in the frame and its checksum right. */
-static bool message_ok(struct icmp *ic, const struct packet *pkt,
-		       const struct frame *f)
+bool icmp_check(struct icmp *ic, const struct packet *pkt,
+		const struct frame *f)
 {
 	struct frame cut = *f;
 
@@ -279,7 +278,7 @@ void icmp_input(struct icmp *ic, const struct packet *pkt,
 {
 	const struct nat_env *env = ic->env;
 
-	if (!message_ok(ic, pkt, f))
+	if (!icmp_check(ic, pkt, f))
 		return;
 	if (f->hdr[pkt->l4_off] != ICMP_ECHO || f->hdr[pkt->l4_off + 1]) {
 		drop(env->drops, DROP_ICMP_TYPE);

@@ -24,6 +24,16 @@ enum {
 
 struct icmp;
 
+/* A guest's word that what came to it finds nobody there. */
+struct icmp_refusal {
+	struct endpoint guest; /* whom it came to */
+	struct endpoint peer;  /* who sent it, as the guest knows it */
+	uint8_t code;	       /* ICMP_U_*, not FRAG_NEEDED */
+	uint16_t len;	       /* of the datagram's payload */
+	uint8_t payload[64];   /* its first bytes */
+	uint8_t n_payload;
+};
+
 /* max_flows 0 = ICMP_FLOWS_MAX. */
 __attribute__((warn_unused_result)) int
 icmp_new(const struct nat_env *env, unsigned max_flows, struct icmp **icp);
@@ -32,6 +42,19 @@ struct icmp *icmp_free(struct icmp *ic);
 /* One ICMP message of a guest; the source address was found valid. */
 void icmp_input(struct icmp *ic, const struct packet *pkt,
 		const struct frame *f);
+
+/* True if a message of a guest is whole in its frame and its checksum right;
+ * counts the drop if not. */
+bool icmp_check(struct icmp *ic, const struct packet *pkt,
+		const struct frame *f);
+/* True if a message of a guest refuses a UDP datagram that came to that very
+ * guest.  The checksum is icmp_check()'s to judge. */
+bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
+		     struct icmp_refusal *rp);
+
+/* One more error to guest, or of it, is within the ration; else it is counted
+ * (DROP_ICMP_RATE). */
+bool icmp_ration(struct icmp *ic, const addr *guest);
 
 /* Tells the guest, from gw4, that its frame f was not carried.  Says nothing
  * about what may not be answered (RFC 1122 3.2.2: errors, broadcasts, later

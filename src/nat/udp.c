@@ -16,6 +16,7 @@
 
 #define SECOND_NS   UINT64_C(1000000000)
 #define IDLE_NS     (UDP_IDLE_SECONDS * SECOND_NS)
+#define NEW_IDLE_NS (UDP_NEW_IDLE_SECONDS * SECOND_NS)
 #define DNS_IDLE_NS (UDP_DNS_IDLE_SECONDS * SECOND_NS)
 
 enum { PORT_DNS = 53 };
@@ -34,19 +35,27 @@ static bool flow_guest(struct udp_end *e, struct endpoint *guestp, mac *macp)
 	return true;
 }
 
+static bool flow_known(struct udp_end *e, const struct endpoint *ep,
+		       struct endpoint *seenp)
+{
+	*seenp = nat_map_in(e->udp->env, ep);
+	return true;
+}
+
 static bool flow_seen(struct udp_end *e, const struct endpoint *ep,
 		      struct endpoint *seenp)
 {
 	struct udp_flow *uf = container_of(e, struct udp_flow, end);
 
 	uf->used_ns = *e->udp->env->now_ns;
-	*seenp = nat_map_in(e->udp->env, ep);
-	return true;
+	uf->is_answered = true;
+	return flow_known(e, ep, seenp);
 }
 
 static const struct udp_end_ops flow_end_ops = {
 	.guest = flow_guest,
 	.seen = flow_seen,
+	.known = flow_known,
 };
 
 void udp_end_init(struct udp_end *e, struct udp *u, struct host_sock *s,
@@ -104,7 +113,22 @@ static void flow_close(struct udp_flow *uf)
 
 static uint64_t flow_deadline(const struct udp_flow *uf)
 {
-	return uf->used_ns + (uf->is_dns ? DNS_IDLE_NS : IDLE_NS);
+	if (uf->n_dns)
+		return uf->used_ns + DNS_IDLE_NS;
+	return uf->used_ns + (uf->is_answered ? IDLE_NS : NEW_IDLE_NS);
+}
+
+/* A datagram to port leaves by uf.  A program that looks a name up asks for it
+ * a few times, by one port, and is done; what goes on is no lookup. */
+static void flow_used(struct udp_flow *uf, uint16_t port)
+{
+	uf->used_ns = *uf->end.udp->env->now_ns;
+	if (!uf->n_dns)
+		return;
+	if (port == PORT_DNS && uf->n_dns < UDP_DNS_QUESTIONS)
+		uf->n_dns++;
+	else
+		uf->n_dns = 0;
 }
 
 /* The timer is not moved by each datagram: it looks when it fires. */
@@ -133,7 +157,7 @@ static struct udp_flow *flow_open(struct udp *u, const struct flow_key *key,
 	uf->flow.sock = HOST_SOCK_NULL;
 	uf->flow.sock.event = flow_event;
 	uf->used_ns = *u->env->now_ns;
-	uf->is_dns = dst_port == PORT_DNS;
+	uf->n_dns = dst_port == PORT_DNS;
 	timer_init(&uf->flow.timer, flow_timeout);
 	udp_end_init(&uf->end, u, &uf->flow.sock, &flow_end_ops);
 	if (!flow_add(&u->flows, &uf->flow)) {
@@ -220,8 +244,7 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 	found = flow_find(&u->flows, &key);
 	if (found) {
 		uf = flow_of(found);
-		uf->is_dns = false;
-		uf->used_ns = *u->env->now_ns;
+		flow_used(uf, pkt->dst.port);
 	} else {
 		uf = flow_open(u, &key, pkt->dst.port);
 	}

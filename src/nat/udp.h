@@ -9,6 +9,10 @@
  * received straight into buffers that the lan lends.  A forwarded port (udp
  * hostfwd) is one socket for all its clients; the guest's answers to a client
  * leave by it.  Called by the gateway and forward; one worker's thread.
+ *
+ * How long a silent mapping lives says its use: see the seconds below.  What
+ * goes either way is use (RFC 4787 REQ-6); an ICMP error is not, and ends
+ * nothing (REQ-12).
  */
 #ifndef NAT_UDP_H
 #define NAT_UDP_H
@@ -19,8 +23,10 @@
 enum {
 	UDP_FLOWS_MAX = 65536,
 	UDP_CLIENTS_MAX = 16384, /* of all forwarded ports */
-	UDP_IDLE_SECONDS = 240,
-	UDP_DNS_IDLE_SECONDS = 10, /* one question to port 53 */
+	UDP_IDLE_SECONDS = 300,	   /* both ends have spoken (RFC 4787 REQ-5) */
+	UDP_NEW_IDLE_SECONDS = 120, /* one has: the least that REQ-5 allows */
+	UDP_DNS_IDLE_SECONDS = 10, /* a few questions to port 53 */
+	UDP_DNS_QUESTIONS = 8,	   /* more are no lookup of a program */
 	UDP_FORWARDS_MAX = 4096,
 };
 
@@ -53,6 +59,10 @@ udp_forward_add(struct udp *u, uint32_t id, int fd,
 /* Closes the first with this id and forgets its clients. 0 or -ENOENT. */
 __attribute__((warn_unused_result)) int udp_forward_del(struct udp *u,
 							uint32_t id);
+
+/* A guest has refused what came to it: who sent it by a forwarded port is told
+ * by env->refuse(), once for each datagram at most. */
+void udp_refused(struct udp *u, const struct icmp_refusal *r);
 
 /* True if the datagram answers a client of a forwarded port. */
 bool udp_is_answer(struct udp *u, const struct packet *pkt);

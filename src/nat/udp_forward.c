@@ -15,7 +15,9 @@
 
 enum { PORT_TRIES = 64 }; /* ports looked at for one client */
 
-#define IDLE_NS (UDP_IDLE_SECONDS * UINT64_C(1000000000))
+#define SECOND_NS   UINT64_C(1000000000)
+#define IDLE_NS     (UDP_IDLE_SECONDS * SECOND_NS)
+#define NEW_IDLE_NS (UDP_NEW_IDLE_SECONDS * SECOND_NS)
 
 static struct udp_client *client_of(struct flow *f)
 {
@@ -42,14 +44,19 @@ static void client_touch(struct udp_client *c)
 	list_add_tail(&c->udp->clients.all, &c->flow.link);
 }
 
+static uint64_t client_deadline(const struct udp_client *c)
+{
+	return c->used_ns + (c->is_answered ? IDLE_NS : NEW_IDLE_NS);
+}
+
 static void client_timeout(struct timer *t, uint64_t now_ns)
 {
 	struct udp_client *c = client_of(container_of(t, struct flow, timer));
 
-	if (now_ns - c->used_ns >= IDLE_NS)
+	if (client_deadline(c) <= now_ns)
 		client_free(c);
 	else
-		timer_arm(c->udp->env->wheel, t, c->used_ns + IDLE_NS);
+		timer_arm(c->udp->env->wheel, t, client_deadline(c));
 }
 
 static struct udp_client *client_make(struct udp_forward *fw,
@@ -74,8 +81,8 @@ static struct udp_client *client_make(struct udp_forward *fw,
 		slab_free(&u->client_slab, c);
 		return NULL;
 	}
-	timer_arm(u->env->wheel, &c->flow.timer, *u->env->now_ns + IDLE_NS);
 	client_touch(c);
+	timer_arm(u->env->wheel, &c->flow.timer, client_deadline(c));
 	return c;
 }
 
@@ -111,13 +118,13 @@ static struct udp_client *client_new(struct udp_forward *fw,
 	return client_make(fw, key, real);
 }
 
-/* The client behind real, known before or new; NULL: no room. */
+/* The client behind real, known before, or else new if it may be; NULL: no
+ * such client, or no room. */
 static struct udp_client *client_get(struct udp_forward *fw,
-				     const struct endpoint *guest,
-				     const struct endpoint *real)
+				     const struct endpoint *real, bool may_make)
 {
 	struct udp *u = fw->end.udp;
-	struct flow_key key = {.guest = *guest,
+	struct flow_key key = {.guest = fw->guest,
 			       .remote = nat_map_in(u->env, real),
 			       .proto = IPPROTO_UDP};
 
@@ -126,7 +133,7 @@ static struct udp_client *client_get(struct udp_forward *fw,
 		struct udp_client *c;
 
 		if (!f)
-			return client_new(fw, &key, real);
+			return may_make ? client_new(fw, &key, real) : NULL;
 		c = client_of(f);
 		if (c->forward == fw && endpoint_eq(&c->real, real))
 			return c;
@@ -141,6 +148,7 @@ struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt)
 {
 	struct flow_key key = {
 		.guest = pkt->src, .remote = pkt->dst, .proto = IPPROTO_UDP};
+	struct udp_client *c;
 	struct flow *f;
 
 	if (u->clients.n == 0)
@@ -148,8 +156,27 @@ struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt)
 	f = flow_find(&u->clients, &key);
 	if (!f)
 		return NULL;
-	client_touch(client_of(f));
-	return client_of(f);
+	c = client_of(f);
+	c->is_answered = true;
+	client_touch(c);
+	return c;
+}
+
+void udp_refused(struct udp *u, const struct icmp_refusal *r)
+{
+	const struct nat_env *env = u->env;
+	struct flow_key key = {
+		.guest = r->guest, .remote = r->peer, .proto = IPPROTO_UDP};
+	struct flow *f = u->clients.n ? flow_find(&u->clients, &key) : NULL;
+	struct udp_client *c = f ? client_of(f) : NULL;
+
+	if (!c || !c->may_refuse || !env->refuse) {
+		drop(env->drops, DROP_ICMP_TYPE);
+		return;
+	}
+	c->may_refuse = false;
+	if (icmp_ration(u->icmp, &r->guest.ip))
+		env->refuse(env->arg, c->forward->id, &c->real, r);
 }
 
 bool udp_is_answer(struct udp *u, const struct packet *pkt)
@@ -173,11 +200,24 @@ static bool forward_seen(struct udp_end *e, const struct endpoint *ep,
 			 struct endpoint *seenp)
 {
 	struct udp_forward *fw = container_of(e, struct udp_forward, end);
-	struct udp_client *c = client_get(fw, &fw->guest, ep);
+	struct udp_client *c = client_get(fw, ep, true);
 
 	if (!c)
 		return false;
 	client_touch(c);
+	c->may_refuse = true;
+	*seenp = c->flow.remote;
+	return true;
+}
+
+static bool forward_known(struct udp_end *e, const struct endpoint *ep,
+			  struct endpoint *seenp)
+{
+	struct udp_forward *fw = container_of(e, struct udp_forward, end);
+	const struct udp_client *c = client_get(fw, ep, false);
+
+	if (!c)
+		return false;
 	*seenp = c->flow.remote;
 	return true;
 }
@@ -185,6 +225,7 @@ static bool forward_seen(struct udp_end *e, const struct endpoint *ep,
 static const struct udp_end_ops forward_end_ops = {
 	.guest = forward_guest,
 	.seen = forward_seen,
+	.known = forward_known,
 };
 
 static void forward_event(struct host_sock *s, unsigned events)

@@ -48,13 +48,18 @@ struct udp_end_ops {
 	 * there is no room to remember ep. */
 	bool (*seen)(struct udp_end *e, const struct endpoint *ep,
 		     struct endpoint *seenp);
+	/* As seen(), of ep that the guest sent to: it does not count as use.
+	 * False: nobody knows ep any more. */
+	bool (*known)(struct udp_end *e, const struct endpoint *ep,
+		      struct endpoint *seenp);
 };
 
 struct udp_flow {
 	struct flow flow;
 	struct udp_end end;
 	uint64_t used_ns;
-	bool is_dns; /* nothing but one question to port 53 so far */
+	uint8_t n_dns;	  /* questions to port 53, 0: it is used otherwise */
+	bool is_answered; /* somebody has sent it something */
 };
 
 struct udp_forward {
@@ -74,6 +79,8 @@ struct udp_client {
 	struct udp *udp;
 	struct endpoint real;
 	uint64_t used_ns;
+	bool is_answered; /* by the guest */
+	bool may_refuse;  /* it sent something since it was refused last */
 };
 
 /* Datagrams for one socket, collected within one batch of frames. */

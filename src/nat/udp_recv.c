@@ -90,7 +90,7 @@ unsigned udp_end_errors(struct udp_end *e, uint32_t *mtup)
 		}
 		n++;
 		if (!e->ops->guest(e, &r.guest, &r.guest_mac) ||
-		    !e->ops->seen(e, &err.dst, &r.dst) ||
+		    !e->ops->known(e, &err.dst, &r.dst) ||
 		    err.payload_len > sizeof(err.payload))
 			continue;
 		/* The kernel quotes our payload; the header was the

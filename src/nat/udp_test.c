@@ -694,61 +694,6 @@ static void test_no_room_while_taking_runs_apart(void **state)
 	assert_int_equal(n->g.port->n_out, 10);
 }
 
-/* --- life and limits --- */
-
-static void test_idle_flow_ends(void **state)
-{
-	struct fake_nat *n = *state;
-
-	say(n, 5000, &far, "a");
-	fake_nat_pass(n, (UDP_IDLE_SECONDS - 1) * FAKE_SECOND);
-	assert_int_equal(n->fh->n_socks, 1);
-	hear(n, 0, &far, "still here", 10);
-	fake_nat_pass(n, (UDP_IDLE_SECONDS - 1) * FAKE_SECOND);
-	assert_int_equal(n->fh->n_socks, 1);
-	fake_nat_pass(n, 2 * FAKE_SECOND);
-	assert_int_equal(n->fh->n_socks, 0);
-	assert_int_equal(udp_n_flows(n->udp), 0);
-}
-
-static void test_one_dns_question_ends_soon(void **state)
-{
-	struct fake_nat *n = *state;
-	struct endpoint dns = fake_ep(192, 0, 2, 53, 53);
-
-	say(n, 5000, &dns, "a");
-	say(n, 5001, &dns, "a");
-	say(n, 5001, &dns, "b"); /* no single exchange */
-	fake_nat_pass(n, (UDP_DNS_IDLE_SECONDS + 1) * FAKE_SECOND);
-	assert_int_equal(n->fh->n_socks, 1);
-	fake_nat_pass(n, UDP_IDLE_SECONDS * FAKE_SECOND);
-	assert_int_equal(n->fh->n_socks, 0);
-}
-
-static void test_no_socket(void **state)
-{
-	struct fake_nat *n = *state;
-
-	fake_fail(n->fh, FAKE_OPEN, EMFILE, 1);
-	say(n, 5000, &far, "a");
-	assert_int_equal(n->drops.n[DROP_HOST_SOCKET], 1);
-	assert_int_equal(udp_n_flows(n->udp), 0);
-	say(n, 5000, &far, "a");
-	assert_int_equal(n->fh->n_sent, 1);
-}
-
-static void test_table_full(void **state)
-{
-	struct fake_nat_config c = {.max_udp = 16, .port.name = "vm0"};
-	struct fake_nat *n = fake_nat_new(&c);
-
-	for (uint16_t i = 1; i <= 10; i++)
-		say(n, i, &far, "a");
-	assert_int_equal(udp_n_flows(n->udp), 8);
-	assert_int_equal(n->drops.n[DROP_FLOW_TABLE_FULL], 2);
-	fake_nat_free(n);
-}
-
 #define T(f)                                                                   \
 	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
 
@@ -790,10 +735,6 @@ int main(void)
 		T(test_runs_from_the_host_are_taken_apart),
 		T(test_run_stays_whole_where_it_can),
 		T(test_no_room_while_taking_runs_apart),
-		T(test_idle_flow_ends),
-		T(test_one_dns_question_ends_soon),
-		T(test_no_socket),
-		T(test_table_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tells clients of forwarded UDP ports that the guest refuses (keeper_priv.h).
+ *
+ * A kernel says "port unreachable" for ports that are closed, and a forwarded
+ * port is open.  So the error is made here, by a raw socket, which takes
+ * CAP_NET_RAW: the engine has no rights.  Of what the engine says only which
+ * forward and which client it is about is believed, and the datagram's first
+ * bytes, which it could have sent to the client anyhow.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cursor.h"
+#include "base/mem.h"
+#include "keeper/keeper_priv.h"
+#include "os/sockaddr.h"
+#include "wire/icmp.h"
+#include "wire/ip4.h"
+#include "wire/udp.h"
+
+enum {
+	CODE_MAX = 15,	 /* RFC 1812 5.2.7.1 */
+	RATE = 1000,	 /* errors in a second, to all clients */
+	HEADS = IP4_HDR_LEN + UDP_HDR_LEN,
+	QUOTE_LEN = HEADS + ENGINE_REFUSED_LEN,
+	PACKET_LEN = IP4_HDR_LEN + ICMP_HDR_LEN + QUOTE_LEN,
+	LEN_MAX = 65507, /* payload over IPv4 */
+};
+
+/* What an error says. */
+struct refusal {
+	addr local; /* whom the client had sent to */
+	uint16_t port;
+	const struct msg_udp_refused *m;
+};
+
+static bool may_send(struct keeper *k)
+{
+	struct refuser *r = &k->refuser;
+	uint64_t now = *loop_now(k->loop);
+
+	if (now - r->window_ns >= UINT64_C(1000000000)) {
+		r->window_ns = now;
+		r->n = 0;
+	}
+	return r->n++ < RATE;
+}
+
+static bool has_socket(struct keeper *k)
+{
+	struct refuser *r = &k->refuser;
+
+	if (r->was_tried)
+		return r->fd >= 0;
+	r->was_tried = true;
+	r->fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		       IPPROTO_RAW);
+	if (r->fd < 0)
+		log_info(k->c->log, "a guest refuses what comes by a forwarded "
+				    "UDP port; its clients are not told, for "
+				    "that takes CAP_NET_RAW");
+	return r->fd >= 0;
+}
+
+/* The address by which the host speaks to ep. */
+static bool route_source(const struct endpoint *ep, addr *ap)
+{
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(ep, &ss);
+	struct endpoint own;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&ss, len) < 0)
+		return false;
+	len = sizeof(ss);
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
+	    !sockaddr_to(&ss, &own))
+		return false;
+	*ap = own.ip;
+	return true;
+}
+
+/* The client's datagram as far as it is quoted; its length. */
+static size_t put_quote(const struct refusal *r, uint8_t quote[QUOTE_LEN])
+{
+	const struct msg_udp_refused *m = r->m;
+	uint16_t len = m->len < LEN_MAX ? m->len : LEN_MAX;
+	const struct ip4_hdr ip = {.total_len = (uint16_t)(HEADS + len),
+				   .ttl = 1,
+				   .proto = IPPROTO_UDP,
+				   .src = m->client.ip,
+				   .dst = r->local};
+	const struct udp_hdr udp = {.sport = m->client.port,
+				    .dport = r->port,
+				    .len = (uint16_t)(UDP_HDR_LEN + len)};
+	struct wr w = wr_init(quote, QUOTE_LEN);
+
+	ip4_emit(&w, &ip);
+	udp_emit(&w, &udp);
+	wr_bytes(&w, m->payload, m->n_payload);
+	return wr_len(&w);
+}
+
+static void send_refusal(int fd, const struct refusal *r)
+{
+	uint8_t quote[QUOTE_LEN], packet[PACKET_LEN];
+	size_t len = put_quote(r, quote);
+	const struct ip4_hdr ip = {
+		.total_len = (uint16_t)(IP4_HDR_LEN + ICMP_HDR_LEN + len),
+		.ttl = IP4_TTL,
+		.proto = IPPROTO_ICMP,
+		.src = r->local,
+		.dst = r->m->client.ip};
+	const struct endpoint to = {.ip = r->m->client.ip};
+	struct wr w = wr_init(packet, sizeof(packet));
+	struct sockaddr_storage ss;
+	socklen_t ss_len = sockaddr_from(&to, &ss);
+
+	ip4_emit(&w, &ip);
+	icmp_emit_error(&w, ICMP_UNREACHABLE, r->m->code, 0, quote, len);
+	/* An error that is lost is as if the path had lost it. */
+	(void)!sendto(fd, packet, wr_len(&w), 0, (struct sockaddr *)&ss,
+		      ss_len);
+}
+
+void refuse_client(struct keeper *k, const struct msg_udp_refused *m)
+{
+	const struct plan_netdev *n = plan_find(&k->plan, m->port);
+	const addr *client = &m->client.ip;
+	const struct plan_forward *f;
+	struct refusal r = {.m = m};
+
+	if (!n || m->id >= n->n_forwards || m->code > CODE_MAX ||
+	    m->code == ICMP_U_FRAG_NEEDED || !addr_is_v4(client) ||
+	    addr_is_multicast(client) || addr_is_broadcast(client) ||
+	    addr_is_unspecified(client) || !m->client.port)
+		return;
+	f = &n->forwards[m->id];
+	r.local = f->host.ip;
+	r.port = f->host.port;
+	if (f->proto != IPPROTO_UDP || !addr_is_v4(&r.local) || !may_send(k) ||
+	    !has_socket(k))
+		return;
+	if (addr_is_unspecified(&r.local) && !route_source(&m->client, &r.local))
+		return;
+	send_refusal(k->refuser.fd, &r);
+}
+
+void refuse_stop(struct keeper *k)
+{
+	fd_close(&k->refuser.fd);
+}

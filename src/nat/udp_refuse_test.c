@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Guests that refuse what comes by a forwarded UDP port. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nat/fake_nat.h"
+#include "wire/csum.h"
+
+enum { FORWARD = 7, PORT = 22 };
+
+static const struct endpoint client = {
+	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 9}},
+	.port = 999};
+
+static unsigned forward(struct fake_nat *n)
+{
+	const struct endpoint guest = fake_ep(10, 0, 2, 15, PORT);
+	int fd = fake_udp(n->fh, 2222);
+
+	assert_int_equal(udp_forward_add(n->udp, FORWARD, fd, &guest), 0);
+	return (unsigned)fd;
+}
+
+static void hear(struct fake_nat *n, unsigned sock, const struct endpoint *from,
+		 const char *text)
+{
+	assert_true(fake_deliver(n->fh, sock, from, text, strlen(text)));
+	fake_host_run(n->fh);
+}
+
+/* The ith frame that the guest got comes back in an error. */
+struct error {
+	unsigned i;
+	uint8_t type, code;
+	uint32_t len; /* of the quote; 0: all */
+	bool is_bad;  /* its checksum */
+};
+
+static void answer(struct fake_nat *n, const struct error *e)
+{
+	uint8_t msg[1500] = {e->type, e->code};
+	struct fake_got got;
+	uint32_t len;
+	uint16_t sum;
+
+	assert_true(fake_guest_got(&n->g, e->i, &got));
+	len = e->len ? e->len : got.len - FRAME_ETH_LEN;
+	memcpy(msg + 8, got.frame + FRAME_ETH_LEN, len);
+	sum = csum_fold(csum_add(msg, 8 + len, 0)) ^ (e->is_bad ? 1 : 0);
+	msg[2] = (uint8_t)(sum >> 8);
+	msg[3] = (uint8_t)sum;
+	fake_guest_ip(&n->g, got.pkt.src.ip, IPPROTO_ICMP, msg, 8 + len);
+	fake_guest_kick(&n->g);
+}
+
+static void test_a_refusal_is_passed_on(void **state)
+{
+	struct fake_nat *n = *state;
+	unsigned sock = forward(n);
+
+	hear(n, sock, &client, "question");
+	answer(n, &(struct error){.type = ICMP_UNREACHABLE,
+				  .code = ICMP_U_PORT});
+	assert_int_equal(n->n_refused, 1);
+	assert_int_equal(n->refused_by, FORWARD);
+	assert_true(endpoint_eq(&n->refused_client, &client));
+	assert_int_equal(n->refused.code, ICMP_U_PORT);
+	assert_int_equal(n->refused.guest.port, PORT);
+	assert_int_equal(n->refused.len, 8);
+	assert_int_equal(n->refused.n_payload, 8);
+	assert_memory_equal(n->refused.payload, "question", 8);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 0);
+}
+
+static void test_the_client_is_the_real_one(void **state)
+{
+	struct fake_nat *n = *state;
+	struct endpoint lo[2] = {fake_ep(127, 0, 0, 1, 999),
+				 fake_ep(127, 0, 0, 2, 999)};
+	unsigned sock = forward(n);
+
+	for (unsigned i = 0; i < 2; i++)
+		hear(n, sock, &lo[i], "x");
+	for (unsigned i = 0; i < 2; i++) {
+		answer(n, &(struct error){.i = i,
+					  .type = ICMP_UNREACHABLE,
+					  .code = ICMP_U_ADMIN});
+		assert_true(endpoint_eq(&n->refused_client, &lo[i]));
+		assert_int_equal(n->refused.code, ICMP_U_ADMIN);
+	}
+}
+
+/* A guest cannot make more errors than there were datagrams. */
+static void test_one_refusal_for_a_datagram(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct error e = {.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT};
+	unsigned sock = forward(n);
+
+	hear(n, sock, &client, "x");
+	answer(n, &e);
+	answer(n, &e);
+	assert_int_equal(n->n_refused, 1);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
+	hear(n, sock, &client, "x");
+	answer(n, &e);
+	assert_int_equal(n->n_refused, 2);
+}
+
+static void test_refusals_are_rationed(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct error e = {.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT};
+	unsigned sock = forward(n);
+
+	for (unsigned i = 0; i < ICMP_ERROR_BURST + 5; i++) {
+		hear(n, sock, &client, "x");
+		answer(n, &e);
+	}
+	assert_int_equal(n->n_refused, ICMP_ERROR_BURST);
+	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 5);
+}
+
+/* An error does not keep a client in memory (RFC 5508). */
+static void test_a_refusal_is_no_use(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct error e = {.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT};
+	unsigned sock = forward(n);
+
+	hear(n, sock, &client, "x");
+	fake_nat_pass(n, (UDP_NEW_IDLE_SECONDS - 1) * FAKE_SECOND);
+	answer(n, &e);
+	assert_int_equal(n->n_refused, 1);
+	fake_nat_pass(n, 2 * FAKE_SECOND);
+	answer(n, &e); /* of a client that is forgotten */
+	assert_int_equal(n->n_refused, 1);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
+}
+
+static void test_other_messages_are_no_refusals(void **state)
+{
+	static const struct error t[] = {
+		{.type = ICMP_TIME_EXCEEDED},
+		{.type = ICMP_UNREACHABLE, .code = ICMP_U_FRAG_NEEDED},
+		{.type = ICMP_UNREACHABLE, .code = 16},
+		{.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT, .len = 27},
+	};
+	struct fake_nat *n = *state;
+	unsigned sock = forward(n);
+
+	hear(n, sock, &client, "x");
+	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		answer(n, &t[i]);
+		assert_int_equal(n->drops.n[DROP_ICMP_TYPE], i + 1);
+	}
+	answer(n, &(struct error){.type = ICMP_UNREACHABLE,
+				  .code = ICMP_U_PORT,
+				  .is_bad = true});
+	assert_int_equal(n->drops.n[DROP_ICMP_CSUM], 1);
+	assert_int_equal(n->n_refused, 0);
+}
+
+/* A guest that speaks for another one is not believed. */
+static void test_a_machine_refuses_for_itself_only(void **state)
+{
+	struct fake_nat *n = *state;
+	unsigned sock = forward(n);
+
+	hear(n, sock, &client, "x");
+	n->g.ip = addr_v4(10, 0, 2, 16);
+	answer(n, &(struct error){.type = ICMP_UNREACHABLE,
+				  .code = ICMP_U_PORT});
+	assert_int_equal(n->n_refused, 0);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
+}
+
+/* What came by the guest's own mapping: nobody is told, nothing ends. */
+static void test_a_flow_outlives_refusals(void **state)
+{
+	struct fake_nat *n = *state;
+
+	fake_guest_udp(&n->g, 5000, &client, "a", 1);
+	fake_guest_kick(&n->g);
+	hear(n, 0, &client, "x");
+	answer(n, &(struct error){.type = ICMP_UNREACHABLE,
+				  .code = ICMP_U_PORT});
+	assert_int_equal(n->n_refused, 0);
+	assert_int_equal(n->fh->n_socks, 1);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
+}
+
+#define T(f)                                                                   \
+	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_a_refusal_is_passed_on),
+		T(test_the_client_is_the_real_one),
+		T(test_one_refusal_for_a_datagram),
+		T(test_refusals_are_rationed),
+		T(test_a_refusal_is_no_use),
+		T(test_other_messages_are_no_refusals),
+		T(test_a_machine_refuses_for_itself_only),
+		T(test_a_flow_outlives_refusals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""UDP through `user`: one mapping for all peers, and refusals both ways."""
+import subprocess
+
+import pytest
+
+import world
+from world import HOST_IP, INET_IP, sh
+
+PY = "/usr/bin/python3"
+
+# Answers whoever asks, from the address that was asked, with what it sees.
+MIRROR = r"""
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+s.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO
+s.bind(('0.0.0.0', int(sys.argv[1])))
+while True:
+    d, anc, _, a = s.recvmsg(2000, 512)
+    dst = [x[2][8:12] for x in anc if x[1] == 8][0]
+    info = struct.pack('=i4s4s', 0, dst, bytes(4))
+    s.sendmsg([b'%s %d' % (a[0].encode(), a[1])], [(socket.IPPROTO_IP, 8, info)], 0, a)
+"""
+
+
+def sockets():
+    """UDP sockets of the host that nobody connected."""
+    return len(sh("ss", "-Huan").stdout.splitlines())
+
+
+@pytest.fixture
+def net(w):
+    w.serve(PY, "-c", MIRROR, "6001", port=6001, proto="udp")
+    g = w.guest()
+    with world.Vmlan(["user,hostfwd=udp::2223-:23,hostfwd=udp:127.0.0.1:2224-:24",
+                      g.netdev()]) as v:
+        g.dhcp()
+        yield w, g, v
+
+
+MANY = r"""
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+s.settimeout(0.5)
+peers = {('198.18.%d.%d' % (i >> 8, i & 255), 6001) for i in range(int(sys.argv[1]))}
+left, seen = set(peers), set()
+for _ in range(20):  # datagrams may be lost
+    for p in list(left):
+        s.sendto(b'?', p)
+        if len(left) % 50 == 0:
+            s.settimeout(0)
+        try:
+            d, a = s.recvfrom(100)
+            left.discard(a); seen.add(d)
+        except OSError:
+            pass
+    s.settimeout(0.5)
+    try:
+        while left:
+            d, a = s.recvfrom(100)
+            left.discard(a); seen.add(d)
+    except OSError:
+        pass
+    if not left:
+        break
+print(len(left), *[x.decode() for x in seen], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_thousands_of_peers_cost_one_socket(net):
+    _, g, _ = net
+    sh("ip", "route", "add", "local", "198.18.0.0/15", "dev", "lo", ns="inet")
+    before = sockets()
+    with world.process(PY, "-c", MANY, "3000", ns=g.ns, stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE, text=True) as p:
+        out = p.stdout.readline().split()
+        assert out[0] == "0", out
+        # all of them saw one address and port
+        assert len(out) == 3 and out[1] == HOST_IP, out
+        assert sockets() == before + 1
+
+
+PEER = r"""
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(10)
+s.sendto(b'?', (sys.argv[1], 6001))
+print(s.recv(100).decode(), flush=True)
+for line in sys.stdin:
+    what = line.split()
+    if what[0] == 'send':
+        s.sendto(what[3].encode(), (what[1], int(what[2])))
+        print('sent', flush=True)
+    else:
+        d, a = s.recvfrom(100)
+        print(a[0], a[1], d.decode(), flush=True)
+"""
+
+
+class Peer:
+    """A program of a guest that has a mapping."""
+
+    def __init__(self, g):
+        self.p = g.popen(PY, "-c", PEER, INET_IP, stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, text=True)
+        self.ip, self.port = self.p.stdout.readline().split()
+
+    def do(self, what):
+        self.p.stdin.write(what + "\n")
+        self.p.stdin.flush()
+        return self.p.stdout.readline().split()
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait(10)
+        self.p.stdout.close()
+
+
+def test_strangers_and_neighbours_reach_a_mapping(w):
+    """Filtering is independent of the endpoint, and hairpins work (RFC 4787
+    REQ-8, REQ-9): machines of one network meet at their outer addresses."""
+    w.serve(PY, "-c", MIRROR, "6001", port=6001, proto="udp")
+    a, b = w.guest(), w.guest()
+    with world.Vmlan(["user", a.netdev(), b.netdev()]):
+        a.dhcp()
+        b.dhcp()
+        pa, pb = Peer(a), Peer(b)
+        try:
+            assert pa.ip == pb.ip == HOST_IP
+            sh(PY, "-c", "import socket,sys\n"
+               "socket.socket(socket.AF_INET,socket.SOCK_DGRAM)"
+               ".sendto(b'stranger',(sys.argv[1],int(sys.argv[2])))",
+               HOST_IP, pa.port, ns="inet")
+            got = pa.do("recv")
+            assert got[0] == INET_IP and got[1] != "6001" and got[2] == "stranger"
+            assert pa.do(f"send {HOST_IP} {pb.port} hello") == ["sent"]
+            assert pb.do("recv") == [HOST_IP, pa.port, "hello"]
+            assert pb.do(f"send {HOST_IP} {pa.port} back") == ["sent"]
+            assert pa.do("recv") == [HOST_IP, pb.port, "back"]
+        finally:
+            pa.close()
+            pb.close()
+
+
+ASK = r"""
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+s.settimeout(float(sys.argv[3]))
+s.connect((sys.argv[1], int(sys.argv[2])))
+s.send(b'the question')
+try:
+    print('answer', s.recv(100).decode())
+except ConnectionRefusedError:
+    d, anc, _, a = s.recvmsg(100, 512, socket.MSG_ERRQUEUE)
+    t, code = [x[2][5:7] for x in anc if x[1] == 11][0]
+    print('refused', t, code, a[0], a[1], d.decode())
+except OSError as e:
+    print(type(e).__name__, e.errno)
+"""
+
+
+def ask(ip, port, ns=None, wait=10):
+    return sh(PY, "-c", ASK, ip, str(port), str(wait), ns=ns).stdout.split(None, 5)
+
+
+def refused(ip, port):
+    return ["refused", "3", "3", ip, str(port), "the question\n"]
+
+
+def test_a_closed_port_outside_is_refused_to_the_guest(net):
+    _, g, _ = net
+    assert ask(INET_IP, 5999, ns=g.ns) == refused(INET_IP, 5999)
+    assert ask("10.0.2.2", 5999, ns=g.ns) == refused("10.0.2.2", 5999)
+
+
+def test_a_closed_port_of_the_guest_is_refused_to_the_client(net):
+    """Of a port bound to all addresses, and of one bound to one; quoted with
+    the client's own datagram."""
+    w, g, _ = net
+    assert ask("127.0.0.1", 2223) == refused("127.0.0.1", 2223)
+    assert ask("127.0.0.1", 2224) == refused("127.0.0.1", 2224)
+    assert ask(HOST_IP, 2223) == refused(HOST_IP, 2223)
+    assert ask(HOST_IP, 2223, ns="inet") == refused(HOST_IP, 2223)
+    # open at last: nothing is remembered
+    w.serve(PY, "-c", MIRROR, "23", ns=g.ns, port=23, proto="udp")
+    assert ask("127.0.0.1", 2223)[:2] == ["answer", "10.0.2.2"]
+    assert ask(HOST_IP, 2223, ns="inet")[:2] == ["answer", INET_IP]
+
+
+def test_a_guests_firewall_is_heard(net):
+    """Other codes are passed on as they are."""
+    _, g, _ = net
+    g.sh("nft", "add table ip t; add chain ip t c { type filter hook input priority 0; };"
+         "add rule ip t c udp dport 23 reject with icmp type admin-prohibited")
+    out = ask(HOST_IP, 2223, ns="inet")
+    assert out[:2] == ["OSError", "113"], out  # EHOSTUNREACH
+
+
+def test_without_the_right_clients_are_not_told(w):
+    """Silence, said once in the log; nothing else suffers."""
+    g = w.guest()
+    wrap = ("setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw")
+    with world.Vmlan(["user,hostfwd=udp::2223-:23", g.netdev()], wrap=wrap) as v:
+        g.dhcp()
+        for _ in range(2):
+            assert ask("127.0.0.1", 2223, wait=0.5)[0] in ("TimeoutError", "timeout")
+        world.wait_for("the line in the log",
+                       lambda: v.log().count("CAP_NET_RAW") == 1)
+        w.serve(PY, "-c", MIRROR, "23", ns=g.ns, port=23, proto="udp")
+        assert ask("127.0.0.1", 2223)[0] == "answer"
