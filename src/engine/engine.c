@@ -51,6 +51,7 @@ static void keeper_gone(struct engine *e)
 {
 	loop_del(e->worker->loop, &e->io);
 	fd_close(&e->sock);
+	e->n_wanted = 0;
 	end_if_unneeded(e);
 }
 

@@ -58,6 +58,7 @@ struct engine {
 	uint32_t deny;	     /* ENGINE_DENY_* */
 	bool ends_with_keeper;
 	unsigned n_machines; /* ports of machines whose carrier is up */
+	unsigned n_wanted;   /* GUESTFWD_WANT without an answer yet */
 	int exit_code;
 };
 

@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "nat/icmp.h"
 
+enum { WANTED_MAX = 64 }; /* the channel holds some hundred messages */
+
 static struct engine_lan *lan_find(struct engine *e, uint32_t id)
 {
 	list_each(it, &e->lans) {
@@ -293,17 +295,26 @@ static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
 						 &n->cable[1]));
 }
 
-/* A guest called a server that the keeper brings. */
+/* A guest called a server that the keeper brings.  Guests can call faster than
+ * programs start: what else there is to tell must find room in the channel. */
 static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
 			 const struct endpoint *server)
 {
+	struct engine *e = arg;
 	union engine_msg m = {.guestfwd_call = {
 				      .port = id,
 				      .guest = *guest,
 				      .server = *server,
 			      }};
 
-	return engine_tell(arg, &m, ENGINE_MSG_GUESTFWD_WANT);
+	int r;
+
+	if (e->n_wanted >= WANTED_MAX)
+		return -EAGAIN;
+	r = engine_tell(e, &m, ENGINE_MSG_GUESTFWD_WANT);
+	if (r == 0)
+		e->n_wanted++;
+	return r;
 }
 
 /* A guest refuses what came by a forwarded UDP port. */
@@ -418,6 +429,8 @@ static int order_guestfwd_take(struct engine *e,
 	struct gateway *gw = gateway_find(e, m->port);
 	int r = -ENOENT;
 
+	if (e->n_wanted)
+		e->n_wanted--;
 	if (gw)
 		r = gateway_guestfwd_answer(gw, &m->guest, &m->server,
 					    n_fds ? fds[0] : -1);

@@ -51,8 +51,9 @@ struct gateway_env {
 	struct drops *drops;
 	struct log *log;
 	/* A guest called a guestfwd without target: asks for somebody who
-	 * serves it; gateway_guestfwd_answer() follows. Negative: nobody can
-	 * be asked. NULL: the same. */
+	 * serves it; gateway_guestfwd_answer() follows. -EAGAIN: not now, the
+	 * guest calls again; else negative: nobody can be asked. NULL: the
+	 * same. */
 	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
 		     const struct endpoint *server);
 	/* A guest refuses what client sent it by the UDP forward with this

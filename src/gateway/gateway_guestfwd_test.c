@@ -143,6 +143,22 @@ static void test_nobody_can_be_asked(void **state)
 	expect_rst(b);
 }
 
+static void test_too_many_are_asked_for(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct fake_got got;
+
+	b->serve_err = -EAGAIN;
+	call(b);
+	assert_int_equal(b->g.port->n_out, 0); /* it comes again */
+	assert_int_equal(b->drops.n[DROP_HOST_SOCKET], 1);
+	b->serve_err = 0;
+	call(b);
+	assert_int_equal(b->n_calls, 2);
+	assert_int_equal(answer(b, fake_stream(b->fh)), 0);
+	assert_int_equal(fake_heard(b, &got).flags, TCP_SYN | TCP_ACK);
+}
+
 static void test_the_answer_cannot_be_taken(void **state)
 {
 	struct fake_gateway *b = *state;
@@ -231,6 +247,7 @@ int main(void)
 		T(test_the_guest_waits_for_the_answer),
 		T(test_nobody_comes),
 		T(test_nobody_can_be_asked),
+		T(test_too_many_are_asked_for),
 		T(test_the_answer_cannot_be_taken),
 		T(test_the_guest_did_not_wait),
 		T(test_a_target_is_connected),

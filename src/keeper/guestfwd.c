@@ -73,13 +73,18 @@ void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call)
 	struct error e = ERROR_NULL;
 	CLEANUP_FD int fd = -1;
 	char server[ENDPOINT_STRLEN];
+	int r;
 
 	if (g)
 		fd = open_target(k, g, &e);
 	if (g && fd < 0)
 		log_warn(k->c->log, "guestfwd %s: %s",
 			 endpoint_format(&call->server, server), e.text);
-	(void)engine_link_send(k, &m, ENGINE_MSG_GUESTFWD_TAKE, &fd, fd >= 0);
+	r = engine_link_send(k, &m, ENGINE_MSG_GUESTFWD_TAKE, &fd, fd >= 0);
+	/* Each question has an answer: that it cannot be passed is one. */
+	if (r < 0 && fd >= 0)
+		(void)engine_link_send(k, &m, ENGINE_MSG_GUESTFWD_TAKE, NULL,
+				       0);
 }
 
 void guestfwd_ended(struct keeper *k, pid_t pid, int status)

@@ -49,7 +49,8 @@ struct nat_env {
 			 struct endpoint *to);
 	/* True if what a guest's connection to dst meets is brought by the
 	 * keeper; NULL: nothing is.  serve() asks for it: the answer comes by
-	 * tcp_serve(), later; negative: it cannot be asked. */
+	 * tcp_serve(), later; -EAGAIN: not now; else negative: it cannot be
+	 * asked. */
 	bool (*is_served)(void *arg, const struct endpoint *dst);
 	int (*serve)(void *arg, const struct endpoint *guest,
 		     const struct endpoint *dst);

@@ -154,8 +154,12 @@ static void await_served(struct tcp_flow *f)
 	tcp_carry_open(f);
 	tcp_state(f, TCP_S_CONNECT);
 	r = env->serve(env->arg, &f->flow.guest, &f->flow.remote);
-	if (r < 0)
+	if (r == -EAGAIN) { /* the guest's SYN comes again */
+		drop(env->drops, DROP_HOST_SOCKET);
+		tcp_kill(f, false);
+	} else if (r < 0) {
 		tcp_refused(f, ECONNREFUSED, false);
+	}
 }
 
 int tcp_serve(struct tcp *t, const struct endpoint *guest,

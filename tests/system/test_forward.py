@@ -5,7 +5,9 @@ import os
 import pathlib
 import re
 import resource
+import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -195,7 +197,6 @@ def test_guestfwd_is_a_process_for_each_connection(w):
             "for i,s in enumerate(ss): s.sendall(b'%d' % i)\n"
             "for i,s in enumerate(ss): assert s.recv(100)==b'%d' % i\n"
             "print('held',flush=True); sys.stdin.read()\n")
-        import subprocess
         p = g.popen(PY, "-c", hold, stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE, text=True)
         assert p.stdout.readline() == "held\n"
@@ -279,6 +280,43 @@ def test_guestfwd_without_a_descriptor(w):
         resource.prlimit(engine, resource.RLIMIT_NOFILE, (soft, hard))
         assert ask("10.0.2.100", 80, "again", ns=g.ns) == "again"
         assert v.engine() == engine
+
+
+def test_guestfwd_flood_leaves_room_for_others(w):
+    """However often a guest calls: the keeper hears what else there is."""
+    g = w.guest()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(SOCK)
+        other.listen()
+        other.settimeout(20)
+        stream = (f"stream,server=off,addr.type=unix,addr.path={SOCK},"
+                  "reconnect-ms=100")
+        opts = "user,guestfwd=tcp:10.0.2.100:80-cmd:cat"
+        with world.Vmlan([opts, stream, g.netdev()]) as v:
+            g.dhcp()
+            machine, _ = other.accept()
+            os.kill(v.proc.pid, signal.SIGSTOP)
+            p = g.popen(PY, "-c",
+                        "import socket,sys\n"
+                        "ss=[socket.socket() for i in range(900)]\n"
+                        "for s in ss:\n"
+                        "    s.setblocking(False)\n"
+                        "    s.connect_ex(('10.0.2.100',80))\n"
+                        "print('called',flush=True); sys.stdin.read()\n",
+                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            assert p.stdout.readline() == "called\n"
+            assert ping(g, "10.0.2.2")  # the calls are before it
+            machine.close()
+            assert ping(g, "10.0.2.2")
+            os.kill(v.proc.pid, signal.SIGCONT)
+            machine, _ = other.accept()
+            machine.close()
+            p.stdin.close()
+            p.stdout.close()
+            assert p.wait(20) == 0
+            world.wait_for("the programs' ends", lambda: not children(v))
+            assert ask("10.0.2.100", 80, "again", ns=g.ns) == "again"
+    os.unlink(SOCK)
 
 
 def test_guestfwd_outlives_the_engine(w):
