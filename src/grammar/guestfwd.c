@@ -3,6 +3,7 @@
  * keeper. */
 #include "grammar/guestfwd.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,6 +113,20 @@ static const char *parse_unix(const char *path, struct guestfwd_rule *r)
 								      : targets;
 }
 
+/* A service's name, or a number that is a port: a resolver would take any. */
+static bool is_port(const char *text)
+{
+	uint64_t n;
+	bool too_big;
+
+	if (text[strspn(text, "0123456789")])
+		return isalnum((unsigned char)*text);
+	/* decimal, so no leading zeros as octal */
+	while (*text == '0' && text[1])
+		text++;
+	return number_parse(text, UINT16_MAX, &n, &too_big) && n;
+}
+
 /* "HOST:PORT", "[IPV6]:PORT" */
 static const char *parse_tcp(const char *text, struct guestfwd_rule *r)
 {
@@ -124,7 +139,7 @@ static const char *parse_tcp(const char *text, struct guestfwd_rule *r)
 	if (!colon)
 		return "the target's port is missing, tcp:HOST:PORT";
 	if (!copy(r->port, sizeof(r->port), colon + 1, strlen(colon + 1)) ||
-	    !*r->port)
+	    !is_port(r->port))
 		return "bad port of the target";
 	if (*text == '[' && colon > text + 1 && colon[-1] == ']') {
 		text++;

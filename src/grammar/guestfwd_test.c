@@ -28,6 +28,8 @@ static void test_rules(void **state)
 		 GUESTFWD_TCP, "127.0.0.1", "22"},
 		{"tcp::1-tcp:[::1]:ssh", addr_v4(0, 0, 0, 0), 1, GUESTFWD_TCP,
 		 "::1", "ssh"},
+		{"tcp::1-tcp:a:0065535", addr_v4(0, 0, 0, 0), 1, GUESTFWD_TCP,
+		 "a", "0065535"},
 		{"tcp::65535-unix:/a-b.s", addr_v4(0, 0, 0, 0), 65535,
 		 GUESTFWD_UNIX, "/a-b.s", ""},
 	};
@@ -73,6 +75,9 @@ static void test_bad_rules(void **state)
 		{"tcp::80-tcp::22", "the target's host is missing, "
 				    "tcp:HOST:PORT"},
 		{"tcp::80-tcp:a:", "bad port of the target"},
+		{"tcp::80-tcp:a:0", "bad port of the target"},
+		{"tcp::80-tcp:a:65536", "bad port of the target"},
+		{"tcp::80-tcp:a:-1", "bad port of the target"},
 		{"tcp::80-tcp:a:1,server=on",
 		 "options of a chardev are not built; give tcp:HOST:PORT only"},
 		{"tcp::80-stdio",

@@ -46,11 +46,13 @@ static bool is_server(const struct user_opts *o, const addr *a)
 static int check_guest(const struct user_opts *o, const addr *guest,
 		       struct error *e)
 {
+	const addr broadcast = prefix_broadcast(&o->net4);
 	char text[ADDR_STRLEN];
 
 	if (addr_is_unspecified(guest) ||
 	    (prefix_has(&o->net4, guest) && !addr_eq(guest, &o->host4) &&
-	     !addr_eq(guest, &o->dns4) && !is_server(o, guest)))
+	     !addr_eq(guest, &o->dns4) && !is_server(o, guest) &&
+	     !addr_eq(guest, &o->net4.ip) && !addr_eq(guest, &broadcast)))
 		return 0;
 	return error_set(
 		e, EXIT_USAGE,

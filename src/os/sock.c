@@ -135,6 +135,11 @@ static int listen_error(const struct sock_inet *a, uint16_t port, int err,
 	const char *host = a->host ? a->host : "";
 	char who[128];
 
+	if (err == -EADDRNOTAVAIL)
+		return error_set(e, EXIT_FAILED,
+				 "cannot listen on tcp:%s:%s: this host has no "
+				 "such address; leave it out for all of them",
+				 host, a->port);
 	if (err != -EADDRINUSE)
 		return error_errno(e, err, "cannot listen on tcp:%s:%s", host,
 				   a->port);
@@ -238,6 +243,11 @@ int sock_resolve(const char *host, const char *port, bool numeric,
 	if (numeric)
 		hints.ai_flags |= AI_NUMERICHOST | AI_NUMERICSERV;
 	r = getaddrinfo(host && *host ? host : NULL, port, &hints, &list);
+	if (r == EAI_SERVICE)
+		return error_set(e, EXIT_FAILED,
+				 "no service is called '%s'; give its port as "
+				 "a number",
+				 port);
 	if (r)
 		return error_set(e, EXIT_FAILED,
 				 "can't resolve host address '%s': %s",

@@ -37,6 +37,11 @@ static int bind_to(int fd, const struct endpoint *ep, struct error *e)
 				 holder_of_port(IPPROTO_UDP, ep->port, who,
 						sizeof(who)));
 	}
+	if (errno == EADDRNOTAVAIL)
+		return error_set(e, EXIT_FAILED,
+				 "cannot bind udp:%s: this host has no such "
+				 "address; give one that it has",
+				 endpoint_format(ep, text));
 	return error_errno(e, errno, "cannot bind udp:%s",
 			   endpoint_format(ep, text));
 }

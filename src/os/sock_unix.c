@@ -138,9 +138,15 @@ static int open_at(const struct unix_name *n, int type, struct error *e)
 	fd = new_socket(type, e);
 	if (fd < 0)
 		return fd;
-	if (bind(fd, (const struct sockaddr *)&n->sa, n->len) < 0)
+	if (bind(fd, (const struct sockaddr *)&n->sa, n->len) < 0) {
+		if (errno == ENOENT)
+			return error_set(e, EXIT_FAILED,
+					 "cannot bind unix:%s: its folder does "
+					 "not exist; make it first",
+					 n->path);
 		return error_errno(e, errno, "cannot bind unix:%s%s",
 				   n->is_abstract ? "@" : "", n->path);
+	}
 	if (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
 		return error_errno(e, errno, "cannot listen on unix:%s%s",
 				   n->is_abstract ? "@" : "", n->path);

@@ -31,6 +31,26 @@ user,hostfwd=tcp::2222-10.0.2.4:22,guestfwd=tcp::80-cmd:cat
 user,hostfwd=unix:x-:22
 user,hostfwd=unix:-:22
 user,hostfwd=unix:/run/x-:0
+user,hostfwd=unix:/run/x-10.9.9.9:22
+user,hostfwd=tcp:127.0.0.1:2222-10.0.2.255:22
+user,hostfwd=udp:127.0.0.1:2222-10.0.2.0:22
+user,hostfwd=tcp:127.0.0.1:2222-10.0.2.3:53
+user,mtu=67
+user,mtu=65521
+user,mtu=jumbo
+user,restrict=
+user,restrict=on,restrict=off
+user,restrict=services,dns=10.0.3.3
+user,guestfwd=tcp:10.0.2.255:80-cmd:cat
+user,guestfwd=tcp:10.0.2.15:80-cmd:cat
+user,guestfwd=tcp::0-cmd:cat
+user,guestfwd=tcp::80-tcp:127.0.0.1:0
+user,guestfwd=tcp::80-tcp:127.0.0.1:99999
+user,guestfwd=tcp::80-tcp:127.0.0.1:-5
+{"type":"user","restrict":"yes"}
+{"type":"user","mtu":"1500"}
+{"type":"user","guestfwd":"tcp::80-cmd:cat"}
+{"type":"user","guestfwd":[{"str":"tcp::80"}]}
 user,tftp=/x
 user,ipv4=off,ipv6=off
 user,hostfwd
@@ -81,6 +101,12 @@ socket,udp=1.2.3.4:5
 socket,udp=1.2.3.4:5,localaddr=6
 socket,fd=x
 socket,fd=99
+socket,fd=0
+socket,connect=a
+socket,connect=a:b
+socket,mcast=230.0.0.1:0
+socket,mcast=230.0.0.1:5,connect=a:1
+{"type":"socket","listen":5}
 l2tpv3,src=a,dst=b
 vhost-user,chardev=c
 passt
@@ -167,7 +193,22 @@ def test_things_that_are_not_there():
         pass
     one_line(vmlan("join", "user", "stream,server=on,addr.type=unix,addr.path=/run/file"), 5)
     one_line(vmlan("join", "user,hostfwd=tcp:203.0.113.9:80-:80"), 2)
+    one_line(vmlan("join", "user,hostfwd=unix:/run/nosuch/x-:22"), 1)
+    one_line(vmlan("join", "user,hostfwd=unix:/run/file-:22"), 5)
+    for text in ("listen=192.0.2.77:1234", "udp=1.2.3.4:5,localaddr=192.0.2.77:1234"):
+        assert "no such address" in one_line(vmlan("join", f"socket,{text}"), 1)
+    assert "number" in one_line(vmlan("join", "user,guestfwd=tcp::80-tcp:127.0.0.1:nosuch"), 1)
+    assert "reconnect-ms" in one_line(vmlan("join", "socket,connect=127.0.0.1:1"), 1)
     assert "x" not in sh("ip", "-o", "link").stdout.split()
+
+
+def test_given_twice():
+    """The second is refused, the first does not stay behind."""
+    for text in ("user,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:127.0.0.1:2222-:23",
+                 "user,hostfwd=unix:/run/x-:22,hostfwd=unix:/run/x-:23"):
+        one_line(vmlan("join", text), 5)
+    assert not os.path.exists("/run/x")
+    assert ":2222 " not in sh("ss", "-Hltn").stdout
 
 
 def test_low_port_without_privilege():
