@@ -624,6 +624,15 @@ int fake_stream(struct fake_host *fh)
 	return (int)sock_make(fh, HOST_TCP)->number;
 }
 
+void fake_close_stream(struct fake_host *fh, int fd)
+{
+	struct fake_sock *k = sock_find(fh, (unsigned)fd);
+
+	if (!k || k->s)
+		abort();
+	sock_destroy(fh, k);
+}
+
 int fake_listen(struct fake_host *fh)
 {
 	struct fake_sock *k = sock_make(fh, HOST_TCP);

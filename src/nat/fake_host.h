@@ -135,6 +135,8 @@ int fake_udp(struct fake_host *fh, uint16_t port);
 int fake_listen(struct fake_host *fh);
 /* A connected stream that nobody adopted yet. */
 int fake_stream(struct fake_host *fh);
+/* Closes one. */
+void fake_close_stream(struct fake_host *fh, int fd);
 /* Somebody connects to the listener of that number; returns the socket number
  * the connection will have when it is accepted. */
 unsigned fake_client(struct fake_host *fh, int fd, const struct endpoint *from);
