@@ -145,9 +145,9 @@ void refuse_client(struct keeper *k, const struct msg_udp_refused *m)
 	if (f->proto != IPPROTO_UDP || !addr_is_v4(&r.local) || !may_send(k) ||
 	    !has_socket(k))
 		return;
-	if (addr_is_unspecified(&r.local) && !route_source(&m->client, &r.local))
-		return;
-	send_refusal(k->refuser.fd, &r);
+	if (!addr_is_unspecified(&r.local) ||
+	    route_source(&m->client, &r.local))
+		send_refusal(k->refuser.fd, &r);
 }
 
 void refuse_stop(struct keeper *k)
