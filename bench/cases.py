@@ -11,6 +11,7 @@ import time
 
 import guest
 import lab
+import path
 from lab import SERVER, Failed, Process
 from peers import Running, Setting
 
@@ -39,27 +40,35 @@ class Cell:
     def __init__(self, lab_, peer, pace, s):
         self.lab, self.peer, self.pace, self.s = lab_, peer, pace, s
         self.ns = lab_.guest()
-        self.run = None
+        self.run = self.way = None
+        self.server = path.SERVER if s.way_ms else SERVER
         self.front = {}  # bench-front's own counters, after the end
 
     def __enter__(self):
         try:
-            self.lab.serve(self.peer.far)
+            if self.s.way_ms:
+                self.way = path.Way(self.lab, self.s.way_ms, self.s.cc)
+            else:
+                self.lab.serve(self.peer.far)
             self.run = self.peer.start(self.lab, self.ns, self.s)
         except BaseException:
+            if self.way:
+                self.way.close()
             self.ns.close()
             raise
         return self
 
     def __exit__(self, *_):
         self.front = self.run.stop()
+        if self.way:
+            self.way.close()
         self.ns.close()
 
     def client(self, *words, write=False):
         pids = self.run.pids()
         more = [f"pids={','.join(map(str, pids))}"] if pids else []
-        return Process([self.lab.tool("bench-load"), words[0], SERVER, *words[1:], *more],
-                       net=self.ns.fd, read=True, write=write)
+        return Process([self.lab.tool("bench-load"), words[0], self.server, *words[1:],
+                        *more], net=self.run.net(), read=True, write=write)
 
     def load(self, *words, patience=20):
         """What bench-load tells, with the engine's processor time as `cpu`
@@ -100,6 +109,19 @@ def tcp(cell, direction, flows):
             "stall_ms": got["stall_ms"], "unended": flows - got["ended"],
             "incomplete": flows - got["complete"],
             "retrans": got["retrans"] + got["server_retrans"], "rto": got["rto"],
+            "slowest": min(got["flow_gbit_s"]), "fault": got.get("fault")}
+
+
+def way(cell, direction, flows):
+    """The same over a long way, from the first byte on: how soon it is full,
+    and how full it stays."""
+    got = cell.load("tcp", f"dir={direction}", f"flows={flows}", f"cc={cell.s.cc}",
+                    f"secs={cell.pace.secs * 6}", "warm=0", "drain=20",
+                    patience=cell.pace.secs * 6 + 40)
+    return {"gbit_s": got["gbit_s"], "stall_ms": got["stall_ms"],
+            "unended": flows - got["ended"], "incomplete": flows - got["complete"],
+            "retrans": got["retrans"] + got["server_retrans"],
+            "rto": got["rto"] + got["server_rto"],
             "slowest": min(got["flow_gbit_s"]), "fault": got.get("fault")}
 
 
@@ -241,6 +263,9 @@ class Test:
 TCP = (("gbit_s", "Gbit/s", "%.2f"), ("cpu_s_gib", "CPU s/GiB", "%.3f"),
        ("stall_ms", "stall ms", "%.0f"), ("retrans", "retrans", "%d"), ("rto", "RTO", "%d"),
        ("unended", "not ended", "%d"))
+WAY = (("gbit_s", "Gbit/s", "%.3f"), ("slowest", "slowest flow", "%.3f"),
+       ("stall_ms", "stall ms", "%.0f"), ("retrans", "retrans", "%d"), ("rto", "RTO", "%d"),
+       ("unended", "not ended", "%d"))
 RR = (("p50_us", "p50 us", "%.1f"), ("p99_us", "p99 us", "%.1f"), ("per_s", "per s", "%.0f"),
       ("cpu_us", "CPU us each", "%.1f"))
 UDP = (("kpps", "kpps", "%.1f"), ("gbit_s", "Gbit/s", "%.2f"), ("lost_pct", "lost %", "%.2f"),
@@ -259,6 +284,20 @@ def tcp_tests():
         yield Test(f"bbr-up-{flows}", f"TCP guest to host, {flows} flow{'s' * (flows > 1)}, "
                    "MTU 1500, BBR in the guest", lambda c, n=flows: tcp(c, "up", n), TCP,
                    Setting(cc="bbr"), quick=flows == 1)
+
+
+def way_tests():
+    for ms in (100, 300):
+        for flows in (1, 4):
+            for d, word in (("up", "guest to host"), ("down", "host to guest")):
+                for cc in ("cubic", "bbr"):
+                    tail = "-bbr" if cc == "bbr" else ""
+                    yield Test(f"tcp-{d}-{flows}-{ms}ms{tail}",
+                               f"TCP {word}, {flows} flow{'s' * (flows > 1)}, {cc}, "
+                               f"{ms} ms to the server and back",
+                               lambda c, d=d, n=flows: way(c, d, n), WAY,
+                               Setting(cc=cc, way_ms=ms),
+                               quick=(ms, flows, cc) == (100, 4, "cubic"))
 
 
 def ring_tests():
@@ -304,6 +343,7 @@ def all_tests():
              quick=False),
         *udp_tests(),
         *ring_tests(),
+        *way_tests(),
         Test("open", "10,000 connections opened through one guest", crowd,
              (("secs", "s", "%.2f"), ("opened", "opened", "%d"), ("held", "held", "%d"),
               ("kib_each", "KiB each", "%.2f"), ("mib", "RSS MiB", "%.1f"))),

@@ -354,6 +354,15 @@ def listens(path):
     return False
 
 
+def listens_tcp(pid, port):
+    """Whether somebody listens at a port, where a process is."""
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/{pid}/net/{table}", encoding="ascii") as f:
+            if any(f":{port:04X} " in l and l.split()[3] == "0A" for l in f):
+                return True
+    return False
+
+
 class Lab:
     """The world: made once, its interfaces and the server's processes."""
 
@@ -443,10 +452,8 @@ class Lab:
         new = Process([self.tool("bench-load"), "serve"], net=ns.fd if ns else None)
         self.servers[far] = new
         end = time.monotonic() + 5
-        table = f"/proc/{new.pid}/net/tcp"
         while time.monotonic() < end and not new.ended():
-            text = "".join(pathlib.Path(t).read_text() for t in (table, table + "6"))
-            if f":{7000:04X} " in text:
+            if listens_tcp(new.pid, 7000):
                 return
             time.sleep(0.005)
         raise Failed(f"the server does not listen: {new.said()}")

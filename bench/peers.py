@@ -27,6 +27,7 @@ class Setting:
     ring: int = 256
     buf: int = 1526
     cc: str = "cubic"
+    way_ms: int = 0   # of a round trip to the server, see path.py
 
 
 class Peer:
@@ -64,7 +65,7 @@ class Peer:
         return "unknown"
 
     def can(self, s):
-        return s.mtu in self.mtus and (
+        return s.mtu in self.mtus and not (s.way_ms and self.far) and (
             self.link == "vhost" or (s.ring, s.buf) == (256, 1526))
 
     def start(self, lab_, ns, s):
@@ -158,6 +159,10 @@ class Running:
         lab.ip(self.ns.name, f"route replace {p.address.rsplit('.', 1)[0]}.0/24 "
                "dev eth0 congctl cubic")
 
+    def net(self):
+        """Where the client runs."""
+        return self.ns.fd
+
     def pids(self):
         return lab.descendants(self.engine.pid) if self.engine else []
 
@@ -246,6 +251,39 @@ class Kernel(Peer):
         return KernelRunning(self, lab_, ns, s)
 
 
+class Nothing(Running):
+    """No engine, no machine: the client is in the engines' place."""
+
+    def start_engine(self):
+        pass
+
+    def start_front(self):
+        pass
+
+    def configure(self):
+        pass
+
+    def net(self):
+        return None
+
+
+class HostSocket(Peer):
+    """What an engine's own socket does on a long way: the bar there."""
+    name = "host socket"
+
+    def missing(self, lab_):
+        return None
+
+    def version(self, lab_):
+        return "Linux " + os.uname().release
+
+    def can(self, s):
+        return s.way_ms > 0
+
+    def start(self, lab_, ns, s):
+        return Nothing(self, lab_, ns, s)
+
+
 # ---- passt ----
 
 class Passt(Peer):
@@ -308,7 +346,7 @@ class Gvproxy(Peer):
                 "-ssh-port", "-1"]
 
 
-ALL = [VmlanVhost(), VmlanStream(), VmlanTap(), Kernel(), PasstVhost(), PasstStream(),
+ALL = [VmlanVhost(), VmlanStream(), VmlanTap(), Kernel(), HostSocket(), PasstVhost(), PasstStream(),
        Pasta(), Slirp4netns(), QemuUser(), Gvproxy()]
 
 
