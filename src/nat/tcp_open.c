@@ -293,7 +293,7 @@ static bool input_syn_sent(struct tcp_flow *f, const struct tcp_seg *s)
 		tcp_open_send(f);
 		return false;
 	}
-	f->rcv_adv = f->rcv_nxt + TCP_WIN_INIT; /* our SYN told it */
+	f->rcv_adv = f->rcv_nxt + tcp_queue_first(f); /* our SYN told it */
 	f->flags |= TCP_F_ACK_NOW;
 	establish(f, s->pkt);
 	return false;

@@ -212,6 +212,35 @@ static void test_bound_goes_with_the_port(void **state)
 	world_free(w);
 }
 
+/* Connections to servers in the guest begin as small as its own. */
+static void test_servers_begin_with_little(void **state)
+{
+	const struct endpoint client = {addr_v4(10, 0, 2, 2), 5555};
+	struct world *w = world_new(&short_queue, 1);
+
+	(void)state;
+	sim_pass(w->sim, 10 * SIM_MS); /* the lan knows the guest */
+	for (; w->n < 16; w->n++) {
+		uint16_t port = (uint16_t)(1000 + w->n);
+		const struct endpoint guest = {w->sim->guest_ip, port};
+		struct host_sock hs = HOST_SOCK_NULL;
+
+		w->p[w->n] = peer_listen(w->sim, port);
+		(void)sim_client(w->sim, &hs);
+		assert_int_equal(tcp_connect_guest(w->sim->tcp, &hs, &guest,
+						   &client),
+				 0);
+	}
+	sim_pass(w->sim, 10 * SIM_MS);
+	for (unsigned i = 1; i < w->n; i++) {
+		assert_int_equal(w->p[i]->state, PEER_OPEN);
+		assert_in_range(window(w->p[i]), 1, 10 * 1460 + 31);
+	}
+	upload(w, 1 * MIB);
+	assert_int_equal(w->sim->n_overrun, 0);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_silent_flows_leave_their_share),
 		cmocka_unit_test(test_talkers_take_no_share),
 		cmocka_unit_test(test_bound_goes_with_the_port),
+		cmocka_unit_test(test_servers_begin_with_little),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
