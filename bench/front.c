@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 
 static const char usage[] =
-	"usage: bench-front vhost PATH TAP [ring=256] [buf=1526] [offload=on]\n"
+	"usage: bench-front vhost PATH TAP [ring=256] [buf=N] [offload=on]\n"
 	"                   [server=off] [mtu=N] [txqlen=32768] [poll=200]\n"
 	"       bench-front stream PATH TAP [mtu=1500] [server=off]\n"
 	"                   [txqlen=32768]\n";
@@ -175,7 +175,6 @@ int main(int argc, char **argv)
 {
 	struct front f = {
 		.o = {.ring = 256,
-		      .buf = 1526,
 		      .offload = true,
 		      .txqlen = 32768,
 		      .poll = 200},

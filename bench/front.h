@@ -34,7 +34,7 @@ struct front_opts {
 	bool is_server;	   /* we listen at path */
 	bool offload;	   /* accept what the engine offers of it */
 	unsigned ring;	   /* entries of each queue */
-	unsigned buf;	   /* bytes of a receive buffer at least, header and all */
+	unsigned buf;	   /* bytes of a receive buffer, 0: as Linux chooses */
 	unsigned mtu;	   /* of the tap; 0: as it is */
 	unsigned txqlen;   /* frames the tap holds */
 	unsigned poll;	   /* us before it sleeps, at most; 0: none */

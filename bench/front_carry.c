@@ -57,8 +57,8 @@ static unsigned gather(struct carry *c, unsigned ready, uint64_t *lenp)
 		struct vq_elem e = vq_elem(q, i);
 		uint8_t *p;
 
-		if (i >= ready || e.id > q->mask || e.len > c->rx_len ||
-		    e.len == 0)
+		if (i >= ready || e.id > q->mask ||
+		    e.len > q->desc[e.id].len || e.len == 0)
 			return 0;
 		p = c->rx + (uint64_t)e.id * c->rx_stride;
 		if (i == 0 && c->merges) {
@@ -100,12 +100,26 @@ static void believe_sum(uint8_t *p, size_t len)
 	memcpy(p + 8, &offset, sizeof(offset));
 }
 
+/* As Linux chooses the length of buffers that frames may span: the mean of
+ * the frames before, a 64th for each, and no more than a page. */
+static void choose_len(struct carry *c, uint64_t frame)
+{
+	c->rx_mean += (uint32_t)((int32_t)((uint32_t)frame - c->rx_mean) / 64);
+	c->rx_len = c->rx_mean < c->rx_least ? c->rx_least : c->rx_mean;
+	if (c->rx_len > c->rx_most)
+		c->rx_len = c->rx_most;
+}
+
 static void offer_again(struct carry *c, unsigned n)
 {
 	struct vq *q = &c->down;
 
-	for (unsigned i = 0; i < n; i++)
-		vq_offer(q, (uint16_t)vq_elem(q, i).id);
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t id = (uint16_t)vq_elem(q, i).id;
+
+		q->desc[id].len = c->rx_len;
+		vq_offer(q, id);
+	}
 	q->seen = (uint16_t)(q->seen + n);
 	vq_publish(q);
 	/* An engine that waits for room should not wait for all of it. */
@@ -151,6 +165,7 @@ static enum turn down(struct carry *c)
 			return TURN_BROKEN;
 		}
 		write_frame(c, n, len);
+		choose_len(c, len);
 		offer_again(c, n);
 		n_frames++;
 		ready -= n;

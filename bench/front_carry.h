@@ -14,6 +14,8 @@
 enum {
 	CARRY_PIECES = 4,   /* descriptors of a long frame */
 	CARRY_IOV = 1024,   /* buffers of one frame: what writev() takes */
+	CARRY_PAGE = 4096,  /* most bytes of a buffer that follows frames */
+	CARRY_SHORT = 1530, /* least of one: an Ethernet frame and its header */
 };
 
 struct carry {
@@ -27,7 +29,9 @@ struct carry {
 
 	/* down: buffer i is descriptor i's, for ever */
 	uint8_t *rx;
-	uint32_t rx_stride, rx_len; /* bytes */
+	uint32_t rx_stride, rx_most; /* bytes */
+	uint32_t rx_least, rx_len;   /* bytes of a buffer offered now */
+	uint32_t rx_mean;	     /* bytes of a frame, rx_len follows it */
 	bool merges;		    /* frames in several buffers */
 
 	/* up: buffer i and table i are head i's, for ever */

@@ -240,12 +240,18 @@ static void fill(struct carry *c)
 static int memory_init(struct carry *c)
 {
 	struct layout l;
+	uint32_t least;
 
 	/* All buffers together hold a frame, as those of a Linux driver. */
-	c->rx_len = FRONT_FRAME_MAX / c->f->o.ring;
-	if (c->rx_len < c->f->o.buf)
-		c->rx_len = c->f->o.buf;
-	c->rx_stride = (c->rx_len + LINE - 1) & ~(uint32_t)(LINE - 1);
+	c->rx_least = FRONT_FRAME_MAX / c->f->o.ring;
+	least = c->f->o.buf ? c->f->o.buf : CARRY_SHORT;
+	if (c->rx_least < least)
+		c->rx_least = least;
+	c->rx_most = c->rx_least;
+	if (!c->f->o.buf && c->merges && c->rx_most < CARRY_PAGE)
+		c->rx_most = CARRY_PAGE;
+	c->rx_mean = c->rx_len = c->rx_least;
+	c->rx_stride = (c->rx_most + LINE - 1) & ~(uint32_t)(LINE - 1);
 	lay_out(c, &l);
 	c->len = l.len;
 	c->memfd = memfd_create("machine", MFD_CLOEXEC);
@@ -352,9 +358,11 @@ static int set_up(struct carry *c)
 {
 	struct front *f = c->f;
 
-	if (agree(c) < 0 || memory_init(c) < 0 || start(c) < 0)
+	if (agree(c) < 0)
 		return -1;
 	c->merges = has(f->features, VIRTIO_NET_MRG_RXBUF);
+	if (memory_init(c) < 0 || start(c) < 0)
+		return -1;
 	/* A Linux driver has fragments only where it leaves checksums. */
 	c->pieces = has(f->features, VIRTIO_INDIRECT_DESC) &&
 		    has(f->features, VIRTIO_NET_CSUM);
