@@ -206,6 +206,28 @@ static void test_a_target_is_connected(void **state)
 	assert_int_equal(b->n_calls, 0);
 }
 
+/* The server is on the guest's own wire: the path behind it is not shown. */
+static void test_a_target_has_no_path(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct fake_got got;
+	struct tcp_hdr h;
+
+	add(b, fake_ep(10, 0, 2, 100, 81), fake_ep(192, 0, 2, 9, 99));
+	b->g.ttl = 2;
+	fake_tell(b, SERVER.ip, fake_syn(81), NULL, 0);
+	h = fake_heard(b, &got);
+	fake_tell(b, SERVER.ip,
+		  (struct tcp_hdr){.sport = 5000,
+				   .dport = 81,
+				   .seq = 101,
+				   .ack = h.seq + 1,
+				   .flags = TCP_ACK},
+		  NULL, 0);
+	assert_int_equal(fake_option(b->fh, 0, HOST_OPT_TTL), -1);
+	assert_int_equal(fake_option(b->fh, 0, HOST_OPT_RECVERR), -1);
+}
+
 static void test_other_ports_are_refused(void **state)
 {
 	struct fake_gateway *b = *state;
@@ -251,6 +273,7 @@ int main(void)
 		T(test_the_answer_cannot_be_taken),
 		T(test_the_guest_did_not_wait),
 		T(test_a_target_is_connected),
+		T(test_a_target_has_no_path),
 		T(test_other_ports_are_refused),
 		T(test_rules_that_cannot_be),
 	};

@@ -31,9 +31,21 @@ static void set_option(struct tcp_flow *f, enum host_opt opt, int value)
 	(void)h->ops->set(h, &f->flow.sock, opt, value);
 }
 
+/* An address of ours is on the guest's own wire: there is no path to measure,
+ * and the one behind it (guestfwd, the resolver's) is not the guest's. */
+static uint8_t hop_limit(const struct tcp_flow *f, const struct packet *pkt)
+{
+	const struct nat_env *env = f->tcp->env;
+	const addr *to = &f->flow.remote.ip;
+
+	if (prefix_has(&env->net4, to) || addr_eq(to, &env->dns4))
+		return IP4_TTL;
+	return ip4_carried_ttl(pkt->ttl);
+}
+
 static void carry(struct tcp_flow *f, const struct packet *pkt)
 {
-	uint8_t ttl = ip4_carried_ttl(pkt->ttl);
+	uint8_t ttl = hop_limit(f, pkt);
 
 	if (ttl != f->ttl) {
 		f->ttl = ttl;
@@ -56,7 +68,7 @@ void tcp_carry_syn(struct tcp_flow *f, const struct tcp_seg *s)
 {
 	struct tcp *t = f->tcp;
 
-	f->syn_ttl = ip4_carried_ttl(s->pkt->ttl);
+	f->syn_ttl = hop_limit(f, s->pkt);
 	f->syn_tos = s->pkt->tos & TCP_DSCP;
 	if (f->syn_ttl == IP4_TTL)
 		return;
