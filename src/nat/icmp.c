@@ -50,12 +50,12 @@ void icmp_send(struct icmp *ic, const struct out_addr *a, uint8_t type,
 }
 
 /* One token per error. */
-bool icmp_ration(struct icmp *ic, const addr *guest)
+bool icmp_ration(struct icmp *ic, mac guest)
 {
 	const uint64_t ns = UINT64_C(1000000000) / ICMP_ERROR_RATE;
 	struct icmp_bucket *b =
-		&ic->bucket[hash_bytes(&ic->flows.key, guest->b,
-				       sizeof(guest->b)) %
+		&ic->bucket[hash_bytes(&ic->flows.key, guest.b,
+				       sizeof(guest.b)) %
 			    ICMP_BUCKETS];
 	uint64_t n = (*ic->env->now_ns - b->refill_ns) / ns;
 
@@ -83,7 +83,7 @@ static void send_report(struct icmp *ic, const struct report *r)
 	uint32_t len =
 		r->quote_len < ICMP_QUOTE_MAX ? r->quote_len : ICMP_QUOTE_MAX;
 
-	if (icmp_ration(ic, &r->to))
+	if (icmp_ration(ic, r->to_mac))
 		icmp_send(ic, &a, r->type, r->code, r->rest, r->quote, len);
 }
 

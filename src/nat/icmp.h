@@ -26,6 +26,7 @@ struct icmp;
 
 /* A guest's word that what came to it finds nobody there. */
 struct icmp_refusal {
+	mac from;	       /* who says so */
 	struct endpoint guest; /* whom it came to */
 	struct endpoint peer;  /* who sent it, as the guest knows it */
 	uint8_t code;	       /* ICMP_U_*, not FRAG_NEEDED */
@@ -53,8 +54,9 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
 		     struct icmp_refusal *rp);
 
 /* One more error to guest, or of it, is within the ration; else it is counted
- * (DROP_ICMP_RATE). */
-bool icmp_ration(struct icmp *ic, const addr *guest);
+ * (DROP_ICMP_RATE).  Machines are told apart by their MACs: under another's
+ * address one could spend what is the other's. */
+bool icmp_ration(struct icmp *ic, mac guest);
 
 /* Tells the guest, from gw4, that its frame f was not carried.  Says nothing
  * about what may not be answered (RFC 1122 3.2.2: errors, broadcasts, later

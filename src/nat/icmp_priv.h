@@ -33,7 +33,7 @@ struct icmp_probe {
 struct icmp {
 	const struct nat_env *env; /* borrowed */
 	struct out out;
-	/* by the hash of the guest's address */
+	/* by the hash of the guest's MAC */
 	struct icmp_bucket bucket[ICMP_BUCKETS];
 	struct flow_table flows;
 	struct slab slab; /* of struct ping_flow */

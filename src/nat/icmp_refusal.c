@@ -37,7 +37,8 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
 	if (q.proto != IPPROTO_UDP || q.is_later ||
 	    q.l4_len < UDP_HDR_LEN || !addr_eq(&q.dst.ip, &pkt->src.ip))
 		return false;
-	*rp = (struct icmp_refusal){.guest = q.dst,
+	*rp = (struct icmp_refusal){.from = pkt->eth_src,
+				    .guest = q.dst,
 				    .peer = q.src,
 				    .code = h.code};
 	r = rd_init(q.l4, q.l4_len);

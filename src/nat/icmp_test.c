@@ -398,9 +398,9 @@ static void test_errors_are_rationed(void **state)
 		ping(n, addr_v4(10, 0, 2, 99), 1, 1);
 	assert_int_equal(n->g.port->n_out, ICMP_ERROR_BURST);
 	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 5);
-	n->g.ip = addr_v4(10, 0, 2, 16); /* another guest has its own */
+	n->g.ip = addr_v4(10, 0, 2, 16); /* another name is of no use */
 	ping(n, addr_v4(10, 0, 2, 99), 1, 1);
-	assert_int_equal(n->g.port->n_out, ICMP_ERROR_BURST + 1);
+	assert_int_equal(n->g.port->n_out, ICMP_ERROR_BURST);
 	n->g.ip = addr_v4(10, 0, 2, 15);
 	fake_clear(n->g.port);
 	fake_nat_pass(n, FAKE_SECOND / ICMP_ERROR_RATE);
@@ -410,6 +410,25 @@ static void test_errors_are_rationed(void **state)
 	for (int i = 0; i < ICMP_ERROR_BURST + 5; i++)
 		ping(n, addr_v4(10, 0, 2, 99), 1, 1);
 	assert_int_equal(n->g.port->n_out, ICMP_ERROR_BURST + 1);
+}
+
+/* One guest uses up all errors, under the address of another. */
+static void test_errors_of_others_are_not_spent(void **state)
+{
+	struct fake_nat *n = *state;
+	unsigned before = 0, i;
+
+	/* Two that share a bucket are rare; then a third is none of them. */
+	for (i = 0; i < 8 && n->g.port->n_out == before; i++) {
+		fake_nat_pass(n, FAKE_SECOND);
+		n->g.mac = fake_mac(2 + i);
+		for (int k = 0; k < ICMP_ERROR_BURST + 5; k++)
+			ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+		before = n->g.port->n_out;
+		n->g.mac = fake_mac(1);
+		ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+	}
+	assert_true(n->g.port->n_out > before);
 }
 
 static void test_error_is_at_most_576_bytes(void **state)
@@ -454,6 +473,7 @@ int main(void)
 		T(test_long_reply_is_fragmented),
 		T(test_what_gets_no_error),
 		T(test_errors_are_rationed),
+		T(test_errors_of_others_are_not_spent),
 		T(test_error_is_at_most_576_bytes),
 	};
 

@@ -175,7 +175,7 @@ void udp_refused(struct udp *u, const struct icmp_refusal *r)
 		return;
 	}
 	c->may_refuse = false;
-	if (icmp_ration(u->icmp, &r->guest.ip))
+	if (icmp_ration(u->icmp, r->from))
 		env->refuse(env->arg, c->forward->id, &c->real, r);
 }
 
