@@ -44,7 +44,7 @@ static int start_program(struct keeper *k, const struct plan_guestfwd *g,
 				 "%d programs run already; the guest is "
 				 "refused",
 				 CHILDREN_MAX);
-	fd = command_start(argv, &child->pid, e);
+	fd = command_start(argv, k->n_files, &child->pid, e);
 	if (fd < 0)
 		return fd;
 	child->guestfwd = g;

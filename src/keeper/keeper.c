@@ -181,7 +181,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 
 	list_init(&k.plan.netdevs);
 	timer_init(&k.lonely, on_lonely);
-	rlimit_raise_nofile();
+	k.n_files = rlimit_raise_nofile();
 	r = start(&k);
 	if (r == 0)
 		r = loop_run(k.loop);

@@ -47,6 +47,7 @@ struct keeper {
 	struct resolv_watch *resolv;   /* owned; NULL: not followed */
 	struct plan plan;
 	struct engine_link engine;
+	unsigned long n_files; /* soft limit of descriptors we came with */
 	struct keeper_child children[CHILDREN_MAX];
 	unsigned n_children;
 	struct refuser refuser;

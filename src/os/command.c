@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/rlimit.h"
 
 enum { EXIT_NO_EXEC = 127 };
 
 /* In the child: what failed, if exec() does, goes through the pipe. */
-static void child(char *const argv[], int sock, int tell)
+static void child(char *const argv[], unsigned long n_files, int sock,
+		  int tell)
 {
 	sigset_t none;
 	int err;
@@ -28,6 +30,8 @@ static void child(char *const argv[], int sock, int tell)
 	signal(SIGINT, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
 	setsid();
+	/* There are programs that close all they might have. */
+	rlimit_set_nofile(n_files);
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		if (dup2(sock, fd) < 0)
 			_exit(EXIT_NO_EXEC);
@@ -47,7 +51,8 @@ static void bury(pid_t pid)
 		;
 }
 
-int command_start(char *const argv[], pid_t *pidp, struct error *e)
+int command_start(char *const argv[], unsigned long n_files, pid_t *pidp,
+		  struct error *e)
 {
 	CLEANUP_FD int ours = -1;
 	CLEANUP_FD int theirs = -1;
@@ -69,7 +74,7 @@ int command_start(char *const argv[], pid_t *pidp, struct error *e)
 	if (pid < 0)
 		return error_errno(e, errno, "command %s", argv[0]);
 	if (pid == 0)
-		child(argv, theirs, tell);
+		child(argv, n_files, theirs, tell);
 	fd_close(&tell);
 	do
 		n = read(told, &err, sizeof(err));

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 
 #include "base/mem.h"
 #include "os/command.h"
+#include "os/rlimit.h"
 
 /* All that the program says until it ends; its wait status. */
 static int run(const char *script, const char *say, char *out, size_t size)
@@ -30,7 +32,7 @@ static int run(const char *script, const char *say, char *out, size_t size)
 	ssize_t n;
 	pid_t pid;
 
-	fd = command_start(argv, &pid, &e);
+	fd = command_start(argv, 0, &pid, &e);
 	assert_true(fd >= 0);
 	if (*say) /* else it may have ended already */
 		assert_int_equal(write(fd, say, strlen(say)), strlen(say));
@@ -88,11 +90,36 @@ static void test_a_session_of_its_own(void **state)
 	CLEANUP_FD int fd = -1;
 	pid_t pid;
 
-	fd = command_start(argv, &pid, &e);
+	fd = command_start(argv, 0, &pid, &e);
 	assert_true(fd >= 0);
 	assert_int_equal(getsid(pid), pid);
 	fd_close(&fd); /* the end of its input */
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_descriptors_it_may_have(void **state)
+{
+	char *argv[] = {(char *)"sh", (char *)"-c",
+			(char *)"ulimit -Sn; ulimit -Hn", NULL};
+	struct error e = ERROR_NULL;
+	CLEANUP_FD int fd = -1;
+	char out[100] = "", want[100];
+	unsigned long old = rlimit_raise_nofile();
+	struct rlimit rl;
+	size_t len = 0;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &rl), 0);
+	assert_int_equal(rl.rlim_cur, rl.rlim_max);
+	fd = command_start(argv, 77, &pid, &e);
+	assert_true(fd >= 0);
+	while ((n = read(fd, out + len, sizeof(out) - 1 - len)) > 0)
+		len += (size_t)n;
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(want, sizeof(want), "77\n%lu\n", (unsigned long)rl.rlim_max);
+	assert_string_equal(out, want);
+	rlimit_set_nofile(old);
 }
 
 static void test_no_such_program(void **state)
@@ -101,7 +128,7 @@ static void test_no_such_program(void **state)
 	struct error e = ERROR_NULL;
 	pid_t pid = -1;
 
-	assert_true(command_start(argv, &pid, &e) < 0);
+	assert_true(command_start(argv, 0, &pid, &e) < 0);
 	assert_string_equal(e.text, "command /nonexistent/program cannot be "
 				    "run: No such file or directory");
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -115,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_else_is_inherited),
 		cmocka_unit_test(test_signals_are_as_ever),
 		cmocka_unit_test(test_a_session_of_its_own),
+		cmocka_unit_test(test_descriptors_it_may_have),
 		cmocka_unit_test(test_no_such_program),
 	};
 

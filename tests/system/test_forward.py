@@ -186,6 +186,16 @@ def lives(pid):
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
+def test_guestfwd_programs_have_the_limit_of_the_user(w):
+    """vmlan raises its own; a program may close all that it could have."""
+    g = w.guest()
+    opts = "user,guestfwd=tcp:10.0.2.100:80-cmd:sh -c 'ulimit -Sn; ulimit -Hn'"
+    with world.Vmlan([opts, g.netdev()],
+                     wrap=("prlimit", "--nofile=250:1000")):
+        g.dhcp()
+        assert ask("10.0.2.100", 80, ns=g.ns) == "250\n1000\n"
+
+
 def test_guestfwd_is_a_process_for_each_connection(w):
     g = w.guest()
     opts = "user,guestfwd=tcp:10.0.2.100:80-cmd:cat"
