@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "grammar/kind.h"
 #include "os/script.h"
+#include "os/sock.h"
 
 static const struct opener openers[] = {
 	{.kind = "stream", .open = open_stream, .connect = connect_stream},
@@ -271,13 +272,13 @@ static void netdev_close(struct plan_netdev *n)
 	for (unsigned i = 0; i < n->n_forwards; i++) {
 		fd_close(&n->forwards[i].fd);
 		if (n->forwards[i].unix_path[0])
-			unlink(n->forwards[i].unix_path);
+			sock_remove_unix(n->forwards[i].unix_path);
 	}
 	free(n->forwards);
 	free(n->guestfwds);
 	fd_close(&n->connect_io.fd);
 	if (n->unlink_path[0])
-		unlink(n->unlink_path);
+		sock_remove_unix(n->unlink_path);
 	netdev_spec_free(n->own_spec);
 	list_del(&n->link);
 	free(n);

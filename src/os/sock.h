@@ -33,6 +33,9 @@ struct sock_inet {
 __attribute__((warn_unused_result)) int
 sock_listen_unix(const char *path, bool is_abstract, bool is_tight,
 		 struct error *e);
+/* Removes a stream or datagram socket file that nobody has any more; what is
+ * somebody's stays. */
+void sock_remove_unix(const char *path);
 /* Connected at once, or refused. */
 __attribute__((warn_unused_result)) int
 sock_connect_unix(const char *path, bool is_abstract, bool is_tight,

@@ -162,6 +162,17 @@ int sock_listen_unix(const char *path, bool is_abstract, bool is_tight,
 	return r < 0 ? r : open_at(&n, SOCK_STREAM, e);
 }
 
+void sock_remove_unix(const char *path)
+{
+	CLEANUP_FD int lock = lock_folder(path);
+	struct unix_name n;
+
+	(void)lock; /* held until the return */
+	if (name_init(&n, path, false, false, NULL) == 0 &&
+	    clear_name(&n, SOCK_STREAM, NULL) < 0)
+		(void)clear_name(&n, SOCK_DGRAM, NULL); /* or it stays */
+}
+
 int sock_connect_unix(const char *path, bool is_abstract, bool is_tight,
 		      struct error *e)
 {

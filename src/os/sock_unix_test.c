@@ -59,6 +59,32 @@ static void expect_conflict(int fd, const struct error *e, const char *word)
 		fail_msg("no '%s' in: %s", word, e->text);
 }
 
+static void only_what_is_nobodys_is_removed(void **state)
+{
+	struct place p = place_make();
+	struct error e = ERROR_NULL;
+	int fd = listen_ok(p.path);
+
+	sock_remove_unix(p.path);
+	assert_int_equal(access(p.path, F_OK), 0);
+	close(fd);
+	sock_remove_unix(p.path);
+	assert_int_equal(access(p.path, F_OK), -1);
+	fd = sock_dgram_unix(p.path, &e);
+	assert_true(fd >= 0);
+	sock_remove_unix(p.path);
+	assert_int_equal(access(p.path, F_OK), 0);
+	close(fd);
+	sock_remove_unix(p.path);
+	assert_int_equal(access(p.path, F_OK), -1);
+	fd = open(p.path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	sock_remove_unix(p.path);
+	assert_int_equal(access(p.path, F_OK), 0);
+	place_clear(&p);
+}
+
 static void a_stale_listener_is_replaced(void **state)
 {
 	struct place p = place_make();
@@ -245,6 +271,7 @@ static void one_winner_of_a_stale_name(void **state)
 static int group(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_what_is_nobodys_is_removed),
 		cmocka_unit_test(a_stale_listener_is_replaced),
 		cmocka_unit_test(a_stale_reader_is_replaced),
 		cmocka_unit_test(other_files_are_left_alone),

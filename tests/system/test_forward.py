@@ -410,6 +410,17 @@ def test_hostfwd_unix(w):
     assert not os.path.exists(SOCK)
 
 
+def test_hostfwd_unix_of_another_stays(w):
+    """Somebody took the path over: the end of vmlan leaves it to him."""
+    with socket.socket(socket.AF_UNIX) as s:
+        with world.Vmlan([f"user,hostfwd=unix:{SOCK}-:22", "hubport,hubid=1"]):
+            os.unlink(SOCK)
+            s.bind(SOCK)
+            s.listen()
+        assert os.path.exists(SOCK)
+    os.unlink(SOCK)
+
+
 def test_hostfwd_unix_conflicts(w):
     def refused(text):
         r = sh(world.VMLAN, "join", f"user,hostfwd=unix:{SOCK}-:22",
