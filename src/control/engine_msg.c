@@ -68,6 +68,8 @@ static bool check_inside(union engine_msg *m)
 		return m->user_add.n_dnssearch <= ENGINE_SEARCH_MAX;
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
+	case ENGINE_MSG_NETWORK:
+		return m->network.n <= ENGINE_GONE_MAX;
 	case ENGINE_MSG_UDP_REFUSED:
 		return m->udp_refused.n_payload <= ENGINE_REFUSED_LEN;
 	case ENGINE_MSG_MACHINE:

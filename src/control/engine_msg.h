@@ -23,6 +23,7 @@ enum {
 	ENGINE_DNS_NAME_LEN = 256,
 	ENGINE_SEARCH_MAX = 8,
 	ENGINE_RESOLVERS_MAX = 8,
+	ENGINE_GONE_MAX = 64,	    /* addresses in one message */
 	ENGINE_FDS_MAX = 64,	    /* descriptors with one message */
 	ENGINE_STATS_DROPS = 128,
 	ENGINE_REFUSED_LEN = 64,
@@ -43,6 +44,7 @@ enum {
 	X(GUESTFWD_ADD, msg_guestfwd_add, 0, 0)                                \
 	X(GUESTFWD_TAKE, msg_guestfwd_call, 0, 1)                              \
 	X(RESOLVERS, msg_resolvers, 0, 0)                                      \
+	X(NETWORK, msg_network, 0, 0)                                          \
 	X(ATTACH, msg_port, 1, 1)                                              \
 	X(SYNC, msg_sync, 0, 0)                                                \
 	X(STATS_ASK, msg_sync, 0, 0)                                           \
@@ -192,6 +194,13 @@ struct msg_resolvers {
 	struct endpoint ep[ENGINE_RESOLVERS_MAX];
 };
 
+/* The host's addresses or routes changed; it has lost n addresses. */
+struct msg_network {
+	struct msg_head head;
+	uint32_t n;
+	addr gone[ENGINE_GONE_MAX];
+};
+
 struct msg_port {
 	struct msg_head head;
 	uint32_t port;
@@ -253,6 +262,7 @@ union engine_msg {
 	struct msg_guestfwd_add guestfwd_add;
 	struct msg_guestfwd_call guestfwd_call;
 	struct msg_resolvers resolvers;
+	struct msg_network network;
 	struct msg_port port;
 	struct msg_sync sync;
 	struct msg_udp_refused udp_refused;

@@ -65,6 +65,22 @@ static void counts_are_held_and_strings_ended(void **state)
 	m.head = (struct msg_head){.type = ENGINE_MSG_RESOLVERS,
 				   .len = (uint32_t)len};
 	assert_false(engine_msg_check(&m, len, 0));
+
+	len = sizeof(m.network);
+	m.head = (struct msg_head){.type = ENGINE_MSG_NETWORK,
+				   .len = (uint32_t)len};
+	m.network.n = ENGINE_GONE_MAX + 1;
+	assert_false(engine_msg_check(&m, len, 0));
+	m.network.n = ENGINE_GONE_MAX;
+	assert_true(engine_msg_check(&m, len, 0));
+
+	len = sizeof(m.udp_refused);
+	m.head = (struct msg_head){.type = ENGINE_MSG_UDP_REFUSED,
+				   .len = (uint32_t)len};
+	m.udp_refused.n_payload = ENGINE_REFUSED_LEN + 1;
+	assert_false(engine_msg_check(&m, len, 0));
+	m.udp_refused.n_payload = ENGINE_REFUSED_LEN;
+	assert_true(engine_msg_check(&m, len, 0));
 }
 
 int main(void)

@@ -451,6 +451,18 @@ static int order_resolvers(struct engine *e, const struct msg_resolvers *m)
 	return 0;
 }
 
+static int order_network(struct engine *e, const struct msg_network *m)
+{
+	list_each(it, &e->netdevs) {
+		struct engine_netdev *n =
+			container_of(it, struct engine_netdev, link);
+
+		if (n->role == ROLE_GATEWAY)
+			gateway_network(n->gateway, m->gone, m->n);
+	}
+	return 0;
+}
+
 static int order_attach(struct engine *e, const struct msg_port *m, int *fds)
 {
 	struct engine_netdev *n = netdev_find(e, m->port);
@@ -546,6 +558,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_guestfwd_take(e, &m->guestfwd_call, fds, n_fds);
 	case ENGINE_MSG_RESOLVERS:
 		return order_resolvers(e, &m->resolvers);
+	case ENGINE_MSG_NETWORK:
+		return order_network(e, &m->network);
 	case ENGINE_MSG_ATTACH:
 		return order_attach(e, &m->port, fds);
 	case ENGINE_MSG_SYNC:

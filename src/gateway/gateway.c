@@ -326,6 +326,14 @@ void gateway_resolvers(struct gateway *gw, const struct endpoint *r, unsigned n)
 	dns_set_upstreams(gw->dns, r, n);
 }
 
+void gateway_network(struct gateway *gw, const addr *gone, unsigned n)
+{
+	/* UDP and ping need nothing: their sockets are bound to no address. */
+	if (n)
+		tcp_addrs_gone(gw->tcp, gone, n);
+	dns_network(gw->dns);
+}
+
 int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
 {
 	struct endpoint guest = f->guest;

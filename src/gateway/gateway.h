@@ -76,6 +76,9 @@ struct port *gateway_port(struct gateway *gw);
 void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
 		       unsigned n);
 
+/* The host's addresses or routes changed; it has lost these n addresses. */
+void gateway_network(struct gateway *gw, const addr *gone, unsigned n);
+
 /* hostfwd: fd is a listening TCP or a bound UDP socket; owned by the gateway
  * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest); one
  * that no guest can have gives -EINVAL. */

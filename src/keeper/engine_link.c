@@ -58,7 +58,7 @@ int engine_link_send(struct keeper *k, union engine_msg *m,
 	return r;
 }
 
-void engine_link_resolvers(struct keeper *k)
+void engine_link_resolvers(struct keeper *k, bool is_new)
 {
 	union engine_msg m = {0};
 	struct resolv_list l;
@@ -67,9 +67,28 @@ void engine_link_resolvers(struct keeper *k)
 	_Static_assert((int)RESOLV_MAX == (int)ENGINE_RESOLVERS_MAX,
 		       "one bound");
 	resolv_read(path ? path : "/etc/resolv.conf", &l);
+	if (!is_new && resolv_equal(&l, &k->resolvers))
+		return;
+	k->resolvers = l;
 	m.resolvers.n = l.n;
 	memcpy(m.resolvers.ep, l.ep, sizeof(l.ep));
 	(void)engine_link_send(k, &m, ENGINE_MSG_RESOLVERS, NULL, 0);
+}
+
+void engine_link_network(struct keeper *k, const addr *gone, unsigned n)
+{
+	do {
+		union engine_msg m = {0};
+		unsigned now = n < ENGINE_GONE_MAX ? n : ENGINE_GONE_MAX;
+
+		m.network.n = now;
+		if (now)
+			memcpy(m.network.gone, gone, now * sizeof(*gone));
+		/* A new engine has nothing at an old address. */
+		(void)engine_link_send(k, &m, ENGINE_MSG_NETWORK, NULL, 0);
+		gone += now;
+		n -= now;
+	} while (n);
 }
 
 static int send_lans(struct keeper *k)
@@ -168,7 +187,7 @@ static int send_plan(struct keeper *k)
 	}
 	if (r < 0)
 		return r;
-	engine_link_resolvers(k);
+	engine_link_resolvers(k, true);
 	return engine_link_send(k, &sync, ENGINE_MSG_SYNC, NULL, 0);
 }
 
@@ -232,6 +251,7 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 	case ENGINE_MSG_GUESTFWD_ADD:
 	case ENGINE_MSG_GUESTFWD_TAKE:
 	case ENGINE_MSG_RESOLVERS:
+	case ENGINE_MSG_NETWORK:
 	case ENGINE_MSG_ATTACH:
 	case ENGINE_MSG_SYNC:
 	case ENGINE_MSG_STATS_ASK:

@@ -102,7 +102,27 @@ static void on_signal(void *arg, int signo)
 
 static void on_resolv(void *arg)
 {
-	engine_link_resolvers(arg);
+	engine_link_resolvers(arg, false);
+}
+
+static void on_network(void *arg, const addr *gone, unsigned n)
+{
+	engine_link_network(arg, gone, n);
+}
+
+/* Both without which vmlan runs: the state of the start stays. */
+static void watch_host(struct keeper *k, const char *conf)
+{
+	struct log *log = k->c->log;
+	int r = resolv_watch_new(k->loop, conf, on_resolv, k, &k->resolv);
+
+	if (r < 0)
+		log_warn(log, "%s: changes are not followed (inotify: %s)",
+			 conf, strerror(-r));
+	r = netwatch_new(k->loop, on_network, k, &k->network);
+	if (r < 0)
+		log_warn(log, "changes of the host's network are not followed "
+			      "(netlink: %s)", strerror(-r));
 }
 
 /* life_fd brought the pidfd of the process we live for, or ended. */
@@ -161,10 +181,7 @@ static int start(struct keeper *k)
 	r = plan_open(&k->plan, &args, &k->error);
 	if (r < 0)
 		return r;
-	/* Without inotify the resolvers of the start stay. */
-	if (resolv_watch_new(k->loop, conf, on_resolv, k, &k->resolv) < 0)
-		log_warn(c->log, "%s: changes are not followed (no inotify)",
-			 conf);
+	watch_host(k, conf);
 	return engine_link_start(k);
 }
 
@@ -194,6 +211,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	guestfwd_stop(&k);
 	refuse_stop(&k);
 	resolv_watch_free(k.resolv);
+	netwatch_free(k.network);
 	if (k.loop)
 		timer_disarm(loop_wheel(k.loop), &k.lonely);
 	plan_close(&k.plan);

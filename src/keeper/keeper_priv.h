@@ -12,6 +12,7 @@
 #include "keeper/plan.h"
 #include "keeper/resolv.h"
 #include "os/loop.h"
+#include "os/netwatch.h"
 #include "os/sigwatch.h"
 
 /* The engine's process and channel. */
@@ -45,6 +46,8 @@ struct keeper {
 	struct loop *loop;	       /* owned */
 	struct sigwatch *signals;      /* owned */
 	struct resolv_watch *resolv;   /* owned; NULL: not followed */
+	struct resolv_list resolvers;  /* sent last */
+	struct netwatch *network;      /* owned; NULL: not followed */
 	struct plan plan;
 	struct engine_link engine;
 	unsigned long n_files; /* soft limit of descriptors we came with */
@@ -71,8 +74,11 @@ void engine_link_ended(struct keeper *k, int status);
 int engine_link_send(struct keeper *k, union engine_msg *m,
 		     enum engine_msg_type type, const int *fds,
 		     unsigned n_fds);
-/* Sends the host's resolvers as they are now. */
-void engine_link_resolvers(struct keeper *k);
+/* Sends the host's resolvers as they are now, if they are others than those
+ * sent last, or the engine is new. */
+void engine_link_resolvers(struct keeper *k, bool is_new);
+/* Says that the host's network changed and lost these n addresses. */
+void engine_link_network(struct keeper *k, const addr *gone, unsigned n);
 
 /* A guest calls a server of guestfwd=: what comes of it goes to the engine. */
 void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call);

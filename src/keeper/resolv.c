@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -16,6 +17,7 @@ enum {
 	FILE_MAX_LEN = 65536,
 	SETTLE_MS = 50, /* writers replace the file in several steps */
 	DNS_PORT = 53,
+	LINKS_MAX = 40, /* as the kernel's */
 };
 
 struct resolv_watch {
@@ -93,32 +95,102 @@ void resolv_read(const char *path, struct resolv_list *listp)
 	resolv_parse(buf, len, listp);
 }
 
-/* Watches the folder that holds path: the file itself may be replaced. */
+bool resolv_equal(const struct resolv_list *a, const struct resolv_list *b)
+{
+	for (unsigned i = 0; i < a->n && i < b->n; i++)
+		if (!endpoint_eq(&a->ep[i], &b->ep[i]))
+			return false;
+	return a->n == b->n;
+}
+
+/* Watches the folder that holds the last name of path. */
 static void watch_folder(int fd, const char *path)
 {
-	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE |
-			      IN_DELETE;
-	char dir[PATH_MAX];
-	char *slash;
+	const uint32_t mask = IN_CLOSE_WRITE | IN_ATTRIB | IN_CREATE |
+			      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX] = ".";
 
-	if (strlen(path) >= sizeof(dir))
-		return;
-	strcpy(dir, path);
-	slash = strrchr(dir, '/');
-	if (!slash)
-		return;
-	slash[slash == dir] = '\0';
-	/* Missing or unreadable: then there is nothing to follow there. */
+	if (slash) {
+		size_t len = slash == path ? 1 : (size_t)(slash - path);
+
+		memcpy(dir, path, len);
+		dir[len] = '\0';
+	}
+	/* Unreadable, or gone by now: the folder above tells. */
 	(void)inotify_add_watch(fd, dir, mask | IN_MASK_ADD);
 }
 
-static void watch_file(struct resolv_watch *w)
-{
-	char real[PATH_MAX];
+/* A path on its way to the file, links resolved up to len. */
+struct walk {
+	char path[PATH_MAX];
+	size_t len;	/* names up to here are no links */
+	unsigned links; /* followed */
+};
 
-	watch_folder(w->io.fd, w->path);
-	if (realpath(w->path, real) && strcmp(real, w->path) != 0)
-		watch_folder(w->io.fd, real);
+/* Puts the target of the link that ends at end in its place.  False: the whole
+ * becomes too long, or there is no end of links. */
+static bool walk_follow(struct walk *w, size_t end, const char *target)
+{
+	char rest[PATH_MAX];
+	size_t keep = 0;
+	int n;
+
+	if (++w->links > LINKS_MAX)
+		return false;
+	memcpy(rest, w->path + end, strlen(w->path + end) + 1);
+	if (*target != '/' && (w->len || *w->path == '/')) {
+		keep = w->len;
+		w->path[keep++] = '/';
+	}
+	n = snprintf(w->path + keep, sizeof(w->path) - keep, "%s%s", target,
+		     rest);
+	w->len = 0;
+	return n >= 0 && (size_t)n < sizeof(w->path) - keep;
+}
+
+/* Looks at the next name of the path, and watches the folder it is in if that
+ * can change where the path leads.  False: the walk is over. */
+static bool walk_name(struct walk *w, int fd)
+{
+	char target[PATH_MAX], *name = w->path + w->len;
+	size_t end;
+	char after;
+	ssize_t n;
+
+	name += strspn(name, "/");
+	end = (size_t)(name - w->path) + strcspn(name, "/");
+	after = w->path[end];
+	w->path[end] = '\0';
+	n = readlink(w->path, target, sizeof(target) - 1);
+	if (n >= 0 || errno != EINVAL || !after) {
+		watch_folder(fd, w->path);
+		/* It may have come, or become a link, before the watch. */
+		n = readlink(w->path, target, sizeof(target) - 1);
+	}
+	if (n < 0 && errno != EINVAL)
+		return false;
+	w->path[end] = after;
+	if (n >= 0) {
+		target[n] = '\0';
+		return walk_follow(w, end, target);
+	}
+	w->len = end;
+	return after;
+}
+
+/* Watches each folder on the way to the file in which a name is a link, or
+ * missing, and the one that the file is in. */
+static void watch_file(struct resolv_watch *rw)
+{
+	struct walk w = {0};
+
+	if (strlen(rw->path) >= sizeof(w.path))
+		return;
+	strcpy(w.path, rw->path);
+	while (walk_name(&w, rw->io.fd))
+		;
 }
 
 static void watch_event(struct loop_io *io, uint32_t events)

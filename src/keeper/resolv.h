@@ -24,9 +24,12 @@ void resolv_parse(const char *text, size_t len, struct resolv_list *listp);
 /* Reads a file (at most 64 KiB of it); one that is missing names none. */
 void resolv_read(const char *path, struct resolv_list *listp);
 
+bool resolv_equal(const struct resolv_list *a, const struct resolv_list *b);
+
 struct resolv_watch;
-/* Calls changed(arg) once the file, or what its symbolic link points at,
- * may have changed; several changes in 50 ms are one call.  The loop is
+/* Calls changed(arg) once the file may have changed: written, replaced, made or
+ * removed, or any symbolic link or folder on the way to it.  Several changes in
+ * 50 ms are one call, and what changes beside it may make one.  The loop is
  * borrowed.  0 or a negative errno (no inotify: nothing is followed). */
 __attribute__((warn_unused_result)) int
 resolv_watch_new(struct loop *loop, const char *path, void (*changed)(void *),

@@ -307,11 +307,16 @@ static void output(struct tcp_flow *f)
 {
 	switch ((enum tcp_state)f->state) {
 	case TCP_S_CLOSED:
+		return;
 	case TCP_S_CONNECT:
+		if (tcp_is(f, TCP_F_HOST_ERR))
+			tcp_reconnect(f);
 		return;
 	case TCP_S_SYN_SENT:
 	case TCP_S_SYN_RCVD:
-		if (tcp_is(f, TCP_F_CTL_LOST))
+		if (tcp_is(f, TCP_F_HOST_ERR))
+			tcp_abort(f);
+		else if (tcp_is(f, TCP_F_CTL_LOST))
 			tcp_open_send(f);
 		return;
 	case TCP_S_ESTABLISHED:

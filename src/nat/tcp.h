@@ -61,6 +61,11 @@ __attribute__((warn_unused_result)) int
 tcp_serve(struct tcp *t, const struct endpoint *guest,
 	  const struct endpoint *dst, int fd);
 
+/* The host has lost these n addresses: what is connected from there ends, by a
+ * RST behind what has come for the guest; what is not connected yet begins
+ * anew. */
+void tcp_addrs_gone(struct tcp *t, const addr *gone, unsigned n);
+
 /* True if tcp_connect_guest() would not find this pair in use. */
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 		      const struct endpoint *peer);

@@ -7,6 +7,7 @@
  *	tcp_input.c	segments of guests: what is legal, ACKs, RST, FIN
  *	tcp_open.c	how flows begin, from both sides
  *	tcp_refuse.c	how they do not; hop limit and traffic class
+ *	tcp_gone.c	... and that the host lost the address they are at
  *	tcp_up.c	guest -> host: socket, store, window
  *	tcp_queue.c	... and what a queue before us holds of it
  *	tcp_down.c	host -> guest: reading the socket, sending what is new
@@ -492,6 +493,8 @@ void tcp_carry_tos(struct tcp_flow *f, uint8_t tos);
 /* The host could not connect; err is positive. is_late: it took a while, so
  * that the path may have said so. f is gone, or connects once more. */
 void tcp_refused(struct tcp_flow *f, int err, bool is_late);
+/* CONNECT: the socket was lost on the way; tries another one. */
+void tcp_reconnect(struct tcp_flow *f);
 
 /* tcp_up.c */
 

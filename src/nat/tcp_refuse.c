@@ -192,20 +192,35 @@ static bool is_unreachable(int err)
 	}
 }
 
-/* Connects once more, with an error queue. */
-static bool ask_again(struct tcp_flow *f)
+/* Connects once more, by another socket. */
+static bool connect_again(struct tcp_flow *f)
 {
 	const struct nat_env *env = f->tcp->env;
 	struct endpoint to;
 
-	if (f->has_queue || f->due_idle < tcp_now(f->tcp) + TCP_CONNECT_NS -
-						  AGAIN_NS ||
-	    !nat_map_out(env, IPPROTO_TCP, &f->flow.remote, &to))
+	if (!nat_map_out(env, IPPROTO_TCP, &f->flow.remote, &to))
 		return false;
 	env->host->ops->close(env->host, &f->flow.sock, false);
-	f->has_queue = true;
 	tcp_connect_host(f, &to);
 	return true;
+}
+
+/* Connects once more, with an error queue. */
+static bool ask_again(struct tcp_flow *f)
+{
+	uint64_t begun = f->due_idle - TCP_CONNECT_NS;
+
+	if (f->has_queue || tcp_now(f->tcp) > begun + AGAIN_NS)
+		return false;
+	f->has_queue = true;
+	return connect_again(f);
+}
+
+void tcp_reconnect(struct tcp_flow *f)
+{
+	f->flags &= ~(uint32_t)(TCP_F_HOST_ERR | TCP_F_READABLE);
+	if (!connect_again(f))
+		tcp_kill(f, false); /* the guest's SYN comes again */
 }
 
 void tcp_refused(struct tcp_flow *f, int err, bool is_late)

@@ -64,6 +64,7 @@ struct sim_sock {
 	unsigned events;
 	bool is_dirty;	     /* on sim.dirty */
 	struct endpoint to;
+	addr local;	     /* its own address; unspecified: it has none */
 	bool is_adopted;     /* came by tcp_connect_guest() */
 	uint64_t connect_at; /* when OUT is due; 0: not connecting */
 	int err;	     /* what connect() or the peer's RST comes to */

@@ -144,6 +144,16 @@ static void op_move(struct host *h, struct host_sock *from,
 	from->priv = NULL;
 }
 
+static int op_local(struct host *h, struct host_sock *hs, struct endpoint *ep)
+{
+	const struct sim_sock *k = hs->priv;
+
+	if (addr_is_unspecified(&k->local))
+		return -EAFNOSUPPORT;
+	*ep = (struct endpoint){.ip = k->local};
+	return 0;
+}
+
 static ssize_t op_send(struct host *h, struct host_sock *hs,
 		       const struct iovec *iov, unsigned n_iov, unsigned flags)
 {
@@ -311,6 +321,7 @@ const struct host_ops sim_host_ops = {
 	.open = op_open,
 	.connect = op_connect,
 	.move = op_move,
+	.local = op_local,
 	.send = op_send,
 	.recv = op_recv,
 	.error = op_error,

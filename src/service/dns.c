@@ -413,6 +413,74 @@ void dns_set_upstreams(struct dns *d, const struct endpoint *ep, unsigned n)
 	ask_again(d, &batch);
 }
 
+static void on_probe(struct host_sock *s, unsigned events)
+{
+	(void)s; /* nothing is sent by it */
+	(void)events;
+}
+
+/* The address that the host would use for this upstream now. */
+static bool find_source(const struct dns *d, const struct upstream *up,
+			addr *ap)
+{
+	struct host *h = d->env->host;
+	struct host_sock s = {.fd = -1, .event = on_probe};
+	struct endpoint own;
+	bool found;
+
+	if (h->ops->open(h, &s, HOST_UDP, !addr_is_v4(&up->ep.ip)) < 0)
+		return false;
+	found = h->ops->connect(h, &s, &up->ep) == 0 &&
+		h->ops->local(h, &s, &own) == 0;
+	h->ops->close(h, &s, false);
+	if (found)
+		*ap = own.ip;
+	return found;
+}
+
+/* Closes the sockets of an upstream that have another address than the host
+ * would give them now: a connected socket keeps what it began with. */
+static void close_stale(struct dns *d, struct upstream *up)
+{
+	struct host *h = d->env->host;
+	struct endpoint own;
+	unsigned n_open = 0;
+	addr now;
+
+	for (unsigned k = 0; k < DNS_SOCKETS; k++)
+		n_open += up->s[k].sock.fd >= 0;
+	/* Without a way there is nothing better; its coming will be told. */
+	if (!n_open || !find_source(d, up, &now))
+		return;
+	for (unsigned k = 0; k < DNS_SOCKETS; k++) {
+		struct host_sock *s = &up->s[k].sock;
+
+		if (s->fd >= 0 && (h->ops->local(h, s, &own) < 0 ||
+				   !addr_eq(&own.ip, &now)))
+			h->ops->close(h, s, false);
+	}
+}
+
+void dns_network(struct dns *d)
+{
+	struct list batch;
+
+	for (unsigned i = 0; i < d->n_up; i++)
+		close_stale(d, &d->up[i]);
+	list_init(&batch);
+	list_each_safe(it, &d->busy) {
+		struct question *q = container_of(it, struct question, link);
+
+		if (d->up[q->upstream].s[q->slot].sock.fd >= 0)
+			continue;
+		q->tries = 0;
+		q->refusals = 0;
+		list_del(it);
+		list_add_tail(&batch, it);
+	}
+	ask_again(d, &batch);
+}
+
 struct endpoint dns_tcp_upstream(const struct dns *d)
 {
 	return d->up[d->best].ep;

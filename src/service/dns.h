@@ -36,6 +36,9 @@ struct dns *dns_free(struct dns *d);
 /* The host's resolvers; none: 127.0.0.1 is tried, as the C library does.
  * Questions in flight are asked again. */
 void dns_set_upstreams(struct dns *d, const struct endpoint *ep, unsigned n);
+/* The host's addresses or routes changed: what the host would send from another
+ * address now is asked again from there. */
+void dns_network(struct dns *d);
 /* payload: of a UDP datagram to the resolver's address, checksum verified. */
 void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
 	       size_t len);

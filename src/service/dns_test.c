@@ -446,6 +446,63 @@ static void test_resolvers_change(void **state)
 	assert_int_equal(n_got(b), 5);
 }
 
+/* --- another network --- */
+
+static void test_network_that_stays_asks_nothing_again(void **state)
+{
+	struct bench *b = *state;
+
+	b->room.up->source = addr_v4(192, 0, 2, 2);
+	ask(b, 1, "www");
+	dns_network(b->dns);
+	assert_int_equal(n_asked(b), 1);
+	assert_int_equal(b->room.up->n_open, 1);
+	answer(b, 0, 0);
+	assert_int_equal(n_got(b), 1);
+}
+
+/* The host speaks from another address now. */
+static void test_network_that_moved_is_asked_by_other_sockets(void **state)
+{
+	struct bench *b = *state;
+
+	b->room.up->source = addr_v4(192, 0, 2, 2);
+	for (uint16_t i = 0; i < 20; i++)
+		ask(b, i, "www");
+	assert_int_equal(b->room.up->n_open, DNS_SOCKETS);
+	for (uint16_t i = 0; i < 5; i++)
+		answer(b, i, 0);
+	assert_int_equal(n_got(b), 5);
+	b->room.up->source = addr_v4(198, 51, 100, 2);
+	dns_network(b->dns);
+	assert_int_equal(n_asked(b), 20 + 15); /* what is in flight, once */
+	for (uint16_t i = 20; i < 35; i++)
+		answer(b, i, 0);
+	assert_int_equal(n_got(b), 20);
+	assert_int_equal(drops(b, DROP_DNS_REPLY), 0);
+}
+
+/* There is nothing better: the coming of a way will be told. */
+static void test_network_without_a_way(void **state)
+{
+	struct bench *b = *state;
+
+	b->room.up->source = addr_v4(192, 0, 2, 2);
+	ask(b, 1, "www");
+	b->room.up->connect_err = -ENETUNREACH;
+	b->room.up->n_connect_err = 1;
+	dns_network(b->dns);
+	assert_int_equal(n_asked(b), 1);
+	b->room.up->open_err = -EMFILE;
+	b->room.up->n_open_err = 1;
+	dns_network(b->dns);
+	assert_int_equal(b->room.up->n_open, 1);
+	b->room.up->source = addr_v4(198, 51, 100, 2);
+	dns_network(b->dns);
+	assert_int_equal(n_asked(b), 2);
+	assert_int_equal(b->room.up->n_open, 1);
+}
+
 /* --- lies --- */
 
 static void lie(struct bench *b, unsigned sock, unsigned at, uint8_t xor)
@@ -680,6 +737,9 @@ int main(void)
 		T(test_no_resolver_at_all),
 		T(test_no_sockets),
 		T(test_resolvers_change),
+		T(test_network_that_stays_asks_nothing_again),
+		T(test_network_that_moved_is_asked_by_other_sockets),
+		T(test_network_without_a_way),
 		T(test_lies),
 		T(test_answer_by_another_socket),
 		T(test_repeated_question_is_one),

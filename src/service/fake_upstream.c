@@ -20,6 +20,7 @@ struct fake_sock {
 	unsigned number;
 	unsigned events;
 	struct endpoint to;
+	addr local;
 	struct list answers;
 };
 
@@ -84,6 +85,15 @@ static int op_connect(struct host *h, struct host_sock *s,
 	if (fails(&u->n_connect_err))
 		return u->connect_err;
 	k->to = *ep;
+	k->local = u->source;
+	return 0;
+}
+
+static int op_local(struct host *h, struct host_sock *s, struct endpoint *ep)
+{
+	const struct fake_sock *k = s->priv;
+
+	*ep = (struct endpoint){.ip = k->local};
 	return 0;
 }
 
@@ -156,6 +166,7 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 static const struct host_ops ops = {
 	.open = op_open,
 	.connect = op_connect,
+	.local = op_local,
 	.send_batch = op_send_batch,
 	.recv_batch = op_recv_batch,
 	.close = op_close,

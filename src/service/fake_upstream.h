@@ -37,6 +37,7 @@ struct fake_upstream {
 	/* The next so many calls fail like this (negative errno). */
 	int open_err, connect_err, send_err;
 	unsigned n_open_err, n_connect_err, n_send_err;
+	addr source; /* what sockets that connect now get as their own */
 };
 
 struct fake_upstream *fake_upstream_new(void);
