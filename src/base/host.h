@@ -55,13 +55,14 @@ enum host_proto {
 enum host_flag {
 	HOST_PEEK = 1 << 0,    /* leave the bytes in the socket */
 	HOST_DISCARD = 1 << 1, /* TCP: throw away, iov gives the length */
-	HOST_OOB = 1 << 2,     /* urgent data */
+	HOST_OOB = 1 << 2,     /* TCP: the last byte sent is urgent */
 	HOST_MORE = 1 << 3,    /* more follows at once */
 };
 
 enum host_opt {
 	HOST_OPT_NODELAY,   /* bool */
-	HOST_OPT_KEEPALIVE, /* bool */
+	HOST_OPT_KEEPALIVE, /* TCP: seconds of silence after which the peer is
+			     * asked whether it is there; 0: never */
 	HOST_OPT_OOBINLINE, /* bool */
 	HOST_OPT_TTL,	    /* IP_TTL / hop limit */
 	HOST_OPT_TOS,	    /* IP_TOS / traffic class */
@@ -72,6 +73,7 @@ enum host_opt {
 	HOST_OPT_PEEK_OFF,  /* SO_PEEK_OFF; -ENOTSUP where TCP has none */
 	HOST_OPT_SNDQ,	    /* get only: bytes not yet ACKed (SIOCOUTQ) */
 	HOST_OPT_MTU,	    /* get only: path MTU of a connected socket */
+	HOST_OPT_ATMARK,    /* get only, TCP: the next byte is the urgent one */
 };
 
 /* One datagram of a batch.  For sending, to is the destination (port 0 in

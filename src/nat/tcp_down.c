@@ -166,6 +166,8 @@ static void put_headers(struct tcp_flow *f, struct burst *b, uint32_t len)
 		len -= c.payload;
 		if (len == 0)
 			c.flags |= b->has_fin ? TCP_PSH | TCP_FIN : TCP_PSH;
+		if (tcp_urgent_is(f, c.seq)) /* alone, see send_burst() */
+			c.flags |= TCP_URG;
 		tcp_emit_patch(f, b->head, b->hdr, &c);
 		lend_put(to, 0, b->head, b->hdr);
 		to->len = b->hdr + c.payload;
@@ -218,6 +220,8 @@ static uint32_t send_burst(struct tcp_flow *f, struct burst *b)
 
 	if (in_ring)
 		b->len = tcp_min(b->len, f->ring_end - b->seq);
+	if (f->urgent)
+		b->len = tcp_urgent_cut(f, b->seq, b->len);
 	if (borrow(f, b) == 0) {
 		tcp_wait(f);
 		return 0;
@@ -315,6 +319,9 @@ static bool push_once(struct tcp_flow *f)
 		return false;
 	if (ready == 0)
 		tcp_src_prepare(f);
+	if (f->urgent && tcp_is(f, TCP_F_PEEK) && ready == 0 &&
+	    !tcp_urgent_seek(f))
+		return false;
 	if (!tcp_is(f, TCP_F_PEEK)) {
 		if (!fill_ring(f, room))
 			return false;
@@ -406,6 +413,8 @@ void tcp_down_acked(struct tcp_flow *f)
 		tcp_store_free(f->tcp, &f->ring);
 		f->ring_end = una;
 	}
+	if (f->urgent & TCP_U_DOWN && seq_gt(una, f->down_urg))
+		f->urgent &= (uint8_t)~TCP_U_DOWN;
 	tcp_store_release(f->tcp, f->ring, f->ring_from, una);
 	f->ring_from = una;
 	tcp_src_drain(f, false);

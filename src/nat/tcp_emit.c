@@ -11,7 +11,8 @@
 
 #include "nat/tcp_priv.h"
 
-enum { TCP_CSUM_OFF = 16, TCP_SEQ_OFF = 4, TCP_FLAGS_OFF = 13 };
+enum { TCP_CSUM_OFF = 16, TCP_SEQ_OFF = 4, TCP_FLAGS_OFF = 13,
+       TCP_URG_OFF = 18 };
 
 static uint16_t mss_offered(const struct tcp *t)
 {
@@ -275,6 +276,7 @@ void tcp_emit_patch(const struct tcp_flow *f, uint8_t *p, unsigned len,
 	w = wr_init(th + TCP_SEQ_OFF, 4);
 	wr_u32(&w, c->seq);
 	th[TCP_FLAGS_OFF] = c->flags;
+	th[TCP_URG_OFF + 1] = c->flags & TCP_URG ? 1 : 0;
 }
 
 void tcp_emit_acked(struct tcp_flow *f)

@@ -224,16 +224,20 @@ static bool is_acceptable(struct tcp_flow *f, const struct tcp_seg *s)
 	if (s->seq == end) {
 		if (seq_geq(s->seq, f->rcv_nxt) && seq_leq(s->seq, f->rcv_adv))
 			return true;
-		if (s->seq == f->rcv_nxt - 1) /* a keepalive or probe */
+		if (s->seq == f->rcv_nxt - 1) { /* a keepalive or probe */
+			tcp_up_keepalive(f);
 			tcp_emit_challenge(f, TCP_PROBE_REPLY_NS);
-		else if (seq_gt(s->seq, f->rcv_adv))
+		} else if (seq_gt(s->seq, f->rcv_adv)) {
 			tcp_emit_challenge(f, TCP_CHALLENGE_NS);
+		}
 		if (seq_lt(s->seq, f->rcv_nxt))
 			return f->rcv_nxt - s->seq <= 2 * TCP_WIN_MAX;
 	} else if (seq_leq(end, f->rcv_nxt)) {
 		drop(f->tcp->env->drops, DROP_TCP_OLD);
 		if (f->state == TCP_S_TIME_WAIT)
 			f->due_idle = tcp_now(f->tcp) + TCP_TIME_WAIT_NS;
+		if (s->seq == f->rcv_nxt - 1) /* with a byte, as some send */
+			tcp_up_keepalive(f);
 		if (f->rcv_nxt - end > TCP_WIN_MAX)
 			tcp_emit_challenge(f, TCP_CHALLENGE_NS);
 		else

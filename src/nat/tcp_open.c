@@ -130,10 +130,15 @@ void tcp_connect_host(struct tcp_flow *f, const struct endpoint *to)
 	tcp_state(f, TCP_S_CONNECT);
 	tcp_carry_open(f);
 	r = h->ops->connect(h, &f->flow.sock, to);
-	if (r == 0)
+	if (r == 0) {
 		connected(f);
-	else if (r != -EINPROGRESS)
+	} else if (r == -EADDRNOTAVAIL || r == -ENOBUFS || r == -ENOMEM) {
+		/* No port is left, or no memory: that may pass. */
+		drop(f->tcp->env->drops, DROP_HOST_SOCKET);
+		tcp_kill(f, false);
+	} else if (r != -EINPROGRESS) {
 		tcp_refused(f, -r, false);
+	}
 }
 
 /* True if the keeper brings what a connection to dst meets. */
@@ -387,6 +392,8 @@ void tcp_host_event(struct host_sock *sock, unsigned events)
 
 	if (events & (HOST_EV_RDHUP | HOST_EV_PRI))
 		f->flags |= TCP_F_READ_ON;
+	if (events & HOST_EV_PRI)
+		tcp_urgent_event(f);
 	if (!tcp_is(f, TCP_F_EOF) &&
 	    events & (HOST_EV_IN | HOST_EV_RDHUP | HOST_EV_ERR | HOST_EV_HUP))
 		f->flags |= TCP_F_READABLE;

@@ -12,6 +12,7 @@
  *	tcp_queue.c	... and what a queue before us holds of it
  *	tcp_down.c	host -> guest: reading the socket, sending what is new
  *	tcp_source.c	where unacknowledged bytes wait: ring or socket
+ *	tcp_urgent.c	urgent bytes, both ways
  *	tcp_sack.c	what the guest holds, what is lost, what is sent again
  *	tcp_emit.c	segments without payload, headers
  *	tcp_store.c	chunks of memory indexed by sequence number
@@ -200,6 +201,13 @@ enum tcp_flow_flag {
 	TCP_F_NO_NEIGH = 1 << 15,  /* SYN_SENT: its MAC is not known */
 };
 
+/* Urgent bytes (RFC 6093), tcp_urgent.c. */
+enum tcp_urgent_flag {
+	TCP_U_UP = 1 << 0,   /* up_urg is to be sent as the host's urgent */
+	TCP_U_SEEK = 1 << 1, /* one is ahead in the socket; where is unknown */
+	TCP_U_DOWN = 1 << 2, /* down_urg is the host's, not yet ACKed */
+};
+
 /* What due_rtx stands for. */
 enum tcp_rtx {
 	TCP_RTX_NONE,
@@ -271,6 +279,8 @@ struct tcp_flow {
 	uint8_t dupthresh;     /* segments above a gap that tell it lost */
 	bool is_inward;	       /* it came from the host's side */
 	bool has_queue;	       /* CONNECT: the socket keeps its errors */
+	uint8_t urgent;	       /* TCP_U_* */
+	uint16_t keep_s;       /* the host's peer is asked after; 0: never */
 	uint8_t ttl, dscp;     /* the socket's; TOS byte without ECN */
 	uint8_t syn_ttl;       /* what the guest's SYN asked for; IP4_TTL: */
 	uint8_t syn_tos;       /* nothing */
@@ -288,6 +298,7 @@ struct tcp_flow {
 	uint32_t fin_seq;    /* of the guest's FIN */
 	uint32_t ts_recent;  /* RFC 7323 */
 	uint32_t ts_age_s;   /* second of the clock when it was set */
+	uint32_t up_urg;     /* U_UP: the guest's urgent byte */
 	uint32_t q_frames;   /* the guest's exit holds; 0: any number */
 	uint32_t q_born;     /* epoch in which f began */
 	uint32_t q_epoch;    /* ... in which it was counted last */
@@ -312,6 +323,7 @@ struct tcp_flow {
 	uint32_t drain;	    /* PEEK: bytes that are drained together */
 	uint32_t expect;    /* bytes the next read will ask for */
 	uint32_t cwnd;	    /* bytes in flight, if CWND */
+	uint32_t down_urg;  /* U_DOWN: the host's urgent byte */
 	uint32_t recover;   /* RECOVERY: snd_nxt when it began */
 	uint32_t rtt_seq;   /* RTT: end of what is timed */
 	uint32_t srtt_us, rttvar_us;
@@ -508,6 +520,8 @@ void tcp_up_forget(struct tcp *t, const struct tcp_flow *f);
 void tcp_up_drain(struct tcp_flow *f);
 /* The window field of the next segment; remembers the edge it tells. */
 uint16_t tcp_up_window(struct tcp_flow *f);
+/* The guest asks whether we are there: so does its host end, from now on. */
+void tcp_up_keepalive(struct tcp_flow *f);
 /* The window has opened so far that the guest should be told. */
 bool tcp_up_should_tell(const struct tcp_flow *f);
 /* The FIN at fin_seq is in order: goes on to the host when all before it
@@ -577,6 +591,29 @@ uint32_t tcp_src_peek(struct tcp_flow *f, uint32_t seq, unsigned n_iov,
 		      enum tcp_src_result *whyp);
 /* Takes acknowledged bytes out of the socket; all: however few. */
 void tcp_src_drain(struct tcp_flow *f, bool all);
+
+/* tcp_urgent.c */
+
+/* A segment of the guest with URG, within the window. */
+void tcp_urgent_input(struct tcp_flow *f, const struct tcp_seg *s);
+/* Of len bytes for the host from up_pos on: how many go before the urgent one
+ * (then that alone, *oobp), or all that is left. */
+uint32_t tcp_urgent_piece(const struct tcp_flow *f, uint32_t len, bool *oobp);
+/* The host's urgent byte is in the socket, or may be. */
+void tcp_urgent_event(struct tcp_flow *f);
+/* Before new bytes are read: finds the urgent one if it is the next.  False:
+ * what was sent must be acknowledged first. */
+bool tcp_urgent_seek(struct tcp_flow *f);
+/* The socket is empty: there is none ahead. */
+void tcp_urgent_dry(struct tcp_flow *f);
+/* Bytes from seq on, len at most, that one emission may hold. */
+uint32_t tcp_urgent_cut(const struct tcp_flow *f, uint32_t seq, uint32_t len);
+
+/* True if the byte at seq is the host's urgent one. */
+static inline bool tcp_urgent_is(const struct tcp_flow *f, uint32_t seq)
+{
+	return f->urgent & TCP_U_DOWN && f->down_urg == seq;
+}
 
 /* tcp_sack.c */
 

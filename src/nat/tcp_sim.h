@@ -81,6 +81,9 @@ struct sim_sock {
 	/* guest -> program */
 	uint64_t got;	     /* bytes taken by send() */
 	uint64_t consumed;   /* ... that left the buffer */
+	uint64_t oob_at;     /* ... when the last urgent one came */
+	unsigned n_oob;	     /* urgent bytes */
+	int keep_s;	     /* of HOST_OPT_KEEPALIVE */
 	uint32_t sndbuf;
 	bool is_stalled;     /* nothing leaves the buffer */
 	bool wants_out;	     /* send() was short */

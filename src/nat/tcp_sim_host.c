@@ -162,6 +162,8 @@ static ssize_t op_send(struct host *h, struct host_sock *hs,
 
 	k->n_send++;
 	assert_true(n_iov > 0 && !k->is_shut);
+	if (flags & HOST_OOB)
+		assert_true(n_iov == 1 && iov[0].iov_len == 1);
 	if (k->send_err)
 		return -k->send_err;
 	if (k->err)
@@ -185,6 +187,10 @@ static ssize_t op_send(struct host *h, struct host_sock *hs,
 			k->wants_out = true;
 			break;
 		}
+	}
+	if (flags & HOST_OOB && done > 0) {
+		k->oob_at = k->got - 1;
+		k->n_oob++;
 	}
 	if (!k->is_stalled)
 		raise_event(k, 0); /* the program reads in its own time */
@@ -300,6 +306,8 @@ static int op_set(struct host *h, struct host_sock *hs, enum host_opt opt,
 	struct sim_sock *k = hs->priv;
 
 	k->n_set++;
+	if (opt == HOST_OPT_KEEPALIVE)
+		k->keep_s = value;
 	if (opt != HOST_OPT_PEEK_OFF)
 		return 0;
 	if (k->sim->c.deny_peek)
@@ -314,6 +322,8 @@ static int op_get(struct host *h, struct host_sock *hs, enum host_opt opt,
 	struct sim_sock *k = hs->priv;
 
 	*valuep = opt == HOST_OPT_RCVBUF ? (int)k->rcvbuf : 0;
+	if (opt == HOST_OPT_ATMARK)
+		*valuep = k->urgent && k->urgent == k->base;
 	return 0;
 }
 

@@ -70,8 +70,10 @@ void tcp_src_prepare(struct tcp_flow *f)
 static enum tcp_src_result no_more(struct tcp_flow *f, ssize_t r)
 {
 	f->flags &= ~(uint32_t)TCP_F_READABLE;
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
+		tcp_urgent_dry(f);
 		return TCP_SRC_DRY;
+	}
 	if (r == -EINTR || r == -ENOBUFS || r == -ENOMEM) {
 		tcp_timer_retry(f);
 		return TCP_SRC_DRY;
@@ -111,6 +113,8 @@ enum tcp_src_result tcp_src_fill(struct tcp_flow *f, uint32_t len)
 	}
 	n_iov = tcp_store_iov(f->ring, f->ring_end, &len, t->iov,
 			      LEND_IOV_MAX);
+	if (f->urgent)
+		(void)tcp_urgent_seek(f); /* a ring need not wait */
 	r = h->ops->recv(h, &f->flow.sock, t->iov, n_iov, 0);
 	if (r <= 0) {
 		if (used == 0)

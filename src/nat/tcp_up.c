@@ -23,6 +23,9 @@
 
 #include "nat/tcp_priv.h"
 
+/* A silence shorter than this: one byte was sent again. */
+enum { KEEP_MIN_S = 3 };
+
 /* End of the bytes received in order; the FIN is none. */
 static inline uint32_t data_end(const struct tcp_flow *f)
 {
@@ -54,8 +57,8 @@ static void up_failed(struct tcp_flow *f)
 }
 
 /* Sends iov; bytes taken. Short: BLOCKED or failed. */
-static uint32_t up_send(struct tcp_flow *f, const struct iovec *iov,
-			unsigned n_iov, uint32_t len)
+static uint32_t send_plain(struct tcp_flow *f, const struct iovec *iov,
+			   unsigned n_iov, uint32_t len, unsigned flags)
 {
 	struct host *h = f->tcp->env->host;
 	ssize_t n;
@@ -66,7 +69,7 @@ static uint32_t up_send(struct tcp_flow *f, const struct iovec *iov,
 		/* Without it small segments may come late: not an error. */
 		(void)h->ops->set(h, &f->flow.sock, HOST_OPT_NODELAY, 1);
 	}
-	n = h->ops->send(h, &f->flow.sock, iov, n_iov, 0);
+	n = h->ops->send(h, &f->flow.sock, iov, n_iov, flags);
 	if (n < 0 && n != -EAGAIN && n != -EINTR && n != -ENOBUFS &&
 	    n != -ENOMEM) {
 		up_failed(f);
@@ -83,6 +86,59 @@ static uint32_t up_send(struct tcp_flow *f, const struct iovec *iov,
 	f->rcv_grow += (uint32_t)n;
 	f->tcp->stats.bytes_up += (uint64_t)n;
 	return (uint32_t)n;
+}
+
+/* The pieces of iov that hold len bytes from byte skip on. */
+static unsigned cut(const struct iovec *iov, uint32_t skip, uint32_t len,
+		    struct iovec *out)
+{
+	unsigned n = 0;
+
+	for (; len > 0; iov++) {
+		uint32_t have = (uint32_t)iov->iov_len;
+		uint32_t off = tcp_min(skip, have);
+		uint32_t take = tcp_min(have - off, len);
+
+		skip -= off;
+		if (take == 0)
+			continue;
+		out[n++] = (struct iovec){(uint8_t *)iov->iov_base + off, take};
+		len -= take;
+	}
+	return n;
+}
+
+/* The same with an urgent byte in it or ahead: before, the byte, behind. */
+static uint32_t send_urgent(struct tcp_flow *f, const struct iovec *iov,
+			    uint32_t len)
+{
+	struct iovec out[TCP_RUN_IOV];
+	uint32_t pos = f->up_pos, done = 0;
+
+	while (done < len) {
+		bool is_oob;
+		uint32_t want = tcp_urgent_piece(f, len - done, &is_oob);
+		unsigned n = cut(iov, done, want, out);
+		uint32_t got = send_plain(f, out, n, want,
+					  is_oob ? HOST_OOB : 0);
+
+		done += got;
+		f->up_pos += got;
+		if (is_oob && got)
+			f->urgent &= (uint8_t)~TCP_U_UP;
+		if (got < want)
+			break;
+	}
+	f->up_pos = pos; /* up_advance() */
+	return done;
+}
+
+static uint32_t up_send(struct tcp_flow *f, const struct iovec *iov,
+			unsigned n_iov, uint32_t len)
+{
+	if (f->urgent & TCP_U_UP)
+		return send_urgent(f, iov, len);
+	return send_plain(f, iov, n_iov, len, 0);
 }
 
 /* up_pos goes on by n bytes. */
@@ -295,6 +351,8 @@ void tcp_up_input(struct tcp_flow *f, const struct tcp_seg *s)
 	uint32_t seq = s->seq, off = s->off;
 
 	tcp_queue_note(f, s->len);
+	if (s->h.flags & TCP_URG)
+		tcp_urgent_input(f, s);
 	if (seq_lt(seq, f->rcv_nxt)) {
 		off += f->rcv_nxt - seq;
 		seq = f->rcv_nxt;
@@ -363,6 +421,23 @@ bool tcp_up_should_tell(const struct tcp_flow *f)
 	/* Usually the ACK of the data that moved up_pos tells it. */
 	return seq_gt(edge, f->rcv_adv) && edge - f->rcv_adv >= step &&
 	       f->rcv_adv - f->rcv_nxt < room / 2;
+}
+
+void tcp_up_keepalive(struct tcp_flow *f)
+{
+	struct host *h = f->tcp->env->host;
+	uint64_t heard = f->due_idle - TCP_KEEP_IDLE_NS, secs;
+
+	/* A shut window is asked after in the same words. */
+	if (f->flow.sock.fd < 0 || f->state == TCP_S_TIME_WAIT ||
+	    f->n_keep > 0 || f->rcv_adv == f->rcv_nxt)
+		return;
+	secs = (tcp_now(f->tcp) - heard + TCP_SEC / 2) / TCP_SEC;
+	if (secs < KEEP_MIN_S || (f->keep_s && secs >= f->keep_s))
+		return;
+	f->keep_s = (uint16_t)secs;
+	/* Refused: the host's end is then trusted, as it was. */
+	(void)h->ops->set(h, &f->flow.sock, HOST_OPT_KEEPALIVE, (int)secs);
 }
 
 /* Pieces beyond the end of the stream will never be in order. */

@@ -3,7 +3,7 @@
  * The kernel's sockets behind struct host; see base/host.h for the rules.
  * #syscalls: socket bind connect accept4 getsockname getsockopt setsockopt
  * #syscalls: sendmsg recvmsg sendmmsg recvmmsg shutdown close
- * #syscalls: ioctl=SIOCOUTQ fcntl=F_GETFL fcntl=F_SETFL
+ * #syscalls: ioctl=SIOCOUTQ ioctl=SIOCATMARK fcntl=F_GETFL fcntl=F_SETFL
  */
 #include "os/host_sock.h"
 
@@ -250,9 +250,11 @@ static ssize_t op_send(struct host *h, struct host_sock *s,
 {
 	struct msghdr m = {.msg_iov = (struct iovec *)iov,
 			   .msg_iovlen = n_iov};
+	const struct sock_io *si = s->priv;
 	int f = MSG_NOSIGNAL | MSG_DONTWAIT;
 
-	if (flags & HOST_OOB)
+	/* A unix socket would take the byte out of the stream. */
+	if (flags & HOST_OOB && si->is_tcp)
 		f |= MSG_OOB;
 	if (flags & HOST_MORE)
 		f |= MSG_MORE;
@@ -552,6 +554,26 @@ static int set_df(const struct sock_io *si, int fd, int value)
 		       value ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
 }
 
+/* The system's own patience between the questions is short enough. */
+static int set_keepalive(const struct sock_io *si, int fd, int secs)
+{
+	const int most = 75;
+	int r;
+
+	if (!si->is_tcp)
+		return -EOPNOTSUPP;
+	if (secs > 0) {
+		r = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, secs);
+		if (r < 0)
+			return r;
+		r = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+			    secs < most ? secs : most);
+		if (r < 0)
+			return r;
+	}
+	return set_int(fd, SOL_SOCKET, SO_KEEPALIVE, secs > 0);
+}
+
 static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 		  int value)
 {
@@ -562,7 +584,7 @@ static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 	case HOST_OPT_NODELAY:
 		return set_int(fd, IPPROTO_TCP, TCP_NODELAY, value);
 	case HOST_OPT_KEEPALIVE:
-		return set_int(fd, SOL_SOCKET, SO_KEEPALIVE, value);
+		return set_keepalive(si, fd, value);
 	case HOST_OPT_OOBINLINE:
 		return set_int(fd, SOL_SOCKET, SO_OOBINLINE, value);
 	case HOST_OPT_TTL:
@@ -587,6 +609,7 @@ static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 		return set_peek_off(of(h), si, fd, value);
 	case HOST_OPT_SNDQ:
 	case HOST_OPT_MTU:
+	case HOST_OPT_ATMARK:
 		break;
 	}
 	return -EINVAL;
@@ -609,6 +632,10 @@ static int op_get(struct host *h, struct host_sock *s, enum host_opt opt,
 	switch (opt) {
 	case HOST_OPT_SNDQ:
 		return ioctl(fd, SIOCOUTQ, valuep) < 0 ? -errno : 0;
+	case HOST_OPT_ATMARK:
+		if (!si->is_tcp)
+			return -EOPNOTSUPP;
+		return ioctl(fd, SIOCATMARK, valuep) < 0 ? -errno : 0;
 	case HOST_OPT_MTU:
 		return si->is_v6 ? get_int(fd, IPPROTO_IPV6, IPV6_MTU, valuep)
 				 : get_int(fd, IPPROTO_IP, IP_MTU, valuep);

@@ -199,6 +199,7 @@ static void an_urgent_byte_is_told(void **state)
 	struct rig r;
 	struct end a, b;
 	char buf[16];
+	int at;
 
 	rig_open(&r, NULL);
 	tcp_connect(&r, &a, &b, false);
@@ -209,8 +210,14 @@ static void an_urgent_byte_is_told(void **state)
 	assert_int_equal(put(&r, &a, "def"), 3);
 	until(&r, &b, HOST_EV_IN | HOST_EV_PRI);
 	v = (struct iovec){.iov_base = buf, .iov_len = sizeof(buf)};
+	assert_int_equal(r.h->ops->get(r.h, &b.s, HOST_OPT_ATMARK, &at), 0);
+	assert_int_equal(at, 0);
 	assert_int_equal(r.h->ops->recv(r.h, &b.s, &v, 1, 0), 3);
+	assert_int_equal(r.h->ops->get(r.h, &b.s, HOST_OPT_ATMARK, &at), 0);
+	assert_int_equal(at, 1);
 	expect(&r, &b, "!def", 0);
+	assert_int_equal(r.h->ops->get(r.h, &b.s, HOST_OPT_ATMARK, &at), 0);
+	assert_int_equal(at, 0);
 	end_close(&r, &a);
 	end_close(&r, &b);
 	rig_close(&r);
