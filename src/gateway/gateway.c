@@ -108,6 +108,19 @@ static bool env_neigh(void *arg, const addr *ip, mac *macp)
 	return neigh_find(&gw->neigh, &gw->nat, ip, macp);
 }
 
+static void env_hold(void *arg, const addr *ip, const struct frame *f)
+{
+	struct gateway *gw = arg;
+
+	held_add(&gw->held, ip, f);
+}
+
+void gateway_learn(struct gateway *gw, const addr *ip, mac m)
+{
+	neigh_learn(&gw->neigh, ip, m);
+	held_known(&gw->held);
+}
+
 static bool env_source_ok(void *arg, const addr *src)
 {
 	return gateway_source_ok(arg, src);
@@ -152,6 +165,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.serve = gateway_serve,
 		.refuse = env->refuse ? env_refuse : NULL,
 		.neigh = env_neigh,
+		.hold = env_hold,
 		.source_ok = env_source_ok,
 	};
 	gw->service = (struct service_env){
@@ -216,7 +230,7 @@ static void dhcp_bound(void *arg, const addr *ip, mac m)
 {
 	struct gateway *gw = arg;
 
-	neigh_learn(&gw->neigh, ip, m);
+	gateway_learn(gw, ip, m);
 }
 
 static int make_services(struct gateway *gw)
@@ -288,6 +302,7 @@ int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 	init_env(gw, env);
 	init_port(gw, c);
 	neigh_init(&gw->neigh);
+	held_init(&gw->held, &gw->neigh, &gw->nat);
 	r = make_parts(gw);
 	if (r < 0) {
 		(void)gateway_free(gw); /* NULL */
@@ -311,6 +326,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	gw->icmp = icmp_free(gw->icmp);
 	gw->dns = dns_free(gw->dns);
 	gw->dhcp = dhcp_free(gw->dhcp);
+	held_deinit(&gw->held);
 	lan_port_del(&gw->port);
 	free(gw);
 	return NULL;

@@ -59,7 +59,7 @@ static void input_arp(struct gateway *gw, const struct packet *pkt,
 		return;
 	}
 	if (gateway_source_ok(gw, &m.spa))
-		neigh_learn(&gw->neigh, &m.spa, m.sha);
+		gateway_learn(gw, &m.spa, m.sha);
 	if (m.op != ARP_REQUEST || !is_ours(gw, &m.tpa))
 		return;
 	reply = (struct arp_msg){.op = ARP_REPLY,
@@ -253,7 +253,7 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 		drop(drops, DROP_IP_SOURCE);
 		return;
 	}
-	neigh_learn(&gw->neigh, &pkt->src.ip, pkt->eth_src);
+	gateway_learn(gw, &pkt->src.ip, pkt->eth_src);
 	if (is_group_dst(gw, pkt)) {
 		drop(drops, DROP_IP_MULTICAST);
 		return;

@@ -8,6 +8,7 @@
 #define GATEWAY_GATEWAY_PRIV_H
 
 #include "gateway/gateway.h"
+#include "gateway/held.h"
 #include "gateway/neigh.h"
 #include "nat/env.h"
 #include "nat/forward.h"
@@ -33,6 +34,7 @@ struct gateway {
 		       const struct icmp_refusal *r);
 	void *env_arg; /* of the two above */
 	struct neigh neigh;
+	struct held held;
 	bool is_busy;      /* inside send() */
 	bool is_udp_turn;  /* UDP is told first of the next room */
 	struct icmp *icmp; /* owned, as those below */
@@ -46,6 +48,8 @@ struct gateway {
 	uint8_t payload[2048]; /* of the datagram a service looks at */
 };
 
+/* ip, found valid, has sent from m. */
+void gateway_learn(struct gateway *gw, const addr *ip, mac m);
 /* One frame that a guest sent; borrowed until the batch ends. */
 void gateway_input(struct gateway *gw, const struct frame *f);
 /* The rule for connections to server, or NULL. */
