@@ -112,15 +112,24 @@ static void on_fault(void *arg, struct port *p, enum port_fault why,
 	tell_event(arg, p->id, line);
 }
 
-static void on_mac_clash(void *arg, mac m, struct port *a, struct port *b)
+static void on_mac_clash(void *arg, mac m, struct port *a, struct port *b,
+			 const mac *alias)
 {
 	char line[ENGINE_TEXT_LEN];
+	char known[MAC_STRLEN];
 	char text[MAC_STRLEN];
 
-	snprintf(line, sizeof(line),
-		 "%s and %s use the same MAC %s; give one of them another "
-		 "(mac=)",
-		 a->name, b->name, mac_format(m, text));
+	if (alias)
+		snprintf(line, sizeof(line),
+			 "%s and %s use the same MAC %s; the second goes by %s "
+			 "here; give it its own (mac=)",
+			 a->name, b->name, mac_format(m, text),
+			 mac_format(*alias, known));
+	else
+		snprintf(line, sizeof(line),
+			 "%s and %s use the same MAC %s; give one of them "
+			 "another (mac=)",
+			 a->name, b->name, mac_format(m, text));
 	tell_event(arg, a->id, line);
 }
 

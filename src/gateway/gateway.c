@@ -199,6 +199,7 @@ static void init_port(struct gateway *gw, const struct gateway_config *c)
 			   PORT_O_ECN | PORT_O_USO4 | PORT_O_UFO,
 		.max_frame = FRAME_MAX,
 		.queues = 1,
+		.is_ours = true,
 	};
 	snprintf(p->name, sizeof(p->name), "%s", c->name ? c->name : "user");
 }

@@ -262,6 +262,7 @@ struct fake_port *fake_new(struct lan *lan, const struct fake_config *c)
 		.queues = 1,
 		.lossy = c->lossy,
 		.is_uplink = c->is_uplink,
+		.is_ours = c->is_ours,
 	};
 	snprintf(f->port.name, sizeof(f->port.name), "%s",
 		 c->name ? c->name : "fake");
@@ -350,7 +351,8 @@ static void on_fault(void *arg, struct port *p, enum port_fault why,
 	snprintf(b->fault_text, sizeof(b->fault_text), "%s", text);
 }
 
-static void on_clash(void *arg, mac m, struct port *x, struct port *y)
+static void on_clash(void *arg, mac m, struct port *x, struct port *y,
+		     const mac *alias)
 {
 	struct fake_lan *b = arg;
 
@@ -358,6 +360,7 @@ static void on_clash(void *arg, mac m, struct port *x, struct port *y)
 	b->n_clash++;
 	b->clash_a = x;
 	b->clash_b = y;
+	b->clash_alias = alias ? *alias : (mac){0};
 }
 
 static struct lan *lan_make(struct fake_lan *b, const char *name, bool is_hub)

@@ -29,6 +29,7 @@ struct fake_config {
 	uint32_t max_frame; /* 0 = FRAME_MAX */
 	bool lossy;	    /* caps.lossy, and no want_room hook */
 	bool is_uplink;
+	bool is_ours;
 	bool can_lend;	    /* lend and give, like a virtqueue */
 	bool can_wait;	    /* has the room hook (a sender like the gateway) */
 	uint32_t lend_piece; /* bytes per writable piece; 0 = 4096 */
@@ -102,6 +103,7 @@ struct fake_lan {
 	bool link_up;
 	char fault_text[64];
 	struct port *clash_a, *clash_b;
+	mac clash_alias; /* zero: none */
 };
 
 void fake_lan_init(struct fake_lan *b, bool is_hub);

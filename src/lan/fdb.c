@@ -237,6 +237,17 @@ enum fdb_result fdb_learn(struct fdb *t, mac m, struct port *p,
 	return is_back ? FDB_MOVED_BACK : FDB_MOVED;
 }
 
+void fdb_put(struct fdb *t, mac m, struct port *p, uint64_t now_ns)
+{
+	struct fdb_entry *e;
+	struct port *from;
+
+	(void)fdb_learn(t, m, p, now_ns, &from);
+	e = entry_find(t, mac_key(m));
+	if (e)
+		e->came_from = 0;
+}
+
 void fdb_touch(struct fdb *t, struct port *p, uint64_t now_ns)
 {
 	struct fdb_entry *e;

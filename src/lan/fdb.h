@@ -64,6 +64,8 @@ struct port *fdb_find(const struct fdb *t, mac m);
  * fromp when the result is FDB_MOVED or FDB_MOVED_BACK. */
 enum fdb_result fdb_learn(struct fdb *t, mac m, struct port *p,
 			  uint64_t now_ns, struct port **fromp);
+/* m is p's, wherever it was seen: no move, and none it can come back from. */
+void fdb_put(struct fdb *t, mac m, struct port *p, uint64_t now_ns);
 /* The address p used last is in use, though no frame of it was seen.  If p has
  * none any more, because another port used it meanwhile, it comes back. */
 void fdb_touch(struct fdb *t, struct port *p, uint64_t now_ns);

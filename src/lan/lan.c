@@ -21,6 +21,7 @@
 struct verdict {
 	struct port *exit;	/* NULL: flooded, or dropped */
 	bool is_drop;
+	bool is_again;		/* the entrance has an alias for the source */
 	enum drop_reason why;	/* if is_drop */
 };
 
@@ -35,6 +36,7 @@ struct carry {
 	struct port *from;
 	const struct batch *b;
 	bool keep;
+	unsigned next;		/* the first frame not looked at */
 	uint32_t need;		/* PORT_O_* of all frames together */
 	uint32_t longest;	/* on the wire */
 	uint64_t flood;
@@ -64,32 +66,6 @@ static void exit_lost(struct carry *c, struct port *p, uint64_t mask,
 	p->stats.tx_drops += count_bits(mask);
 }
 
-/* Tells control that two machines use one address, once a minute per pair.
- * When too many pairs clash to be remembered the others are not told. */
-static void report_clash(struct lan *lan, mac m, struct port *p,
-			 struct port *q)
-{
-	uint32_t a = p->serial < q->serial ? p->serial : q->serial;
-	uint32_t b = p->serial < q->serial ? q->serial : p->serial;
-	uint64_t now = *lan->now_ns;
-	struct lan_clash *room = NULL;
-
-	if (p->caps.is_uplink || q->caps.is_uplink || !lan->events.mac_clash)
-		return;
-	for (unsigned i = 0; i < LAN_CLASHES; i++) {
-		struct lan_clash *c = &lan->clash[i];
-
-		if (c->a == 0 || now - c->told_ns >= LAN_CLASH_NS)
-			room = c;
-		else if (c->a == a && c->b == b)
-			return;
-	}
-	if (!room)
-		return;
-	*room = (struct lan_clash){.a = a, .b = b, .told_ns = now};
-	lan->events.mac_clash(lan->events.arg, m, p, q);
-}
-
 /* 01:80:c2:00:00:0x never crosses a bridge (IEEE 802.1Q 8.6.3). */
 static inline bool is_reserved_group(const uint8_t *dst)
 {
@@ -99,20 +75,22 @@ static inline bool is_reserved_group(const uint8_t *dst)
 }
 
 static struct verdict judge(struct lan *lan, struct port *from,
-			    const uint8_t *hdr)
+			    const struct frame *f)
 {
+	const uint8_t *hdr = f->hdr;
 	mac src = mac_bytes(hdr + 6);
 	struct verdict v = {0};
 	struct port *before;
+	enum fdb_result r;
 
 	if (lan->is_hub)
 		return v;
 	if (mac_is_group(src))
 		return (struct verdict){.is_drop = true,
 					.why = DROP_FRAME_SRC_GROUP};
-	if (fdb_learn(&lan->fdb, src, from, *lan->now_ns, &before) ==
-	    FDB_MOVED_BACK)
-		report_clash(lan, src, before, from);
+	r = fdb_learn(&lan->fdb, src, from, *lan->now_ns, &before);
+	if (r != FDB_SAME && alias_learned(from, f, r, before))
+		return (struct verdict){.is_again = true};
 	if (is_reserved_group(hdr))
 		return (struct verdict){.is_drop = true,
 					.why = DROP_RESERVED_GROUP};
@@ -122,14 +100,15 @@ static struct verdict judge(struct lan *lan, struct port *from,
 	return v;
 }
 
-/* Step one: a mask for each exit. Returns the list of exits. */
+/* Step one: a mask for each exit. Returns the list of exits.  It ends early,
+ * at c->next, where the entrance has got an alias for the frame's source. */
 static struct port *classify(struct carry *c)
 {
 	const uint8_t *last = NULL;
 	struct port *first = NULL;
 	struct verdict v = {0};
 
-	for (unsigned i = 0; i < c->b->n; i++) {
+	for (unsigned i = c->next; i < c->b->n; i++) {
 		const struct frame *f = &c->b->f[i];
 		uint32_t wire_len = f->len;
 
@@ -140,8 +119,12 @@ static struct port *classify(struct carry *c)
 		}
 		/* Most batches are one conversation. */
 		if (!last || memcmp(last, f->hdr, 12) != 0)
-			v = judge(c->lan, c->from, f->hdr);
+			v = judge(c->lan, c->from, f);
 		last = f->hdr;
+		if (v.is_again) {
+			c->next = i;
+			return first;
+		}
 		if (v.is_drop) {
 			drop(c->lan->drops, v.why);
 			c->from->stats.rx_drops++;
@@ -163,6 +146,7 @@ static struct port *classify(struct carry *c)
 		}
 		v.exit->pending |= UINT64_C(1) << i;
 	}
+	c->next = c->b->n;
 	return first;
 }
 
@@ -214,12 +198,44 @@ static enum drop_reason down_reason(const struct port *p)
 	return p->fault ? DROP_PORT_FAULT : DROP_LINK_DOWN;
 }
 
-/* One send(). Returns the bits the exit had no room for. */
-static uint64_t exit_send(struct carry *c, struct port *p, uint64_t mask)
+/* One send() of frames that p can take. Returns the bits it had no room for. */
+static uint64_t exit_put(struct carry *c, struct port *p,
+			 const struct batch *b, uint64_t mask)
 {
 	uint64_t soft = 0;
 	uint64_t got;
 
+	if (c->need & ~p->caps.offload)
+		soft = mask_soft(c, p, mask);
+	if (soft)
+		got = gso_send(p, c->lan->drops, b, mask, soft);
+	else
+		got = p->ops->send(p, b, mask);
+	got &= mask;
+	p->stats.tx_frames += count_bits(got);
+	p->stats.tx_bytes += mask_bytes(b, got);
+	return mask & ~got;
+}
+
+/* As exit_put(), in the view of a port with aliases. */
+static __attribute__((noinline)) uint64_t
+exit_put_aliased(struct carry *c, struct port *p, uint64_t mask)
+{
+	struct alias_view v;
+	uint64_t lost = 0;
+
+	while (mask && !lost && port_is_up(p)) {
+		uint64_t part = alias_view(&v, p, c->b, mask);
+
+		lost = exit_put(c, p, &v.b, part);
+		mask &= ~part;
+	}
+	return mask | lost;
+}
+
+/* Returns the bits the exit had no room for. */
+static uint64_t exit_send(struct carry *c, struct port *p, uint64_t mask)
+{
 	if (c->longest > p->caps.max_frame) {
 		uint64_t is_long = mask_long(c, p, mask);
 
@@ -229,16 +245,9 @@ static uint64_t exit_send(struct carry *c, struct port *p, uint64_t mask)
 			return 0;
 	}
 	assert(!p->lent);
-	if (c->need & ~p->caps.offload)
-		soft = mask_soft(c, p, mask);
-	if (soft)
-		got = gso_send(p, c->lan->drops, c->b, mask, soft);
-	else
-		got = p->ops->send(p, c->b, mask);
-	got &= mask;
-	p->stats.tx_frames += count_bits(got);
-	p->stats.tx_bytes += mask_bytes(c->b, got);
-	return mask & ~got;
+	if (p->alias_use & ALIAS_USE_SWAP)
+		return exit_put_aliased(c, p, mask);
+	return exit_put(c, p, c->b, mask);
 }
 
 /* Sends unicast and flooded frames through p; returns the unicast frames that
@@ -331,6 +340,52 @@ static uint64_t deliver(struct carry *c)
 	return back;
 }
 
+/* Nothing is known yet of the frames of b from next on. */
+static inline void carry_init(struct carry *c, const struct batch *b,
+			      unsigned next)
+{
+	c->b = b;
+	c->next = next;
+	c->need = 0;
+	c->longest = 0;
+	c->flood = 0;
+	c->seen = 0;
+	c->n_exits = 0; /* the array is filled as far as it is used */
+}
+
+static inline uint64_t carry_out(struct carry *c)
+{
+	collect(c, classify(c));
+	return deliver(c);
+}
+
+/* Carries the frames from c->next on of a port with aliases, or one that may
+ * have to get one. */
+static __attribute__((noinline)) uint64_t carry_aliased(struct carry *c)
+{
+	const struct batch *b = c->b;
+	struct alias_view v;
+	uint64_t back = 0;
+	unsigned next = c->next;
+
+	if (c->from->alias_use & ALIAS_USE_WATCH)
+		alias_watch(c->from, b);
+	while (next < b->n && port_is_up(c->from)) {
+		carry_init(c, b, next);
+		if (c->from->alias_use & ALIAS_USE_SWAP) {
+			(void)alias_view(&v, c->from, b,
+					 batch_mask(b) & ~UINT64_C(0) << next);
+			c->b = &v.b; /* v.b.n says how far it goes */
+		}
+		back |= carry_out(c);
+		next = c->next;
+	}
+	drop_n(c->lan->drops, DROP_LINK_DOWN_IN, b->n - next);
+	c->from->stats.rx_drops += b->n - next;
+	c->b = b;
+	return back;
+}
+
 static void drop_all(struct carry *c, enum drop_reason why)
 {
 	drop_n(c->lan->drops, why, c->b->n);
@@ -345,13 +400,8 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 
 	c.lan = lan;
 	c.from = from;
-	c.b = b;
 	c.keep = keep;
-	c.need = 0;
-	c.longest = 0;
-	c.flood = 0;
-	c.seen = 0;
-	c.n_exits = 0; /* the array is filled as far as it is used */
+	carry_init(&c, b, 0);
 	assert(!lan->lend_open && b->n <= FRAME_BATCH);
 	from->stats.rx_frames += b->n;
 	from->stats.rx_bytes += mask_bytes(b, batch_mask(b));
@@ -365,8 +415,9 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 	}
 	lan->depth++;
 	lan->busy++;
-	collect(&c, classify(&c));
-	back = deliver(&c);
+	back = from->alias_use ? 0 : carry_out(&c);
+	if (c.next < b->n)
+		back |= carry_aliased(&c);
 	lan->busy--;
 	lan->depth--;
 	if (keep && back) { /* they will come again */

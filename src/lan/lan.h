@@ -34,8 +34,10 @@ struct lan_events {
 	void (*link)(void *arg, struct port *p, bool up);
 	void (*fault)(void *arg, struct port *p, enum port_fault why,
 		      const char *text);
-	/* The same unicast source MAC keeps coming from two machine ports. */
-	void (*mac_clash)(void *arg, mac m, struct port *a, struct port *b);
+	/* Machines behind the ports a and b use the same MAC.  alias: what b's
+	 * goes by from now on (alias.h); NULL if there are too many. */
+	void (*mac_clash)(void *arg, mac m, struct port *a, struct port *b,
+			  const mac *alias);
 	void *arg;
 };
 

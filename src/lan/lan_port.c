@@ -55,6 +55,9 @@ int lan_new(const struct lan_config *c, struct lan **lanp)
 	lan->events = c->events;
 	list_init(&lan->ports);
 	list_init(&lan->wake);
+	list_init(&lan->free_aliases);
+	for (unsigned i = 0; i < LAN_ALIASES; i++)
+		list_add_tail(&lan->free_aliases, &lan->alias[i].link);
 	timer_init(&lan->wake_timer, wake_fire);
 	lan->name = strdup(c->name);
 	if (!lan->name)
@@ -142,6 +145,8 @@ void lan_port_add(struct lan *lan, struct port *p)
 	if (p->ops->room)
 		p->wait_slot = waiter_slot_take(lan, p);
 	list_init(&p->link_wake);
+	list_init(&p->aliases);
+	p->alias_use = 0;
 	fdb_port_init(p);
 	list_add_tail(&lan->ports, &p->link_all);
 }
@@ -155,6 +160,7 @@ void lan_port_del(struct port *p)
 	assert(lan->busy == 0 && !p->lent);
 	p->carrier = false;
 	fdb_flush(&lan->fdb, p);
+	alias_forget(p);
 	if (p->ops->room)
 		waiter_slot_give(lan, p);
 	lan_port_room(p);
@@ -178,6 +184,7 @@ static void port_changed(struct port *p, bool was_up)
 		return;
 	if (!is_up) {
 		fdb_flush(&lan->fdb, p);
+		alias_forget(p);
 		if (p->wants_room)
 			lan_wake_later(p);
 	}
@@ -190,6 +197,8 @@ void lan_port_link(struct port *p, bool up)
 	bool was_up = port_is_up(p);
 
 	p->carrier = up;
+	if (!up && !p->caps.is_ours)
+		p->last_mac = (mac){0}; /* who comes next is another */
 	port_changed(p, was_up);
 }
 

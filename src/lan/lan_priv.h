@@ -7,6 +7,7 @@
 #define LAN_LAN_PRIV_H
 
 #include "base/slab.h"
+#include "lan/alias.h"
 #include "lan/fdb.h"
 #include "lan/lan.h"
 
@@ -14,6 +15,7 @@ enum {
 	LAN_DEPTH_MAX = 8,    /* lan_input() inside lan_input() of one lan */
 	LAN_WAITERS = 64,     /* bits of port.waiters */
 	LAN_CLASHES = 32,     /* pairs of ports remembered as told */
+	LAN_ALIASES = 64,
 	LAN_SCRATCH_ALIGN = 64,
 	/* One more than lends can nest: a lend from scratch is open only
 	 * while its give is carried. */
@@ -48,6 +50,8 @@ struct lan {
 	struct list wake;	    /* of port.link_wake */
 	struct timer wake_timer;
 	struct lan_clash clash[LAN_CLASHES];
+	struct alias alias[LAN_ALIASES];
+	struct list free_aliases; /* those of no port */
 	struct slab scratch;	    /* objects of 64 frames of FRAME_MAX */
 	uint8_t *lent[LAN_SCRATCH_MAX]; /* a stack of them */
 	unsigned n_lent;

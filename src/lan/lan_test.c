@@ -170,7 +170,8 @@ static void test_many_ports_random(void **state)
 	(void)state;
 	fake_lan_init(&b, false);
 	for (int i = 0; i < MANY; i++) {
-		p[i] = port_make(&b);
+		p[i] = fake_new(b.lan,
+				&(struct fake_config){.is_uplink = true});
 		where[i] = -1;
 	}
 	for (int round = 0; round < 300; round++) {
@@ -523,35 +524,6 @@ static void test_drop_port_full(void **state)
 
 /* --- clashes ------------------------------------------------------------ */
 
-static void test_mac_clash_is_told_once_a_minute(void **state)
-{
-	struct fake_port *p[2];
-	struct fake_lan b;
-
-	(void)state;
-	fake_lan_init(&b, false);
-	for (int i = 0; i < 2; i++)
-		p[i] = port_make(&b);
-	say(p[0], MAC_BROADCAST, fake_mac(1));
-	say(p[1], MAC_BROADCAST, fake_mac(1)); /* may have moved */
-	assert_int_equal(b.n_clash, 0);
-	say(p[0], MAC_BROADCAST, fake_mac(1));
-	assert_int_equal(b.n_clash, 1);
-	assert_true(b.clash_a == &p[0]->port || b.clash_b == &p[0]->port);
-	assert_true(b.clash_a == &p[1]->port || b.clash_b == &p[1]->port);
-	for (int i = 0; i < 50; i++) {
-		say(p[i % 2], MAC_BROADCAST, fake_mac(1));
-		fake_lan_advance(&b, SECOND);
-	}
-	assert_int_equal(b.n_clash, 1);
-	for (int i = 0; i < 20; i++) {
-		say(p[i % 2], MAC_BROADCAST, fake_mac(1));
-		fake_lan_advance(&b, SECOND);
-	}
-	assert_int_equal(b.n_clash, 2);
-	fake_lan_deinit(&b);
-}
-
 static void test_no_clash_at_uplink(void **state)
 {
 	struct fake_port *p[2];
@@ -659,7 +631,6 @@ int main(void)
 		cmocka_unit_test(test_fault_inside_send),
 		cmocka_unit_test(test_exit_goes_down_during_batch),
 		cmocka_unit_test(test_drop_port_full),
-		cmocka_unit_test(test_mac_clash_is_told_once_a_minute),
 		cmocka_unit_test(test_no_clash_at_uplink),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_path_queue),

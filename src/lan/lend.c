@@ -102,6 +102,8 @@ static unsigned give_direct(struct port *from, struct lend *l)
 		assert(!(cannot & ~(uint32_t)PORT_O_CSUM));
 		if (cannot)
 			gso_csum_in_place(f);
+		if (exit->alias_use & ALIAS_USE_SWAP)
+			alias_lent(exit, f);
 		bytes += f->len;
 	}
 	from->lan->busy++;

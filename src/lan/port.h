@@ -130,6 +130,8 @@ struct port_caps {
 	bool is_uplink;	    /* leads to more machines than one: a MAC that
 			     * moves here is ordinary, equal MACs are not
 			     * worth a warning */
+	bool is_ours;	    /* a part of this process (the gateway): its MACs
+			     * are its own, whoever else has them */
 };
 
 enum port_fault {
@@ -203,6 +205,7 @@ struct port {
 	bool wants_room;     /* somebody waits for room here */
 	bool lent;	     /* a lend is open */
 	uint8_t fault;	     /* enum port_fault */
+	uint8_t alias_use;   /* ALIAS_USE_*; 0: frames pass as they are */
 	unsigned n_macs;     /* entries of the MAC table behind it */
 	struct list macs;    /* those entries, longest unseen first */
 	mac last_mac;	     /* the last that came behind it; zero: none */
@@ -212,6 +215,11 @@ struct port {
 	uint64_t waiters;    /* senders to tell when there is room here */
 	uint32_t wait_turn;  /* the bit that is told first next time */
 	struct list link_wake; /* in lan->wake: they are told from a timer */
+	struct list aliases; /* of struct alias: MACs behind it that another
+			      * port has too, see alias.h */
+	mac watch;	     /* a MAC that moved here .. */
+	uint32_t watch_from; /* .. from the port with this serial .. */
+	uint64_t watch_ns;   /* .. and when */
 	struct port_stats stats;
 };
 
