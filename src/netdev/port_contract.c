@@ -744,5 +744,9 @@ unsigned port_contract_run(const struct contract_kind *kind)
 		n++;
 	}
 	free(t);
+	if (kind->peer_send && !kind->is_uplink && n > 0) {
+		print_message("  %s: twins\n", kind->name);
+		n += port_contract_twins(kind);
+	}
 	return n;
 }

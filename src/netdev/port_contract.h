@@ -47,10 +47,14 @@ struct contract_kind {
 	/* The peer vanishes; NULL where it cannot be noticed. */
 	void (*peer_close)(struct contract_rig *r);
 	bool frees_itself; /* the port is gone with its peer (a server's) */
+	bool is_uplink;	   /* caps.is_uplink */
 };
 
 /* Runs all that apply; cmocka assertions.  Returns the number of tests, 0 if
  * open() said no. */
 unsigned port_contract_run(const struct contract_kind *kind);
+/* One of them, for kinds with a peer whose ports are no uplinks: another port
+ * uses the peer's MAC.  False if open() said no. */
+bool port_contract_twins(const struct contract_kind *kind);
 
 #endif

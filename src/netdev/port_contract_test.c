@@ -441,7 +441,7 @@ static const struct contract_kind kinds[] = {
 	{"dgram, multicast", false, 65507, 0, 16, dgram_mcast_open,
 	 DGRAM_PEER},
 	{"hubport", false, FRAME_MAX, 0, 64, hubport_open, MEM_PEER,
-	 .peer_close = hubport_vanish},
+	 .peer_close = hubport_vanish, .is_uplink = true},
 };
 
 static void test_kind(void **state)
