@@ -327,6 +327,8 @@ static void dgram_want_room(struct port *p)
 	struct dgram *d = dgram_of(p);
 
 	d->is_room_wanted = true;
+	/* Without the event there is still the time. */
+	(void)loop_out(d->env->loop, &d->io, true);
 	timer_arm(loop_wheel(d->env->loop), &d->retry,
 		  *loop_now(d->env->loop) + DGRAM_RETRY_NS);
 }
@@ -352,8 +354,10 @@ static void dgram_event(struct loop_io *io, uint32_t events)
 {
 	struct dgram *d = container_of(io, struct dgram, io);
 
-	if (events & EPOLLOUT)
+	if ((events & EPOLLOUT) && d->is_room_wanted)
 		dgram_room(d);
+	else if (events & EPOLLOUT) /* again, and for nothing: no longer */
+		(void)loop_out(d->env->loop, &d->io, false);
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
 		d->is_dry = false;
 		dgram_go(d);
@@ -501,7 +505,7 @@ int netdev_dgram_new(const struct netdev_env *env,
 	if (r < 0)
 		goto err_free;
 	d->io = (struct loop_io){.fd = c->fd, .fn = dgram_event};
-	r = loop_add(env->loop, &d->io, EPOLLIN | EPOLLOUT);
+	r = loop_add(env->loop, &d->io, EPOLLIN);
 	if (r < 0)
 		goto err_free;
 	d->fd = c->fd;

@@ -301,11 +301,12 @@ static bool is_later(int err)
 	return err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM;
 }
 
-/* Memory shortage has no event of its own. */
+/* Waits for room: by event, or by time where there is none (a shortage of
+ * memory has no event of its own). */
 static void stream_later(struct stream *s, int err)
 {
 	s->tx_blocked = true;
-	if (err != EAGAIN)
+	if (loop_out(s->env->loop, &s->io, true) < 0 || err != EAGAIN)
 		timer_arm(loop_wheel(s->env->loop), &s->retry,
 			  *loop_now(s->env->loop) + STREAM_RETRY_NS);
 }
@@ -352,7 +353,8 @@ static uint64_t stream_push(struct stream *s, const struct batch *b,
 			stream_tx_dead(s);
 		return 0;
 	}
-	s->tx_blocked = (size_t)n < c->len;
+	if ((size_t)n < c->len)
+		stream_later(s, EAGAIN);
 	return stream_covered(s, b, c, (size_t)n);
 }
 
@@ -467,6 +469,8 @@ static void stream_event(struct loop_io *io, uint32_t events)
 
 	if ((events & EPOLLOUT) && !stream_has_room(s))
 		stream_write(s);
+	else if (events & EPOLLOUT) /* again, and for nothing: no longer */
+		(void)loop_out(s->env->loop, &s->io, false);
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->rx_hup = true;
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
@@ -531,7 +535,7 @@ static int stream_attach(struct stream *s, int fd)
 	if (r < 0)
 		return r;
 	s->io = (struct loop_io){.fd = fd, .fn = stream_event};
-	r = loop_add(s->env->loop, &s->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+	r = loop_add(s->env->loop, &s->io, EPOLLIN | EPOLLRDHUP);
 	if (r < 0)
 		return r;
 	s->fd = fd;

@@ -93,6 +93,7 @@ static int add(struct loop *l, struct loop_io *io, uint32_t events)
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, io->fd, &ev) < 0)
 		return -errno;
 	io->registered = true;
+	io->events = events;
 	return 0;
 }
 
@@ -104,6 +105,22 @@ int loop_add(struct loop *l, struct loop_io *io, uint32_t events)
 int loop_add_level(struct loop *l, struct loop_io *io, uint32_t events)
 {
 	return add(l, io, events);
+}
+
+int loop_out(struct loop *l, struct loop_io *io, bool is_on)
+{
+	uint32_t events = is_on ? io->events | EPOLLOUT
+				: io->events & ~(uint32_t)EPOLLOUT;
+	struct epoll_event ev = {.events = events, .data.ptr = io};
+
+	if (!io->registered)
+		return -ENOENT;
+	if (events == io->events)
+		return 0;
+	if (epoll_ctl(l->epfd, EPOLL_CTL_MOD, io->fd, &ev) < 0)
+		return -errno;
+	io->events = events;
+	return 0;
 }
 
 void loop_forget(struct loop *l, struct loop_io *io)

@@ -29,6 +29,7 @@ struct loop;
  * closes fd. */
 struct loop_io {
 	int fd;
+	uint32_t events; /* registered for; the loop's */
 	/* events: EPOLLIN | EPOLLOUT | ...  May remove any loop_io, its own
 	 * included: events still queued for a removed one are not delivered. */
 	void (*fn)(struct loop_io *io, uint32_t events);
@@ -65,6 +66,12 @@ loop_add(struct loop *l, struct loop_io *io, uint32_t events);
 /* As loop_add() but level-triggered, for slow paths (listeners, control). */
 __attribute__((warn_unused_result)) int
 loop_add_level(struct loop *l, struct loop_io *io, uint32_t events);
+/* Registers io for EPOLLOUT besides, or no longer. Room that is there already
+ * is an event. A unix or datagram socket has one each time that its peer reads,
+ * so who waits for no room should not stay registered for it. Harmless twice.
+ * 0 or -errno. */
+__attribute__((warn_unused_result)) int loop_out(struct loop *l,
+						 struct loop_io *io, bool is_on);
 /* Must be called before the descriptor is closed. Harmless twice. */
 void loop_del(struct loop *l, struct loop_io *io);
 /* The same for a descriptor that is closed next and has no copy anywhere, for

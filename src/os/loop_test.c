@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The event loop: what is delivered, in which order, and what is not. */
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -85,6 +87,42 @@ static void edges_come_once_levels_again(void **state)
 	assert_int_equal(v->calls, 3);
 	probe_free(e);
 	probe_free(v);
+	loop_free(l);
+}
+
+/* Each byte that the peer reads makes room anew. */
+static void room_is_told_to_who_asks(void **state)
+{
+	struct loop *l = new_loop();
+	struct probe *p = probe_new(l, count);
+	int fds[2], own = p->io.fd;
+	char c = 0;
+
+	assert_int_equal(loop_out(l, &p->io, true), -ENOENT);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	p->io.fd = fds[0];
+	assert_int_equal(loop_add(l, &p->io, EPOLLIN), 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(loop_out(l, &p->io, i & 2), 0);
+		p->events = 0;
+		assert_int_equal(write(fds[0], &c, 1), 1);
+		assert_int_equal(loop_turn(l, 0), 0); /* what is there */
+		assert_int_equal(p->events, i == 2 ? EPOLLOUT : 0);
+		assert_int_equal(read(fds[1], &c, 1), 1);
+		p->events = 0;
+		assert_int_equal(loop_turn(l, 0), 0);
+		assert_int_equal(p->events, i & 2 ? EPOLLOUT : 0);
+	}
+	assert_int_equal(write(fds[1], &c, 1), 1);
+	p->events = 0;
+	assert_int_equal(loop_out(l, &p->io, false), 0);
+	assert_int_equal(loop_turn(l, 0), 0);
+	assert_int_equal(p->events, EPOLLIN);
+	loop_del(l, &p->io);
+	close(fds[0]);
+	close(fds[1]);
+	p->io.fd = own;
+	probe_free(p);
 	loop_free(l);
 }
 
@@ -421,6 +459,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(edges_come_once_levels_again),
+		cmocka_unit_test(room_is_told_to_who_asks),
 		cmocka_unit_test(removed_ones_get_nothing_more),
 		cmocka_unit_test(one_may_remove_itself),
 		cmocka_unit_test(idle_ones_cost_no_turns),
