@@ -70,8 +70,7 @@ loop_add_level(struct loop *l, struct loop_io *io, uint32_t events);
  * is an event. A unix or datagram socket has one each time that its peer reads,
  * so who waits for no room should not stay registered for it. Harmless twice.
  * 0 or -errno. */
-__attribute__((warn_unused_result)) int loop_out(struct loop *l,
-						 struct loop_io *io, bool is_on);
+int loop_out(struct loop *l, struct loop_io *io, bool is_on);
 /* Must be called before the descriptor is closed. Harmless twice. */
 void loop_del(struct loop *l, struct loop_io *io);
 /* The same for a descriptor that is closed next and has no copy anywhere, for
