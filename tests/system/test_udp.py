@@ -40,31 +40,21 @@ def net(w):
 
 
 MANY = r"""
-import socket, sys
+import select, socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-s.settimeout(0.5)
-peers = {('198.18.%d.%d' % (i >> 8, i & 255), 6001) for i in range(int(sys.argv[1]))}
-left, seen = set(peers), set()
+left = {('198.18.%d.%d' % (i >> 8, i & 255), 6001) for i in range(int(sys.argv[1]))}
+seen = set()
+def take(seconds):
+    while left and select.select([s], [], [], seconds)[0]:
+        d, a = s.recvfrom(100)
+        left.discard(a); seen.add(d)
 for _ in range(20):  # datagrams may be lost
-    for p in list(left):
+    for n, p in enumerate(list(left)):
         s.sendto(b'?', p)
-        if len(left) % 50 == 0:
-            s.settimeout(0)
-        try:
-            d, a = s.recvfrom(100)
-            left.discard(a); seen.add(d)
-        except OSError:
-            pass
-    s.settimeout(0.5)
-    try:
-        while left:
-            d, a = s.recvfrom(100)
-            left.discard(a); seen.add(d)
-    except OSError:
-        pass
-    if not left:
-        break
+        if n % 16 == 15:
+            take(0)
+    take(0.5)
 print(len(left), *[x.decode() for x in seen], flush=True)
 sys.stdin.read()
 """
