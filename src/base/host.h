@@ -73,6 +73,7 @@ enum host_opt {
 	HOST_OPT_PEEK_OFF,  /* SO_PEEK_OFF; -ENOTSUP where TCP has none */
 	HOST_OPT_SNDQ,	    /* get only: bytes not yet ACKed (SIOCOUTQ) */
 	HOST_OPT_MTU,	    /* get only: path MTU of a connected socket */
+	HOST_OPT_PKTINFO,   /* bool: datagrams tell where they came to; IPv4 */
 	HOST_OPT_ATMARK,    /* get only, TCP: the next byte is the urgent one */
 };
 
@@ -88,6 +89,10 @@ struct host_msg {
 	uint8_t tos;	    /* receive: as it came; send: unused */
 	uint8_t ttl;	    /* receive: as it came (0 unknown) */
 	bool truncated;	    /* receive: the datagram was longer */
+	bool has_local;	    /* local counts */
+	addr local;	    /* IPv4.  receive: our address that it came to, if
+			     * HOST_OPT_PKTINFO is on; send: from which of our
+			     * addresses, else the host chooses */
 };
 
 /* One entry of the error queue (IP_RECVERR). */

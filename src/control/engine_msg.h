@@ -217,6 +217,7 @@ struct msg_udp_refused {
 	uint32_t port; /* the user netdev */
 	uint32_t id;   /* of the forward */
 	struct endpoint client;
+	addr local;	   /* whom it sent to; unspecified: not known */
 	uint16_t len;	   /* of the datagram's payload */
 	uint8_t code;	   /* of ICMP's destination unreachable */
 	uint8_t n_payload;

@@ -66,6 +66,18 @@ static bool has_socket(struct keeper *k)
 	return r->fd >= 0;
 }
 
+/* True if a is one of the host's addresses. */
+static bool is_own(const addr *a)
+{
+	const struct endpoint ep = {.ip = *a};
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(&ep, &ss);
+
+	return addr_is_v4(a) && !addr_is_unspecified(a) && fd >= 0 &&
+	       bind(fd, (struct sockaddr *)&ss, len) == 0;
+}
+
 /* The address by which the host speaks to ep. */
 static bool route_source(const struct endpoint *ep, addr *ap)
 {
@@ -145,9 +157,13 @@ void refuse_client(struct keeper *k, const struct msg_udp_refused *m)
 	if (f->proto != IPPROTO_UDP || !addr_is_v4(&r.local) || !may_send(k) ||
 	    !has_socket(k))
 		return;
-	if (!addr_is_unspecified(&r.local) ||
-	    route_source(&m->client, &r.local))
-		send_refusal(k->refuser.fd, &r);
+	/* Bound to any, it was one of them. */
+	if (addr_is_unspecified(&r.local)) {
+		r.local = m->local;
+		if (!is_own(&r.local) && !route_source(&m->client, &r.local))
+			return;
+	}
+	send_refusal(k->refuser.fd, &r);
 }
 
 void refuse_stop(struct keeper *k)

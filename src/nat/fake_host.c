@@ -15,6 +15,7 @@ struct fake_dgram {
 	struct endpoint from;
 	uint16_t gso_size;
 	uint8_t tos, ttl;
+	addr local;
 	size_t len;
 	uint8_t data[];
 };
@@ -357,6 +358,8 @@ static void remember(struct fake_host *fh, struct fake_sock *k,
 				.proto = k->proto,
 				.to = k->peer.port ? k->peer : m->ep,
 				.gso_size = m->gso_size,
+				.has_local = m->has_local,
+				.local = m->local,
 				.ttl = k->opt[HOST_OPT_TTL],
 				.tos = k->opt[HOST_OPT_TOS],
 				.df = k->opt[HOST_OPT_DF],
@@ -402,6 +405,8 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 		m[i].gso_size = d->gso_size;
 		m[i].tos = d->tos;
 		m[i].ttl = d->ttl;
+		m[i].has_local = k->opt[HOST_OPT_PKTINFO] == 1;
+		m[i].local = d->local;
 		m[i].len = iov_scatter(m[i].iov, m[i].n_iov, d->data, d->len);
 		m[i].truncated = m[i].len < d->len;
 		list_del(&d->link);
@@ -581,6 +586,7 @@ bool fake_deliver_full(struct fake_host *fh, unsigned sock,
 	q->gso_size = d->gso_size;
 	q->tos = d->tos;
 	q->ttl = d->ttl;
+	q->local = d->local;
 	q->len = d->len;
 	if (d->len)
 		memcpy(q->data, d->data, d->len);
@@ -617,6 +623,11 @@ int fake_udp(struct fake_host *fh, uint16_t port)
 
 	k->local.port = port;
 	return (int)k->number;
+}
+
+void fake_bind(struct fake_host *fh, int fd, const struct endpoint *own)
+{
+	sock_find(fh, (unsigned)fd)->local = *own;
 }
 
 int fake_stream(struct fake_host *fh)

@@ -61,6 +61,8 @@ struct fake_sent {
 	enum host_proto proto;
 	struct endpoint to; /* or what the socket is connected to */
 	uint16_t gso_size;
+	bool has_local;
+	addr local;	  /* from where, if has_local */
 	int ttl, tos, df; /* the socket's options then; -1: never set */
 	unsigned call;    /* number of the send_batch() call */
 	uint8_t *data;    /* owned by the fake host */
@@ -119,6 +121,7 @@ struct fake_datagram {
 	size_t len;
 	uint16_t gso_size;
 	uint8_t tos, ttl;
+	addr local; /* where it came to, told if HOST_OPT_PKTINFO is on */
 };
 /* False if the socket is closed. */
 bool fake_deliver_full(struct fake_host *fh, unsigned sock,
@@ -129,8 +132,9 @@ bool fake_deliver(struct fake_host *fh, unsigned sock,
 bool fake_error(struct fake_host *fh, unsigned sock,
 		const struct host_err *err);
 
-/* A bound UDP socket for adopt(). */
+/* A bound UDP socket for adopt(); of all addresses, unless fake_bind(). */
 int fake_udp(struct fake_host *fh, uint16_t port);
+void fake_bind(struct fake_host *fh, int fd, const struct endpoint *own);
 /* A listener for adopt(). */
 int fake_listen(struct fake_host *fh);
 /* A connected stream that nobody adopted yet. */

@@ -30,6 +30,8 @@ struct icmp_refusal {
 	struct endpoint guest; /* whom it came to */
 	struct endpoint peer;  /* who sent it, as the guest knows it */
 	uint8_t code;	       /* ICMP_U_*, not FRAG_NEEDED */
+	addr local;	       /* the host's address it was sent to, if
+				* known */
 	uint16_t len;	       /* of the datagram's payload */
 	uint8_t payload[64];   /* its first bytes */
 	uint8_t n_payload;

@@ -42,14 +42,14 @@ static bool flow_known(struct udp_end *e, const struct endpoint *ep,
 	return true;
 }
 
-static bool flow_seen(struct udp_end *e, const struct endpoint *ep,
+static bool flow_seen(struct udp_end *e, const struct host_msg *m,
 		      struct endpoint *seenp)
 {
 	struct udp_flow *uf = container_of(e, struct udp_flow, end);
 
 	uf->used_ns = *e->udp->env->now_ns;
 	uf->is_answered = true;
-	return flow_known(e, ep, seenp);
+	return flow_known(e, &m->ep, seenp);
 }
 
 static const struct udp_end_ops flow_end_ops = {
@@ -226,7 +226,7 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 	struct flow_key key = {.guest = pkt->src, .proto = IPPROTO_UDP};
 	struct udp_client *c;
 	struct udp_flow *uf;
-	struct endpoint to;
+	struct udp_way way = {.from = NULL};
 	struct flow *found;
 	uint32_t len;
 
@@ -234,10 +234,12 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 		return;
 	c = udp_client_find(u, pkt);
 	if (c) {
-		udp_send(&c->forward->end, &c->real, pkt, f, len);
+		way.to = c->real;
+		way.from = c->has_local ? &c->local : NULL;
+		udp_send(&c->forward->end, &way, pkt, f, len);
 		return;
 	}
-	if (!nat_map_out(u->env, IPPROTO_UDP, &pkt->dst, &to)) {
+	if (!nat_map_out(u->env, IPPROTO_UDP, &pkt->dst, &way.to)) {
 		refuse(u, pkt, f);
 		return;
 	}
@@ -251,7 +253,7 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 	if (!uf)
 		return;
 	uf->flow.guest_mac = pkt->eth_src;
-	udp_send(&uf->end, &to, pkt, f, len);
+	udp_send(&uf->end, &way, pkt, f, len);
 }
 
 void udp_room(struct udp *u)

@@ -61,8 +61,8 @@ __attribute__((warn_unused_result)) int udp_forward_del(struct udp *u,
 							uint32_t id);
 
 /* A guest has refused what came to it: who sent it by a forwarded port is told
- * by env->refuse(), once for each datagram at most. */
-void udp_refused(struct udp *u, const struct icmp_refusal *r);
+ * by env->refuse(), once for each datagram at most; r->local is filled in. */
+void udp_refused(struct udp *u, struct icmp_refusal *r);
 
 /* True if the datagram answers a client of a forwarded port. */
 bool udp_is_answer(struct udp *u, const struct packet *pkt);

@@ -162,7 +162,7 @@ struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt)
 	return c;
 }
 
-void udp_refused(struct udp *u, const struct icmp_refusal *r)
+void udp_refused(struct udp *u, struct icmp_refusal *r)
 {
 	const struct nat_env *env = u->env;
 	struct flow_key key = {
@@ -175,8 +175,11 @@ void udp_refused(struct udp *u, const struct icmp_refusal *r)
 		return;
 	}
 	c->may_refuse = false;
-	if (icmp_ration(u->icmp, r->from))
-		env->refuse(env->arg, c->forward->id, &c->real, r);
+	if (!icmp_ration(u->icmp, r->from))
+		return;
+	if (c->has_local)
+		r->local = c->local;
+	env->refuse(env->arg, c->forward->id, &c->real, r);
 }
 
 bool udp_is_answer(struct udp *u, const struct packet *pkt)
@@ -196,16 +199,18 @@ static bool forward_guest(struct udp_end *e, struct endpoint *guestp, mac *macp)
 	return env->neigh(env->arg, &fw->guest.ip, macp);
 }
 
-static bool forward_seen(struct udp_end *e, const struct endpoint *ep,
+static bool forward_seen(struct udp_end *e, const struct host_msg *m,
 			 struct endpoint *seenp)
 {
 	struct udp_forward *fw = container_of(e, struct udp_forward, end);
-	struct udp_client *c = client_get(fw, ep, true);
+	struct udp_client *c = client_get(fw, &m->ep, true);
 
 	if (!c)
 		return false;
 	client_touch(c);
 	c->may_refuse = true;
+	c->has_local = m->has_local;
+	c->local = m->local;
 	*seenp = c->flow.remote;
 	return true;
 }
@@ -240,6 +245,7 @@ int udp_forward_add(struct udp *u, uint32_t id, int fd,
 {
 	struct host *h = u->env->host;
 	struct udp_forward *fw;
+	struct endpoint own;
 	int r;
 
 	if (u->n_forwards >= UDP_FORWARDS_MAX)
@@ -260,6 +266,11 @@ int udp_forward_add(struct udp *u, uint32_t id, int fd,
 		return r;
 	}
 	udp_end_open(&fw->end);
+	/* A client is answered from where it asked.  Bound to one address
+	 * that is so anyhow; without it the host chooses. */
+	if (h->ops->local(h, &fw->sock, &own) == 0 &&
+	    addr_is_unspecified(&own.ip))
+		(void)h->ops->set(h, &fw->sock, HOST_OPT_PKTINFO, 1);
 	list_add_tail(&u->forwards, &fw->link);
 	u->n_forwards++;
 	/* What came before the socket was adopted raises no edge. */

@@ -44,11 +44,11 @@ struct udp_end_ops {
 	/* Who gets what the socket receives.  False: the MAC is not known
 	 * yet, the frames are to be held. */
 	bool (*guest)(struct udp_end *e, struct endpoint *guestp, mac *macp);
-	/* What the guest sees as the source of a datagram from ep. False:
-	 * there is no room to remember ep. */
-	bool (*seen)(struct udp_end *e, const struct endpoint *ep,
+	/* What the guest sees as the source of a datagram that came. False:
+	 * there is no room to remember who sent it. */
+	bool (*seen)(struct udp_end *e, const struct host_msg *m,
 		     struct endpoint *seenp);
-	/* As seen(), of ep that the guest sent to: it does not count as use.
+	/* The same of ep that the guest sent to, which does not count as use.
 	 * False: nobody knows ep any more. */
 	bool (*known)(struct udp_end *e, const struct endpoint *ep,
 		      struct endpoint *seenp);
@@ -79,6 +79,8 @@ struct udp_client {
 	struct udp *udp;
 	struct endpoint real;
 	uint64_t used_ns;
+	addr local;	  /* our address that it speaks to, if has_local */
+	bool has_local;
 	bool is_answered; /* by the guest */
 	bool may_refuse;  /* it sent something since it was refused last */
 };
@@ -136,8 +138,14 @@ void udp_end_read(struct udp_end *e);
 /* The timer that gives the ready ends their next turn. */
 void udp_turn(struct timer *t, uint64_t now_ns);
 
+/* Where a datagram goes. */
+struct udp_way {
+	struct endpoint to;
+	const addr *from; /* borrowed; NULL: the host chooses */
+};
+
 /* Adds the len payload bytes of f to what is collected for e. */
-void udp_send(struct udp_end *e, const struct endpoint *to,
+void udp_send(struct udp_end *e, const struct udp_way *way,
 	      const struct packet *pkt, const struct frame *f, uint32_t len);
 
 __attribute__((warn_unused_result)) int udp_rx_init(struct udp_rx *rx);

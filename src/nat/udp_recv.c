@@ -208,7 +208,7 @@ static void emit_message(struct udp_end *e, unsigned i, const uint8_t *p,
 		drop(u->env->drops, DROP_UDP_TOO_LONG);
 		return;
 	}
-	if (!e->ops->seen(e, &m->ep, &seen)) {
+	if (!e->ops->seen(e, m, &seen)) {
 		drop(u->env->drops, DROP_FLOW_TABLE_FULL);
 		return;
 	}
@@ -340,7 +340,7 @@ static enum round round_lent(struct udp_end *e, const struct endpoint *guest,
 		return ROUND_BLOCKED;
 	got = h->ops->recv_batch(h, e->sock, rx->m, n);
 	for (; (int)k < got && is_short(&rx->m[k], room); k++) {
-		if (!e->ops->seen(e, &rx->m[k].ep, &seen))
+		if (!e->ops->seen(e, &rx->m[k], &seen))
 			break;
 		put_headers(u, k, guest, to, &seen);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Guests that refuse what comes by a forwarded UDP port. */
+/* Guests that refuse what comes by a forwarded UDP port, and from where its
+ * clients are answered. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,6 +197,80 @@ static void test_a_flow_outlives_refusals(void **state)
 	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
 }
 
+/* A port of all addresses: an answer leaves from the one that was asked, which
+ * a refusal names too. */
+static void test_the_address_that_was_asked(void **state)
+{
+	struct fake_nat *n = *state;
+	const addr own[2] = {addr_v4(192, 0, 2, 2), addr_v4(198, 51, 100, 2)};
+	unsigned sock = forward(n);
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct fake_datagram d = {.from = client,
+						.data = "x",
+						.len = 1,
+						.local = own[i]};
+
+		assert_true(fake_deliver_full(n->fh, sock, &d));
+		fake_host_run(n->fh);
+		fake_guest_udp(&n->g, PORT, &client, "y", 1);
+		if (i == 1)
+			fake_guest_udp(&n->g, PORT, &client, "y", 1);
+		fake_guest_kick(&n->g);
+		assert_true(fake_sent(n->fh, i)->has_local);
+		assert_true(addr_eq(&fake_sent(n->fh, i)->local, &own[i]));
+		answer(n, &(struct error){.i = i,
+					  .type = ICMP_UNREACHABLE,
+					  .code = ICMP_U_PORT});
+		assert_true(addr_eq(&n->refused.local, &own[i]));
+	}
+	assert_int_equal(fake_sent(n->fh, 1)->gso_size, 1); /* still a run */
+	/* what leaves by a flow is the host's to choose */
+	fake_guest_udp(&n->g, 5000, &client, "z", 1);
+	fake_guest_kick(&n->g);
+	assert_false(fake_sent(n->fh, 2)->has_local);
+}
+
+/* Two clients' answers in one batch keep each its own. */
+static void test_runs_end_at_another_source(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct endpoint lo = fake_ep(127, 0, 0, 1, 999);
+	struct fake_datagram d = {.data = "x", .len = 1};
+	unsigned sock = forward(n);
+	struct fake_got got[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		d.from = lo;
+		d.from.ip.b[15] = (uint8_t)(1 + i);
+		d.local = addr_v4(127, 0, 0, (uint8_t)(7 + i));
+		assert_true(fake_deliver_full(n->fh, sock, &d));
+	}
+	fake_host_run(n->fh);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(fake_guest_got(&n->g, i, &got[i]));
+		fake_guest_udp(&n->g, PORT, &got[i].pkt.src, "y", 1);
+	}
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->fh->n_sent, 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(fake_sent(n->fh, i)->local.b[15], 7 + i);
+}
+
+/* A port of one address needs none of it. */
+static void test_a_port_of_one_address(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct endpoint guest = fake_ep(10, 0, 2, 15, PORT);
+	const struct endpoint own = fake_ep(192, 0, 2, 2, 2222);
+	int fd = fake_udp(n->fh, 2222);
+
+	fake_bind(n->fh, fd, &own);
+	assert_int_equal(udp_forward_add(n->udp, FORWARD, fd, &guest), 0);
+	assert_int_equal(fake_option(n->fh, (unsigned)fd, HOST_OPT_PKTINFO),
+			 -1);
+}
+
 #define T(f)                                                                   \
 	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
 
@@ -210,6 +285,9 @@ int main(void)
 		T(test_other_messages_are_no_refusals),
 		T(test_a_machine_refuses_for_itself_only),
 		T(test_a_flow_outlives_refusals),
+		T(test_the_address_that_was_asked),
+		T(test_runs_end_at_another_source),
+		T(test_a_port_of_one_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,11 +77,13 @@ static void send_singly(struct udp *u, unsigned i)
 
 	for (uint32_t pos = 0; pos < tx->len[i]; pos += step) {
 		struct iovec iov[FRAME_IOV_MAX + 1];
-		struct host_msg m = {.ep = tx->m[i].ep, .iov = iov};
+		struct host_msg m = tx->m[i];
 		uint32_t len = tx->len[i] - pos;
 		int r = -EMSGSIZE;
 		uint32_t mtu = 0;
 
+		m.iov = iov;
+		m.gso_size = 0;
 		m.n_iov = slice(&tx->m[i], pos, len < step ? len : step, iov,
 				FRAME_IOV_MAX + 1);
 		if (m.n_iov > 0)
@@ -156,9 +158,16 @@ void udp_flush(struct udp *u)
 	tx_reset(tx);
 }
 
+static bool is_way_of(const struct host_msg *m, const struct udp_way *way)
+{
+	if (!endpoint_eq(&m->ep, &way->to) || m->has_local != !!way->from)
+		return false;
+	return !way->from || addr_eq(&m->local, way->from);
+}
+
 /* Adds len bytes at iov[n_iov..] to the last message if they make an equal
  * run with it. */
-static bool join_run(struct udp_tx *tx, const struct endpoint *to,
+static bool join_run(struct udp_tx *tx, const struct udp_way *way,
 		     unsigned n_iov, uint32_t len)
 {
 	struct host_msg *m;
@@ -170,7 +179,7 @@ static bool join_run(struct udp_tx *tx, const struct endpoint *to,
 	have = tx->len[tx->n - 1];
 	gso = m->gso_size ? m->gso_size : have;
 	if (len > gso || have % gso || have / gso >= UDP_GSO_MAX ||
-	    len > UDP_LEN_MAX - have || !endpoint_eq(&m->ep, to))
+	    len > UDP_LEN_MAX - have || !is_way_of(m, way))
 		return false;
 	m->gso_size = (uint16_t)gso;
 	m->n_iov += n_iov;
@@ -187,7 +196,7 @@ static uint16_t guest_run(const struct frame *f, uint32_t len)
 	return f->off.gso_size;
 }
 
-static bool collect(struct udp *u, const struct endpoint *to,
+static bool collect(struct udp *u, const struct udp_way *way,
 		    const struct packet *pkt, const struct frame *f,
 		    uint32_t len)
 {
@@ -203,12 +212,16 @@ static bool collect(struct udp *u, const struct endpoint *to,
 			      UDP_SEND_IOV - tx->n_iov);
 	if (len > 0 && n == 0)
 		return false;
-	if (!gso && join_run(tx, to, n, len))
+	if (!gso && join_run(tx, way, n, len))
 		return true;
 	if (tx->n == UDP_BATCH)
 		return false;
 	tx->m[tx->n] = (struct host_msg){
-		.ep = *to, .iov = iov, .n_iov = n, .gso_size = gso};
+		.ep = way->to, .iov = iov, .n_iov = n, .gso_size = gso};
+	if (way->from) {
+		tx->m[tx->n].has_local = true;
+		tx->m[tx->n].local = *way->from;
+	}
 	tx->frame[tx->n] = f;
 	tx->len[tx->n] = len;
 	tx->n++;
@@ -247,7 +260,7 @@ static void carry_options(struct udp_end *e, const struct packet *pkt)
 	e->has_df = true;
 }
 
-void udp_send(struct udp_end *e, const struct endpoint *to,
+void udp_send(struct udp_end *e, const struct udp_way *way,
 	      const struct packet *pkt, const struct frame *f, uint32_t len)
 {
 	struct udp *u = e->udp;
@@ -261,10 +274,10 @@ void udp_send(struct udp_end *e, const struct endpoint *to,
 	if (u->tx.end != e || is_huge)
 		udp_flush(u);
 	u->tx.end = e;
-	if (!collect(u, to, pkt, f, len)) {
+	if (!collect(u, way, pkt, f, len)) {
 		udp_flush(u);
 		u->tx.end = e;
-		if (!collect(u, to, pkt, f, len)) {
+		if (!collect(u, way, pkt, f, len)) {
 			drop(u->env->drops, DROP_UDP_SEND);
 			return;
 		}

@@ -332,6 +332,13 @@ static void prepare_send(struct sock_host *sh, const struct host_msg *m,
 		mh->msg_control = sh->ctrl[i];
 		put_cmsg(mh, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
 	}
+	if (m->has_local) {
+		struct in_pktinfo info = {0};
+
+		memcpy(&info.ipi_spec_dst, m->local.b + 12, 4);
+		mh->msg_control = sh->ctrl[i];
+		put_cmsg(mh, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	}
 }
 
 static int op_send_batch(struct host *h, struct host_sock *s,
@@ -370,6 +377,17 @@ static int cmsg_number(const struct cmsghdr *c)
 	return v;
 }
 
+static void take_local(const struct cmsghdr *c, struct host_msg *m)
+{
+	struct in_pktinfo info;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof(info)))
+		return;
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	m->local = addr_v4_bytes((const uint8_t *)&info.ipi_spec_dst);
+	m->has_local = true;
+}
+
 static void take_cmsgs(struct msghdr *mh, struct host_msg *m)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
@@ -379,6 +397,9 @@ static void take_cmsgs(struct msghdr *mh, struct host_msg *m)
 			m->tos = (uint8_t)cmsg_number(c);
 		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
 			m->ttl = (uint8_t)cmsg_number(c);
+		else if (c->cmsg_level == IPPROTO_IP &&
+			 c->cmsg_type == IP_PKTINFO)
+			take_local(c, m);
 		else if (c->cmsg_level == IPPROTO_IPV6 &&
 			 c->cmsg_type == IPV6_TCLASS)
 			m->tos = (uint8_t)cmsg_number(c);
@@ -417,6 +438,7 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 		m[i].gso_size = 0;
 		m[i].tos = 0;
 		m[i].ttl = 0;
+		m[i].has_local = false;
 		m[i].ep = (struct endpoint){0};
 		if (mh->msg_namelen)
 			(void)sockaddr_to(&sh->names[i], &m[i].ep);
@@ -607,6 +629,9 @@ static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 		return set_int(fd, SOL_SOCKET, SO_RCVBUF, value);
 	case HOST_OPT_PEEK_OFF:
 		return set_peek_off(of(h), si, fd, value);
+	case HOST_OPT_PKTINFO:
+		return si->is_v6 ? -EOPNOTSUPP
+				 : set_int(fd, IPPROTO_IP, IP_PKTINFO, value);
 	case HOST_OPT_SNDQ:
 	case HOST_OPT_MTU:
 	case HOST_OPT_ATMARK:
@@ -651,6 +676,7 @@ static int op_get(struct host *h, struct host_sock *s, enum host_opt opt,
 	case HOST_OPT_DF:
 	case HOST_OPT_RECVERR:
 	case HOST_OPT_PEEK_OFF:
+	case HOST_OPT_PKTINFO:
 		break;
 	}
 	return -EINVAL;

@@ -438,6 +438,54 @@ static void runs_of_datagrams_cross_whole(void **state)
 	rig_close(&r);
 }
 
+/* A socket of all addresses tells which was asked, and answers from there,
+ * runs too. */
+static void the_address_that_was_asked_answers(void **state)
+{
+	const addr asked = addr_v4(127, 0, 0, 9);
+	struct endpoint any = {.ip = addr_v4(0, 0, 0, 0)}, to, from;
+	struct batch out, in;
+	struct end a, b;
+	struct rig r;
+
+	rig_open(&r, NULL);
+	from = open_bound(&r, &a, HOST_UDP, false);
+	b = END;
+	assert_int_equal(r.h->ops->open(r.h, &b.s, HOST_UDP, false), 0);
+	assert_int_equal(r.h->ops->bind(r.h, &b.s, &any), 0);
+	assert_int_equal(r.h->ops->local(r.h, &b.s, &to), 0);
+	to.ip = asked;
+	for (int on = 0; on < 2; on++) {
+		assert_int_equal(r.h->ops->set(r.h, &b.s, HOST_OPT_PKTINFO,
+					       on), 0);
+		batch_init(&out, 100);
+		out.m[0].ep = to;
+		assert_int_equal(r.h->ops->send_batch(r.h, &a.s, out.m, 1), 1);
+		batch_init(&in, 2000);
+		assert_int_equal(r.h->ops->recv_batch(r.h, &b.s, in.m, BATCH),
+				 1);
+		assert_int_equal(in.m[0].has_local, on);
+		assert_true(!on || addr_eq(&in.m[0].local, &asked));
+	}
+	for (uint16_t gso = 0; gso <= 40; gso += 40) {
+		batch_init(&out, 100);
+		out.m[0].ep = from;
+		out.m[0].gso_size = gso;
+		out.m[0].has_local = true;
+		out.m[0].local = asked;
+		assert_int_equal(r.h->ops->send_batch(r.h, &b.s, out.m, 1), 1);
+		batch_init(&in, 2000);
+		assert_int_equal(r.h->ops->recv_batch(r.h, &a.s, in.m, BATCH),
+				 1);
+		assert_true(endpoint_eq(&in.m[0].ep, &to));
+		assert_int_equal(in.m[0].gso_size, gso);
+		assert_false(in.m[0].has_local);
+	}
+	end_close(&r, &a);
+	end_close(&r, &b);
+	rig_close(&r);
+}
+
 static void check_port_unreachable(struct rig *r, bool v6)
 {
 	const struct host_ops *ops = r->h->ops;
@@ -552,6 +600,7 @@ static int group(void)
 		cmocka_unit_test(options_are_set_and_read),
 		cmocka_unit_test(datagrams_go_in_batches),
 		cmocka_unit_test(runs_of_datagrams_cross_whole),
+		cmocka_unit_test(the_address_that_was_asked_answers),
 		cmocka_unit_test(unreachables_are_decoded),
 		cmocka_unit_test(the_path_mtu_is_told),
 		cmocka_unit_test(pings_are_answered),

@@ -181,6 +181,21 @@ def test_a_closed_port_of_the_guest_is_refused_to_the_client(net):
     assert ask(HOST_IP, 2223, ns="inet")[:2] == ["answer", INET_IP]
 
 
+def test_clients_are_answered_from_where_they_asked(net):
+    """A port bound to all addresses, asked at one that the kernel would not
+    choose of itself; and refused by that."""
+    w, g, _ = net
+    sh("ip", "addr", "add", "192.0.2.7/24", "dev", "up0")
+    try:
+        assert ask("192.0.2.7", 2223, ns="inet") == refused("192.0.2.7", 2223)
+        assert ask("127.0.0.7", 2223) == refused("127.0.0.7", 2223)
+        w.serve(PY, "-c", MIRROR, "23", ns=g.ns, port=23, proto="udp")
+        assert ask("192.0.2.7", 2223, ns="inet")[:2] == ["answer", INET_IP]
+        assert ask("127.0.0.7", 2223)[:2] == ["answer", "10.0.2.2"]
+    finally:
+        sh("ip", "addr", "del", "192.0.2.7/24", "dev", "up0")
+
+
 def test_a_guests_firewall_is_heard(net):
     """Other codes are passed on as they are."""
     _, g, _ = net
