@@ -157,6 +157,8 @@ static void order_segment(struct fuzz *z)
 	} else {
 		h.n_sack = opts >> 6;
 	}
+	if (h.flags & TCP_URG)
+		h.urg = rd_u16(&z->r);
 	for (unsigned i = 0; i < h.n_sack; i++) {
 		h.sack[i].from = h.ack + (uint32_t)(int16_t)rd_u16(&z->r);
 		h.sack[i].to = h.sack[i].from + rd_u16(&z->r) % 5000;
@@ -201,6 +203,8 @@ static void order_host(struct fuzz *z)
 	switch (what % 6) {
 	case 0:
 		sim_sock_send(k, k->tx_total + rd_u16(&z->r), what & 64);
+		if (what & 128 && k->s && k->tx_total > 1)
+			sim_sock_urgent(k, k->tx_total - 1);
 		return;
 	case 1:
 		k->is_stalled = true;
