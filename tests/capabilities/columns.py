@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The engines of the table: bench's peers, told to forward, restrict and so
+on, each in its own words."""
+import dataclasses
+import json
+import os
+import pathlib
+import socket
+import time
+
+import lab
+import peers
+from scene import GATEWAY, GUEST, OTHER, SERVICE
+
+HELLO = "/bin/echo hello"
+
+
+@dataclasses.dataclass(frozen=True)
+class Want(peers.Setting):
+    """The engine that a row needs."""
+    forwards: tuple = ()   # (protocol, host's port, guest's port)
+    guestfwd: bool = False  # SERVICE:8080 is HELLO
+    restrict: bool = False
+    several: bool = False  # a second machine
+    silent: bool = False   # it says nothing before it is asked
+    others: tuple = ()     # its namespace
+
+
+PLAIN = Want()
+FORWARDS = Want(forwards=(("tcp", 2222, 22), ("udp", 2223, 23), ("tcp", 2224, 24),
+                          ("udp", 2225, 25)))
+SILENT = Want(forwards=(("udp", 2226, 26),), silent=True)
+SERVED = Want(guestfwd=True)
+RESTRICTED = Want(restrict=True, forwards=(("tcp", 2222, 22),))
+TWO = Want(several=True)
+JUMBO = Want(mtu=65520)
+
+
+class Site(peers.Running):
+    """An engine at work with one machine or two."""
+
+    def configure(self):
+        super().configure()
+        for ns in self.s.others:
+            lab.ip(ns.name, f"link set eth0 mtu {self.s.mtu} up",
+                   f"addr replace {OTHER}/24 dev eth0",
+                   f"route replace default via {GATEWAY}")
+
+
+class Column:
+    """What a column adds to its peer."""
+    site = Site
+    heading = ""
+    lacks = {}  # what it cannot be asked for, and why
+
+    def start(self, lab_, ns, s):
+        return self.site(self, lab_, ns, s)
+
+
+def no_rules(what):
+    return f"{what} is not the NAT's part"
+
+
+# ---- vmlan ----
+
+class VmlanSite(Site):
+    def stop(self):
+        """Whatever a sanitizer found ends the run."""
+        if not self.engine or self.engine.ended():
+            return super().stop()
+        self.engine.popen.terminate()
+        self.engine.popen.wait(20)
+        self.engine.err.seek(0)
+        text = self.engine.err.read()
+        super().stop()
+        if "Sanitizer" in text or "runtime error" in text:
+            raise AssertionError(text)
+        return {}
+
+
+class Vmlan(Column, peers.VmlanTap):
+    heading, site = "vmlan", VmlanSite
+
+    def argv(self, run, ready):
+        w = run.s
+        user = f"user,mtu={w.mtu}"
+        for proto, port, to in w.forwards:
+            user += f",hostfwd={proto}::{port}-:{to}"
+        if w.guestfwd:
+            user += f",guestfwd=tcp:{SERVICE}:8080-cmd:{HELLO}"
+        if w.restrict:
+            user += ",restrict=on"
+        return ["join", "-q", "--ready-fd", str(ready), user,
+                *(f"netns,path=/run/netns/{ns.name},ifname=eth0"
+                  for ns in (run.ns, *w.others))]
+
+
+# ---- the kernel ----
+
+RULES = """
+table ip capabilities {{
+    chain before {{ type nat hook prerouting priority -100; {dnat} }}
+    chain local {{ type nat hook output priority -100; {dnat} }}
+    chain after {{ type nat hook postrouting priority 100;
+        oifname "up0" {masquerade}; }}
+    chain way {{ type filter hook forward priority 0; {spoilt} }}
+    {more}
+}}
+"""
+
+
+class KernelSite(Site):
+    """A bridge, an address on it, forwarding and rules."""
+
+    def start_engine(self):
+        p, mtu = self.peer, self.s.mtu
+        lab.ip(None, "link add br0 type bridge", "link set br0 up")
+        for i, ns in enumerate((self.ns, *self.s.others)):
+            lab.ip(ns.name, f"link add eth0 mtu {mtu} type veth peer name vg{i} "
+                   f"netns {os.getpid()}")
+            lab.ip(None, f"link set vg{i} mtu {mtu} master br0 up")
+        lab.ip(None, f"link set br0 mtu {mtu}", f"addr add {GATEWAY}/24 dev br0")
+        dnat = "".join(f"fib daddr type local {proto} dport {port} dnat to {GUEST}:{to}; "
+                       for proto, port, to in self.s.forwards)
+        lab.sh("nft", "-f", "-", data=RULES.format(
+            dnat=dnat, masquerade=p.masquerade, spoilt=p.spoilt, more=p.more))
+        pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+
+    def stop(self):
+        pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
+        lab.sh("nft", "delete", "table", "ip", "capabilities", check=False)
+        lab.sh("ip", "link", "del", "br0", check=False)
+        for i in range(2):
+            lab.sh("ip", "link", "del", f"vg{i}", check=False)
+        return {}
+
+
+class Kernel(Column, peers.Kernel):
+    """By spoilt= it loses or changes what it should carry: the questions must
+    see that."""
+    heading, site = "kernel NAT", KernelSite
+    lacks = {"dhcp": no_rules("a DHCP server"), "dns": no_rules("a name server"),
+             "guestfwd": no_rules("a program that answers"),
+             "restrict": no_rules("who may speak to whom")}
+
+    def __init__(self, spoilt="", masquerade="masquerade", more=""):
+        self.spoilt, self.masquerade, self.more = spoilt, masquerade, more
+
+
+# ---- the others ----
+
+class Passt(Column, peers.PasstStream):
+    heading = "passt"
+    lacks = {"guestfwd": "passt has no such option", "restrict": "passt has no such option",
+             "several": "each machine has a passt of its own"}
+
+    def argv(self, run, ready):
+        argv = [*self.common(run), "-s", run.sock, "--dns-forward", "10.0.2.3"]
+        for flag, proto in (("-t", "tcp"), ("-u", "udp")):
+            ports = [f"{port}:{to}" for name, port, to in run.s.forwards if name == proto]
+            argv[argv.index(flag) + 1] = ",".join(ports) or "none"
+        return argv
+
+
+class SlirpSite(Site):
+    def configure(self):
+        super().configure()
+        for proto, port, to in self.s.forwards:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(peers.PATIENCE)
+                s.connect(self.sock + ".api")
+                s.sendall(json.dumps({"execute": "add_hostfwd", "arguments": {
+                    "proto": proto, "host_addr": "0.0.0.0", "host_port": port,
+                    "guest_addr": GUEST, "guest_port": to}}).encode())
+                s.shutdown(socket.SHUT_WR)
+                told = s.recv(4096)
+            if b"error" in told:
+                raise lab.Failed(f"slirp4netns: {told.decode()}")
+
+
+class Slirp4netns(Column, peers.Slirp4netns):
+    heading, site = "slirp4netns", SlirpSite
+    lacks = {"guestfwd": "slirp4netns has no such option",
+             "restrict": "slirp4netns has no such option",
+             "several": "each namespace has a slirp4netns of its own"}
+
+    def argv(self, run, ready):
+        return [f"--api-socket={run.sock}.api", *super().argv(run, ready)]
+
+
+class QemuSite(Site):
+    def wait_ready(self, fd):
+        took = super().wait_ready(fd)
+        end = time.monotonic() + peers.PATIENCE
+        while not all(lab.listens(f"{self.sock}{i}") for i in range(len(self.s.others))):
+            if time.monotonic() > end:
+                raise lab.Failed(f"{self.peer.name}: {self.engine.said()}")
+            time.sleep(0.001)
+        return took
+
+    def start_front(self):
+        super().start_front()
+        self.fronts = []
+        for i, ns in enumerate(self.s.others):
+            front = lab.Process([self.lab.tool("bench-front"), "stream", f"{self.sock}{i}",
+                                 "eth0", f"mtu={self.s.mtu}"], net=ns.fd, read=True)
+            self.fronts.append(front)
+            if "ready" not in (front.line(peers.PATIENCE) or ""):
+                raise lab.Failed(f"bench-front at QEMU: {front.said()}")
+
+    def stop(self):
+        for front in getattr(self, "fronts", ()):
+            front.stop()
+        return super().stop()
+
+
+class QemuUser(Column, peers.QemuUser):
+    heading, site = "QEMU user", QemuSite
+    lacks = {"jumbo": "QEMU's user has no such option"}
+
+    def argv(self, run, ready):
+        w = run.s
+        user = "user,id=u"
+        for proto, port, to in w.forwards:
+            user += f",hostfwd={proto}::{port}-:{to}"
+        if w.guestfwd:
+            user += f",guestfwd=tcp:{SERVICE}:8080-cmd:{HELLO}"
+        if w.restrict:
+            user += ",restrict=on"
+        argv = super().argv(run, ready)
+        argv[argv.index("user,id=u")] = user
+        for i in range(len(w.others)):
+            argv += ["-netdev", f"stream,id=o{i},server=on,addr.type=unix,"
+                     f"addr.path={run.sock}{i}",
+                     "-netdev", f"hubport,id=p{i},hubid=0,netdev=o{i}"]
+        return argv
+
+
+ALL = [Vmlan(), Kernel(), Passt(), Slirp4netns(), QemuUser()]
