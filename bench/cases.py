@@ -157,6 +157,7 @@ def crowd(cell):
     before = lab.memory_kib(cell.run.pids())
     p = cell.client("open", f"n={n}", write=True)
     got = cell.told(p, cell.pace.patience)
+    time.sleep(0.5)  # what the opening took ends
     after = lab.memory_kib(cell.run.pids())
     p.popen.stdin.close()
     p.popen.stdin = None

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Objects from one reserved mapping; see slab.h.
- * #syscalls: mmap munmap
+ * #syscalls: mmap munmap madvise
  */
 #include "base/slab.h"
 
@@ -92,4 +92,18 @@ void slab_free(struct slab *s, void *obj)
 	s->free_list = obj;
 	poison(obj, s->obj_len);
 	s->n_used--;
+}
+
+void slab_trim(struct slab *s)
+{
+	size_t len = s->obj_len * s->n_fresh;
+
+	assert(s->n_used == 0);
+	if (!len)
+		return;
+	unpoison(s->mem, len);
+	/* What it fails to take away is used again. */
+	(void)madvise(s->mem, len, MADV_DONTNEED);
+	s->n_fresh = 0;
+	s->free_list = NULL;
 }

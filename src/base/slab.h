@@ -35,5 +35,7 @@ void *slab_alloc(struct slab *s);
 void *slab_alloc_raw(struct slab *s);
 /* Takes an object back; NULL is accepted. */
 void slab_free(struct slab *s, void *obj);
+/* Gives the memory of a slab with no object out back to the system. */
+void slab_trim(struct slab *s);
 
 #endif

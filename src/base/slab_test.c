@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -102,6 +103,42 @@ static void room_costs_nothing(void **state)
 	slab_deinit(&s);
 }
 
+static size_t resident(const void *p, size_t len)
+{
+	unsigned char in[64] = {0};
+	size_t n = 0;
+
+	assert_true(len / 4096 <= sizeof(in));
+	assert_int_equal(mincore((void *)(uintptr_t)p, len, in), 0);
+	for (size_t i = 0; i < len / 4096; i++)
+		n += in[i] & 1;
+	return n;
+}
+
+static void trimmed_memory_goes_back(void **state)
+{
+	enum { PAGES = 16 };
+	struct slab s;
+	void *obj[PAGES];
+
+	assert_int_equal(slab_init(&s, 4096, PAGES), 0);
+	for (int round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < PAGES; i++) {
+			obj[i] = slab_alloc_raw(&s);
+			assert_non_null(obj[i]);
+			memset(obj[i], 1, 4096);
+		}
+		assert_null(slab_alloc(&s));
+		assert_int_equal(resident(s.mem, 4096 * PAGES), PAGES);
+		for (unsigned i = 0; i < PAGES; i++)
+			slab_free(&s, obj[i]);
+		slab_trim(&s);
+		assert_int_equal(resident(s.mem, 4096 * PAGES), 0);
+	}
+	slab_trim(&s);
+	slab_deinit(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +146,7 @@ int main(void)
 		cmocka_unit_test(exhaustion_is_an_answer),
 		cmocka_unit_test(impossible_sizes),
 		cmocka_unit_test(room_costs_nothing),
+		cmocka_unit_test(trimmed_memory_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

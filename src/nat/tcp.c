@@ -86,6 +86,7 @@ int tcp_new(const struct nat_env *env, const struct tcp_config *c,
 		list_init(&t->wait[i].flows);
 	list_init(&t->turns);
 	timer_init(&t->turn, turn_fire);
+	timer_init(&t->trim, tcp_store_trim);
 	r = init_slabs(t, max_flows, max_chunks);
 	if (r == 0)
 		r = flow_table_init(&t->flows, max_flows);
@@ -107,6 +108,7 @@ struct tcp *tcp_free(struct tcp *t)
 		tcp_abort(tcp_of(container_of(it, struct flow, link)));
 	tcp_finish(t);
 	timer_disarm(t->env->wheel, &t->turn);
+	timer_disarm(t->env->wheel, &t->trim);
 	assert(t->flow_slab.n_used == 0 && t->chunk_slab.n_used == 0);
 	assert(t->store_slab.n_used == 0 && t->reasm_slab.n_used == 0);
 	assert(t->recov_slab.n_used == 0 && t->credit == t->credit_max);
@@ -124,6 +126,7 @@ void tcp_stats(const struct tcp *t, struct tcp_stats *sp)
 	*sp = t->stats;
 	sp->n_flows = t->flows.n;
 	sp->buffer_used = (uint64_t)t->chunk_slab.n_used * TCP_CHUNK;
+	sp->buffer_kept = (uint64_t)t->chunk_slab.n_fresh * TCP_CHUNK;
 }
 
 struct tcp_flow *tcp_flow_new(struct tcp *t, const struct flow_key *key)

@@ -89,6 +89,7 @@ struct tcp_stats {
 	uint64_t n_opened, n_refused, n_reset, n_rto, n_fast_retransmit;
 	uint64_t bytes_up, bytes_down;
 	uint64_t buffer_used; /* bytes of the stores in use */
+	uint64_t buffer_kept; /* ... that the stores keep, used or not */
 };
 void tcp_stats(const struct tcp *t, struct tcp_stats *sp);
 

@@ -203,6 +203,7 @@ static void test_pool_exhausted(void **state)
 	assert_true(s->drops.n[DROP_TCP_NO_MEMORY] > 0);
 	/* half is one guest's share */
 	assert_int_equal(stats(s).buffer_used, 20 * 16 * KIB);
+	assert_int_equal(stats(s).buffer_kept, 20 * 16 * KIB);
 	for (unsigned i = 0; i < 100; i++) {
 		assert_true(p[i]->una <= 80 * KIB);
 		sim_sock_resume(s->sock[i]);
@@ -214,6 +215,7 @@ static void test_pool_exhausted(void **state)
 		check_peer(p[i]);
 	}
 	assert_int_equal(stats(s).buffer_used, 0);
+	assert_int_equal(stats(s).buffer_kept, 0);
 	sim_free(s);
 }
 

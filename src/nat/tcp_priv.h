@@ -90,6 +90,7 @@ enum {
 	TCP_CHUNK_SHIFT = 14,
 	TCP_CHUNK = 1 << TCP_CHUNK_SHIFT,
 	TCP_CHUNKS = 64, /* of one store */
+	TCP_CHUNKS_KEPT = 16, /* used once, kept while none is used */
 	/* Bytes a store holds wherever they begin within a chunk. */
 	TCP_STORE_MAX = (TCP_CHUNKS - 1) * TCP_CHUNK,
 	TCP_RANGES = 64, /* out-of-order pieces of one flow */
@@ -144,6 +145,7 @@ enum {
 #define TCP_RETRY_NS	   (5 * TCP_MS)
 #define TCP_CHALLENGE_NS   (500 * TCP_MS)
 #define TCP_PROBE_REPLY_NS (20 * TCP_MS)
+#define TCP_TRIM_NS	   (200 * TCP_MS)
 #define TCP_TIME_WAIT_NS   (2 * TCP_SEC)
 #define TCP_KEEP_IDLE_NS   (7200 * TCP_SEC)
 #define TCP_KEEP_NS	   (75 * TCP_SEC)
@@ -392,6 +394,7 @@ struct tcp {
 	struct tcp_waitq wait[TCP_WAITQS];
 	struct list turns;   /* flows that have sent a turn's worth */
 	struct timer turn;   /* serves them in the next round */
+	struct timer trim;   /* gives back the memory of chunks */
 	struct tcp_queue queue[TCP_QUEUES]; /* by the port's serial */
 	/* half-open flows per guest: begun by it; to it (is_inward) */
 	unsigned n_half[2][FLOW_QUOTAS];
@@ -662,6 +665,8 @@ void tcp_emit_acked(struct tcp_flow *f);
 
 /* tcp_store.c */
 
+/* The timer tcp.trim. */
+void tcp_store_trim(struct timer *timer, uint64_t now_ns);
 /* Chunks of *sp, one of f's stores, for [from, from + len), as far as there is
  * memory; the bytes from `from` on that have a place. *sp is made when NULL. */
 uint32_t tcp_store_reserve(struct tcp_flow *f, struct tcp_store **sp,

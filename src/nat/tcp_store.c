@@ -35,6 +35,16 @@ static bool chunk_new(struct tcp *t, struct tcp_store *s, unsigned slot)
 	return true;
 }
 
+/* Gives back what a crowd has used, unless the next one is there already. */
+void tcp_store_trim(struct timer *timer, uint64_t now_ns)
+{
+	struct tcp *t = container_of(timer, struct tcp, trim);
+
+	(void)now_ns;
+	if (t->chunk_slab.n_used == 0)
+		slab_trim(&t->chunk_slab);
+}
+
 static void chunk_free(struct tcp *t, struct tcp_store *s, unsigned slot)
 {
 	if (!s->chunk[slot])
@@ -44,6 +54,10 @@ static void chunk_free(struct tcp *t, struct tcp_store *s, unsigned slot)
 	s->n_chunks--;
 	t->n_chunks[s->use]--;
 	t->n_guest_chunks[s->use][s->quota]--;
+	if (t->chunk_slab.n_used == 0 &&
+	    t->chunk_slab.n_fresh > TCP_CHUNKS_KEPT && !timer_is_armed(&t->trim))
+		timer_arm(t->env->wheel, &t->trim,
+			  tcp_now(t) + TCP_TRIM_NS);
 }
 
 uint32_t tcp_store_reserve(struct tcp_flow *f, struct tcp_store **sp,
