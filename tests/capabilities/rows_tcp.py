@@ -178,6 +178,23 @@ def hold_in(s):
     hold_back(s, p, c)
 
 
+@row("tcp-dscp", "DSCP of connections from the guest")
+def tcp_dscp(s):
+    """Before the crowd, whose farewell would fill the raw socket."""
+    raw = s.end.raw(socket.IPPROTO_TCP)
+    listener, c = s.end.listen(5001), s.guest.tcp()
+    c.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x28)
+    c.connect((END, 5001))
+    s.accept(listener)
+    c.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xb8)
+    c.send(b"hello")
+    seen = set()
+    while not any(n for _, n in seen):
+        p = raw.recv(65535)
+        seen.add((p[1], len(p) - 20 - (p[32] >> 4) * 4))
+    expect({(0x28, 0), (0xb8, 5)} <= seen, f"(TOS, bytes) {seen} arrive")
+
+
 @row("crowd", "1000 connections at a time")
 def crowd(s):
     listener = s.end.listen(5001)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""UDP, its lengths and its marks; and the marks of TCP."""
+"""UDP, its lengths and its marks."""
 import os
 import socket
 import struct
@@ -181,21 +181,3 @@ def port_unreachable(s):
     u.send(b"x")
     got = s.errors_of(u)
     expect(got == (3, 3, END), f"{got} comes")
-
-
-# ---- TCP's marks ----
-
-@row("tcp-dscp", "DSCP of connections from the guest", group="TCP")
-def tcp_dscp(s):
-    raw = s.end.raw(socket.IPPROTO_TCP)
-    listener, c = s.end.listen(5001), s.guest.tcp()
-    c.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x28)
-    c.connect((END, 5001))
-    s.accept(listener)
-    c.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xb8)
-    c.send(b"hello")
-    seen = set()
-    while not any(n for _, n in seen):
-        p = raw.recv(65535)
-        seen.add((p[1], len(p) - 20 - (p[32] >> 4) * 4))
-    expect({(0x28, 0), (0xb8, 5)} <= seen, f"(TOS, bytes) {seen} arrive")
