@@ -55,9 +55,9 @@ static void chunk_free(struct tcp *t, struct tcp_store *s, unsigned slot)
 	t->n_chunks[s->use]--;
 	t->n_guest_chunks[s->use][s->quota]--;
 	if (t->chunk_slab.n_used == 0 &&
-	    t->chunk_slab.n_fresh > TCP_CHUNKS_KEPT && !timer_is_armed(&t->trim))
-		timer_arm(t->env->wheel, &t->trim,
-			  tcp_now(t) + TCP_TRIM_NS);
+	    t->chunk_slab.n_fresh > TCP_CHUNKS_KEPT &&
+	    !timer_is_armed(&t->trim))
+		timer_arm(t->env->wheel, &t->trim, tcp_now(t) + TCP_TRIM_NS);
 }
 
 uint32_t tcp_store_reserve(struct tcp_flow *f, struct tcp_store **sp,
