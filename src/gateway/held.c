@@ -35,17 +35,49 @@ static void send_frame(struct held *h, struct held_frame *f, mac to)
 	(void)lan_input(h->env->port, &b, false); /* losses are counted */
 }
 
-/* Sends what can be sent, asks once more for the others. */
+static struct held_frame *frame_of(struct list *it)
+{
+	return container_of(it, struct held_frame, link);
+}
+
+/* True if no frame before f is for the same guest. */
+static bool is_first(struct held *h, const struct held_frame *f)
+{
+	list_each(it, &h->frames) {
+		const struct held_frame *other = frame_of(it);
+
+		if (addr_eq(&other->ip, &f->ip))
+			return other == f;
+	}
+	return true;
+}
+
+/* One question for each guest: those who share a place of neigh.h would
+ * otherwise be asked for with each frame. */
+static void ask(struct held *h, uint64_t now_ns)
+{
+	mac to;
+
+	h->ask_ns = now_ns + ASK_NS;
+	list_each_safe (it, &h->frames) {
+		const struct held_frame *f = frame_of(it);
+
+		if (is_first(h, f))
+			(void)neigh_find(h->neigh, h->env, &f->ip, &to);
+	}
+}
+
+/* Sends what can be sent, then asks once more for the others if it is time:
+ * a question may make us forget another guest. */
 static void held_turn(struct timer *t, uint64_t now_ns)
 {
 	struct held *h = container_of(t, struct held, timer);
 	mac to;
 
 	list_each_safe (it, &h->frames) {
-		struct held_frame *f =
-			container_of(it, struct held_frame, link);
+		struct held_frame *f = frame_of(it);
 
-		if (neigh_find(h->neigh, h->env, &f->ip, &to))
+		if (neigh_known(h->neigh, &f->ip, &to))
 			send_frame(h, f, to);
 		else if (now_ns - f->since_ns < HELD_SECONDS * SECOND_NS)
 			continue;
@@ -53,8 +85,10 @@ static void held_turn(struct timer *t, uint64_t now_ns)
 			drop(h->env->drops, DROP_NEIGH_FAILED);
 		frame_free(h, f);
 	}
+	if (h->n && now_ns >= h->ask_ns)
+		ask(h, now_ns);
 	if (h->n)
-		timer_arm(h->env->wheel, &h->timer, now_ns + ASK_NS);
+		timer_arm(h->env->wheel, &h->timer, h->ask_ns);
 }
 
 void held_init(struct held *h, struct neigh *n, const struct nat_env *env)
@@ -105,9 +139,10 @@ void held_add(struct held *h, const addr *ip, const struct frame *f)
 	list_init(&hf->link);
 	list_add_tail(&h->frames, &hf->link);
 	h->bytes += hf->len;
-	if (h->n++ == 0)
-		timer_arm(h->env->wheel, &h->timer,
-			  *h->env->now_ns + ASK_NS);
+	if (h->n++ > 0)
+		return;
+	h->ask_ns = *h->env->now_ns + ASK_NS;
+	timer_arm(h->env->wheel, &h->timer, h->ask_ns);
 }
 
 void held_known(struct held *h)

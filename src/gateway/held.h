@@ -24,6 +24,7 @@ struct held {
 	const struct nat_env *env;
 	struct list frames;
 	struct timer timer;
+	uint64_t ask_ns; /* when those who are held for are asked for again */
 	unsigned n;
 	size_t bytes;
 };

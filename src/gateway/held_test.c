@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "gateway/fake_gateway.h"
+#include "gateway/gateway_priv.h"
 #include "gateway/held.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
@@ -159,6 +160,74 @@ static void test_a_long_one_is_kept_whole(void **state)
 	assert_int_equal(b->gw.drops.n[DROP_NEIGH_PENDING], 0);
 }
 
+/* Two guests whose addresses fall on one place of neigh.h, each behind a port
+ * of its own. */
+static void make_neighbours(struct bench *b, addr ip[2], unsigned sock[2])
+{
+	const struct neigh *n = &b->gw.gw->neigh;
+	uint8_t at[NEIGH_PLACES] = {0};
+
+	for (uint8_t i = 20; i < 250; i++) {
+		unsigned k;
+
+		ip[1] = addr_v4(10, 0, 2, i);
+		k = hash_bytes(&n->key, ip[1].b, sizeof(ip[1].b)) %
+		    NEIGH_PLACES;
+		if (at[k]) {
+			ip[0] = addr_v4(10, 0, 2, at[k]);
+			break;
+		}
+		at[k] = i;
+		assert_in_range(i, 20, 248); /* there is a pair */
+	}
+	for (uint16_t i = 0; i < 2; i++) {
+		struct gateway_forward f = {.proto = IPPROTO_UDP,
+					    .guest = {.ip = ip[i],
+						      .port = 22}};
+
+		f.fd = fake_udp(b->gw.fh, (uint16_t)(3000 + i));
+		assert_int_equal(gateway_forward_add(b->gw.gw, &f), 0);
+		sock[i] = (unsigned)f.fd;
+	}
+}
+
+/* One that is looked for in vain does not make us forget the other. */
+static void test_each_gets_its_own(void **state)
+{
+	struct bench *b = *state;
+	unsigned sock[2];
+	addr ip[2];
+
+	make_neighbours(b, ip, sock);
+	for (unsigned i = 0; i < 2; i++) {
+		b->sock = sock[i];
+		hear(b, "one", 3);
+	}
+	b->gw.g.ip = ip[1];
+	speak(b);
+	assert_int_equal(b->gw.g.port->n_out - n_asked(b), 1);
+}
+
+/* Nobody is asked for more often because others speak. */
+static void test_a_talker_makes_no_questions(void **state)
+{
+	struct bench *b = *state;
+	unsigned sock[2];
+	addr ip[2];
+
+	make_neighbours(b, ip, sock);
+	for (unsigned i = 0; i < 8; i++) {
+		b->sock = sock[i % 2];
+		hear(b, "one", 3);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		speak(b);
+		assert_int_equal(n_asked(b), 0);
+	}
+	fake_gateway_pass(&b->gw, 260 * MS);
+	assert_int_equal(n_asked(b), 2);
+}
+
 static void test_the_end_comes_first(void **state)
 {
 	hear(*state, "one", 3); /* the teardown sees that nothing stays */
@@ -174,6 +243,8 @@ int main(void)
 		T(test_a_guest_that_never_comes),
 		T(test_few_are_kept),
 		T(test_a_long_one_is_kept_whole),
+		T(test_each_gets_its_own),
+		T(test_a_talker_makes_no_questions),
 		T(test_the_end_comes_first),
 	};
 

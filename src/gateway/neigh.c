@@ -46,17 +46,25 @@ static void ask(const struct nat_env *env, const addr *ip)
 	(void)lan_input(env->port, &b, false); /* losses are counted */
 }
 
+bool neigh_known(struct neigh *n, const addr *ip, mac *macp)
+{
+	const struct neigh_place *p = place_of(n, ip);
+
+	if (!addr_eq(&p->ip, ip) || mac_is_zero(p->mac))
+		return false;
+	*macp = p->mac;
+	return true;
+}
+
 bool neigh_find(struct neigh *n, const struct nat_env *env, const addr *ip,
 		mac *macp)
 {
 	struct neigh_place *p = place_of(n, ip);
-	bool is_same = addr_eq(&p->ip, ip);
 
-	if (is_same && !mac_is_zero(p->mac)) {
-		*macp = p->mac;
+	if (neigh_known(n, ip, macp))
 		return true;
-	}
-	if (is_same && p->asked_ns && *env->now_ns - p->asked_ns < ASK_NS)
+	if (addr_eq(&p->ip, ip) && p->asked_ns &&
+	    *env->now_ns - p->asked_ns < ASK_NS)
 		return false;
 	*p = (struct neigh_place){.ip = *ip, .asked_ns = *env->now_ns};
 	ask(env, ip);

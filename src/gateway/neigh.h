@@ -36,5 +36,7 @@ void neigh_learn(struct neigh *n, const addr *ip, mac m);
 /* False: not known; a request is out, unless one was sent just now. */
 bool neigh_find(struct neigh *n, const struct nat_env *env, const addr *ip,
 		mac *macp);
+/* The same without a question: another guest's place stays its own. */
+bool neigh_known(struct neigh *n, const addr *ip, mac *macp);
 
 #endif
