@@ -146,15 +146,35 @@ static bool learned_new(struct port *from, mac m, const struct frame *f)
 }
 
 /* Seen here, there and here again within FDB_BACK_NS. */
-static bool learned_back(struct port *from, mac m, struct port *before)
+static void learned_back(struct port *from, mac m, struct port *before)
 {
-	bool is_later = before->caps.is_ours;
-	struct port *owner = is_later ? before : from;
-	struct port *later = is_later ? from : before;
+	if (!alias_add(m, from, before))
+		report(from->lan, m, from, before, NULL);
+}
 
-	if (alias_add(m, owner, later))
-		return is_later;
-	report(from->lan, m, owner, later, NULL);
+/* True if m is before's whatever from sends: the gateway's own, and the one
+ * that from has an alias for (it has sent from that alias). */
+static bool is_fixed(const struct port *from, mac m, const struct port *before)
+{
+	if (before->caps.is_ours)
+		return !from->caps.is_ours;
+	list_each(it, &from->aliases)
+		if (mac_eq(container_of(it, struct alias, link)->real, m))
+			return true;
+	return false;
+}
+
+static bool learned_fixed(struct port *from, mac m, struct port *before)
+{
+	struct lan *lan = from->lan;
+
+	if (!from->caps.is_uplink) {
+		if (alias_add(m, before, from))
+			return true;
+		report(lan, m, before, from, NULL);
+	}
+	fdb_put(&lan->fdb, m, before, *lan->now_ns);
+	from->last_mac = (mac){0}; /* not m, in any case */
 	return false;
 }
 
@@ -163,17 +183,21 @@ bool alias_learned(struct port *from, const struct frame *f,
 {
 	mac m = mac_bytes(f->hdr + 6);
 
+	if (r != FDB_ADDED && is_fixed(from, m, before))
+		return learned_fixed(from, m, before);
 	if (from->caps.is_uplink)
 		return false;
 	if (r == FDB_ADDED)
 		return learned_new(from, m, f);
-	if (before->caps.is_uplink)
+	if (before->caps.is_uplink || before->caps.is_ours) /* two gateways */
 		return false;
-	if (r == FDB_MOVED_BACK)
-		return learned_back(from, m, before);
+	if (r == FDB_MOVED_BACK) {
+		learned_back(from, m, before);
+		return false;
+	}
 	if (from->caps.is_ours)
 		return false;
-	if (alias_is_announcement(f) && !before->caps.is_ours) {
+	if (alias_is_announcement(f)) {
 		before->last_mac = (mac){0};
 		return false;
 	}

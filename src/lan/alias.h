@@ -24,8 +24,11 @@
  *      .. and soon after it, the first from B       a second one: B
  *      .. and soon after it, again one from A       a second one: B
  *
- * Ports that lead to more machines (uplinks) are left out, and the gateway
- * never gets an alias.  An alias lasts while the link of its port is up.
+ * Ports that lead to more machines (uplinks) are left out.  The gateway never
+ * gets an alias, and its address never moves: whoever else sends from it is a
+ * second machine.  Nor does the address that B has an alias for move to B: such
+ * a frame was sent from that alias.  An alias lasts while the link of its port
+ * is up.
  *
  * Called by lan.c, lan_port.c and lend.c; the worker's thread.
  */

@@ -466,6 +466,61 @@ static void test_gateway_second(void **state)
 	assert_mac(src_of(t->c, 0), gw_mac);
 }
 
+static void expect_gateway_there(struct bench *t)
+{
+	clear(t);
+	say(t->c, gw_mac, fake_mac(3));
+	assert_int_equal(t->gw->n_out, 1);
+	assert_int_equal(t->a->n_out + t->b->n_out, 0);
+}
+
+/* It is silent, and its address still does not move: nobody gets what is
+ * meant for it, not one frame. */
+static void test_gateway_stays(void **state)
+{
+	struct bench *t = *state;
+	struct fake_port *up =
+		fake_new(t->net.lan, &(struct fake_config){.is_uplink = true});
+
+	say(t->gw, MAC_BROADCAST, gw_mac);
+	say(t->b, MAC_BROADCAST, gw_mac);
+	expect_gateway_there(t);
+	assert_int_equal(t->net.n_clash, 1);
+	announce(t->a, gw_mac);
+	expect_gateway_there(t);
+	say(up, MAC_BROADCAST, gw_mac);
+	expect_gateway_there(t);
+	assert_int_equal(up->port.alias_use, 0);
+	fake_lan_advance(&t->net, (LAN_AGE_SECONDS + 10) * SECOND);
+	say(up, MAC_BROADCAST, gw_mac);
+	expect_gateway_there(t);
+}
+
+/* Two gateways are nobody's trouble but the user's. */
+static void test_two_gateways(void **state)
+{
+	struct bench *t = *state;
+	struct fake_port *more =
+		fake_new(t->net.lan, &(struct fake_config){.is_ours = true});
+
+	for (unsigned i = 0; i < 6; i++)
+		say(i % 2 ? t->gw : more, MAC_BROADCAST, gw_mac);
+	assert_int_equal(t->gw->port.alias_use | more->port.alias_use, 0);
+}
+
+static void test_gateway_stays_without_an_alias(void **state)
+{
+	struct bench *t = *state;
+
+	say(t->gw, MAC_BROADCAST, gw_mac);
+	for (unsigned i = 0; i < ALIAS_PER_PORT; i++) {
+		say(t->a, MAC_BROADCAST, fake_mac(100 + i));
+		start(t->b, fake_mac(100 + i));
+	}
+	say(t->b, MAC_BROADCAST, gw_mac);
+	expect_gateway_there(t);
+}
+
 /* --- how long ----------------------------------------------------------- */
 
 /* The first one leaves: the second keeps what it is known by. */
@@ -595,6 +650,23 @@ static void test_an_alias_is_taken(void **state)
 	assert_true(t->net.n_clash <= 3);
 }
 
+/* What b sends from a's alias would come from a's own address. */
+static void test_the_first_stays(void **state)
+{
+	struct bench *t = *state;
+
+	say(t->a, MAC_BROADCAST, twin);
+	start(t->b, twin);
+	for (unsigned i = 0; i < 3; i++) {
+		say(t->b, MAC_BROADCAST, alias_1);
+		expect_way(t, twin, t->a, twin);
+		start(t->b, alias_1);
+		expect_way(t, twin, t->a, twin);
+		fake_lan_advance(&t->net, 20 * SECOND);
+	}
+	expect_alias_at_b(t);
+}
+
 /* Another one is known by what would be the first choice. */
 static void test_an_alias_that_is_somebody(void **state)
 {
@@ -631,12 +703,16 @@ int main(void)
 		T(test_a_hub),
 		T(test_gateway_first),
 		T(test_gateway_second),
+		T(test_gateway_stays),
+		T(test_two_gateways),
+		T(test_gateway_stays_without_an_alias),
 		T(test_kept_when_the_first_leaves),
 		T(test_freed_with_the_link),
 		T(test_alone_again),
 		T(test_no_more_than_a_few),
 		T(test_no_alias_left),
 		T(test_an_alias_is_taken),
+		T(test_the_first_stays),
 		T(test_an_alias_that_is_somebody),
 	};
 

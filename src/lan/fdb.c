@@ -157,7 +157,10 @@ static void age_fire(struct timer *timer, uint64_t now_ns)
 			timer_arm(t->wheel, timer, e->seen_ns + t->age_ns);
 			return;
 		}
-		entry_free(t, e);
+		if (e->port->caps.is_ours) /* it is there, if silent */
+			entry_seen(t, e, now_ns);
+		else
+			entry_free(t, e);
 	}
 }
 

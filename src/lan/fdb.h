@@ -34,7 +34,8 @@ struct fdb {
 	unsigned n_most;	     /* largest n_macs of any port */
 	struct hash_key key;
 	struct list by_age;	     /* all entries, longest unseen first */
-	uint64_t age_ns;	     /* an entry unseen so long is forgotten */
+	uint64_t age_ns;	     /* an entry unseen so long is forgotten,
+				      * but of a port that is_ours */
 	struct timer_wheel *wheel;   /* borrowed */
 	struct timer age_timer;	     /* armed while there are entries */
 };
