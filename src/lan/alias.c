@@ -221,21 +221,31 @@ static struct port *port_of_serial(struct lan *lan, uint32_t serial)
 	return NULL;
 }
 
-void alias_watch(struct port *from, const struct batch *b)
+/* The first frame of b with which a machine that uses m starts; or b->n. */
+static unsigned find_start(const struct batch *b, mac m)
 {
-	struct port *owner;
 	unsigned i = 0;
 
 	while (i < b->n && (b->f[i].hdr_len < FRAME_ETH_LEN ||
-			    !mac_eq(mac_bytes(b->f[i].hdr + 6), from->watch) ||
+			    !mac_eq(mac_bytes(b->f[i].hdr + 6), m) ||
 			    !alias_is_start(&b->f[i])))
 		i++;
-	if (*from->lan->now_ns - from->watch_ns < WATCH_NS && i == b->n)
+	return i;
+}
+
+void alias_watch(struct port *from, const struct batch *b)
+{
+	struct lan *lan = from->lan;
+	bool is_over = *lan->now_ns - from->watch_ns >= WATCH_NS ||
+		       fdb_find(&lan->fdb, from->watch) != from;
+	struct port *owner;
+
+	if (!is_over && find_start(b, from->watch) == b->n)
 		return;
 	from->alias_use &= (uint8_t)~ALIAS_USE_WATCH;
-	if (i == b->n)
+	if (is_over)
 		return;
-	owner = port_of_serial(from->lan, from->watch_from);
+	owner = port_of_serial(lan, from->watch_from);
 	if (owner && port_is_up(owner))
 		(void)alias_add(from->watch, owner, from); /* or moves on */
 }

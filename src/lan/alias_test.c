@@ -346,6 +346,39 @@ static void test_a_move(void **state)
 
 /* Its link came up anew with the move, and it looks whether its address is
  * still free. */
+/* A minute of silence is over with the frame that ends it. */
+static void test_a_start_much_later(void **state)
+{
+	struct bench *t = *state;
+
+	say(t->a, MAC_BROADCAST, twin);
+	say(t->b, MAC_BROADCAST, twin);
+	fake_lan_advance(&t->net, 61 * SECOND);
+	start(t->b, twin);
+	expect_moved(t);
+	assert_int_equal(t->b->port.alias_use, 0);
+}
+
+/* It has moved on: what its last place says is no word against the next. */
+static void test_a_move_on(void **state)
+{
+	struct bench *t = *state;
+	struct fake_port *d =
+		fake_new(t->net.lan, &(struct fake_config){.name = "d"});
+
+	say(t->a, MAC_BROADCAST, twin);
+	say(t->b, MAC_BROADCAST, twin);
+	announce(d, twin);
+	fake_lan_advance(&t->net, 20 * SECOND);
+	start(t->b, twin);
+	clear(t);
+	fake_clear(d);
+	say(t->c, twin, fake_mac(3));
+	assert_int_equal(t->a->n_out, 0);
+	assert_int_equal(d->n_out, 1);
+	assert_ptr_equal(t->net.clash_a, &d->port);
+}
+
 static void test_an_announced_move(void **state)
 {
 	struct bench *t = *state;
@@ -696,6 +729,8 @@ int main(void)
 		T(test_a_third),
 		T(test_others_behind_the_port),
 		T(test_a_move),
+		T(test_a_start_much_later),
+		T(test_a_move_on),
 		T(test_an_announced_move),
 		T(test_the_first_is_gone),
 		T(test_the_first_goes_meanwhile),
