@@ -33,11 +33,13 @@ static bool is_known(struct lan *lan, mac m)
 
 /* A locally administered address (IEEE 802-2014 8.4) that shows which MAC it
  * stands for.  The lowest that is free: a machine that comes back is known by
- * the same, and so has the same lease. */
+ * the same, and so has the same lease.  Nobody can use all: there are more than
+ * the table has entries. */
 static bool alias_choose(struct lan *lan, mac real, mac *aliasp)
 {
-	for (unsigned n = 1; n < 256; n++) {
-		mac m = {{0x0e, 0x76, (uint8_t)n, real.b[3], real.b[4],
+	for (unsigned n = 1; n < 65536; n++) {
+		mac m = {{0x0e, 0x76, (uint8_t)n,
+			  (uint8_t)(real.b[3] + (n >> 8)), real.b[4],
 			  real.b[5]}};
 
 		if (is_known(lan, m))

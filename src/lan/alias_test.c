@@ -715,6 +715,30 @@ static void test_an_alias_that_is_somebody(void **state)
 	assert_int_equal(t->b->n_out, 0);
 }
 
+/* One that sends from all that begin like an alias denies it to nobody. */
+static void test_all_aliases_claimed(void **state)
+{
+	struct bench *t = *state;
+	mac m = alias_1;
+
+	say(t->a, MAC_BROADCAST, twin);
+	for (unsigned i = 0; i < 256; i++) {
+		m.b[2] = (uint8_t)i;
+		say(t->c, MAC_BROADCAST, m);
+	}
+	start(t->b, twin);
+	assert_int_equal(t->net.n_clash, 1);
+	m = t->net.clash_alias;
+	assert_int_equal(m.b[0], 0x0e);
+	assert_int_equal(m.b[1], 0x76);
+	clear(t);
+	say(t->c, m, fake_mac(3));
+	assert_int_equal(t->b->n_out, 1);
+	say(t->c, twin, fake_mac(3));
+	assert_int_equal(t->a->n_out, 1);
+	assert_int_equal(t->b->n_out, 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -749,6 +773,7 @@ int main(void)
 		T(test_an_alias_is_taken),
 		T(test_the_first_stays),
 		T(test_an_alias_that_is_somebody),
+		T(test_all_aliases_claimed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
