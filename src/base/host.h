@@ -93,6 +93,8 @@ struct host_msg {
 	addr local;	    /* IPv4.  receive: our address that it came to, if
 			     * HOST_OPT_PKTINFO is on; send: from which of our
 			     * addresses, else the host chooses */
+	bool is_to_group;   /* receive: it came to a broadcast or multicast
+			     * address, and local is what stands for that */
 };
 
 /* One entry of the error queue (IP_RECVERR). */

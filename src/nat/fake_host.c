@@ -16,6 +16,7 @@ struct fake_dgram {
 	uint16_t gso_size;
 	uint8_t tos, ttl;
 	addr local;
+	bool is_to_group;
 	size_t len;
 	uint8_t data[];
 };
@@ -407,6 +408,7 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 		m[i].ttl = d->ttl;
 		m[i].has_local = k->opt[HOST_OPT_PKTINFO] == 1;
 		m[i].local = d->local;
+		m[i].is_to_group = m[i].has_local && d->is_to_group;
 		m[i].len = iov_scatter(m[i].iov, m[i].n_iov, d->data, d->len);
 		m[i].truncated = m[i].len < d->len;
 		list_del(&d->link);
@@ -587,6 +589,7 @@ bool fake_deliver_full(struct fake_host *fh, unsigned sock,
 	q->tos = d->tos;
 	q->ttl = d->ttl;
 	q->local = d->local;
+	q->is_to_group = d->is_to_group;
 	q->len = d->len;
 	if (d->len)
 		memcpy(q->data, d->data, d->len);

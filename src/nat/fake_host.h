@@ -122,6 +122,7 @@ struct fake_datagram {
 	uint16_t gso_size;
 	uint8_t tos, ttl;
 	addr local; /* where it came to, told if HOST_OPT_PKTINFO is on */
+	bool is_to_group; /* told with it */
 };
 /* False if the socket is closed. */
 bool fake_deliver_full(struct fake_host *fh, unsigned sock,

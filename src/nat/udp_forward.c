@@ -208,7 +208,7 @@ static bool forward_seen(struct udp_end *e, const struct host_msg *m,
 	if (!c)
 		return false;
 	client_touch(c);
-	c->may_refuse = true;
+	c->may_refuse = !m->is_to_group; /* RFC 1122 3.2.2 */
 	c->has_local = m->has_local;
 	c->local = m->local;
 	*seenp = c->flow.remote;

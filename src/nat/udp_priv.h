@@ -82,7 +82,8 @@ struct udp_client {
 	addr local;	  /* our address that it speaks to, if has_local */
 	bool has_local;
 	bool is_answered; /* by the guest */
-	bool may_refuse;  /* it sent something since it was refused last */
+	bool may_refuse;  /* it sent something to us alone since it was refused
+			   * last */
 };
 
 /* Datagrams for one socket, collected within one batch of frames. */

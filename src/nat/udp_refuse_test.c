@@ -231,6 +231,32 @@ static void test_the_address_that_was_asked(void **state)
 	assert_false(fake_sent(n->fh, 2)->has_local);
 }
 
+/* What was sent to all is not answered by errors of all (RFC 1122 3.2.2). */
+static void test_no_refusal_of_a_broadcast(void **state)
+{
+	struct fake_nat *n = *state;
+	struct fake_datagram d = {.from = client,
+				  .data = "x",
+				  .len = 1,
+				  .local = addr_v4(192, 0, 2, 2),
+				  .is_to_group = true};
+	const struct error e = {.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT};
+	unsigned sock = forward(n);
+
+	hear(n, sock, &client, "x"); /* this one might be */
+	assert_true(fake_deliver_full(n->fh, sock, &d));
+	fake_host_run(n->fh);
+	answer(n, &e);
+	assert_int_equal(n->n_refused, 0);
+	/* an answer is welcome, from our own address */
+	fake_guest_udp(&n->g, PORT, &client, "y", 1);
+	fake_guest_kick(&n->g);
+	assert_true(addr_eq(&fake_sent(n->fh, 0)->local, &d.local));
+	hear(n, sock, &client, "x");
+	answer(n, &e);
+	assert_int_equal(n->n_refused, 1);
+}
+
 /* Two clients' answers in one batch keep each its own. */
 static void test_runs_end_at_another_source(void **state)
 {
@@ -286,6 +312,7 @@ int main(void)
 		T(test_a_machine_refuses_for_itself_only),
 		T(test_a_flow_outlives_refusals),
 		T(test_the_address_that_was_asked),
+		T(test_no_refusal_of_a_broadcast),
 		T(test_runs_end_at_another_source),
 		T(test_a_port_of_one_address),
 	};

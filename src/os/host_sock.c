@@ -386,6 +386,7 @@ static void take_local(const struct cmsghdr *c, struct host_msg *m)
 	memcpy(&info, CMSG_DATA(c), sizeof(info));
 	m->local = addr_v4_bytes((const uint8_t *)&info.ipi_spec_dst);
 	m->has_local = true;
+	m->is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
 }
 
 static void take_cmsgs(struct msghdr *mh, struct host_msg *m)
@@ -439,6 +440,7 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 		m[i].tos = 0;
 		m[i].ttl = 0;
 		m[i].has_local = false;
+		m[i].is_to_group = false;
 		m[i].ep = (struct endpoint){0};
 		if (mh->msg_namelen)
 			(void)sockaddr_to(&sh->names[i], &m[i].ep);

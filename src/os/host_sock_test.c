@@ -486,6 +486,39 @@ static void the_address_that_was_asked_answers(void **state)
 	rig_close(&r);
 }
 
+static void a_datagram_to_all_is_told(void **state)
+{
+	const addr own = addr_v4(127, 0, 0, 1);
+	struct endpoint any = {.ip = addr_v4(0, 0, 0, 0)}, to;
+	struct batch out, in;
+	struct end a, b = END;
+	struct rig r;
+	const int on = 1;
+
+	rig_open(&r, NULL);
+	(void)open_bound(&r, &a, HOST_UDP, false);
+	assert_int_equal(setsockopt(a.s.fd, SOL_SOCKET, SO_BROADCAST, &on,
+				    sizeof(on)), 0);
+	assert_int_equal(r.h->ops->open(r.h, &b.s, HOST_UDP, false), 0);
+	assert_int_equal(r.h->ops->bind(r.h, &b.s, &any), 0);
+	assert_int_equal(r.h->ops->local(r.h, &b.s, &to), 0);
+	assert_int_equal(r.h->ops->set(r.h, &b.s, HOST_OPT_PKTINFO, 1), 0);
+	for (int all = 1; all >= 0; all--) {
+		to.ip = all ? addr_v4(127, 255, 255, 255) : own;
+		batch_init(&out, 100);
+		out.m[0].ep = to;
+		assert_int_equal(r.h->ops->send_batch(r.h, &a.s, out.m, 1), 1);
+		batch_init(&in, 2000);
+		assert_int_equal(r.h->ops->recv_batch(r.h, &b.s, in.m, BATCH),
+				 1);
+		assert_int_equal(in.m[0].is_to_group, all);
+		assert_true(addr_eq(&in.m[0].local, &own));
+	}
+	end_close(&r, &a);
+	end_close(&r, &b);
+	rig_close(&r);
+}
+
 static void check_port_unreachable(struct rig *r, bool v6)
 {
 	const struct host_ops *ops = r->h->ops;
@@ -601,6 +634,7 @@ static int group(void)
 		cmocka_unit_test(datagrams_go_in_batches),
 		cmocka_unit_test(runs_of_datagrams_cross_whole),
 		cmocka_unit_test(the_address_that_was_asked_answers),
+		cmocka_unit_test(a_datagram_to_all_is_told),
 		cmocka_unit_test(unreachables_are_decoded),
 		cmocka_unit_test(the_path_mtu_is_told),
 		cmocka_unit_test(pings_are_answered),
