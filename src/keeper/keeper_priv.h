@@ -91,6 +91,9 @@ void guestfwd_stop(struct keeper *k);
  * client, where that is allowed. */
 void refuse_client(struct keeper *k, const struct msg_udp_refused *m);
 void refuse_stop(struct keeper *k);
+/* *ap stays if the host would speak to client from it, and becomes the address
+ * from which it would if not; false: it would not. */
+bool refuse_source(const struct endpoint *client, addr *ap);
 
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);

@@ -66,34 +66,49 @@ static bool has_socket(struct keeper *k)
 	return r->fd >= 0;
 }
 
-/* True if a is one of the host's addresses. */
-static bool is_own(const addr *a)
-{
-	const struct endpoint ep = {.ip = *a};
-	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_storage ss;
-	socklen_t len = sockaddr_from(&ep, &ss);
-
-	return addr_is_v4(a) && !addr_is_unspecified(a) && fd >= 0 &&
-	       bind(fd, (struct sockaddr *)&ss, len) == 0;
-}
-
-/* The address by which the host speaks to ep. */
-static bool route_source(const struct endpoint *ep, addr *ap)
+/* Connects a datagram socket to ep, from the address from unless that is NULL,
+ * and sends nothing; *ownp is the end that the kernel gave it.  Broadcast is
+ * refused. */
+static bool connects(const addr *from, const struct endpoint *to, addr *ownp)
 {
 	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage ss;
-	socklen_t len = sockaddr_from(ep, &ss);
-	struct endpoint own;
+	socklen_t len;
+	struct endpoint own = {0};
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&ss, len) < 0)
+	if (from) {
+		own.ip = *from;
+		len = sockaddr_from(&own, &ss);
+		if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+			return false;
+	}
+	len = sockaddr_from(to, &ss);
+	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
 		return false;
 	len = sizeof(ss);
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
 	    !sockaddr_to(&ss, &own))
 		return false;
-	*ap = own.ip;
+	*ownp = own.ip;
 	return true;
+}
+
+/* True if the host could send to client from a.  A socket can be bound to
+ * broadcast and, where that is allowed, to foreign addresses; it cannot be
+ * connected to the first, nor from the second. */
+static bool is_source(const addr *a, const struct endpoint *client)
+{
+	const struct endpoint self = {.ip = *a, .port = client->port};
+	addr own;
+
+	return addr_is_v4(a) && !addr_is_unspecified(a) &&
+	       !addr_is_multicast(a) && connects(NULL, &self, &own) &&
+	       connects(a, client, &own);
+}
+
+bool refuse_source(const struct endpoint *client, addr *ap)
+{
+	return is_source(ap, client) || connects(NULL, client, ap);
 }
 
 /* The client's datagram as far as it is quoted; its length. */
@@ -160,7 +175,7 @@ void refuse_client(struct keeper *k, const struct msg_udp_refused *m)
 	/* Bound to any, it was one of them. */
 	if (addr_is_unspecified(&r.local)) {
 		r.local = m->local;
-		if (!is_own(&r.local) && !route_source(&m->client, &r.local))
+		if (!refuse_source(&m->client, &r.local))
 			return;
 	}
 	send_refusal(k->refuser.fd, &r);
