@@ -2,10 +2,12 @@
 /*
  * Forwarded UDP ports: one host socket for all clients of a port.
  *
- * The guest sees each client under an address of its own (loopback ones as
- * the gateway), and an answer to that address goes back to the client from
- * the forward's socket.  Two clients that would look alike get different
- * ports.  Called by udp.c and forward.c; the worker's thread.
+ * The guest sees each client under an address of its own (loopback ones as the
+ * gateway), and an answer to that address goes back to the client from the
+ * forward's socket. Two clients that would look alike get different ports, and
+ * so does one that speaks to several of our addresses: each of its questions is
+ * answered from where it was asked. Called by udp.c and forward.c; the worker's
+ * thread.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -118,10 +120,20 @@ static struct udp_client *client_new(struct udp_forward *fw,
 	return client_make(fw, key, real);
 }
 
-/* The client behind real, known before, or else new if it may be; NULL: no
- * such client, or no room. */
+/* True if c is who sent m to fw. */
+static bool is_sender(const struct udp_client *c, const struct udp_forward *fw,
+		      const struct host_msg *m)
+{
+	return c->forward == fw && endpoint_eq(&c->real, &m->ep) &&
+	       c->has_local == m->has_local &&
+	       (!m->has_local || addr_eq(&c->local, &m->local));
+}
+
+/* The client behind real: who sent m, known before or else new, or without m
+ * the first that was known; NULL: no such client, or no room. */
 static struct udp_client *client_get(struct udp_forward *fw,
-				     const struct endpoint *real, bool may_make)
+				     const struct endpoint *real,
+				     const struct host_msg *m)
 {
 	struct udp *u = fw->end.udp;
 	struct flow_key key = {.guest = fw->guest,
@@ -133,9 +145,10 @@ static struct udp_client *client_get(struct udp_forward *fw,
 		struct udp_client *c;
 
 		if (!f)
-			return may_make ? client_new(fw, &key, real) : NULL;
+			return m ? client_new(fw, &key, real) : NULL;
 		c = client_of(f);
-		if (c->forward == fw && endpoint_eq(&c->real, real))
+		if (m ? is_sender(c, fw, m)
+		      : c->forward == fw && endpoint_eq(&c->real, real))
 			return c;
 		key.remote.port = key.remote.port < UINT16_MAX
 					  ? key.remote.port + 1
@@ -203,7 +216,7 @@ static bool forward_seen(struct udp_end *e, const struct host_msg *m,
 			 struct endpoint *seenp)
 {
 	struct udp_forward *fw = container_of(e, struct udp_forward, end);
-	struct udp_client *c = client_get(fw, &m->ep, true);
+	struct udp_client *c = client_get(fw, &m->ep, m);
 
 	if (!c)
 		return false;
@@ -219,7 +232,7 @@ static bool forward_known(struct udp_end *e, const struct endpoint *ep,
 			  struct endpoint *seenp)
 {
 	struct udp_forward *fw = container_of(e, struct udp_forward, end);
-	const struct udp_client *c = client_get(fw, ep, false);
+	const struct udp_client *c = client_get(fw, ep, NULL);
 
 	if (!c)
 		return false;

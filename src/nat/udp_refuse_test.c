@@ -204,6 +204,7 @@ static void test_the_address_that_was_asked(void **state)
 	struct fake_nat *n = *state;
 	const addr own[2] = {addr_v4(192, 0, 2, 2), addr_v4(198, 51, 100, 2)};
 	unsigned sock = forward(n);
+	struct fake_got got;
 
 	for (unsigned i = 0; i < 2; i++) {
 		const struct fake_datagram d = {.from = client,
@@ -213,11 +214,13 @@ static void test_the_address_that_was_asked(void **state)
 
 		assert_true(fake_deliver_full(n->fh, sock, &d));
 		fake_host_run(n->fh);
-		fake_guest_udp(&n->g, PORT, &client, "y", 1);
+		assert_true(fake_guest_got(&n->g, i, &got));
+		fake_guest_udp(&n->g, PORT, &got.pkt.src, "y", 1);
 		if (i == 1)
-			fake_guest_udp(&n->g, PORT, &client, "y", 1);
+			fake_guest_udp(&n->g, PORT, &got.pkt.src, "y", 1);
 		fake_guest_kick(&n->g);
 		assert_true(fake_sent(n->fh, i)->has_local);
+		assert_true(endpoint_eq(&fake_sent(n->fh, i)->to, &client));
 		assert_true(addr_eq(&fake_sent(n->fh, i)->local, &own[i]));
 		answer(n, &(struct error){.i = i,
 					  .type = ICMP_UNREACHABLE,
@@ -231,6 +234,35 @@ static void test_the_address_that_was_asked(void **state)
 	assert_false(fake_sent(n->fh, 2)->has_local);
 }
 
+/* One client may speak to two of our addresses at a time, or somebody in its
+ * name to the second: to the guest these are two, and each is answered from
+ * where it asked. */
+static void test_two_addresses_are_two_clients(void **state)
+{
+	struct fake_nat *n = *state;
+	struct fake_datagram d = {.from = client, .data = "x", .len = 1};
+	unsigned sock = forward(n);
+	struct fake_got got[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		d.local = addr_v4(192, 0, 2, (uint8_t)(2 + i % 2));
+		assert_true(fake_deliver_full(n->fh, sock, &d));
+		fake_host_run(n->fh);
+		assert_true(fake_guest_got(&n->g, i, &got[i]));
+	}
+	assert_true(endpoint_eq(&got[0].pkt.src, &client));
+	assert_false(endpoint_eq(&got[1].pkt.src, &client));
+	assert_true(endpoint_eq(&got[2].pkt.src, &client));
+	for (unsigned i = 0; i < 2; i++)
+		fake_guest_udp(&n->g, PORT, &got[i].pkt.src, "y", 1);
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->fh->n_sent, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(endpoint_eq(&fake_sent(n->fh, i)->to, &client));
+		assert_int_equal(fake_sent(n->fh, i)->local.b[15], 2 + i);
+	}
+}
+
 /* What was sent to all is not answered by errors of all (RFC 1122 3.2.2). */
 static void test_no_refusal_of_a_broadcast(void **state)
 {
@@ -240,10 +272,15 @@ static void test_no_refusal_of_a_broadcast(void **state)
 				  .len = 1,
 				  .local = addr_v4(192, 0, 2, 2),
 				  .is_to_group = true};
+	const struct fake_datagram alone = {.from = client,
+					    .data = "x",
+					    .len = 1,
+					    .local = d.local};
 	const struct error e = {.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT};
 	unsigned sock = forward(n);
 
-	hear(n, sock, &client, "x"); /* this one might be */
+	/* this one might be */
+	assert_true(fake_deliver_full(n->fh, sock, &alone));
 	assert_true(fake_deliver_full(n->fh, sock, &d));
 	fake_host_run(n->fh);
 	answer(n, &e);
@@ -252,7 +289,8 @@ static void test_no_refusal_of_a_broadcast(void **state)
 	fake_guest_udp(&n->g, PORT, &client, "y", 1);
 	fake_guest_kick(&n->g);
 	assert_true(addr_eq(&fake_sent(n->fh, 0)->local, &d.local));
-	hear(n, sock, &client, "x");
+	assert_true(fake_deliver_full(n->fh, sock, &alone));
+	fake_host_run(n->fh);
 	answer(n, &e);
 	assert_int_equal(n->n_refused, 1);
 }
@@ -312,6 +350,7 @@ int main(void)
 		T(test_a_machine_refuses_for_itself_only),
 		T(test_a_flow_outlives_refusals),
 		T(test_the_address_that_was_asked),
+		T(test_two_addresses_are_two_clients),
 		T(test_no_refusal_of_a_broadcast),
 		T(test_runs_end_at_another_source),
 		T(test_a_port_of_one_address),
