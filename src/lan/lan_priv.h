@@ -15,7 +15,8 @@ enum {
 	LAN_DEPTH_MAX = 8,    /* lan_input() inside lan_input() of one lan */
 	LAN_WAITERS = 64,     /* bits of port.waiters */
 	LAN_CLASHES = 32,     /* pairs of ports remembered as told */
-	LAN_ALIASES = 64,
+	LAN_ALIASES = 512,    /* more machines than share one MAC, and some
+			       * for those that would take all */
 	LAN_SCRATCH_ALIGN = 64,
 	/* One more than lends can nest: a lend from scratch is open only
 	 * while its give is carried. */
