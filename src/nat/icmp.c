@@ -50,13 +50,9 @@ void icmp_send(struct icmp *ic, const struct out_addr *a, uint8_t type,
 }
 
 /* One token per error. */
-bool icmp_ration(struct icmp *ic, mac guest)
+static bool take_token(struct icmp *ic, struct icmp_bucket *b)
 {
 	const uint64_t ns = UINT64_C(1000000000) / ICMP_ERROR_RATE;
-	struct icmp_bucket *b =
-		&ic->bucket[hash_bytes(&ic->flows.key, guest.b,
-				       sizeof(guest.b)) %
-			    ICMP_BUCKETS];
 	uint64_t n = (*ic->env->now_ns - b->refill_ns) / ns;
 
 	if (n > 0) {
@@ -71,6 +67,18 @@ bool icmp_ration(struct icmp *ic, mac guest)
 	}
 	b->n_tokens--;
 	return true;
+}
+
+bool icmp_ration(struct icmp *ic, mac guest)
+{
+	return take_token(ic, &ic->bucket[hash_bytes(&ic->flows.key, guest.b,
+						     sizeof(guest.b)) %
+					  ICMP_BUCKETS]);
+}
+
+bool icmp_ration_refusal(struct icmp *ic, mac guest)
+{
+	return icmp_ration(ic, guest) && take_token(ic, &ic->refusals);
 }
 
 static void send_report(struct icmp *ic, const struct report *r)
@@ -303,6 +311,7 @@ int icmp_new(const struct nat_env *env, unsigned max_flows, struct icmp **icp)
 		ic->bucket[i] = (struct icmp_bucket){
 			.refill_ns = *env->now_ns,
 			.n_tokens = ICMP_ERROR_BURST};
+	ic->refusals = ic->bucket[0];
 	out_init(&ic->out, env);
 	r = ping_init(ic, max_flows ? max_flows : ICMP_FLOWS_MAX);
 	if (r < 0) {

@@ -59,6 +59,10 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
  * (DROP_ICMP_RATE).  Machines are told apart by their MACs: under another's
  * address one could spend what is the other's. */
 bool icmp_ration(struct icmp *ic, mac guest);
+/* The same of a guest's refusal, which goes to the keeper: all guests' together
+ * are rationed too, for by one way go other messages, and nothing says how many
+ * MACs a machine has. */
+bool icmp_ration_refusal(struct icmp *ic, mac guest);
 
 /* Tells the guest, from gw4, that its frame f was not carried.  Says nothing
  * about what may not be answered (RFC 1122 3.2.2: errors, broadcasts, later

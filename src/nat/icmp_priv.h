@@ -35,6 +35,7 @@ struct icmp {
 	struct out out;
 	/* by the hash of the guest's MAC */
 	struct icmp_bucket bucket[ICMP_BUCKETS];
+	struct icmp_bucket refusals; /* of all guests */
 	struct flow_table flows;
 	struct slab slab; /* of struct ping_flow */
 	struct icmp_probe probe[ICMP_PROBES];

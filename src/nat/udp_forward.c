@@ -188,7 +188,7 @@ void udp_refused(struct udp *u, struct icmp_refusal *r)
 		return;
 	}
 	c->may_refuse = false;
-	if (!icmp_ration(u->icmp, r->from))
+	if (!icmp_ration_refusal(u->icmp, r->from))
 		return;
 	if (c->has_local)
 		r->local = c->local;

@@ -128,6 +128,29 @@ static void test_refusals_are_rationed(void **state)
 	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 5);
 }
 
+/* ... all machines' together too: they go by one narrow way to the keeper, and
+ * a machine can have as many MACs as it likes. */
+static void test_many_macs_have_one_ration(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct error e = {.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT};
+	unsigned sock = forward(n);
+
+	for (uint8_t i = 0; i < 8; i++) {
+		n->g.mac.b[5] = (uint8_t)(100 + i);
+		for (unsigned k = 0; k < 20; k++) {
+			hear(n, sock, &client, "x");
+			answer(n, &e);
+		}
+	}
+	assert_int_equal(n->n_refused, ICMP_ERROR_BURST);
+	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 160 - ICMP_ERROR_BURST);
+	fake_nat_pass(n, FAKE_SECOND);
+	hear(n, sock, &client, "x");
+	answer(n, &e);
+	assert_int_equal(n->n_refused, ICMP_ERROR_BURST + 1);
+}
+
 /* An error does not keep a client in memory (RFC 5508). */
 static void test_a_refusal_is_no_use(void **state)
 {
@@ -345,6 +368,7 @@ int main(void)
 		T(test_the_client_is_the_real_one),
 		T(test_one_refusal_for_a_datagram),
 		T(test_refusals_are_rationed),
+		T(test_many_macs_have_one_ration),
 		T(test_a_refusal_is_no_use),
 		T(test_other_messages_are_no_refusals),
 		T(test_a_machine_refuses_for_itself_only),
