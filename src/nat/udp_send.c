@@ -68,12 +68,14 @@ static unsigned slice(const struct host_msg *m, uint32_t pos, uint32_t len,
 	return n;
 }
 
-/* Sends a run datagram by datagram, where the host cannot take it whole. */
-static void send_singly(struct udp *u, unsigned i)
+/* Sends a run datagram by datagram, where the host cannot take it whole; true
+ * if it took any. */
+static bool send_singly(struct udp *u, unsigned i)
 {
 	struct udp_tx *tx = &u->tx;
 	struct host *h = u->env->host;
 	uint32_t step = tx->m[i].gso_size;
+	bool is_taken = false;
 
 	for (uint32_t pos = 0; pos < tx->len[i]; pos += step) {
 		struct iovec iov[FRAME_IOV_MAX + 1];
@@ -88,12 +90,14 @@ static void send_singly(struct udp *u, unsigned i)
 				FRAME_IOV_MAX + 1);
 		if (m.n_iov > 0)
 			r = h->ops->send_batch(h, tx->end->sock, &m, 1);
+		is_taken |= r > 0;
 		if (r > 0)
 			continue;
 		drop(u->env->drops, DROP_UDP_SEND);
 		if (udp_end_errors(tx->end, &mtu) == 0)
 			tell_guest(u, r, mtu, tx->frame[i]);
 	}
+	return is_taken;
 }
 
 static bool would_block(int r)
@@ -117,8 +121,7 @@ static bool refused(struct udp *u, unsigned i, int r, bool is_second)
 	unsigned n_errors = udp_end_errors(tx->end, &mtu);
 
 	if (tx->m[i].gso_size && is_run_refused(r)) {
-		tx->end->no_gso = true;
-		send_singly(u, i);
+		tx->end->no_gso |= send_singly(u, i);
 		return true;
 	}
 	/* The host reports what befell an earlier datagram on the next call:
@@ -283,7 +286,7 @@ void udp_send(struct udp_end *e, const struct udp_way *way,
 		}
 	}
 	if (is_huge) {
-		send_singly(u, 0);
+		(void)send_singly(u, 0); /* losses are counted */
 		tx_reset(&u->tx);
 	}
 }

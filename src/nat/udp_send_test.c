@@ -59,6 +59,25 @@ static void test_other_errors_leave_runs(void **state)
 	assert_int_equal(fake_sent(n->fh, 1)->gso_size, 10);
 }
 
+/* What does not go singly either was not refused for being a run: the host has
+ * lost the address that a client of a forwarded port had asked. */
+static void test_refused_whatever_its_form(void **state)
+{
+	struct fake_nat *n = *state;
+
+	fake_fail(n->fh, FAKE_SEND, EINVAL, 4);
+	for (int i = 0; i < 3; i++)
+		fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->fh->n_sent, 0);
+	assert_int_equal(n->drops.n[DROP_UDP_SEND], 3);
+	for (int i = 0; i < 2; i++)
+		fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->fh->n_sent, 1);
+	assert_int_equal(fake_sent(n->fh, 0)->gso_size, 10);
+}
+
 #define T(f)                                                                   \
 	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
 
@@ -67,6 +86,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_refused_run_goes_singly),
 		T(test_other_errors_leave_runs),
+		T(test_refused_whatever_its_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
