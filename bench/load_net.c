@@ -218,15 +218,22 @@ static int64_t column(const char *names, const char *values, const char *name)
 	return 0;
 }
 
-void netstat_read(struct netstat *s)
+static FILE *open_netstat(void)
 {
 	FILE *f = fopen("/proc/thread-self/net/netstat", "re");
+
+	if (!f)
+		die("/proc/net/netstat: %s", strerror(errno));
+	return f;
+}
+
+void netstat_read(struct netstat *s)
+{
+	FILE *f = open_netstat();
 	char names[8192];
 	char values[8192];
 
 	*s = (struct netstat){0};
-	if (!f)
-		die("/proc/net/netstat: %s", strerror(errno));
 	while (fgets(names, sizeof(names), f) &&
 	       fgets(values, sizeof(values), f)) {
 		if (strncmp(names, "TcpExt:", 7))
