@@ -27,10 +27,10 @@ struct args {
 };
 
 /* Prints "program: text" and ends with 1; usage with 2. */
-_Noreturn void die(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
-_Noreturn void usage(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+void die(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+void usage(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
 
 void args_init(struct args *a, int n, char **word);
 /* The next word without "=", NULL when there is none. */

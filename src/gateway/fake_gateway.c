@@ -68,6 +68,33 @@ void fake_gateway_deinit(struct fake_gateway *b)
 		abort();
 }
 
+int fake_gateway_setup_with(void **state, const struct gateway_config *gc,
+			    const struct fake_config *pc)
+{
+	struct fake_gateway *b = malloc(sizeof(*b));
+
+	if (!b)
+		abort();
+	fake_gateway_init(b, gc, pc);
+	*state = b;
+	return 0;
+}
+
+int fake_gateway_setup(void **state)
+{
+	const struct gateway_config gc = fake_gateway_config();
+	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
+
+	return fake_gateway_setup_with(state, &gc, &pc);
+}
+
+int fake_gateway_teardown(void **state)
+{
+	fake_gateway_deinit(*state);
+	free(*state);
+	return 0;
+}
+
 void fake_gateway_pass(struct fake_gateway *b, uint64_t ns)
 {
 	fake_host_run(b->fh);

@@ -34,6 +34,12 @@ void fake_gateway_init(struct fake_gateway *b, const struct gateway_config *gc,
 		       const struct fake_config *pc);
 /* Aborts if a host socket or a timer was left behind. */
 void fake_gateway_deinit(struct fake_gateway *b);
+/* Fixtures of cmocka: *state is a gateway on the heap, of QEMU's network and
+ * with a guest on the port vm0; setup_with() takes what is otherwise. */
+int fake_gateway_setup(void **state);
+int fake_gateway_setup_with(void **state, const struct gateway_config *gc,
+			    const struct fake_config *pc);
+int fake_gateway_teardown(void **state);
 /* Time passes: timers fire, then events are delivered. */
 void fake_gateway_pass(struct fake_gateway *b, uint64_t ns);
 

@@ -25,23 +25,8 @@ static void add(struct fake_gateway *b, struct endpoint server,
 
 static int setup(void **state)
 {
-	struct fake_gateway *b = malloc(sizeof(*b));
-	const struct gateway_config gc = fake_gateway_config();
-	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
-
-	assert_non_null(b);
-	fake_gateway_init(b, &gc, &pc);
-	add(b, SERVER, (struct endpoint){.port = 0});
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fake_gateway *b = *state;
-
-	fake_gateway_deinit(b);
-	free(b);
+	fake_gateway_setup(state);
+	add(*state, SERVER, (struct endpoint){.port = 0});
 	return 0;
 }
 
@@ -260,7 +245,7 @@ static void test_rules_that_cannot_be(void **state)
 	assert_int_equal(gateway_guestfwd_add(b->gw, &g), -ENOBUFS);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fake_gateway_teardown)
 
 int main(void)
 {

@@ -26,27 +26,6 @@
 static const addr hop = {
 	{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 51, 100, 1}};
 
-static int setup(void **state)
-{
-	struct fake_gateway *b = malloc(sizeof(*b));
-	const struct gateway_config gc = fake_gateway_config();
-	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
-
-	assert_non_null(b);
-	fake_gateway_init(b, &gc, &pc);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fake_gateway *b = *state;
-
-	fake_gateway_deinit(b);
-	free(b);
-	return 0;
-}
-
 static addr far(void)
 {
 	return addr_v4(192, 0, 2, 1);
@@ -291,7 +270,9 @@ static void test_marks_after_the_end(void **state)
 	assert_int_equal(b->fh->n_socks, 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) \
+	cmocka_unit_test_setup_teardown(f, fake_gateway_setup, \
+					fake_gateway_teardown)
 
 int main(void)
 {

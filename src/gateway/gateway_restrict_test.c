@@ -16,16 +16,12 @@
 
 static int setup_with(void **state, bool keeps_services)
 {
-	struct fake_gateway *b = malloc(sizeof(*b));
 	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
 	struct gateway_config gc = fake_gateway_config();
 
-	assert_non_null(b);
 	gc.is_restricted = true;
 	gc.keeps_services = keeps_services;
-	fake_gateway_init(b, &gc, &pc);
-	*state = b;
-	return 0;
+	return fake_gateway_setup_with(state, &gc, &pc);
 }
 
 static int setup(void **state)
@@ -36,15 +32,6 @@ static int setup(void **state)
 static int setup_services(void **state)
 {
 	return setup_with(state, true);
-}
-
-static int teardown(void **state)
-{
-	struct fake_gateway *b = *state;
-
-	fake_gateway_deinit(b);
-	free(b);
-	return 0;
 }
 
 /* Nothing came, nothing was asked of the host, the loss has its name. */
@@ -246,8 +233,10 @@ static void test_services_keep_the_name_server(void **state)
 	assert_int_equal(fake_heard(b, &got).flags, TCP_RST | TCP_ACK);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define S(f) cmocka_unit_test_setup_teardown(f, setup_services, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fake_gateway_teardown)
+#define S(f) \
+	cmocka_unit_test_setup_teardown(f, setup_services, \
+					fake_gateway_teardown)
 
 int main(void)
 {

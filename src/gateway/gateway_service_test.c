@@ -18,30 +18,19 @@
 #include "wire/eth.h"
 #include "wire/udp.h"
 
-
 static int setup(void **state)
 {
-	struct fake_gateway *b = malloc(sizeof(*b));
 	const struct fake_config pc = {.name = "vm0"};
 	struct gateway_config gc = fake_gateway_config();
+	struct fake_gateway *b;
 
-	assert_non_null(b);
 	strcpy(gc.hostname, "me");
 	strcpy(gc.dnssearch[0], "a.test");
 	strcpy(gc.dnssearch[1], "b.test");
 	gc.n_dnssearch = 2;
-	fake_gateway_init(b, &gc, &pc);
+	fake_gateway_setup_with(state, &gc, &pc);
+	b = *state;
 	b->g.ip = addr_v4(0, 0, 0, 0);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fake_gateway *b = *state;
-
-	fake_gateway_deinit(b);
-	free(b);
 	return 0;
 }
 
@@ -243,7 +232,7 @@ static void test_new_resolvers_are_asked(void **state)
 	assert_true(endpoint_eq(&fake_sent(b->fh, 2)->to, &local));
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fake_gateway_teardown)
 
 int main(void)
 {

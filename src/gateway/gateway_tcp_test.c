@@ -16,27 +16,6 @@
 
 #define MS UINT64_C(1000000)
 
-static int setup(void **state)
-{
-	struct fake_gateway *b = malloc(sizeof(*b));
-	const struct gateway_config gc = fake_gateway_config();
-	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
-
-	assert_non_null(b);
-	fake_gateway_init(b, &gc, &pc);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fake_gateway *b = *state;
-
-	fake_gateway_deinit(b);
-	free(b);
-	return 0;
-}
-
 static void expect_syn_ack(struct fake_gateway *b, addr from, uint16_t port,
 			   struct endpoint to)
 {
@@ -244,7 +223,9 @@ static void test_room_goes_round(void **state)
 	assert_in_range(n_udp, 1, 3);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) \
+	cmocka_unit_test_setup_teardown(f, fake_gateway_setup, \
+					fake_gateway_teardown)
 
 int main(void)
 {

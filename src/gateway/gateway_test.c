@@ -21,27 +21,6 @@ static const struct endpoint far = {
 	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}},
 	.port = 9};
 
-static int setup(void **state)
-{
-	struct fake_gateway *b = malloc(sizeof(*b));
-	const struct gateway_config gc = fake_gateway_config();
-	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
-
-	assert_non_null(b);
-	fake_gateway_init(b, &gc, &pc);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fake_gateway *b = *state;
-
-	fake_gateway_deinit(b);
-	free(b);
-	return 0;
-}
-
 /* A raw frame from the guest. */
 static void raw(struct fake_gateway *b, mac dst, mac src, uint16_t type,
 		const void *data, uint32_t len)
@@ -488,7 +467,9 @@ static void test_port_as_the_lan_sees_it(void **state)
 	assert_int_equal(p->ops->recv(p, &(struct batch){.n = 0}), 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) \
+	cmocka_unit_test_setup_teardown(f, fake_gateway_setup, \
+					fake_gateway_teardown)
 
 int main(void)
 {
