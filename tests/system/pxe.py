@@ -53,14 +53,7 @@ class Pxe:
         return m.group(1)
 
     def close(self):
-        if self.proc.poll() is None:
-            self.proc.terminate()
-            try:
-                self.proc.wait(10)
-            except subprocess.TimeoutExpired:
-                self.proc.kill()
-        self.proc.wait()
-        self.proc.stdout.close()
+        world.end(self.proc)
 
     def __enter__(self):
         return self

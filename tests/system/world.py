@@ -91,6 +91,15 @@ def stop(proc, sig=signal.SIGTERM, timeout=10):
         raise
 
 
+def end(proc):
+    """Ends it for good, however it takes it, and closes what it said."""
+    try:
+        stop(proc)
+    except subprocess.TimeoutExpired:
+        pass
+    proc.stdout.close()
+
+
 def pid_depth(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return len(re.search(r"^NSpid:(.*)$", status, re.M)[1].split())
