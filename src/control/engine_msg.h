@@ -18,13 +18,14 @@
 #include "base/addr.h"
 
 enum {
-	ENGINE_NAME_LEN = 48,	    /* PORT_NAME_LEN */
+	ENGINE_NAME_LEN = 48, /* PORT_NAME_LEN */
+	ENGINE_KIND_LEN = 16,
 	ENGINE_TEXT_LEN = 200,
 	ENGINE_DNS_NAME_LEN = 256,
 	ENGINE_SEARCH_MAX = 8,
 	ENGINE_RESOLVERS_MAX = 8,
-	ENGINE_GONE_MAX = 64,	    /* addresses in one message */
-	ENGINE_FDS_MAX = 64,	    /* descriptors with one message */
+	ENGINE_GONE_MAX = 64, /* addresses in one message */
+	ENGINE_FDS_MAX = 64,  /* descriptors with one message */
 	ENGINE_STATS_DROPS = 128,
 	ENGINE_REFUSED_LEN = 64,
 };
@@ -130,7 +131,7 @@ struct msg_tap_add {
 	uint32_t lan;
 	uint32_t queue_frames;
 	uint8_t vnet_hdr;
-	uint8_t is_netns;
+	char kind[ENGINE_KIND_LEN]; /* "tap", "netns", "bridge" .. */
 	char name[ENGINE_NAME_LEN];
 };
 

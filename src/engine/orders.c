@@ -76,11 +76,12 @@ static void tell_event(struct engine *e, uint32_t port, const char *text)
 	engine_tell(e, &m, ENGINE_MSG_EVENT);
 }
 
-/* Which ports are machines: all that are not the gateway or a cable. */
+/* Which ports are machines: all that are not the gateway, the host, or lead to
+ * other networks. */
 static bool is_machine(const struct port *p)
 {
-	return strcmp(p->ops->kind, "user") != 0 &&
-	       strcmp(p->ops->kind, "hubport") != 0;
+	return !p->caps.is_uplink && strcmp(p->ops->kind, "user") != 0 &&
+	       strcmp(p->ops->kind, "hostif") != 0;
 }
 
 static void on_link(void *arg, struct port *p, bool up)
@@ -268,7 +269,7 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 	struct netdev_tap_config c = {
 		.name = m->name,
 		.id = m->port,
-		.kind = m->is_netns ? "netns" : "tap",
+		.kind = m->kind,
 		.fds = fds,
 		.n_fds = n_fds,
 		.vnet_hdr = m->vnet_hdr,

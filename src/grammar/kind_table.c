@@ -140,8 +140,8 @@ static const struct netdev_option tap_options[] = {
 	    "offload header; not given: if the kernel can"),
 	OPT("queues", OPT_U32, "1", "number of queues"),
 	OPT("sndbuf", OPT_SIZE, "0", "send buffer in bytes, 0 = unlimited"),
-	OPT("helper", OPT_STR, NULL, "program that opens the tap", LATER(NULL)),
-	OPT("br", OPT_STR, "br0", "bridge for the helper", LATER(NULL)),
+	OPT("helper", OPT_STR, NULL, "program that opens the tap"),
+	OPT("br", OPT_STR, "br0", "bridge for the helper"),
 	OPT("vhost", OPT_BOOL, "off", "kernel's vhost-net", LATER("off")),
 	OPT("vhostfd", OPT_STR, NULL, "descriptor of vhost-net", LATER(NULL)),
 	OPT("vhostfds", OPT_STR, NULL, "descriptors of vhost-net, N:N:..",
@@ -154,7 +154,8 @@ static const struct netdev_option tap_options[] = {
 static const struct netdev_option bridge_options[] = {
 	OPT("br", OPT_STR, "br0", "name of the bridge"),
 	OPT("helper", OPT_STR, "/usr/lib/qemu/qemu-bridge-helper",
-	    "program that opens the tap"),
+	    "program that opens the tap; not given: asked where the right to "
+	    "make one is missing"),
 	END,
 };
 
@@ -338,6 +339,19 @@ static const struct netdev_option netns_options[] = {
 	END,
 };
 
+static const struct netdev_option hostif_options[] = {
+	OPT("ifname", OPT_STR, "vmlan0", "name of the interface made",
+	    EXTENSION),
+	OPT("addr", OPT_LIST, NULL,
+	    "address of the host on it, and the length of its network: "
+	    "192.168.56.1/24",
+	    EXTENSION),
+	OPT("mac", OPT_STR, NULL, "MAC address of the interface", EXTENSION),
+	OPT("mtu", OPT_U32, "1500", "largest IP packet in bytes, 68 to 65521",
+	    EXTENSION),
+	END,
+};
+
 static const struct netdev_option vxlan_options[] = {
 	OPT("vni", OPT_U32, NULL, "network identifier",
 	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
@@ -406,6 +420,13 @@ const struct netdev_kind netdev_kinds[] = {
 		.options = netns_options,
 	},
 	{
+		.name = "hostif",
+		.help = "an interface of the host, made with its addresses",
+		.is_extension = true,
+		.is_built = true,
+		.options = hostif_options,
+	},
+	{
 		.name = "socket",
 		.help = "the older form of stream and dgram, IPv4 only",
 		.is_built = true,
@@ -413,9 +434,8 @@ const struct netdev_kind netdev_kinds[] = {
 	},
 	{
 		.name = "bridge",
-		.help = "a tap on a bridge, opened by a helper",
-		.not_built = "a tap that is on the bridge already works: "
-			     "tap,ifname=NAME,script=no,downscript=no",
+		.help = "a bridge of the host, by a tap that is made on it",
+		.is_built = true,
 		.options = bridge_options,
 	},
 	{

@@ -201,8 +201,42 @@ static const struct bad bad_netdevs[] = {
 	 "accepted, not 'on'"},
 	{"tap,vhostfd=3,vhost=off",
 	 "tap: vhostfd(s)= is not valid without vhost"},
-	{"tap,helper=/x", "tap: Parameter 'helper' is not built yet"},
-	{"tap,br=br0", "tap: Parameter 'br' is not built yet"},
+	{"tap,br=br1", "tap: br= is for helper=; bridge,br=br1 puts a tap on a "
+		       "bridge"},
+	{"tap,helper=", "tap: Parameter 'helper' may not be empty"},
+	{"tap,helper=/x,br=a/b",
+	 "tap: Parameter 'br' expects the name of an interface, not 'a/b'"},
+	{"bridge,br=", "bridge: Parameter 'br' expects the name of an "
+		       "interface, not ''"},
+	{"bridge,br=abcdefghijklmnop",
+	 "bridge: Parameter 'br' expects at most 15 characters, not "
+	 "'abcdefghijklmnop'"},
+	{"bridge,helper=", "bridge: Parameter 'helper' may not be empty"},
+	{"bridge,queues=2", "bridge: Invalid parameter 'queues'; the nearest "
+			    "is 'helper', 'bridge,help' lists all"},
+	{"hostif,addr=10.0.0.1",
+	 "hostif: Parameter 'addr' expects an address of the host and the "
+	 "length of its network (192.168.56.1/24), not '10.0.0.1'"},
+	{"hostif,addr=10.0.0.0/24",
+	 "hostif: Parameter 'addr' expects an address of the host and the "
+	 "length of its network (192.168.56.1/24), not '10.0.0.0/24'"},
+	{"hostif,addr=10.0.0.1/24,addr=10.0.0.255/24",
+	 "hostif: Parameter 'addr' expects an address of the host and the "
+	 "length of its network (192.168.56.1/24), not '10.0.0.255/24'"},
+	{"hostif,addr=10.0.0.1/33",
+	 "hostif: Parameter 'addr' expects an address of the host and the "
+	 "length of its network (192.168.56.1/24), not '10.0.0.1/33'"},
+	{"hostif,addr=fd00::1/0",
+	 "hostif: Parameter 'addr' expects an address of the host and the "
+	 "length of its network (192.168.56.1/24), not 'fd00::1/0'"},
+	{"hostif,ifname=a b", "hostif: Parameter 'ifname' expects the name of "
+			      "an interface, not 'a b'"},
+	{"hostif,mtu=67", "hostif: Parameter 'mtu' expects 68 to 65521"},
+	{"hostif,mac=01:00:00:00:00:01",
+	 "hostif: NIC cannot have multicast MAC address "
+	 "(mac=01:00:00:00:00:01)"},
+	{"hostif,mac=x", "hostif: invalid syntax for ethernet address 'x' "
+			 "(mac=)"},
 	{"tap,poll-us=5",
 	 "tap: Parameter 'poll-us' is not built yet; only poll-us=0 "
 	 "is accepted, not '5'"},

@@ -245,7 +245,7 @@ int netdev_check_addrs(struct netdev_spec *s, struct error *e)
 }
 
 /* IFNAMSIZ and the characters that the kernel refuses. */
-static int check_ifname(const struct netdev_spec *s, const char *key,
+int netdev_check_ifname(const struct netdev_spec *s, const char *key,
 			struct error *e)
 {
 	const char *name = spec_str(s, key);
@@ -340,7 +340,16 @@ static int check_tap(const struct netdev_spec *s, struct error *e)
 	    spec_has(s, "vhost") && !spec_bool(s, "vhost"))
 		return spec_error(s->kind, e,
 				  "vhostfd(s)= is not valid without vhost");
-	if (check_queues(s, e) < 0 || check_ifname(s, "ifname", e) < 0 ||
+	if (spec_has(s, "br") && !spec_has(s, "helper"))
+		return spec_error(s->kind, e,
+				  "br= is for helper=; bridge,br=%s puts a tap "
+				  "on a bridge",
+				  spec_str(s, "br"));
+	if (spec_has(s, "helper") && !*spec_str(s, "helper"))
+		return spec_error(s->kind, e,
+				  "Parameter 'helper' may not be empty");
+	if (check_queues(s, e) < 0 || netdev_check_ifname(s, "ifname", e) < 0 ||
+	    netdev_check_ifname(s, "br", e) < 0 ||
 	    netdev_check_fd(s, "fd", e) < 0)
 		return -1;
 	return check_fds(s, "fds", e);
@@ -348,10 +357,6 @@ static int check_tap(const struct netdev_spec *s, struct error *e)
 
 static int check_netns(const struct netdev_spec *s, struct error *e)
 {
-	const char *text = spec_str(s, "mac");
-	char q[QUOTE_LEN];
-	mac m;
-
 	if (spec_has(s, "path") == spec_has(s, "pid"))
 		return spec_error(s->kind, e,
 				  "exactly one of path= and pid= is required");
@@ -363,19 +368,9 @@ static int check_netns(const struct netdev_spec *s, struct error *e)
 		return spec_error(s->kind, e,
 				  "Parameter 'pid' expects the number of a "
 				  "process");
-	if (text && !mac_parse(text, &m))
-		return spec_error(s->kind, e,
-				  "invalid syntax for ethernet address '%s' "
-				  "(mac=)",
-				  quote(q, text));
-	if (text && mac_is_group(m))
-		return spec_error(s->kind, e,
-				  "NIC cannot have multicast MAC address "
-				  "(mac=%s)",
-				  quote(q, text));
-	if (check_queues(s, e) < 0)
+	if (netdev_check_mac(s, e) < 0 || check_queues(s, e) < 0)
 		return -1;
-	return check_ifname(s, "ifname", e);
+	return netdev_check_ifname(s, "ifname", e);
 }
 
 /* The address of a peer: it is for connecting, not for listening. */
@@ -526,10 +521,15 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		const char *kind;
 		int (*check)(const struct netdev_spec *s, struct error *e);
 	} checks[] = {
-		{"user", check_user},   {"tap", check_tap},
-		{"netns", check_netns}, {"stream", check_stream},
-		{"dgram", check_dgram}, {"vhost-user", check_vhost_user},
+		{"user", check_user},
+		{"tap", check_tap},
+		{"netns", check_netns},
+		{"stream", check_stream},
+		{"dgram", check_dgram},
+		{"vhost-user", check_vhost_user},
 		{"socket", check_socket},
+		{"bridge", netdev_check_bridge},
+		{"hostif", netdev_check_hostif},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

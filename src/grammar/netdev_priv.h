@@ -82,6 +82,16 @@ MUST_USE int netdev_check(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_fd(const struct netdev_spec *s, const char *key,
 			     struct error *e);
 
+/* The key, if given, is the name of an interface. */
+MUST_USE int netdev_check_ifname(const struct netdev_spec *s, const char *key,
+				 struct error *e);
+/* mac=, if given, is the address of one card. */
+MUST_USE int netdev_check_mac(const struct netdev_spec *s, struct error *e);
+
+/* The rules of single kinds: netdev_check_uplink.c. */
+MUST_USE int netdev_check_bridge(const struct netdev_spec *s, struct error *e);
+MUST_USE int netdev_check_hostif(const struct netdev_spec *s, struct error *e);
+
 /* The value of a key of the table, of the type given. */
 const struct value *spec_value(const struct netdev_spec *s, const char *key,
 			       enum opt_type type);

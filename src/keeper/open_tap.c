@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "keeper/plan.h"
+#include "os/bridge.h"
 #include "os/netns.h"
 #include "os/script.h"
 #include "os/tap.h"
@@ -22,6 +23,12 @@ static int check_queues(const struct plan_netdev *n, unsigned queues,
 	return 0;
 }
 
+enum tap_vnet_hdr plan_vnet_hdr(const struct plan_netdev *n)
+{
+	return n->deny & ENGINE_DENY_VNET_HDR ? TAP_VNET_HDR_OFF
+					      : TAP_VNET_HDR_AUTO;
+}
+
 static enum tap_vnet_hdr vnet_hdr_of(const struct plan_netdev *n)
 {
 	if (n->deny & ENGINE_DENY_VNET_HDR)
@@ -32,8 +39,7 @@ static enum tap_vnet_hdr vnet_hdr_of(const struct plan_netdev *n)
 					      : TAP_VNET_HDR_OFF;
 }
 
-static void fill_order(struct plan_netdev *n, struct tap_result *t,
-		       bool is_netns)
+void plan_tap(struct plan_netdev *n, struct tap_result *t)
 {
 	struct msg_tap_add *m = &n->order.tap_add;
 
@@ -43,7 +49,7 @@ static void fill_order(struct plan_netdev *n, struct tap_result *t,
 	m->port = n->id;
 	m->lan = n->lan;
 	m->vnet_hdr = t->vnet_hdr;
-	m->is_netns = is_netns;
+	snprintf(m->kind, sizeof(m->kind), "%s", n->opener->kind);
 	m->queue_frames = t->queue_frames;
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_TAP_ADD;
@@ -84,6 +90,19 @@ static int run_script(struct plan_netdev *n, struct error *e)
 	return script_run(up, n->ifname, e);
 }
 
+/* With helper= it is QEMU's bridge in other words. */
+static int open_by_helper(struct plan_netdev *n, struct tap_result *t,
+			  struct error *e)
+{
+	struct bridge_opts o = {
+		.bridge = spec_str(n->spec, "br"),
+		.helper = spec_str(n->spec, "helper"),
+		.asks_helper = true,
+	};
+
+	return bridge_tap_open(&o, t, e);
+}
+
 int open_tap(struct plan_netdev *n, struct error *e)
 {
 	struct tap_result t = TAP_RESULT_NULL;
@@ -99,6 +118,8 @@ int open_tap(struct plan_netdev *n, struct error *e)
 		r = adopt_fds(n, "fd", &t, e);
 	else if (spec_has(n->spec, "fds"))
 		r = adopt_fds(n, "fds", &t, e);
+	else if (spec_has(n->spec, "helper"))
+		r = open_by_helper(n, &t, e);
 	else {
 		r = check_queues(n, o.queues, e);
 		if (r == 0)
@@ -115,7 +136,7 @@ int open_tap(struct plan_netdev *n, struct error *e)
 		tap_result_deinit(&t);
 		return r;
 	}
-	fill_order(n, &t, false);
+	plan_tap(n, &t);
 	return 0;
 }
 
@@ -146,6 +167,6 @@ int open_netns(struct plan_netdev *n, struct error *e)
 	}
 	log_info(n->log, "%s: interface %s in %s", n->name, t.ifname,
 		 o.path ? o.path : "the namespace of the process");
-	fill_order(n, &t, true);
+	plan_tap(n, &t);
 	return 0;
 }

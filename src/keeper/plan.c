@@ -26,6 +26,8 @@ static const struct opener openers[] = {
 	{.kind = "socket", .open = open_socket, .connect = connect_stream},
 	{.kind = "tap", .open = open_tap},
 	{.kind = "netns", .open = open_netns},
+	{.kind = "bridge", .open = open_bridge},
+	{.kind = "hostif", .open = open_hostif},
 	{.kind = "user", .open = open_user},
 	{.kind = "hubport", .open = open_hubport},
 };

@@ -18,6 +18,7 @@
 #include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
 #include "os/loop.h"
+#include "os/tap.h"
 
 struct plan_netdev;
 
@@ -122,6 +123,11 @@ const struct opener *opener_find(const char *kind);
 void plan_client(struct plan_netdev *n, int fd, bool is_vhost);
 void plan_server(struct plan_netdev *n, int fd, bool is_vhost);
 
+/* The order of a tap whose descriptors are t's; takes them. */
+void plan_tap(struct plan_netdev *n, struct tap_result *t);
+/* The offload header for kinds that have no option for it. */
+enum tap_vnet_hdr plan_vnet_hdr(const struct plan_netdev *n);
+
 /* Openers, one file per kind. */
 int open_stream(struct plan_netdev *n, struct error *e);
 int connect_stream(struct plan_netdev *n, struct error *e);
@@ -131,6 +137,8 @@ int open_dgram(struct plan_netdev *n, struct error *e);
 int open_socket(struct plan_netdev *n, struct error *e);
 int open_tap(struct plan_netdev *n, struct error *e);
 int open_netns(struct plan_netdev *n, struct error *e);
+int open_bridge(struct plan_netdev *n, struct error *e);
+int open_hostif(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);
 

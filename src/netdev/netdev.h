@@ -103,12 +103,13 @@ __attribute__((warn_unused_result)) int
 netdev_dgram_new(const struct netdev_env *env,
 		 const struct netdev_dgram_config *c, struct port **portp);
 
-/* tap, and netns (a tap that lives in another namespace): /dev/net/tun
+/* tap, netns (a tap that lives in another namespace), bridge (a tap that is a
+ * port of a bridge) and hostif (a tap with the host's addresses): /dev/net/tun
  * descriptors, one per queue. */
 struct netdev_tap_config {
 	const char *name;
 	uint32_t id;
-	const char *kind;  /* "tap" or "netns" */
+	const char *kind;  /* as above; others are -EINVAL */
 	const int *fds;	   /* attached, non-blocking */
 	unsigned n_fds;
 	bool vnet_hdr;	   /* IFF_VNET_HDR is on, header of 12 bytes */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The port kinds `tap` and `netns`: a network interface of the host (or of
- * another network namespace), by the descriptors of /dev/net/tun attached to
- * it (reference 1.5).
+ * The port kinds `tap`, `netns`, `bridge` and `hostif`: a network interface of
+ * the host (or of another network namespace), by the descriptors of
+ * /dev/net/tun attached to it (reference 1.5).  What the interface is part of
+ * is the keeper's matter.
  *
  * Called by the lan (port hooks) and by the loop; one worker's thread.  All
  * queues are read; queue 0 alone is written, so that order is kept.
@@ -380,8 +381,25 @@ static void tap_close(struct port *p)
 		.send = tap_send, .close = tap_close                           \
 	}
 
-static const struct port_ops tap_ops = TAP_OPS("tap");
-static const struct port_ops netns_ops = TAP_OPS("netns");
+/* The kinds that are taps, and whether they lead to more than one machine. */
+static const struct tap_kind {
+	struct port_ops ops;
+	bool is_uplink;
+} tap_kinds[] = {
+	{TAP_OPS("tap"), false},
+	{TAP_OPS("netns"), false},
+	{TAP_OPS("bridge"), true},
+	{TAP_OPS("hostif"), false},
+};
+
+static const struct tap_kind *tap_kind_find(const char *name)
+{
+	for (size_t i = 0; i < array_len(tap_kinds); i++) {
+		if (strcmp(tap_kinds[i].ops.kind, name) == 0)
+			return &tap_kinds[i];
+	}
+	return NULL;
+}
 
 static int tap_add_queues(struct tap *t, const int *fds)
 {
@@ -404,6 +422,7 @@ static int tap_add_queues(struct tap *t, const int *fds)
 }
 
 static struct tap *tap_alloc(const struct netdev_env *env,
+			     const struct tap_kind *kind,
 			     const struct netdev_tap_config *c)
 {
 	struct tap *t = calloc(1, sizeof(*t) + c->n_fds * sizeof(t->queue[0]));
@@ -412,12 +431,13 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 	if (!t)
 		return NULL;
 	t->port = (struct port){
-		.ops = strcmp(c->kind, "netns") == 0 ? &netns_ops : &tap_ops,
+		.ops = &kind->ops,
 		.caps = {.offload = offload,
 			 .max_frame = FRAME_MAX,
 			 .queues = c->n_fds,
 			 .queue_frames = c->queue_frames,
-			 .lossy = true},
+			 .lossy = true,
+			 .is_uplink = kind->is_uplink},
 		.id = c->id,
 	};
 	snprintf(t->port.name, sizeof(t->port.name), "%s", c->name);
@@ -438,12 +458,13 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 int netdev_tap_new(const struct netdev_env *env,
 		   const struct netdev_tap_config *c, struct port **portp)
 {
+	const struct tap_kind *kind = tap_kind_find(c->kind);
 	struct tap *t;
 	int r = -ENOMEM;
 
-	if (c->n_fds == 0 || c->n_fds > TAP_QUEUES_MAX)
+	if (!kind || c->n_fds == 0 || c->n_fds > TAP_QUEUES_MAX)
 		return -EINVAL;
-	t = tap_alloc(env, c);
+	t = tap_alloc(env, kind, c);
 	if (!t)
 		return -ENOMEM;
 	if (!t->area)

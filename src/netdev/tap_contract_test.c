@@ -68,6 +68,16 @@ static bool open_netns(struct contract_rig *r)
 	return open_tap(r, "netns", 1, true);
 }
 
+static bool open_bridge(struct contract_rig *r)
+{
+	return open_tap(r, "bridge", 1, true);
+}
+
+static bool open_hostif(struct contract_rig *r)
+{
+	return open_tap(r, "hostif", 1, true);
+}
+
 static void tap_close(struct contract_rig *r)
 {
 	struct bench *b = r->priv;
@@ -103,6 +113,9 @@ static const struct contract_kind kinds[] = {
 	{"tap, vnet_hdr", false, 65535, 60, 32, open_vnet, TAP_PEER},
 	{"tap, 4 queues", false, 65535, 60, 32, open_queues, TAP_PEER},
 	{"netns", false, 65535, 60, 32, open_netns, TAP_PEER},
+	{"bridge", false, 65535, 60, 32, open_bridge, TAP_PEER,
+	 .is_uplink = true},
+	{"hostif", false, 65535, 60, 32, open_hostif, TAP_PEER},
 };
 
 static void test_kind(void **state)

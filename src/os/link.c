@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -15,28 +16,37 @@
 
 #include "base/mem.h"
 
-/* Sends one request and waits for the kernel's acknowledgement. */
-static int talk(struct nlmsghdr *nlh)
+enum { NETLINK_ROOM = 32768 }; /* of one answer: an interface and all of it */
+
+/* Sends one request and waits for the kernel's answer, or its acknowledgement
+ * if cb is NULL. */
+static int ask_netlink(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
-	char buf[8192]; /* the acknowledgement quotes the request */
+	CLEANUP_FREE char *buf = malloc(NETLINK_ROOM);
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	int r = 0;
 	ssize_t n;
 
 	if (!nl)
 		return -errno;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+	if (!buf)
+		r = -ENOMEM;
+	else if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+		 mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		r = -errno;
 	if (r == 0) {
-		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		n = mnl_socket_recvfrom(nl, buf, NETLINK_ROOM);
 		if (n < 0 || mnl_cb_run(buf, (size_t)n, nlh->nlmsg_seq,
-					mnl_socket_get_portid(nl), NULL,
-					NULL) < 0)
+					mnl_socket_get_portid(nl), cb, arg) < 0)
 			r = -errno;
 	}
 	mnl_socket_close(nl);
 	return r;
+}
+
+static int talk(struct nlmsghdr *nlh)
+{
+	return ask_netlink(nlh, NULL, NULL);
 }
 
 int link_set(const struct link_change *c)
@@ -58,12 +68,107 @@ int link_set(const struct link_change *c)
 		ifm->ifi_flags = IFF_UP;
 		ifm->ifi_change = IFF_UP;
 	}
+	if (c->all_multi) {
+		ifm->ifi_flags |= IFF_ALLMULTI;
+		ifm->ifi_change |= IFF_ALLMULTI;
+	}
+	if (c->master)
+		mnl_attr_put_u32(nlh, IFLA_MASTER, c->master);
 	if (c->txqlen)
 		mnl_attr_put_u32(nlh, IFLA_TXQLEN, c->txqlen);
 	if (c->mtu)
 		mnl_attr_put_u32(nlh, IFLA_MTU, c->mtu);
 	if (!mac_is_zero(c->mac))
 		mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(c->mac.b), c->mac.b);
+	return talk(nlh);
+}
+
+static void take_kind(const struct nlattr *info, struct link_info *i)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, info)
+	{
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+			snprintf(i->kind, sizeof(i->kind), "%.*s",
+				 (int)mnl_attr_get_payload_len(a),
+				 mnl_attr_get_str(a));
+	}
+}
+
+static int take_link(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ifinfomsg *ifm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+	struct link_info *i = arg;
+
+	i->index = (unsigned)ifm->ifi_index;
+	i->flags = ifm->ifi_flags;
+	i->type = ifm->ifi_type;
+	mnl_attr_for_each(a, nlh, sizeof(*ifm))
+	{
+		uint16_t type = mnl_attr_get_type(a);
+
+		if (type == IFLA_MTU)
+			i->mtu = mnl_attr_get_u32(a);
+		else if (type == IFLA_MASTER)
+			i->master = mnl_attr_get_u32(a);
+		else if (type == IFLA_LINKINFO)
+			take_kind(a, i);
+		else if (type == IFLA_ADDRESS &&
+			 mnl_attr_get_payload_len(a) == sizeof(i->mac.b))
+			i->mac = mac_bytes(mnl_attr_get_payload(a));
+	}
+	return MNL_CB_STOP;
+}
+
+int link_get(const char *ifname, struct link_info *i)
+{
+	char buf[1024];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifm;
+
+	*i = (struct link_info){.index = 0};
+	if (strlen(ifname) >= IFNAMSIZ)
+		return -ENODEV;
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	nlh->nlmsg_seq = 1;
+	ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
+	ifm->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
+	return ask_netlink(nlh, take_link, i);
+}
+
+int link_addr_add(const char *ifname, const struct prefix *p)
+{
+	char buf[1024];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	bool is_v4 = addr_is_v4(&p->ip);
+	const uint8_t *at = is_v4 ? p->ip.b + 12 : p->ip.b;
+	size_t len = is_v4 ? 4 : 16;
+	struct ifaddrmsg *ifa;
+	unsigned index = if_nametoindex(ifname);
+
+	if (!index)
+		return -ENODEV;
+	nlh->nlmsg_type = RTM_NEWADDR;
+	nlh->nlmsg_flags =
+		NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	nlh->nlmsg_seq = 1;
+	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
+	ifa->ifa_family = is_v4 ? AF_INET : AF_INET6;
+	ifa->ifa_prefixlen = (uint8_t)(is_v4 ? p->len - 96 : p->len);
+	/* Nobody else can have it, and who waits for it waits in vain. */
+	ifa->ifa_flags = is_v4 ? 0 : IFA_F_NODAD;
+	ifa->ifa_index = index;
+	mnl_attr_put(nlh, IFA_LOCAL, len, at);
+	mnl_attr_put(nlh, IFA_ADDRESS, len, at);
+	if (is_v4 && p->len < 127) {
+		addr all = prefix_broadcast(p);
+
+		mnl_attr_put(nlh, IFA_BROADCAST, 4, all.b + 12);
+	}
 	return talk(nlh);
 }
 

@@ -14,11 +14,32 @@ struct link_change {
 	uint32_t txqlen; /* 0 = leave */
 	uint32_t mtu;	 /* 0 = leave */
 	mac mac;	 /* zero = leave */
+	unsigned master; /* index of the bridge to join, 0 = leave */
+	bool all_multi;  /* set IFF_ALLMULTI */
 };
 
 /* 0 or a negative errno (-ENODEV: no such interface). */
 __attribute__((warn_unused_result)) int
 link_set(const struct link_change *c);
+
+enum { LINK_KIND_LEN = 16 };
+
+struct link_info {
+	unsigned index;
+	unsigned master; /* 0 = none */
+	unsigned flags;  /* IFF_* */
+	unsigned type;   /* ARPHRD_* */
+	uint32_t mtu;
+	mac mac;                  /* zero: none of 6 bytes */
+	char kind[LINK_KIND_LEN]; /* "bridge", "veth"; "" = hardware */
+};
+
+/* 0 or a negative errno (-ENODEV: no such interface). */
+__attribute__((warn_unused_result)) int link_get(const char *ifname,
+						 struct link_info *i);
+/* Gives the interface one more address. */
+__attribute__((warn_unused_result)) int link_addr_add(const char *ifname,
+						      const struct prefix *p);
 
 /* Frames that the interface's queue holds, or a negative errno (-ENODEV: no
  * such interface). */

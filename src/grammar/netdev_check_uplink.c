@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rules between the keys of the kinds that lead to the host's networks.
+ * Called by netdev_check() only. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "grammar/nearest.h"
+#include "grammar/netdev_priv.h"
+#include "grammar/uplink_opts.h"
+
+enum {
+	HOSTIF_MTU_MIN = 68,    /* RFC 791; IPv6 takes 1280 */
+	HOSTIF_MTU_MAX = 65521, /* FRAME_MAX less Ethernet's header */
+};
+
+/* The length behind the slash, in the 128-bit form. */
+static bool parse_len(const char *text, bool is_v4, uint8_t *lenp)
+{
+	uint8_t max = is_v4 ? 32 : 128;
+	unsigned n = 0;
+
+	if (!*text || strlen(text) > 3 || text[strspn(text, "0123456789")])
+		return false;
+	for (; *text; text++)
+		n = n * 10 + (unsigned)(*text - '0');
+	if (n == 0 || n > max)
+		return false;
+	*lenp = (uint8_t)(is_v4 ? n + 96 : n);
+	return true;
+}
+
+/* Neither the network's own address nor its broadcast. */
+static bool is_host(const struct prefix *p)
+{
+	struct prefix net = prefix_network(p);
+	addr all = prefix_broadcast(p);
+
+	if (addr_is_unspecified(&p->ip) || addr_is_multicast(&p->ip) ||
+	    addr_is_loopback(&p->ip) || addr_is_broadcast(&p->ip))
+		return false;
+	if (!addr_is_v4(&p->ip) || p->len >= 127)
+		return true;
+	return !addr_eq(&p->ip, &net.ip) && !addr_eq(&p->ip, &all);
+}
+
+bool hostif_addr_parse(const char *text, struct prefix *p)
+{
+	char ip[ADDR_STRLEN];
+	size_t len = strcspn(text, "/");
+
+	if (!text[len] || len >= sizeof(ip))
+		return false;
+	memcpy(ip, text, len);
+	ip[len] = '\0';
+	return addr_parse(ip, &p->ip) &&
+	       parse_len(text + len + 1, addr_is_v4(&p->ip), &p->len) &&
+	       is_host(p);
+}
+
+int netdev_check_mac(const struct netdev_spec *s, struct error *e)
+{
+	const char *text = spec_str(s, "mac");
+	char q[QUOTE_LEN];
+	mac m;
+
+	if (text && !mac_parse(text, &m))
+		return spec_error(s->kind, e,
+				  "invalid syntax for ethernet address '%s' "
+				  "(mac=)",
+				  quote(q, text));
+	if (text && mac_is_group(m))
+		return spec_error(s->kind, e,
+				  "NIC cannot have multicast MAC address "
+				  "(mac=%s)",
+				  quote(q, text));
+	return 0;
+}
+
+int netdev_check_bridge(const struct netdev_spec *s, struct error *e)
+{
+	if (!*spec_str(s, "helper"))
+		return spec_error(s->kind, e,
+				  "Parameter 'helper' may not be empty");
+	return netdev_check_ifname(s, "br", e);
+}
+
+int netdev_check_hostif(const struct netdev_spec *s, struct error *e)
+{
+	size_t n;
+	const char *const *list = spec_list(s, "addr", &n);
+	uint64_t mtu = spec_u64(s, "mtu");
+	struct prefix p;
+	char q[QUOTE_LEN];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!hostif_addr_parse(list[i], &p))
+			return spec_error(s->kind, e,
+					  "Parameter 'addr' expects an address "
+					  "of the host and the length of its "
+					  "network (192.168.56.1/24), not '%s'",
+					  quote(q, list[i]));
+	}
+	if (mtu < HOSTIF_MTU_MIN || mtu > HOSTIF_MTU_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'mtu' expects %d to %d",
+				  HOSTIF_MTU_MIN, HOSTIF_MTU_MAX);
+	if (netdev_check_mac(s, e) < 0)
+		return -1;
+	return netdev_check_ifname(s, "ifname", e);
+}

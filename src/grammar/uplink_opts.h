@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Values of the kinds that lead to the host's networks. */
+#ifndef GRAMMAR_UPLINK_OPTS_H
+#define GRAMMAR_UPLINK_OPTS_H
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+
+/* "192.168.56.1/24", "fd00::1/64": an address that an interface can have, with
+ * the length of its network. */
+bool hostif_addr_parse(const char *text, struct prefix *p);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Openers of bridge and hostif: taps that are a part of the host's network. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "grammar/uplink_opts.h"
+#include "keeper/plan.h"
+#include "os/bridge.h"
+#include "os/link.h"
+
+int open_bridge(struct plan_netdev *n, struct error *e)
+{
+	struct tap_result t = TAP_RESULT_NULL;
+	struct bridge_opts o = {
+		.bridge = spec_str(n->spec, "br"),
+		.helper = spec_str(n->spec, "helper"),
+		.asks_helper = spec_has(n->spec, "helper"),
+		.vnet_hdr = plan_vnet_hdr(n),
+	};
+	int r = bridge_tap_open(&o, &t, e);
+
+	if (r < 0)
+		return r;
+	log_info(n->log, "%s: interface %s on %s", n->name, t.ifname, o.bridge);
+	plan_tap(n, &t);
+	return 0;
+}
+
+/* One that is there is somebody's, and would stay with our address. */
+static int check_new(const char *ifname, struct error *e)
+{
+	struct link_info i;
+	int r = link_get(ifname, &i);
+
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0)
+		return error_errno(e, r, "hostif: %s", ifname);
+	return error_set(e, EXIT_CONFLICT,
+			 "hostif: there is an interface %s already; "
+			 "ifname=NAME gives this one another name",
+			 ifname);
+}
+
+static int add_addresses(const struct plan_netdev *n,
+			 const struct tap_result *t, struct error *e)
+{
+	size_t k;
+	const char *const *list = spec_list(n->spec, "addr", &k);
+
+	for (size_t i = 0; i < k; i++) {
+		struct prefix p;
+		int r = hostif_addr_parse(list[i], &p)
+				? link_addr_add(t->ifname, &p)
+				: -EINVAL;
+
+		if (r < 0)
+			return error_errno(e, r, "hostif: %s: addr=%s",
+					   t->ifname, list[i]);
+		log_info(n->log, "%s: interface %s, address %s", n->name,
+			 t->ifname, list[i]);
+	}
+	return 0;
+}
+
+static int make_hostif(const struct plan_netdev *n, struct tap_result *t,
+		       struct error *e)
+{
+	const char *text = spec_str(n->spec, "mac");
+	struct link_change c = {.ifname = t->ifname};
+	int r;
+
+	if (text && !mac_parse(text, &c.mac))
+		return error_set(e, EXIT_USAGE, "hostif: mac=%s", text);
+	c.mtu = (uint32_t)spec_u64(n->spec, "mtu");
+	r = link_set(&c);
+	if (r < 0)
+		return error_errno(e, r, "hostif: %s", t->ifname);
+	r = add_addresses(n, t, e);
+	if (r < 0)
+		return r;
+	c = (struct link_change){.ifname = t->ifname, .up = true};
+	r = link_set(&c);
+	return r < 0 ? error_errno(e, r, "hostif: %s", t->ifname) : 0;
+}
+
+int open_hostif(struct plan_netdev *n, struct error *e)
+{
+	struct tap_result t = TAP_RESULT_NULL;
+	struct tap_opts o = {
+		.ifname = spec_str(n->spec, "ifname"),
+		.queues = 1,
+		.vnet_hdr = plan_vnet_hdr(n),
+	};
+	int r = check_new(o.ifname, e);
+
+	if (r == 0)
+		r = tap_open(&o, &t, e);
+	if (r == 0)
+		r = make_hostif(n, &t, e);
+	if (r < 0) {
+		tap_result_deinit(&t);
+		return r;
+	}
+	plan_tap(n, &t);
+	return 0;
+}

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Uplinks: the networks that the host itself is on, and those it makes.
+
+        lan   192.168.77.1/24, dnsmasq's DHCP        (a neighbour and the router)
+          | veth
+        host  lan0, or br0 with lan0 on it           (vmlan runs here)
+          : bridge, macvtap, packet
+        g0    a guest: its lease is the LAN's own
+"""
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import world
+from world import VMLAN, XFER, Vmlan, popen, process, sh, wait_for
+
+LAN_IP = "192.168.77.1"
+BYTES = 32 << 20
+HELPER = "/usr/lib/qemu/qemu-bridge-helper"
+# Without the right to make interfaces.
+NO_ADMIN = ("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin")
+
+# As root the test has all users, else only its own.
+ROOT = "4294967295" in pathlib.Path("/proc/self/uid_map").read_text()
+
+# Says "ready"; then prints a line for each frame from the MAC given that
+# passes the interface, as tcpdump sees it.
+SEEN = """
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind((sys.argv[1], 0))
+want = bytes.fromhex(sys.argv[2].replace(":", ""))
+print("ready", flush=True)
+while True:
+    f = s.recv(65535)
+    if f[6:12] == want:
+        print(f[12:14].hex(), flush=True)
+"""
+
+
+class Lan:
+    """The network that the host's interface lan0 leads to."""
+
+    def __init__(self):
+        sh("ip", "netns", "add", "lan")
+        sh("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0",
+           "netns", "lan")
+        sh("ip", "link", "set", "lan0", "up")
+        sh("ip", "addr", "add", f"{LAN_IP}/24", "dev", "eth0", ns="lan")
+        sh("ip", "link", "set", "eth0", "up", ns="lan")
+        sh("ip", "link", "set", "lo", "up", ns="lan")
+        self.dhcp = popen("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-hosts",
+                          "--no-resolv", "--port=0", "--interface=eth0", "--bind-interfaces",
+                          "--dhcp-range=192.168.77.50,192.168.77.99,255.255.255.0,1h",
+                          "--dhcp-authoritative", "--no-ping", "--user=root", "--group=root",
+                          "--dhcp-leasefile=/run/dnsmasq.leases", "--pid-file=", "--log-dhcp",
+                          ns="lan", stderr=-1, text=True)
+        for line in self.dhcp.stderr:
+            if "sockets bound exclusively to interface eth0" in line:
+                break
+        else:
+            raise AssertionError("dnsmasq did not start")
+
+    def close(self):
+        self.dhcp.kill()
+        self.dhcp.wait()
+        self.dhcp.stderr.close()
+        pathlib.Path("/run/dnsmasq.leases").unlink(missing_ok=True)
+        sh("ip", "link", "del", "lan0", check=False)
+        sh("ip", "netns", "del", "lan")
+
+
+@pytest.fixture
+def lan(w):
+    it = Lan()
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def br0(lan):
+    sh("ip", "link", "add", "br0", "type", "bridge")
+    sh("ip", "link", "set", "lan0", "master", "br0")
+    sh("ip", "link", "set", "br0", "up")
+    yield "br0"
+    sh("ip", "link", "del", "br0")
+
+
+def links():
+    return sorted(re.findall(r"^\d+: ([^:@]+)", sh("ip", "-o", "link").stdout, re.M))
+
+
+def error(code, *netdevs, **kw):
+    """vmlan join says one line, ends with that code, and leaves nothing."""
+    before = links()
+    r = sh(VMLAN, "join", *netdevs, check=False, timeout=30, **kw)
+    lines = r.stderr.splitlines()
+    assert r.returncode == code and len(lines) == 1, (r.returncode, r.stderr)
+    assert lines[0].startswith("vmlan: error: "), lines
+    assert links() == before
+    return lines[0]
+
+
+def moves(w, g, peer_ns, peer_ip):
+    """32 MiB each way between the guest and the peer, byte for byte."""
+    w.serve(XFER, "serve", "5001", ns=peer_ns, port=5001)
+    for what in ("send", "recv"):
+        out = g.sh(XFER, what, peer_ip, "5001", str(BYTES), timeout=120).stdout
+        assert out.startswith("equal"), (what, out)
+
+
+def pings(a, ip, ns=None):
+    sh("ping", "-c", "2", "-i", "0.2", "-W", "5", ip, ns=ns or a.ns)
+
+
+def is_on_the_lan(w, g, ifname="lan0"):
+    """The guest has a lease of the LAN's own, is seen as itself on the host's
+    interface, and reaches and is reached."""
+    mac = g.sh("cat", "/sys/class/net/eth0/address").stdout.strip()
+    with process("/usr/bin/python3", "-c", SEEN, ifname, mac, stdout=-1, text=True) as seen:
+        assert seen.stdout.readline() == "ready\n"
+        g.dhcp()
+        assert g.ip.startswith("192.168.77."), g.ip
+        assert g.lease["serverid"] == LAN_IP
+        assert f"{mac} {g.ip} " in pathlib.Path("/run/dnsmasq.leases").read_text()
+        pings(g, LAN_IP)
+        pings(None, g.ip, ns="lan")
+        assert seen.stdout.readline() == "0800\n"
+    moves(w, g, "lan", LAN_IP)
+
+
+# ---- bridge ----
+
+
+def test_bridge(w, br0):
+    g = w.guest()
+    before = links()
+    with Vmlan(["bridge", g.netdev()]):
+        assert len(links()) == len(before) + 1
+        is_on_the_lan(w, g)
+    assert links() == before
+
+
+@contextlib.contextmanager
+def etc_qemu(text):
+    """An /etc that is the host's but for the ACL file."""
+    etc, real = pathlib.Path("/run/etc"), pathlib.Path("/run/etc.real")
+    for p in (etc, real):
+        p.mkdir()
+    sh("mount", "--rbind", "/etc", str(real))
+    for p in os.listdir("/etc"):
+        if p != "qemu":
+            (etc / p).symlink_to(real / p)
+    (etc / "qemu").mkdir()
+    (etc / "qemu" / "bridge.conf").write_text(text)
+    sh("mount", "--bind", str(etc), "/etc")
+    try:
+        yield
+    finally:
+        sh("umount", "/etc")
+        sh("umount", "-l", str(real))
+        shutil.rmtree(etc)
+        real.rmdir()
+
+
+@pytest.mark.skipif(not os.path.exists(HELPER), reason="no qemu-bridge-helper")
+def test_qemus_helper_and_its_acl(w, br0):
+    g = w.guest()
+    before = links()
+    netdev = f"bridge,br=br0,helper={HELPER}"
+    with etc_qemu("allow br0\n"):
+        for uplink in (netdev, f"tap,helper={HELPER},br=br0"):
+            with Vmlan([uplink, g.netdev()]):
+                assert len(links()) == len(before) + 1
+                g.dhcp()
+                pings(g, LAN_IP)
+    with etc_qemu("deny br0\nallow all\n"):
+        said = error(6, netdev)
+        assert "access denied by acl file" in said
+        assert "/etc/qemu/bridge.conf needs the line 'allow br0'" in said
+    assert links() == before
+
+
+@pytest.mark.skipif(not os.path.exists(HELPER), reason="no qemu-bridge-helper")
+def test_no_root_asks_the_helper(w, br0):
+    """Who may not make a tap asks the helper, which may not here either."""
+    with etc_qemu("allow br0\n"):
+        said = subprocess.run([*NO_ADMIN, VMLAN, "join", "bridge"], capture_output=True,
+                              text=True, timeout=30)
+    assert said.returncode == 6 and len(said.stderr.splitlines()) == 1, said.stderr
+    assert HELPER in said.stderr and "Operation not permitted" in said.stderr
+
+
+@pytest.fixture
+def public_tun():
+    """As on a desktop: any user may open it."""
+    node = pathlib.Path("/run/tun")
+    os.mknod(node, 0o20666, os.stat("/dev/net/tun").st_rdev)
+    node.chmod(0o666)
+    sh("mount", "--bind", str(node), "/dev/net/tun")
+    yield
+    sh("umount", "/dev/net/tun")
+    node.unlink()
+
+
+@pytest.mark.skipif(not ROOT or not os.path.exists(HELPER), reason="needs root and the helper")
+def test_an_ordinary_user_gets_the_bridge(w, br0, request):
+    """The helper is setuid root, and nobody else has any right."""
+    request.getfixturevalue("public_tun")
+    g = w.guest()
+    helper = pathlib.Path("/run/helper")
+    shutil.copy(HELPER, helper)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    wire = "stream,addr.type=inet,addr.host=127.0.0.1,addr.port=7777"
+    try:
+        with etc_qemu("allow br0\n"):
+            r = subprocess.run([*nobody, VMLAN, "join", f"bridge,helper={helper}"],
+                               capture_output=True, text=True, timeout=30)
+            assert r.returncode == 6 and f"chmod u+s it" in r.stderr, r.stderr
+            helper.chmod(0o4755)
+            with Vmlan([f"bridge,helper={helper}", wire + ",server=on"], wrap=nobody), \
+                    Vmlan([wire, g.netdev()]):
+                is_on_the_lan(w, g)
+    finally:
+        helper.unlink()
+
+
+def test_bridge_mistakes(w, lan):
+    assert "there is no interface 'br0'" in error(4, "bridge")
+    assert "there is no interface 'nosuch'" in error(4, "bridge,br=nosuch")
+    assert "is no bridge" in error(1, "bridge,br=lan0")
+    sh("ip", "link", "add", "br0", "type", "bridge")
+    try:
+        assert "ip link set br0 up" in error(1, "bridge")
+        sh("ip", "link", "set", "br0", "up")
+        assert "cannot be run" in error(1, "bridge,helper=/nonexistent/helper")
+        assert "says: no" in error(6, "bridge,helper=echo no >&2; exit 1; :")
+    finally:
+        sh("ip", "link", "del", "br0")
+
+
+# ---- hostif ----
+
+
+def test_hostif(w):
+    """The host has an address on the LAN, and both reach the other."""
+    g = w.guest()
+    before = links()
+    with Vmlan(["hostif,ifname=vmlan0,addr=192.168.56.1/24,addr=fd56::1/64", g.netdev()]):
+        assert links() == sorted(before + ["vmlan0"])
+        g.sh("ip", "addr", "add", "192.168.56.9/24", "dev", "eth0")
+        g.sh("ip", "addr", "add", "fd56::9/64", "dev", "eth0", "nodad")
+        g.sh("ip", "link", "set", "eth0", "up")
+        pings(g, "192.168.56.1")
+        pings(g, "fd56::1")
+        sh("ping", "-c", "2", "-i", "0.2", "-W", "5", "192.168.56.9")
+        moves(w, g, None, "192.168.56.1")
+    assert links() == before
+
+
+def test_hostif_mistakes(w):
+    assert "up0 already" in error(5, "hostif,ifname=up0,addr=192.168.56.1/24")
+    r = subprocess.run([*NO_ADMIN, VMLAN, "join", "hostif,addr=192.168.56.1/24"],
+                       capture_output=True, text=True, timeout=30)
+    assert r.returncode == 6 and len(r.stderr.splitlines()) == 1, r.stderr
