@@ -180,6 +180,26 @@ static void test_data_after_fin(void **state)
 	hand_finish(g);
 }
 
+/* A host that ends at once acknowledges the guest's end by its own. */
+static void test_ends_in_one_frame(void **state)
+{
+	struct hand *g = hand_make_open(&hand_usual);
+	struct tcp_hdr fin = {.flags = TCP_FIN | TCP_ACK,
+			      .seq = g->snd,
+			      .ack = g->rcv,
+			      .win = g->win};
+
+	peer_raw(g->p, &fin, NULL, 0);
+	sim_pass(g->s, SIM_MS / 2);
+	assert_true(g->k->is_shut);
+	hand_hear_nothing(g);
+	sim_sock_send(g->k, 0, true);
+	hand_settle(g);
+	assert_int_equal(hand_hear(g, TCP_FIN | TCP_ACK)->h.ack, g->snd + 1);
+	hand_hear_nothing(g);
+	hand_finish(g);
+}
+
 static void test_fin_out_of_order(void **state)
 {
 	struct hand *g = hand_make_open(&hand_usual);
@@ -367,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_beyond_window),
 		cmocka_unit_test(test_no_ack_flag),
 		cmocka_unit_test(test_data_after_fin),
+		cmocka_unit_test(test_ends_in_one_frame),
 		cmocka_unit_test(test_fin_out_of_order),
 		cmocka_unit_test(test_bare_fin_out_of_order),
 		cmocka_unit_test(test_paws),

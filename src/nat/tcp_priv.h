@@ -142,6 +142,7 @@ enum {
 #define TCP_PTO_CALM_NS	   (50 * TCP_MS) /* where nothing was lost so far: a
 					  * slow reader's ACK is no loss */
 #define TCP_DELACK_NS	   (2 * TCP_MS)
+#define TCP_FIN_DELACK_NS  (1 * TCP_MS) /* before the guest probes its tail */
 #define TCP_RETRY_NS	   (5 * TCP_MS)
 #define TCP_CHALLENGE_NS   (500 * TCP_MS)
 #define TCP_PROBE_REPLY_NS (20 * TCP_MS)

@@ -213,19 +213,37 @@ void tcp_up_forget(struct tcp *t, const struct tcp_flow *f)
 		t->run.f = NULL;
 }
 
+/* An ACK that may wait for ns for something to ride on. */
+static void ack_later(struct tcp_flow *f, uint64_t ns)
+{
+	uint64_t due = tcp_now(f->tcp) + ns;
+
+	f->flags |= TCP_F_ACK_LATER;
+	if (f->due_ack > due)
+		f->due_ack = due;
+}
+
 /* The ACK of what came in order: at the end of the batch, or with the answer
  * where one is likely to come at once. */
 static void plan_ack(struct tcp_flow *f)
 {
 	f->rx_ns = tcp_now(f->tcp);
 	if (f->pingpong < TCP_PINGPONG || f->reasm ||
-	    f->rcv_nxt - f->rcv_acked >= 2 * tcp_rcv_mss(f->tcp)) {
+	    f->rcv_nxt - f->rcv_acked >= 2 * tcp_rcv_mss(f->tcp))
 		f->flags |= TCP_F_ACK_NOW;
-	} else if (!tcp_is(f, TCP_F_ACK_LATER)) {
-		f->flags |= TCP_F_ACK_LATER;
-		if (f->due_ack > f->rx_ns + TCP_DELACK_NS)
-			f->due_ack = f->rx_ns + TCP_DELACK_NS;
-	}
+	else if (!tcp_is(f, TCP_F_ACK_LATER))
+		ack_later(f, TCP_DELACK_NS);
+	tcp_pend(f);
+}
+
+/* The ACK of the guest's FIN: most servers end as soon as they hear that the
+ * client has, and one frame says both then. */
+static void plan_fin_ack(struct tcp_flow *f)
+{
+	if (f->state == TCP_S_ESTABLISHED && !tcp_is(f, TCP_F_ACK_NOW))
+		ack_later(f, TCP_FIN_DELACK_NS);
+	else
+		f->flags |= TCP_F_ACK_NOW;
 	tcp_pend(f);
 }
 
@@ -454,10 +472,10 @@ void tcp_up_fin(struct tcp_flow *f)
 	struct host *h = f->tcp->env->host;
 
 	if (!tcp_is(f, TCP_F_GUEST_FIN)) {
-		f->flags |= TCP_F_GUEST_FIN | TCP_F_ACK_NOW;
+		f->flags |= TCP_F_GUEST_FIN;
 		f->rcv_nxt++;
 		forget_pieces(f);
-		tcp_pend(f);
+		plan_fin_ack(f);
 	}
 	/* If ours was sent, the close() soon to come says it as well. */
 	if (spilled(f) > 0 || tcp_is(f, TCP_F_SHUT | TCP_F_FIN_SENT) ||

@@ -5,7 +5,8 @@
  *
  * A frame takes as many chains as it needs where MRG_RXBUF was negotiated,
  * else one.  What was written is published with one index at the end of the
- * call, and told with at most one interrupt.
+ * call, and told with at most one interrupt, a little of it at the end of the
+ * loop's round.
  *
  *    last_avail
  *        |  frame 0   |  frame 1 |   frame 2 .. |
@@ -35,6 +36,10 @@ struct place {
 };
 
 enum fit { FITS, NO_ROOM, NEVER };
+
+/* Chains for which the interrupt can wait for the end of the loop's round:
+ * answers, ACKs.  With more the guest can begin. */
+enum { FEW = 2 };
 
 static void spot_put(struct spot *s, const void *from, size_t n)
 {
@@ -145,7 +150,11 @@ static void finish(struct vhost_user *v, unsigned n)
 		return;
 	vring_take(q, n);
 	vring_publish(q, n);
-	vring_signal(q);
+	/* What else this round gives shares the interrupt. */
+	if (n <= FEW)
+		loop_defer(v->env->loop, &v->tell);
+	else
+		vring_signal(q);
 }
 
 /* ---- send ---- */

@@ -541,6 +541,22 @@ static void test_one_interrupt_for_a_batch(void **state)
 	assert_int_equal(count(b->peer.ring[VHOST_RX].call), 0);
 }
 
+static void test_one_interrupt_for_a_round(void **state)
+{
+	struct bench *b = *state;
+	struct batch batch = {.n = 1, .f = {frame_flat(b->buf, 100)}};
+	int call;
+
+	make(b, guest_mac, other_mac, 100);
+	call = b->peer.ring[VHOST_RX].call;
+	(void)count(call);
+	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
+	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
+	assert_int_equal(count(call), 0);
+	rig_turn(&b->rig, 0);
+	assert_int_equal(count(call), 1);
+}
+
 /* --- migration --- */
 
 static bool is_dirty(const uint8_t *log, uint64_t gpa)
@@ -704,6 +720,7 @@ int main(void)
 		T(test_lend_and_give),
 		cmocka_unit_test(test_never_fits),
 		T(test_one_interrupt_for_a_batch),
+		T(test_one_interrupt_for_a_round),
 		T(test_log),
 		T(test_announcement),
 		T(test_stop_and_go_on),

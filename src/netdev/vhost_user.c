@@ -347,6 +347,12 @@ static void vhost_room(struct loop_work *w)
 	tell_room(container_of(w, struct vhost_user, room));
 }
 
+static void vhost_tell(struct loop_work *w)
+{
+	vring_signal(&container_of(w, struct vhost_user, tell)
+			      ->s.ring[VHOST_RX]);
+}
+
 static void vhost_want_room(struct port *p)
 {
 	struct vhost_user *v = vhost_of(p);
@@ -406,6 +412,7 @@ static void detach(struct vhost_user *v)
 	fd_close(&v->fd);
 	loop_undefer(v->env->loop, &v->more);
 	loop_undefer(v->env->loop, &v->next);
+	loop_undefer(v->env->loop, &v->tell);
 	loop_poll_off(v->env->loop, &v->poll);
 }
 
@@ -462,6 +469,8 @@ static void on_message(struct loop_io *io, uint32_t events)
 	struct vhost_user *v = container_of(io, struct vhost_user, io);
 
 	(void)events; /* the end is found by reading */
+	/* The ring may be stopped by one: with nothing left untold. */
+	vring_signal(&v->s.ring[VHOST_RX]);
 	if (!v->is_gone)
 		read_messages(v);
 }
@@ -584,6 +593,7 @@ int vhost_new(const struct netdev_env *env, const struct conn_args *a,
 	loop_work_init(&v->next, vhost_next);
 	loop_work_init(&v->gone, vhost_gone);
 	loop_work_init(&v->room, vhost_room);
+	loop_work_init(&v->tell, vhost_tell);
 	vhost_session_init(&v->s, -1, &v->hooks);
 	lan_port_add(env->lan, &v->port);
 	r = a->fd >= 0 ? attach(v, a->fd) : 0;

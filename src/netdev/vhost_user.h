@@ -43,6 +43,7 @@ struct vhost_user {
 	struct loop_work next;	/* go on reading messages */
 	struct loop_work gone;	/* the front end went */
 	struct loop_work room;	/* room was asked for while there was some */
+	struct loop_work tell;	/* a few frames were given: the interrupt */
 	struct vhost_hooks hooks;
 	struct vhost_session s;
 	bool is_gone;	     /* `gone` is queued */

@@ -15,7 +15,10 @@
 #include "os/rest.h"
 #include "os/spin.h"
 
-enum { LOOP_EVENTS = 64 };
+enum {
+	LOOP_EVENTS = 64,
+	LOOK_STEP_NS = 2000, /* until the kernel is first asked, if seldom */
+};
 
 struct loop {
 	int epfd;	      /* owned */
@@ -253,22 +256,30 @@ static bool stop_polls(struct loop *l)
 	return !list_empty(&l->found);
 }
 
-/* Looks for up to ns; events, as block(). */
+/* Looks for up to ns; events, as block().  What the polls found is enough: the
+ * kernel is asked in the next round. */
 static int look(struct loop *l, uint64_t ns, uint64_t from_ns)
 {
-	int n;
+	bool is_seldom = spin_asks_seldom(&l->spin);
+	uint64_t passed = 0, ask_at = is_seldom ? LOOK_STEP_NS : 0;
 
-	do {
-		bool has_found = look_at_polls(l);
+	l->round.has_looked = true;
+	while (passed < ns) {
+		int n;
 
+		if (look_at_polls(l))
+			return 0;
+		passed = clock_ns() - from_ns;
+		if (passed < ask_at)
+			continue;
 		n = block(l, 0);
-		if (n != 0 || has_found) {
-			l->round.has_looked = true;
+		if (n != 0)
 			return n;
-		}
 		/* Whom we wait for may have been woken on this CPU. */
 		sched_yield();
-	} while (clock_ns() - from_ns < ns);
+		ask_at += is_seldom ? passed : 0;
+	}
+	l->round.has_looked = false;
 	if (ns == SPIN_NS)
 		spin_failed(&l->spin);
 	return 0;

@@ -70,8 +70,11 @@ void spin_round(struct spin *s, const struct spin_round *r)
 		s->wait--;
 	if (r->has_looked && s->is_on)
 		judge(s, r->waited_ns);
-	if (r->moved > SPIN_MOVED || r->waited_ns > SPIN_QUICK_NS ||
-	    r->is_opening)
+	if (r->is_opening)
+		s->opening = SPIN_OPENING;
+	else if (s->opening > 0)
+		s->opening--;
+	if (r->moved > SPIN_MOVED || r->waited_ns > SPIN_QUICK_NS)
 		lose(s, SPIN_OTHER);
 	else if (r->sides + before == (SPIN_NEAR | SPIN_FAR))
 		win(s);

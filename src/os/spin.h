@@ -7,9 +7,13 @@
  * the look took, on a CPU the guest could use.  So looking must have been
  * worth it lately: only a game of ping-pong is waited for, in which small
  * pieces go one way, then the other, each soon after the last.  A stream, a
- * flood, a paced sender, connections that come and go, or an idle machine is
- * none.  And the ball must come back within about the time that a sleep costs;
- * where it takes longer, looking would be paid for with the CPU.
+ * flood, a paced sender or an idle machine is none.  And the ball must come
+ * back within about the time that a sleep costs; where it takes longer, looking
+ * would be paid for with the CPU.
+ *
+ * Connections that come and go are a game of longer moves: a kernel opens or
+ * closes one in each.  There the kernel is asked less and less often during a
+ * look, and the guests' rings, which cost no system call, all the time.
  *
  * Called by the loop for each of its rounds; pure, the time is given.
  */
@@ -34,6 +38,7 @@ enum {
 	SPIN_OTHER = 8,		/* ... and a round that is no part of a game */
 	SPIN_WORTH_NS = 20000,	/* a look of this length costs what a sleep
 				 * does; on average they must be shorter */
+	SPIN_OPENING = 64,	/* rounds that the last new connection counts */
 	SPIN_TRIAL = 32,	/* looks before they are judged */
 	SPIN_DOUBT_MIN = 512,	/* rounds until the next trial */
 	SPIN_DOUBT_MAX = 16384,
@@ -43,6 +48,7 @@ struct spin {
 	bool is_off;	 /* one CPU: who looks keeps the others from it */
 	bool is_on;
 	uint8_t last;	 /* side of the last round */
+	uint8_t opening; /* rounds left of SPIN_OPENING */
 	uint16_t credit; /* returns of the ball, less what was not */
 	uint16_t trial;	 /* looks until they are judged */
 	uint16_t doubt;	 /* rounds to pass after the next bad verdict */
@@ -56,7 +62,7 @@ struct spin_round {
 	uint64_t moved;	    /* bytes through the host's sockets */
 	unsigned sides;	    /* SPIN_NEAR | SPIN_FAR; 0: a timer or nothing */
 	bool has_looked;    /* it began with a look, which found it */
-	bool is_opening;    /* a connection came or went */
+	bool is_opening;    /* a connection came */
 };
 
 void spin_init(struct spin *s, bool is_off);
@@ -64,6 +70,11 @@ void spin_init(struct spin *s, bool is_off);
 static inline bool spin_pays(const struct spin *s)
 {
 	return s->is_on;
+}
+/* True if a look should not ask the kernel all the time. */
+static inline bool spin_asks_seldom(const struct spin *s)
+{
+	return s->opening > 0;
 }
 /* A look has found nothing in all its time. */
 void spin_failed(struct spin *s);

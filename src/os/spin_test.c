@@ -187,14 +187,24 @@ static void long_looks_are_given_up(void **state)
 	}
 }
 
-static void connections_are_no_game(void **state)
+static void connections_ask_the_kernel_seldom(void **state)
 {
 	struct spin_round opening = ping;
+	struct spin s = after(1000);
 
 	(void)state;
+	assert_false(spin_asks_seldom(&s));
 	opening.is_opening = true;
-	assert_false(pays_after(&opening,
-				SPIN_CREDIT_MAX / SPIN_OTHER));
+	for (unsigned i = 0; i < 1000; i++) {
+		spin_round(&s, &opening);
+		spin_round(&s, &pong);
+		play(&s, SPIN_OPENING / 2 - 1);
+		assert_true(spin_pays(&s));
+		assert_true(spin_asks_seldom(&s));
+	}
+	play(&s, 1);
+	assert_false(spin_asks_seldom(&s));
+	assert_true(spin_pays(&s));
 }
 
 int main(void)
@@ -210,7 +220,7 @@ int main(void)
 		cmocka_unit_test(failures_end_it),
 		cmocka_unit_test(short_looks_go_on),
 		cmocka_unit_test(long_looks_are_given_up),
-		cmocka_unit_test(connections_are_no_game),
+		cmocka_unit_test(connections_ask_the_kernel_seldom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
