@@ -158,6 +158,10 @@ struct host_ops {
 	/* Closes and sets fd to -1; reset: RST instead of FIN. NULL-safe on
 	 * fd -1. */
 	void (*close)(struct host *h, struct host_sock *s, bool reset);
+	/* The descriptor, still owned by s, of which another process is to
+	 * get a copy.  Whoever sends a copy away without asking here may hear
+	 * events of s after close(). */
+	int (*share)(struct host *h, struct host_sock *s);
 	int (*set)(struct host *h, struct host_sock *s, enum host_opt opt,
 		   int value);
 	int (*get)(struct host *h, struct host_sock *s, enum host_opt opt,

@@ -395,6 +395,7 @@ static void drop_all(struct carry *c, enum drop_reason why)
 uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 {
 	struct lan *lan = from->lan;
+	const struct port *outer = lan->ingress;
 	struct carry c;
 	uint64_t back;
 
@@ -415,9 +416,11 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 	}
 	lan->depth++;
 	lan->busy++;
+	lan->ingress = from;
 	back = from->alias_use ? 0 : carry_out(&c);
 	if (c.next < b->n)
 		back |= carry_aliased(&c);
+	lan->ingress = outer;
 	lan->busy--;
 	lan->depth--;
 	if (keep && back) { /* they will come again */
@@ -425,6 +428,11 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 		from->stats.rx_bytes -= mask_bytes(b, back);
 	}
 	return back;
+}
+
+uint32_t lan_ingress(const struct lan *lan)
+{
+	return lan->ingress ? lan->ingress->serial : 0;
 }
 
 bool lan_port_readable(struct port *p)

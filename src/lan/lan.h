@@ -97,6 +97,10 @@ void port_fault_clear(struct port *p);
  * may be made, on this lan too, to a depth of 8 (DROP_LAN_LOOP beyond). */
 uint64_t lan_input(struct port *from, const struct batch *b, bool keep);
 
+/* Inside send(): by which port the frames came in (port.serial); 0 outside.
+ * Who sent them may name himself as he likes, but comes by no other port. */
+uint32_t lan_ingress(const struct lan *lan);
+
 /* Where frames from `from` to dst would go now. */
 struct lan_path {
 	struct port *port; /* the one known exit, or NULL: flooded */

@@ -57,6 +57,47 @@ static void test_learns_and_forwards(void **state)
 	fake_lan_deinit(&b);
 }
 
+static uint32_t heard_from;
+
+static void note_ingress(struct fake_port *f, const struct batch *b,
+			 uint64_t mask)
+{
+	heard_from = lan_ingress(f->port.lan);
+}
+
+/* ... and answers inside the call, which is another carriage. */
+static void answer_and_note(struct fake_port *f, const struct batch *b,
+			    uint64_t mask)
+{
+	uint32_t outer = lan_ingress(f->port.lan);
+
+	say(f, fake_mac(0), fake_mac(2));
+	assert_int_equal(lan_ingress(f->port.lan), outer);
+}
+
+static void test_the_ingress_is_told(void **state)
+{
+	struct fake_port *p[3];
+	struct fake_lan b;
+
+	(void)state;
+	fake_lan_init(&b, false);
+	for (int i = 0; i < 3; i++)
+		p[i] = port_make(&b);
+	p[1]->on_send = note_ingress;
+	say(p[0], fake_mac(1), fake_mac(0));
+	assert_int_equal(heard_from, p[0]->port.serial);
+	say(p[2], fake_mac(1), fake_mac(0)); /* whatever it says */
+	assert_int_equal(heard_from, p[2]->port.serial);
+	say(p[0], fake_mac(5), fake_mac(0));
+	p[2]->on_send = answer_and_note;
+	p[0]->on_send = note_ingress;
+	say(p[1], MAC_BROADCAST, fake_mac(1));
+	assert_int_equal(heard_from, p[2]->port.serial);
+	assert_int_equal(lan_ingress(b.lan), 0);
+	fake_lan_deinit(&b);
+}
+
 static void test_broadcast_and_multicast_flood(void **state)
 {
 	mac group = {{0x33, 0x33, 0, 0, 0, 1}};
@@ -613,6 +654,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learns_and_forwards),
+		cmocka_unit_test(test_the_ingress_is_told),
 		cmocka_unit_test(test_broadcast_and_multicast_flood),
 		cmocka_unit_test(test_hub_repeats_everything),
 		cmocka_unit_test(test_one_send_per_exit),

@@ -51,7 +51,7 @@ struct fake_sock {
 	struct list errs;
 	struct list conns; /* of a listener */
 	struct bytes in, out;
-	bool fin_in, is_listener;
+	bool fin_in, is_listener, is_shared;
 };
 
 static void *must(void *p)
@@ -462,6 +462,14 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 	s->priv = NULL;
 }
 
+static int op_share(struct host *h, struct host_sock *s)
+{
+	struct fake_sock *k = s->priv;
+
+	k->is_shared = true;
+	return (int)k->number;
+}
+
 static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 		  int value)
 {
@@ -501,6 +509,7 @@ static const struct host_ops fake_ops = {
 	.error = op_error,
 	.shutdown = op_shutdown,
 	.close = op_close,
+	.share = op_share,
 	.set = op_set,
 	.get = op_get,
 };
@@ -566,6 +575,11 @@ int fake_option(const struct fake_host *fh, unsigned sock, enum host_opt opt)
 bool fake_is_open(const struct fake_host *fh, unsigned sock)
 {
 	return sock_find(fh, sock);
+}
+
+bool fake_is_shared(const struct fake_host *fh, unsigned sock)
+{
+	return sock_find(fh, sock)->is_shared;
 }
 
 struct endpoint fake_peer(const struct fake_host *fh, unsigned sock)

@@ -47,7 +47,8 @@ struct sock_io {
 	struct host_sock *s; /* borrowed */
 	bool is_v6;
 	bool is_tcp; /* MSG_TRUNC throws bytes away */
-	bool is_own; /* made here: nobody else has a copy of fd */
+	bool is_own; /* made here, and not shared: nobody else has a copy of
+		      * fd, so closing it takes it out of the loop */
 };
 
 struct sock_host {
@@ -555,6 +556,15 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 	slab_free(&of(h)->ios, si);
 }
 
+static int op_share(struct host *h, struct host_sock *s)
+{
+	struct sock_io *si = s->priv;
+
+	(void)h;
+	si->is_own = false;
+	return s->fd;
+}
+
 static int set_peek_off(const struct sock_host *sh, const struct sock_io *si,
 			int fd, int value)
 {
@@ -700,6 +710,7 @@ static const struct host_ops sock_host_ops = {
 	.error = op_error,
 	.shutdown = op_shutdown,
 	.close = op_close,
+	.share = op_share,
 	.set = op_set,
 	.get = op_get,
 };

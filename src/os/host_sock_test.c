@@ -486,6 +486,36 @@ static void the_address_that_was_asked_answers(void **state)
 	rig_close(&r);
 }
 
+/* A copy of the descriptor keeps the socket, and the kernel's events of it,
+ * alive: they are not for an owner that has closed it. */
+static void a_copy_tells_its_old_owner_nothing(void **state)
+{
+	struct batch out;
+	struct end a, b;
+	struct rig r;
+	int copy;
+
+	rig_open(&r, NULL);
+	(void)open_bound(&r, &a, HOST_UDP, false);
+	batch_init(&out, 100);
+	out.m[0].ep = open_bound(&r, &b, HOST_UDP, false);
+	until(&r, &b, HOST_EV_OUT);
+	copy = dup(r.h->ops->share(r.h, &b.s));
+	assert_true(copy >= 0);
+	end_close(&r, &b);
+	assert_int_equal(r.h->ops->send_batch(r.h, &a.s, out.m, 1), 1);
+	/* The next one has the same place in memory; what is told of it comes
+	 * behind what would be told of the old one. */
+	(void)open_bound(&r, &b, HOST_UDP, false);
+	while (!(b.events & HOST_EV_OUT))
+		assert_int_equal(loop_turn(r.l, -1), 0);
+	assert_false(b.events & HOST_EV_IN);
+	close(copy);
+	end_close(&r, &a);
+	end_close(&r, &b);
+	rig_close(&r);
+}
+
 static void a_datagram_to_all_is_told(void **state)
 {
 	const addr own = addr_v4(127, 0, 0, 1);
@@ -634,6 +664,7 @@ static int group(void)
 		cmocka_unit_test(datagrams_go_in_batches),
 		cmocka_unit_test(runs_of_datagrams_cross_whole),
 		cmocka_unit_test(the_address_that_was_asked_answers),
+		cmocka_unit_test(a_copy_tells_its_old_owner_nothing),
 		cmocka_unit_test(a_datagram_to_all_is_told),
 		cmocka_unit_test(unreachables_are_decoded),
 		cmocka_unit_test(the_path_mtu_is_told),
