@@ -54,7 +54,7 @@ enum {
 	X(SYNCED, msg_sync, 0, 0)                                              \
 	X(WANT_FD, msg_port, 0, 0)                                             \
 	X(GUESTFWD_WANT, msg_guestfwd_call, 0, 0)                              \
-	X(UDP_REFUSED, msg_udp_refused, 0, 0)                                  \
+	X(UDP_REFUSED, msg_udp_refused, 1, 1)                                  \
 	X(MACHINE, msg_machine, 0, 0)                                          \
 	X(FAILED, msg_failed, 0, 0)                                            \
 	X(EVENT, msg_failed, 0, 0)                                             \
@@ -212,11 +212,12 @@ struct msg_sync {
 	uint32_t cookie; /* comes back in SYNCED and STATS */
 };
 
-/* A guest says that what client sent to it finds nobody there. */
+/* A guest says that what client sent to it finds nobody there.  With it comes
+ * the UDP socket that got it, which says more than a number would: nobody but
+ * its owner can send it. */
 struct msg_udp_refused {
 	struct msg_head head;
 	uint32_t port; /* the user netdev */
-	uint32_t id;   /* of the forward */
 	struct endpoint client;
 	addr local;	   /* whom it sent to; unspecified: not known */
 	uint16_t len;	   /* of the datagram's payload */

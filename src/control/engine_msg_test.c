@@ -78,9 +78,22 @@ static void counts_are_held_and_strings_ended(void **state)
 	m.head = (struct msg_head){.type = ENGINE_MSG_UDP_REFUSED,
 				   .len = (uint32_t)len};
 	m.udp_refused.n_payload = ENGINE_REFUSED_LEN + 1;
-	assert_false(engine_msg_check(&m, len, 0));
+	assert_false(engine_msg_check(&m, len, 1));
 	m.udp_refused.n_payload = ENGINE_REFUSED_LEN;
-	assert_true(engine_msg_check(&m, len, 0));
+	assert_true(engine_msg_check(&m, len, 1));
+}
+
+/* The keeper sees by its socket which port refuses: without, or with two, it
+ * would not know. */
+static void a_refusal_has_one_socket(void **state)
+{
+	union engine_msg m = {.head = {.type = ENGINE_MSG_UDP_REFUSED}};
+	size_t len = engine_msg_len(ENGINE_MSG_UDP_REFUSED);
+
+	m.head.len = (uint32_t)len;
+	assert_false(engine_msg_check(&m, len, 0));
+	assert_true(engine_msg_check(&m, len, 1));
+	assert_false(engine_msg_check(&m, len, 2));
 }
 
 int main(void)
@@ -89,6 +102,7 @@ int main(void)
 		cmocka_unit_test(exact_messages_pass),
 		cmocka_unit_test(wrong_lengths_are_refused),
 		cmocka_unit_test(counts_are_held_and_strings_ended),
+		cmocka_unit_test(a_refusal_has_one_socket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,8 @@
 
 enum { MESSAGES_PER_WAKE = 64 };
 
-int engine_tell(struct engine *e, union engine_msg *m,
-		enum engine_msg_type type)
+static int tell(struct engine *e, union engine_msg *m,
+		enum engine_msg_type type, const int *fds, unsigned n_fds)
 {
 	int r;
 
@@ -34,10 +34,22 @@ int engine_tell(struct engine *e, union engine_msg *m,
 	m->head.len = (uint32_t)engine_msg_len(type);
 	/* The keeper reads promptly; one that does not, or that is gone,
 	 * must not hold up the frames. */
-	r = fd_send(e->sock, m, m->head.len, NULL, 0);
+	r = fd_send(e->sock, m, m->head.len, fds, n_fds);
 	if (r < 0)
 		log_debug(&e->log, "engine: the keeper does not listen");
 	return r;
+}
+
+int engine_tell(struct engine *e, union engine_msg *m,
+		enum engine_msg_type type)
+{
+	return tell(e, m, type, NULL, 0);
+}
+
+int engine_tell_fd(struct engine *e, union engine_msg *m,
+		   enum engine_msg_type type, int fd)
+{
+	return tell(e, m, type, &fd, 1);
 }
 
 /* With its keeper gone an engine serves on while a machine needs it. */

@@ -75,5 +75,8 @@ void engine_clear(struct engine *e);
  * listen, which most callers bear. */
 int engine_tell(struct engine *e, union engine_msg *m,
 		enum engine_msg_type type);
+/* The same with a copy of fd. */
+int engine_tell_fd(struct engine *e, union engine_msg *m,
+		   enum engine_msg_type type, int fd);
 
 #endif

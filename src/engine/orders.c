@@ -327,14 +327,14 @@ static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
 	return r;
 }
 
-/* A guest refuses what came by a forwarded UDP port. */
-static void tell_refused(void *arg, uint32_t id, uint32_t forward,
+/* A guest refuses what came by a UDP socket of ours: which the keeper sees by
+ * the socket itself.  If it cannot be told, the path has lost the refusal. */
+static void tell_refused(void *arg, uint32_t id, int fd,
 			 const struct endpoint *client,
 			 const struct icmp_refusal *r)
 {
 	union engine_msg m = {.udp_refused = {
 				      .port = id,
-				      .id = forward,
 				      .client = *client,
 				      .local = r->local,
 				      .len = r->len,
@@ -345,7 +345,7 @@ static void tell_refused(void *arg, uint32_t id, uint32_t forward,
 	_Static_assert(sizeof(r->payload) == sizeof(m.udp_refused.payload),
 		       "one bound");
 	memcpy(m.udp_refused.payload, r->payload, sizeof(r->payload));
-	engine_tell(arg, &m, ENGINE_MSG_UDP_REFUSED);
+	(void)engine_tell_fd(arg, &m, ENGINE_MSG_UDP_REFUSED, fd);
 }
 
 static int order_user(struct engine *e, const struct msg_user_add *m)

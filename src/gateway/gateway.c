@@ -126,13 +126,12 @@ static bool env_source_ok(void *arg, const addr *src)
 	return gateway_source_ok(arg, src);
 }
 
-static void env_refuse(void *arg, uint32_t forward,
-		       const struct endpoint *client,
+static void env_refuse(void *arg, int fd, const struct endpoint *client,
 		       const struct icmp_refusal *r)
 {
 	struct gateway *gw = arg;
 
-	gw->refuse(gw->env_arg, gw->port.id, forward, client, r);
+	gw->refuse(gw->env_arg, gw->port.id, fd, client, r);
 }
 
 static mac gateway_mac(const addr *a)

@@ -56,9 +56,10 @@ struct gateway_env {
 	 * same. */
 	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
 		     const struct endpoint *server);
-	/* A guest refuses what client sent it by the UDP forward with this
-	 * number.  NULL: nobody can tell the client. */
-	void (*refuse)(void *arg, uint32_t id, uint32_t forward,
+	/* A guest refuses what client sent it, which came by the UDP socket
+	 * fd, ours still; a copy of it may be sent away.  NULL: nobody can
+	 * tell the client. */
+	void (*refuse)(void *arg, uint32_t id, int fd,
 		       const struct endpoint *client,
 		       const struct icmp_refusal *r);
 	void *arg;

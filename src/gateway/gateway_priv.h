@@ -29,7 +29,7 @@ struct gateway {
 	unsigned n_guestfwds;
 	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
 		     const struct endpoint *server);
-	void (*refuse)(void *arg, uint32_t id, uint32_t forward,
+	void (*refuse)(void *arg, uint32_t id, int fd,
 		       const struct endpoint *client,
 		       const struct icmp_refusal *r);
 	void *env_arg; /* of the two above */

@@ -191,8 +191,9 @@ static int send_plan(struct keeper *k)
 	return engine_link_send(k, &sync, ENGINE_MSG_SYNC, NULL, 0);
 }
 
-/* What the engine said about a netdev: only believed as far as "port N". */
-static void take_message(struct keeper *k, const union engine_msg *m)
+/* What the engine said about a netdev: only believed as far as "port N".  fd
+ * came with it, -1: none. */
+static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 {
 	struct plan_netdev *n;
 
@@ -217,7 +218,7 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 		guestfwd_call(k, &m->guestfwd_call);
 		break;
 	case ENGINE_MSG_UDP_REFUSED:
-		refuse_client(k, &m->udp_refused);
+		refuse_client(k, &m->udp_refused, fd);
 		break;
 	case ENGINE_MSG_MACHINE:
 		log_debug(k->c->log, "%s: %s", m->machine.name,
@@ -261,21 +262,29 @@ static void take_message(struct keeper *k, const union engine_msg *m)
 	}
 }
 
+/* A socket that found no room among our descriptors is no fault of the
+ * engine's, and guests have it sent. */
+static bool is_refusal_lost(const union engine_msg *m, ssize_t got)
+{
+	return got == -EMSGSIZE && m->head.type == ENGINE_MSG_UDP_REFUSED;
+}
+
 static void channel_event(struct loop_io *io, uint32_t events)
 {
 	struct keeper *k = container_of(io, struct keeper, engine.io);
 	union engine_msg m = {0};
+	CLEANUP_FD int fd = -1;
 	unsigned n_fds = 0;
 	ssize_t n;
 
 	(void)events;
-	n = fd_recv(k->engine.sock, &m, sizeof(m), NULL, 0, &n_fds);
-	if (n == -EAGAIN || n == -EINTR)
+	n = fd_recv(k->engine.sock, &m, sizeof(m), &fd, 1, &n_fds);
+	if (n == -EAGAIN || n == -EINTR || is_refusal_lost(&m, n))
 		return;
 	if (n == 0 || n == -ECONNRESET)
 		channel_close(k); /* its end comes by SIGCHLD */
 	else if (n > 0 && engine_msg_check(&m, (size_t)n, n_fds))
-		take_message(k, &m);
+		take_message(k, &m, fd);
 	else
 		give_up_engine(k, "sent a malformed message");
 }

@@ -27,10 +27,8 @@ struct engine_link {
 
 /* What it takes to tell clients of a refusal. */
 struct refuser {
-	int fd;		    /* owned; raw, to send only; -1 = none */
-	bool was_tried;	    /* to open it */
-	uint64_t window_ns; /* start of the current second */
-	unsigned n;	    /* sent in it */
+	int fd;		/* owned; raw, to send only; -1 = none */
+	bool was_tried; /* to open it */
 };
 
 enum { CHILDREN_MAX = 128 }; /* programs of guestfwd= alive at a time */
@@ -87,9 +85,12 @@ void guestfwd_ended(struct keeper *k, pid_t pid, int status);
 /* Tells the programs to end. */
 void guestfwd_stop(struct keeper *k);
 
-/* A guest refuses what a client sent it by a forwarded UDP port: tells the
- * client, where that is allowed. */
-void refuse_client(struct keeper *k, const struct msg_udp_refused *m);
+/* A guest refuses what a client sent it, which came by the UDP socket fd
+ * (borrowed): tells the client, where that is allowed. */
+void refuse_client(struct keeper *k, const struct msg_udp_refused *m, int fd);
+/* *ownp is what the socket fd is bound to; false: it is not one of UDP over
+ * IPv4 with a port. */
+bool refuse_port(int fd, struct endpoint *ownp);
 void refuse_stop(struct keeper *k);
 /* *ap stays if the host would speak to client from it, and becomes the address
  * from which it would if not; false: it would not. */

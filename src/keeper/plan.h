@@ -71,6 +71,9 @@ struct plan_netdev {
 	struct plan_guestfwd *guestfwds; /* owned array; user only */
 	unsigned n_guestfwds;
 
+	uint64_t refuse_ns; /* user: start of a second, and .. */
+	unsigned n_refused; /* .. how often its guests refused in it */
+
 	bool points_tx; /* dgram over unix: fds[1] is connected by name, again
 			 * whenever the engine has lost the peer */
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Tells clients of forwarded UDP ports that the guest refuses (keeper_priv.h).
+ * Tells who sent a guest something by UDP that the guest refuses it
+ * (keeper_priv.h): clients of forwarded ports, and whom the guest spoke to.
  *
- * A kernel says "port unreachable" for ports that are closed, and a forwarded
- * port is open.  So the error is made here, by a raw socket, which takes
- * CAP_NET_RAW: the engine has no rights.  Of what the engine says only which
- * forward and which client it is about is believed, and the datagram's first
- * bytes, which it could have sent to the client anyhow.
+ * A kernel says "port unreachable" for ports that are closed, and ours is open.
+ * So the error is made here, by a raw socket, which takes CAP_NET_RAW: the
+ * engine has no rights.  Of what the engine says only the client is believed,
+ * and the datagram's first bytes, which it could have sent to the client
+ * anyhow.  Which port of the host refuses is seen by the socket that comes with
+ * it: nobody has one who has not been given the port.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,7 +26,7 @@
 
 enum {
 	CODE_MAX = 15,	 /* RFC 1812 5.2.7.1 */
-	RATE = 1000,	 /* errors in a second, to all clients */
+	RATE = 1000,	 /* errors in a second, of one netdev */
 	HEADS = IP4_HDR_LEN + UDP_HDR_LEN,
 	QUOTE_LEN = HEADS + ENGINE_REFUSED_LEN,
 	PACKET_LEN = IP4_HDR_LEN + ICMP_HDR_LEN + QUOTE_LEN,
@@ -38,16 +40,15 @@ struct refusal {
 	const struct msg_udp_refused *m;
 };
 
-static bool may_send(struct keeper *k)
+static bool may_send(const struct keeper *k, struct plan_netdev *n)
 {
-	struct refuser *r = &k->refuser;
 	uint64_t now = *loop_now(k->loop);
 
-	if (now - r->window_ns >= UINT64_C(1000000000)) {
-		r->window_ns = now;
-		r->n = 0;
+	if (now - n->refuse_ns >= UINT64_C(1000000000)) {
+		n->refuse_ns = now;
+		n->n_refused = 0;
 	}
-	return r->n++ < RATE;
+	return n->n_refused++ < RATE;
 }
 
 static bool has_socket(struct keeper *k)
@@ -60,9 +61,9 @@ static bool has_socket(struct keeper *k)
 	r->fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		       IPPROTO_RAW);
 	if (r->fd < 0)
-		log_info(k->c->log, "a guest refuses what comes by a forwarded "
-				    "UDP port; its clients are not told, for "
-				    "that takes CAP_NET_RAW");
+		log_info(k->c->log, "a guest refuses what came to it by UDP; "
+				    "who sent it is not told, for that takes "
+				    "CAP_NET_RAW");
 	return r->fd >= 0;
 }
 
@@ -111,6 +112,40 @@ bool refuse_source(const struct endpoint *client, addr *ap)
 	return is_source(ap, client) || connects(NULL, client, ap);
 }
 
+static bool is_option(int fd, int name, int want)
+{
+	socklen_t len = sizeof(int);
+	int got = -1;
+
+	return getsockopt(fd, SOL_SOCKET, name, &got, &len) == 0 &&
+	       got == want;
+}
+
+bool refuse_port(int fd, struct endpoint *ownp)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	return is_option(fd, SO_DOMAIN, AF_INET) &&
+	       is_option(fd, SO_TYPE, SOCK_DGRAM) &&
+	       is_option(fd, SO_PROTOCOL, IPPROTO_UDP) &&
+	       getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	       sockaddr_to(&ss, ownp) && ownp->port;
+}
+
+/* From which address client hears it. */
+static bool choose_source(const struct msg_udp_refused *m,
+			  const struct endpoint *own, addr *ap)
+{
+	/* Bound to any, it was one of them. */
+	if (addr_is_unspecified(&own->ip)) {
+		*ap = m->local;
+		return refuse_source(&m->client, ap);
+	}
+	*ap = own->ip;
+	return is_source(ap, &m->client);
+}
+
 /* The client's datagram as far as it is quoted; its length. */
 static size_t put_quote(const struct refusal *r, uint8_t quote[QUOTE_LEN])
 {
@@ -154,30 +189,22 @@ static void send_refusal(int fd, const struct refusal *r)
 		      ss_len);
 }
 
-void refuse_client(struct keeper *k, const struct msg_udp_refused *m)
+void refuse_client(struct keeper *k, const struct msg_udp_refused *m, int fd)
 {
-	const struct plan_netdev *n = plan_find(&k->plan, m->port);
+	struct plan_netdev *n = plan_find(&k->plan, m->port);
 	const addr *client = &m->client.ip;
-	const struct plan_forward *f;
 	struct refusal r = {.m = m};
+	struct endpoint own;
 
-	if (!n || m->id >= n->n_forwards || m->code > CODE_MAX ||
-	    m->code == ICMP_U_FRAG_NEEDED || !addr_is_v4(client) ||
-	    addr_is_multicast(client) || addr_is_broadcast(client) ||
-	    addr_is_unspecified(client) || !m->client.port)
+	if (!n || m->code > CODE_MAX || m->code == ICMP_U_FRAG_NEEDED ||
+	    !addr_is_v4(client) || addr_is_multicast(client) ||
+	    addr_is_broadcast(client) || addr_is_unspecified(client) ||
+	    !m->client.port)
 		return;
-	f = &n->forwards[m->id];
-	r.local = f->host.ip;
-	r.port = f->host.port;
-	if (f->proto != IPPROTO_UDP || !addr_is_v4(&r.local) || !may_send(k) ||
-	    !has_socket(k))
+	if (!may_send(k, n) || !has_socket(k) || !refuse_port(fd, &own) ||
+	    !choose_source(m, &own, &r.local))
 		return;
-	/* Bound to any, it was one of them. */
-	if (addr_is_unspecified(&r.local)) {
-		r.local = m->local;
-		if (!refuse_source(&m->client, &r.local))
-			return;
-	}
+	r.port = own.port;
 	send_refusal(k->refuser.fd, &r);
 }
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From which address a client hears that it is refused, whatever an engine
- * says. */
+/* From which address and port a client hears that it is refused, whatever an
+ * engine says. */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "keeper/keeper_priv.h"
+#include "os/sockaddr.h"
 
 static const struct endpoint client = {
 	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 5}},
@@ -56,12 +60,75 @@ static void test_a_group_is_no_client(void **state)
 	assert_false(refuse_source(&all, &a));
 }
 
+static int bound(int domain, int type, int proto, const addr *a)
+{
+	int fd = socket(domain, type | SOCK_CLOEXEC, proto);
+	const struct endpoint ep = {.ip = *a};
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(&ep, &ss);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	return fd;
+}
+
+static void test_the_port_is_the_sockets(void **state)
+{
+	const addr t[] = {addr_v4(0, 0, 0, 0), addr_v4(127, 0, 0, 9)};
+	struct endpoint own;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = bound(AF_INET, SOCK_DGRAM, 0, &t[i]);
+		struct sockaddr_storage ss;
+		socklen_t len = sizeof(ss);
+		struct endpoint want;
+
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len),
+				 0);
+		assert_true(sockaddr_to(&ss, &want) && want.port);
+		assert_true(refuse_port(fd, &own));
+		assert_true(endpoint_eq(&own, &want));
+		assert_true(addr_eq(&own.ip, &t[i]));
+		close(fd);
+	}
+}
+
+/* A socket of another kind, of another family, without a port, none at all. */
+static void test_other_sockets_have_none(void **state)
+{
+	const addr v4 = addr_v4(127, 0, 0, 1), v6 = {{[15] = 1}};
+	struct endpoint own;
+	int fds[4], pair[2];
+
+	(void)state;
+	fds[0] = bound(AF_INET, SOCK_STREAM, 0, &v4);
+	fds[1] = bound(AF_INET6, SOCK_DGRAM, 0, &v6);
+	fds[2] = bound(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, &v4);
+	fds[3] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* no port */
+	for (unsigned i = 0; i < 4; i++) {
+		assert_false(refuse_port(fds[i], &own));
+		close(fds[i]);
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	assert_false(refuse_port(pair[0], &own));
+	close(pair[0]);
+	close(pair[1]);
+	assert_int_equal(pipe(pair), 0);
+	assert_false(refuse_port(pair[0], &own));
+	close(pair[0]);
+	close(pair[1]);
+	assert_false(refuse_port(-1, &own));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_own_address_stays),
 		cmocka_unit_test(test_others_do_not),
 		cmocka_unit_test(test_a_group_is_no_client),
+		cmocka_unit_test(test_the_port_is_the_sockets),
+		cmocka_unit_test(test_other_sockets_have_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,9 +63,9 @@ struct nat_env {
 	 * until ip's MAC is known; then it is sent, or lost by name.  NULL:
 	 * such frames are lost. */
 	void (*hold)(void *arg, const addr *ip, const struct frame *f);
-	/* A guest has refused what client sent to it by the forwarded UDP
-	 * port with this id.  NULL: nobody can be told. */
-	void (*refuse)(void *arg, uint32_t id, const struct endpoint *client,
+	/* A guest has refused what client sent to it, which came by the UDP
+	 * socket fd; it was share()d.  NULL: nobody can be told. */
+	void (*refuse)(void *arg, int fd, const struct endpoint *client,
 		       const struct icmp_refusal *r);
 	/* True if a guest that runs on the lan may use src (anti-spoofing:
 	 * inside net4, not ours, not broadcast). */

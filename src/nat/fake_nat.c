@@ -56,13 +56,14 @@ static void env_hold(void *arg, const addr *ip, const struct frame *f)
 	n->held_len = f->len;
 }
 
-static void env_refuse(void *arg, uint32_t id, const struct endpoint *client,
+static void env_refuse(void *arg, int fd, const struct endpoint *client,
 		       const struct icmp_refusal *r)
 {
 	struct fake_nat *n = arg;
 
+	assert_true(fake_is_shared(n->fh, (unsigned)fd));
 	n->n_refused++;
-	n->refused_by = id;
+	n->refused_by = (unsigned)fd;
 	n->refused_client = *client;
 	n->refused = *r;
 }

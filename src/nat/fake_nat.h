@@ -30,7 +30,7 @@ struct fake_nat {
 	uint32_t held_len;   /* of the last one */
 	/* calls of env.refuse(), and what the last one said */
 	unsigned n_refused;
-	uint32_t refused_by;
+	unsigned refused_by; /* socket */
 	struct endpoint refused_client;
 	struct icmp_refusal refused;
 };

@@ -76,11 +76,6 @@ bool icmp_ration(struct icmp *ic, mac guest)
 					  ICMP_BUCKETS]);
 }
 
-bool icmp_ration_refusal(struct icmp *ic, mac guest)
-{
-	return icmp_ration(ic, guest) && take_token(ic, &ic->refusals);
-}
-
 static void send_report(struct icmp *ic, const struct report *r)
 {
 	struct out_addr a = {.to = r->to_mac,
@@ -311,7 +306,6 @@ int icmp_new(const struct nat_env *env, unsigned max_flows, struct icmp **icp)
 		ic->bucket[i] = (struct icmp_bucket){
 			.refill_ns = *env->now_ns,
 			.n_tokens = ICMP_ERROR_BURST};
-	ic->refusals = ic->bucket[0];
 	out_init(&ic->out, env);
 	r = ping_init(ic, max_flows ? max_flows : ICMP_FLOWS_MAX);
 	if (r < 0) {

@@ -20,13 +20,14 @@ enum {
 	ICMP_IDLE_SECONDS = 30,
 	ICMP_ERROR_BURST = 50,  /* errors to one guest at once, and then */
 	ICMP_ERROR_RATE = 1000, /* a second (Linux's icmp_msgs_*) */
+	ICMP_REFUSAL_MS = 50,	/* in this time all guests together .. */
+	ICMP_REFUSALS = 50,	/* .. refuse so often, one half as often */
 };
 
 struct icmp;
 
 /* A guest's word that what came to it finds nobody there. */
 struct icmp_refusal {
-	mac from;	       /* who says so */
 	struct endpoint guest; /* whom it came to */
 	struct endpoint peer;  /* who sent it, as the guest knows it */
 	uint8_t code;	       /* ICMP_U_*, not FRAG_NEEDED */
@@ -59,10 +60,12 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
  * (DROP_ICMP_RATE).  Machines are told apart by their MACs: under another's
  * address one could spend what is the other's. */
 bool icmp_ration(struct icmp *ic, mac guest);
-/* The same of a guest's refusal, which goes to the keeper: all guests' together
- * are rationed too, for by one way go other messages, and nothing says how many
- * MACs a machine has. */
-bool icmp_ration_refusal(struct icmp *ic, mac guest);
+/* The same of a guest's refusal, inside send().  Those of all guests are
+ * rationed together, for they go one way to the keeper, with other messages.
+ * Of n ports that have much to refuse (by port: nothing says how many MACs a
+ * machine has) each gets one part of n + 1, so that there is one for the next
+ * that comes. */
+bool icmp_ration_refusal(struct icmp *ic);
 
 /* Tells the guest, from gw4, that its frame f was not carried.  Says nothing
  * about what may not be answered (RFC 1122 3.2.2: errors, broadcasts, later

@@ -14,6 +14,7 @@
 enum {
 	ICMP_SCRATCH = 65536, /* the longest message */
 	ICMP_BUCKETS = 256,
+	ICMP_REFUSERS = 256, /* ports that refusals are counted of */
 	ICMP_PROBES = 128,   /* remembered, of all guests */
 	ICMP_PROBE_LEN = 64, /* bytes of each */
 };
@@ -22,6 +23,19 @@ enum {
 struct icmp_bucket {
 	uint64_t refill_ns; /* when it was filled last */
 	unsigned n_tokens;  /* errors that may be sent now */
+};
+
+/* Refusals in the current window of time, by the port that they came from
+ * (two that fall together share). */
+struct icmp_refusals {
+	uint64_t window;   /* its number; 0: there was none yet */
+	unsigned n;	   /* passed on in it */
+	unsigned n_asking; /* ports that wanted to refuse in it .. */
+	unsigned n_before; /* .. and in the one before */
+	struct {
+		uint64_t window; /* that its number counts in */
+		unsigned n;
+	} port[ICMP_REFUSERS];
 };
 
 /* The first bytes of a packet that looks for a hop, from its IP header on. */
@@ -35,7 +49,7 @@ struct icmp {
 	struct out out;
 	/* by the hash of the guest's MAC */
 	struct icmp_bucket bucket[ICMP_BUCKETS];
-	struct icmp_bucket refusals; /* of all guests */
+	struct icmp_refusals refusals;
 	struct flow_table flows;
 	struct slab slab; /* of struct ping_flow */
 	struct icmp_probe probe[ICMP_PROBES];

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cursor.h"
-#include "nat/icmp.h"
+#include "nat/icmp_priv.h"
 #include "wire/udp.h"
 
 enum { QUOTE_MAX = 60 + UDP_HDR_LEN + 64 }; /* the longest IP header */
@@ -37,8 +37,7 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
 	if (q.proto != IPPROTO_UDP || q.is_later ||
 	    q.l4_len < UDP_HDR_LEN || !addr_eq(&q.dst.ip, &pkt->src.ip))
 		return false;
-	*rp = (struct icmp_refusal){.from = pkt->eth_src,
-				    .guest = q.dst,
+	*rp = (struct icmp_refusal){.guest = q.dst,
 				    .peer = q.src,
 				    .code = h.code};
 	r = rd_init(q.l4, q.l4_len);
@@ -53,5 +52,41 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
 		len = rp->len;
 	memcpy(rp->payload, r.p, len);
 	rp->n_payload = (uint8_t)len;
+	return true;
+}
+
+/* The window that it is now. */
+static void turn_window(struct icmp_refusals *r, uint64_t now_ns)
+{
+	uint64_t w = now_ns / (ICMP_REFUSAL_MS * UINT64_C(1000000)) + 1;
+
+	if (w == r->window)
+		return;
+	r->n_before = w == r->window + 1 ? r->n_asking : 0;
+	r->n_asking = 0;
+	r->n = 0;
+	r->window = w;
+}
+
+bool icmp_ration_refusal(struct icmp *ic)
+{
+	struct icmp_refusals *r = &ic->refusals;
+	uint32_t i = lan_ingress(ic->env->lan) % ICMP_REFUSERS;
+	unsigned n_ports, share;
+
+	turn_window(r, *ic->env->now_ns);
+	if (r->port[i].window != r->window) {
+		r->port[i].window = r->window;
+		r->port[i].n = 0;
+		r->n_asking++;
+	}
+	n_ports = r->n_asking > r->n_before ? r->n_asking : r->n_before;
+	share = ICMP_REFUSALS / (n_ports + 1);
+	if (r->n >= ICMP_REFUSALS || r->port[i].n >= (share ? share : 1)) {
+		drop(ic->env->drops, DROP_ICMP_RATE);
+		return false;
+	}
+	r->port[i].n++;
+	r->n++;
 	return true;
 }

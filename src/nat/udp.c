@@ -49,6 +49,7 @@ static bool flow_seen(struct udp_end *e, const struct host_msg *m,
 
 	uf->used_ns = *e->udp->env->now_ns;
 	uf->is_answered = true;
+	udp_flow_heard(uf, m);
 	return flow_known(e, &m->ep, seenp);
 }
 

@@ -60,8 +60,9 @@ udp_forward_add(struct udp *u, uint32_t id, int fd,
 __attribute__((warn_unused_result)) int udp_forward_del(struct udp *u,
 							uint32_t id);
 
-/* A guest has refused what came to it: who sent it by a forwarded port is told
- * by env->refuse(), once for each datagram at most; r->local is filled in. */
+/* A guest has refused what came to it: who sent it, by a forwarded port or to
+ * a flow, is told by env->refuse(), once for each datagram at most; r->local is
+ * filled in.  Inside send(). */
 void udp_refused(struct udp *u, struct icmp_refusal *r);
 
 /* True if the datagram answers a client of a forwarded port. */

@@ -175,24 +175,21 @@ struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt)
 	return c;
 }
 
-void udp_refused(struct udp *u, struct icmp_refusal *r)
+struct udp_end *udp_client_refused(struct udp *u, struct icmp_refusal *r,
+				   struct endpoint *realp)
 {
-	const struct nat_env *env = u->env;
 	struct flow_key key = {
 		.guest = r->guest, .remote = r->peer, .proto = IPPROTO_UDP};
 	struct flow *f = u->clients.n ? flow_find(&u->clients, &key) : NULL;
 	struct udp_client *c = f ? client_of(f) : NULL;
 
-	if (!c || !c->may_refuse || !env->refuse) {
-		drop(env->drops, DROP_ICMP_TYPE);
-		return;
-	}
+	if (!c || !c->may_refuse)
+		return NULL;
 	c->may_refuse = false;
-	if (!icmp_ration_refusal(u->icmp, r->from))
-		return;
 	if (c->has_local)
 		r->local = c->local;
-	env->refuse(env->arg, c->forward->id, &c->real, r);
+	*realp = c->real;
+	return &c->forward->end;
 }
 
 bool udp_is_answer(struct udp *u, const struct packet *pkt)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The inside of the UDP part: udp.c has flows, clients and timers, udp_send.c
- * the way up, udp_recv.c the way down.  One worker's thread.
+ * The inside of the UDP part: udp.c has flows and timers, udp_forward.c
+ * forwards and their clients, udp_send.c the way up, udp_recv.c the way down,
+ * udp_refuse.c what guests refuse of it.  One worker's thread.
  */
 #ifndef NAT_UDP_PRIV_H
 #define NAT_UDP_PRIV_H
@@ -20,6 +21,8 @@ enum {
 	UDP_EXPECT_MIN = 4,   /* datagrams asked for at a time, at least */
 	UDP_DF_FROM = 548,    /* shorter ones fit every path (RFC 1122
 			       * 3.3.3), DF or not */
+	UDP_HEARD_MAX = 8,	/* peers of a flow that it can refuse, .. */
+	UDP_HEARD_SECONDS = 30, /* .. and how long after they sent */
 };
 
 /* One host socket: of a flow, or of a forwarded port. */
@@ -54,12 +57,24 @@ struct udp_end_ops {
 		      struct endpoint *seenp);
 };
 
+/* A peer that sent to a flow, over IPv4. */
+struct udp_heard {
+	uint8_t ip[4];	  /* its real one; the port is 0: none */
+	uint8_t local[4]; /* our address that it sent to, if has_local */
+	uint16_t port;
+	bool has_local;
+	bool may_refuse; /* as that of struct udp_client */
+	uint32_t at_s;	 /* second of the worker's clock */
+};
+
 struct udp_flow {
 	struct flow flow;
 	struct udp_end end;
 	uint64_t used_ns;
 	uint8_t n_dns;	  /* questions to port 53, 0: it is used otherwise */
 	bool is_answered; /* somebody has sent it something */
+	bool is_told_local; /* HOST_OPT_PKTINFO was asked for */
+	struct udp_heard heard[UDP_HEARD_MAX]; /* the last one first */
 };
 
 struct udp_forward {
@@ -156,5 +171,12 @@ void udp_rx_deinit(struct udp_rx *rx);
  * NULL. */
 struct udp_client *udp_client_find(struct udp *u, const struct packet *pkt);
 void udp_forwards_close(struct udp *u);
+
+/* Somebody sent m to uf. */
+void udp_flow_heard(struct udp_flow *uf, const struct host_msg *m);
+/* The forward that r is about, which can be refused once for each datagram, or
+ * NULL; *realp is the client. */
+struct udp_end *udp_client_refused(struct udp *u, struct icmp_refusal *r,
+				   struct endpoint *realp);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Guests that refuse what comes by a forwarded UDP port, and from where its
- * clients are answered. */
+/* Guests that refuse what comes by UDP, and from where the clients of forwarded
+ * ports are answered. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "nat/fake_nat.h"
 #include "wire/csum.h"
 
-enum { FORWARD = 7, PORT = 22 };
+enum { FORWARD = 7, PORT = 22, OWN = 5000 };
 
 static const struct endpoint client = {
 	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 9}},
@@ -69,7 +69,7 @@ static void test_a_refusal_is_passed_on(void **state)
 	answer(n, &(struct error){.type = ICMP_UNREACHABLE,
 				  .code = ICMP_U_PORT});
 	assert_int_equal(n->n_refused, 1);
-	assert_int_equal(n->refused_by, FORWARD);
+	assert_int_equal(n->refused_by, sock);
 	assert_true(endpoint_eq(&n->refused_client, &client));
 	assert_int_equal(n->refused.code, ICMP_U_PORT);
 	assert_int_equal(n->refused.guest.port, PORT);
@@ -120,16 +120,15 @@ static void test_refusals_are_rationed(void **state)
 	const struct error e = {.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT};
 	unsigned sock = forward(n);
 
-	for (unsigned i = 0; i < ICMP_ERROR_BURST + 5; i++) {
+	for (unsigned i = 0; i < ICMP_REFUSALS / 2 + 5; i++) {
 		hear(n, sock, &client, "x");
 		answer(n, &e);
 	}
-	assert_int_equal(n->n_refused, ICMP_ERROR_BURST);
+	assert_int_equal(n->n_refused, ICMP_REFUSALS / 2);
 	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 5);
 }
 
-/* ... all machines' together too: they go by one narrow way to the keeper, and
- * a machine can have as many MACs as it likes. */
+/* A machine can have as many MACs as it likes, and one port. */
 static void test_many_macs_have_one_ration(void **state)
 {
 	struct fake_nat *n = *state;
@@ -143,12 +142,63 @@ static void test_many_macs_have_one_ration(void **state)
 			answer(n, &e);
 		}
 	}
-	assert_int_equal(n->n_refused, ICMP_ERROR_BURST);
-	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 160 - ICMP_ERROR_BURST);
+	assert_int_equal(n->n_refused, ICMP_REFUSALS / 2);
+	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 160 - ICMP_REFUSALS / 2);
 	fake_nat_pass(n, FAKE_SECOND);
 	hear(n, sock, &client, "x");
 	answer(n, &e);
-	assert_int_equal(n->n_refused, ICMP_ERROR_BURST + 1);
+	assert_int_equal(n->n_refused, ICMP_REFUSALS / 2 + 1);
+}
+
+/* A guest on a port of its own refuses 60 datagrams that come to a mapping of
+ * it, which is socket sock; returns how many refusals went through. */
+static unsigned refuse_many(struct fake_nat *n, const struct fake_guest *g,
+			    unsigned sock)
+{
+	const struct fake_guest first = n->g;
+	unsigned before = n->n_refused;
+
+	n->g = *g;
+	fake_guest_udp(&n->g, OWN, &client, "a", 1);
+	fake_guest_kick(&n->g);
+	for (unsigned i = 0; i < 60; i++) {
+		const struct error e = {.i = n->g.port->n_out,
+					.type = ICMP_UNREACHABLE,
+					.code = ICMP_U_PORT};
+
+		hear(n, sock, &client, "x");
+		answer(n, &e);
+	}
+	n->g = first;
+	return n->n_refused - before;
+}
+
+/* All machines' refusals together are rationed, for they go one narrow way to
+ * the keeper; those of many that refuse all they can leave room for one more. */
+static void test_nobody_takes_all_of_the_ration(void **state)
+{
+	enum { N = 6 };
+	const struct fake_config c = {.name = "vm"};
+	struct fake_nat *n = *state;
+	struct fake_guest g[N];
+
+	for (uint8_t i = 0; i < N; i++) {
+		fake_guest_init(&g[i], fake_new(n->lan, &c), fake_mac(10 + i),
+				n->env.gw_mac,
+				addr_v4(10, 0, 2, (uint8_t)(20 + i)));
+		(void)refuse_many(n, &g[i], i);
+		assert_true(i > 0 || n->n_refused == ICMP_REFUSALS / 2);
+		assert_true(i > 1 || n->n_refused >= i + ICMP_REFUSALS / 2);
+	}
+	assert_int_equal(n->n_refused, ICMP_REFUSALS);
+	/* now it is known how many they are */
+	fake_nat_pass(n, ICMP_REFUSAL_MS * FAKE_SECOND / 1000);
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(refuse_many(n, &g[i], i),
+				 ICMP_REFUSALS / (N + 1));
+	assert_true(refuse_many(n, &n->g, N) > 0);
+	for (unsigned i = 0; i < N; i++)
+		fake_free(g[i].port);
 }
 
 /* An error does not keep a client in memory (RFC 5508). */
@@ -205,20 +255,175 @@ static void test_a_machine_refuses_for_itself_only(void **state)
 	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
 }
 
-/* What came by the guest's own mapping: nobody is told, nothing ends. */
-static void test_a_flow_outlives_refusals(void **state)
+/* --- what came by the guest's own mapping --- */
+
+static const struct error closed = {.type = ICMP_UNREACHABLE,
+				    .code = ICMP_U_PORT};
+
+/* The guest's mapping is socket 0. */
+static void map(struct fake_nat *n)
+{
+	fake_guest_udp(&n->g, OWN, &client, "a", 1);
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->fh->n_socks, 1);
+}
+
+/* Its server is told, as often as it asks, and the mapping stays. */
+static void test_a_server_is_refused(void **state)
 {
 	struct fake_nat *n = *state;
 
-	fake_guest_udp(&n->g, 5000, &client, "a", 1);
-	fake_guest_kick(&n->g);
-	hear(n, 0, &client, "x");
-	answer(n, &(struct error){.type = ICMP_UNREACHABLE,
-				  .code = ICMP_U_PORT});
-	assert_int_equal(n->n_refused, 0);
+	map(n);
+	for (unsigned i = 0; i < 2; i++) {
+		hear(n, 0, &client, "late");
+		answer(n, &closed);
+		answer(n, &closed); /* once for a datagram */
+		assert_int_equal(n->n_refused, i + 1);
+		assert_int_equal(n->drops.n[DROP_ICMP_TYPE], i + 1);
+	}
+	assert_int_equal(n->refused_by, 0);
+	assert_true(endpoint_eq(&n->refused_client, &client));
+	assert_int_equal(n->refused.code, ICMP_U_PORT);
+	assert_int_equal(n->refused.len, 4);
+	assert_memory_equal(n->refused.payload, "late", 4);
 	assert_int_equal(n->fh->n_socks, 1);
+	fake_guest_udp(&n->g, OWN, &client, "b", 1);
+	fake_guest_kick(&n->g);
+	assert_int_equal(fake_sent(n->fh, 1)->sock, 0);
+}
+
+/* An error keeps no mapping either (RFC 5508 REQ-6). */
+static void test_refusing_is_no_use_of_a_flow(void **state)
+{
+	struct fake_nat *n = *state;
+
+	map(n);
+	hear(n, 0, &client, "x");
+	fake_nat_pass(n, 29 * FAKE_SECOND);
+	answer(n, &closed);
+	assert_int_equal(n->n_refused, 1);
+	fake_nat_pass(n, (UDP_IDLE_SECONDS - 28) * FAKE_SECOND);
+	assert_int_equal(n->fh->n_socks, 0);
+}
+
+/* A guest cannot refuse what nobody sent it, or long ago. */
+static void test_a_flow_refuses_what_came(void **state)
+{
+	struct fake_nat *n = *state;
+	struct endpoint other = client;
+
+	map(n);
+	other.port++;
+	hear(n, 0, &client, "x");
+	answer(n, &closed);
+	hear(n, 0, &other, "y");
+	answer(n, &closed); /* the first once more */
+	assert_int_equal(n->n_refused, 1);
+	answer(n, &(struct error){.i = 1,
+				  .type = ICMP_UNREACHABLE,
+				  .code = ICMP_U_PORT});
+	assert_int_equal(n->n_refused, 2);
+	assert_true(endpoint_eq(&n->refused_client, &other));
+	hear(n, 0, &client, "x");
+	fake_nat_pass(n, 31 * FAKE_SECOND);
+	answer(n, &closed);
+	assert_int_equal(n->n_refused, 2);
+	/* of a mapping that the guest has not */
+	hear(n, 0, &client, "x");
+	fake_nat_pass(n, UDP_IDLE_SECONDS * FAKE_SECOND);
+	answer(n, &closed);
+	assert_int_equal(n->n_refused, 2);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 3);
+}
+
+/* The last few that sent something, however many there are. */
+static void test_the_last_peers_are_refused(void **state)
+{
+	enum { N = 12, KEPT = 8 };
+	struct fake_nat *n = *state;
+	struct endpoint ep = client;
+
+	map(n);
+	for (unsigned i = 0; i < N; i++) {
+		ep.port = (uint16_t)(1000 + i);
+		hear(n, 0, &ep, "x");
+	}
+	ep.port = 1000 + N - KEPT;
+	hear(n, 0, &ep, "again"); /* it is the last one now */
+	ep.port = 2000;
+	hear(n, 0, &ep, "y"); /* instead of 1005 */
+	for (unsigned i = 0; i < N; i++)
+		answer(n, &(struct error){.i = i,
+					  .type = ICMP_UNREACHABLE,
+					  .code = ICMP_U_PORT});
+	assert_int_equal(n->n_refused, KEPT - 1);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], N - KEPT + 1);
+	answer(n, &(struct error){.i = 5,
+				  .type = ICMP_UNREACHABLE,
+				  .code = ICMP_U_PORT});
+	assert_int_equal(n->n_refused, KEPT - 1);
+}
+
+/* The host's loopback has many addresses, and the guest sees one. */
+static void test_a_server_of_the_host_is_the_real_one(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct endpoint lo = fake_ep(127, 0, 0, 5, 999);
+
+	map(n);
+	hear(n, 0, &lo, "x");
+	answer(n, &closed);
+	assert_true(endpoint_eq(&n->refused_client, &lo));
+}
+
+/* Who has refused once learns where the next datagrams come to: an error
+ * comes from there, and none of what was sent to all. */
+static void test_a_flow_that_refuses_asks_for_more(void **state)
+{
+	struct fake_nat *n = *state;
+	struct fake_datagram d = {.from = client,
+				  .data = "x",
+				  .len = 1,
+				  .local = addr_v4(192, 0, 2, 2)};
+
+	map(n);
+	assert_int_equal(fake_option(n->fh, 0, HOST_OPT_PKTINFO), -1);
+	assert_true(fake_deliver_full(n->fh, 0, &d));
+	fake_host_run(n->fh);
+	answer(n, &closed);
+	assert_int_equal(n->n_refused, 1);
+	assert_true(addr_is_unspecified(&n->refused.local));
+	assert_int_equal(fake_option(n->fh, 0, HOST_OPT_PKTINFO), 1);
+	assert_true(fake_deliver_full(n->fh, 0, &d));
+	fake_host_run(n->fh);
+	answer(n, &closed);
+	assert_int_equal(n->n_refused, 2);
+	assert_true(addr_eq(&n->refused.local, &d.local));
+	d.is_to_group = true;
+	assert_true(fake_deliver_full(n->fh, 0, &d));
+	fake_host_run(n->fh);
+	answer(n, &closed);
+	assert_int_equal(n->n_refused, 2);
+	/* what it sends is still the host's to choose */
+	fake_guest_udp(&n->g, OWN, &client, "b", 1);
+	fake_guest_kick(&n->g);
+	assert_false(fake_sent(n->fh, 1)->has_local);
+}
+
+/* Nobody could answer port 0. */
+static void test_a_peer_without_a_port(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct endpoint zero = fake_ep(192, 0, 2, 9, 0);
+
+	map(n);
+	hear(n, 0, &zero, "x");
+	answer(n, &closed);
+	assert_int_equal(n->n_refused, 0);
 	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
 }
+
+/* --- from where clients are answered --- */
 
 /* A port of all addresses: an answer leaves from the one that was asked, which
  * a refusal names too. */
@@ -372,7 +577,14 @@ int main(void)
 		T(test_a_refusal_is_no_use),
 		T(test_other_messages_are_no_refusals),
 		T(test_a_machine_refuses_for_itself_only),
-		T(test_a_flow_outlives_refusals),
+		T(test_nobody_takes_all_of_the_ration),
+		T(test_a_server_is_refused),
+		T(test_refusing_is_no_use_of_a_flow),
+		T(test_a_flow_refuses_what_came),
+		T(test_the_last_peers_are_refused),
+		T(test_a_server_of_the_host_is_the_real_one),
+		T(test_a_flow_that_refuses_asks_for_more),
+		T(test_a_peer_without_a_port),
 		T(test_the_address_that_was_asked),
 		T(test_two_addresses_are_two_clients),
 		T(test_no_refusal_of_a_broadcast),

@@ -154,11 +154,11 @@ except OSError as e:
 
 
 def ask(ip, port, ns=None, wait=10):
-    return sh(PY, "-c", ASK, ip, str(port), str(wait), ns=ns).stdout.split(None, 5)
+    return sh(PY, "-c", ASK, ip, str(port), str(wait), ns=ns).stdout.strip().split(None, 5)
 
 
 def refused(ip, port):
-    return ["refused", "3", "3", ip, str(port), "the question\n"]
+    return ["refused", "3", "3", ip, str(port), "the question"]
 
 
 def test_a_closed_port_outside_is_refused_to_the_guest(net):
@@ -179,6 +179,85 @@ def test_a_closed_port_of_the_guest_is_refused_to_the_client(net):
     w.serve(PY, "-c", MIRROR, "23", ns=g.ns, port=23, proto="udp")
     assert ask("127.0.0.1", 2223)[:2] == ["answer", "10.0.2.2"]
     assert ask(HOST_IP, 2223, ns="inet")[:2] == ["answer", INET_IP]
+
+
+# Waits for a datagram, then sends to who sent it, once for each line that it is
+# told, by a socket connected to that peer alone; says what comes back.
+SERVER = ASK.split("s.settimeout")[0] + r"""
+s.settimeout(10)
+s.bind((sys.argv[1], int(sys.argv[2])))
+print('ready', flush=True)
+d, who = s.recvfrom(100)
+s.connect(who)
+print(*who, flush=True)
+for line in sys.stdin:
+    if line == 'hear\n':
+        print(s.recv(100).decode(), flush=True)
+        continue
+    s.send(b'the question')
+    try:
+        print('answer', s.recv(100).decode(), flush=True)
+    except ConnectionRefusedError:
+        d, anc, _, a = s.recvmsg(100, 512, socket.MSG_ERRQUEUE)
+        t, code = [x[2][5:7] for x in anc if x[1] == 11][0]
+        print('refused', t, code, a[0], a[1], d.decode(), flush=True)
+    except OSError as e:
+        print(type(e).__name__, e.errno, flush=True)
+"""
+SAY = ("import socket,sys\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+       "s.bind(('0.0.0.0',5555))\ns.sendto(b'hello',(sys.argv[1],int(sys.argv[2])))")
+
+
+class Server:
+    """A program that a guest has spoken to from a port that is closed by now."""
+
+    def __init__(self, g, ip, port, ns, to):
+        self.p = world.popen(PY, "-c", SERVER, ip, str(port), ns=ns, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+        assert self.p.stdout.readline() == "ready\n"
+        g.sh(PY, "-c", SAY, to, str(port))
+        self.ip, self.port = self.p.stdout.readline().split()
+
+    def do(self, what):
+        self.p.stdin.write(what + "\n")
+        self.p.stdin.flush()
+        return self.p.stdout.readline().rstrip("\n").split(None, 5)
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait(20)
+        self.p.stdout.close()
+
+
+def test_a_port_that_the_guest_closed_is_refused_to_its_server(net):
+    """By the host's address and the port that the server knows, quoted with
+    its own datagram; and the guest's next socket has the same mapping."""
+    _, g, _ = net
+    for port, ip, to, ns in ((6002, INET_IP, INET_IP, "inet"), (6003, HOST_IP, HOST_IP, None),
+                             (6004, "127.0.0.1", "10.0.2.2", None)):
+        s = Server(g, ip, port, ns, to)
+        try:
+            for _ in range(2):
+                assert s.do("ask") == refused(s.ip, s.port)
+            g.sh(PY, "-c", SAY, to, str(port))
+            assert s.do("hear") == ["hello"]
+            assert s.do("ask") == refused(s.ip, s.port)
+        finally:
+            s.close()
+
+
+def test_a_server_at_another_address_of_the_host(net):
+    """Who speaks to an address that the kernel would not choose is refused by
+    that one, from its second datagram on."""
+    _, g, _ = net
+    sh("ip", "addr", "add", "192.0.2.7/24", "dev", "up0")
+    s = Server(g, INET_IP, 6002, "inet", INET_IP)
+    try:
+        world.wait_for("a refusal from 192.0.2.7", lambda: ask(
+            "192.0.2.7", s.port, ns="inet", wait=0.5) == refused("192.0.2.7", s.port))
+    finally:
+        s.close()
+        sh("ip", "addr", "del", "192.0.2.7/24", "dev", "up0")
 
 
 def test_clients_are_answered_from_where_they_asked(net):
@@ -207,12 +286,18 @@ def test_a_guests_firewall_is_heard(net):
 
 def test_without_the_right_clients_are_not_told(w):
     """Silence, said once in the log; nothing else suffers."""
+    silence = "TimeoutError", "timeout"
     g = w.guest()
     wrap = ("setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw")
     with world.Vmlan(["user,hostfwd=udp::2223-:23", g.netdev()], wrap=wrap) as v:
         g.dhcp()
         for _ in range(2):
-            assert ask("127.0.0.1", 2223, wait=0.5)[0] in ("TimeoutError", "timeout")
+            assert ask("127.0.0.1", 2223, wait=0.5)[0] in silence
+        s = Server(g, INET_IP, 6002, "inet", INET_IP)
+        try:
+            assert ask(HOST_IP, s.port, wait=0.5)[0] in silence
+        finally:
+            s.close()
         world.wait_for("the line in the log",
                        lambda: v.log().count("CAP_NET_RAW") == 1)
         w.serve(PY, "-c", MIRROR, "23", ns=g.ns, port=23, proto="udp")
