@@ -13,6 +13,7 @@ import peers
 from scene import GATEWAY, GUEST, OTHER, SERVICE
 
 HELLO = "/bin/echo hello"
+TWIN = "52:54:00:12:34:56"  # QEMU's default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Want(peers.Setting):
     several: bool = False  # a second machine
     silent: bool = False   # it says nothing before it is asked
     others: tuple = ()     # its namespace
+    twins: bool = False    # both have one MAC
 
 
 PLAIN = Want()
@@ -33,6 +35,7 @@ SILENT = Want(forwards=(("udp", 2226, 26),), silent=True)
 SERVED = Want(guestfwd=True)
 RESTRICTED = Want(restrict=True, forwards=(("tcp", 2222, 22),))
 TWO = Want(several=True)
+TWINS = Want(several=True, twins=True)
 JUMBO = Want(mtu=65520)
 
 
@@ -45,6 +48,8 @@ class Site(peers.Running):
             lab.ip(ns.name, f"link set eth0 mtu {self.s.mtu} up",
                    f"addr replace {OTHER}/24 dev eth0",
                    f"route replace default via {GATEWAY}")
+        for ns in (self.ns, *self.s.others) if self.s.twins else ():
+            lab.ip(ns.name, f"link set eth0 address {TWIN}")
 
 
 class Column:

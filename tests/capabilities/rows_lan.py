@@ -5,10 +5,9 @@ import pathlib
 import socket
 
 import world
-from columns import FORWARDS, JUMBO, RESTRICTED, SERVED, SILENT, TWO
+from columns import FORWARDS, JUMBO, RESTRICTED, SERVED, SILENT, TWINS, TWO
 from rows import row
 from rows_icmp import carried, ping
-from rows_udp import there_and_back
 from scene import (END, GATEWAY, GUEST, HOST_IP, INET_IP, IP_RECVERR, IP_RECVOPTS, OTHER,
                    SERVICE, No, expect)
 
@@ -112,6 +111,26 @@ def lan_out(s):
         ends.append((c, s.accept(listener)))
     for c, p in ends:
         s.both_ways(c, p, 1000)
+
+
+@row("twins", "Two guests with one MAC both hear what is sent to them", needs="several",
+     want=TWINS)
+def twins(s):
+    """Whoever spoke last."""
+    nets, server = (s.guest, s.other), s.end.udp(6001)
+    for _ in range(3):  # it may have to be found out that they are two
+        for net in nets:
+            net.run("ping", "-n", "-c", "1", "-W", "1", GATEWAY)
+    ends = []
+    for net in nets:
+        u = net.udp()
+        u.sendto(b"here", (END, 6001))
+        ends.append((u, server.recvfrom(10)[1]))
+    for i in range(5):
+        for u, who in ends:
+            server.sendto(b"%d" % i, who)
+        for u, _ in ends:
+            expect(u.recv(10) == b"%d" % i, "another's datagram arrives")
 
 
 @row("jumbo", "A network of MTU 65520: a ping of 60,000 bytes uncut, connections outside",
@@ -279,15 +298,3 @@ def beyond_options(s):
      why_not="other protocols need a privilege that vmlan does without; the guest is told")
 def beyond_gre(s):
     expect(carried(s, 47), "protocol unreachable")
-
-
-@row("beyond-unreachable", "A port that the guest has closed is told to its server (UDP)",
-     group=BEYOND, why_not="the mapping has to outlive such an error (RFC 4787, REQ-12), "
-     "and a socket that lives cannot say it; clients of forwards are told")
-def beyond_unreachable(s):
-    server, u, data, who = there_and_back(s, 10)
-    server.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-    u.close()
-    server.sendto(data, who)
-    got = s.errors_of(server)
-    expect(got[:2] == (3, 3), f"{got} comes")

@@ -6,7 +6,7 @@ import struct
 import time
 
 from rows import row
-from scene import (END, GUEST, INET_IP, IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL,
+from scene import (END, GUEST, HOST_IP, INET_IP, IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTTL,
                    PMTUDISC_DONT, expect, option)
 
 SMALL_TTL = 20
@@ -181,3 +181,14 @@ def port_unreachable(s):
     u.send(b"x")
     got = s.errors_of(u)
     expect(got == (3, 3, END), f"{got} comes")
+
+
+@row("port-closed", "A UDP port that the guest has closed is told to its server (where "
+     "the engine is root)")
+def port_closed(s):
+    server, u, data, who = there_and_back(s, 10)
+    server.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    u.close()
+    server.sendto(data, who)
+    got = s.errors_of(server)
+    expect(got == (3, 3, HOST_IP), f"{got} comes")

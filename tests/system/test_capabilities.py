@@ -47,7 +47,7 @@ def test_vmlan_does_what_the_page_says(place):
 SPOILT = {
     "errors are lost": (
         {"spoilt": "icmp type { destination-unreachable, time-exceeded } drop;"},
-        "host-udp net-tcp codes-udp port-unreachable traceroute-udp exceeded pmtu-udp "
+        "host-udp net-tcp codes-udp port-unreachable port-closed traceroute-udp exceeded pmtu-udp "
         "ping-nobody pmtu-tcp-out pmtu-ping"),
     "echo is lost": (
         {"spoilt": "icmp type echo-reply drop; ip protocol gre drop;"},
@@ -78,7 +78,7 @@ SPOILT = {
         {"spoilt": "drop;"},
         "tcp udp udp-empty peers ports crowd hold-out hold-in spoof forward-tcp "
         "forward-udp hairpin beyond-dscp beyond-ecn beyond-options beyond-gre "
-        "beyond-unreachable"),
+        "twins"),
     "the host is deaf": (
         {"more": "chain deaf { type filter hook input priority 0; iifname br0 drop; }"},
         "ping-gateway host-address host-loopback dhcp dns-udp dns-tcp guestfwd restrict"),
