@@ -174,7 +174,7 @@ static unsigned refuse_many(struct fake_nat *n, const struct fake_guest *g,
 }
 
 /* All machines' refusals together are rationed, for they go one narrow way to
- * the keeper; those of many that refuse all they can leave room for one more. */
+ * the keeper; many that refuse all they can leave room for one more. */
 static void test_nobody_takes_all_of_the_ration(void **state)
 {
 	enum { N = 6 };
