@@ -19,9 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "os/journal.h"
 
 static const char lock_name[] = "lock";
+static const char system_base[] = "/run/vmlan";
 
 static int base_path(char *buf, size_t len)
 {
@@ -31,7 +34,7 @@ static int base_path(char *buf, size_t len)
 	if (xdg && *xdg == '/')
 		n = snprintf(buf, len, "%s/vmlan", xdg);
 	else if (geteuid() == 0)
-		n = snprintf(buf, len, "/run/vmlan");
+		n = snprintf(buf, len, "%s", system_base);
 	else
 		n = snprintf(buf, len, "/tmp/vmlan-%u", geteuid());
 	return n < 0 || (size_t)n >= len ? -ENAMETOOLONG : 0;
@@ -108,10 +111,26 @@ static bool is_name(const char *name)
 	return *name && *name != '.' && !strchr(name, '/');
 }
 
+/* Undoes what the folder's journal says; its lock is held.  False: it has to
+ * stay, which is said unless it was meant to. */
+static bool settle(int dir_fd, const char *name, struct error *e)
+{
+	struct log log = LOG_INIT(LOG_LEVEL_WARN);
+	int r = journal_settle(dir_fd, e);
+
+	if (r < 0)
+		log_warn(&log, "%s: what it changed on this host is not yet "
+			       "undone: %s", name, e->text);
+	else if (r == 0 && e->code != EXIT_DONE)
+		log_warn(&log, "%s: of what it changed on this host not all "
+			       "could be undone: %s", name, e->text);
+	return r == 0;
+}
+
 static int make_folder(int base, const char *name)
 {
-	CLEANUP_FD int dir = -1;
-	int lock;
+	CLEANUP_FD int dir = -1, lock = -1;
+	struct error e = ERROR_NULL;
 
 	if (mkdirat(base, name, 0700) < 0 && errno != EEXIST)
 		return -errno;
@@ -120,15 +139,19 @@ static int make_folder(int base, const char *name)
 	if (dir < 0)
 		return -errno;
 	lock = take_lock(dir, true);
-	if (lock >= 0)
-		empty(dir); /* of what a killed one left */
-	return lock;
+	if (lock < 0)
+		return lock;
+	if (!settle(dir, name, &e))
+		return -EEXIST;
+	empty(dir); /* of what a killed one left */
+	return fd_steal(&lock);
 }
 
-int rundir_make(const char *name, struct rundir *d, struct error *e)
+static int make_in(const char *path, const char *name, struct rundir *d,
+		   struct error *e)
 {
 	CLEANUP_FD int base = -1;
-	char path[sizeof(d->path)], full[sizeof(d->path)];
+	char full[sizeof(d->path)];
 	int r;
 
 	*d = RUNDIR_NULL;
@@ -139,9 +162,6 @@ int rundir_make(const char *name, struct rundir *d, struct error *e)
 			  name);
 		return -EINVAL;
 	}
-	r = base_path(path, sizeof(path));
-	if (r < 0)
-		return error_errno(e, r, "XDG_RUNTIME_DIR");
 	if (snprintf(full, sizeof(full), "%s/%s", path, name) >=
 	    (int)sizeof(full))
 		return error_errno(e, ENAMETOOLONG, "%s/%s", path, name);
@@ -158,6 +178,53 @@ int rundir_make(const char *name, struct rundir *d, struct error *e)
 	return 0;
 }
 
+int rundir_make(const char *name, struct rundir *d, struct error *e)
+{
+	char path[sizeof(d->path)];
+	int r = base_path(path, sizeof(path));
+
+	*d = RUNDIR_NULL;
+	if (r < 0)
+		return error_errno(e, r, "XDG_RUNTIME_DIR");
+	return make_in(path, name, d, e);
+}
+
+int rundir_make_system(const char *name, struct rundir *d, struct error *e)
+{
+	return make_in(system_base, name, d, e);
+}
+
+int rundir_open_system(const char *name, struct rundir *d, struct error *e)
+{
+	CLEANUP_FD int base = -1, dir = -1;
+	struct stat st;
+	int r;
+
+	*d = RUNDIR_NULL;
+	if (stat(system_base, &st) < 0 && errno == ENOENT)
+		return -ENOENT;
+	base = lock_base(system_base, false, e);
+	if (base < 0)
+		return base;
+	dir = openat(base, name,
+		     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 && errno == ENOENT)
+		return -ENOENT;
+	r = dir < 0 ? -errno : take_lock(dir, true);
+	if (r == -EWOULDBLOCK)
+		r = -EBUSY;
+	if (r < 0)
+		return error_errno(e, r, "%s/%s", system_base, name);
+	d->lock_fd = r;
+	snprintf(d->path, sizeof(d->path), "%s/%s", system_base, name);
+	return 0;
+}
+
+int rundir_fd(const struct rundir *d)
+{
+	return open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 void rundir_release(struct rundir *d)
 {
 	fd_close(&d->lock_fd);
@@ -166,6 +233,10 @@ void rundir_release(struct rundir *d)
 
 static void remove_folder(int base, const char *name, int dir_fd)
 {
+	struct error e = ERROR_NULL;
+
+	if (!settle(dir_fd, name, &e))
+		return;
 	empty(dir_fd);
 	(void)unlinkat(dir_fd, lock_name, 0);
 	(void)unlinkat(base, name, AT_REMOVEDIR);
@@ -208,15 +279,12 @@ static void sweep_one(int base, const char *name)
 		(void)unlinkat(base, name, AT_REMOVEDIR);
 }
 
-void rundir_sweep(void)
+static void sweep_base(const char *path)
 {
 	CLEANUP_FD int base = -1;
-	char path[sizeof(((struct rundir *)0)->path)];
 	struct dirent *de;
 	DIR *d;
 
-	if (base_path(path, sizeof(path)) < 0)
-		return;
 	base = lock_base(path, false, NULL);
 	d = base < 0 ? NULL : entries(base);
 	if (!d)
@@ -226,4 +294,15 @@ void rundir_sweep(void)
 			sweep_one(base, de->d_name);
 	}
 	closedir(d);
+}
+
+void rundir_sweep(void)
+{
+	char path[sizeof(((struct rundir *)0)->path)];
+	int r = base_path(path, sizeof(path));
+
+	if (r == 0)
+		sweep_base(path);
+	if (geteuid() == 0 && (r < 0 || strcmp(path, system_base) != 0))
+		sweep_base(system_base);
 }

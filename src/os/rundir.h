@@ -4,6 +4,12 @@
  * else /tmp/vmlan-UID).  Each holds a lock file whose flock(2) its owner
  * keeps for life; a folder whose lock nobody holds was left by a kill, and
  * the next command removes it.
+ *
+ * What the journal of a folder says (os/journal.h) is undone before the folder
+ * is removed, and the folder stays where that cannot be.  One whose journal is
+ * to be kept outlives its owner: nobody holds it and nobody removes it until
+ * it is opened for that.  Such ones are the host's, not a session's, and are
+ * in /run/vmlan whatever XDG_RUNTIME_DIR says.
  */
 #ifndef OS_RUNDIR_H
 #define OS_RUNDIR_H
@@ -21,12 +27,24 @@ struct rundir {
  * living network has that name. */
 __attribute__((warn_unused_result)) int
 rundir_make(const char *name, struct rundir *d, struct error *e);
+/* As rundir_make(), in /run/vmlan. */
+__attribute__((warn_unused_result)) int
+rundir_make_system(const char *name, struct rundir *d, struct error *e);
+/* Takes the lock of a folder in /run/vmlan that is there, and leaves what is
+ * in it. -ENOENT: there is none (*e is not filled). */
+__attribute__((warn_unused_result)) int
+rundir_open_system(const char *name, struct rundir *d, struct error *e);
+/* Opens the folder itself; -1 if it is gone. */
+int rundir_fd(const struct rundir *d);
 /* Forgets the folder without touching it: this process's part of the lock is
  * given up (a forked child's part keeps it). */
 void rundir_release(struct rundir *d);
-/* Removes the folder with what is in it, and the lock. */
+/* Undoes what its journal says, removes the folder with what is in it, and
+ * the lock.  What cannot be undone is said on stderr and stays written there
+ * for the next command. */
 void rundir_remove(struct rundir *d);
-/* Removes the folders that nobody holds. Two at once are safe. */
+/* Removes the folders that nobody holds, as rundir_remove(). Two at once are
+ * safe. */
 void rundir_sweep(void);
 
 #endif

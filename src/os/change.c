@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Changes of the host, written down first; see change.h. */
+#include "os/change.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "os/nft.h"
+#include "os/sysctl.h"
+
+/* Of drawing an index that is taken. */
+enum { INDEX_TRIES = 16 };
+
+static const char remedy[] = " (this needs root or CAP_NET_ADMIN)";
+
+static const char *remedy_of(int r)
+{
+	return r == -EPERM || r == -EACCES ? remedy : "";
+}
+
+/* The kernel's answer to a change that is written down behind mark: one that
+ * was refused is struck out, for whoever may not make it may not undo it
+ * either. */
+static int answer(struct journal *j, uint32_t mark, int r, struct error *e)
+{
+	int struck = r < 0 ? journal_strike(j, mark, e) : 0;
+
+	return struck < 0 ? struck : r;
+}
+
+int change_link_add(struct journal *j, const struct rtnl_link_new *n,
+		    int *indexp, struct error *e)
+{
+	struct undo u = {.type = UNDO_LINK_ADD};
+	struct rtnl_link_new mine = *n;
+	const uint32_t mark = j->len;
+	struct rtnl_link l;
+	int r;
+
+	if (rtnl_link_get(n->name, 0, &l) == 0) {
+		error_set(e, EXIT_CONFLICT,
+			  "there is an interface %s already", n->name);
+		return -EEXIST;
+	}
+	snprintf(u.link.kind, sizeof(u.link.kind), "%s", n->kind);
+	for (int i = 0; i < INDEX_TRIES; i++) {
+		mine.index = rtnl_index_new();
+		if (rtnl_link_get(NULL, mine.index, &l) != -ENODEV)
+			continue;
+		u.link.index = mine.index;
+		r = journal_add(j, &u, e);
+		if (r < 0)
+			return r;
+		r = answer(j, mark, rtnl_link_add(&mine), e);
+		*indexp = mine.index;
+		return r < 0 ? error_errno(e, r, "cannot make the %s %s%s",
+					   n->kind, n->name, remedy_of(r))
+			     : 0;
+	}
+	return error_errno(e, EBUSY, "%s: no free index", n->name);
+}
+
+int change_link_master(struct journal *j, int index, int master,
+		       struct error *e)
+{
+	struct undo u = {.type = UNDO_LINK_MASTER,
+			 .master = {.index = index, .is = master}};
+	const uint32_t mark = j->len;
+	struct rtnl_link l;
+	int r = rtnl_link_get(NULL, index, &l);
+
+	if (r < 0)
+		return error_errno(e, r, "interface of index %d", index);
+	if (l.master == master)
+		return 0;
+	u.master.was = l.master;
+	r = journal_add(j, &u, e);
+	if (r < 0)
+		return r;
+	r = answer(j, mark, rtnl_link_set_master(index, master), e);
+	return r < 0 ? error_errno(e, r, "%s cannot be plugged in%s", l.name,
+				   remedy_of(r))
+		     : 0;
+}
+
+int change_link_up(struct journal *j, int index, bool up, struct error *e)
+{
+	struct undo u = {.type = UNDO_LINK_UP,
+			 .up = {.index = index, .was = !up, .is = up}};
+	const uint32_t mark = j->len;
+	struct rtnl_link l;
+	int r = rtnl_link_get(NULL, index, &l);
+
+	if (r < 0)
+		return error_errno(e, r, "interface of index %d", index);
+	if (!(l.flags & IFF_UP) == !up)
+		return 0;
+	r = journal_add(j, &u, e);
+	if (r < 0)
+		return r;
+	r = answer(j, mark, rtnl_link_set_up(index, up), e);
+	return r < 0 ? error_errno(e, r, "%s cannot be set %s%s", l.name,
+				   up ? "up" : "down", remedy_of(r))
+		     : 0;
+}
+
+/* 1 if the link has it, 0 if not. */
+static int has_addr(const struct rtnl_addr *a)
+{
+	CLEANUP_FREE struct rtnl_addr *v = NULL;
+	int n = rtnl_addr_list(a->index, &v);
+
+	for (int i = 0; i < n; i++) {
+		if (v[i].prefix_len == a->prefix_len &&
+		    addr_eq(&v[i].local, &a->local) &&
+		    addr_eq(&v[i].peer, &a->peer))
+			return 1;
+	}
+	return n < 0 ? n : 0;
+}
+
+int change_addr_add(struct journal *j, const struct rtnl_addr *a,
+		    struct error *e)
+{
+	struct undo u = {.type = UNDO_ADDR_ADD, .addr = *a};
+	const uint32_t mark = j->len;
+	char text[RTNL_ADDR_STRLEN];
+	int r = has_addr(a);
+
+	if (r > 0)
+		return 0;
+	rtnl_addr_format(a, text);
+	if (r < 0)
+		return error_errno(e, r, "address %s", text);
+	if (a->family == AF_INET6)
+		u.addr.flags |= IFA_F_NODAD;
+	r = journal_add(j, &u, e);
+	if (r < 0)
+		return r;
+	r = answer(j, mark, rtnl_addr_add(&u.addr, false), e);
+	return r < 0 ? error_errno(e, r, "cannot add the address %s%s", text,
+				   remedy_of(r))
+		     : 0;
+}
+
+int change_addr_del(struct journal *j, const struct rtnl_addr *a,
+		    struct error *e)
+{
+	const struct undo u = {.type = UNDO_ADDR_DEL, .addr = *a};
+	const uint32_t mark = j->len;
+	char text[RTNL_ADDR_STRLEN];
+	int r = has_addr(a);
+
+	if (r == 0)
+		return 0;
+	rtnl_addr_format(a, text);
+	if (r < 0)
+		return error_errno(e, r, "address %s", text);
+	r = journal_add(j, &u, e);
+	if (r < 0)
+		return r;
+	r = answer(j, mark, rtnl_addr_del(a), e);
+	return r < 0 ? error_errno(e, r, "cannot remove the address %s%s",
+				   text, remedy_of(r))
+		     : 0;
+}
+
+/* 1 if it is there just so, 0 if not. */
+static int has_route(const struct rtnl_route *t)
+{
+	CLEANUP_FREE struct rtnl_route *v = NULL;
+	int n = rtnl_route_list(rtnl_route_index(t), &v);
+
+	for (int i = 0; i < n; i++) {
+		if (v[i].len == t->len && memcmp(v[i].raw, t->raw, t->len) == 0)
+			return 1;
+	}
+	return n < 0 ? n : 0;
+}
+
+/* none: what the kernel says if it is no change. */
+static int change_route(struct journal *j, const struct undo *u, int none,
+			struct error *e)
+{
+	const bool adds = u->type == UNDO_ROUTE_ADD;
+	const uint32_t mark = j->len;
+	char text[RTNL_ROUTE_STRLEN];
+	int r;
+
+	rtnl_route_format(&u->route, text);
+	r = journal_add(j, u, e);
+	if (r < 0)
+		return r;
+	r = adds ? rtnl_route_add(&u->route) : rtnl_route_del(&u->route);
+	r = answer(j, mark, r, e);
+	if (r == none)
+		return 0;
+	return r < 0 ? error_errno(e, r, "cannot %s the route %s%s",
+				   adds ? "add" : "remove", text, remedy_of(r))
+		     : 0;
+}
+
+int change_route_add(struct journal *j, const struct rtnl_route *t,
+		     struct error *e)
+{
+	const struct undo u = {.type = UNDO_ROUTE_ADD, .route = *t};
+	int r = has_route(t);
+
+	if (r > 0)
+		return 0;
+	if (r < 0)
+		return error_errno(e, r, "routes");
+	return change_route(j, &u, -EEXIST, e);
+}
+
+int change_route_del(struct journal *j, const struct rtnl_route *t,
+		     struct error *e)
+{
+	const struct undo u = {.type = UNDO_ROUTE_DEL, .route = *t};
+
+	return change_route(j, &u, -ESRCH, e);
+}
+
+int change_nft_table(struct journal *j, const char *family, const char *name,
+		     const char *json, struct error *e)
+{
+	struct undo u = {.type = UNDO_NFT_TABLE};
+	const uint32_t mark = j->len;
+	int r;
+
+	if (!nft_is_name(family) || !nft_is_name(name) ||
+	    strlen(family) >= sizeof(u.table.family) ||
+	    strlen(name) >= sizeof(u.table.name))
+		return error_errno(e, EINVAL, "nftables table %s %s", family,
+				   name);
+	snprintf(u.table.family, sizeof(u.table.family), "%s", family);
+	snprintf(u.table.name, sizeof(u.table.name), "%s", name);
+	r = nft_table_find(family, name, e);
+	if (r > 0) {
+		error_set(e, EXIT_CONFLICT,
+			  "there is an nftables table %s %s already "
+			  "(nft delete table %s %s)",
+			  family, name, family, name);
+		return -EEXIST;
+	}
+	if (r == 0)
+		r = journal_add(j, &u, e);
+	if (r < 0)
+		return r;
+	r = nft_run(json, e);
+	/* However else it failed, the table may be there. */
+	return r == -EPERM || r == -ENOENT ? answer(j, mark, r, e) : r;
+}
+
+int change_sysctl(struct journal *j, const char *name, const char *value,
+		  struct error *e)
+{
+	struct undo u = {.type = UNDO_SYSCTL};
+	const uint32_t mark = j->len;
+	int r = sysctl_get(name, u.sysctl.was, sizeof(u.sysctl.was));
+
+	if (r == 0 && strcmp(u.sysctl.was, value) == 0)
+		return 0;
+	if (r == 0 && (strlen(name) >= sizeof(u.sysctl.name) ||
+		       strlen(value) >= sizeof(u.sysctl.is)))
+		r = -ENAMETOOLONG;
+	if (r < 0)
+		return error_errno(e, r, "setting %s", name);
+	snprintf(u.sysctl.name, sizeof(u.sysctl.name), "%s", name);
+	snprintf(u.sysctl.is, sizeof(u.sysctl.is), "%s", value);
+	r = journal_add(j, &u, e);
+	if (r < 0)
+		return r;
+	r = answer(j, mark, sysctl_set(name, value), e);
+	return r < 0 ? error_errno(e, r, "cannot set %s=%s%s", name, value,
+				   remedy_of(r))
+		     : 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The journal of a network: what it changed on the host, one record for each
+ * change, in the file "journal" of the network's folder (os/rundir.h).
+ *
+ * A record is on disk before its change is made (os/change.h), and leaves the
+ * file only when the change is undone, the last one first.  So at any moment,
+ * whoever is killed, the file names all that there is to undo, and at most one
+ * change that was not made yet; and undoing what was not made does nothing
+ * (os/undo.h).  A record that was being written when its writer was killed is
+ * no record: its change was not made.
+ *
+ * The file begins with the boot and the network namespace it speaks of.  After
+ * a reboot there is nothing to undo; in another namespace nothing may be.
+ *
+ * Whoever holds the folder's lock owns the file.
+ */
+#ifndef OS_JOURNAL_H
+#define OS_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "os/undo.h"
+
+enum {
+	JOURNAL_MAX = 1 << 20, /* bytes */
+	JOURNAL_HEAD_LEN = 8 + 36 + 8 + 8,
+};
+
+struct journal {
+	int fd; /* owned */
+	uint32_t len; /* bytes of it that are whole records */
+};
+
+#define JOURNAL_NULL ((struct journal){.fd = -1})
+
+/* Opens the journal of the folder, makes it if there is none.  One that holds
+ * records of this boot is continued.  -EXDEV: it is of another namespace. */
+MUST_USE int journal_open(int dir_fd, struct journal *j, struct error *e);
+/* Gives the descriptor up; nothing is undone. */
+void journal_close(struct journal *j);
+/* Writes the record down; it is on disk when this returns 0. */
+MUST_USE int journal_add(struct journal *j, const struct undo *u,
+			 struct error *e);
+/* Takes back the records from len (j->len of before) on: the kernel refused
+ * their change. */
+MUST_USE int journal_strike(struct journal *j, uint32_t len, struct error *e);
+/* All that was changed is to stay when its owner ends, until journal_undo(). */
+MUST_USE int journal_keep(struct journal *j, struct error *e);
+/* Undoes all records, the last first.  Negative with *e filled: some could not
+ * be, and are still in it.  Where one never can be (somebody has removed the
+ * address that a route needs), that is said in *e, the rest is undone, and 0
+ * returned. */
+MUST_USE int journal_undo(struct journal *j, struct error *e);
+
+/* For a folder whose owner is gone, before it is removed: undoes what its
+ * journal says.  0: nothing is left to undo; 1: it is to be kept; negative with
+ * *e filled: it cannot be now. */
+MUST_USE int journal_settle(int dir_fd, struct error *e);
+
+/* ---- the format: for the above, and for tests ---- */
+
+/* The length of the whole records at p, from the head on; 0: no head.  *lastp:
+ * where the last of them begins (0: there is none), *keptp: whether it is
+ * UNDO_KEEP. */
+uint32_t journal_scan(const uint8_t *p, size_t len, uint32_t *lastp,
+		      bool *keptp);
+/* The record that begins at off, as journal_scan() told. */
+MUST_USE bool journal_read(const uint8_t *p, size_t len, uint32_t off,
+			   struct undo *u);
+
+#endif

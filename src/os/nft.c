@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* nftables by its program; see nft.h. */
+#include "os/nft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	PATH_LEN = 256,
+	SAID_LEN = 512,	 /* of what the program says, for the person */
+	TEXT_LEN = 512,	 /* of our own short texts */
+};
+
+bool nft_is_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.-";
+
+	return *name && strspn(name, letters) == strlen(name);
+}
+
+bool nft_find(char *path, size_t room)
+{
+	static const char roots[] = "/usr/sbin:/sbin:/usr/local/sbin";
+	const char *places[] = {getenv("PATH"), roots};
+
+	for (size_t i = 0; i < array_len(places); i++) {
+		const char *p = places[i] ? places[i] : "";
+
+		while (*p) {
+			size_t len = strcspn(p, ":");
+			int n = snprintf(path, room, "%.*s/nft", (int)len, p);
+
+			if (len && n > 0 && (size_t)n < room &&
+			    access(path, X_OK) == 0)
+				return true;
+			p += len;
+			p += *p == ':';
+		}
+	}
+	return false;
+}
+
+/* The program opens its input by name, which a pipe or a socket would spoil:
+ * so it is a file. */
+static int as_file(const char *text)
+{
+	CLEANUP_FD int fd = memfd_create("nft", MFD_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return fd_steal(&fd);
+}
+
+static int spawn(const char *path, int in, int out, pid_t *pidp)
+{
+	char *const argv[] = {"nft", "-j", "-f", "-", NULL};
+	char *const env[] = {"LC_ALL=C", NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int err;
+
+	sigemptyset(&none);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attr);
+	err = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+	if (!err)
+		err = posix_spawn_file_actions_adddup2(&files, out,
+						       STDOUT_FILENO);
+	if (!err)
+		err = posix_spawn_file_actions_adddup2(&files, out,
+						       STDERR_FILENO);
+	if (!err)
+		err = posix_spawnattr_setsigmask(&attr, &none);
+	if (!err)
+		err = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	if (!err)
+		err = posix_spawn(pidp, path, &files, &attr, argv, env);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attr);
+	return -err;
+}
+
+/* Reads to the end; keeps the beginning, as one line. */
+static void hear(int fd, char *said)
+{
+	char buf[SAID_LEN];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno != EINTR)
+			break;
+		for (ssize_t i = 0; i < n && len < SAID_LEN - 1; i++)
+			said[len++] = buf[i] < ' ' ? ' ' : buf[i];
+	}
+	said[len] = '\0';
+}
+
+static int judge(int status, const char *said, struct error *e)
+{
+	bool is_denied = strstr(said, "Operation not permitted");
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	error_set(e, is_denied ? EXIT_PERMISSION : EXIT_FAILED, "nft: %s",
+		  *said ? said : "it failed and did not say why");
+	if (is_denied)
+		return -EPERM;
+	return strstr(said, "No such file or directory") ? -ESRCH : -EIO;
+}
+
+int nft_run(const char *json, struct error *e)
+{
+	CLEANUP_FD int in = as_file(json), hears = -1, says = -1;
+	char path[PATH_LEN], said[SAID_LEN];
+	int fd[2], status = 0, r;
+	pid_t pid;
+
+	if (!nft_find(path, sizeof(path))) {
+		error_set(e, EXIT_FAILED,
+			  "nft: not found; install nftables (apt install "
+			  "nftables)");
+		return -ENOENT;
+	}
+	if (in < 0)
+		return error_errno(e, in, "nft");
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return error_errno(e, errno, "nft");
+	hears = fd[0];
+	says = fd[1];
+	r = spawn(path, in, says, &pid);
+	if (r < 0)
+		return error_errno(e, r, "%s cannot be run", path);
+	fd_close(&says);
+	hear(hears, said);
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return error_errno(e, errno, "nft");
+	}
+	return judge(status, said, e);
+}
+
+int nft_table_find(const char *family, const char *name, struct error *e)
+{
+	struct error quiet = ERROR_NULL;
+	char text[TEXT_LEN];
+	int r;
+
+	snprintf(text, sizeof(text),
+		 "{\"nftables\":[{\"list\":{\"table\":{\"family\":\"%s\","
+		 "\"name\":\"%s\"}}}]}",
+		 family, name);
+	r = nft_run(text, &quiet);
+	if (r == -ESRCH)
+		return 0;
+	if (r < 0)
+		error_set(e, quiet.code, "%s", quiet.text);
+	return r < 0 ? r : 1;
+}
+
+/* To remove one that may be missing, it is added first. */
+int nft_table_del(const char *family, const char *name, struct error *e)
+{
+	char text[TEXT_LEN];
+
+	snprintf(text, sizeof(text),
+		 "{\"nftables\":[{\"add\":{\"table\":{\"family\":\"%s\","
+		 "\"name\":\"%s\"}}},{\"delete\":{\"table\":{\"family\":"
+		 "\"%s\",\"name\":\"%s\"}}}]}",
+		 family, name, family, name);
+	return nft_run(text, e);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nftables by its own program, `nft -j -f -`: one table of ours for each
+ * network, made and removed whole.  All commands of one call are one
+ * transaction of the kernel.
+ */
+#ifndef OS_NFT_H
+#define OS_NFT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+/* Whether it can name a table (letters, digits, '_', '-', '.'), or a family. */
+bool nft_is_name(const char *name);
+/* Where the program is: PATH and the places for root's.  False: nowhere. */
+bool nft_find(char *path, size_t room);
+/* Runs the commands of this JSON text ({"nftables":[...]}).  0; -ENOENT: the
+ * program is missing; -EPERM, -EIO: it refused; *e tells. */
+MUST_USE int nft_run(const char *json, struct error *e);
+/* 1 if there is such a table, 0 if not, negative as nft_run(). */
+MUST_USE int nft_table_find(const char *family, const char *name,
+			    struct error *e);
+/* Removes it, if it is there. */
+MUST_USE int nft_table_del(const char *family, const char *name,
+			   struct error *e);
+
+#endif
