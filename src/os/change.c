@@ -42,8 +42,8 @@ int change_link_add(struct journal *j, const struct rtnl_link_new *n,
 	int r;
 
 	if (rtnl_link_get(n->name, 0, &l) == 0) {
-		error_set(e, EXIT_CONFLICT,
-			  "there is an interface %s already", n->name);
+		error_set(e, EXIT_CONFLICT, "there is an interface %s already",
+			  n->name);
 		return -EEXIST;
 	}
 	snprintf(u.link.kind, sizeof(u.link.kind), "%s", n->kind);
@@ -164,8 +164,8 @@ int change_addr_del(struct journal *j, const struct rtnl_addr *a,
 	if (r < 0)
 		return r;
 	r = answer(j, mark, rtnl_addr_del(a), e);
-	return r < 0 ? error_errno(e, r, "cannot remove the address %s%s",
-				   text, remedy_of(r))
+	return r < 0 ? error_errno(e, r, "cannot remove the address %s%s", text,
+				   remedy_of(r))
 		     : 0;
 }
 

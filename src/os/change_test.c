@@ -21,6 +21,7 @@
 
 #include "os/change.h"
 #include "os/nft.h"
+#include "os/rundir.h"
 #include "os/sysctl.h"
 #include "os/test_user.h"
 
@@ -301,16 +302,20 @@ static void an_address_taken_away(void **state)
 static void an_address_of_ipv6(void **state)
 {
 	struct site *s = *state;
-	struct rtnl_addr a = {
-		.index = s->veth,
-		.family = AF_INET6,
-		.prefix_len = 64,
-		.local = {{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}},
-		.flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE,
-		.metric = 77,
-		.valid_s = 5000,
-		.preferred_s = 4000,
-	}, got;
+	struct rtnl_addr a =
+				 {
+					 .index = s->veth,
+					 .family = AF_INET6,
+					 .prefix_len = 64,
+					 .local = {{0xfd, 0, 0, 0, 0, 0, 0, 0,
+						    0, 0, 0, 0, 0, 0, 0, 2}},
+					 .flags = IFA_F_NODAD |
+						  IFA_F_NOPREFIXROUTE,
+					 .metric = 77,
+					 .valid_s = 5000,
+					 .preferred_s = 4000,
+				 },
+			 got;
 
 	a.peer = a.local;
 	if (rtnl_addr_add(&a, false) == -EACCES)
@@ -497,9 +502,8 @@ static void a_setting(void **state)
 	ok(change_sysctl, &s->j, "net/ipv4/conf/v0/rp_filter", "1");
 	assert_int_equal(sysctl_set("net/ipv4/conf/v0/rp_filter", "2"), 0);
 	undo_all(s);
-	assert_int_equal(sysctl_get("net/ipv4/conf/v0/rp_filter", now,
-				    sizeof(now)),
-			 0);
+	assert_int_equal(
+		sysctl_get("net/ipv4/conf/v0/rp_filter", now, sizeof(now)), 0);
 	assert_string_equal(now, "2");
 	assert_int_equal(change_sysctl(&s->j, "net/nosuch", "1", &e), -ENOENT);
 	assert_int_equal(change_sysctl(&s->j, "net/../kernel/x", "1", &e),
@@ -583,6 +587,93 @@ static void after_a_kill(void **state)
 	}
 }
 
+static int rmdir_of_all(const struct site *s)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/vmlan", s->dir);
+	return rmdir(path);
+}
+
+static void journal_in(const struct rundir *d, struct journal *j)
+{
+	int fd = rundir_fd(d);
+
+	assert_true(fd >= 0);
+	ok(journal_open, fd, j);
+	close(fd);
+}
+
+/* Of a network whose keeper was killed (released: its lock is free). */
+static void a_dead_network(void **state)
+{
+	struct site *s = *state;
+	struct rundir d;
+	int lock;
+
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", s->dir, 1), 0);
+	for (int i = 0; i < 3; i++) {
+		ok(rundir_make, "dead", &d);
+		journal_close(&s->j);
+		journal_in(&d, &s->j);
+		(void)add_bridge(s);
+		assert_true(exists("br0"));
+		if (i == 0) { /* in good order */
+			rundir_remove(&d);
+		} else if (i == 1) { /* swept */
+			rundir_release(&d);
+			rundir_sweep();
+		} else { /* the name is wanted again */
+			rundir_release(&d);
+			ok(rundir_make, "dead", &d);
+			assert_false(exists("br0"));
+			rundir_remove(&d);
+		}
+		assert_false(exists("br0"));
+		assert_int_equal(rundir_fd(&d), -1);
+	}
+	/* Alive, nobody touches it. */
+	ok(rundir_make, "dead", &d);
+	journal_close(&s->j);
+	journal_in(&d, &s->j);
+	(void)add_bridge(s);
+	lock = dup(d.lock_fd);
+	rundir_release(&d);
+	rundir_sweep();
+	assert_true(exists("br0"));
+	close(lock);
+	rundir_sweep();
+	assert_false(exists("br0"));
+	assert_int_equal(rmdir_of_all(s), 0);
+}
+
+static void a_kept_network(void **state)
+{
+	struct site *s = *state;
+	struct error e = ERROR_NULL;
+	struct rundir d, other;
+	char path[128];
+
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", s->dir, 1), 0);
+	ok(rundir_make, "kept", &d);
+	journal_close(&s->j);
+	journal_in(&d, &s->j);
+	(void)add_bridge(s);
+	ok(journal_keep, &s->j);
+	snprintf(path, sizeof(path), "%s", d.path);
+	rundir_release(&d);
+	rundir_sweep();
+	assert_true(exists("br0"));
+	assert_int_equal(rundir_make("kept", &other, &e), -EEXIST);
+	assert_int_equal(e.code, EXIT_CONFLICT);
+	assert_true(exists("br0"));
+	assert_int_equal(access(path, F_OK), 0);
+	ok(journal_undo, &s->j);
+	rundir_sweep();
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rmdir_of_all(s), 0);
+}
+
 #define case_of(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 static int group(void)
@@ -603,6 +694,8 @@ static int group(void)
 		case_of(a_setting),
 		case_of(a_table),
 		case_of(after_a_kill),
+		case_of(a_dead_network),
+		case_of(a_kept_network),
 	};
 
 	return cmocka_run_group_tests_name("change", tests, NULL, NULL);

@@ -112,12 +112,20 @@ bool journal_read(const uint8_t *p, size_t len, uint32_t off, struct undo *u)
  * are believed to be of this one. */
 static void boot_id(uint8_t *to)
 {
-	CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id",
-				 O_RDONLY | O_CLOEXEC);
+	CLEANUP_FD int fd =
+		open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
 	memset(to, '0', BOOT_LEN);
 	if (fd >= 0)
 		(void)!read(fd, to, BOOT_LEN); /* as above */
+}
+
+static bool is_of_this_boot(const uint8_t *head)
+{
+	uint8_t boot[BOOT_LEN];
+
+	boot_id(boot);
+	return memcmp(head + MAGIC_LEN, boot, BOOT_LEN) == 0;
 }
 
 /* A number that no other network namespace of this boot ever has. */
@@ -126,8 +134,8 @@ static int netns_cookie(uint64_t *cookiep)
 	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(*cookiep);
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookiep,
-				 &len) < 0)
+	if (fd < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookiep, &len) < 0)
 		return -errno;
 	return 0;
 }
@@ -227,15 +235,15 @@ static int begin(int dir_fd, struct journal *j, const uint8_t *head)
 }
 
 /* Takes up what is in the file: *lenp bytes, 0 if it is nothing for us. */
-static int take_up(const uint8_t *p, int n, const uint8_t *head,
-		   uint32_t *lenp, struct error *e)
+static int take_up(const uint8_t *p, int n, const uint8_t *head, uint32_t *lenp,
+		   struct error *e)
 {
 	const size_t same = MAGIC_LEN + BOOT_LEN;
 	uint32_t last;
 	bool kept;
 
 	*lenp = journal_scan(p, (size_t)n, &last, &kept);
-	if (!*lenp || memcmp(p, head, same) != 0) {
+	if (!*lenp || !is_of_this_boot(p)) {
 		*lenp = 0;
 		return 0;
 	}
@@ -337,8 +345,7 @@ static int last_record(const struct journal *j, const uint8_t *p,
 	if (len < JOURNAL_HEAD_LEN + AROUND)
 		return -EINVAL;
 	n = (uint32_t)(p[len - 2] << 8 | p[len - 1]) + (uint32_t)AROUND;
-	if (n > len - JOURNAL_HEAD_LEN ||
-	    !journal_read(p, len, len - n, u))
+	if (n > len - JOURNAL_HEAD_LEN || !journal_read(p, len, len - n, u))
 		return -EINVAL;
 	return (int)(len - n);
 }
@@ -368,8 +375,8 @@ int journal_undo(struct journal *j, struct error *e)
 int journal_settle(int dir_fd, struct error *e)
 {
 	CLEANUP_FREE uint8_t *p = NULL;
-	CLEANUP_FD int fd = openat(dir_fd, file_name,
-				   O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP_FD int fd =
+		openat(dir_fd, file_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct journal j;
 	uint32_t last;
 	bool kept = false;
@@ -382,10 +389,12 @@ int journal_settle(int dir_fd, struct error *e)
 		return error_errno(e, r, "journal");
 	if (!journal_scan(p, (size_t)r, &last, &kept) || !last)
 		return 0;
+	if (kept && is_of_this_boot(p))
+		return 1;
 	r = journal_open(dir_fd, &j, e);
 	if (r < 0)
 		return r;
-	r = j.len > JOURNAL_HEAD_LEN && kept ? 1 : journal_undo(&j, e);
+	r = journal_undo(&j, e);
 	journal_close(&j);
 	return r;
 }

@@ -30,7 +30,7 @@ enum {
 };
 
 struct journal {
-	int fd; /* owned */
+	int fd;       /* owned */
 	uint32_t len; /* bytes of it that are whole records */
 };
 

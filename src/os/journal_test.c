@@ -231,8 +231,8 @@ static size_t file_bytes(int dir, uint8_t *buf, size_t room)
 
 static void write_file(int dir, const uint8_t *p, size_t len)
 {
-	int fd = openat(dir, "journal", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			0600);
+	int fd = openat(dir, "journal",
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	assert_int_equal(write(fd, p, len), len);
 	close(fd);
@@ -282,7 +282,7 @@ static void a_torn_record_is_none(void **state)
 	journal_close(&j);
 	size = file_bytes(dir, buf, sizeof(buf));
 	for (size_t cut = 0; cut < size; cut++) {
-		uint32_t want = cut >= whole ? whole
+		uint32_t want = cut >= whole              ? whole
 				: cut >= JOURNAL_HEAD_LEN ? JOURNAL_HEAD_LEN
 							  : 0;
 
@@ -293,12 +293,12 @@ static void a_torn_record_is_none(void **state)
 		/* The next one begins where the torn one did. */
 		add_ok(&j, &link_add);
 		journal_close(&j);
-		assert_int_equal(journal_scan(later,
-					      file_bytes(dir, later,
-							 sizeof(later)),
-					      &last, &kept),
-				 (want ? want : JOURNAL_HEAD_LEN) + whole -
-					 JOURNAL_HEAD_LEN);
+		assert_int_equal(
+			journal_scan(later,
+				     file_bytes(dir, later, sizeof(later)),
+				     &last, &kept),
+			(want ? want : JOURNAL_HEAD_LEN) + whole -
+				JOURNAL_HEAD_LEN);
 		assert_true(journal_read(later, sizeof(later), last, &u));
 	}
 	close(dir);
@@ -327,8 +327,8 @@ static void a_spoilt_record_ends_it(void **state)
 		buf[i / 8] ^= (uint8_t)(1 << i % 8);
 		len = journal_scan(buf, size, &last, &kept);
 		assert_int_equal(len, i / 8 < JOURNAL_HEAD_LEN ? 0
-				      : i / 8 < whole	       ? JOURNAL_HEAD_LEN
-							       : whole);
+				      : i / 8 < whole ? JOURNAL_HEAD_LEN
+						      : whole);
 		buf[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	/* Nor is a record that was copied to another place. */

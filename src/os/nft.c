@@ -14,8 +14,8 @@
 
 enum {
 	PATH_LEN = 256,
-	SAID_LEN = 512,	 /* of what the program says, for the person */
-	TEXT_LEN = 512,	 /* of our own short texts */
+	SAID_LEN = 512, /* of what the program says, for the person */
+	TEXT_LEN = 512, /* of our own short texts */
 };
 
 bool nft_is_name(const char *name)

@@ -17,7 +17,7 @@
 #include "os/rtnl_priv.h"
 
 enum {
-	DUMP_TRIES = 5,	 /* of one that changes while it is read */
+	DUMP_TRIES = 5,  /* of one that changes while it is read */
 	BUF_LEN = 32768, /* as the kernel's longest piece of a dump */
 	/* The kernel counts from 1 and gets nowhere near. */
 	INDEX_LEAST = 1 << 20,

@@ -29,9 +29,9 @@ struct rtnl_link {
 	int index;
 	char name[IFNAMSIZ];
 	char kind[RTNL_KIND_LEN]; /* "bridge", "veth"; "" = hardware */
-	int master;		  /* index; 0 = none */
-	unsigned flags;		  /* IFF_* */
-	unsigned short type;	  /* ARPHRD_* */
+	int master;               /* index; 0 = none */
+	unsigned flags;           /* IFF_* */
+	unsigned short type;      /* ARPHRD_* */
 	mac mac;
 };
 
@@ -39,8 +39,8 @@ struct rtnl_link_new {
 	const char *name;
 	int index; /* see rtnl_index_new(); 0 = the kernel's choice */
 	const char *kind;
-	mac mac;	  /* zero = the kernel's choice */
-	int lower;	  /* of macvlan and macvtap; else 0 */
+	mac mac;          /* zero = the kernel's choice */
+	int lower;        /* of macvlan and macvtap; else 0 */
 	uint32_t macvlan; /* MACVLAN_MODE_*, of those */
 	const char *peer; /* of veth: the other end's name */
 };
@@ -49,14 +49,14 @@ struct rtnl_addr {
 	int index;
 	uint8_t family; /* AF_INET, AF_INET6 */
 	uint8_t prefix_len;
-	uint8_t scope;	/* RT_SCOPE_* */
+	uint8_t scope;  /* RT_SCOPE_* */
 	uint32_t flags; /* IFA_F_* that can be asked for */
 	addr local;
-	addr peer;	      /* the same, but of point-to-point links */
-	addr broadcast;	      /* unspecified = none */
+	addr peer;            /* the same, but of point-to-point links */
+	addr broadcast;       /* unspecified = none */
 	char label[IFNAMSIZ]; /* "" = none */
 	uint32_t metric;      /* of its route, 0 = the kernel's */
-	uint8_t proto;	      /* IFAPROT_*: who made it, 0 = not said */
+	uint8_t proto;        /* IFAPROT_*: who made it, 0 = not said */
 	uint32_t valid_s, preferred_s; /* RTNL_FOREVER: no end */
 };
 

@@ -55,8 +55,8 @@ static struct rtnexthop *next_hop(const struct nlattr *multi, unsigned *offp)
 	char *p = mnl_attr_get_payload(multi);
 	struct rtnexthop *h = (struct rtnexthop *)(void *)(p + off);
 
-	if (off >= len || len - off < sizeof(*h) ||
-	    h->rtnh_len < sizeof(*h) || h->rtnh_len > len - off)
+	if (off >= len || len - off < sizeof(*h) || h->rtnh_len < sizeof(*h) ||
+	    h->rtnh_len > len - off)
 		return NULL;
 	*offp = off + RTNH_ALIGN(h->rtnh_len);
 	return h;

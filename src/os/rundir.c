@@ -111,26 +111,32 @@ static bool is_name(const char *name)
 	return *name && *name != '.' && !strchr(name, '/');
 }
 
-/* Undoes what the folder's journal says; its lock is held.  False: it has to
- * stay, which is said unless it was meant to. */
-static bool settle(int dir_fd, const char *name, struct error *e)
+/* Undoes what the folder's journal says; its lock is held.  False: the folder
+ * has to stay, and if that is no secret, *e says why.  What belongs to another
+ * namespace is none of ours to talk about. */
+static bool settle(int dir_fd, struct error *e)
 {
-	struct log log = LOG_INIT(LOG_LEVEL_WARN);
 	int r = journal_settle(dir_fd, e);
 
-	if (r < 0)
-		log_warn(&log, "%s: what it changed on this host is not yet "
-			       "undone: %s", name, e->text);
-	else if (r == 0 && e->code != EXIT_DONE)
-		log_warn(&log, "%s: of what it changed on this host not all "
-			       "could be undone: %s", name, e->text);
+	if (r == -EXDEV)
+		*e = ERROR_NULL;
 	return r == 0;
+}
+
+static void say_unsettled(const char *name, const struct error *e)
+{
+	struct log log = LOG_INIT(LOG_LEVEL_WARN);
+
+	if (e->code != EXIT_DONE)
+		log_warn(&log, "%s: what it changed on this host could not all "
+			       "be undone: %s", name, e->text);
 }
 
 static int make_folder(int base, const char *name)
 {
 	CLEANUP_FD int dir = -1, lock = -1;
 	struct error e = ERROR_NULL;
+	bool is_free;
 
 	if (mkdirat(base, name, 0700) < 0 && errno != EEXIST)
 		return -errno;
@@ -141,7 +147,9 @@ static int make_folder(int base, const char *name)
 	lock = take_lock(dir, true);
 	if (lock < 0)
 		return lock;
-	if (!settle(dir, name, &e))
+	is_free = settle(dir, &e);
+	say_unsettled(name, &e);
+	if (!is_free)
 		return -EEXIST;
 	empty(dir); /* of what a killed one left */
 	return fd_steal(&lock);
@@ -234,8 +242,10 @@ void rundir_release(struct rundir *d)
 static void remove_folder(int base, const char *name, int dir_fd)
 {
 	struct error e = ERROR_NULL;
+	bool is_free = settle(dir_fd, &e);
 
-	if (!settle(dir_fd, name, &e))
+	say_unsettled(name, &e);
+	if (!is_free)
 		return;
 	empty(dir_fd);
 	(void)unlinkat(dir_fd, lock_name, 0);

@@ -288,8 +288,7 @@ static int forget_nodad(const struct rtnl_addr *a)
 	int n = rtnl_addr_list(a->index, &v);
 
 	for (int i = 0; i < n; i++) {
-		if (addr_eq(&v[i].local, &a->local) &&
-		    v[i].flags & IFA_F_NODAD)
+		if (addr_eq(&v[i].local, &a->local) && v[i].flags & IFA_F_NODAD)
 			return rtnl_addr_add(a, true);
 	}
 	return n < 0 ? n : 0;

@@ -84,5 +84,4 @@ MUST_USE bool undo_decode(struct rd *r, struct undo *u);
  * cannot be, ever; 0: done. */
 MUST_USE int undo_apply(const struct undo *u, struct error *e);
 
-
 #endif
