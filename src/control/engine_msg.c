@@ -81,6 +81,8 @@ static bool check_inside(union engine_msg *m)
 		m->failed.text[ENGINE_TEXT_LEN - 1] = '\0';
 		return true;
 	case ENGINE_MSG_START:
+	case ENGINE_MSG_LEG_ADD:
+	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_FORWARD_ADD:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:

@@ -38,6 +38,7 @@ enum {
 	X(SERVER_ADD, msg_server_add, 1, 1)                                    \
 	X(DGRAM_ADD, msg_dgram_add, 1, 2)                                      \
 	X(TAP_ADD, msg_tap_add, 1, ENGINE_FDS_MAX)                             \
+	X(LEG_ADD, msg_leg, 0, 1)                                              \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
@@ -53,6 +54,7 @@ enum {
 	/* engine to keeper */                                                 \
 	X(SYNCED, msg_sync, 0, 0)                                              \
 	X(WANT_FD, msg_port, 0, 0)                                             \
+	X(LEG_WANT, msg_leg, 0, 0)                                             \
 	X(GUESTFWD_WANT, msg_guestfwd_call, 0, 0)                              \
 	X(UDP_REFUSED, msg_udp_refused, 1, 1)                                  \
 	X(MACHINE, msg_machine, 0, 0)                                          \
@@ -131,8 +133,21 @@ struct msg_tap_add {
 	uint32_t lan;
 	uint32_t queue_frames;
 	uint8_t vnet_hdr;
+	uint8_t has_legs;
+	mac mac;                    /* of the first leg; zero: none yet */
 	char kind[ENGINE_KIND_LEN]; /* "tap", "netns", "bridge" .. */
 	char name[ENGINE_NAME_LEN];
+};
+
+/* A macvtap port wants its leg number i to be of this MAC (LEG_WANT), and the
+ * answer to it (LEG_ADD), with a descriptor if none was open. */
+struct msg_leg {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t leg;
+	mac mac;
+	uint8_t is_open;
+	uint8_t ok;
 };
 
 struct msg_hubport_add {
@@ -258,6 +273,7 @@ union engine_msg {
 	struct msg_server_add server_add;
 	struct msg_dgram_add dgram_add;
 	struct msg_tap_add tap_add;
+	struct msg_leg leg;
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
 	struct msg_forward_add forward_add;

@@ -142,6 +142,19 @@ static void on_want_fd(void *arg, struct port *p)
 	engine_tell(arg, &m, ENGINE_MSG_WANT_FD);
 }
 
+static void on_want_leg(void *arg, struct port *p, unsigned i, mac m,
+			bool is_open)
+{
+	union engine_msg msg = {.leg = {
+					.port = p->id,
+					.leg = i,
+					.mac = m,
+					.is_open = is_open,
+				}};
+
+	engine_tell(arg, &msg, ENGINE_MSG_LEG_WANT);
+}
+
 static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 {
 	struct worker *w = e->worker;
@@ -177,6 +190,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.drops = &w->drops,
 		.log = &e->log,
 		.want_fd = on_want_fd,
+		.want_leg = on_want_leg,
 		.arg = e,
 	};
 	list_add_tail(&e->lans, &l->link);
@@ -274,6 +288,8 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 		.n_fds = n_fds,
 		.vnet_hdr = m->vnet_hdr,
 		.queue_frames = m->queue_frames,
+		.has_legs = m->has_legs,
+		.mac = m->mac,
 	};
 	int r;
 
@@ -286,6 +302,22 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 			fds[i] = -1;
 	}
 	return netdev_publish(e, n, r);
+}
+
+static int order_leg(struct engine *e, const struct msg_leg *m, int *fds,
+		     unsigned n_fds)
+{
+	struct engine_netdev *n = netdev_find(e, m->port);
+	int r;
+
+	if (!n || n->role != ROLE_PORT ||
+	    strcmp(n->port->ops->kind, "macvtap") != 0)
+		return -EINVAL;
+	r = netdev_macvtap_leg(n->port, m->leg, m->mac, n_fds ? fds[0] : -1,
+			       m->ok);
+	if (r == 0 && n_fds)
+		fds[0] = -1;
+	return r;
 }
 
 static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
@@ -555,6 +587,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_dgram(e, &m->dgram_add, fds, n_fds);
 	case ENGINE_MSG_TAP_ADD:
 		return order_tap(e, &m->tap_add, fds, n_fds);
+	case ENGINE_MSG_LEG_ADD:
+		return order_leg(e, &m->leg, fds, n_fds);
 	case ENGINE_MSG_HUBPORT_ADD:
 		return order_hubport(e, &m->hubport_add);
 	case ENGINE_MSG_USER_ADD:
@@ -583,6 +617,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_START: /* once only, taken before the loop */
 	case ENGINE_MSG_SYNCED:
 	case ENGINE_MSG_WANT_FD:
+	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_GUESTFWD_WANT:
 	case ENGINE_MSG_UDP_REFUSED:
 	case ENGINE_MSG_MACHINE:

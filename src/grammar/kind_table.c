@@ -366,8 +366,11 @@ static const struct netdev_option macvtap_options[] = {
 	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
 	OPT("mode", OPT_STR, "bridge", "bridge, vepa, private or passthru",
 	    EXTENSION),
-	OPT("mac", OPT_STR, NULL, "MAC address of the interface", EXTENSION),
-	OPT("queues", OPT_U32, "1", "number of queues", EXTENSION),
+	OPT("mac", OPT_STR, NULL,
+	    "MAC address of the first machine; not given: as it comes",
+	    EXTENSION),
+	OPT("queues", OPT_U32, "1", "number of queues",
+	    .flags = OPT_F_EXTENSION | OPT_F_LATER, .accepts = "1"),
 	END,
 };
 
@@ -512,9 +515,9 @@ const struct netdev_kind netdev_kinds[] = {
 	},
 	{
 		.name = "macvtap",
-		.help = "a macvtap on an interface of the host",
+		.help = "a network card of the host, shared by macvtaps",
 		.is_extension = true,
-		.not_built = "a macvtap you open yourself works: tap,fd=N",
+		.is_built = true,
 		.options = macvtap_options,
 	},
 	{

@@ -48,7 +48,7 @@ static const char *const keys[][2] = {
 	{"netns", "path pid ifname queues vnet_hdr mac"},
 	{"hostif", "ifname addr mac mtu"},
 	{"vxlan", ""},
-	{"macvtap", ""},
+	{"macvtap", "if mode mac queues"},
 	{"packet", ""},
 };
 

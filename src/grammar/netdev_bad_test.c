@@ -214,6 +214,20 @@ static const struct bad bad_netdevs[] = {
 	{"bridge,helper=", "bridge: Parameter 'helper' may not be empty"},
 	{"bridge,queues=2", "bridge: Invalid parameter 'queues'; the nearest "
 			    "is 'helper', 'bridge,help' lists all"},
+	{"macvtap", "macvtap: Parameter 'if' is missing"},
+	{"macvtap,if=", "macvtap: Parameter 'if' expects the name of an "
+			"interface, not ''"},
+	{"macvtap,if=a/b", "macvtap: Parameter 'if' expects the name of an "
+			   "interface, not 'a/b'"},
+	{"macvtap,if=eth0,mode=source",
+	 "macvtap: Parameter 'mode' expects bridge, vepa, private or passthru, "
+	 "not 'source'"},
+	{"macvtap,if=eth0,mac=01:00:5e:00:00:01",
+	 "macvtap: NIC cannot have multicast MAC address "
+	 "(mac=01:00:5e:00:00:01)"},
+	{"macvtap,if=eth0,queues=2",
+	 "macvtap: Parameter 'queues' is not built yet; only queues=1 is "
+	 "accepted, not '2'"},
 	{"hostif,addr=10.0.0.1",
 	 "hostif: Parameter 'addr' expects an address of the host and the "
 	 "length of its network (192.168.56.1/24), not '10.0.0.1'"},

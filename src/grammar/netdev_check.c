@@ -530,6 +530,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"socket", check_socket},
 		{"bridge", netdev_check_bridge},
 		{"hostif", netdev_check_hostif},
+		{"macvtap", netdev_check_macvtap},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

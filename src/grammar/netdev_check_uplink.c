@@ -58,6 +58,39 @@ bool hostif_addr_parse(const char *text, struct prefix *p)
 	       is_host(p);
 }
 
+bool uplink_mode_parse(const char *text, enum uplink_mode *mp)
+{
+	static const char *const names[] = {
+		[UPLINK_BRIDGE] = "bridge",
+		[UPLINK_VEPA] = "vepa",
+		[UPLINK_PRIVATE] = "private",
+		[UPLINK_PASSTHRU] = "passthru",
+	};
+
+	for (size_t i = 0; i < array_len(names); i++) {
+		if (strcmp(names[i], text) == 0) {
+			*mp = (enum uplink_mode)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+int netdev_check_macvtap(const struct netdev_spec *s, struct error *e)
+{
+	enum uplink_mode mode;
+	char q[QUOTE_LEN];
+
+	if (!uplink_mode_parse(spec_str(s, "mode"), &mode))
+		return spec_error(s->kind, e,
+				  "Parameter 'mode' expects bridge, vepa, "
+				  "private or passthru, not '%s'",
+				  quote(q, spec_str(s, "mode")));
+	if (netdev_check_mac(s, e) < 0)
+		return -1;
+	return netdev_check_ifname(s, "if", e);
+}
+
 int netdev_check_mac(const struct netdev_spec *s, struct error *e)
 {
 	const char *text = spec_str(s, "mac");

@@ -11,4 +11,13 @@
  * the length of its network. */
 bool hostif_addr_parse(const char *text, struct prefix *p);
 
+/* mode= of macvtap. */
+enum uplink_mode {
+	UPLINK_BRIDGE,
+	UPLINK_VEPA,
+	UPLINK_PRIVATE,
+	UPLINK_PASSTHRU,
+};
+bool uplink_mode_parse(const char *text, enum uplink_mode *mp);
+
 #endif

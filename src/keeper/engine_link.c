@@ -153,6 +153,7 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 
 	if (type == ENGINE_MSG_NONE)
 		return 0;
+	macvtap_restart(n);
 	r = engine_link_send(k, &n->order, type, n->fds, n->n_fds);
 	if (r < 0)
 		return r;
@@ -214,6 +215,9 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		else if (n)
 			client_lost(k, n);
 		break;
+	case ENGINE_MSG_LEG_WANT:
+		macvtap_leg(k, &m->leg);
+		break;
 	case ENGINE_MSG_GUESTFWD_WANT:
 		guestfwd_call(k, &m->guestfwd_call);
 		break;
@@ -245,6 +249,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_SERVER_ADD:
 	case ENGINE_MSG_DGRAM_ADD:
 	case ENGINE_MSG_TAP_ADD:
+	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_FORWARD_ADD:

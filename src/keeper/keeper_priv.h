@@ -96,6 +96,11 @@ void refuse_stop(struct keeper *k);
  * from which it would if not; false: it would not. */
 bool refuse_source(const struct endpoint *client, addr *ap);
 
+/* A macvtap port wants a macvtap for one more MAC: makes it. */
+void macvtap_leg(struct keeper *k, const struct msg_leg *m);
+/* A new engine is going to be told of n: it knows the first macvtap only. */
+void macvtap_restart(struct plan_netdev *n);
+
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);
 /* The engine lost n's connection, or a new engine has none. */

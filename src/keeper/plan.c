@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "grammar/kind.h"
+#include "os/macvtap.h"
 #include "os/script.h"
 #include "os/sock.h"
 
@@ -28,6 +29,7 @@ static const struct opener openers[] = {
 	{.kind = "netns", .open = open_netns},
 	{.kind = "bridge", .open = open_bridge},
 	{.kind = "hostif", .open = open_hostif},
+	{.kind = "macvtap", .open = open_macvtap},
 	{.kind = "user", .open = open_user},
 	{.kind = "hubport", .open = open_hubport},
 };
@@ -279,6 +281,10 @@ static void netdev_close(struct plan_netdev *n)
 	free(n->forwards);
 	free(n->guestfwds);
 	fd_close(&n->connect_io.fd);
+	if (n->has_macvtaps) {
+		macvtap_remove(n->macvtap_ns, 0);
+		fd_close(&n->macvtap_ns);
+	}
 	if (n->unlink_path[0])
 		sock_remove_unix(n->unlink_path);
 	netdev_spec_free(n->own_spec);

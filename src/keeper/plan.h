@@ -87,6 +87,9 @@ struct plan_netdev {
 	void *owner; /* the keeper, for the two above */
 
 	/* To be undone at the end. */
+	bool has_macvtaps;
+	int macvtap_ns;         /* owned, where they live; has_macvtaps */
+	bool has_more_macvtaps; /* than the first */
 	char unlink_path[108];
 	char ifname[16];	/* a tap we made */
 	const char *downscript; /* borrowed from spec; NULL = none */
@@ -142,6 +145,7 @@ int open_tap(struct plan_netdev *n, struct error *e);
 int open_netns(struct plan_netdev *n, struct error *e);
 int open_bridge(struct plan_netdev *n, struct error *e);
 int open_hostif(struct plan_netdev *n, struct error *e);
+int open_macvtap(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);
 

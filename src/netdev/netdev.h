@@ -30,6 +30,11 @@ struct netdev_env {
 	 * calls connect() once more on its copy of the descriptor; asked at
 	 * most once a second.  May be NULL. */
 	void (*want_fd)(void *arg, struct port *p);
+	/* A macvtap port wants leg i to be the macvtap of MAC m: an open one
+	 * (is_open) gets that MAC, else one is made.  Answered by
+	 * netdev_macvtap_leg(), one question at a time. */
+	void (*want_leg)(void *arg, struct port *p, unsigned i, mac m,
+			 bool is_open);
 	/* A port of a server came or went by itself (for show, events,
 	 * run).  A port that went is freed right after the call; it may not
 	 * be freed inside it.  May be NULL. */
@@ -103,9 +108,11 @@ __attribute__((warn_unused_result)) int
 netdev_dgram_new(const struct netdev_env *env,
 		 const struct netdev_dgram_config *c, struct port **portp);
 
+enum { TAP_LEGS_MAX = 32 }; /* machines behind one macvtap port */
+
 /* tap, netns (a tap that lives in another namespace), bridge (a tap that is a
  * port of a bridge) and hostif (a tap with the host's addresses): /dev/net/tun
- * descriptors, one per queue. */
+ * descriptors, one per queue.  macvtap: that of the first macvtap. */
 struct netdev_tap_config {
 	const char *name;
 	uint32_t id;
@@ -114,10 +121,17 @@ struct netdev_tap_config {
 	unsigned n_fds;
 	bool vnet_hdr;	   /* IFF_VNET_HDR is on, header of 12 bytes */
 	uint32_t queue_frames; /* the kernel holds for us, of each queue */
+	bool has_legs; /* a macvtap for each MAC, made while they come */
+	mac mac;       /* .. and that of the first; zero: none yet */
 };
 __attribute__((warn_unused_result)) int
 netdev_tap_new(const struct netdev_env *env, const struct netdev_tap_config *c,
 	       struct port **portp);
+
+/* The answer to want_leg: fd (owned if it succeeds) if none was open, else -1.
+ * Not ok: the kernel refused. */
+__attribute__((warn_unused_result)) int
+netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok);
 
 /* hubport: a cable between two lans of this process (a hub and a lan, or a
  * hub and another netdev's lan).  Makes two ports, one on each. */

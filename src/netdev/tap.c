@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The port kinds `tap`, `netns`, `bridge` and `hostif`: a network interface of
- * the host (or of another network namespace), by the descriptors of
- * /dev/net/tun attached to it (reference 1.5).  What the interface is part of
- * is the keeper's matter.
+ * The port kinds `tap`, `netns`, `bridge`, `hostif` and `macvtap`: a network
+ * interface of the host (or of another network namespace), by the descriptors
+ * of /dev/net/tun attached to it (reference 1.5).  What the interface is part
+ * of is the keeper's matter.
  *
  * Called by the lan (port hooks) and by the loop; one worker's thread.  All
  * queues are read; queue 0 alone is written, so that order is kept.
@@ -28,7 +28,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
-#include "netdev/netdev.h"
+#include "netdev/tap_priv.h"
 #include "netdev/vnethdr.h"
 
 #define TAP_PROBE_NS UINT64_C(500000000)
@@ -40,30 +40,6 @@ enum {
 	TAP_MIN_FRAME = 60,	     /* shorter ones are padded */
 	TAP_QUEUES_MAX = 1024,
 	TAP_IOV = FRAME_IOV_MAX + 3, /* header, frame's hdr, padding */
-};
-
-struct tap;
-
-struct tap_queue {
-	struct tap *tap;
-	struct loop_io io; /* io.fd owned; -1: gone */
-	bool ready;	   /* may hold frames */
-};
-
-struct tap {
-	struct port port;
-	const struct netdev_env *env; /* borrowed */
-	struct loop_work more;	      /* go on reading */
-	struct loop_work gone;	      /* the interface was removed */
-	struct loop_work recheck;     /* look at the carrier, and the caps */
-	struct timer probe;	      /* armed while the carrier is down */
-	uint8_t *area;		      /* owned mapping, TAP_AREA bytes */
-	uint32_t hdr_len;	      /* VNETHDR_LEN or 0 */
-	bool is_gone;		      /* `gone` is queued or done */
-	bool no_uso;		      /* the kernel refused such a frame */
-	unsigned n_queues;
-	unsigned turn; /* the queue that the next recv() looks at first */
-	struct tap_queue queue[];
 };
 
 static struct tap *tap_of(struct port *p)
@@ -84,7 +60,8 @@ static void tap_end(struct tap *t)
 static void tap_detach(struct tap *t)
 {
 	for (unsigned i = 0; i < t->n_queues; i++) {
-		loop_del(t->env->loop, &t->queue[i].io);
+		if (t->queue[i].io.fd >= 0)
+			loop_del(t->env->loop, &t->queue[i].io);
 		fd_close(&t->queue[i].io.fd);
 		t->queue[i].ready = false;
 	}
@@ -216,7 +193,8 @@ static unsigned tap_recv(struct port *p, struct batch *b)
 		    TAP_AREA - off < TAP_FRAME_ROOM)
 			return b->n;
 		n = tap_read(t, q, at);
-		if (n && tap_frame(t, at, n, &b->f[b->n])) {
+		if (n && tap_frame(t, at, n, &b->f[b->n]) &&
+		    (!t->legs || tap_legs_in(t, q, &b->f[b->n]))) {
 			b->n++;
 			off += (uint32_t)(n + 63) & ~UINT32_C(63);
 		}
@@ -306,6 +284,7 @@ static bool tap_write(struct tap *t, const struct frame *f)
 {
 	uint8_t hdr[VNETHDR_LEN];
 	struct iovec iov[TAP_IOV];
+	const struct tap_queue *q;
 	unsigned n;
 	ssize_t r;
 
@@ -318,8 +297,9 @@ static bool tap_write(struct tap *t, const struct frame *f)
 		tap_tx_drop(t, DROP_FRAME_LONG);
 		return true;
 	}
+	q = t->legs ? tap_legs_out(t, f) : &t->queue[0];
 	do
-		r = writev(t->queue[0].io.fd, iov, (int)n);
+		r = writev(q->io.fd, iov, (int)n);
 	while (r < 0 && errno == EINTR);
 	if (r >= 0)
 		return true;
@@ -362,6 +342,7 @@ static void tap_free(struct tap *t)
 	loop_undefer(t->env->loop, &t->more);
 	loop_undefer(t->env->loop, &t->gone);
 	loop_undefer(t->env->loop, &t->recheck);
+	t->legs = tap_legs_free(t->legs);
 	if (t->area)
 		munmap(t->area, TAP_AREA);
 	free(t);
@@ -386,10 +367,9 @@ static const struct tap_kind {
 	struct port_ops ops;
 	bool is_uplink;
 } tap_kinds[] = {
-	{TAP_OPS("tap"), false},
-	{TAP_OPS("netns"), false},
-	{TAP_OPS("bridge"), true},
-	{TAP_OPS("hostif"), false},
+	{TAP_OPS("tap"), false},    {TAP_OPS("netns"), false},
+	{TAP_OPS("bridge"), true},  {TAP_OPS("hostif"), false},
+	{TAP_OPS("macvtap"), true},
 };
 
 static const struct tap_kind *tap_kind_find(const char *name)
@@ -401,17 +381,26 @@ static const struct tap_kind *tap_kind_find(const char *name)
 	return NULL;
 }
 
-static int tap_add_queues(struct tap *t, const int *fds)
+int tap_queue_add(struct tap *t, unsigned i, int fd)
 {
-	for (unsigned i = 0; i < t->n_queues; i++) {
-		struct tap_queue *q = &t->queue[i];
-		int r;
+	struct tap_queue *q = &t->queue[i];
+	int r;
 
-		q->io = (struct loop_io){.fd = fds[i], .fn = tap_event};
-		q->tap = t;
-		/* Room is watched on the queue that is written. */
-		r = loop_add(t->env->loop, &q->io,
-			     i == 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	q->io = (struct loop_io){.fd = fd, .fn = tap_event};
+	/* Room is watched on the queue that is written. */
+	r = loop_add(t->env->loop, &q->io,
+		     i == 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	if (r < 0)
+		q->io.fd = -1;
+	return r;
+}
+
+/* Those of one that failed are still the caller's. */
+static int tap_add_queues(struct tap *t, const int *fds, unsigned n_fds)
+{
+	for (unsigned i = 0; i < n_fds; i++) {
+		int r = tap_queue_add(t, i, fds[i]);
+
 		if (r < 0) {
 			while (i--)
 				loop_del(t->env->loop, &t->queue[i].io);
@@ -425,7 +414,8 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 			     const struct tap_kind *kind,
 			     const struct netdev_tap_config *c)
 {
-	struct tap *t = calloc(1, sizeof(*t) + c->n_fds * sizeof(t->queue[0]));
+	unsigned n = c->has_legs ? TAP_LEGS_MAX : c->n_fds;
+	struct tap *t = calloc(1, sizeof(*t) + n * sizeof(t->queue[0]));
 	uint32_t offload = c->vnet_hdr ? PORT_O_ALL : 0;
 
 	if (!t)
@@ -443,7 +433,9 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 	snprintf(t->port.name, sizeof(t->port.name), "%s", c->name);
 	t->env = env;
 	t->hdr_len = c->vnet_hdr ? VNETHDR_LEN : 0;
-	t->n_queues = c->n_fds;
+	t->n_queues = n;
+	for (unsigned i = 0; i < n; i++)
+		t->queue[i] = (struct tap_queue){.tap = t, .io.fd = -1};
 	loop_work_init(&t->more, tap_more);
 	loop_work_init(&t->gone, tap_gone);
 	loop_work_init(&t->recheck, tap_recheck);
@@ -462,15 +454,18 @@ int netdev_tap_new(const struct netdev_env *env,
 	struct tap *t;
 	int r = -ENOMEM;
 
-	if (!kind || c->n_fds == 0 || c->n_fds > TAP_QUEUES_MAX)
+	if (!kind || c->n_fds == 0 || c->n_fds > TAP_QUEUES_MAX ||
+	    (c->has_legs && c->n_fds != 1))
 		return -EINVAL;
 	t = tap_alloc(env, kind, c);
 	if (!t)
 		return -ENOMEM;
-	if (!t->area)
+	if (c->has_legs)
+		t->legs = tap_legs_new(t, c->mac);
+	if (!t->area || (c->has_legs && !t->legs))
 		goto err_free;
 	lan_port_add(env->lan, &t->port);
-	r = tap_add_queues(t, c->fds);
+	r = tap_add_queues(t, c->fds, c->n_fds);
 	if (r < 0)
 		goto err_del;
 	tap_check(t);

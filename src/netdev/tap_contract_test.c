@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -19,11 +20,17 @@ struct bench {
 	struct rig_tap tap;
 };
 
+/* All frames leave by the first leg then. */
+static void no_leg(void *arg, struct port *p, unsigned i, mac m, bool is_open)
+{
+}
+
 static bool open_tap(struct contract_rig *r, const char *kind,
 		     unsigned n_queues, bool vnet_hdr)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	bool far = kind[0] == 'n';
+	bool far = strcmp(kind, "netns") == 0;
+	bool has_legs = strcmp(kind, "macvtap") == 0;
 
 	assert_non_null(b);
 	if (!rig_tap_open(&b->tap, "vmlant0", n_queues, vnet_hdr, far)) {
@@ -32,19 +39,20 @@ static bool open_tap(struct contract_rig *r, const char *kind,
 		return false;
 	}
 	rig_init(&b->rig);
+	b->rig.env.want_leg = no_leg;
 	r->lan = b->rig.lan;
 	r->drops = &b->rig.drops;
 	r->priv = b;
-	assert_int_equal(
-		netdev_tap_new(&b->rig.env,
-			       &(struct netdev_tap_config){.name = "tap0",
-							   .kind = kind,
-							   .fds = b->tap.fds,
-							   .n_fds = n_queues,
-							   .vnet_hdr =
-								   vnet_hdr},
-			       &r->port),
-		0);
+	assert_int_equal(netdev_tap_new(&b->rig.env,
+					&(struct netdev_tap_config){
+						.name = "tap0",
+						.kind = kind,
+						.fds = b->tap.fds,
+						.n_fds = n_queues,
+						.has_legs = has_legs,
+						.vnet_hdr = vnet_hdr},
+					&r->port),
+			 0);
 	return true;
 }
 
@@ -76,6 +84,11 @@ static bool open_bridge(struct contract_rig *r)
 static bool open_hostif(struct contract_rig *r)
 {
 	return open_tap(r, "hostif", 1, true);
+}
+
+static bool open_macvtap(struct contract_rig *r)
+{
+	return open_tap(r, "macvtap", 1, true);
 }
 
 static void tap_close(struct contract_rig *r)
@@ -116,6 +129,8 @@ static const struct contract_kind kinds[] = {
 	{"bridge", false, 65535, 60, 32, open_bridge, TAP_PEER,
 	 .is_uplink = true},
 	{"hostif", false, 65535, 60, 32, open_hostif, TAP_PEER},
+	{"macvtap", false, 65535, 60, 32, open_macvtap, TAP_PEER,
+	 .is_uplink = true},
 };
 
 static void test_kind(void **state)

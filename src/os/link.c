@@ -140,6 +140,50 @@ int link_get(const char *ifname, struct link_info *i)
 	return ask_netlink(nlh, take_link, i);
 }
 
+int link_macvtap_add(const struct link_macvtap *m)
+{
+	char buf[1024];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifm;
+	struct nlattr *info, *data;
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	nlh->nlmsg_flags =
+		NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	nlh->nlmsg_seq = 1;
+	ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
+	ifm->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, m->ifname);
+	mnl_attr_put_u32(nlh, IFLA_LINK, m->lower);
+	mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)m->ns);
+	if (m->txqlen)
+		mnl_attr_put_u32(nlh, IFLA_TXQLEN, m->txqlen);
+	if (!mac_is_zero(m->mac))
+		mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(m->mac.b), m->mac.b);
+	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "macvtap");
+	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	mnl_attr_put_u32(nlh, IFLA_MACVLAN_MODE, m->mode);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, info);
+	return talk(nlh);
+}
+
+int link_del(const char *ifname)
+{
+	char buf[1024];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifm;
+
+	nlh->nlmsg_type = RTM_DELLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	nlh->nlmsg_seq = 1;
+	ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
+	ifm->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
+	return talk(nlh);
+}
+
 int link_addr_add(const char *ifname, const struct prefix *p)
 {
 	char buf[1024];

@@ -41,6 +41,21 @@ __attribute__((warn_unused_result)) int link_get(const char *ifname,
 __attribute__((warn_unused_result)) int link_addr_add(const char *ifname,
 						      const struct prefix *p);
 
+struct link_macvtap {
+	const char *ifname;
+	unsigned lower; /* index of the interface it shares */
+	unsigned mode;  /* MACVLAN_MODE_* */
+	uint32_t txqlen;
+	mac mac; /* zero = the kernel's choice */
+	int ns;  /* network namespace that gets it */
+};
+
+/* -EBUSY: the lower one belongs to a bridge or such; -EOPNOTSUPP: the kernel
+ * has no macvtap. */
+__attribute__((warn_unused_result)) int
+link_macvtap_add(const struct link_macvtap *m);
+__attribute__((warn_unused_result)) int link_del(const char *ifname);
+
 /* Frames that the interface's queue holds, or a negative errno (-ENODEV: no
  * such interface). */
 __attribute__((warn_unused_result)) int link_txqlen(const char *ifname);

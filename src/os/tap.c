@@ -57,7 +57,7 @@ static int set_up_vnet_hdr(int fd)
 
 /* Offloads stay with the device when its user goes: without a header to tell
  * of them, frames must come complete whoever had it before. */
-static int set_up_frames(int fd, bool vnet_hdr)
+int tap_set_up_frames(int fd, bool vnet_hdr)
 {
 	if (vnet_hdr)
 		return set_up_vnet_hdr(fd);
@@ -146,7 +146,7 @@ static int open_queue(const struct tap_opts *o, struct tap_result *t,
 		return r;
 	snprintf(t->ifname, sizeof(t->ifname), "%.15s", ifr.ifr_name);
 	t->vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
-	r = set_up_frames(fd, t->vnet_hdr);
+	r = tap_set_up_frames(fd, t->vnet_hdr);
 	if (r < 0)
 		return error_errno(e, r, "%s: vnet header", t->ifname);
 	if (ioctl(fd, TUNSETSNDBUF, &sndbuf) < 0 && o->sndbuf)
@@ -241,7 +241,7 @@ static int adopt_one(int fd, struct tap_result *t, struct error *e)
 	t->fds[t->n_fds++] = copy;
 	r = set_nonblocking(copy);
 	if (r == 0)
-		r = set_up_frames(copy, vnet_hdr);
+		r = tap_set_up_frames(copy, vnet_hdr);
 	return r < 0 ? error_errno(e, r, "FD %d", fd) : 0;
 }
 

@@ -46,6 +46,10 @@ tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e);
  * unless it fails. */
 __attribute__((warn_unused_result)) int
 tap_adopt(const int *fds, unsigned n, struct tap_result *t, struct error *e);
+/* What all descriptors of taps and macvtaps need after TUNSETIFF: header of
+ * 12 bytes and offloads, or neither. 0 or a negative errno. */
+__attribute__((warn_unused_result)) int tap_set_up_frames(int fd,
+							  bool vnet_hdr);
 void tap_result_deinit(struct tap_result *t);
 
 #endif

@@ -95,6 +95,10 @@ def links():
     return sorted(re.findall(r"^\d+: ([^:@]+)", sh("ip", "-o", "link").stdout, re.M))
 
 
+def mac_of(ifname, ns=None):
+    return re.search(r"link/ether (\S+)", sh("ip", "link", "show", ifname, ns=ns).stdout)[1]
+
+
 def error(code, *netdevs, **kw):
     """vmlan join says one line, ends with that code, and leaves nothing."""
     before = links()
@@ -121,7 +125,7 @@ def pings(a, ip, ns=None):
 def is_on_the_lan(w, g, ifname="lan0"):
     """The guest has a lease of the LAN's own, is seen as itself on the host's
     interface, and reaches and is reached."""
-    mac = g.sh("cat", "/sys/class/net/eth0/address").stdout.strip()
+    mac = mac_of("eth0", g.ns)
     with process("/usr/bin/python3", "-c", SEEN, ifname, mac, stdout=-1, text=True) as seen:
         assert seen.stdout.readline() == "ready\n"
         g.dhcp()
@@ -130,7 +134,11 @@ def is_on_the_lan(w, g, ifname="lan0"):
         assert f"{mac} {g.ip} " in pathlib.Path("/run/dnsmasq.leases").read_text()
         pings(g, LAN_IP)
         pings(None, g.ip, ns="lan")
-        assert seen.stdout.readline() == "0800\n"
+        for line in seen.stdout:
+            if line == "0800\n":
+                break
+        else:
+            raise AssertionError("no IPv4 of the guest's on the host's interface")
     moves(w, g, "lan", LAN_IP)
 
 
@@ -242,6 +250,145 @@ def test_bridge_mistakes(w, lan):
         assert "says: no" in error(6, "bridge,helper=echo no >&2; exit 1; :")
     finally:
         sh("ip", "link", "del", "br0")
+
+
+# ---- macvtap ----
+
+
+needs_root = pytest.mark.skipif(not ROOT, reason="a macvtap's device is the host's root's")
+
+
+@needs_root
+@pytest.mark.parametrize("mode", ["bridge", "vepa", "private", "passthru"])
+def test_macvtap(w, lan, mode):
+    """Several machines, whose MACs nobody knew before, behind one card."""
+    g = [w.guest() for _ in range(3)]
+    before = links()
+    lower = mac_of("lan0")
+    with Vmlan([f"macvtap,if=lan0,mode={mode}", *(x.netdev() for x in g)]):
+        assert links() == before  # in a namespace of their own
+        is_on_the_lan(w, g[0])
+        for x in g[1:]:
+            x.dhcp()
+            pings(x, LAN_IP)
+            pings(None, x.ip, ns="lan")
+            pings(x, g[0].ip)
+        pings(g[0], LAN_IP)
+    assert mac_of("lan0") == lower
+    # What it was made of is gone at once: the card can be had alone.
+    with Vmlan(["macvtap,if=lan0,mode=passthru", g[1].netdev()]):
+        g[1].dhcp()
+
+
+@needs_root
+def test_macvtap_speaks_ipv6(w, lan):
+    """Neighbours are found by multicast."""
+    g = w.guest()
+    sh("ip", "addr", "add", "fd77::1/64", "dev", "eth0", "nodad", ns="lan")
+    with Vmlan(["macvtap,if=lan0", g.netdev()]):
+        g.sh("ip", "addr", "add", "fd77::2/64", "dev", "eth0", "nodad")
+        g.sh("ip", "link", "set", "eth0", "up")
+        pings(g, "fd77::1")
+        sh("ip", "neigh", "flush", "dev", "eth0", ns="lan")
+        pings(None, "fd77::2", ns="lan")
+
+
+@needs_root
+def test_macvtap_of_a_mac(w, lan):
+    """mac= is there from the start: one who never spoke is reached."""
+    mac = "52:54:00:12:34:77"
+    g = w.guest(mac=mac)
+    sh("ip", "neigh", "add", "192.168.77.9", "lladdr", mac, "dev", "eth0", ns="lan")
+    with Vmlan([f"macvtap,if=lan0,mac={mac}", g.netdev()]):
+        g.sh("ip", "addr", "add", "192.168.77.9/24", "dev", "eth0")
+        g.sh("ip", "neigh", "add", LAN_IP, "lladdr",
+             mac_of("eth0", "lan"), "dev", "eth0")
+        g.sh("ip", "link", "set", "eth0", "up")
+        pings(None, "192.168.77.9", ns="lan")
+
+
+@needs_root
+def test_macvtaps_of_two_networks(w, lan):
+    """In the mode bridge machines of one card reach each other, in private not."""
+    for mode, works in (("bridge", True), ("private", False)):
+        a, b = w.guest(), w.guest()
+        with Vmlan([f"macvtap,if=lan0,mode={mode}", a.netdev()]), \
+                Vmlan([f"macvtap,if=lan0,mode={mode}", b.netdev()]):
+            a.dhcp()
+            b.dhcp()
+            r = a.sh("ping", "-c", "1", "-W", "5" if works else "1", b.ip, check=False)
+            assert (r.returncode == 0) == works, mode
+
+
+@needs_root
+def test_macvtap_outlives_its_engine(w, lan):
+    g = [w.guest() for _ in range(2)]
+    with Vmlan(["macvtap,if=lan0", *(x.netdev() for x in g)]) as v:
+        for x in g:
+            x.dhcp()
+        old = v.engine()
+        os.kill(old, 9)
+        wait_for("another engine", lambda: v.engine() not in (None, old))
+        for x in g:
+            pings(x, LAN_IP)
+
+
+@needs_root
+def test_macvtap_leaves_nothing_after_a_kill(w, lan):
+    g = w.guest()
+    v = Vmlan(["macvtap,if=lan0", g.netdev()])
+    g.dhcp()
+    v.proc.kill()
+    v.proc.wait()
+    v.err.close()
+    # A card that belongs to a macvtap can join no bridge.
+    sh("ip", "link", "add", "br0", "type", "bridge")
+    wait_for("the card is free", lambda: sh("ip", "link", "set", "lan0", "master", "br0",
+                                            check=False).returncode == 0)
+    sh("ip", "link", "del", "br0")
+
+
+@needs_root
+def test_more_machines_than_macvtaps(w, lan):
+    """One that invents MACs takes none from those who speak."""
+    g = w.guest()
+    liar = w.guest()
+    with Vmlan(["macvtap,if=lan0", g.netdev(), liar.netdev()]):
+        g.dhcp()
+        liar.sh("ip", "link", "set", "eth0", "up")
+        liar.sh("/usr/bin/python3", "-c", """
+import socket, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+for i in range(300):
+    s.send(b"\\xff" * 6 + b"\\x52\\x54\\0\\xaa" + i.to_bytes(2, "big") + b"\\x88\\xb5" + bytes(46))
+    time.sleep(0.005)
+""")
+        pings(g, LAN_IP)
+        sh("ip", "neigh", "flush", "dev", "eth0", ns="lan")
+        pings(None, g.ip, ns="lan")
+
+
+def test_macvtap_mistakes(w, lan):
+    assert "there is no interface 'nosuch'" in error(4, "macvtap,if=nosuch")
+    assert "no Ethernet interface" in error(1, "macvtap,if=lo")
+    r = subprocess.run([*NO_ADMIN, VMLAN, "join", "macvtap,if=lan0"], capture_output=True,
+                       text=True, timeout=30)
+    assert r.returncode == 6 and len(r.stderr.splitlines()) == 1, r.stderr
+    if not ROOT:
+        assert "root of the host" in error(6, "macvtap,if=lan0")
+        return
+    sh("ip", "link", "set", "lan0", "down")
+    assert "ip link set lan0 up" in error(1, "macvtap,if=lan0")
+    sh("ip", "link", "set", "lan0", "up")
+    sh("ip", "link", "add", "br0", "type", "bridge")
+    sh("ip", "link", "set", "lan0", "master", "br0")
+    try:
+        assert "lan0 is taken" in error(5, "macvtap,if=lan0")
+    finally:
+        sh("ip", "link", "del", "br0")
+    lower = mac_of("lan0")
+    assert f"{lower} is in use" in error(5, f"macvtap,if=lan0,mac={lower}")
 
 
 # ---- hostif ----

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The legs of the port kind `macvtap` (tap_priv.h).
+ *
+ * The kernel gives a macvtap the frames for its own MAC and for groups.  So
+ * each MAC that sends by this port gets a macvtap: the first one takes leg 0,
+ * for the others the keeper makes more, when they first send.  Until it has
+ * (some ms), and beyond TAP_LEGS_MAX machines, their frames leave by leg 0,
+ * and only answers to all reach them.  A leg whose machine has been silent
+ * longest, and for LEG_IDLE_NS, is given to a new one: a guest that invents
+ * MACs takes nobody's who speaks.
+ *
+ * Groups are heard at leg 0 alone.  In the mode `bridge` the kernel shows what
+ * one leg sends to all at the others: what comes from a MAC of ours is ours.
+ *
+ * One question is with the keeper at a time, asked from the loop.
+ */
+#include "netdev/tap_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+
+#define LEG_IDLE_NS UINT64_C(30000000000)
+
+enum { AT_SOURCE = 6 };
+
+static void ask(struct loop_work *w)
+{
+	struct tap_legs *l = container_of(w, struct tap_legs, ask);
+	struct tap *t = l->tap;
+	unsigned i = l->asked;
+
+	if (i < TAP_LEGS_MAX)
+		t->env->want_leg(t->env->arg, &t->port, i, l->leg[i].mac,
+				 t->queue[i].io.fd >= 0);
+}
+
+struct tap_legs *tap_legs_new(struct tap *t, mac first)
+{
+	struct tap_legs *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->tap = t;
+	l->asked = TAP_LEGS_MAX;
+	loop_work_init(&l->ask, ask);
+	if (!mac_is_zero(first))
+		l->leg[0] = (struct leg){.state = LEG_UP, .mac = first};
+	return l;
+}
+
+struct tap_legs *tap_legs_free(struct tap_legs *l)
+{
+	if (l)
+		loop_undefer(l->tap->env->loop, &l->ask);
+	free(l);
+	return NULL;
+}
+
+/* TAP_LEGS_MAX: none. */
+static unsigned find(const struct tap_legs *l, mac m)
+{
+	for (unsigned k = 0; k < TAP_LEGS_MAX; k++) {
+		unsigned i = (l->last + k) % TAP_LEGS_MAX;
+
+		if (l->leg[i].state != LEG_FREE && mac_eq(l->leg[i].mac, m))
+			return i;
+	}
+	return TAP_LEGS_MAX;
+}
+
+/* A free leg, or the one that has been silent longest; TAP_LEGS_MAX: all are
+ * in use. */
+static unsigned choose(const struct tap_legs *l, uint64_t now)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < TAP_LEGS_MAX; i++) {
+		if (l->leg[i].state == LEG_FREE)
+			return i;
+		if (l->leg[i].used_ns < l->leg[oldest].used_ns)
+			oldest = i;
+	}
+	if (now - l->leg[oldest].used_ns < LEG_IDLE_NS)
+		return TAP_LEGS_MAX;
+	return oldest;
+}
+
+static void ask_for(struct tap *t, mac m)
+{
+	struct tap_legs *l = t->legs;
+	uint64_t now = *loop_now(t->env->loop);
+	unsigned i;
+
+	if (l->asked < TAP_LEGS_MAX || mac_is_group(m) || mac_is_zero(m))
+		return;
+	i = choose(l, now);
+	if (i == TAP_LEGS_MAX)
+		return;
+	l->leg[i] = (struct leg){.state = LEG_ASKED, .mac = m, .used_ns = now};
+	l->asked = i;
+	loop_defer(t->env->loop, &l->ask);
+}
+
+struct tap_queue *tap_legs_out(struct tap *t, const struct frame *f)
+{
+	struct tap_legs *l = t->legs;
+	mac m = mac_bytes(f->hdr + AT_SOURCE);
+	unsigned i = find(l, m);
+
+	if (i == TAP_LEGS_MAX) {
+		ask_for(t, m);
+		return &t->queue[0];
+	}
+	l->last = i;
+	l->leg[i].used_ns = *loop_now(t->env->loop);
+	return l->leg[i].state == LEG_UP ? &t->queue[i] : &t->queue[0];
+}
+
+bool tap_legs_in(struct tap *t, const struct tap_queue *q,
+		 const struct frame *f)
+{
+	bool is_group = f->hdr[0] & 1;
+
+	if (is_group && q != &t->queue[0])
+		return false; /* leg 0 has it, too */
+	if (find(t->legs, mac_bytes(f->hdr + AT_SOURCE)) == TAP_LEGS_MAX)
+		return true;
+	if (is_group)
+		drop(t->env->drops, DROP_SELF_ECHO);
+	return false;
+}
+
+int netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok)
+{
+	struct tap *t = container_of(p, struct tap, port);
+	struct tap_legs *l = t->legs;
+	int r = 0;
+
+	if (!l || i >= TAP_LEGS_MAX || l->asked != i ||
+	    !mac_eq(l->leg[i].mac, m))
+		return -EINVAL;
+	if (ok && (fd >= 0) == (t->queue[i].io.fd >= 0))
+		return -EINVAL;
+	if (fd >= 0)
+		r = tap_queue_add(t, i, fd);
+	l->asked = TAP_LEGS_MAX;
+	l->leg[i].state = ok && r == 0 ? LEG_UP : LEG_REFUSED;
+	return r;
+}
