@@ -61,6 +61,9 @@ static bool check_inside(union engine_msg *m)
 		m->tap_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		m->tap_add.kind[ENGINE_KIND_LEN - 1] = '\0';
 		return true;
+	case ENGINE_MSG_PACKET_ADD:
+		m->packet_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
 	case ENGINE_MSG_HUBPORT_ADD:
 		m->hubport_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;

@@ -39,6 +39,7 @@ enum {
 	X(DGRAM_ADD, msg_dgram_add, 1, 2)                                      \
 	X(TAP_ADD, msg_tap_add, 1, ENGINE_FDS_MAX)                             \
 	X(LEG_ADD, msg_leg, 0, 1)                                              \
+	X(PACKET_ADD, msg_packet_add, 1, 1)                                    \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
@@ -148,6 +149,14 @@ struct msg_leg {
 	mac mac;
 	uint8_t is_open;
 	uint8_t ok;
+};
+
+struct msg_packet_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	mac mac; /* of the interface */
+	char name[ENGINE_NAME_LEN];
 };
 
 struct msg_hubport_add {
@@ -274,6 +283,7 @@ union engine_msg {
 	struct msg_dgram_add dgram_add;
 	struct msg_tap_add tap_add;
 	struct msg_leg leg;
+	struct msg_packet_add packet_add;
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
 	struct msg_forward_add forward_add;

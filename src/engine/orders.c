@@ -320,6 +320,28 @@ static int order_leg(struct engine *e, const struct msg_leg *m, int *fds,
 	return r;
 }
 
+static int order_packet(struct engine *e, const struct msg_packet_add *m,
+			int *fds)
+{
+	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_netdev *n;
+	struct netdev_packet_config c = {
+		.name = m->name,
+		.id = m->port,
+		.fd = fds[0],
+		.mac = m->mac,
+	};
+	int r;
+
+	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	if (!n)
+		return -EINVAL;
+	r = netdev_packet_new(&l->env, &c, &n->port);
+	if (r == 0)
+		fds[0] = -1;
+	return netdev_publish(e, n, r);
+}
+
 static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
 {
 	struct engine_lan *a = lan_find(e, m->lan);
@@ -589,6 +611,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_tap(e, &m->tap_add, fds, n_fds);
 	case ENGINE_MSG_LEG_ADD:
 		return order_leg(e, &m->leg, fds, n_fds);
+	case ENGINE_MSG_PACKET_ADD:
+		return order_packet(e, &m->packet_add, fds);
 	case ENGINE_MSG_HUBPORT_ADD:
 		return order_hubport(e, &m->hubport_add);
 	case ENGINE_MSG_USER_ADD:

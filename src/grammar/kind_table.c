@@ -522,9 +522,9 @@ const struct netdev_kind netdev_kinds[] = {
 	},
 	{
 		.name = "packet",
-		.help = "an interface of the host by packet socket",
+		.help = "an interface of the host, by a packet socket",
 		.is_extension = true,
-		.not_built = "tap is the nearest that works",
+		.is_built = true,
 		.options = packet_options,
 	},
 	{

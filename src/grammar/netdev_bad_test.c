@@ -228,6 +228,9 @@ static const struct bad bad_netdevs[] = {
 	{"macvtap,if=eth0,queues=2",
 	 "macvtap: Parameter 'queues' is not built yet; only queues=1 is "
 	 "accepted, not '2'"},
+	{"packet", "packet: Parameter 'if' is missing"},
+	{"packet,if=a:b", "packet: Parameter 'if' expects the name of an "
+			  "interface, not 'a:b'"},
 	{"hostif,addr=10.0.0.1",
 	 "hostif: Parameter 'addr' expects an address of the host and the "
 	 "length of its network (192.168.56.1/24), not '10.0.0.1'"},

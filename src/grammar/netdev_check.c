@@ -531,6 +531,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"bridge", netdev_check_bridge},
 		{"hostif", netdev_check_hostif},
 		{"macvtap", netdev_check_macvtap},
+		{"packet", netdev_check_packet},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

@@ -142,3 +142,8 @@ int netdev_check_hostif(const struct netdev_spec *s, struct error *e)
 		return -1;
 	return netdev_check_ifname(s, "ifname", e);
 }
+
+int netdev_check_packet(const struct netdev_spec *s, struct error *e)
+{
+	return netdev_check_ifname(s, "if", e);
+}

@@ -92,6 +92,7 @@ MUST_USE int netdev_check_mac(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_bridge(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_hostif(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_macvtap(const struct netdev_spec *s, struct error *e);
+MUST_USE int netdev_check_packet(const struct netdev_spec *s, struct error *e);
 
 /* The value of a key of the table, of the type given. */
 const struct value *spec_value(const struct netdev_spec *s, const char *key,

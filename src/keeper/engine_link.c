@@ -250,6 +250,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_DGRAM_ADD:
 	case ENGINE_MSG_TAP_ADD:
 	case ENGINE_MSG_LEG_ADD:
+	case ENGINE_MSG_PACKET_ADD:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_FORWARD_ADD:

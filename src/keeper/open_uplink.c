@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Openers of bridge and hostif: taps that are a part of the host's network. */
+/* Openers of bridge and hostif, taps that are a part of the host's network, and
+ * of packet. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "keeper/plan.h"
 #include "os/bridge.h"
 #include "os/link.h"
+#include "os/packet.h"
 
 int open_bridge(struct plan_netdev *n, struct error *e)
 {
@@ -105,5 +107,23 @@ int open_hostif(struct plan_netdev *n, struct error *e)
 		return r;
 	}
 	plan_tap(n, &t);
+	return 0;
+}
+
+int open_packet(struct plan_netdev *n, struct error *e)
+{
+	struct msg_packet_add *m = &n->order.packet_add;
+	struct packet_result p;
+	int r = packet_open(spec_str(n->spec, "if"), &p, e);
+
+	if (r < 0)
+		return r;
+	n->fds[0] = p.fd;
+	n->n_fds = 1;
+	m->port = n->id;
+	m->lan = n->lan;
+	m->mac = p.mac;
+	memcpy(m->name, n->name, sizeof(m->name));
+	n->order.head.type = ENGINE_MSG_PACKET_ADD;
 	return 0;
 }

@@ -30,6 +30,7 @@ static const struct opener openers[] = {
 	{.kind = "bridge", .open = open_bridge},
 	{.kind = "hostif", .open = open_hostif},
 	{.kind = "macvtap", .open = open_macvtap},
+	{.kind = "packet", .open = open_packet},
 	{.kind = "user", .open = open_user},
 	{.kind = "hubport", .open = open_hubport},
 };

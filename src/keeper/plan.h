@@ -146,6 +146,7 @@ int open_netns(struct plan_netdev *n, struct error *e);
 int open_bridge(struct plan_netdev *n, struct error *e);
 int open_hostif(struct plan_netdev *n, struct error *e);
 int open_macvtap(struct plan_netdev *n, struct error *e);
+int open_packet(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);
 

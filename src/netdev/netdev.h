@@ -133,6 +133,18 @@ netdev_tap_new(const struct netdev_env *env, const struct netdev_tap_config *c,
 __attribute__((warn_unused_result)) int
 netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok);
 
+/* packet: an interface of the host, by a packet socket as os/packet.h opens
+ * it. */
+struct netdev_packet_config {
+	const char *name;
+	uint32_t id;
+	int fd;
+	mac mac; /* of the interface: the host's */
+};
+__attribute__((warn_unused_result)) int
+netdev_packet_new(const struct netdev_env *env,
+		  const struct netdev_packet_config *c, struct port **portp);
+
 /* hubport: a cable between two lans of this process (a hub and a lan, or a
  * hub and another netdev's lan).  Makes two ports, one on each. */
 struct netdev_hubport_config {

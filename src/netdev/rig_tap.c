@@ -182,6 +182,13 @@ void rig_tap_up(struct rig_tap *t, bool up)
 	enter(home);
 }
 
+void rig_tap_mtu(struct rig_tap *t, int mtu)
+{
+	struct ifreq ifr = {.ifr_mtu = mtu};
+
+	if_ioctl(t->name, SIOCSIFMTU, &ifr);
+}
+
 void rig_tap_remove(struct rig_tap *t)
 {
 	struct {

@@ -30,6 +30,8 @@ bool rig_tap_open(struct rig_tap *t, const char *name, unsigned n_queues,
 void rig_tap_close(struct rig_tap *t);
 /* Pulls the interface up or down. */
 void rig_tap_up(struct rig_tap *t, bool up);
+/* The interface's MTU, in this namespace. */
+void rig_tap_mtu(struct rig_tap *t, int mtu);
 /* Removes the interface. */
 void rig_tap_remove(struct rig_tap *t);
 /* Sends and receives frames on the interface, as the kernel would. */

@@ -391,6 +391,134 @@ def test_macvtap_mistakes(w, lan):
     assert f"{lower} is in use" in error(5, f"macvtap,if=lan0,mac={lower}")
 
 
+# ---- packet ----
+
+
+def test_packet(w, lan):
+    """Several machines behind one card, which stays the host's."""
+    g = [w.guest() for _ in range(3)]
+    before = links()
+    sh("ip", "addr", "add", "192.168.77.2/24", "dev", "lan0")
+    with Vmlan(["packet,if=lan0", *(x.netdev() for x in g)]):
+        assert links() == before
+        assert "promiscuity 1" in sh("ip", "-d", "link", "show", "lan0").stdout
+        is_on_the_lan(w, g[0])
+        for x in g[1:]:
+            x.dhcp()
+            pings(x, LAN_IP)
+            pings(None, x.ip, ns="lan")
+            pings(x, g[0].ip)
+        pings(g[0], LAN_IP)
+        # The host's own conversations go on, and are no machine's business.
+        seen = g[0].received()
+        sh("ping", "-q", "-c", "200", "-i", "0.002", LAN_IP)
+        assert g[0].received() - seen < 20
+    assert "promiscuity 0" in sh("ip", "-d", "link", "show", "lan0").stdout
+
+
+def test_packet_speaks_ipv6(w, lan):
+    g = w.guest()
+    sh("ip", "addr", "add", "fd77::1/64", "dev", "eth0", "nodad", ns="lan")
+    with Vmlan(["packet,if=lan0", g.netdev()]):
+        g.sh("ip", "addr", "add", "fd77::2/64", "dev", "eth0", "nodad")
+        g.sh("ip", "link", "set", "eth0", "up")
+        pings(g, "fd77::1")
+        sh("ip", "neigh", "flush", "dev", "eth0", ns="lan")
+        pings(None, "fd77::2", ns="lan")
+
+
+def test_packets_of_two_networks(w, lan):
+    a, b = w.guest(), w.guest()
+    with Vmlan(["packet,if=lan0", a.netdev()]), Vmlan(["packet,if=lan0", b.netdev()]):
+        a.dhcp()
+        b.dhcp()
+        pings(a, b.ip)
+        pings(b, a.ip)
+
+
+@pytest.mark.skipif("vnet_hdr" in world.DENIED, reason="a kernel without offloads")
+def test_great_frames_cross_packet_whole(w, lan):
+    """Both ways they are not cut between the guest's kernel and the LAN's."""
+    g = w.guest()
+    with Vmlan(["packet,if=lan0", g.netdev()]):
+        g.dhcp()
+        w.serve(XFER, "serve", "5001", ns="lan", port=5001)
+        for what, counter in (("send", "tx"), ("recv", "rx")):
+            before = g.sh("cat", f"/sys/class/net/eth0/statistics/{counter}_packets").stdout
+            out = g.sh(XFER, what, LAN_IP, "5001", str(BYTES), timeout=120).stdout
+            assert out.startswith("equal"), (what, out)
+            after = g.sh("cat", f"/sys/class/net/eth0/statistics/{counter}_packets").stdout
+            assert BYTES / (int(after) - int(before)) > 5000, what
+
+
+# A frame with a VLAN tag from one end, and what the other end gets.
+TAGGED = """
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(("eth0", 0))
+s.setsockopt(263, 8, 1)
+if sys.argv[1] == "send":
+    s.send(b"\\xff" * 6 + b"\\2\\0\\0\\0\\0\\7" + b"\\x81\\0\\0\\x2a\\x88\\xb5" + b"vlan" * 12)
+else:
+    print("ready", flush=True)
+    while True:
+        f, aux, _, _ = s.recvmsg(2000, 200)
+        if b"vlanvlan" in f and f[6:12] == b"\\2\\0\\0\\0\\0\\7":
+            break
+    status = int.from_bytes(aux[0][2][:4], "little")
+    tci = int.from_bytes(aux[0][2][16:18], "little")
+    print(f[12:14].hex(), bool(status & 16), tci)
+"""
+
+
+@pytest.mark.parametrize("uplink", ["packet,if=lan0", pytest.param("macvtap,if=lan0", marks=needs_root)])
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_vlan_tags_cross(w, lan, uplink, way):
+    g = w.guest()
+    with Vmlan([uplink, g.netdev()]):
+        g.sh("ip", "link", "set", "eth0", "up")
+        src, dst = ("lan", g.ns) if way == "in" else (g.ns, "lan")
+        with process("/usr/bin/python3", "-c", TAGGED, "recv", ns=dst, stdout=-1, text=True) as p:
+            assert p.stdout.readline() == "ready\n"
+            sh("/usr/bin/python3", "-c", TAGGED, "send", ns=src)
+            assert p.stdout.readline() == "88b5 True 42\n"
+
+
+def test_packet_follows_its_interface(w, lan):
+    g = w.guest()
+    with Vmlan(["packet,if=lan0", g.netdev()]) as v:
+        g.dhcp()
+        sh("ip", "link", "set", "lan0", "down")
+        sh("ip", "link", "set", "lan0", "up")
+        # Its carrier is looked for twice a second.
+        wait_for("frames again", lambda: not g.sh("ping", "-c", "1", "-W", "1", LAN_IP,
+                                                  check=False).returncode)
+        sh("ip", "link", "del", "lan0")
+        wait_for("the end is told", lambda: "the interface was removed" in v.log())
+
+
+def test_packet_outlives_its_engine(w, lan):
+    g = w.guest()
+    with Vmlan(["packet,if=lan0", g.netdev()]) as v:
+        g.dhcp()
+        old = v.engine()
+        os.kill(old, 9)
+        wait_for("another engine", lambda: v.engine() not in (None, old))
+        pings(g, LAN_IP)
+
+
+def test_packet_mistakes(w, lan):
+    assert "there is no interface 'nosuch'" in error(4, "packet,if=nosuch")
+    assert "no Ethernet interface" in error(1, "packet,if=lo")
+    sh("ip", "link", "set", "lan0", "down")
+    assert "ip link set lan0 up" in error(1, "packet,if=lan0")
+    sh("ip", "link", "set", "lan0", "up")
+    r = subprocess.run(["setpriv", "--inh-caps=-net_raw", "--bounding-set=-net_raw", VMLAN, "join",
+                        "packet,if=lan0"], capture_output=True, text=True, timeout=30)
+    assert r.returncode == 6 and "CAP_NET_RAW" in r.stderr, r.stderr
+    assert len(r.stderr.splitlines()) == 1
+
+
 # ---- hostif ----
 
 

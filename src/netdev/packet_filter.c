@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* MACs behind a packet port; see packet_filter.h. */
+#include "netdev/packet_filter.h"
+
+#define MAC_IDLE_NS UINT64_C(30000000000)
+
+static bool knows(struct packet_macs *s, mac m, uint64_t now_ns)
+{
+	for (unsigned k = 0; k < s->n; k++) {
+		unsigned i = (s->last + k) % s->n;
+
+		if (mac_eq(s->e[i].mac, m)) {
+			s->last = i;
+			s->e[i].used_ns = now_ns;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool packet_macs_saw(struct packet_macs *s, mac m, uint64_t now_ns)
+{
+	unsigned oldest = 0;
+
+	if (knows(s, m, now_ns))
+		return false;
+	if (mac_is_group(m) || mac_is_zero(m) || mac_eq(m, s->host))
+		return false;
+	if (s->n < PACKET_MACS_MAX) {
+		oldest = s->n++;
+	} else {
+		for (unsigned i = 1; i < s->n; i++) {
+			if (s->e[i].used_ns < s->e[oldest].used_ns)
+				oldest = i;
+		}
+		if (now_ns - s->e[oldest].used_ns < MAC_IDLE_NS)
+			return false;
+	}
+	s->e[oldest] = (struct packet_mac){.mac = m, .used_ns = now_ns};
+	s->last = oldest;
+	return true;
+}
+
+unsigned packet_macs_filter(const struct packet_macs *s,
+			    struct sock_filter f[static PACKET_FILTER_MAX])
+{
+	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, ~0u);
+	unsigned n = 0;
+
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0);
+	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0,
+					      1);
+	f[n++] = all;
+	for (unsigned i = 0; i < s->n; i++) {
+		const uint8_t *b = s->e[i].mac.b;
+		uint32_t high = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
+				(uint32_t)b[2] << 8 | b[3];
+		uint32_t low = (uint32_t)b[4] << 8 | b[5];
+
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						      0);
+		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						      high, 0, 3);
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS,
+						      4);
+		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						      low, 0, 1);
+		f[n++] = all;
+	}
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+	return n;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packet sockets; see packet.h. */
+#include "os/packet.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "os/link.h"
+
+enum { BUFFER = 8 << 20 }; /* 64 KiB frames come in trains */
+
+static int find_interface(const char *ifname, struct link_info *i,
+			  struct error *e)
+{
+	int r = link_get(ifname, i);
+
+	if (r == -ENODEV)
+		return error_set(e, EXIT_NO_OBJECT,
+				 "packet: there is no interface '%s' on this "
+				 "host",
+				 ifname);
+	if (r < 0)
+		return error_errno(e, r, "packet: %s", ifname);
+	if (i->type != ARPHRD_ETHER)
+		return error_set(e, EXIT_FAILED,
+				 "packet: %s is no Ethernet interface", ifname);
+	if (!(i->flags & IFF_UP))
+		return error_set(e, EXIT_FAILED,
+				 "packet: %s is down (set it up: ip link set "
+				 "%s up)",
+				 ifname, ifname);
+	return 0;
+}
+
+static void make_room(int fd)
+{
+	static const struct {
+		int forced, wished;
+	} sides[] = {
+		{SO_RCVBUFFORCE, SO_RCVBUF},
+		{SO_SNDBUFFORCE, SO_SNDBUF},
+	};
+	int size = BUFFER;
+
+	for (size_t i = 0; i < array_len(sides); i++) {
+		/* Who may not is given what the host allows everybody. */
+		if (setsockopt(fd, SOL_SOCKET, sides[i].forced, &size,
+			       sizeof(size)) < 0)
+			(void)setsockopt(fd, SOL_SOCKET, sides[i].wished, &size,
+					 sizeof(size));
+	}
+}
+
+/* Before it is bound: what it hears is then wanted, and has its header. */
+static int set_up(int fd)
+{
+	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	const struct sock_fprog deaf = {.len = 1, .filter = nothing};
+	int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &deaf, sizeof(deaf)) <
+		    0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) < 0)
+		return -errno;
+	make_room(fd);
+	return 0;
+}
+
+static int join(int fd, int ifindex)
+{
+	const struct sockaddr_ll a = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = ifindex,
+	};
+	const struct packet_mreq all = {
+		.mr_ifindex = ifindex,
+		.mr_type = PACKET_MR_PROMISC,
+	};
+
+	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all,
+		       sizeof(all)) < 0)
+		return -errno;
+	return 0;
+}
+
+int packet_open(const char *ifname, struct packet_result *p, struct error *e)
+{
+	struct link_info i;
+	CLEANUP_FD int fd = -1;
+	int r = find_interface(ifname, &i, e);
+
+	if (r < 0)
+		return r;
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 && (errno == EPERM || errno == EACCES))
+		return error_set(e, EXIT_PERMISSION,
+				 "packet: hearing %s takes CAP_NET_RAW (root, "
+				 "or setcap cap_net_raw+ep on vmlan)",
+				 ifname);
+	if (fd < 0)
+		return error_errno(e, errno, "packet: %s", ifname);
+	r = set_up(fd);
+	if (r == 0)
+		r = join(fd, (int)i.index);
+	if (r < 0)
+		return error_errno(e, r, "packet: %s", ifname);
+	p->fd = fd_steal(&fd);
+	p->mac = i.mac;
+	return 0;
+}
