@@ -71,22 +71,18 @@ static void keeper_gone(struct engine *e)
  * some time, not the keeper its LAN: another is asked for. */
 static void order_failed(struct engine *e, const union engine_msg *m, int err)
 {
-	bool again = m->head.type == ENGINE_MSG_ATTACH &&
-		     engine_reconnects(e, m->port.port);
-	union engine_msg answer = {0};
+	bool is_start = m->head.type == ENGINE_MSG_START;
+	struct msg_failed answer = {.port = is_start ? 0 : m->port.port};
+	struct engine_netdev *n = engine_netdev_find(e, m->port.port);
 
-	if (again && err == -EISCONN)
-		return;
-	if (again) {
-		answer.port.port = m->port.port;
-		engine_tell(e, &answer, ENGINE_MSG_WANT_FD);
+	if (m->head.type == ENGINE_MSG_ATTACH && n && n->reconnects) {
+		if (err != -EISCONN)
+			engine_news_want_fd(e, n);
 		return;
 	}
-	answer.failed.port = m->head.type == ENGINE_MSG_START ? 0
-							      : m->port.port;
-	snprintf(answer.failed.text, sizeof(answer.failed.text), "%s: %s",
+	snprintf(answer.text, sizeof(answer.text), "%s: %s",
 		 engine_msg_name(m->head.type), strerror(-err));
-	engine_tell(e, &answer, ENGINE_MSG_FAILED);
+	engine_news_failed(e, &answer);
 }
 
 /* The message is whole; its descriptors found no room.  A guest may be why:
@@ -134,7 +130,9 @@ static void channel_ready(struct loop_io *io, uint32_t events)
 {
 	struct engine *e = container_of(io, struct engine, io);
 
-	(void)events; /* level-triggered: the read tells */
+	if (events & EPOLLOUT)
+		engine_news_tell(e);
+	/* level-triggered: the read tells */
 	for (int i = 0; i < MESSAGES_PER_WAKE; i++) {
 		int r = take_message(e);
 

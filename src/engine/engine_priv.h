@@ -32,6 +32,15 @@ enum netdev_role {
 	ROLE_CABLE,   /* hubport: a port on each of two lans */
 };
 
+/* What the keeper is to hear of a netdev. */
+struct engine_news {
+	unsigned here; /* machines connected .. */
+	unsigned told; /* .. and how many the keeper knows of */
+	bool has_left; /* one has left that the keeper believes here */
+	bool wants_fd;
+	char name[ENGINE_NAME_LEN]; /* of who came or went last */
+};
+
 /* One netdev of the keeper's plan. */
 struct engine_netdev {
 	struct list link;
@@ -40,6 +49,7 @@ struct engine_netdev {
 	/* Takes a new connection; NULL: the port has none. */
 	int (*attach)(struct port *p, int fd);
 	bool reconnects; /* its connection is asked for again */
+	struct engine_news news;
 	union {
 		struct port *port;		   /* ROLE_PORT */
 		struct netdev_server *server;	   /* ROLE_SERVER */
@@ -59,6 +69,11 @@ struct engine {
 	bool ends_with_keeper;
 	unsigned n_machines; /* ports of machines whose carrier is up */
 	unsigned n_wanted;   /* GUESTFWD_WANT without an answer yet */
+	/* what else the keeper is to hear */
+	bool is_behind; /* the channel was full: the rest waits for room */
+	bool owes_synced, owes_stats, has_failed;
+	uint32_t synced_cookie, stats_cookie;
+	struct msg_failed failed; /* the first */
 	int exit_code;
 };
 
@@ -66,13 +81,26 @@ struct engine {
  * order takes become -1. 0, or a negative errno that FAILED reports. */
 int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		 unsigned n_fds);
-/* True for a stream client that is connected again when it has lost its
- * peer. */
-bool engine_reconnects(struct engine *e, uint32_t port);
 /* Takes everything down, gateways and servers first. */
 void engine_clear(struct engine *e);
+/* What the keeper must hear, sooner or later (news.c): a machine of n has come
+ * or gone; n needs a connection; an order has failed; the answers to SYNC and
+ * STATS_ASK. */
+void engine_news_machine(struct engine *e, struct engine_netdev *n,
+			 const char name[ENGINE_NAME_LEN], bool is_here);
+void engine_news_want_fd(struct engine *e, struct engine_netdev *n);
+void engine_news_failed(struct engine *e, const struct msg_failed *m);
+void engine_news_synced(struct engine *e, uint32_t cookie);
+void engine_news_stats(struct engine *e, uint32_t cookie);
+/* The channel has room again. */
+void engine_news_tell(struct engine *e);
+/* Sends STATS, as engine_tell(). */
+int engine_stats(struct engine *e, uint32_t cookie);
+/* NULL: no such netdev. */
+struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id);
+
 /* Sends one message to the keeper: 0, or negative when it is gone or does not
- * listen, which most callers bear. */
+ * listen: then the message is lost. */
 int engine_tell(struct engine *e, union engine_msg *m,
 		enum engine_msg_type type);
 /* The same with a copy of fd. */

@@ -28,7 +28,7 @@ static struct engine_lan *lan_find(struct engine *e, uint32_t id)
 	return NULL;
 }
 
-static struct engine_netdev *netdev_find(struct engine *e, uint32_t id)
+struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id)
 {
 	list_each(it, &e->netdevs) {
 		struct engine_netdev *n =
@@ -40,30 +40,31 @@ static struct engine_netdev *netdev_find(struct engine *e, uint32_t id)
 	return NULL;
 }
 
-/* A new entry of the table, not yet in it. */
+/* A new entry of the table: netdev_made() follows.  In between its port can
+ * have news already. */
 static struct engine_netdev *netdev_make(struct engine *e, uint32_t id,
 					 enum netdev_role role)
 {
 	struct engine_netdev *n;
 
-	if (netdev_find(e, id))
+	if (engine_netdev_find(e, id))
 		return NULL;
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;
 	n->id = id;
 	n->role = role;
-	list_init(&n->link);
+	list_add_tail(&e->netdevs, &n->link);
 	return n;
 }
 
-/* Publishes n if r is 0, else frees it; returns r. */
-static int netdev_publish(struct engine *e, struct engine_netdev *n, int r)
+/* Frees n if r is negative; returns r. */
+static int netdev_made(struct engine_netdev *n, int r)
 {
-	if (r < 0)
+	if (r < 0) {
+		list_del(&n->link);
 		free(n);
-	else
-		list_add_tail(&e->netdevs, &n->link);
+	}
 	return r;
 }
 
@@ -87,7 +88,7 @@ static bool is_machine(const struct port *p)
 static void on_link(void *arg, struct port *p, bool up)
 {
 	struct engine *e = arg;
-	union engine_msg m = {0};
+	struct engine_netdev *n = engine_netdev_find(e, p->id);
 
 	if (!is_machine(p))
 		return;
@@ -95,10 +96,8 @@ static void on_link(void *arg, struct port *p, bool up)
 		e->n_machines++;
 	else if (e->n_machines)
 		e->n_machines--;
-	m.machine.port = p->id;
-	m.machine.is_here = up;
-	memcpy(m.machine.name, p->name, sizeof(m.machine.name));
-	engine_tell(e, &m, ENGINE_MSG_MACHINE);
+	if (n)
+		engine_news_machine(e, n, p->name, up);
 	if (!up && e->sock < 0 && !e->n_machines)
 		loop_stop(e->worker->loop);
 }
@@ -136,10 +135,10 @@ static void on_mac_clash(void *arg, mac m, struct port *a, struct port *b,
 
 static void on_want_fd(void *arg, struct port *p)
 {
-	union engine_msg m = {0};
+	struct engine_netdev *n = engine_netdev_find(arg, p->id);
 
-	m.port.port = p->id;
-	engine_tell(arg, &m, ENGINE_MSG_WANT_FD);
+	if (n)
+		engine_news_want_fd(arg, n);
 }
 
 static void on_want_leg(void *arg, struct port *p, unsigned i, mac m,
@@ -219,7 +218,7 @@ static int order_stream(struct engine *e, const struct msg_stream_add *m,
 			: netdev_stream_new(&l->env, &c, &n->port);
 	if (r == 0 && n_fds)
 		fds[0] = -1;
-	return netdev_publish(e, n, r);
+	return netdev_made(n, r);
 }
 
 static int order_server(struct engine *e, const struct msg_server_add *m,
@@ -242,7 +241,7 @@ static int order_server(struct engine *e, const struct msg_server_add *m,
 	r = netdev_server_new(&l->env, &c, &n->server);
 	if (r == 0)
 		fds[0] = -1;
-	return netdev_publish(e, n, r);
+	return netdev_made(n, r);
 }
 
 static int order_dgram(struct engine *e, const struct msg_dgram_add *m,
@@ -272,7 +271,7 @@ static int order_dgram(struct engine *e, const struct msg_dgram_add *m,
 		if (n_fds > 1)
 			fds[1] = -1;
 	}
-	return netdev_publish(e, n, r);
+	return netdev_made(n, r);
 }
 
 static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
@@ -301,13 +300,13 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 		for (unsigned i = 0; i < n_fds; i++)
 			fds[i] = -1;
 	}
-	return netdev_publish(e, n, r);
+	return netdev_made(n, r);
 }
 
 static int order_leg(struct engine *e, const struct msg_leg *m, int *fds,
 		     unsigned n_fds)
 {
-	struct engine_netdev *n = netdev_find(e, m->port);
+	struct engine_netdev *n = engine_netdev_find(e, m->port);
 	int r;
 
 	if (!n || n->role != ROLE_PORT ||
@@ -339,7 +338,7 @@ static int order_packet(struct engine *e, const struct msg_packet_add *m,
 	r = netdev_packet_new(&l->env, &c, &n->port);
 	if (r == 0)
 		fds[0] = -1;
-	return netdev_publish(e, n, r);
+	return netdev_made(n, r);
 }
 
 static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
@@ -354,8 +353,7 @@ static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
 		return -EINVAL;
 	c.a = a->lan;
 	c.b = b->lan;
-	return netdev_publish(e, n,
-			      netdev_hubport_new(&a->env, &c, &n->cable[0],
+	return netdev_made(n, netdev_hubport_new(&a->env, &c, &n->cable[0],
 						 &n->cable[1]));
 }
 
@@ -438,12 +436,12 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	memcpy(c.hostname, m->hostname, sizeof(c.hostname));
 	memcpy(c.domainname, m->domainname, sizeof(c.domainname));
 	memcpy(c.dnssearch, m->dnssearch, sizeof(c.dnssearch));
-	return netdev_publish(e, n, gateway_new(&env, &c, &n->gateway));
+	return netdev_made(n, gateway_new(&env, &c, &n->gateway));
 }
 
 static struct gateway *gateway_find(struct engine *e, uint32_t id)
 {
-	struct engine_netdev *n = netdev_find(e, id);
+	struct engine_netdev *n = engine_netdev_find(e, id);
 
 	return n && n->role == ROLE_GATEWAY ? n->gateway : NULL;
 }
@@ -530,7 +528,7 @@ static int order_network(struct engine *e, const struct msg_network *m)
 
 static int order_attach(struct engine *e, const struct msg_port *m, int *fds)
 {
-	struct engine_netdev *n = netdev_find(e, m->port);
+	struct engine_netdev *n = engine_netdev_find(e, m->port);
 	int r;
 
 	if (!n || n->role != ROLE_PORT || !n->attach)
@@ -541,14 +539,7 @@ static int order_attach(struct engine *e, const struct msg_port *m, int *fds)
 	return r;
 }
 
-bool engine_reconnects(struct engine *e, uint32_t port)
-{
-	const struct engine_netdev *n = netdev_find(e, port);
-
-	return n && n->reconnects;
-}
-
-static int order_stats(struct engine *e, uint32_t cookie)
+int engine_stats(struct engine *e, uint32_t cookie)
 {
 	union engine_msg m = {0};
 	struct msg_stats *s = &m.stats;
@@ -576,17 +567,7 @@ static int order_stats(struct engine *e, uint32_t cookie)
 		s->tcp_fast_retransmit += g.tcp_fast_retransmit;
 		s->buffer_used += g.buffer_used;
 	}
-	engine_tell(e, &m, ENGINE_MSG_STATS);
-	return 0;
-}
-
-static int order_sync(struct engine *e, uint32_t cookie)
-{
-	union engine_msg m = {0};
-
-	m.sync.cookie = cookie;
-	engine_tell(e, &m, ENGINE_MSG_SYNCED);
-	return 0;
+	return engine_tell(e, &m, ENGINE_MSG_STATS);
 }
 
 static int order_stop(struct engine *e)
@@ -632,9 +613,11 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_ATTACH:
 		return order_attach(e, &m->port, fds);
 	case ENGINE_MSG_SYNC:
-		return order_sync(e, m->sync.cookie);
+		engine_news_synced(e, m->sync.cookie);
+		return 0;
 	case ENGINE_MSG_STATS_ASK:
-		return order_stats(e, m->sync.cookie);
+		engine_news_stats(e, m->sync.cookie);
+		return 0;
 	case ENGINE_MSG_STOP:
 		return order_stop(e);
 	case ENGINE_MSG_NONE:
@@ -662,7 +645,6 @@ static void port_drop(struct port *p)
 
 static void netdev_drop(struct engine_netdev *n)
 {
-	list_del(&n->link);
 	switch (n->role) {
 	case ROLE_PORT:
 		port_drop(n->port);
@@ -678,6 +660,7 @@ static void netdev_drop(struct engine_netdev *n)
 		port_drop(n->cable[1]);
 		break;
 	}
+	list_del(&n->link); /* not before: its machines go now */
 	free(n);
 }
 

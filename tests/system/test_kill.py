@@ -256,3 +256,56 @@ def test_keeper_killed_engine_serves_on(w):
         p.wait(20)
     wait_for("all of it to end", lambda: not vmlan_processes())
     sh(VMLAN, "run", "--net", "none", "--", "true")
+
+
+# A VMM of many machines, each of which is there when its question (who has
+# 10.0.2.2?) is answered; they come and go as it is told.
+CROWD = r"""
+import socket, sys
+crowd = []
+for line in sys.stdin:
+    n = int(line)
+    while len(crowd) > n:
+        crowd.pop().close()
+    while len(crowd) < n:
+        mac = b'RT' + len(crowd).to_bytes(4, 'big')
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+        s.sendall(bytes.fromhex('0000002a' + 'ff' * 6) + mac +
+                  bytes.fromhex('08060001080006040001') + mac +
+                  bytes.fromhex('0a00020f0000000000000a000202'))
+        while s.recv(65536)[16:26] != bytes.fromhex('08060001080006040002'):
+            pass
+        crowd.append(s)
+    print(n, flush=True)
+"""
+
+
+def test_keeper_that_does_not_listen_for_a_while():
+    """More machines come and go than the channel has room to tell of: the
+    keeper ends with the last of them all the same, and not before."""
+    p = popen(VMLAN, "run", "-q", "--name", "crowd", "--", "/usr/bin/python3", "-c", CROWD,
+              "{socket}", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def be(n):
+        p.stdin.write(f"{n}\n")
+        p.stdin.flush()
+        assert p.stdout.readline() == f"{n}\n"
+
+    try:
+        be(1)
+        keeper = parts(p)["keeper"]
+        os.kill(keeper, signal.SIGSTOP)
+        be(350)
+        be(1)
+        be(2)  # those before it have gone
+        os.kill(keeper, signal.SIGCONT)
+        be(3)
+        assert parts(p)["keeper"] == keeper
+        p.stdin.close()
+        assert p.wait(20) == 0
+        wait_for("all of it to end", lambda: not vmlan_processes())
+    finally:
+        p.stdout.close()
+        p.kill()
+        p.wait()

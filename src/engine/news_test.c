@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the keeper hears of an engine that it does not listen to for a while. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/engine_priv.h"
+#include "os/fdpass.h"
+
+enum { N = 3 }; /* netdevs, with the numbers from 0 */
+
+struct bench {
+	struct engine e;
+	struct engine_netdev n[N];
+	int keeper;
+};
+
+static void on_channel(struct loop_io *io, uint32_t events)
+{
+	if (events & EPOLLOUT)
+		engine_news_tell(container_of(io, struct engine, io));
+}
+
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	int pair[2];
+
+	b->e.log = LOG_INIT(LOG_LEVEL_ERROR);
+	list_init(&b->e.lans);
+	list_init(&b->e.netdevs);
+	for (uint32_t i = 0; i < N; i++) {
+		b->n[i].id = i;
+		list_add_tail(&b->e.netdevs, &b->n[i].link);
+	}
+	assert_int_equal(worker_new(&b->e.log, NULL, &b->e.worker), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0,
+				    pair), 0);
+	b->keeper = pair[0];
+	b->e.sock = pair[1];
+	b->e.io = (struct loop_io){.fd = pair[1], .fn = on_channel};
+	assert_int_equal(loop_add_level(b->e.worker->loop, &b->e.io, EPOLLIN),
+			 0);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	loop_del(b->e.worker->loop, &b->e.io);
+	worker_free(b->e.worker);
+	close(b->e.sock);
+	close(b->keeper);
+	free(b);
+	return 0;
+}
+
+/* Nothing goes into the channel any more. */
+static void fill(struct bench *b)
+{
+	union engine_msg m = {0};
+
+	while (engine_tell(&b->e, &m, ENGINE_MSG_EVENT) == 0)
+		;
+	assert_int_equal(engine_tell(&b->e, &m, ENGINE_MSG_EVENT), -EAGAIN);
+}
+
+/* The next message that is no event; false: there is none. */
+static bool hear(struct bench *b, union engine_msg *m)
+{
+	unsigned n_fds;
+	ssize_t n;
+
+	do {
+		n = fd_recv(b->keeper, m, sizeof(*m), NULL, 0, &n_fds);
+		if (n < 0)
+			return false;
+		assert_true(engine_msg_check(m, (size_t)n, n_fds));
+	} while (m->head.type == ENGINE_MSG_EVENT);
+	return true;
+}
+
+/* The keeper reads until there is no more to say.  The channel may have room
+ * for a part only, each time. */
+static unsigned hear_all(struct bench *b, union engine_msg *m, unsigned max)
+{
+	unsigned n = 0, before;
+
+	do {
+		assert_int_equal(loop_turn(b->e.worker->loop, 0), 0);
+		for (before = n; hear(b, &m[n]); n++)
+			assert_true(n + 1 < max);
+	} while (b->e.is_behind || n > before);
+	return n;
+}
+
+static void machine(struct bench *b, unsigned i, bool is_here)
+{
+	char name[ENGINE_NAME_LEN];
+
+	snprintf(name, sizeof(name), "vm%u", i);
+	engine_news_machine(&b->e, &b->n[i], name, is_here);
+}
+
+static void assert_machine(const union engine_msg *m, unsigned i, bool is_here)
+{
+	assert_int_equal(m->head.type, ENGINE_MSG_MACHINE);
+	assert_int_equal(m->machine.port, i);
+	assert_int_equal(m->machine.is_here, is_here);
+	assert_int_equal(m->machine.name[2], '0' + i);
+}
+
+static void test_news_are_told_at_once(void **state)
+{
+	struct bench *b = *state;
+	union engine_msg m;
+
+	machine(b, 1, true);
+	assert_true(hear(b, &m));
+	assert_machine(&m, 1, true);
+	machine(b, 1, false);
+	assert_true(hear(b, &m));
+	assert_machine(&m, 1, false);
+	engine_news_want_fd(&b->e, &b->n[2]);
+	assert_true(hear(b, &m));
+	assert_int_equal(m.head.type, ENGINE_MSG_WANT_FD);
+	assert_int_equal(m.port.port, 2);
+	engine_news_synced(&b->e, 7);
+	assert_true(hear(b, &m));
+	assert_int_equal(m.head.type, ENGINE_MSG_SYNCED);
+	assert_int_equal(m.sync.cookie, 7);
+	engine_news_stats(&b->e, 8);
+	assert_true(hear(b, &m));
+	assert_int_equal(m.head.type, ENGINE_MSG_STATS);
+	assert_int_equal(m.stats.cookie, 8);
+	assert_false(hear(b, &m));
+	assert_false(b->e.is_behind);
+}
+
+/* However much happens meanwhile: who is here is known in the end, and who had
+ * been, and is not what was, has been told to go. */
+static void test_machines_are_counted(void **state)
+{
+	struct bench *b = *state;
+	union engine_msg m[16];
+
+	machine(b, 1, true); /* known .. */
+	assert_true(hear(b, &m[0]));
+	fill(b);
+	for (unsigned i = 0; i < 500; i++) {
+		machine(b, 0, true); /* 500 come and go */
+		machine(b, 0, false);
+		machine(b, 1, false); /* one goes and comes */
+		machine(b, 1, true);
+	}
+	machine(b, 2, true); /* two come */
+	machine(b, 2, true);
+	assert_true(b->e.is_behind);
+	assert_int_equal(hear_all(b, m, 16), 6);
+	assert_machine(&m[0], 0, true);
+	assert_machine(&m[1], 0, false);
+	assert_machine(&m[2], 1, false);
+	assert_machine(&m[3], 1, true);
+	assert_machine(&m[4], 2, true);
+	assert_machine(&m[5], 2, true);
+	/* and all is as before */
+	machine(b, 2, false);
+	assert_true(hear(b, &m[0]));
+	assert_machine(&m[0], 2, false);
+	assert_false(hear(b, &m[0]));
+}
+
+static void test_answers_wait(void **state)
+{
+	const struct msg_failed first = {.port = 1, .text = "first"};
+	const struct msg_failed second = {.port = 2, .text = "second"};
+	struct bench *b = *state;
+	union engine_msg m[8];
+
+	fill(b);
+	engine_news_failed(&b->e, &first);
+	engine_news_failed(&b->e, &second); /* one is enough to end it */
+	engine_news_synced(&b->e, 7);
+	engine_news_stats(&b->e, 8);
+	engine_news_want_fd(&b->e, &b->n[2]);
+	engine_news_want_fd(&b->e, &b->n[2]);
+	assert_int_equal(hear_all(b, m, 8), 4);
+	assert_int_equal(m[0].head.type, ENGINE_MSG_WANT_FD);
+	assert_int_equal(m[1].head.type, ENGINE_MSG_FAILED);
+	assert_string_equal(m[1].failed.text, "first");
+	assert_int_equal(m[2].head.type, ENGINE_MSG_SYNCED);
+	assert_int_equal(m[2].sync.cookie, 7);
+	assert_int_equal(m[3].head.type, ENGINE_MSG_STATS);
+	assert_int_equal(m[3].stats.cookie, 8);
+}
+
+/* More than the channel takes at a time. */
+static void test_much_is_told_by_and_by(void **state)
+{
+	struct bench *b = *state;
+	union engine_msg *m = calloc(2000, sizeof(*m));
+
+	fill(b);
+	for (unsigned i = 0; i < 1500; i++)
+		machine(b, 0, true);
+	assert_int_equal(hear_all(b, m, 2000), 1500);
+	for (unsigned i = 0; i < 1500; i++)
+		assert_machine(&m[i], 0, true);
+	free(m);
+}
+
+/* Then nobody is to hear anything. */
+static void test_a_keeper_that_is_gone(void **state)
+{
+	struct bench *b = *state;
+	int fd = b->keeper;
+
+	fill(b);
+	machine(b, 0, true);
+	assert_true(b->e.is_behind);
+	close(fd);
+	b->keeper = -1;
+	engine_news_tell(&b->e);
+	assert_false(b->e.is_behind);
+	machine(b, 0, false);
+	assert_false(b->e.is_behind);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_news_are_told_at_once),
+		T(test_machines_are_counted),
+		T(test_answers_wait),
+		T(test_much_is_told_by_and_by),
+		T(test_a_keeper_that_is_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
