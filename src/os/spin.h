@@ -8,7 +8,7 @@
  * worth it lately: only a game of ping-pong is waited for, in which small
  * pieces go one way, then the other, each soon after the last.  A stream, a
  * flood, a paced sender or an idle machine is none.  And the ball must come
- * back within about the time that a sleep costs; where it takes longer, looking
+ * back within about the time that sleeps cost; where it takes longer, looking
  * would be paid for with the CPU.
  *
  * Connections that come and go are a game of longer moves: a kernel opens or
@@ -36,8 +36,9 @@ enum {
 	SPIN_CREDIT_ON = 16,	/* looks begin; they end when none is left */
 	SPIN_FAILURE = 16,	/* what a look in vain costs */
 	SPIN_OTHER = 8,		/* ... and a round that is no part of a game */
-	SPIN_WORTH_NS = 20000,	/* a look of this length costs what a sleep
-				 * does; on average they must be shorter */
+	SPIN_WORTH_NS = 30000,	/* on average looks must be shorter: longer
+				 * ones cost more CPU than the two sleeps and
+				 * wake-ups that they save, ours and a peer's */
 	SPIN_OPENING = 64,	/* rounds that the last new connection counts */
 	SPIN_TRIAL = 32,	/* looks before they are judged */
 	SPIN_DOUBT_MIN = 512,	/* rounds until the next trial */
