@@ -18,6 +18,7 @@ struct command {
 static const struct command commands[] = {
 	{"run", cmd_run, "start a VMM with its network attached"},
 	{"join", cmd_join, "join netdevs into one LAN, in the foreground"},
+	{"setup", cmd_setup, "a bridge in the place of an interface"},
 	{"nic", cmd_nic, "list the network cards a guest can have"},
 };
 
