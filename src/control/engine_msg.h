@@ -209,6 +209,8 @@ struct msg_guestfwd_add {
 struct msg_guestfwd_call {
 	struct msg_head head;
 	uint32_t port;
+	uint32_t from; /* the guest's port of the lan, which tells guests apart
+			* (port.serial) */
 	struct endpoint guest;
 	struct endpoint server;
 };

@@ -58,6 +58,14 @@ struct engine_netdev {
 	};
 };
 
+enum { ENGINE_WANTED_MAX = 64 }; /* the channel holds some hundred messages */
+
+/* A GUESTFWD_WANT without an answer yet. */
+struct engine_wanted {
+	uint32_t port; /* as in msg_guestfwd_call */
+	uint32_t from;
+};
+
 struct engine {
 	struct log log;
 	struct worker *worker; /* owned; NULL before START */
@@ -68,7 +76,8 @@ struct engine {
 	uint32_t deny;	     /* ENGINE_DENY_* */
 	bool ends_with_keeper;
 	unsigned n_machines; /* ports of machines whose carrier is up */
-	unsigned n_wanted;   /* GUESTFWD_WANT without an answer yet */
+	struct engine_wanted wanted[ENGINE_WANTED_MAX];
+	unsigned n_wanted;
 	/* what else the keeper is to hear */
 	bool is_behind; /* the channel was full: the rest waits for room */
 	bool owes_synced, owes_stats, has_failed;

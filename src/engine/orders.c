@@ -14,8 +14,6 @@
 #include "base/mem.h"
 #include "nat/icmp.h"
 
-enum { WANTED_MAX = 64 }; /* the channel holds some hundred messages */
-
 static struct engine_lan *lan_find(struct engine *e, uint32_t id)
 {
 	list_each(it, &e->lans) {
@@ -38,6 +36,13 @@ struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id)
 			return n;
 	}
 	return NULL;
+}
+
+static struct gateway *gateway_find(struct engine *e, uint32_t id)
+{
+	struct engine_netdev *n = engine_netdev_find(e, id);
+
+	return n && n->role == ROLE_GATEWAY ? n->gateway : NULL;
 }
 
 /* A new entry of the table: netdev_made() follows.  In between its port can
@@ -357,25 +362,55 @@ static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
 						 &n->cable[1]));
 }
 
+static bool is_wanted_by(const struct engine_wanted *w, uint32_t port,
+			 uint32_t from)
+{
+	return w->port == port && w->from == from;
+}
+
+static unsigned count_wanted(const struct engine *e, uint32_t port,
+			     uint32_t from)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->n_wanted; i++)
+		n += is_wanted_by(&e->wanted[i], port, from);
+	return n;
+}
+
+static void forget_wanted(struct engine *e, uint32_t port, uint32_t from)
+{
+	for (unsigned i = 0; i < e->n_wanted; i++) {
+		if (!is_wanted_by(&e->wanted[i], port, from))
+			continue;
+		e->wanted[i] = e->wanted[--e->n_wanted];
+		return;
+	}
+}
+
 /* A guest called a server that the keeper brings.  Guests can call faster than
- * programs start: what else there is to tell must find room in the channel. */
+ * programs start: what else there is to tell must find room in the channel.  A
+ * guest has no more questions under way than are still free. */
 static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
 			 const struct endpoint *server)
 {
 	struct engine *e = arg;
+	struct port *gw = gateway_port(gateway_find(e, id));
 	union engine_msg m = {.guestfwd_call = {
 				      .port = id,
+				      .from = lan_ingress(gw->lan),
 				      .guest = *guest,
 				      .server = *server,
 			      }};
-
+	const struct engine_wanted w = {.port = id,
+					.from = m.guestfwd_call.from};
 	int r;
 
-	if (e->n_wanted >= WANTED_MAX)
+	if (count_wanted(e, w.port, w.from) >= ENGINE_WANTED_MAX - e->n_wanted)
 		return -EAGAIN;
 	r = engine_tell(e, &m, ENGINE_MSG_GUESTFWD_WANT);
 	if (r == 0)
-		e->n_wanted++;
+		e->wanted[e->n_wanted++] = w;
 	return r;
 }
 
@@ -439,13 +474,6 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	return netdev_made(n, gateway_new(&env, &c, &n->gateway));
 }
 
-static struct gateway *gateway_find(struct engine *e, uint32_t id)
-{
-	struct engine_netdev *n = engine_netdev_find(e, id);
-
-	return n && n->role == ROLE_GATEWAY ? n->gateway : NULL;
-}
-
 static int order_forward(struct engine *e, const struct msg_forward_add *m,
 			 int *fds)
 {
@@ -492,8 +520,7 @@ static int order_guestfwd_take(struct engine *e,
 	struct gateway *gw = gateway_find(e, m->port);
 	int r = -ENOENT;
 
-	if (e->n_wanted)
-		e->n_wanted--;
+	forget_wanted(e, m->port, m->from);
 	if (gw)
 		r = gateway_guestfwd_answer(gw, &m->guest, &m->server,
 					    n_fds ? fds[0] : -1);

@@ -3,7 +3,9 @@
  * guestfwd= to programs and unix sockets: for each connection of a guest the
  * keeper starts the program or connects to the socket, and passes the engine
  * the other end.  The keeper takes of the engine's word only which rule is
- * meant, and bounds the programs that live at a time.
+ * meant, and bounds the programs that live at a time.  A guest has no more of
+ * them than could still be started, so that none can have all; who it is the
+ * engine says, and the bound of all is ours.
  */
 #include <errno.h>
 #include <signal.h>
@@ -28,36 +30,48 @@ static const struct plan_guestfwd *rule_find(struct keeper *k,
 	return NULL;
 }
 
-static int start_program(struct keeper *k, const struct plan_guestfwd *g,
-			 struct error *e)
+static unsigned count_programs(const struct keeper *k,
+			       const struct msg_guestfwd_call *call)
 {
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < k->n_children; i++)
+		n += k->children[i].port == call->port &&
+		     k->children[i].from == call->from;
+	return n;
+}
+
+static int start_program(struct keeper *k, const struct plan_guestfwd *g,
+			 const struct msg_guestfwd_call *call, struct error *e)
+{
+	unsigned n_own = count_programs(k, call);
 	char words[GUESTFWD_TARGET_LEN];
 	char *argv[GUESTFWD_ARGS_MAX + 1];
-	struct keeper_child *child = &k->children[k->n_children];
 	const char *why = command_split(g->rule.target, words, argv);
+	struct keeper_child child = {
+		.guestfwd = g, .port = call->port, .from = call->from};
 	int fd;
 
 	if (why)
 		return error_set(e, EXIT_FAILED, "%s", why);
-	if (k->n_children == CHILDREN_MAX)
+	if (n_own >= CHILDREN_MAX - k->n_children)
 		return error_set(e, EXIT_FAILED,
-				 "%d programs run already; the guest is "
-				 "refused",
-				 CHILDREN_MAX);
-	fd = command_start(argv, k->n_files, &child->pid, e);
+				 "%u programs run already, %u of them for this "
+				 "guest, which is refused",
+				 k->n_children, n_own);
+	fd = command_start(argv, k->n_files, &child.pid, e);
 	if (fd < 0)
 		return fd;
-	child->guestfwd = g;
-	k->n_children++;
+	k->children[k->n_children++] = child;
 	return fd;
 }
 
 static int open_target(struct keeper *k, const struct plan_guestfwd *g,
-		       struct error *e)
+		       const struct msg_guestfwd_call *call, struct error *e)
 {
 	switch (g->rule.kind) {
 	case GUESTFWD_CMD:
-		return start_program(k, g, e);
+		return start_program(k, g, call, e);
 	case GUESTFWD_UNIX:
 		return sock_connect_unix(g->rule.target, false, false, e);
 	case GUESTFWD_TCP: /* the engine's own */
@@ -76,7 +90,7 @@ void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call)
 	int r;
 
 	if (g)
-		fd = open_target(k, g, &e);
+		fd = open_target(k, g, call, &e);
 	if (g && fd < 0)
 		log_warn(k->c->log, "guestfwd %s: %s",
 			 endpoint_format(&call->server, server), e.text);

@@ -31,12 +31,13 @@ struct refuser {
 	bool was_tried; /* to open it */
 };
 
-enum { CHILDREN_MAX = 128 }; /* programs of guestfwd= alive at a time */
+enum { CHILDREN_MAX = 256 }; /* programs of guestfwd= alive at a time */
 
 /* One of them. */
 struct keeper_child {
 	pid_t pid;
 	const struct plan_guestfwd *guestfwd;
+	uint32_t port, from; /* whose: as in msg_guestfwd_call */
 };
 
 struct keeper {

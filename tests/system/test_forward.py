@@ -228,22 +228,33 @@ def test_guestfwd_is_a_process_for_each_connection(w):
 
 
 def test_guestfwd_programs_are_bounded(w):
-    """A guest cannot have more than 128 at a time, and is told so."""
-    g = w.guest()
+    """A guest cannot have more than half of the 256 at a time, another one half
+    of the rest, whatever addresses they use; and is told so."""
+    a, b = w.guest(), w.guest()
     opts = "user,guestfwd=tcp:10.0.2.100:80-cmd:cat"
-    with world.Vmlan([opts, g.netdev()]) as v:
-        g.dhcp()
-        out = g.sh(PY, "-c",
-                   "import socket\n"
-                   "ss=[]; refused=0\n"
-                   "for i in range(140):\n"
-                   "    try: ss.append(socket.create_connection(('10.0.2.100',80),10))\n"
-                   "    except ConnectionRefusedError: refused+=1\n"
-                   "print(len(ss),refused)\n").stdout.split()
-        assert out == ["128", "12"]
-        assert "128 programs run already" in v.log()
+    many = ("import socket,sys\n"
+            "ss=[]; refused=0\n"
+            "for i in range(140):\n"
+            "    me='10.0.2.%d'%(int(sys.argv[1])+i%4)\n"
+            "    try: ss.append(socket.create_connection(('10.0.2.100',80),10,(me,0)))\n"
+            "    except ConnectionRefusedError: refused+=1\n"
+            "print(len(ss),refused,flush=True); sys.stdin.read()\n")
+    with world.Vmlan([opts, a.netdev(), b.netdev()]) as v:
+        for g, first in ((a, 110), (b, 120)):
+            g.dhcp()
+            for i in range(4):
+                g.sh("ip", "addr", "add", f"10.0.2.{first + i}/24", "dev", "eth0")
+        with world.process(PY, "-c", many, "110", ns=a.ns, stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, text=True) as p:
+            assert p.stdout.readline().split() == ["128", "12"]
+            assert "128 programs run already, 128 of them for this guest" in v.log()
+            with world.process(PY, "-c", many, "120", ns=b.ns, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True) as q:
+                assert q.stdout.readline().split() == ["64", "76"]
+            world.wait_for("its programs' ends", lambda: len(children(v)) == 128)
+            assert ask("10.0.2.100", 80, "again", ns=b.ns) == "again"
         world.wait_for("their ends", lambda: not children(v))
-        assert ask("10.0.2.100", 80, "again", ns=g.ns) == "again"
+        assert ask("10.0.2.100", 80, "again", ns=a.ns) == "again"
 
 
 @pytest.mark.parametrize("deny", ["", "peek_off"])
