@@ -184,7 +184,11 @@ static void input_icmp(struct gateway *gw, const struct packet *pkt,
 
 	if (!icmp_is_refusal(pkt, f, &r))
 		icmp_input(gw->icmp, pkt, f);
-	else if (icmp_check(gw->icmp, pkt, f))
+	else if (!icmp_check(gw->icmp, pkt, f))
+		return; /* counted there */
+	else if (r.proto == IPPROTO_TCP)
+		tcp_guest_refused(gw->tcp, &r);
+	else
 		udp_refused(gw->udp, &r);
 }
 

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "gateway/fake_segment.h"
+#include "wire/csum.h"
+#include "wire/icmp.h"
 
 #define MS UINT64_C(1000000)
 
@@ -156,6 +158,90 @@ static void test_forward_opens_to_the_guest(void **state)
 	assert_int_equal(b->fh->n_socks, 1); /* the listener */
 }
 
+/* A connection to the guest; what it got first. */
+static struct fake_got forwarded(struct fake_gateway *b)
+{
+	struct endpoint client = fake_ep(127, 0, 0, 1, 777);
+	struct gateway_forward f = {.proto = IPPROTO_TCP,
+				    .guest.port = 22,
+				    .fd = fake_listen(b->fh)};
+	struct fake_got got;
+
+	assert_int_equal(gateway_forward_add(b->gw, &f), 0);
+	fake_guest_arp(&b->g, addr_v4(10, 0, 2, 2));
+	fake_guest_kick(&b->g); /* it is known */
+	fake_clear(b->g.port);
+	fake_client(b->fh, f.fd, &client);
+	fake_gateway_pass(b, 0);
+	assert_int_equal(fake_heard(b, &got).flags, TCP_SYN);
+	return got;
+}
+
+/* The guest answers p, a whole IP packet, with an error.  add is added to the
+ * sequence number that it quotes. */
+static void tell_error(struct fake_gateway *b, const uint8_t *p, uint8_t code,
+		       uint8_t add)
+{
+	uint8_t msg[8 + 28] = {ICMP_UNREACHABLE, code};
+	uint16_t sum;
+
+	memcpy(msg + 8, p, 28);
+	msg[8 + 27] = (uint8_t)(msg[8 + 27] + add);
+	sum = csum_fold(csum_add(msg, sizeof(msg), 0));
+	msg[2] = (uint8_t)(sum >> 8);
+	msg[3] = (uint8_t)sum;
+	fake_guest_ip(&b->g, addr_v4(10, 0, 2, 2), IPPROTO_ICMP, msg,
+		      sizeof(msg));
+	fake_guest_kick(&b->g);
+}
+
+/* A guest's firewall that rejects as most do: by port unreachable. */
+static void test_forward_is_refused_by_an_error(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct fake_got got = forwarded(b);
+	struct gateway_stats st;
+	uint8_t syn[28];
+
+	memcpy(syn, got.frame + FRAME_ETH_LEN, sizeof(syn));
+	assert_int_equal(b->fh->n_socks, 2); /* the listener too */
+	tell_error(b, syn, ICMP_U_PORT, 1); /* of another segment */
+	tell_error(b, syn, ICMP_U_FRAG_NEEDED, 0);
+	b->g.ip = addr_v4(10, 0, 2, 16); /* by somebody else */
+	tell_error(b, syn, ICMP_U_PORT, 0);
+	b->g.ip = addr_v4(10, 0, 2, 15);
+	assert_int_equal(b->fh->n_socks, 2);
+	assert_int_equal(b->drops.n[DROP_ICMP_TYPE], 3);
+	tell_error(b, syn, ICMP_U_PORT, 0);
+	assert_int_equal(b->fh->n_socks, 1);
+	gateway_stats(b->gw, &st);
+	assert_int_equal(st.tcp_refused, 1);
+	tell_error(b, syn, ICMP_U_PORT, 0); /* it is no more */
+	assert_int_equal(b->drops.n[DROP_ICMP_TYPE], 4);
+}
+
+/* Errors do not end what is open. */
+static void test_an_error_ends_no_connection(void **state)
+{
+	struct fake_gateway *b = *state;
+	struct fake_got got = forwarded(b);
+	struct tcp_hdr h = fake_heard(b, &got);
+	uint8_t syn[28];
+
+	memcpy(syn, got.frame + FRAME_ETH_LEN, sizeof(syn));
+	fake_tell(b, addr_v4(10, 0, 2, 2),
+		  (struct tcp_hdr){.sport = 22,
+				   .dport = h.sport,
+				   .seq = 100,
+				   .ack = h.seq + 1,
+				   .flags = TCP_SYN | TCP_ACK},
+		  NULL, 0);
+	tell_error(b, syn, ICMP_U_PORT, 0);
+	tell_error(b, syn, ICMP_U_PORT, 1);
+	assert_int_equal(b->fh->n_socks, 2);
+	assert_int_equal(b->drops.n[DROP_ICMP_TYPE], 2);
+}
+
 /* Who comes from 127.0.0.1 and who from 127.0.0.2 look alike to the guest but
  * for their ports. */
 static void test_forward_tells_clients_apart(void **state)
@@ -237,6 +323,8 @@ int main(void)
 		T(test_refused_stays_refused),
 		T(test_bytes_both_ways),
 		T(test_forward_opens_to_the_guest),
+		T(test_forward_is_refused_by_an_error),
+		T(test_an_error_ends_no_connection),
 		T(test_forward_tells_clients_apart),
 		T(test_room_goes_round),
 	};

@@ -27,7 +27,8 @@ static void gw_send(struct fake_port *f, const struct batch *b, uint64_t mask)
 			udp_input(n->udp, &pkt, fr);
 		else if (!icmp_is_refusal(&pkt, fr, &r))
 			icmp_input(n->icmp, &pkt, fr);
-		else if (icmp_check(n->icmp, &pkt, fr))
+		else if (icmp_check(n->icmp, &pkt, fr) &&
+			 r.proto == IPPROTO_UDP)
 			udp_refused(n->udp, &r);
 	}
 	udp_flush(n->udp);

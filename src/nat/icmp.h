@@ -28,12 +28,14 @@ struct icmp;
 
 /* A guest's word that what came to it finds nobody there. */
 struct icmp_refusal {
+	uint8_t proto;	       /* IPPROTO_UDP or _TCP */
 	struct endpoint guest; /* whom it came to */
 	struct endpoint peer;  /* who sent it, as the guest knows it */
 	uint8_t code;	       /* ICMP_U_*, not FRAG_NEEDED */
 	addr local;	       /* the host's address it was sent to, if
 				* known */
-	uint16_t len;	       /* of the datagram's payload */
+	uint32_t seq;	       /* TCP: of the segment */
+	uint16_t len;	       /* UDP: of the datagram's payload */
 	uint8_t payload[64];   /* its first bytes */
 	uint8_t n_payload;
 };
@@ -51,8 +53,8 @@ void icmp_input(struct icmp *ic, const struct packet *pkt,
  * counts the drop if not. */
 bool icmp_check(struct icmp *ic, const struct packet *pkt,
 		const struct frame *f);
-/* True if a message of a guest refuses a UDP datagram that came to that very
- * guest.  The checksum is icmp_check()'s to judge. */
+/* True if a message of a guest refuses a UDP datagram or a TCP segment that
+ * came to that very guest.  The checksum is icmp_check()'s to judge. */
 bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
 		     struct icmp_refusal *rp);
 

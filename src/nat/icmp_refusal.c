@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ICMP errors that guests send about datagrams that came to them (icmp.h).
+ * ICMP errors that guests send about what came to them (icmp.h).
  * Called by the gateway; one worker's thread.
  */
 #include <netinet/in.h>
@@ -16,6 +16,23 @@ static bool is_refusal_code(uint8_t code)
 {
 	/* 15 is the last that RFC 1812 5.2.7.1 knows. */
 	return code <= 15 && code != ICMP_U_FRAG_NEEDED;
+}
+
+/* Of a UDP datagram, from its length field on. */
+static void take_payload(struct rd *r, struct icmp_refusal *rp)
+{
+	size_t len;
+
+	rp->len = rd_u16(r);
+	rp->len = rp->len > UDP_HDR_LEN ? rp->len - UDP_HDR_LEN : 0;
+	rd_skip(r, 2);
+	len = rd_left(r);
+	if (len > sizeof(rp->payload))
+		len = sizeof(rp->payload);
+	if (len > rp->len)
+		len = rp->len;
+	memcpy(rp->payload, r->p, len);
+	rp->n_payload = (uint8_t)len;
 }
 
 bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
@@ -34,24 +51,19 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
 	    !is_refusal_code(h.code) || !icmp_parse_quote(&r, &q))
 		return false;
 	/* A machine speaks for itself only. */
-	if (q.proto != IPPROTO_UDP || q.is_later ||
+	if ((q.proto != IPPROTO_UDP && q.proto != IPPROTO_TCP) || q.is_later ||
 	    q.l4_len < UDP_HDR_LEN || !addr_eq(&q.dst.ip, &pkt->src.ip))
 		return false;
-	*rp = (struct icmp_refusal){.guest = q.dst,
+	*rp = (struct icmp_refusal){.proto = q.proto,
+				    .guest = q.dst,
 				    .peer = q.src,
 				    .code = h.code};
 	r = rd_init(q.l4, q.l4_len);
 	rd_skip(&r, 4);
-	rp->len = rd_u16(&r);
-	rp->len = rp->len > UDP_HDR_LEN ? rp->len - UDP_HDR_LEN : 0;
-	rd_skip(&r, 2);
-	len = (uint32_t)rd_left(&r);
-	if (len > sizeof(rp->payload))
-		len = sizeof(rp->payload);
-	if (len > rp->len)
-		len = rp->len;
-	memcpy(rp->payload, r.p, len);
-	rp->n_payload = (uint8_t)len;
+	if (q.proto == IPPROTO_TCP)
+		rp->seq = rd_u32(&r);
+	else
+		take_payload(&r, rp);
 	return true;
 }
 

@@ -40,6 +40,9 @@ struct tcp *tcp_free(struct tcp *t);
  * The source address was found valid. */
 void tcp_input(struct tcp *t, const struct packet *pkt,
 	       const struct frame *f);
+/* A guest has refused a segment by an ICMP error; if it is the first one of a
+ * connection to it, that is refused as by a RST. */
+void tcp_guest_refused(struct tcp *t, const struct icmp_refusal *r);
 /* The end of a batch: ACKs that found no data to ride on go out now. */
 void tcp_flush(struct tcp *t);
 /* The lan can take frames again (the room hook of the gateway's port). */

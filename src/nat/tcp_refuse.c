@@ -238,3 +238,20 @@ void tcp_refused(struct tcp_flow *f, int err, bool is_late)
 	}
 	tcp_kill(f, false);
 }
+
+/* What is open is not ended by who can guess a few numbers (RFC 5927 5); a SYN
+ * that nobody takes has been answered, whatever the code says. */
+void tcp_guest_refused(struct tcp *t, const struct icmp_refusal *r)
+{
+	struct flow_key key = {.guest = r->guest, .remote = r->peer,
+			       .proto = IPPROTO_TCP};
+	struct flow *found = flow_find(&t->flows, &key);
+	struct tcp_flow *f = found ? tcp_of(found) : NULL;
+
+	if (!f || f->state != TCP_S_SYN_SENT || r->seq != f->iss) {
+		drop(t->env->drops, DROP_ICMP_TYPE);
+		return;
+	}
+	t->stats.n_refused++;
+	tcp_kill(f, true);
+}

@@ -471,6 +471,23 @@ def test_closed_guest_port_resets_the_client(w):
         assert ask("127.0.0.1", 2222).split()[0] == "10.0.2.2"
 
 
+@pytest.mark.parametrize("code", ["port-unreachable", "host-prohibited", "admin-prohibited"])
+def test_guests_firewall_resets_the_client(w, code):
+    """What most of them reject by is an ICMP error: the client does not wait
+    until nobody asks any more."""
+    g = w.guest()
+    with world.Vmlan(["user,hostfwd=tcp::2222-:22", g.netdev()]):
+        g.dhcp()
+        w.serve(PY, "-c", WHO, "22", ns=g.ns, port=22)
+        assert ask("127.0.0.1", 2222).split()[0] == "10.0.2.2"
+        g.sh("nft", "add table ip t; add chain ip t c { type filter hook input priority 0; };"
+             f"add rule ip t c tcp dport 22 reject with icmp type {code}")
+        for ns, ip in ((None, "127.0.0.1"), ("inet", world.HOST_IP)):
+            assert sh(PY, "-c", CLOSED, ip, "2222", ns=ns).stdout == "reset\n"
+        g.sh("nft", "flush", "ruleset")
+        assert ask("127.0.0.1", 2222).split()[0] == "10.0.2.2"
+
+
 def test_forwards_of_run_by_unix_socket(w):
     """-p takes QEMU's unix: as well; the socket goes with the network."""
     r = sh(world.VMLAN, "run", "-p", f"unix:{SOCK}-:22", "--", "sh", "-c",
