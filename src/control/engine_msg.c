@@ -63,7 +63,7 @@ static bool check_inside(union engine_msg *m)
 		return true;
 	case ENGINE_MSG_PACKET_ADD:
 		m->packet_add.name[ENGINE_NAME_LEN - 1] = '\0';
-		return true;
+		return m->packet_add.n_host_ip <= ENGINE_HOST_IP_MAX;
 	case ENGINE_MSG_HUBPORT_ADD:
 		m->hubport_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;

@@ -28,6 +28,7 @@ enum {
 	ENGINE_FDS_MAX = 64,  /* descriptors with one message */
 	ENGINE_STATS_DROPS = 128,
 	ENGINE_REFUSED_LEN = 64,
+	ENGINE_HOST_IP_MAX = 16, /* addresses of an interface */
 };
 
 /* X(name, struct, least fds, most fds); keeper to engine first */
@@ -156,6 +157,9 @@ struct msg_packet_add {
 	uint32_t port;
 	uint32_t lan;
 	mac mac; /* of the interface */
+	uint8_t translates;
+	uint32_t n_host_ip;
+	addr host_ip[ENGINE_HOST_IP_MAX];
 	char name[ENGINE_NAME_LEN];
 };
 

@@ -334,6 +334,9 @@ static int order_packet(struct engine *e, const struct msg_packet_add *m,
 		.id = m->port,
 		.fd = fds[0],
 		.mac = m->mac,
+		.translates = m->translates,
+		.host_ip = m->host_ip,
+		.n_host_ip = m->n_host_ip,
 	};
 	int r;
 

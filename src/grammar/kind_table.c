@@ -377,6 +377,10 @@ static const struct netdev_option macvtap_options[] = {
 static const struct netdev_option packet_options[] = {
 	OPT("if", OPT_STR, NULL, "interface of the host",
 	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
+	OPT("translate", OPT_BOOL, "off",
+	    "all machines have the interface's MAC to its network, as Wi-Fi "
+	    "wants it",
+	    EXTENSION),
 	END,
 };
 

@@ -49,7 +49,7 @@ static const char *const keys[][2] = {
 	{"hostif", "ifname addr mac mtu"},
 	{"vxlan", ""},
 	{"macvtap", "if mode mac queues"},
-	{"packet", "if"},
+	{"packet", "if translate"},
 };
 
 static void test_every_key_is_known(void **state)

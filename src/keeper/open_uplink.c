@@ -114,7 +114,9 @@ int open_packet(struct plan_netdev *n, struct error *e)
 {
 	struct msg_packet_add *m = &n->order.packet_add;
 	struct packet_result p;
-	int r = packet_open(spec_str(n->spec, "if"), &p, e);
+	const char *ifname = spec_str(n->spec, "if");
+	bool translates = spec_bool(n->spec, "translate");
+	int r = packet_open(ifname, !translates, &p, e);
 
 	if (r < 0)
 		return r;
@@ -123,6 +125,9 @@ int open_packet(struct plan_netdev *n, struct error *e)
 	m->port = n->id;
 	m->lan = n->lan;
 	m->mac = p.mac;
+	m->translates = translates;
+	m->n_host_ip =
+		packet_addresses(ifname, m->host_ip, array_len(m->host_ip));
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_PACKET_ADD;
 	return 0;

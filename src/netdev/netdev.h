@@ -139,7 +139,10 @@ struct netdev_packet_config {
 	const char *name;
 	uint32_t id;
 	int fd;
-	mac mac; /* of the interface: the host's */
+	mac mac;             /* of the interface: the host's */
+	bool translates;     /* to the network all machines have that MAC */
+	const addr *host_ip; /* .. and these addresses are the host's */
+	unsigned n_host_ip;
 };
 __attribute__((warn_unused_result)) int
 netdev_packet_new(const struct netdev_env *env,

@@ -18,6 +18,8 @@
  *
  * The host's own stack never sees what we send: the frame goes to the wire.
  *
+ * With translate=on all of this is one MAC to the network: see translate.h.
+ *
  * Carrier is the interface's own "up": the kernel tells that it went down by
  * an error; while it is down a slow timer asks by an empty send.  An interface
  * that was removed is the end of the port: FAULT_IO.
@@ -36,6 +38,7 @@
 #include "base/mem.h"
 #include "netdev/netdev.h"
 #include "netdev/packet_filter.h"
+#include "netdev/translate.h"
 #include "netdev/vnethdr.h"
 
 #define PKT_PROBE_NS UINT64_C(500000000)
@@ -73,20 +76,23 @@ struct pkt {
 	struct timer probe;       /* armed while the carrier is down */
 	struct timer retry;       /* looks for room where no event tells */
 	struct packet_macs macs;
-	bool is_dry;         /* the last batch emptied the socket */
-	bool is_room_wanted; /* somebody waits for lan_port_room() */
-	bool no_uso;         /* the kernel refused such a frame */
-	uint8_t *area;       /* owned mapping, PKT_AREA bytes */
+	struct translate *translate; /* owned; NULL: machines have MACs */
+	bool is_dry;                 /* the last batch emptied the socket */
+	bool is_room_wanted;         /* somebody waits for lan_port_room() */
+	bool no_uso;                 /* the kernel refused such a frame */
+	uint8_t *area;               /* owned mapping, PKT_AREA bytes */
 	struct mmsghdr in[FRAME_BATCH];
 	struct iovec in_iov[FRAME_BATCH][PKT_IOV_IN];
 	uint8_t in_hdr[FRAME_BATCH][VNETHDR_LEN]; /* the last 2 bytes zero */
 	union pkt_control in_control[FRAME_BATCH];
+	struct sockaddr_ll from[FRAME_BATCH]; /* with translate only */
 };
 
 /* One sendmmsg. */
 struct pkt_out {
 	struct mmsghdr msg[FRAME_BATCH];
 	uint8_t hdr[FRAME_BATCH][VNETHDR_LEN];
+	uint8_t head[FRAME_BATCH][FRAME_HDR_MAX]; /* translated */
 	struct iovec iov[PKT_IOV];
 	uint8_t index[FRAME_BATCH]; /* of the frame in the batch */
 	unsigned n;                 /* messages */
@@ -159,6 +165,25 @@ static void pkt_recheck(struct loop_work *w)
 	pkt_check(k);
 }
 
+/* What the kernel is to show us. */
+static void pkt_filter(struct pkt *k)
+{
+	struct sock_filter f[(int)TRANSLATE_FILTER_MAX > (int)PACKET_FILTER_MAX
+				     ? (int)TRANSLATE_FILTER_MAX
+				     : (int)PACKET_FILTER_MAX];
+	unsigned n = k->translate ? translate_filter(k->translate, f)
+				  : packet_macs_filter(&k->macs, f);
+	const struct sock_fprog prog = {
+		.len = (unsigned short)n,
+		.filter = f,
+	};
+
+	/* Short of memory the one before stays: the new machine hears groups
+	 * only until the next comes. */
+	(void)setsockopt(k->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+			 sizeof(prog));
+}
+
 /* ---- in ---- */
 
 static void pkt_rx_drop(struct pkt *k, enum drop_reason why)
@@ -180,6 +205,7 @@ static void pkt_in_init(struct pkt *k)
 			.msg_iov = k->in_iov[i],
 			.msg_iovlen = PKT_IOV_IN,
 			.msg_control = &k->in_control[i],
+			.msg_name = k->translate ? &k->from[i] : NULL,
 		};
 	}
 }
@@ -223,6 +249,21 @@ static uint8_t *pkt_insert(uint8_t *at, uint8_t hdr[static VNETHDR_LEN],
 	return start;
 }
 
+/* Gives frame i, of len bytes at p, to the machine that it is for; false: it is
+ * for none, or was ours. */
+static bool pkt_translate(struct pkt *k, unsigned i, uint8_t *p, uint32_t len)
+{
+	bool is_own = mac_eq(mac_bytes(p + AT_SOURCE), k->translate->host);
+
+	if (is_own && k->from[i].sll_pkttype != PACKET_OUTGOING) {
+		pkt_rx_drop(k, DROP_SELF_ECHO);
+		return false;
+	}
+	if (is_own && translate_host(k->translate, p, len))
+		pkt_filter(k);
+	return translate_in(k->translate, p, len);
+}
+
 /* Message i as a frame; false: dropped. */
 static bool pkt_frame(struct pkt *k, unsigned i, struct frame *f)
 {
@@ -244,6 +285,8 @@ static bool pkt_frame(struct pkt *k, unsigned i, struct frame *f)
 		at = pkt_insert(at, k->in_hdr[i], tag);
 		len += PKT_TAG_LEN;
 	}
+	if (k->translate && !pkt_translate(k, i, at, len))
+		return false;
 	*f = frame_flat(at, len);
 	if (vnethdr_parse(k->in_hdr[i], f) && frame_offload_check(f))
 		return true;
@@ -257,8 +300,11 @@ static int pkt_read(struct pkt *k)
 {
 	int n;
 
-	for (unsigned i = 0; i < FRAME_BATCH; i++)
+	for (unsigned i = 0; i < FRAME_BATCH; i++) {
 		k->in[i].msg_hdr.msg_controllen = sizeof(k->in_control[i]);
+		k->in[i].msg_hdr.msg_namelen =
+			k->translate ? sizeof(k->from[i]) : 0;
+	}
 	n = recvmmsg(k->fd, k->in, FRAME_BATCH, MSG_DONTWAIT, NULL);
 	if (n >= 0) {
 		/* Fewer than asked for: the next frame is a new edge. */
@@ -324,26 +370,37 @@ static void pkt_tx_drop(struct pkt *k, enum drop_reason why)
 	k->port.stats.tx_drops++;
 }
 
-static void pkt_filter(struct pkt *k)
+/* Pieces of f, its header changed in head if need be; 0: they do not fit. */
+static unsigned pkt_pieces(struct pkt *k, const struct frame *f,
+			   uint8_t head[static FRAME_HDR_MAX],
+			   struct iovec *iov, unsigned max)
 {
-	struct sock_filter f[PACKET_FILTER_MAX];
-	const struct sock_fprog prog = {
-		.len = (unsigned short)packet_macs_filter(&k->macs, f),
-		.filter = f,
-	};
+	uint64_t now = *loop_now(k->env->loop);
+	bool is_summed = !(f->off.flags & FRAME_F_NEEDS_CSUM);
+	uint32_t len = f->hdr_len < FRAME_HDR_MAX ? f->hdr_len : FRAME_HDR_MAX;
+	unsigned n;
 
-	/* Short of memory the one before stays: the new machine hears groups
-	 * only until the next comes. */
-	(void)setsockopt(k->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
-			 sizeof(prog));
+	if (!k->translate) {
+		n = frame_iov(f, 0, iov, max);
+		if (n && packet_macs_saw(&k->macs,
+					 mac_bytes(f->hdr + AT_SOURCE), now))
+			pkt_filter(k);
+		return n;
+	}
+	n = len < f->len ? frame_iov(f, len, iov + 1, max - 1) : 0;
+	if (n == 0 && len < f->len)
+		return 0;
+	memcpy(head, f->hdr, len);
+	iov[0] = (struct iovec){head, len};
+	if (translate_out(k->translate, head, len, f->len, is_summed, now))
+		pkt_filter(k);
+	return n + 1;
 }
 
 /* As many frames of mask as fit into one call. */
 static void pkt_fill(struct pkt *k, struct pkt_out *o, const struct batch *b,
 		     uint64_t mask)
 {
-	uint64_t now = *loop_now(k->env->loop);
-
 	o->n = o->n_iov = 0;
 	for (; mask; mask &= mask - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(mask), n;
@@ -352,12 +409,10 @@ static void pkt_fill(struct pkt *k, struct pkt_out *o, const struct batch *b,
 
 		if (f->len > k->port.caps.max_frame || o->n_iov + 1 >= PKT_IOV)
 			return;
-		n = frame_iov(f, 0, iov + 1, PKT_IOV - o->n_iov - 1);
+		n = pkt_pieces(k, f, o->head[o->n], iov + 1,
+			       PKT_IOV - o->n_iov - 1);
 		if (n == 0)
 			return;
-		if (packet_macs_saw(&k->macs, mac_bytes(f->hdr + AT_SOURCE),
-				    now))
-			pkt_filter(k);
 		vnethdr_emit(&f->off, o->hdr[o->n]);
 		iov[0] = (struct iovec){o->hdr[o->n], PKT_HDR_LEN};
 		o->index[o->n] = (uint8_t)i;
@@ -483,6 +538,7 @@ static void pkt_free(struct pkt *k)
 	loop_undefer(k->env->loop, &k->recheck);
 	if (k->area)
 		munmap(k->area, PKT_AREA);
+	free(k->translate);
 	free(k);
 }
 
@@ -505,6 +561,18 @@ static const struct port_ops pkt_ops = {
 	.close = pkt_close,
 };
 
+static int pkt_translate_init(struct pkt *k,
+			      const struct netdev_packet_config *c)
+{
+	k->translate = calloc(1, sizeof(*k->translate));
+	if (!k->translate)
+		return -ENOMEM;
+	k->translate->host = c->mac;
+	for (unsigned i = 0; i < c->n_host_ip; i++)
+		(void)!translate_host_ip(k->translate, &c->host_ip[i]);
+	return 0;
+}
+
 static struct pkt *pkt_alloc(const struct netdev_env *env,
 			     const struct netdev_packet_config *c)
 {
@@ -525,6 +593,10 @@ static struct pkt *pkt_alloc(const struct netdev_env *env,
 	k->env = env;
 	k->fd = -1;
 	k->macs.host = c->mac;
+	if (c->translates && pkt_translate_init(k, c) < 0) {
+		free(k);
+		return NULL;
+	}
 	loop_work_init(&k->more, pkt_more);
 	loop_work_init(&k->recheck, pkt_recheck);
 	timer_init(&k->probe, pkt_probe);

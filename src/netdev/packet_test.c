@@ -49,7 +49,7 @@ static bool bench_open(struct bench *b, bool hears_all)
 	*b = (struct bench){.port = NULL};
 	if (!rig_tap_open(&b->tap, "vmlant0", 1, false, false))
 		return false;
-	if (packet_open("vmlant0", &p, &e) < 0)
+	if (packet_open("vmlant0", true, &p, &e) < 0)
 		fail_msg("%s", e.text);
 	if (hears_all) { /* and goes on to */
 		set_filter(p.fd, all, 1);

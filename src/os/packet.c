@@ -4,15 +4,19 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
 #include "os/link.h"
+#include "os/sockaddr.h"
 
 enum { BUFFER = 8 << 20 }; /* 64 KiB frames come in trains */
 
@@ -74,7 +78,7 @@ static int set_up(int fd)
 	return 0;
 }
 
-static int join(int fd, int ifindex)
+static int join(int fd, int ifindex, bool all_macs)
 {
 	const struct sockaddr_ll a = {
 		.sll_family = AF_PACKET,
@@ -83,7 +87,8 @@ static int join(int fd, int ifindex)
 	};
 	const struct packet_mreq all = {
 		.mr_ifindex = ifindex,
-		.mr_type = PACKET_MR_PROMISC,
+		.mr_type = (unsigned short)(all_macs ? PACKET_MR_PROMISC
+						     : PACKET_MR_ALLMULTI),
 	};
 
 	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
@@ -93,7 +98,8 @@ static int join(int fd, int ifindex)
 	return 0;
 }
 
-int packet_open(const char *ifname, struct packet_result *p, struct error *e)
+int packet_open(const char *ifname, bool all_macs, struct packet_result *p,
+		struct error *e)
 {
 	struct link_info i;
 	CLEANUP_FD int fd = -1;
@@ -111,10 +117,34 @@ int packet_open(const char *ifname, struct packet_result *p, struct error *e)
 		return error_errno(e, errno, "packet: %s", ifname);
 	r = set_up(fd);
 	if (r == 0)
-		r = join(fd, (int)i.index);
+		r = join(fd, (int)i.index, all_macs);
 	if (r < 0)
 		return error_errno(e, r, "packet: %s", ifname);
 	p->fd = fd_steal(&fd);
 	p->mac = i.mac;
 	return 0;
+}
+
+unsigned packet_addresses(const char *ifname, addr *a, unsigned max)
+{
+	struct ifaddrs *all;
+	struct endpoint ep;
+	unsigned n = 0;
+
+	if (getifaddrs(&all) < 0)
+		return 0;
+	for (const struct ifaddrs *i = all; i && n < max; i = i->ifa_next) {
+		struct sockaddr_storage s = {0};
+
+		if (!i->ifa_addr || strcmp(i->ifa_name, ifname) != 0)
+			continue;
+		if (i->ifa_addr->sa_family == AF_INET)
+			memcpy(&s, i->ifa_addr, sizeof(struct sockaddr_in));
+		else if (i->ifa_addr->sa_family == AF_INET6)
+			memcpy(&s, i->ifa_addr, sizeof(struct sockaddr_in6));
+		if (sockaddr_to(&s, &ep))
+			a[n++] = ep.ip;
+	}
+	freeifaddrs(all);
+	return n;
 }

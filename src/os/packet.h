@@ -7,6 +7,8 @@
 #ifndef OS_PACKET_H
 #define OS_PACKET_H
 
+#include <stdbool.h>
+
 #include "base/addr.h"
 #include "base/error.h"
 
@@ -15,9 +17,14 @@ struct packet_result {
 	mac mac; /* of the interface */
 };
 
-/* Promiscuous, with offload header (struct virtio_net_hdr, 10 bytes) and VLAN
- * tags told.  Negative with *e filled. */
-__attribute__((warn_unused_result)) int
-packet_open(const char *ifname, struct packet_result *p, struct error *e);
+/* Promiscuous (with all_macs, else for groups only), with offload header
+ * (struct virtio_net_hdr, 10 bytes) and VLAN tags told.  Negative with *e
+ * filled. */
+__attribute__((warn_unused_result)) int packet_open(const char *ifname,
+						    bool all_macs,
+						    struct packet_result *p,
+						    struct error *e);
+/* Addresses of the interface, at most max; their number. */
+unsigned packet_addresses(const char *ifname, addr *a, unsigned max);
 
 #endif

@@ -122,11 +122,12 @@ def pings(a, ip, ns=None):
     sh("ping", "-c", "2", "-i", "0.2", "-W", "5", ip, ns=ns or a.ns)
 
 
-def is_on_the_lan(w, g, ifname="lan0"):
+def is_on_the_lan(w, g, seen_as=None):
     """The guest has a lease of the LAN's own, is seen as itself on the host's
     interface, and reaches and is reached."""
     mac = mac_of("eth0", g.ns)
-    with process("/usr/bin/python3", "-c", SEEN, ifname, mac, stdout=-1, text=True) as seen:
+    with process("/usr/bin/python3", "-c", SEEN, "lan0", seen_as or mac, stdout=-1,
+                 text=True) as seen:
         assert seen.stdout.readline() == "ready\n"
         g.dhcp()
         assert g.ip.startswith("192.168.77."), g.ip
@@ -449,6 +450,70 @@ def test_great_frames_cross_packet_whole(w, lan):
             assert out.startswith("equal"), (what, out)
             after = g.sh("cat", f"/sys/class/net/eth0/statistics/{counter}_packets").stdout
             assert BYTES / (int(after) - int(before)) > 5000, what
+
+
+@pytest.fixture
+def one_mac(lan):
+    """As an access point: the LAN takes no other MAC than lan0's from there."""
+    mac = mac_of("lan0")
+    sh("nft", "-f", "-", ns="lan", input=f"""
+table netdev t {{
+	chain c {{
+		type filter hook ingress device eth0 priority 0;
+		ether saddr != {mac} counter drop;
+	}}
+}}
+""")
+    yield mac
+    seen = sh("nft", "list", "table", "netdev", "t", ns="lan").stdout
+    sh("nft", "delete", "table", "netdev", "t", ns="lan")
+    assert "counter packets 0 " in seen, seen
+
+
+def test_translate(w, lan, one_mac):
+    """Several machines, each with its own lease, behind the host's MAC."""
+    g = [w.guest() for _ in range(3)]
+    sh("ip", "addr", "add", "192.168.77.2/24", "dev", "lan0")
+    with Vmlan(["packet,if=lan0,translate=on", *(x.netdev() for x in g)]):
+        assert "promiscuity 0" in sh("ip", "-d", "link", "show", "lan0").stdout
+        is_on_the_lan(w, g[0], seen_as=one_mac)
+        for x in g[1:]:
+            x.dhcp()
+            pings(x, LAN_IP)
+            pings(None, x.ip, ns="lan")
+            pings(x, g[0].ip)
+        assert len({x.ip for x in g}) == 3
+        # Found again by who forgot it, and the host is the host's.
+        sh("ip", "neigh", "flush", "dev", "eth0", ns="lan")
+        for ip in (g[1].ip, g[2].ip, "192.168.77.2"):
+            pings(None, ip, ns="lan")
+        assert sh("ip", "neigh", "show", g[1].ip, ns="lan").stdout.split()[4] == one_mac
+
+
+def test_translate_ipv6(w, lan, one_mac):
+    g = [w.guest() for _ in range(2)]
+    sh("ip", "addr", "add", "fd77::1/64", "dev", "eth0", "nodad", ns="lan")
+    with Vmlan(["packet,if=lan0,translate=on", *(x.netdev() for x in g)]):
+        for i, x in enumerate(g):
+            x.sh("ip", "addr", "add", f"fd77::1{i}/64", "dev", "eth0", "nodad")
+            x.sh("ip", "link", "set", "eth0", "up")
+            pings(x, "fd77::1")
+        sh("ip", "neigh", "flush", "dev", "eth0", ns="lan")
+        for i in range(2):
+            pings(None, f"fd77::1{i}", ns="lan")
+
+
+def test_translate_leaves_the_hosts_address_alone(w, lan, one_mac):
+    """A guest that takes it hears nothing that is for the host."""
+    g = w.guest()
+    sh("ip", "addr", "add", "192.168.77.2/24", "dev", "lan0")
+    with Vmlan(["packet,if=lan0,translate=on", g.netdev()]):
+        g.sh("ip", "addr", "add", "192.168.77.2/24", "dev", "eth0")
+        g.sh("ip", "link", "set", "eth0", "up")
+        g.sh("busybox", "arping", "-A", "-c", "2", "-I", "eth0", "192.168.77.2")
+        seen = g.received()
+        sh("ping", "-q", "-c", "200", "-i", "0.002", "192.168.77.2", ns="lan")
+        assert g.received() - seen < 20
 
 
 # A frame with a VLAN tag from one end, and what the other end gets.
