@@ -17,6 +17,7 @@ int cmd_join(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_nic(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* Options that every serving command has. */
 struct cli_common {

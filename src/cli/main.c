@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{"run", cmd_run, "start a VMM with its network attached"},
 	{"join", cmd_join, "join netdevs into one LAN, in the foreground"},
 	{"setup", cmd_setup, "a bridge in the place of an interface"},
+	{"doctor", cmd_doctor, "what this host lacks, and what mends it"},
 	{"nic", cmd_nic, "list the network cards a guest can have"},
 };
 

@@ -85,7 +85,7 @@ def host(w):
     sh("ip", "addr", "add", "fd00:2::2/64", "dev", "up0")
     sh("ip", "addr", "add", "192.0.2.22/24", "dev", "up0")
     sh("ip", "addr", "add", "198.51.100.2/25", "dev", "up0", "metric", "300")
-    sh("ip", "addr", "add", "fd00:2::1/64", "dev", "eth0", ns="inet")
+    sh("ip", "addr", "add", "fd00:2::1/64", "dev", "eth0", "nodad", ns="inet")
     sh("ip", "route", "add", "default", "via", INET_IP, "metric", "900", "mtu", "1400")
     sh("ip", "route", "add", "10.9.0.0/16", "nexthop", "via", INET_IP, "nexthop", "via",
        "192.0.2.9", "weight", "3")
