@@ -444,8 +444,10 @@ static int ask_bridges(const char *acl, char *name)
 	return r;
 }
 
+/* acl is an absolute path. */
 static void probe_acl(const char *acl, struct finding *place, struct finding *f)
 {
+	int folder = (int)(strrchr(acl, '/') - acl);
 	char name[IFNAMSIZ], text[256];
 	int r = ask_bridges(acl, name);
 
@@ -465,9 +467,9 @@ static void probe_acl(const char *acl, struct finding *place, struct finding *f)
 		unknown(f, text);
 	} else if (r <= 0) {
 		snprintf(text, sizeof(text),
-			 "sudo install -d $(dirname %s) && echo 'allow %s' | "
+			 "sudo install -d %.*s && echo 'allow %s' | "
 			 "sudo tee -a %s",
-			 acl, name, acl);
+			 folder, acl, name, acl);
 		no(f, text, "%s does not allow %s to users", acl, name);
 	}
 }
