@@ -228,7 +228,8 @@ static void input_fragment(struct gateway *gw, const struct packet *pkt,
 			   const struct frame *f)
 {
 	/* Kept, as f is, until the batch ends. */
-	const struct frame *whole = reasm_input(gw->reasm, pkt, f);
+	const struct frame *whole = reasm_input(
+		gw->reasm, lan_ingress(gw->port.lan), pkt, f);
 	struct packet p;
 
 	if (!whole)

@@ -235,6 +235,38 @@ static void test_fragments_are_judged_first(void **state)
 	assert_int_equal(b->fh->n_sent, 0);
 }
 
+/* A machine that begins datagram after datagram, each under another MAC, has
+ * no more places for that than one. */
+static void test_fragments_of_others(void **state)
+{
+	static const uint8_t dgram[32] = {0x13, 0x88, 0, 9, 0, 32};
+	const struct fake_config pc = {.name = "vm1"};
+	struct fake_gateway *b = *state;
+	const struct fake_guest first = b->g;
+	struct fake_guest other = b->g;
+
+	other.port = fake_new(b->lan, &pc);
+	other.mac = fake_mac(200);
+	other.ip = addr_v4(10, 0, 2, 16);
+	for (uint8_t i = 0; i < 100; i++) {
+		b->g.mac = fake_mac(i);
+		fragment(b, far.ip, IPPROTO_UDP, dgram, 0, 16, true);
+		fake_guest_kick(&b->g);
+		if (i != 50)
+			continue;
+		b->g = other;
+		fragment(b, far.ip, IPPROTO_UDP, dgram, 0, 16, true);
+		fake_guest_kick(&b->g);
+		b->g = first;
+	}
+	b->g = other;
+	fragment(b, far.ip, IPPROTO_UDP, dgram, 16, 16, false);
+	fake_guest_kick(&b->g);
+	assert_int_equal(b->fh->n_sent, 1);
+	b->g = first;
+	fake_free(other.port);
+}
+
 static void test_fragments_of_nothing(void **state)
 {
 	static const uint8_t bytes[32] = {0x13, 0x88, 0, 9, 0, 64};
@@ -484,6 +516,7 @@ int main(void)
 		T(test_transports_cut_short),
 		T(test_fragments),
 		T(test_fragments_are_judged_first),
+		T(test_fragments_of_others),
 		T(test_fragments_of_nothing),
 		T(test_fragments_refused_by_the_host),
 		T(test_sources),

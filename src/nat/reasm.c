@@ -38,17 +38,18 @@ enum {
 struct item_key {
 	addr src;
 	addr dst;
+	uint32_t port;
 	mac from;
 	uint16_t id;
 	uint8_t proto;
-	uint8_t zero;
+	uint8_t zero[3];
 };
 
 struct item {
 	struct list link; /* in reasm.items or reasm.done */
 	struct item_key key;
 	uint64_t end_ns;   /* when it is given up */
-	uint16_t quota;    /* index of the machine's quota */
+	uint16_t quota;    /* index of the port's quota */
 	bool is_dead;      /* it was not believed */
 	uint8_t ecn_seen;  /* bit per codepoint */
 	unsigned n_frames; /* fragments it holds */
@@ -65,7 +66,6 @@ struct item {
 struct reasm {
 	const struct nat_env *env; /* borrowed */
 	struct icmp *icmp;         /* borrowed */
-	struct hash_key hash;
 	struct slab slab;  /* struct item */
 	struct list items; /* oldest first */
 	struct list done;  /* whole ones, until the batch is over */
@@ -150,27 +150,37 @@ static struct item *item_find(struct reasm *r, const struct item_key *key)
 	return NULL;
 }
 
-/* Makes room for one more of that quota: its own oldest goes; if the machine
- * has none, the oldest of all. */
-static void make_room(struct reasm *r, uint16_t quota)
+/* Makes room for one more of that quota: the machine's own oldest goes; if it
+ * has none, its port's; if that has none, the oldest of all. */
+static void make_room(struct reasm *r, uint16_t quota, const mac *from)
 {
-	struct list *it = list_first(&r->items);
+	struct item *oldest = NULL;
 
 	if (r->n_quota[quota] < REASM_MAX - r->n)
 		return;
-	if (r->n_quota[quota] > 0)
-		while (item_of(it)->quota != quota)
-			it = it->next;
-	give_up(r, item_of(it), DROP_FRAG_FULL);
+	list_each(it, &r->items) {
+		struct item *t = item_of(it);
+
+		if (t->quota != quota)
+			continue;
+		if (!oldest)
+			oldest = t;
+		if (mac_eq(t->key.from, *from)) {
+			oldest = t;
+			break;
+		}
+	}
+	if (!oldest)
+		oldest = item_of(list_first(&r->items));
+	give_up(r, oldest, DROP_FRAG_FULL);
 }
 
 static struct item *item_new(struct reasm *r, const struct item_key *key)
 {
-	uint64_t h = hash_bytes(&r->hash, key->from.b, sizeof(key->from.b));
-	uint16_t quota = (uint16_t)(h % FLOW_QUOTAS);
+	uint16_t quota = (uint16_t)(key->port % FLOW_QUOTAS);
 	struct item *t;
 
-	make_room(r, quota);
+	make_room(r, quota, &key->from);
 	t = slab_alloc_raw(&r->slab);
 	if (!t)
 		return NULL;
@@ -283,11 +293,13 @@ static bool is_bad(const struct packet *pkt)
 	       pkt->l4_len > (uint32_t)(BODY_MAX - pkt->frag_off);
 }
 
-const struct frame *reasm_input(struct reasm *r, const struct packet *pkt,
+const struct frame *reasm_input(struct reasm *r, uint32_t port,
+				const struct packet *pkt,
 				const struct frame *f)
 {
 	struct item_key key = {.src = pkt->src.ip,
 			       .dst = pkt->dst.ip,
+			       .port = port,
 			       .from = pkt->eth_src,
 			       .id = (uint16_t)pkt->ip_id,
 			       .proto = pkt->proto};
@@ -345,13 +357,13 @@ int reasm_new(const struct nat_env *env, struct icmp *ic, struct reasm **rp)
 	struct reasm *r = calloc(1, sizeof(*r));
 
 	_Static_assert(sizeof(struct item_key) ==
-			       2 * sizeof(addr) + sizeof(mac) + 4,
+			       2 * sizeof(addr) + sizeof(uint32_t) +
+				       sizeof(mac) + 6,
 		       "compared as bytes");
 	if (!r)
 		return -ENOMEM;
 	r->env = env;
 	r->icmp = ic;
-	r->hash = hash_key_new();
 	list_init(&r->items);
 	list_init(&r->done);
 	timer_init(&r->timer, timeout);

@@ -5,9 +5,10 @@
  *
  * What a guest can make of it is bounded:
  *
- * - REASM_MAX datagrams are under way at a time.  A machine (told by its MAC)
- *   has no more of them than are still free, so none can take all; what is
- *   above that costs its own oldest one.
+ * - REASM_MAX datagrams are under way at a time.  The machines of one port of
+ *   the lan (a machine has as many MACs as it likes, and one port) have no more
+ *   of them than are still free, so none can take all; what is above that costs
+ *   the oldest one of the same MAC, or else of the same port.
  * - A datagram that is not whole after REASM_SECONDS is given up, and the
  *   machine is told so (RFC 792: time exceeded, code 1).
  * - A fragment that overlaps another, or disagrees about where the datagram
@@ -34,10 +35,12 @@ __attribute__((warn_unused_result)) int
 reasm_new(const struct nat_env *env, struct icmp *ic, struct reasm **rp);
 struct reasm *reasm_free(struct reasm *r);
 
-/* One fragment.  If it was the last one missing: the datagram as an ordinary
- * frame, which stays, itself and its bytes, until reasm_flush(); else NULL.
- * Its transport checksum is not verified. */
-const struct frame *reasm_input(struct reasm *r, const struct packet *pkt,
+/* One fragment, which came in by the port with this number (lan_ingress()).
+ * If it was the last one missing: the datagram as an ordinary frame, which
+ * stays, itself and its bytes, until reasm_flush(); else NULL.  Its transport
+ * checksum is not verified. */
+const struct frame *reasm_input(struct reasm *r, uint32_t port,
+				const struct packet *pkt,
 				const struct frame *f);
 /* The batch is over: nobody has a datagram any more. */
 void reasm_flush(struct reasm *r);

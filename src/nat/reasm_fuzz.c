@@ -119,7 +119,7 @@ static void feed(struct bench *b, uint8_t head, uint8_t flags, uint32_t off,
 	f = frame_flat(buf, (uint32_t)wr_len(&w));
 	if (packet_parse(buf, f.len, f.len, &pkt) == PACKET_OK &&
 	    pkt.is_fragment)
-		whole = reasm_input(b->reasm, &pkt, &f);
+		whole = reasm_input(b->reasm, head >> 6, &pkt, &f);
 	if (whole)
 		check_whole(whole);
 	if (reasm_n(b->reasm) > REASM_MAX)

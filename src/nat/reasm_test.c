@@ -31,6 +31,7 @@ struct piece {
 	uint16_t id;
 	uint8_t tos;
 	uint8_t from; /* which machine */
+	uint8_t port; /* behind which port */
 	uint8_t fill; /* added to each byte */
 };
 
@@ -90,7 +91,7 @@ static bool feed(struct bench *b, const struct piece *p)
 		wr_u8(&w, (uint8_t)(body_at(p->off + i) + p->fill));
 	f = frame_flat(buf, (uint32_t)wr_len(&w));
 	assert_int_equal(packet_parse(buf, f.len, f.len, &pkt), PACKET_OK);
-	b->whole = reasm_input(b->r, &pkt, &f);
+	b->whole = reasm_input(b->r, p->port, &pkt, &f);
 	return b->whole;
 }
 
@@ -244,12 +245,13 @@ static void test_what_is_apart(void **state)
 	const struct piece p[] = {
 		{.off = 0, .len = 8, .more = true, .id = 2},
 		{.off = 8, .len = 8, .more = false, .id = 3},
-		{.off = 8, .len = 8, .more = false, .id = 2, .from = 1}};
+		{.off = 8, .len = 8, .more = false, .id = 2, .from = 1},
+		{.off = 8, .len = 8, .more = false, .id = 2, .port = 1}};
 	struct bench *b = *state;
 
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
 		assert_false(feed(b, &p[i]));
-	assert_int_equal(reasm_n(b->r), 3);
+	assert_int_equal(reasm_n(b->r), 4);
 }
 
 /* The lan has to know where the guest is. */
@@ -306,9 +308,46 @@ static void test_one_machine_has_half(void **state)
 	p = (struct piece){.off = 8, .len = 8, .id = 2 * REASM_MAX};
 	assert_true(feed(b, &p));
 	check_whole(b, 16);
-	p = (struct piece){.len = 8, .more = true, .id = 5, .from = 1};
+	p = (struct piece){.len = 8, .more = true, .id = 5, .port = 1};
 	assert_false(feed(b, &p));
-	p = (struct piece){.off = 8, .len = 8, .id = 5, .from = 1};
+	p = (struct piece){.off = 8, .len = 8, .id = 5, .port = 1};
+	assert_true(feed(b, &p));
+	check_whole(b, 16);
+}
+
+/* Under many MACs as under one. */
+static void test_one_port_has_half(void **state)
+{
+	struct bench *b = *state;
+	struct piece p = {.len = 8, .more = true};
+
+	for (p.from = 1; p.from <= 2 * REASM_MAX; p.from++)
+		assert_false(feed(b, &p));
+	assert_int_equal(reasm_n(b->r), REASM_MAX / 2);
+	assert_int_equal(lost(b, DROP_FRAG_FULL), 2 * REASM_MAX * 3 / 4);
+	for (p.id = 1, p.port = 1; p.id <= REASM_MAX / 4; p.id++)
+		assert_false(feed(b, &p));
+	assert_int_equal(reasm_n(b->r), REASM_MAX * 3 / 4);
+	assert_int_equal(lost(b, DROP_FRAG_FULL), 2 * REASM_MAX * 3 / 4);
+}
+
+/* Neighbours behind one port do not pay for one of them. */
+static void test_who_has_much_pays(void **state)
+{
+	struct bench *b = *state;
+	struct piece p = {.len = 8, .more = true, .id = 1, .from = 1};
+
+	assert_false(feed(b, &p)); /* the oldest of the port */
+	p.from = 0;
+	for (p.id = 1; p.id <= 2 * REASM_MAX; p.id++)
+		assert_false(feed(b, &p));
+	p = (struct piece){.off = 8, .len = 8, .id = 1, .from = 1};
+	assert_true(feed(b, &p));
+	check_whole(b, 16);
+	/* a neighbour that has none is served all the same */
+	p = (struct piece){.len = 8, .more = true, .id = 5, .from = 2};
+	assert_false(feed(b, &p));
+	p = (struct piece){.off = 8, .len = 8, .id = 5, .from = 2};
 	assert_true(feed(b, &p));
 	check_whole(b, 16);
 }
@@ -318,14 +357,14 @@ static void test_many_machines_share_all(void **state)
 	struct bench *b = *state;
 	struct piece p = {.len = 8, .more = true};
 
-	for (p.from = 1; p.from <= 200; p.from++)
+	for (p.port = 1; p.port <= 200; p.port++)
 		for (p.id = 1; p.id <= 40; p.id++)
 			assert_false(feed(b, &p));
 	assert_in_range(reasm_n(b->r), REASM_MAX - 1, REASM_MAX);
 	/* whoever comes now is served */
-	p = (struct piece){.len = 8, .more = true, .id = 50, .from = 201};
+	p = (struct piece){.len = 8, .more = true, .id = 50, .port = 201};
 	assert_false(feed(b, &p));
-	p = (struct piece){.off = 8, .len = 8, .id = 50, .from = 201};
+	p = (struct piece){.off = 8, .len = 8, .id = 50, .port = 201};
 	assert_true(feed(b, &p));
 	check_whole(b, 16);
 }
@@ -397,6 +436,8 @@ int main(void)
 		T(test_timeout_is_told),
 		T(test_timeout_without_the_first_is_silent),
 		T(test_one_machine_has_half),
+		T(test_one_port_has_half),
+		T(test_who_has_much_pays),
 		T(test_many_machines_share_all),
 		T(test_whole_ones_stay_for_the_batch),
 		T(test_congestion_marks),
