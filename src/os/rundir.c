@@ -162,7 +162,6 @@ static int make_in(const char *path, const char *name, struct rundir *d,
 	char full[sizeof(d->path)];
 	int r;
 
-	*d = RUNDIR_NULL;
 	if (!is_name(name)) {
 		error_set(e, EXIT_USAGE,
 			  "'%s' cannot be a name: it is empty, begins with a "
@@ -315,4 +314,80 @@ void rundir_sweep(void)
 		sweep_base(path);
 	if (geteuid() == 0 && (r < 0 || strcmp(path, system_base) != 0))
 		sweep_base(system_base);
+}
+
+int rundir_path(const char *name, char path[96], struct error *e)
+{
+	char base[sizeof(((struct rundir *)0)->path)];
+	int r = base_path(base, sizeof(base));
+
+	if (r < 0)
+		return error_errno(e, r, "XDG_RUNTIME_DIR");
+	if (snprintf(path, sizeof(base), "%s/%s", base, name) >=
+	    (int)sizeof(base))
+		return error_errno(e, ENAMETOOLONG, "%s/%s", base, name);
+	return 0;
+}
+
+bool rundir_is_held(const char *name)
+{
+	CLEANUP_FD int base = -1, dir = -1, lock = -1;
+	char path[sizeof(((struct rundir *)0)->path)];
+
+	if (!is_name(name) || base_path(path, sizeof(path)) < 0)
+		return false;
+	base = lock_base(path, false, NULL);
+	if (base >= 0)
+		dir = openat(base, name,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return false;
+	lock = take_lock(dir, false);
+	return lock == -EWOULDBLOCK;
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_name(char ***namesp, unsigned *np, const char *name)
+{
+	char **more = reallocarray(*namesp, *np + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	*namesp = more;
+	more[*np] = strdup(name);
+	if (!more[*np])
+		return -ENOMEM;
+	(*np)++;
+	return 0;
+}
+
+int rundir_names(char ***namesp, unsigned *np)
+{
+	CLEANUP_FD int base = -1;
+	char path[sizeof(((struct rundir *)0)->path)];
+	struct dirent *de;
+	int r = 0;
+	DIR *d;
+
+	*namesp = NULL;
+	*np = 0;
+	r = base_path(path, sizeof(path));
+	if (r < 0)
+		return r;
+	base = lock_base(path, false, NULL);
+	d = base < 0 ? NULL : entries(base);
+	if (!d)
+		return base == -ENOENT ? 0 : base;
+	while (r == 0 && (de = readdir(d))) {
+		if (de->d_name[0] != '.')
+			r = add_name(namesp, np, de->d_name);
+	}
+	closedir(d);
+	if (*np)
+		qsort(*namesp, *np, sizeof(**namesp), name_cmp);
+	return r;
 }

@@ -14,6 +14,8 @@
 #ifndef OS_RUNDIR_H
 #define OS_RUNDIR_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct rundir {
@@ -36,6 +38,15 @@ __attribute__((warn_unused_result)) int
 rundir_open_system(const char *name, struct rundir *d, struct error *e);
 /* Opens the folder itself; -1 if it is gone. */
 int rundir_fd(const struct rundir *d);
+/* The path that the folder has or would have; -1 with *e filled. */
+__attribute__((warn_unused_result)) int
+rundir_path(const char *name, char path[96], struct error *e);
+/* True while somebody lives in the folder of that name. */
+bool rundir_is_held(const char *name);
+/* The names of all folders, those nobody holds included, in order; *namesp and
+ * each is the caller's to free.  0, or a negative errno. */
+__attribute__((warn_unused_result)) int rundir_names(char ***namesp,
+						     unsigned *np);
 /* Forgets the folder without touching it: this process's part of the lock is
  * given up (a forked child's part keeps it). */
 void rundir_release(struct rundir *d);
