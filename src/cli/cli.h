@@ -16,6 +16,10 @@
 int cmd_join(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_nic(int argc, char **argv);
+int cmd_up(int argc, char **argv);
+int cmd_down(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
+int cmd_show(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 

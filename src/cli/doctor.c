@@ -86,7 +86,6 @@ static void start_nat(struct error *e)
 		.say = &log,
 		.ready = end_it,
 		.arg = &was_ready,
-		.life_fd = -1,
 		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
 	};
 

@@ -257,7 +257,6 @@ static int serve(struct join *j)
 		.say = &common.log,
 		.ready = say_ready,
 		.arg = j,
-		.life_fd = -1,
 		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
 	};
 	int r = cli_common_init(&common, j->verbosity);

@@ -18,6 +18,10 @@ struct command {
 static const struct command commands[] = {
 	{"run", cmd_run, "start a VMM with its network attached"},
 	{"join", cmd_join, "join netdevs into one LAN, in the foreground"},
+	{"up", cmd_up, "start a network and keep it"},
+	{"down", cmd_down, "keep a network no longer"},
+	{"ls", cmd_ls, "list the networks that run"},
+	{"show", cmd_show, "tell about one network"},
 	{"setup", cmd_setup, "a bridge in the place of an interface"},
 	{"doctor", cmd_doctor, "what this host lacks, and what mends it"},
 	{"nic", cmd_nic, "list the network cards a guest can have"},
@@ -68,7 +72,7 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	}
 	if (!*word)
-		return cli_usage("name a command: run, join or nic; see vmlan "
+		return cli_usage("name a command, such as run; see vmlan "
 				 "--help");
 	return cli_usage("unknown command '%s'; see vmlan --help", word);
 }

@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
 
 /* QEMU's options that take no value; all others take one. */
@@ -321,20 +320,4 @@ int qemu_version(const char *program)
 	if (n == sizeof(err))
 		return -err;
 	return qemu_version_parse(text);
-}
-
-mac qemu_mac(const char *network, const char *name, unsigned nic)
-{
-	/* A fixed key: the address must be the same in every run. */
-	static const struct hash_key key = {0x766d6c616e206d61, 0x6320312e30};
-	char text[256];
-	uint64_t h;
-	int n;
-
-	n = snprintf(text, sizeof(text), "%s/%s/%u", network, name, nic);
-	if (n >= (int)sizeof(text))
-		n = sizeof(text) - 1;
-	h = hash_bytes(&key, text, (size_t)n);
-	return (mac){{0x52, 0x54, 0x00, (uint8_t)(h >> 16), (uint8_t)(h >> 8),
-		      (uint8_t)h}};
 }

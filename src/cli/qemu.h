@@ -37,8 +37,4 @@ int qemu_version(const char *program);
 /* The version in QEMU's answer to --version; -EPROTO if there is none. */
 int qemu_version_parse(const char *text);
 
-/* A machine's MAC: 52:54:00 and 24 bits of a hash of network, name and the
- * number of the NIC; the same in every run. */
-mac qemu_mac(const char *network, const char *name, unsigned nic);
-
 #endif

@@ -136,19 +136,6 @@ static void versions_are_read(void **state)
 	assert_int_equal(qemu_version("true"), -EPROTO);
 }
 
-static void macs_are_stable_and_differ(void **state)
-{
-	mac a = qemu_mac("nat", "web", 0);
-
-	assert_true(mac_eq(a, qemu_mac("nat", "web", 0)));
-	assert_false(mac_eq(a, qemu_mac("nat", "web", 1)));
-	assert_false(mac_eq(a, qemu_mac("nat", "db", 0)));
-	assert_false(mac_eq(a, qemu_mac("lab", "web", 0)));
-	assert_int_equal(a.b[0], 0x52);
-	assert_int_equal(a.b[1], 0x54);
-	assert_int_equal(a.b[2], 0x00);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,7 +145,6 @@ int main(void)
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(the_nic_fits_the_machine),
 		cmocka_unit_test(versions_are_read),
-		cmocka_unit_test(macs_are_stable_and_differ),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vmlan run: wraps a VMM.  Makes the machine a private LAN with a NAT (mode
- * nat), served by a keeper of its own, adds the NIC to the VMM's command
- * line, and is then only the VMM's parent: terminal, signals and exit status
- * pass through.
+ * vmlan run: wraps a VMM.  Starts or joins its networks, each served by a
+ * keeper of its own, adds the cards to the VMM's command line, and is then only
+ * the VMM's parent: terminal, signals and exit status pass through.
  *
  *      vmlan run ---- forks ----> keeper (detached) ---- forks ----> engine
  *          |                         ^ pidfd of the VMM                |
@@ -20,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/qemu.h"
 #include "cli/run.h"
+#include "control/request.h"
 #include "grammar/netdev_spec.h"
 #include "grammar/nic.h"
 #include "grammar/port_spec.h"
@@ -30,43 +30,40 @@ static const char usage[] =
 	"  vmlan run -p 2222:22 -- qemu-system-x86_64 -m 1G disk.img\n"
 	"  --name NAME      the machine's name (default: QEMU's -name, else\n"
 	"                   the disk's)\n"
-	"  --net MODE       nat (the default) or none\n"
+	"  --net MODE[:NAME][,KEY=VALUE]...\n"
+	"                   the network: nat (the default), natnet:NAME,\n"
+	"                   internal:NAME, generic[:NAME],netdev=.., none;\n"
+	"                   again for each further card\n"
 	"  -p SPEC          forward host ports: 2222:22, "
 	"127.0.0.1:8080:80/udp,\n"
 	"                   22-80:32-90, tcp::2222-:22; on 127.0.0.1 unless\n"
 	"                   an address is given; repeatable\n"
-	"  --nic MODEL[,mac=MAC]  the network card (vmlan nic list)\n"
+	"  --nic MODEL[,mac=MAC]\n"
+	"                   the network card (vmlan nic list); again for that\n"
+	"                   of the next --net\n"
 	"  -nic NETDEV[,model=MODEL][,mac=MAC]\n"
 	"                   as QEMU: card and netdev in one, or none\n"
 	"  -net nic|NETDEV  as QEMU: the card, a netdev on hub 0\n"
 	"  -v, -q           say more, say only warnings\n"
 	"A VMM that is not QEMU gets the path of its socket (QEMU's stream\n"
-	"protocol) where its arguments say {socket}.\n"
+	"protocol) where its arguments say {socket}; the second's is\n"
+	"{socket2}.\n"
 	"The VMM's exit status is passed on; 125 is a failure of vmlan.\n";
 
-/* Words that will be modes once they are built (design, section 1). */
-static const char *const modes_later[] = {"natnet", "bridged", "hostonly",
-					  "internal", "generic"};
-
-static int set_net(struct run *r, const char *mode)
+/* --net, each one a card. */
+static int set_net(struct run *r, const char *text)
 {
-	if (r->net)
-		return cli_usage("run: --net is given twice; several NICs are "
-				 "not built yet");
-	r->net = mode;
-	if (strcmp(mode, "nat") == 0 || strcmp(mode, "none") == 0)
-		return 0;
-	for (size_t i = 0; i < array_len(modes_later); i++) {
-		size_t len = strlen(modes_later[i]);
+	struct run_nic *nic = &r->nics[r->n_modes];
+	struct error e = ERROR_NULL;
 
-		if (strncmp(mode, modes_later[i], len) == 0 &&
-		    (!mode[len] || strchr(":,", mode[len])))
-			return cli_usage("run: --net %s: this mode is not "
-					 "built yet; nat and none are",
-					 modes_later[i]);
+	if (r->n_modes == RUN_NICS_MAX)
+		return cli_usage("run: more than %d --net", RUN_NICS_MAX);
+	if (mode_parse(text, &nic->mode, &e) < 0) {
+		error_prefix(&e, "run: --net ");
+		return cli_fail(&e);
 	}
-	return cli_usage("run: --net %s: no such mode; modes are nat and none",
-			 mode);
+	r->n_modes++;
+	return 0;
 }
 
 /* True if an earlier -p has a port of this rule. */
@@ -109,12 +106,7 @@ static int add_ports(struct run *r, const char *text)
 
 static int set_name(struct run *r, const char *name)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "0123456789-._");
-
-	if (!len || name[len] || len >= sizeof(r->name) || name[0] == '.' ||
-	    name[0] == '-')
+	if (!control_name_ok(name))
 		return cli_usage("run: --name '%s': a name has letters, "
 				 "digits, '-', '.' and '_', begins with a "
 				 "letter or digit and has at most %zu of them",
@@ -125,8 +117,8 @@ static int set_name(struct run *r, const char *name)
 
 static int second_nic(void)
 {
-	return cli_usage("run: a network card is given twice; several NICs are "
-			 "not built yet");
+	return cli_usage("run: -nic and -net make one card; for several give "
+			 "--net and --nic several times");
 }
 
 /* The card that a -nic or -net names, if it does. */
@@ -134,12 +126,12 @@ static int take_card(struct run *r, const struct net_option *o)
 {
 	if (!o->has_model && !o->nic.has_mac && o->what != NET_OPTION_CARD)
 		return 0;
-	if (r->has_nic)
+	if (r->n_cards)
 		return second_nic();
-	r->has_nic = true;
-	r->nic = o->nic;
+	r->n_cards++;
+	r->nics[0].card = o->nic;
 	if (!o->has_model)
-		r->nic.model = NULL;
+		r->nics[0].card.model = NULL;
 	return 0;
 }
 
@@ -198,11 +190,33 @@ static int set_nic(struct run *r, const char *text)
 
 	if (net_option_is_nic(text))
 		return set_qemu_nic(r, text);
-	if (r->has_nic)
-		return second_nic();
-	if (nic_parse(text, &r->nic, &e) < 0)
+	if (r->n_cards == RUN_NICS_MAX)
+		return cli_usage("run: more than %d --nic", RUN_NICS_MAX);
+	if (nic_parse(text, &r->nics[r->n_cards].card, &e) < 0)
 		return cli_fail(&e);
-	r->has_nic = true;
+	r->n_cards++;
+	return 0;
+}
+
+/* --net none is no network, and says so alone. */
+static int check_none(struct run *r)
+{
+	for (unsigned i = 0; i < r->n_modes; i++) {
+		if (r->nics[i].mode.mode->owner == MODE_NOBODYS)
+			r->is_none = true;
+		else if (r->is_none)
+			return cli_usage("run: --net %s and 'none'; leave one "
+					 "out",
+					 r->nics[i].mode.mode->word);
+	}
+	if (!r->is_none || r->n_nets)
+		return 0;
+	if (r->n_modes > 1)
+		return cli_usage("run: --net none and another --net; leave one "
+				 "out");
+	if (r->n_rules)
+		return cli_usage("run: --net none has no ports to forward "
+				 "(-p)");
 	return 0;
 }
 
@@ -211,24 +225,42 @@ static int check_nets(struct run *r)
 {
 	bool has_user = false;
 
-	if (!r->n_nets) {
-		if (r->is_none && r->net && strcmp(r->net, "none") != 0)
-			return cli_usage("run: --net %s and 'none'; leave one "
-					 "out",
-					 r->net);
-		if (r->is_none)
-			r->net = "none";
+	if (!r->n_nets)
 		return 0;
-	}
-	if (r->net)
+	if (r->n_modes)
 		return cli_usage("run: --net %s and -nic or -net both say what "
 				 "the network is; leave one out",
-				 r->net);
+				 r->nics[0].mode.mode->word);
 	for (unsigned i = 0; i < r->n_nets; i++)
 		has_user |= run_net_is(&r->nets[i], "user");
 	if (r->n_rules && !has_user)
 		return cli_usage("run: -p forwards ports by the netdev user, "
 				 "which -nic and -net do not name");
+	return 0;
+}
+
+/* How many cards there are: those of --net, one by -nic and -net, or, nothing
+ * being said, one with a NAT. */
+static int count_nics(struct run *r)
+{
+	struct error e = ERROR_NULL;
+	bool has_gateway = r->n_nets > 0;
+
+	if (r->is_none && !r->n_nets)
+		return 0;
+	r->n_nics = r->n_modes ? r->n_modes : 1;
+	if (!r->n_modes && !r->n_nets) {
+		if (mode_begin("nat", "", &r->nics[0].mode, &e) < 0)
+			return cli_fail(&e);
+	}
+	if (r->n_cards > r->n_nics)
+		return cli_usage("run: there are more --nic than --net; each "
+				 "card is on a network");
+	for (unsigned i = 0; i < r->n_nics; i++)
+		has_gateway |= mode_has_gateway(r->nics[i].mode.mode);
+	if (r->n_rules && !has_gateway)
+		return cli_usage("run: -p forwards ports by a NAT, and no "
+				 "--net is nat or natnet");
 	return 0;
 }
 
@@ -298,6 +330,65 @@ static int parse_args(struct run *r, int argc, char **argv)
 	return 0;
 }
 
+static int check_own_network(const struct run *r)
+{
+	if (!r->qemu.network_opt)
+		return 0;
+	if (r->n_rules || r->n_cards || r->n_modes || r->n_nets || r->is_none)
+		return cli_usage("run: the VMM's command line has a network of "
+				 "its own (%s); leave that out, or leave out "
+				 "run's -p, -nic, -net, --nic and --net",
+				 r->qemu.network_opt);
+	if (r->verbosity >= 0)
+		fprintf(stderr,
+			"vmlan: the command line brings its own network (%s); "
+			"it is left alone and vmlan adds nothing\n",
+			r->qemu.network_opt);
+	return 0;
+}
+
+int run_machine(struct run *r)
+{
+	char **args = NULL;
+	int rc;
+
+	rc = cli_common_init(&r->common, r->verbosity);
+	if (rc == 0)
+		rc = check_own_network(r);
+	if (rc)
+		return rc;
+	if (r->qemu.network_opt)
+		r->n_nics = 0;
+	rundir_sweep();
+	if (r->n_nics)
+		rc = run_choose_links(r);
+	if (rc == 0)
+		rc = run_nets_start(r);
+	if (rc == 0)
+		args = run_args_make(r, &rc);
+	if (args)
+		rc = run_vmm(r, args);
+	run_nets_end(r);
+	run_args_free(args);
+	return rc;
+}
+
+static void run_init(struct run *r)
+{
+	for (unsigned i = 0; i < RUN_NICS_MAX; i++) {
+		r->nics[i].start.life_fd = -1;
+		r->nics[i].start.dir = RUNDIR_NULL;
+	}
+}
+
+static void run_deinit(struct run *r)
+{
+	for (unsigned i = 0; i < r->n_nets; i++)
+		net_option_deinit(&r->nets[i]);
+	for (unsigned i = 0; i < RUN_NICS_MAX; i++)
+		mode_spec_deinit(&r->nics[i].mode);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct run *r = calloc(1, sizeof(*r));
@@ -305,16 +396,19 @@ int cmd_run(int argc, char **argv)
 
 	if (!r)
 		return cli_usage("run: out of memory");
-	r->life_fd = -1;
+	run_init(r);
 	rc = parse_args(r, argc, argv);
 	if (rc == 0 && !r->helped)
+		rc = check_none(r);
+	if (rc == 0 && !r->helped)
 		rc = check_nets(r);
+	if (rc == 0 && !r->helped)
+		rc = count_nics(r);
 	if (rc == 0 && !r->helped) {
 		qemu_cmd_parse(r->vmm, &r->qemu);
 		rc = run_machine(r);
 	}
-	for (unsigned i = 0; i < r->n_nets; i++)
-		net_option_deinit(&r->nets[i]);
+	run_deinit(r);
 	free(r);
 	return rc;
 }

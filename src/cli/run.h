@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The parts of `vmlan run`: run.c reads the command line, run_net.c makes the
- * machine's network (keeper) and the VMM's arguments, run_vmm.c starts and
- * waits for the VMM.  One thread, the command's process.
+ * The parts of `vmlan run`: run.c reads the command line, run_link.c chooses
+ * the cables, run_net.c starts or joins the networks, run_args.c makes the
+ * VMM's arguments, run_vmm.c starts the VMM and waits for it.  One thread, the
+ * command's process.
  */
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
@@ -12,63 +13,89 @@
 
 #include "cli/cli.h"
 #include "cli/qemu.h"
+#include "cli/start.h"
+#include "control/protocol.h"
 #include "grammar/net_option.h"
 #include "grammar/nic.h"
 #include "grammar/port_spec.h"
-#include "os/rundir.h"
 
 enum {
 	RUN_RULES_MAX = 256,
-	RUN_NETS_MAX = 16,
+	RUN_NETS_MAX = 16, /* -net and -nic */
+	RUN_NICS_MAX = 8,
+};
+
+/* One card of the machine, and the network that it is on. */
+struct run_nic {
+	struct mode_spec mode; /* owned; .mode NULL: what -nic and -net say */
+	bool has_model;
+	struct nic_spec card; /* model NULL: what the machine takes */
+	/* as found and made */
+	struct start start; /* the network's keeper, if we started it */
+	char network[MODE_NAME_LEN + 16];
+	char machine[CONTROL_NAME_LEN]; /* its name there */
+	bool is_attached;
+	char socket[108];    /* the machine's end of its cable */
+	bool qemu_serves;    /* QEMU listens, vmlan connects */
+	bool is_vhost;	     /* the cable is vhost-user, no stream */
+	char mac[MAC_STRLEN]; /* "" = not known */
 };
 
 struct run {
 	/* as asked for */
-	char name[64]; /* "" = from the VMM's command line */
-	const char *net; /* NULL = nat */
+	char name[CONTROL_NAME_LEN]; /* "" = from the VMM's command line */
 	struct port_rule rules[RUN_RULES_MAX];
 	unsigned n_rules;
-	bool has_nic;
-	struct nic_spec nic; /* model NULL: what the machine takes */
+	struct run_nic nics[RUN_NICS_MAX];
+	unsigned n_nics;
+	unsigned n_modes; /* --net was given so often .. */
+	unsigned n_cards; /* .. and a card */
+	bool is_none;	  /* no network: --net none, -nic none, -net none */
 	/* -nic and -net: the LAN's netdevs, instead of the mode's */
 	struct net_option nets[RUN_NETS_MAX]; /* owned */
 	unsigned n_nets;
 	bool on_hub; /* the card is on hub 0 */
-	bool is_none; /* -nic none or -net none was said */
 	int verbosity;
 	bool helped;
 	char **vmm; /* NULL-terminated, borrowed from argv */
 	int n_vmm;
 
-	/* as found and made */
+	/* as found */
 	struct qemu_cmd qemu;
 	struct cli_common common;
-	struct rundir dir;
-	char socket[108];    /* the machine's end of its cable */
-	bool qemu_serves;    /* QEMU listens, vmlan connects */
-	bool is_vhost;	     /* the cable is vhost-user, no stream */
-	bool has_ms;	     /* QEMU knows reconnect-ms */
-	pid_t keeper;	     /* 0 = none */
-	int life_fd;	     /* to the keeper, owned */
+	bool has_ms; /* QEMU knows reconnect-ms */
+	bool has_started; /* the VMM */
 };
 
 /* True if n is the type of o's netdev. */
 bool run_net_is(const struct net_option *o, const char *type);
+/* A failure of vmlan's own, said; returns code. */
+__attribute__((format(printf, 2, 3))) int run_failure(int code,
+						      const char *fmt, ...);
 /* Everything after the command line; returns the exit code. */
 int run_machine(struct run *r);
 
-/* Starts the keeper with its netdevs and waits until all is served. 0, or
- * an exit code having said why. */
-int run_net_start(struct run *r);
-/* Waits for the keeper's end and removes what it left. */
-void run_net_end(struct run *r);
-/* The VMM's arguments with the NIC added: a NULL-terminated array that the
+/* Finds the VMM and chooses each card's cable. 0, or an exit code having said
+ * why. */
+int run_choose_links(struct run *r);
+/* Starts or joins the networks and plugs the machine in. 0, or an exit code
+ * having said why. */
+int run_nets_start(struct run *r);
+/* The networks live as long as this process now. */
+void run_nets_hold(struct run *r, pid_t pid);
+/* Leaves the networks, and waits for the end of those that were ours alone. */
+void run_nets_end(struct run *r);
+
+/* The VMM's arguments with the cards added: a NULL-terminated array that the
  * caller frees with run_args_free(); NULL having said why, *codep set. */
 char **run_args_make(struct run *r, int *codep);
 void run_args_free(char **args);
+/* A VMM that is not QEMU must say where it takes its sockets. 0, or
+ * EXIT_USAGE having said why. */
+int run_args_check(const struct run *r);
 
-/* Starts args[0], tells the keeper whom to live for, passes signals on and
- * waits. The VMM's status, 128 + signal, or 125 to 127. */
+/* Starts args[0], has the networks live for it, passes signals on and waits.
+ * The VMM's status, 128 + signal, or 125 to 127. */
 int run_vmm(struct run *r, char **args);
 
 #endif

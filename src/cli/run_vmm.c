@@ -6,13 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/run.h"
-#include "os/fdpass.h"
 
 static int fail(int code, const char *fmt, const char *program, int err)
 {
@@ -45,22 +43,6 @@ static int exec_result(int fd)
 		n = read(fd, &err, sizeof(err));
 	} while (n < 0 && errno == EINTR);
 	return n == sizeof(err) ? err : 0;
-}
-
-/* From now on the network lives as long as this process does. */
-static void tell_keeper(struct run *r, pid_t pid)
-{
-	CLEANUP_FD int pidfd = -1;
-	char byte = 1;
-
-	if (r->life_fd < 0)
-		return;
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0 ||
-	    fd_send(r->life_fd, &byte, sizeof(byte), &pidfd, 1) < 0)
-		fprintf(stderr, "vmlan: warning: the machine's keeper is gone; "
-				"its network ends with it\n");
-	fd_close(&r->life_fd);
 }
 
 /* What the terminal sends, it sends to the VMM too. */
@@ -151,7 +133,8 @@ int run_vmm(struct run *r, char **args)
 		return fail(EXIT_RUN_CANNOT, "%s: cannot be executed: %s",
 			    args[0], err);
 	}
-	tell_keeper(r, pid);
+	r->has_started = true;
+	run_nets_hold(r, pid);
 	status = wait_vmm(pid, sfd);
 	if (status < 0)
 		return fail(EXIT_RUN_FAILED, "run: lost sight of %s: %s",

@@ -86,6 +86,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_START:
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_LEG_WANT:
+	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_FORWARD_ADD:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:

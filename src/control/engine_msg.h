@@ -43,6 +43,7 @@ enum {
 	X(PACKET_ADD, msg_packet_add, 1, 1)                                    \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
+	X(NETDEV_DEL, msg_port, 0, 0)                                          \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
 	X(FORWARD_DEL, msg_forward_del, 0, 0)                                  \
 	X(GUESTFWD_ADD, msg_guestfwd_add, 0, 0)                                \

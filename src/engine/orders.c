@@ -606,6 +606,44 @@ static int order_stop(struct engine *e)
 	return 0;
 }
 
+static void port_drop(struct port *p)
+{
+	lan_port_link(p, false); /* a machine that was here is gone */
+	lan_port_del(p);
+	p->ops->close(p);
+}
+
+static void netdev_drop(struct engine_netdev *n)
+{
+	switch (n->role) {
+	case ROLE_PORT:
+		port_drop(n->port);
+		break;
+	case ROLE_SERVER:
+		netdev_server_free(n->server);
+		break;
+	case ROLE_GATEWAY:
+		gateway_free(n->gateway);
+		break;
+	case ROLE_CABLE:
+		port_drop(n->cable[0]);
+		port_drop(n->cable[1]);
+		break;
+	}
+	list_del(&n->link); /* not before: its machines go now */
+	free(n);
+}
+
+static int order_netdev_del(struct engine *e, uint32_t id)
+{
+	struct engine_netdev *n = engine_netdev_find(e, id);
+
+	if (!n)
+		return -ENOENT;
+	netdev_drop(n);
+	return 0;
+}
+
 int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		 unsigned n_fds)
 {
@@ -628,6 +666,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_hubport(e, &m->hubport_add);
 	case ENGINE_MSG_USER_ADD:
 		return order_user(e, &m->user_add);
+	case ENGINE_MSG_NETDEV_DEL:
+		return order_netdev_del(e, m->port.port);
 	case ENGINE_MSG_FORWARD_ADD:
 		return order_forward(e, &m->forward_add, fds);
 	case ENGINE_MSG_FORWARD_DEL:
@@ -665,33 +705,6 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		break;
 	}
 	return -EPROTO;
-}
-
-static void port_drop(struct port *p)
-{
-	lan_port_del(p);
-	p->ops->close(p);
-}
-
-static void netdev_drop(struct engine_netdev *n)
-{
-	switch (n->role) {
-	case ROLE_PORT:
-		port_drop(n->port);
-		break;
-	case ROLE_SERVER:
-		netdev_server_free(n->server);
-		break;
-	case ROLE_GATEWAY:
-		gateway_free(n->gateway);
-		break;
-	case ROLE_CABLE:
-		port_drop(n->cable[0]);
-		port_drop(n->cable[1]);
-		break;
-	}
-	list_del(&n->link); /* not before: its machines go now */
-	free(n);
 }
 
 void engine_clear(struct engine *e)

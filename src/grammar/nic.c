@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "grammar/nearest.h"
 
 enum {
@@ -181,4 +182,20 @@ void nic_list(FILE *out)
 	for (const struct nic_model *m = nic_models; m->name; m++)
 		fprintf(out, "%-32s %-18s %s\n", m->name,
 			m->aliases ? m->aliases : "-", m->help);
+}
+
+mac nic_mac(const char *network, const char *name, unsigned nic)
+{
+	/* A fixed key: the address must be the same in every run. */
+	static const struct hash_key key = {0x766d6c616e206d61, 0x6320312e30};
+	char text[256];
+	uint64_t h;
+	int n;
+
+	n = snprintf(text, sizeof(text), "%s/%s/%u", network, name, nic);
+	if (n >= (int)sizeof(text))
+		n = sizeof(text) - 1;
+	h = hash_bytes(&key, text, (size_t)n);
+	return (mac){{0x52, 0x54, 0x00, (uint8_t)(h >> 16), (uint8_t)(h >> 8),
+		      (uint8_t)h}};
 }

@@ -34,6 +34,9 @@ const struct nic_model *nic_model_find(const char *name);
 /* "MODEL", "MODEL,mac=MAC", "model=MODEL,mac=MAC" or "mac=MAC" (default
  * model). 0, or negative with one line in *e (EXIT_USAGE). */
 MUST_USE int nic_parse(const char *text, struct nic_spec *np, struct error *e);
+/* A machine's MAC: 52:54:00 and 24 bits of a hash of network, name and the
+ * number of the card; the same in every run. */
+mac nic_mac(const char *network, const char *name, unsigned nic);
 /* The table of `vmlan nic list`. */
 void nic_list(FILE *out);
 

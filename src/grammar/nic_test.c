@@ -93,12 +93,26 @@ static void test_models(void **state)
 	assert_null(nic_model_find("virtio virtio-net"));
 }
 
+static void test_macs_are_stable_and_differ(void **state)
+{
+	mac a = nic_mac("nat", "web", 0);
+
+	assert_true(mac_eq(a, nic_mac("nat", "web", 0)));
+	assert_false(mac_eq(a, nic_mac("nat", "web", 1)));
+	assert_false(mac_eq(a, nic_mac("nat", "db", 0)));
+	assert_false(mac_eq(a, nic_mac("lab", "web", 0)));
+	assert_int_equal(a.b[0], 0x52);
+	assert_int_equal(a.b[1], 0x54);
+	assert_int_equal(a.b[2], 0x00);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_nics),
 		cmocka_unit_test(test_nics),
 		cmocka_unit_test(test_models),
+		cmocka_unit_test(test_macs_are_stable_and_differ),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "keeper/keeper_priv.h"
+#include "keeper/machine.h"
 #include "os/fdpass.h"
 #include "os/sandbox.h"
 #include "os/sock.h"
@@ -91,20 +92,28 @@ void engine_link_network(struct keeper *k, const addr *gone, unsigned n)
 	} while (n);
 }
 
-static int send_lans(struct keeper *k)
+static int send_lan(struct keeper *k, const char *name, unsigned hub)
 {
-	for (unsigned i = 0; i <= k->plan.n_hubs; i++) {
-		union engine_msg m = {.lan_add = {.lan = i, .is_hub = i > 0}};
+	union engine_msg m = {.lan_add = {.lan = hub, .is_hub = hub > 0}};
+
+	snprintf(m.lan_add.name, sizeof(m.lan_add.name), "%s", name);
+	return engine_link_send(k, &m, ENGINE_MSG_LAN_ADD, NULL, 0);
+}
+
+/* The hubs that the engine does not know yet. */
+static int send_hubs(struct keeper *k)
+{
+	unsigned *n = &k->engine.n_hubs;
+
+	while (*n < k->plan.n_hubs) {
+		char name[ENGINE_NAME_LEN];
 		int r;
 
-		if (i)
-			snprintf(m.lan_add.name, sizeof(m.lan_add.name),
-				 "hub%d", (int)k->plan.hubs[i - 1]);
-		else
-			snprintf(m.lan_add.name, sizeof(m.lan_add.name), "lan");
-		r = engine_link_send(k, &m, ENGINE_MSG_LAN_ADD, NULL, 0);
+		snprintf(name, sizeof(name), "hub%d", (int)k->plan.hubs[*n]);
+		r = send_lan(k, name, *n + 1);
 		if (r < 0)
 			return r;
+		(*n)++;
 	}
 	return 0;
 }
@@ -179,8 +188,11 @@ static int send_plan(struct keeper *k)
 	int r;
 
 	r = engine_link_send(k, &start, ENGINE_MSG_START, NULL, 0);
+	k->engine.n_hubs = 0;
 	if (r == 0)
-		r = send_lans(k);
+		r = send_lan(k, "lan", 0);
+	if (r == 0)
+		r = send_hubs(k);
 	list_each(it, &k->plan.netdevs) {
 		if (r < 0)
 			return r;
@@ -190,6 +202,41 @@ static int send_plan(struct keeper *k)
 		return r;
 	engine_link_resolvers(k, true);
 	return engine_link_send(k, &sync, ENGINE_MSG_SYNC, NULL, 0);
+}
+
+void engine_link_add(struct keeper *k, struct plan_netdev *n)
+{
+	if (k->engine.sock < 0)
+		return;
+	/* One that takes no orders is replaced, and gets them all again. */
+	if (send_hubs(k) == 0)
+		(void)send_netdev(k, n);
+}
+
+void engine_link_del(struct keeper *k, const struct plan_netdev *n)
+{
+	union engine_msg m = {.port = {.port = n->id}};
+
+	(void)engine_link_send(k, &m, ENGINE_MSG_NETDEV_DEL, NULL, 0);
+}
+
+/* A netdev that the engine cannot serve ends the network if it is the
+ * network's own, and costs a machine its place. */
+static void take_failure(struct keeper *k, const struct msg_failed *f)
+{
+	struct plan_netdev *n = plan_find(&k->plan, f->port);
+
+	if (n && n->machine) {
+		log_error(k->c->log, "engine refused %s: %s", n->name, f->text);
+		machine_detach(n->machine);
+		keeper_check_needed(k);
+		return;
+	}
+	if (!n && f->port)
+		return; /* of one that has gone */
+	error_set(&k->error, EXIT_FAILED, "engine refused %s: %s",
+		  n ? n->name : "the plan", f->text);
+	keeper_fail(k);
 }
 
 /* What the engine said about a netdev: only believed as far as "port N".  fd
@@ -227,19 +274,17 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_MACHINE:
 		log_debug(k->c->log, "%s: %s", m->machine.name,
 			  m->machine.is_here ? "connected" : "gone");
-		keeper_machine(k, m->machine.is_here);
 		n = plan_find(&k->plan, m->machine.port);
 		if (n && !m->machine.is_here && !n->reconnect_ms)
 			client_lost(k, n);
+		if (n && n->machine) /* the last thing: it may go */
+			machine_peer(n->machine, m->machine.is_here);
 		break;
 	case ENGINE_MSG_EVENT:
 		log_warn(k->c->log, "%s", m->failed.text);
 		break;
 	case ENGINE_MSG_FAILED:
-		n = plan_find(&k->plan, m->failed.port);
-		error_set(&k->error, EXIT_FAILED, "engine refused %s: %s",
-			  n ? n->name : "the plan", m->failed.text);
-		keeper_fail(k);
+		take_failure(k, &m->failed);
 		break;
 	case ENGINE_MSG_STATS:
 	case ENGINE_MSG_NONE:
@@ -253,6 +298,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_PACKET_ADD:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
+	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_FORWARD_ADD:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:
@@ -361,7 +407,7 @@ void engine_link_ended(struct keeper *k, int status)
 	l->pid = 0;
 	if (k->is_stopping)
 		return;
-	keeper_no_machines(k);
+	machines_engine_lost(k);
 	if (WIFSIGNALED(status))
 		log_warn(k->c->log,
 			 "the engine was killed by signal %d (%s); starting "

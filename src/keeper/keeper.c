@@ -8,16 +8,19 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "keeper/keeper_priv.h"
-#include "os/fdpass.h"
+#include "keeper/machine.h"
 #include "os/rlimit.h"
 
-/* As long as a machine may take to find a new engine. */
-#define LONELY_NS UINT64_C(2000000000)
+/* Of a log in a file: bytes, and how often they are counted. Lines are
+ * rationed (log.h), so few come in between. */
+#define LOG_MAX	    (1 << 20)
+#define LOG_LOOK_NS UINT64_C(60000000000)
 
 void keeper_fail(struct keeper *k)
 {
@@ -39,6 +42,10 @@ void keeper_check_ready(struct keeper *k)
 			return;
 	}
 	k->is_ready = true;
+	if (k->c->network && control_open(k, &k->error) < 0) {
+		keeper_fail(k);
+		return;
+	}
 	plan_say(&k->plan, k->c->say);
 	if (k->c->ready)
 		k->c->ready(k->c->arg);
@@ -50,31 +57,38 @@ static void stop(struct keeper *k)
 	loop_stop(k->loop);
 }
 
-void keeper_machine(struct keeper *k, bool is_here)
+void keeper_check_needed(struct keeper *k)
 {
-	if (is_here)
-		k->n_machines++;
-	else if (k->n_machines)
-		k->n_machines--;
-	if (k->life_is_over && !k->n_machines)
-		stop(k);
+	if (!k->c->network || k->is_kept || k->starter.fd >= 0 ||
+	    !list_empty(&k->machines))
+		return;
+	stop(k);
 }
 
-static void on_lonely(struct timer *t, uint64_t now_ns)
+/* Who started us has plugged its machine in, or has died. */
+static void on_starter(struct loop_io *io, uint32_t events)
 {
-	struct keeper *k = container_of(t, struct keeper, lonely);
+	struct keeper *k = container_of(io, struct keeper, starter);
+	char byte;
+	ssize_t n = recv(io->fd, &byte, sizeof(byte), MSG_DONTWAIT);
 
-	(void)now_ns;
-	if (!k->n_machines)
-		stop(k);
+	(void)events;
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	loop_del(k->loop, io);
+	fd_close(&io->fd);
+	keeper_check_needed(k);
 }
 
-void keeper_no_machines(struct keeper *k)
+/* A log that nobody reads begins anew. */
+static void on_log(struct timer *t, uint64_t now_ns)
 {
-	k->n_machines = 0;
-	if (k->life_is_over)
-		timer_arm(loop_wheel(k->loop), &k->lonely,
-			  *loop_now(k->loop) + LONELY_NS);
+	struct keeper *k = container_of(t, struct keeper, log_timer);
+	struct stat st;
+
+	if (fstat(2, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > LOG_MAX)
+		(void)!ftruncate(2, 0); /* written by O_APPEND */
+	timer_arm(loop_wheel(k->loop), t, now_ns + LOG_LOOK_NS);
 }
 
 static void reap(struct keeper *k)
@@ -125,36 +139,6 @@ static void watch_host(struct keeper *k, const char *conf)
 			      "(netlink: %s)", strerror(-r));
 }
 
-/* life_fd brought the pidfd of the process we live for, or ended. */
-static void on_life(struct loop_io *io, uint32_t events)
-{
-	struct keeper *k = container_of(io, struct keeper, life);
-	int fd = -1;
-	unsigned n_fds = 0;
-	char byte;
-	ssize_t n;
-
-	(void)events;
-	if (k->life_is_pidfd) {
-		/* A VMM that made itself a daemon left a child behind that
-		 * still uses the network: its cable tells when it ends. */
-		loop_del(k->loop, io);
-		k->life_is_over = true;
-		if (!k->n_machines)
-			stop(k);
-		return;
-	}
-	n = fd_recv(io->fd, &byte, sizeof(byte), &fd, 1, &n_fds);
-	if (n == -EAGAIN || n == -EINTR)
-		return;
-	loop_del(k->loop, io);
-	close(io->fd);
-	io->fd = fd;
-	k->life_is_pidfd = true;
-	if (n <= 0 || n_fds != 1 || loop_add_level(k->loop, io, EPOLLIN) < 0)
-		stop(k);
-}
-
 static int start(struct keeper *k)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
@@ -172,12 +156,13 @@ static int start(struct keeper *k)
 	if (r == 0)
 		r = sigwatch_new(k->loop, signals, array_len(signals),
 				 on_signal, k, &k->signals);
-	if (r == 0 && c->life_fd >= 0) {
-		k->life = (struct loop_io){.fd = c->life_fd, .fn = on_life};
-		r = loop_add_level(k->loop, &k->life, EPOLLIN);
-	}
+	if (r == 0 && k->starter.fd >= 0)
+		r = loop_add_level(k->loop, &k->starter, EPOLLIN);
 	if (r < 0)
 		return error_errno(&k->error, r, "keeper");
+	if (c->network && c->network->logs_to_file)
+		timer_arm(loop_wheel(k->loop), &k->log_timer,
+			  *loop_now(k->loop) + LOG_LOOK_NS);
 	r = plan_open(&k->plan, &args, &k->error);
 	if (r < 0)
 		return r;
@@ -191,13 +176,16 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		.c = c,
 		.engine = {.sock = -1},
 		.refuser = {.fd = -1},
-		.life = {.fd = -1},
+		.starter = {.fd = c->network ? c->network->starter_fd : -1,
+			    .fn = on_starter},
+		.is_kept = c->network && c->network->is_kept,
 		.error = ERROR_NULL,
 	};
 	int r;
 
 	list_init(&k.plan.netdevs);
-	timer_init(&k.lonely, on_lonely);
+	list_init(&k.machines);
+	timer_init(&k.log_timer, on_log);
 	k.n_files = rlimit_raise_nofile();
 	r = start(&k);
 	if (r == 0)
@@ -205,6 +193,9 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	if (r == 0 && k.error.code != EXIT_DONE)
 		r = -EIO;
 	k.is_stopping = true;
+	control_close(&k);
+	list_each_safe(mt, &k.machines)
+		machine_detach(container_of(mt, struct machine, link));
 	list_each_safe(it, &k.plan.netdevs)
 		client_stop(&k, container_of(it, struct plan_netdev, link));
 	engine_link_stop(&k);
@@ -213,12 +204,12 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	resolv_watch_free(k.resolv);
 	netwatch_free(k.network);
 	if (k.loop)
-		timer_disarm(loop_wheel(k.loop), &k.lonely);
+		timer_disarm(loop_wheel(k.loop), &k.log_timer);
 	plan_close(&k.plan);
 	sigwatch_free(k.signals);
-	if (k.life.fd >= 0) {
-		loop_del(k.loop, &k.life);
-		fd_close(&k.life.fd);
+	if (k.starter.fd >= 0) {
+		loop_del(k.loop, &k.starter);
+		fd_close(&k.starter.fd);
 	}
 	loop_free(k.loop);
 	if (r < 0) {

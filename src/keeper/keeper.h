@@ -18,6 +18,21 @@
 #include "control/engine_msg.h"
 #include "grammar/netdev_spec.h"
 
+/* A network with a name and a folder, which machines join while it runs, and
+ * which ends when nobody needs it: it is not kept, the last machine has left,
+ * and who started it has done what it wanted to. All borrowed. */
+struct keeper_network {
+	const char *name; /* of the folder too */
+	const char *dir;  /* the folder */
+	const char *mode; /* its word */
+	const char *mac_name; /* what its machines' MACs are made from */
+	char *const *options; /* KEY=VALUE, as given */
+	unsigned n_options;
+	bool is_kept; /* from the start on */
+	bool logs_to_file; /* stderr is a file that must not grow for ever */
+	int starter_fd; /* owned; end of file: who started it has done */
+};
+
 struct keeper_config {
 	struct netdev_spec *const *specs; /* borrowed */
 	unsigned n_specs;
@@ -31,14 +46,12 @@ struct keeper_config {
 	/* Called once, when every netdev is served. */
 	void (*ready)(void *arg);
 	void *arg;
-	/* A descriptor that tells when to end, owned, -1 = none: readable with
-	 * one message that carries a pidfd (then the end is that process's
-	 * end), or end of file without one (then at once). */
-	int life_fd;
+	/* NULL: it lives until told to end, and has no control socket. */
+	const struct keeper_network *network;
 };
 
-/* Runs until SIGTERM, SIGINT, the end life_fd tells, or a failure. 0, or
- * negative with *e filled. */
+/* Runs until SIGTERM, SIGINT, the end of the need for the network, or a
+ * failure. 0, or negative with *e filled. */
 __attribute__((warn_unused_result)) int
 keeper_run(const struct keeper_config *c, struct error *e);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The keeper's state, shared by keeper.c (life), engine_link.c (the engine
- * and the channel to it) and client.c (connections of stream clients).
+ * and the channel to it), client.c (connections of stream clients),
+ * machine.c (who is plugged in) and control.c (requests).
  */
 #ifndef KEEPER_KEEPER_PRIV_H
 #define KEEPER_KEEPER_PRIV_H
@@ -21,6 +22,7 @@ struct engine_link {
 	int sock;	   /* owned; -1 = none */
 	struct loop_io io;
 	bool synced;	   /* it has taken the whole plan */
+	unsigned n_hubs;   /* of the plan's, it knows that many */
 	unsigned n_starts; /* in the current window */
 	uint64_t window_ns; /* start of that window */
 };
@@ -53,11 +55,13 @@ struct keeper {
 	struct keeper_child children[CHILDREN_MAX];
 	unsigned n_children;
 	struct refuser refuser;
-	struct loop_io life; /* fd: life_fd, later the pidfd */
-	bool life_is_pidfd;
-	bool life_is_over; /* it ended; the last machine may still be here */
-	unsigned n_machines; /* connected, as the engine says */
-	struct timer lonely; /* no machine came back to a new engine */
+	/* With a network only. */
+	struct control *control; /* owned; the socket that takes requests */
+	struct list machines;	 /* of struct machine */
+	unsigned n_machines;	 /* length of it */
+	struct loop_io starter;	 /* fd -1: has done */
+	bool is_kept;
+	struct timer log_timer; /* looks at the log's length */
 	bool is_ready;
 	bool is_stopping;
 	struct error error; /* what ended it, if anything failed */
@@ -73,6 +77,10 @@ void engine_link_ended(struct keeper *k, int status);
 int engine_link_send(struct keeper *k, union engine_msg *m,
 		     enum engine_msg_type type, const int *fds,
 		     unsigned n_fds);
+/* Has the running engine serve one more netdev of the plan, or no longer; a
+ * later one gets the plan as it is then. */
+void engine_link_add(struct keeper *k, struct plan_netdev *n);
+void engine_link_del(struct keeper *k, const struct plan_netdev *n);
 /* Sends the host's resolvers as they are now, if they are others than those
  * sent last, or the engine is new. */
 void engine_link_resolvers(struct keeper *k, bool is_new);
@@ -101,6 +109,9 @@ bool refuse_source(const struct endpoint *client, addr *ap);
 void macvtap_leg(struct keeper *k, const struct msg_leg *m);
 /* A new engine is going to be told of n: it knows the first macvtap only. */
 void macvtap_restart(struct plan_netdev *n);
+/* Opens the control socket, once the network is ready for machines. */
+int control_open(struct keeper *k, struct error *e);
+void control_close(struct keeper *k);
 
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);
@@ -108,11 +119,8 @@ void client_start(struct keeper *k, struct plan_netdev *n);
 void client_lost(struct keeper *k, struct plan_netdev *n);
 void client_stop(struct keeper *k, struct plan_netdev *n);
 
-/* A machine came or went; ends a keeper that nobody needs any more. */
-void keeper_machine(struct keeper *k, bool is_here);
-/* An engine died, and with it all connections: if nothing but a machine kept
- * the keeper, one has a moment to come back. */
-void keeper_no_machines(struct keeper *k);
+/* Ends a keeper whose network nobody needs any more. */
+void keeper_check_needed(struct keeper *k);
 /* Ends the keeper; keeps the first error. */
 void keeper_fail(struct keeper *k);
 /* Tells the caller, once everything is served. */

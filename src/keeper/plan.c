@@ -119,33 +119,40 @@ static bool is_hubport(const struct plan_netdev *n)
 	return strcmp(n->opener->kind, "hubport") == 0;
 }
 
-static int netdev_make(struct plan *p, const struct plan_args *a, unsigned i,
-		       struct error *e)
+/* A netdev that is not open yet, at the end of the list; name NULL: its id, or
+ * one made of its kind. */
+static struct plan_netdev *netdev_make(struct plan *p,
+				       const struct netdev_spec *spec,
+				       const char *name, struct error *e)
 {
-	const struct netdev_spec *spec = a->specs[i];
 	const char *kind = spec_kind(spec)->name;
-	const char *id = spec_id(spec);
 	const struct opener *opener = opener_find(kind);
 	struct plan_netdev *n;
 
-	if (!opener)
-		return error_set(e, EXIT_USAGE,
-				 "netdev type '%s' is not built yet", kind);
+	if (!opener) {
+		error_set(e, EXIT_USAGE, "netdev type '%s' is not built yet",
+			  kind);
+		return NULL;
+	}
 	n = calloc(1, sizeof(*n));
-	if (!n)
-		return error_errno(e, ENOMEM, "%s", kind);
-	n->id = i + 1;
+	if (!n) {
+		error_errno(e, ENOMEM, "%s", kind);
+		return NULL;
+	}
+	n->id = ++p->last_id;
 	n->spec = spec;
 	n->opener = opener;
-	n->log = a->log;
-	n->deny = a->deny;
+	n->log = p->log;
+	n->deny = p->deny;
 	n->connect_io.fd = -1;
-	if (id)
-		snprintf(n->name, sizeof(n->name), "%s", id);
+	if (!name)
+		name = spec_id(spec);
+	if (name)
+		snprintf(n->name, sizeof(n->name), "%s", name);
 	else
-		snprintf(n->name, sizeof(n->name), "%s%u", kind, i);
+		snprintf(n->name, sizeof(n->name), "%s%u", kind, n->id - 1);
 	list_add_tail(&p->netdevs, &n->link);
-	return 0;
+	return n;
 }
 
 static struct plan_netdev *find_by_id(struct plan *p, const char *id)
@@ -251,8 +258,10 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 	int r = 0;
 
 	list_init(&p->netdevs);
+	p->log = a->log;
+	p->deny = a->deny;
 	for (unsigned i = 0; i < a->n_specs && r == 0; i++)
-		r = netdev_make(p, a, i, e);
+		r = netdev_make(p, a->specs[i], NULL, e) ? 0 : -EINVAL;
 	if (r == 0)
 		r = check_ids(p, e);
 	if (r == 0)
@@ -264,7 +273,27 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 	return r;
 }
 
-static void netdev_close(struct plan_netdev *n)
+int plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
+	     const int *hub, struct plan_netdev **np, struct error *e)
+{
+	struct plan_netdev *n = netdev_make(p, spec, name, e);
+	int r = 0;
+
+	if (!n)
+		return -EINVAL;
+	if (hub && hub_lan(p, *hub, &n->lan) < 0)
+		r = error_errno(e, ENOMEM, "hub %d", *hub);
+	if (r == 0)
+		r = n->opener->open(n, e);
+	if (r < 0) {
+		plan_remove(n);
+		return r;
+	}
+	*np = n;
+	return 0;
+}
+
+void plan_remove(struct plan_netdev *n)
 {
 	if (n->downscript && n->ifname[0]) {
 		struct error e = ERROR_NULL;
@@ -296,7 +325,7 @@ static void netdev_close(struct plan_netdev *n)
 void plan_close(struct plan *p)
 {
 	list_each_safe(it, &p->netdevs)
-		netdev_close(container_of(it, struct plan_netdev, link));
+		plan_remove(container_of(it, struct plan_netdev, link));
 	free(p->hubs);
 	p->hubs = NULL;
 	p->n_hubs = 0;

@@ -86,6 +86,10 @@ struct plan_netdev {
 	struct timer retry;
 	void *owner; /* the keeper, for the two above */
 
+	/* Whose cable it is; NULL: the network's own. */
+	struct machine *machine;
+	unsigned n_connected; /* peers of a machine's, as the engine says */
+
 	/* To be undone at the end. */
 	bool has_macvtaps;
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
@@ -99,6 +103,9 @@ struct plan {
 	struct list netdevs; /* of struct plan_netdev */
 	int32_t *hubs;	     /* owned: hubid of lan number i + 1 */
 	unsigned n_hubs;
+	uint32_t last_id; /* of a netdev */
+	struct log *log;  /* borrowed */
+	uint32_t deny;	  /* ENGINE_DENY_* */
 };
 
 #define PLAN_INIT(p) ((struct plan){.netdevs = LIST_INIT((p).netdevs)})
@@ -114,6 +121,13 @@ struct plan_args {
  * is closed and undone again. */
 __attribute__((warn_unused_result)) int
 plan_open(struct plan *p, const struct plan_args *a, struct error *e);
+/* One more netdev, on lan 0 or the hub with this id, under this name.
+ * The spec is borrowed for the netdev's life. */
+__attribute__((warn_unused_result)) int
+plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
+	 const int *hub, struct plan_netdev **np, struct error *e);
+/* Closes and undoes what the netdev opened, and frees it. */
+void plan_remove(struct plan_netdev *n);
 /* Closes descriptors, runs downscripts, removes socket files. */
 void plan_close(struct plan *p);
 struct plan_netdev *plan_find(struct plan *p, uint32_t id);

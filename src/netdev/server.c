@@ -61,6 +61,7 @@ static void machine_del(struct machine *m)
 {
 	struct port *p = m->port;
 
+	lan_port_link(p, false);
 	lan_port_del(p);
 	p->ops->close(p); /* frees m by machine_closed() */
 }

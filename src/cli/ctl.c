@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One request to a control socket; see ctl.h. */
+#include "cli/ctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/answer.h"
+#include "control/protocol.h"
+#include "os/rundir.h"
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Waits until fd is ready: 0, -ETIMEDOUT. */
+static int await(int fd, short events, int64_t until)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		int64_t left = until - now_ms();
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (poll(&p, 1, (int)left) > 0)
+			return 0;
+	}
+}
+
+/* A full backlog says EAGAIN: the keeper is busy. */
+static int reach(int fd, const struct sockaddr_un *sa, int64_t until)
+{
+	while (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0) {
+		const struct timespec moment = {.tv_nsec = 10000000};
+
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (now_ms() >= until)
+			return -ETIMEDOUT;
+		nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
+static int send_all(int fd, const char *text, size_t len, int64_t until)
+{
+	while (len) {
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN) {
+			int r = await(fd, POLLOUT, until);
+
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Reads until the answer is whole. */
+static int read_answer(int fd, char *buf, struct control_answer *a,
+		       int64_t until)
+{
+	size_t len = 0;
+	int r = -EAGAIN;
+
+	while (r == -EAGAIN) {
+		ssize_t n;
+
+		r = await(fd, POLLIN, until);
+		if (r < 0)
+			return r;
+		n = recv(fd, buf + len, CONTROL_ANSWER_MAX - len, 0);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			r = -EAGAIN;
+			continue;
+		}
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return len < CONTROL_ANSWER_MAX ? -ECONNRESET
+							: -EMSGSIZE;
+		len += (size_t)n;
+		r = control_answer_parse(buf, len, a);
+	}
+	return r;
+}
+
+static int exchange(const struct sockaddr_un *sa, const char *request,
+		    char *buf, struct control_answer *a)
+{
+	CLEANUP_FD int fd = socket(
+		AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = reach(fd, sa, until);
+	if (r == 0)
+		r = send_all(fd, request, strlen(request), until);
+	/* One that is refused before its end was sent is answered as well. */
+	if (r == 0 || r == -EPIPE)
+		r = read_answer(fd, buf, a, until);
+	return r;
+}
+
+static char *print_request(const char *method, const char *path,
+			   const char *body)
+{
+	size_t len = body ? strlen(body) : 0;
+	char *text;
+
+	if (asprintf(&text,
+		     "%s %s HTTP/1.1\r\nHost: vmlan\r\nConnection: close\r\n"
+		     "Content-Length: %zu\r\n\r\n%s",
+		     method, path, len, body ? body : "") < 0)
+		return NULL;
+	return text;
+}
+
+/* Takes what the keeper said. */
+static int judge(const char *name, const struct control_answer *a,
+		 json_t **answerp, struct error *e)
+{
+	json_t *o = json_loadb(a->body, a->n_body, 0, NULL);
+	int code, r;
+
+	if (a->status == 503) {
+		json_decref(o);
+		return -ENOENT;
+	}
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return error_set(e, EXIT_FAILED,
+				 "%s: its keeper answers what is no JSON "
+				 "object (status %d)",
+				 name, a->status);
+	}
+	if (a->status >= 200 && a->status < 300) {
+		*answerp = o;
+		return 0;
+	}
+	code = ctl_int(o, "code");
+	r = error_set(e,
+		      code > EXIT_DONE && code <= EXIT_PERMISSION
+			      ? (enum exit_code)code
+			      : EXIT_FAILED,
+		      "%s", ctl_str(o, "error"));
+	json_decref(o);
+	return r;
+}
+
+int ctl_ask(const char *name, const char *method, const char *path,
+	    const char *body, json_t **answerp, struct error *e)
+{
+	CLEANUP_FREE char *request = print_request(method, path, body);
+	CLEANUP_FREE char *buf = malloc(CONTROL_ANSWER_MAX);
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct control_answer a = {0};
+	json_t *ignored = NULL;
+	char dir[96];
+	int r;
+
+	*(answerp ? answerp : &ignored) = NULL;
+	if (!request || !buf)
+		return error_errno(e, ENOMEM, "%s", name);
+	r = rundir_path(name, dir, e);
+	if (r < 0)
+		return r;
+	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/" CONTROL_SOCKET,
+		     dir) >= (int)sizeof(sa.sun_path))
+		return error_errno(e, ENAMETOOLONG, "%s/" CONTROL_SOCKET, dir);
+	r = exchange(&sa, request, buf, &a);
+	if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET ||
+	    r == -EPIPE)
+		return -ENOENT;
+	if (r < 0)
+		return error_errno(e, r, "%s: its keeper does not answer",
+				   name);
+	r = judge(name, &a, answerp ? answerp : &ignored, e);
+	json_decref(ignored);
+	return r;
+}
+
+const char *ctl_str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+int ctl_int(const json_t *o, const char *key)
+{
+	return (int)json_integer_value(json_object_get(o, key));
+}
+
+bool ctl_bool(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A command's side of a network's control socket (control/protocol.h): one
+ * request, one answer, within CONTROL_ASK_S.
+ */
+#ifndef CLI_CTL_H
+#define CLI_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+/* Asks the network of that name; body NULL = none.  0, *answerp (which may be
+ * NULL) is then the answer's object, the caller's; -ENOENT if nobody serves it,
+ * *e is not filled; else negative with one line in *e, the keeper's own if it
+ * refused. */
+MUST_USE int ctl_ask(const char *name, const char *method, const char *path,
+		     const char *body, json_t **answerp, struct error *e);
+
+/* Members of an answer; "" / 0 / false where there is none of that type. */
+const char *ctl_str(const json_t *o, const char *key);
+int ctl_int(const json_t *o, const char *key);
+bool ctl_bool(const json_t *o, const char *key);
+
+#endif

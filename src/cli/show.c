@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vmlan ls and vmlan show: what runs, in words or JSON. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/ctl.h"
+#include "control/protocol.h"
+#include "mode/mode.h"
+#include "os/rundir.h"
+
+static const char ls_usage[] = "usage: vmlan ls [--json]\n"
+			       "Lists the networks that run.\n";
+static const char show_usage[] =
+	"usage: vmlan show [--json|--netdevs] NAME\n"
+	"Tells about a network that runs: its mode, netdevs, forwarded ports\n"
+	"and machines.\n"
+	"  --json           as a JSON object\n"
+	"  --netdevs        what its mode expands to, one netdev a line\n";
+
+static void print_json(json_t *o)
+{
+	json_dumpf(o, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+}
+
+/* "kept, serving": what a network lives by, and how it is. */
+static void print_state(const json_t *o, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s%s", ctl_bool(o, "kept") ? "up" : "used",
+		 ctl_bool(o, "serving") ? "" : ", engine starts again");
+}
+
+/* ---- ls ---- */
+
+static void print_row(const json_t *o)
+{
+	char state[64];
+
+	print_state(o, state, sizeof(state));
+	printf("%-20s %-9s %-8s %8zu\n", ctl_str(o, "name"),
+	       ctl_str(o, "mode"), state,
+	       json_array_size(json_object_get(o, "machines")));
+}
+
+/* All that answer; one that starts or ends is none yet, or no more. */
+static int ask_all(json_t *list, struct error *e)
+{
+	char **names;
+	unsigned n;
+	int r = rundir_names(&names, &n);
+
+	if (r < 0)
+		error_errno(e, r, "ls");
+	for (unsigned i = 0; i < n; i++) {
+		json_t *o = NULL;
+
+		if (r == 0)
+			r = ctl_ask(names[i], "GET", CONTROL_NETWORK, NULL, &o,
+				    e);
+		if (r == -ENOENT)
+			r = 0;
+		if (o)
+			json_array_append_new(list, o);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+	struct error e = ERROR_NULL;
+	bool is_json = false;
+	json_t *list, *o;
+	size_t i;
+
+	for (int k = 1; k < argc; k++) {
+		if (strcmp(argv[k], "--help") == 0 ||
+		    strcmp(argv[k], "-h") == 0) {
+			fputs(ls_usage, stdout);
+			return EXIT_DONE;
+		}
+		if (strcmp(argv[k], "--json") != 0)
+			return cli_usage("ls: unknown word '%s'; see vmlan ls "
+					 "--help",
+					 argv[k]);
+		is_json = true;
+	}
+	rundir_sweep();
+	list = json_array();
+	if (!list)
+		return cli_usage("ls: out of memory");
+	if (ask_all(list, &e) < 0)
+		cli_fail(&e); /* those that answer are listed */
+	if (is_json) {
+		print_json(list);
+	} else if (json_array_size(list)) {
+		printf("%-20s %-9s %-8s %8s\n", "NAME", "MODE", "STATE",
+		       "MACHINES");
+		json_array_foreach(list, i, o)
+			print_row(o);
+	}
+	json_decref(list);
+	return e.code;
+}
+
+/* ---- show ---- */
+
+static void print_list(const json_t *list, const char *label)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(list, i, v)
+		printf("%s%s\n", label, json_string_value(v));
+}
+
+static void print_machine(const json_t *m)
+{
+	const char *card = ctl_str(m, "mac");
+
+	printf("machine  %s: %s, %s%s%s\n", ctl_str(m, "name"),
+	       ctl_str(m, "link"),
+	       ctl_bool(m, "connected") ? "connected" : "not connected",
+	       *card ? ", " : "", card);
+}
+
+static void print_network(const json_t *o)
+{
+	char state[64];
+	size_t i;
+	json_t *v;
+
+	print_state(o, state, sizeof(state));
+	printf("network  %s\nmode     %s\nstate    %s\n", ctl_str(o, "name"),
+	       ctl_str(o, "mode"), state);
+	print_list(json_object_get(o, "options"), "option   ");
+	print_list(json_object_get(o, "netdevs"), "netdev   ");
+	json_array_foreach(json_object_get(o, "forwards"), i, v)
+		printf("forward  %s %s -> %s\n", ctl_str(v, "proto"),
+		       ctl_str(v, "host"), ctl_str(v, "guest"));
+	json_array_foreach(json_object_get(o, "machines"), i, v)
+		print_machine(v);
+}
+
+enum view { VIEW_WORDS, VIEW_JSON, VIEW_NETDEVS };
+
+static int show(const char *name, enum view view)
+{
+	struct error e = ERROR_NULL;
+	json_t *o = NULL;
+	int r;
+
+	if (!mode_name_ok(name, &e))
+		return cli_fail(&e);
+	r = ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e);
+	if (r == -ENOENT)
+		error_set(&e, EXIT_NO_NETWORK, "show: no network %s is running",
+			  name);
+	if (r < 0)
+		return cli_fail(&e);
+	switch (view) {
+	case VIEW_WORDS:
+		print_network(o);
+		break;
+	case VIEW_JSON:
+		print_json(o);
+		break;
+	case VIEW_NETDEVS:
+		print_list(json_object_get(o, "netdevs"), "");
+		break;
+	}
+	json_decref(o);
+	return EXIT_DONE;
+}
+
+int cmd_show(int argc, char **argv)
+{
+	enum view view = VIEW_WORDS;
+	const char *name = NULL;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0) {
+			fputs(show_usage, stdout);
+			return EXIT_DONE;
+		}
+		if (strcmp(argv[i], "--json") == 0)
+			view = VIEW_JSON;
+		else if (strcmp(argv[i], "--netdevs") == 0)
+			view = VIEW_NETDEVS;
+		else if (argv[i][0] == '-' || name)
+			return cli_usage("show: '%s' is one word too many; see "
+					 "vmlan show --help",
+					 argv[i]);
+		else
+			name = argv[i];
+	}
+	if (!name)
+		return cli_usage("show: name the network; vmlan ls lists "
+				 "them");
+	rundir_sweep();
+	return show(name, view);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Detached keepers; see start.h. */
+#include "cli/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/ctl.h"
+#include "control/protocol.h"
+#include "keeper/keeper.h"
+#include "os/routes.h"
+
+enum {
+	PAUSE_MS = 10,	  /* between two looks at a network */
+	JOIN_MS = 15000,  /* for one that starts or ends */
+	END_MS = 5000,
+};
+
+/* What the keeper's process tells the command: ready, or why not. */
+struct verdict {
+	int code; /* EXIT_DONE: ready */
+	char text[1024];
+};
+
+/* The keeper's own end. */
+struct detached {
+	struct log log;
+	struct log say;
+	int fd; /* to the command */
+};
+
+static void tell_ready(void *arg)
+{
+	struct detached *d = arg;
+	struct verdict v = {.code = EXIT_DONE};
+
+	(void)send(d->fd, &v, sizeof(v), MSG_NOSIGNAL);
+	/* Who reads the command's output must not wait for a daemon's end. */
+	if (d->say.fd != 2)
+		close(d->say.fd);
+	d->say.fd = 2;
+}
+
+/* The log of a network that outlives the command that made it. */
+static void log_to_file(struct detached *d, const struct rundir *dir)
+{
+	char path[sizeof(dir->path) + 8];
+	CLEANUP_FD int fd = -1;
+	int say;
+
+	snprintf(path, sizeof(path), "%s/log", dir->path);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	say = fcntl(2, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0 || say < 0) {
+		fd_close(&say);
+		return; /* it goes on where the command says its things */
+	}
+	d->say.fd = say;
+	dup2(fd, 2);
+}
+
+static void detach(struct start *s, struct detached *d)
+{
+	CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+	}
+	if (s->is_shared)
+		log_to_file(d, &s->dir);
+	else if (s->verbosity == 0)
+		/* The machine's console is no place for our chatter. */
+		d->log.level = LOG_LEVEL_WARN;
+	prctl(PR_SET_NAME, "vmlan-keeper");
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* In the detached process: everything until nobody needs the network. */
+static int keep(struct start *s, int fd)
+{
+	struct detached d = {
+		.log = s->common->log, .say = s->common->log, .fd = fd};
+	struct keeper_network network = {
+		.name = s->name,
+		.dir = s->dir.path,
+		.mode = s->mode,
+		.mac_name = s->mac_name,
+		.options = s->options,
+		.n_options = s->n_options,
+		.is_kept = s->is_kept,
+		.logs_to_file = s->is_shared,
+		.starter_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
+	};
+	struct keeper_config c = {
+		.specs = s->specs,
+		.n_specs = s->n_specs,
+		.log = &d.log,
+		.say = &d.say,
+		.deny = s->common->deny,
+		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
+		.engine_outlives = true,
+		.ready = tell_ready,
+		.arg = &d,
+		.network = &network,
+	};
+	struct error e = ERROR_NULL;
+	int r;
+
+	detach(s, &d);
+	r = keeper_run(&c, &e);
+	if (r < 0) {
+		struct verdict v = {.code = e.code};
+
+		snprintf(v.text, sizeof(v.text), "%s", e.text);
+		/* Nobody waits any more once it was ready: then the person
+		 * at the terminal, or the log, is told. */
+		if (send(fd, &v, sizeof(v), MSG_NOSIGNAL) < 0)
+			cli_fail(&e);
+	}
+	rundir_remove(&s->dir);
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int await_verdict(struct start *s, struct error *e)
+{
+	struct verdict v;
+	ssize_t n;
+
+	do {
+		n = recv(s->life_fd, &v, sizeof(v), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(v)) {
+		error_set(e, EXIT_FAILED,
+			  "the keeper died before it was ready");
+		return -EIO;
+	}
+	if (v.code == EXIT_DONE)
+		return 0;
+	v.text[sizeof(v.text) - 1] = '\0';
+	error_set(e, (enum exit_code)v.code, "%s", v.text);
+	return -EIO;
+}
+
+int start_network(struct start *s, struct error *e)
+{
+	int pair[2];
+	int r;
+
+	s->dir = RUNDIR_NULL;
+	s->keeper = 0;
+	s->life_fd = -1;
+	r = rundir_make(s->name, &s->dir, e);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		r = error_errno(e, errno, "socketpair");
+		rundir_remove(&s->dir);
+		return r;
+	}
+	s->keeper = fork();
+	if (s->keeper == 0) {
+		close(pair[0]);
+		_exit(keep(s, pair[1]));
+	}
+	close(pair[1]);
+	s->life_fd = pair[0];
+	if (s->keeper < 0) {
+		r = error_errno(e, errno, "fork");
+		s->keeper = 0;
+		rundir_remove(&s->dir);
+		fd_close(&s->life_fd);
+		return r;
+	}
+	/* Its folder is the keeper's, and goes with it. */
+	if (s->is_shared)
+		rundir_release(&s->dir);
+	return await_verdict(s, e);
+}
+
+void start_done(struct start *s)
+{
+	fd_close(&s->life_fd);
+}
+
+/* ---- who comes second ---- */
+
+static void pause_ms(int ms)
+{
+	const struct timespec t = {.tv_sec = ms / 1000,
+				   .tv_nsec = (ms % 1000) * 1000000L};
+
+	nanosleep(&t, NULL);
+}
+
+static bool has_option(const json_t *options, const char *text)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(options, i, v) {
+		if (strcmp(json_string_value(v) ? json_string_value(v) : "",
+			   text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* True if the running network is what is wanted. */
+static int check_same(const struct start *s, const json_t *o, struct error *e)
+{
+	const char *mode = ctl_str(o, "mode");
+
+	if (strcmp(mode, s->mode) != 0)
+		return error_set(e, EXIT_CONFLICT,
+				 "network %s runs already, and is %s, not %s; "
+				 "take another name, or 'vmlan down %s'",
+				 s->name, mode, s->mode, s->name);
+	for (unsigned i = 0; i < s->n_options; i++) {
+		if (!has_option(json_object_get(o, "options"), s->options[i]))
+			return error_set(
+				e, EXIT_CONFLICT,
+				"network %s runs already, without %s; leave "
+				"that out, or 'vmlan down %s' first",
+				s->name, s->options[i], s->name);
+	}
+	return 0;
+}
+
+int start_join(const struct start *s, struct error *e)
+{
+	json_t *o = NULL;
+	int r = ctl_ask(s->name, "GET", CONTROL_NETWORK, NULL, &o, e);
+
+	if (r == 0)
+		r = check_same(s, o, e);
+	json_decref(o);
+	return r < 0 ? r : 1;
+}
+
+int start_or_join(struct start *s, struct error *e)
+{
+	for (int waited = 0; waited < JOIN_MS; waited += PAUSE_MS) {
+		int r;
+
+		*e = ERROR_NULL;
+		r = start_network(s, e);
+		if (r != -EEXIST)
+			return r;
+		*e = ERROR_NULL;
+		r = start_join(s, e);
+		if (r != -ENOENT)
+			return r;
+		pause_ms(PAUSE_MS); /* it starts, or ends */
+	}
+	error_set(e, EXIT_FAILED, "network %s runs, but nobody answers for it",
+		  s->name);
+	return -ETIMEDOUT;
+}
+
+void start_look_at_host(struct mode_host *h)
+{
+	struct prefix *v = NULL;
+	unsigned n = 0;
+
+	/* Where nothing is known, nothing is in the way. */
+	if (routes_read(&v, &n) < 0)
+		n = 0;
+	*h = (struct mode_host){.routes = v, .n_routes = n};
+}
+
+static bool has_machine(const json_t *o, const char *machine)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(json_object_get(o, "machines"), i, v) {
+		if (strcmp(ctl_str(v, "name"), machine) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* True if machine has left a network that goes on for others. */
+static bool has_left(const json_t *o, const char *machine)
+{
+	bool is_needed = ctl_bool(o, "kept") ||
+			 json_array_size(json_object_get(o, "machines")) > 0;
+
+	return machine && is_needed && !has_machine(o, machine);
+}
+
+void start_await_end(const char *name, const char *machine)
+{
+	for (int waited = 0; waited < END_MS; waited += PAUSE_MS) {
+		struct error e = ERROR_NULL;
+		json_t *o = NULL;
+		int r = ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e);
+		bool is_over = r == 0 ? has_left(o, machine)
+				      : !rundir_is_held(name);
+
+		json_decref(o);
+		if (is_over)
+			return;
+		pause_ms(PAUSE_MS);
+	}
+}

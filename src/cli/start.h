@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A network's keeper, started detached from the command that wants it.
+ *
+ * Of two that want one network at the same instant one gets the lock of its
+ * folder and starts it, the other attaches to it.
+ */
+#ifndef CLI_START_H
+#define CLI_START_H
+
+#include <sys/types.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "grammar/netdev_spec.h"
+#include "mode/mode.h"
+#include "os/rundir.h"
+
+struct start {
+	/* what is wanted; borrowed */
+	const char *name;     /* of network and folder */
+	const char *mode;     /* its word */
+	const char *mac_name; /* what its machines' MACs are made from */
+	char *const *options; /* KEY=VALUE */
+	unsigned n_options;
+	struct netdev_spec *const *specs;
+	unsigned n_specs;
+	bool is_kept;	/* as by vmlan up */
+	bool is_shared; /* outlives the command: logs to a file of its own */
+	const struct cli_common *common;
+	int verbosity;
+	/* what came of it */
+	struct rundir dir;
+	pid_t keeper; /* our child; 0 = none */
+	int life_fd;  /* owned: the keeper stays while it is open; -1 */
+};
+
+/* Starts it and waits until all is served. 0; -EEXIST if a living network has
+ * that name; else negative; *e is filled unless 0. */
+MUST_USE int start_network(struct start *s, struct error *e);
+/* Lets go of the keeper: from now on it lives as long as it is needed. */
+void start_done(struct start *s);
+
+/* Finds the network running as wanted: 1, -ENOENT if it does not run, else
+ * negative with *e filled. */
+MUST_USE int start_join(const struct start *s, struct error *e);
+/* Starts the network, or finds it running in the same mode, with no other
+ * value of a key that is given. 0: started, 1: found, negative with *e. */
+MUST_USE int start_or_join(struct start *s, struct error *e);
+
+/* The host's side of modes: where it has routes to; free routes. */
+void start_look_at_host(struct mode_host *h);
+/* Waits for the end of a network that nobody needs, or, machine given, until
+ * that machine is gone from it.  Gives up after seconds. */
+void start_await_end(const char *name, const char *machine);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Any bytes as the body of a request: no crash, an error is one line with the
+ * code of usage, and what is taken reads again as it prints.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/request.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void judge(const struct attach_request *a)
+{
+	struct attach_request b;
+	char *text = attach_request_format(a);
+
+	assert(text && control_name_ok(a->name) && a->pid > 0);
+	assert(attach_request_parse(text, strlen(text), &b, NULL) == 0);
+	assert(!strcmp(a->name, b.name) && a->pid == b.pid);
+	assert(a->n_forwards == b.n_forwards && a->hub == b.hub);
+	attach_request_deinit(&b);
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data;
+	struct error e = ERROR_NULL;
+	struct attach_request a;
+	bool is_kept;
+	pid_t pid;
+
+	if (attach_request_parse(text, size, &a, &e) == 0)
+		judge(&a);
+	else
+		assert(e.code == EXIT_USAGE && e.text[0] &&
+		       !strpbrk(e.text, "\r\n"));
+	attach_request_deinit(&a);
+	if (life_request_parse(text, size, &pid, NULL) == 0)
+		assert(pid >= 0);
+	(void)!kept_request_parse(text, size, &is_kept, NULL);
+	return 0;
+}

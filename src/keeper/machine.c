@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Machines that come and go; see machine.h. */
+#include "keeper/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "grammar/nic.h"
+
+/* As long as a machine may take to find a new engine. */
+#define LONELY_NS UINT64_C(2000000000)
+
+struct machine *machine_find(struct keeper *k, const char *name)
+{
+	list_each(it, &k->machines) {
+		struct machine *m = container_of(it, struct machine, link);
+
+		if (strcmp(m->name, name) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+/* ---- its end ---- */
+
+void machine_detach(struct machine *m)
+{
+	struct keeper *k = m->keeper;
+
+	log_debug(k->c->log, "%s: unplugged", m->name);
+	if (m->netdev) {
+		client_stop(k, m->netdev);
+		engine_link_del(k, m->netdev);
+		m->netdev->unlink_path[0] = '\0'; /* not asked whose it is */
+		plan_remove(m->netdev);
+		unlink(m->socket);
+	}
+	timer_disarm(loop_wheel(k->loop), &m->lonely);
+	if (m->life.fd >= 0) {
+		loop_del(k->loop, &m->life);
+		fd_close(&m->life.fd);
+	}
+	netdev_spec_free(m->spec);
+	if (!list_empty(&m->link))
+		k->n_machines--;
+	list_del(&m->link);
+	free(m);
+}
+
+/* Nobody holds it; without a peer it is over. */
+static void leave(struct machine *m)
+{
+	struct keeper *k = m->keeper;
+
+	if (m->life.fd >= 0 || m->netdev->n_connected ||
+	    timer_is_armed(&m->lonely))
+		return;
+	machine_detach(m);
+	keeper_check_needed(k);
+}
+
+static void on_lonely(struct timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	leave(container_of(t, struct machine, lonely));
+}
+
+void machine_peer(struct machine *m, bool is_here)
+{
+	unsigned *n = &m->netdev->n_connected;
+
+	if (is_here) {
+		(*n)++;
+		timer_disarm(loop_wheel(m->keeper->loop), &m->lonely);
+		return;
+	}
+	if (*n)
+		(*n)--;
+	leave(m);
+}
+
+void machines_engine_lost(struct keeper *k)
+{
+	list_each(it, &k->machines) {
+		struct machine *m = container_of(it, struct machine, link);
+		bool had_peer = m->netdev->n_connected > 0;
+
+		m->netdev->n_connected = 0;
+		if (had_peer)
+			timer_arm(loop_wheel(k->loop), &m->lonely,
+				  *loop_now(k->loop) + LONELY_NS);
+	}
+}
+
+/* ---- whose life it has ---- */
+
+static void let_go(struct machine *m)
+{
+	if (m->life.fd < 0)
+		return;
+	loop_del(m->keeper->loop, &m->life);
+	fd_close(&m->life.fd);
+	m->pid = 0;
+}
+
+static void on_life(struct loop_io *io, uint32_t events)
+{
+	struct machine *m = container_of(io, struct machine, life);
+
+	(void)events;
+	let_go(m);
+	leave(m);
+}
+
+/* A pidfd of a process that we may signal, which is one of our user's. */
+static int open_life(pid_t pid, struct error *e)
+{
+	CLEANUP_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0 && (errno == ESRCH || errno == EINVAL))
+		return error_set(e, EXIT_NO_OBJECT, "there is no process %d",
+				 (int)pid);
+	if (fd < 0)
+		return error_errno(e, errno, "process %d", (int)pid);
+	if (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0 &&
+	    errno == EPERM)
+		return error_errno(e, EPERM, "process %d is another user's",
+				   (int)pid);
+	return fd_steal(&fd);
+}
+
+int machine_hold(struct machine *m, pid_t pid, struct error *e)
+{
+	int fd = pid ? open_life(pid, e) : -1;
+	int r;
+
+	if (pid && fd < 0)
+		return fd;
+	let_go(m);
+	if (!pid) {
+		leave(m);
+		return 0;
+	}
+	m->life = (struct loop_io){.fd = fd, .fn = on_life};
+	r = loop_add_level(m->keeper->loop, &m->life, EPOLLIN);
+	if (r < 0) {
+		fd_close(&m->life.fd);
+		return error_errno(e, r, "process %d", (int)pid);
+	}
+	m->pid = pid;
+	return 0;
+}
+
+/* ---- its beginning ---- */
+
+/* NAME, or NAME-2 and so on if there is one. */
+static void choose_name(struct machine *m, const char *name)
+{
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	for (unsigned i = 2; machine_find(m->keeper, m->name); i++) {
+		char suffix[16];
+		int len = snprintf(suffix, sizeof(suffix), "-%u", i);
+
+		snprintf(m->name, sizeof(m->name), "%.*s%s",
+			 (int)sizeof(m->name) - 1 - len, name, suffix);
+	}
+}
+
+static bool is_plugged(const struct keeper *k, unsigned plug)
+{
+	list_each(it, &k->machines) {
+		if (container_of(it, struct machine, link)->plug == plug)
+			return true;
+	}
+	return false;
+}
+
+/* The lowest number that nobody has: vm.sock, vm-2.sock .. */
+static int choose_socket(struct machine *m, struct error *e)
+{
+	const char *dir = m->keeper->c->network->dir;
+	int len;
+
+	m->plug = 1;
+	while (is_plugged(m->keeper, m->plug))
+		m->plug++;
+	if (m->plug == 1)
+		len = snprintf(m->socket, sizeof(m->socket), "%s/vm.sock", dir);
+	else
+		len = snprintf(m->socket, sizeof(m->socket), "%s/vm-%u.sock",
+			       dir, m->plug);
+	if (len < (int)sizeof(m->socket))
+		return 0;
+	m->socket[0] = '\0';
+	return error_set(e, EXIT_FAILED,
+			 "%s/vm-%u.sock is too long for a socket's name; set "
+			 "XDG_RUNTIME_DIR to a shorter path",
+			 dir, m->plug);
+}
+
+/* A comma in a value is written twice. */
+static void put_value(FILE *f, const char *value)
+{
+	for (; *value; value++) {
+		if (*value == ',')
+			fputc(',', f);
+		fputc(*value, f);
+	}
+}
+
+static int make_spec(struct machine *m, struct error *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return error_errno(e, ENOMEM, "%s", m->name);
+	fputs(m->is_vhost ? "vhost-user,path="
+			  : "stream,addr.type=unix,addr.path=",
+	      f);
+	put_value(f, m->socket);
+	/* A VMM opens its socket a moment after it was started. */
+	fputs(m->vmm_listens ? ",server=off,reconnect-ms=20" : ",server=on",
+	      f);
+	if (fclose(f) != 0)
+		return error_errno(e, ENOMEM, "%s", m->name);
+	return netdev_parse(text, &m->spec, e);
+}
+
+static int plug_in(struct machine *m, const int *hub, struct error *e)
+{
+	struct keeper *k = m->keeper;
+	int r = make_spec(m, e);
+
+	if (r == 0)
+		r = plan_add(&k->plan, m->spec, m->name, hub, &m->netdev, e);
+	if (r < 0)
+		return r;
+	m->netdev->machine = m;
+	engine_link_add(k, m->netdev);
+	client_start(k, m->netdev);
+	return 0;
+}
+
+int machine_attach(struct keeper *k, const struct attach_request *a,
+		   struct machine **mp, struct error *e)
+{
+	struct machine *m;
+	int r;
+
+	if (k->n_machines >= CONTROL_MACHINES_MAX)
+		return error_set(e, EXIT_CONFLICT,
+				 "%s has %u machines, and can have no more",
+				 k->c->network->name, k->n_machines);
+	if (a->n_forwards)
+		return error_set(e, EXIT_USAGE,
+				 "port forwards (-p) of a shared network are "
+				 "not built yet");
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return error_errno(e, ENOMEM, "%s", a->name);
+	m->keeper = k;
+	m->is_vhost = a->is_vhost;
+	m->vmm_listens = a->vmm_listens;
+	m->has_mac = a->has_mac || a->picks_mac;
+	m->mac = a->mac;
+	m->nic = a->nic;
+	m->life.fd = -1;
+	timer_init(&m->lonely, on_lonely);
+	list_init(&m->link);
+	choose_name(m, a->name);
+	r = choose_socket(m, e);
+	if (r == 0)
+		r = machine_hold(m, a->pid, e);
+	if (r == 0)
+		r = plug_in(m, a->has_hub ? &a->hub : NULL, e);
+	if (r < 0) {
+		machine_detach(m);
+		return r;
+	}
+	if (a->picks_mac)
+		m->mac = nic_mac(k->c->network->mac_name, m->name, m->nic);
+	list_add_tail(&k->machines, &m->link);
+	k->n_machines++;
+	*mp = m;
+	return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The machines of a network that are plugged in while it runs: each has a
+ * netdev, a socket in the network's folder, and a process whose life is its
+ * own.  Called by the control socket's requests and by what the engine tells.
+ *
+ *	          attach                 the process has ended, or let go
+ *	nobody ------------> plugged in ----------------------------> over
+ *	   ^                                                            |
+ *	   +----- the cable has no peer (any more) ---------------------+
+ *
+ * A VMM that made itself a daemon left a child behind that still uses the
+ * network: its cable tells when that ends.  An engine that died took all cables
+ * with it; then a peer has LONELY_NS to come back.
+ */
+#ifndef KEEPER_MACHINE_H
+#define KEEPER_MACHINE_H
+
+#include "control/request.h"
+#include "keeper/keeper_priv.h"
+
+struct machine {
+	struct list link; /* in keeper.machines */
+	struct keeper *keeper;
+	char name[CONTROL_NAME_LEN];
+	struct netdev_spec *spec;  /* owned */
+	struct plan_netdev *netdev; /* the plan's; goes with the machine */
+	unsigned plug;		   /* number in the socket's name */
+	char socket[108];
+	bool is_vhost;
+	bool vmm_listens;
+	bool has_mac; /* mac is the card's */
+	mac mac;
+	unsigned nic;
+	struct loop_io life; /* fd: pidfd, owned; -1 = nobody holds it */
+	pid_t pid;	     /* of that process, 0 = none */
+	struct timer lonely;
+};
+
+/* Plugs a machine in. 0, or negative with one line in *e. */
+__attribute__((warn_unused_result)) int
+machine_attach(struct keeper *k, const struct attach_request *a,
+	       struct machine **mp, struct error *e);
+/* NULL: there is none of that name. */
+struct machine *machine_find(struct keeper *k, const char *name);
+/* From now on it lives as long as pid does; 0: until its cable has no peer.
+ * It may be gone after that. */
+__attribute__((warn_unused_result)) int
+machine_hold(struct machine *m, pid_t pid, struct error *e);
+/* Unplugs it. */
+void machine_detach(struct machine *m);
+/* A peer of its netdev came or went. */
+void machine_peer(struct machine *m, bool is_here);
+/* All cables died with the engine. */
+void machines_engine_lost(struct keeper *k);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the requests to the control socket do; see requests.h. */
+#include "keeper/requests.h"
+
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "control/request.h"
+#include "keeper/machine.h"
+
+/* Which HTTP status says what an exit code says. */
+static unsigned status_of(enum exit_code code)
+{
+	switch (code) {
+	case EXIT_DONE:
+		return 200;
+	case EXIT_USAGE:
+		return 400;
+	case EXIT_PERMISSION:
+		return 403;
+	case EXIT_NO_NETWORK:
+	case EXIT_NO_OBJECT:
+		return 404;
+	case EXIT_CONFLICT:
+		return 409;
+	case EXIT_FAILED:
+	case EXIT_RUN_FAILED:
+	case EXIT_RUN_CANNOT:
+	case EXIT_RUN_NOT_FOUND:
+		break;
+	}
+	return 500;
+}
+
+/* An object's text; takes o. */
+static char *text_of(json_t *o)
+{
+	char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER)
+		       : NULL;
+
+	json_decref(o);
+	return text;
+}
+
+static unsigned refuse(const struct error *e, char **bodyp)
+{
+	*bodyp = text_of(json_pack("{s:s,s:i}", "error", e->text, "code",
+				   (int)e->code));
+	return status_of(e->code);
+}
+
+/* ---- what there is ---- */
+
+static json_t *one_forward(const struct plan_netdev *n,
+			   const struct plan_forward *f)
+{
+	char host[ENDPOINT_STRLEN], guest[ENDPOINT_STRLEN];
+	struct endpoint to = f->guest;
+
+	if (addr_is_unspecified(&to.ip))
+		to.ip = n->order.user_add.dhcp_start4;
+	return json_pack("{s:s,s:s,s:s}", "proto",
+			 f->proto == IPPROTO_UDP ? "udp" : "tcp", "host",
+			 f->unix_path[0] ? f->unix_path
+					 : endpoint_format(&f->host, host),
+			 "guest", endpoint_format(&to, guest));
+}
+
+/* The network's own netdevs, as one would type them, and their forwards. */
+static bool put_netdevs(const struct keeper *k, json_t *netdevs,
+			json_t *forwards)
+{
+	list_each(it, &k->plan.netdevs) {
+		const struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+		CLEANUP_FREE char *text = NULL;
+
+		for (unsigned i = 0; i < n->n_forwards; i++) {
+			if (json_array_append_new(
+				    forwards,
+				    one_forward(n, &n->forwards[i])) < 0)
+				return false;
+		}
+		if (n->machine)
+			continue;
+		text = netdev_spec_format(n->spec);
+		if (!text ||
+		    json_array_append_new(netdevs, json_string(text)) < 0)
+			return false;
+	}
+	return true;
+}
+
+static json_t *one_machine(const struct machine *m)
+{
+	char text[MAC_STRLEN];
+
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:i,s:s*}", "name", m->name,
+			 "link", m->is_vhost ? "vhost-user" : "stream",
+			 "listen", m->vmm_listens ? "vmm" : "vmlan", "socket",
+			 m->socket, "connected", m->netdev->n_connected > 0,
+			 "pid", (int)m->pid, "mac",
+			 m->has_mac ? mac_format(m->mac, text) : NULL);
+}
+
+static bool put_machines(const struct keeper *k, json_t *list)
+{
+	list_each(it, &k->machines) {
+		if (json_array_append_new(
+			    list, one_machine(container_of(
+					  it, struct machine, link))) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool put_options(const struct keeper_network *n, json_t *list)
+{
+	for (unsigned i = 0; i < n->n_options; i++) {
+		if (json_array_append_new(list, json_string(n->options[i])) < 0)
+			return false;
+	}
+	return true;
+}
+
+static unsigned show(struct keeper *k, char **bodyp)
+{
+	const struct keeper_network *n = k->c->network;
+	json_t *options = json_array(), *netdevs = json_array();
+	json_t *machines = json_array(), *forwards = json_array();
+	bool whole = options && netdevs && machines && forwards &&
+		     put_options(n, options) &&
+		     put_netdevs(k, netdevs, forwards) &&
+		     put_machines(k, machines);
+	json_t *o = json_pack("{s:s,s:s,s:o,s:b,s:b,s:i,s:i,s:s,s:o,s:o,s:o}",
+			      "name", n->name, "mode", n->mode, "options",
+			      options, "kept", k->is_kept, "serving",
+			      k->engine.synced, "keeper", (int)getpid(),
+			      "engine", (int)k->engine.pid, "folder", n->dir,
+			      "netdevs", netdevs, "forwards", forwards,
+			      "machines", machines);
+
+	if (!whole) {
+		json_decref(o);
+		o = NULL;
+	}
+	*bodyp = text_of(o);
+	return 200;
+}
+
+/* ---- what changes it ---- */
+
+static unsigned set_kept(struct keeper *k, const struct request *r,
+			 char **bodyp)
+{
+	struct error e = ERROR_NULL;
+	bool is_kept;
+
+	if (kept_request_parse(r->body, r->n_body, &is_kept, &e) < 0)
+		return refuse(&e, bodyp);
+	k->is_kept = is_kept;
+	*bodyp = text_of(json_pack("{s:b,s:i}", "kept", is_kept, "machines",
+				   (int)k->n_machines));
+	return 200;
+}
+
+static unsigned attach(struct keeper *k, const struct request *r, char **bodyp)
+{
+	struct attach_request a;
+	struct error e = ERROR_NULL;
+	struct machine *m = NULL;
+
+	int rc = attach_request_parse(r->body, r->n_body, &a, &e);
+
+	if (rc == 0)
+		rc = machine_attach(k, &a, &m, &e);
+	attach_request_deinit(&a);
+	if (rc < 0)
+		return refuse(&e, bodyp);
+	*bodyp = text_of(one_machine(m));
+	return 201;
+}
+
+static unsigned hold(struct machine *m, const struct request *r, char **bodyp)
+{
+	struct error e = ERROR_NULL;
+	pid_t pid;
+
+	if (life_request_parse(r->body, r->n_body, &pid, &e) < 0 ||
+	    machine_hold(m, pid, &e) < 0)
+		return refuse(&e, bodyp);
+	*bodyp = text_of(json_object());
+	return 200;
+}
+
+/* ---- who does what ---- */
+
+static unsigned no_way(enum exit_code code, const char *text, char **bodyp)
+{
+	struct error e = ERROR_NULL;
+
+	error_set(&e, code, "%s", text);
+	return refuse(&e, bodyp);
+}
+
+static unsigned wrong_method(const char *text, char **bodyp)
+{
+	(void)no_way(EXIT_USAGE, text, bodyp);
+	return 405;
+}
+
+/* /v1/machines/NAME and /v1/machines/NAME/life */
+static unsigned on_machine(struct keeper *k, const struct request *r,
+			   const char *rest, char **bodyp)
+{
+	char name[CONTROL_NAME_LEN] = "";
+	size_t len = strcspn(rest, "/");
+	struct machine *m;
+
+	if (len < sizeof(name))
+		memcpy(name, rest, len);
+	m = machine_find(k, name);
+	if (!m)
+		return no_way(EXIT_NO_OBJECT,
+			      "this network has no machine of that name",
+			      bodyp);
+	if (strcmp(rest + len, CONTROL_LIFE) == 0 &&
+	    strcmp(r->method, "PUT") == 0)
+		return hold(m, r, bodyp);
+	if (strcmp(rest + len, CONTROL_LIFE) == 0)
+		return wrong_method("a machine's life takes PUT", bodyp);
+	if (rest[len])
+		return no_way(EXIT_NO_OBJECT, "there is nothing at this path",
+			      bodyp);
+	if (strcmp(r->method, "DELETE") != 0)
+		return wrong_method("a machine takes DELETE", bodyp);
+	machine_detach(m);
+	*bodyp = text_of(json_object());
+	return 200;
+}
+
+unsigned request_answer(struct keeper *k, const struct request *r,
+			char **bodyp)
+{
+	static const char below[] = CONTROL_MACHINES "/";
+	static const struct {
+		const char *url, *method;
+		unsigned (*fn)(struct keeper *k, const struct request *r,
+			       char **bodyp);
+		const char *wrong;
+	} paths[] = {
+		{CONTROL_KEPT, "PUT", set_kept, "this path takes PUT"},
+		{CONTROL_MACHINES, "POST", attach, "this path takes POST"},
+	};
+
+	if (r->is_cut)
+		return no_way(EXIT_USAGE, "the request is too long", bodyp);
+	if (k->is_stopping) {
+		(void)no_way(EXIT_NO_NETWORK, "this network is ending", bodyp);
+		return 503;
+	}
+	if (strcmp(r->url, CONTROL_NETWORK) == 0)
+		return strcmp(r->method, "GET") == 0
+			       ? show(k, bodyp)
+			       : wrong_method("this path takes GET", bodyp);
+	for (size_t i = 0; i < array_len(paths); i++) {
+		if (strcmp(r->url, paths[i].url) != 0)
+			continue;
+		return strcmp(r->method, paths[i].method) == 0
+			       ? paths[i].fn(k, r, bodyp)
+			       : wrong_method(paths[i].wrong, bodyp);
+	}
+	if (strncmp(r->url, below, sizeof(below) - 1) == 0)
+		return on_machine(k, r, r->url + sizeof(below) - 1, bodyp);
+	return no_way(EXIT_NO_OBJECT, "there is nothing at this path", bodyp);
+}
