@@ -16,6 +16,7 @@ import subprocess
 
 import pytest
 
+import qemu
 import world
 from world import VMLAN, XFER, Vmlan, popen, process, sh, wait_for
 
@@ -514,6 +515,40 @@ def test_translate_leaves_the_hosts_address_alone(w, lan, one_mac):
         seen = g.received()
         sh("ping", "-q", "-c", "200", "-i", "0.002", "192.168.77.2", ns="lan")
         assert g.received() - seen < 20
+
+
+# ---- real guests ----
+
+
+@pytest.mark.skipif(not (qemu.IMAGE / "vmlinuz").exists(), reason="no guest image")
+@pytest.mark.parametrize("uplink", ["bridge,br=br0", pytest.param("macvtap,if=lan0", marks=needs_root),
+                                    "packet,if=lan0", "packet,if=lan0,translate=on"])
+def test_guest(w, lan, uplink, request, monkeypatch):
+    """vmlan run puts QEMU's guest on the LAN, and ends with it."""
+    if uplink.startswith("bridge"):
+        request.getfixturevalue("br0")
+    run = pathlib.Path("/run/xdg-run")
+    run.mkdir(exist_ok=True)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
+    vm = qemu.Qemu(["-nic", f"{uplink},model=virtio"], qemu.words(ping=LAN_IP, port=22))
+    try:
+        mac = vm.until("mac")
+        ip = re.search(r"192\.168\.77\.\d+", vm.until("lease"))[0]
+        assert f"{mac} {ip} " in pathlib.Path("/run/dnsmasq.leases").read_text()
+        assert "answered 3 of 3" in vm.until("ping")
+        vm.until("port")
+        sh("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.create_connection(("{ip}", 22), 30)
+s.sendall(b"hello from the LAN\\n")
+s.shutdown(socket.SHUT_WR)
+assert b"in the guest" in s.makefile("rb").read()
+""", ns="lan")
+        assert vm.until("port") == "22 heard: hello from the LAN"
+        assert vm.rest() == 0
+    finally:
+        vm.close()
+    wait_for("the network's end", lambda: not list((run / "vmlan").iterdir()))
 
 
 # A frame with a VLAN tag from one end, and what the other end gets.
