@@ -64,6 +64,8 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_PACKET_ADD:
 		m->packet_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return m->packet_add.n_host_ip <= ENGINE_HOST_IP_MAX;
+	case ENGINE_MSG_PACKET_HOST:
+		return m->packet_host.n <= ENGINE_HOST_IP_MAX;
 	case ENGINE_MSG_HUBPORT_ADD:
 		m->hubport_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;
@@ -85,6 +87,7 @@ static bool check_inside(union engine_msg *m)
 		return true;
 	case ENGINE_MSG_START:
 	case ENGINE_MSG_LEG_ADD:
+	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_FORWARD_ADD:

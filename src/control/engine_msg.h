@@ -41,6 +41,8 @@ enum {
 	X(TAP_ADD, msg_tap_add, 1, ENGINE_FDS_MAX)                             \
 	X(LEG_ADD, msg_leg, 0, 1)                                              \
 	X(PACKET_ADD, msg_packet_add, 1, 1)                                    \
+	X(PACKET_HOST, msg_packet_host, 0, 0)                                  \
+	X(PORT_LOST, msg_port, 0, 0)                                           \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(NETDEV_DEL, msg_port, 0, 0)                                          \
@@ -162,6 +164,14 @@ struct msg_packet_add {
 	uint32_t n_host_ip;
 	addr host_ip[ENGINE_HOST_IP_MAX];
 	char name[ENGINE_NAME_LEN];
+};
+
+/* The host's addresses on a packet port's interface are these now. */
+struct msg_packet_host {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t n;
+	addr ip[ENGINE_HOST_IP_MAX];
 };
 
 struct msg_hubport_add {
@@ -291,6 +301,7 @@ union engine_msg {
 	struct msg_tap_add tap_add;
 	struct msg_leg leg;
 	struct msg_packet_add packet_add;
+	struct msg_packet_host packet_host;
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
 	struct msg_forward_add forward_add;

@@ -146,8 +146,8 @@ static void on_want_fd(void *arg, struct port *p)
 		engine_news_want_fd(arg, n);
 }
 
-static void on_want_leg(void *arg, struct port *p, unsigned i, mac m,
-			bool is_open)
+static int on_want_leg(void *arg, struct port *p, unsigned i, mac m,
+		       bool is_open)
 {
 	union engine_msg msg = {.leg = {
 					.port = p->id,
@@ -156,7 +156,7 @@ static void on_want_leg(void *arg, struct port *p, unsigned i, mac m,
 					.is_open = is_open,
 				}};
 
-	engine_tell(arg, &msg, ENGINE_MSG_LEG_WANT);
+	return engine_tell(arg, &msg, ENGINE_MSG_LEG_WANT);
 }
 
 static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
@@ -308,20 +308,51 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 	return netdev_made(n, r);
 }
 
+/* A port of that kind. */
+static struct port *port_of_kind(struct engine *e, uint32_t id,
+				 const char *kind)
+{
+	struct engine_netdev *n = engine_netdev_find(e, id);
+
+	return n && n->role == ROLE_PORT &&
+			       strcmp(n->port->ops->kind, kind) == 0
+		       ? n->port
+		       : NULL;
+}
+
+static int order_lost(struct engine *e, const struct msg_port *m)
+{
+	struct port *p = port_of_kind(e, m->port, "macvtap");
+
+	if (!p)
+		return -EINVAL;
+	netdev_macvtap_lost(p);
+	return 0;
+}
+
+static int order_packet_host(struct engine *e, const struct msg_packet_host *m)
+{
+	struct port *p = port_of_kind(e, m->port, "packet");
+
+	if (!p)
+		return -EINVAL;
+	netdev_packet_host(p, m->ip, m->n);
+	return 0;
+}
+
+/* No failure of the LAN: the answer came too late, or the MAC asks again. */
 static int order_leg(struct engine *e, const struct msg_leg *m, int *fds,
 		     unsigned n_fds)
 {
-	struct engine_netdev *n = engine_netdev_find(e, m->port);
-	int r;
+	struct port *p = port_of_kind(e, m->port, "macvtap");
+	int r = -EINVAL;
 
-	if (!n || n->role != ROLE_PORT ||
-	    strcmp(n->port->ops->kind, "macvtap") != 0)
-		return -EINVAL;
-	r = netdev_macvtap_leg(n->port, m->leg, m->mac, n_fds ? fds[0] : -1,
-			       m->ok);
+	if (p)
+		r = netdev_macvtap_leg(p, m->leg, m->mac, n_fds ? fds[0] : -1,
+				       m->ok);
 	if (r == 0 && n_fds)
 		fds[0] = -1;
-	return r;
+	return 0;
 }
 
 static int order_packet(struct engine *e, const struct msg_packet_add *m,
@@ -662,6 +693,10 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_leg(e, &m->leg, fds, n_fds);
 	case ENGINE_MSG_PACKET_ADD:
 		return order_packet(e, &m->packet_add, fds);
+	case ENGINE_MSG_PACKET_HOST:
+		return order_packet_host(e, &m->packet_host);
+	case ENGINE_MSG_PORT_LOST:
+		return order_lost(e, &m->port);
 	case ENGINE_MSG_HUBPORT_ADD:
 		return order_hubport(e, &m->hubport_add);
 	case ENGINE_MSG_USER_ADD:

@@ -90,6 +90,13 @@ void engine_link_network(struct keeper *k, const addr *gone, unsigned n)
 		gone += now;
 		n -= now;
 	} while (n);
+	list_each (it, &k->plan.netdevs) {
+		struct plan_netdev *d =
+			container_of(it, struct plan_netdev, link);
+
+		macvtap_look(k, d);
+		packet_look(k, d);
+	}
 }
 
 static int send_lan(struct keeper *k, const char *name, unsigned hub)
@@ -171,6 +178,7 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 			fd_close(&n->fds[i]);
 		n->n_fds = 0;
 	}
+	macvtap_look(k, n);
 	r = send_guestfwds(k, n);
 	return r < 0 ? r : send_forwards(k, n);
 }
@@ -296,6 +304,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_TAP_ADD:
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_PACKET_ADD:
+	case ENGINE_MSG_PACKET_HOST:
+	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_NETDEV_DEL:

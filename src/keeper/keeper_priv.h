@@ -113,6 +113,12 @@ void macvtap_restart(struct plan_netdev *n);
 int control_open(struct keeper *k, struct error *e);
 void control_close(struct keeper *k);
 
+/* The host's network changed: tells the engine if the interface that n's
+ * macvtaps share is gone, and which addresses the host has on that of a packet
+ * socket. Others are no matter. */
+void macvtap_look(struct keeper *k, const struct plan_netdev *n);
+void packet_look(struct keeper *k, struct plan_netdev *n);
+
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);
 /* The engine lost n's connection, or a new engine has none. */

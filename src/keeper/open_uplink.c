@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "grammar/uplink_opts.h"
-#include "keeper/plan.h"
+#include "keeper/keeper_priv.h"
 #include "os/bridge.h"
 #include "os/link.h"
 #include "os/packet.h"
@@ -131,4 +131,19 @@ int open_packet(struct plan_netdev *n, struct error *e)
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_PACKET_ADD;
 	return 0;
+}
+
+void packet_look(struct keeper *k, struct plan_netdev *n)
+{
+	struct msg_packet_add *m = &n->order.packet_add;
+	union engine_msg now = {.packet_host = {.port = n->id}};
+
+	if (n->order.head.type != ENGINE_MSG_PACKET_ADD || !m->translates)
+		return;
+	m->n_host_ip = packet_addresses(spec_str(n->spec, "if"), m->host_ip,
+					array_len(m->host_ip));
+	now.packet_host.n = m->n_host_ip;
+	memcpy(now.packet_host.ip, m->host_ip, sizeof(m->host_ip));
+	/* If the engine is gone the next one gets them with its order. */
+	(void)!engine_link_send(k, &now, ENGINE_MSG_PACKET_HOST, NULL, 0);
 }

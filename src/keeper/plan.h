@@ -94,6 +94,7 @@ struct plan_netdev {
 	bool has_macvtaps;
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
 	bool has_more_macvtaps; /* than the first */
+	unsigned lower_index;   /* of the interface that they share */
 	char unlink_path[108];
 	char ifname[16];	/* a tap we made */
 	const char *downscript; /* borrowed from spec; NULL = none */

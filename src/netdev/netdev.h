@@ -32,9 +32,10 @@ struct netdev_env {
 	void (*want_fd)(void *arg, struct port *p);
 	/* A macvtap port wants leg i to be the macvtap of MAC m: an open one
 	 * (is_open) gets that MAC, else one is made.  Answered by
-	 * netdev_macvtap_leg(), one question at a time. */
-	void (*want_leg)(void *arg, struct port *p, unsigned i, mac m,
-			 bool is_open);
+	 * netdev_macvtap_leg(), one question at a time.  Negative: it was
+	 * not asked. */
+	int (*want_leg)(void *arg, struct port *p, unsigned i, mac m,
+			bool is_open);
 	/* A port of a server came or went by itself (for show, events,
 	 * run).  A port that went is freed right after the call; it may not
 	 * be freed inside it.  May be NULL. */
@@ -133,6 +134,9 @@ netdev_tap_new(const struct netdev_env *env, const struct netdev_tap_config *c,
 __attribute__((warn_unused_result)) int
 netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok);
 
+/* Its macvtaps are gone, with the interface that they shared. */
+void netdev_macvtap_lost(struct port *p);
+
 /* packet: an interface of the host, by a packet socket as os/packet.h opens
  * it. */
 struct netdev_packet_config {
@@ -147,6 +151,8 @@ struct netdev_packet_config {
 __attribute__((warn_unused_result)) int
 netdev_packet_new(const struct netdev_env *env,
 		  const struct netdev_packet_config *c, struct port **portp);
+/* With translates: the host's addresses are these now. */
+void netdev_packet_host(struct port *p, const addr *ip, unsigned n);
 
 /* hubport: a cable between two lans of this process (a hub and a lan, or a
  * hub and another netdev's lan).  Makes two ports, one on each. */

@@ -561,6 +561,19 @@ static const struct port_ops pkt_ops = {
 	.close = pkt_close,
 };
 
+void netdev_packet_host(struct port *p, const addr *ip, unsigned n)
+{
+	struct pkt *k = pkt_of(p);
+
+	if (!k->translate)
+		return;
+	k->translate->n_host = 0;
+	for (unsigned i = 0; i < n; i++)
+		(void)!translate_host_ip(k->translate, &ip[i]);
+	if (k->fd >= 0)
+		pkt_filter(k);
+}
+
 static int pkt_translate_init(struct pkt *k,
 			      const struct netdev_packet_config *c)
 {

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,9 @@ struct bench {
 };
 
 /* All frames leave by the first leg then. */
-static void no_leg(void *arg, struct port *p, unsigned i, mac m, bool is_open)
+static int no_leg(void *arg, struct port *p, unsigned i, mac m, bool is_open)
 {
+	return -EAGAIN;
 }
 
 static bool open_tap(struct contract_rig *r, const char *kind,

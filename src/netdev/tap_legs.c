@@ -22,9 +22,18 @@
 
 #include "base/list.h"
 
-#define LEG_IDLE_NS UINT64_C(30000000000)
+#define LEG_IDLE_NS  UINT64_C(30000000000)
+#define LEG_AGAIN_NS UINT64_C(5000000000) /* an answer that never came */
 
 enum { AT_SOURCE = 6 };
+
+/* The question; its MAC will ask again. */
+static void forget(struct tap_legs *l)
+{
+	if (l->asked < TAP_LEGS_MAX)
+		l->leg[l->asked].state = LEG_FREE;
+	l->asked = TAP_LEGS_MAX;
+}
 
 static void ask(struct loop_work *w)
 {
@@ -32,9 +41,10 @@ static void ask(struct loop_work *w)
 	struct tap *t = l->tap;
 	unsigned i = l->asked;
 
-	if (i < TAP_LEGS_MAX)
-		t->env->want_leg(t->env->arg, &t->port, i, l->leg[i].mac,
-				 t->queue[i].io.fd >= 0);
+	if (i < TAP_LEGS_MAX &&
+	    t->env->want_leg(t->env->arg, &t->port, i, l->leg[i].mac,
+			     t->queue[i].io.fd >= 0) < 0)
+		forget(l);
 }
 
 struct tap_legs *tap_legs_new(struct tap *t, mac first)
@@ -94,13 +104,17 @@ static void ask_for(struct tap *t, mac m)
 	uint64_t now = *loop_now(t->env->loop);
 	unsigned i;
 
-	if (l->asked < TAP_LEGS_MAX || mac_is_group(m) || mac_is_zero(m))
+	if (mac_is_group(m) || mac_is_zero(m))
 		return;
+	if (l->asked < TAP_LEGS_MAX && now - l->asked_ns < LEG_AGAIN_NS)
+		return;
+	forget(l);
 	i = choose(l, now);
 	if (i == TAP_LEGS_MAX)
 		return;
 	l->leg[i] = (struct leg){.state = LEG_ASKED, .mac = m, .used_ns = now};
 	l->asked = i;
+	l->asked_ns = now;
 	loop_defer(t->env->loop, &l->ask);
 }
 

@@ -28,6 +28,7 @@ struct bench {
 	unsigned leg, n_asked;
 	mac mac;
 	bool is_open;
+	bool is_deaf; /* cannot be asked now */
 };
 
 static const mac first = {{2, 0, 0, 0, 0, 1}};
@@ -35,7 +36,7 @@ static const mac second = {{2, 0, 0, 0, 0, 2}};
 static const mac third = {{2, 0, 0, 0, 0, 3}};
 static const mac far = {{2, 0, 0, 0, 0, 0x77}};
 
-static void want_leg(void *arg, struct port *p, unsigned i, mac m, bool is_open)
+static int want_leg(void *arg, struct port *p, unsigned i, mac m, bool is_open)
 {
 	struct bench *b = arg;
 
@@ -44,6 +45,7 @@ static void want_leg(void *arg, struct port *p, unsigned i, mac m, bool is_open)
 	b->mac = m;
 	b->is_open = is_open;
 	b->n_asked++;
+	return b->is_deaf ? -EAGAIN : 0;
 }
 
 static void bench_open(struct bench *b, mac known)
@@ -148,6 +150,11 @@ static void answer(struct bench *b, unsigned i, mac m, bool has_fd, bool ok)
 	assert_int_equal(netdev_macvtap_leg(b->port, i, m, fd, ok), 0);
 }
 
+static struct tap *tap_of(struct bench *b)
+{
+	return container_of(b->port, struct tap, port);
+}
+
 static void each_mac_gets_a_leg(void **state)
 {
 	struct bench b;
@@ -220,9 +227,30 @@ static void a_refusal_is_borne(void **state)
 	bench_close(&b);
 }
 
-static struct tap *tap_of(struct bench *b)
+/* Nor does a question that is lost, or its answer, stay open for ever. */
+static void who_got_no_answer_asks_again(void **state)
 {
-	return container_of(b->port, struct tap, port);
+	struct bench b;
+
+	bench_open(&b, first);
+	b.is_deaf = true;
+	leaves_by(&b, second, 0);
+	assert_int_equal(b.n_asked, 1);
+	b.is_deaf = false;
+	leaves_by(&b, second, 0);
+	asked(&b, 2, 1, second, false);
+	leaves_by(&b, third, 0);
+	assert_int_equal(b.n_asked, 2);
+	/* As if that were six seconds ago. */
+	tap_of(&b)->legs->asked_ns -= UINT64_C(6000000000);
+	leaves_by(&b, third, 0);
+	asked(&b, 3, 1, third, false);
+	/* The late answer is none. */
+	assert_int_equal(netdev_macvtap_leg(b.port, 1, second, -1, false),
+			 -EINVAL);
+	answer(&b, 1, third, true, true);
+	leaves_by(&b, third, 1);
+	bench_close(&b);
 }
 
 static mac numbered(unsigned i)
@@ -302,6 +330,7 @@ int main(void)
 		cmocka_unit_test(a_known_mac_is_there),
 		cmocka_unit_test(groups_come_once_and_own_frames_never),
 		cmocka_unit_test(a_refusal_is_borne),
+		cmocka_unit_test(who_got_no_answer_asks_again),
 		cmocka_unit_test(the_silent_give_way),
 		cmocka_unit_test(strange_macs_and_answers_change_nothing),
 		cmocka_unit_test(a_port_goes_while_it_asks),

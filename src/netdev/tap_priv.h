@@ -33,8 +33,9 @@ struct leg {
 /* The macvtaps of a port, one for each MAC behind us: leg i is queue i. */
 struct tap_legs {
 	struct leg leg[TAP_LEGS_MAX];
-	unsigned last;  /* the one that was looked for last */
-	unsigned asked; /* leg with LEG_ASKED, TAP_LEGS_MAX: none */
+	unsigned last;     /* the one that was looked for last */
+	unsigned asked;    /* leg with LEG_ASKED, TAP_LEGS_MAX: none */
+	uint64_t asked_ns; /* when */
 	struct loop_work ask;
 	struct tap *tap;
 };

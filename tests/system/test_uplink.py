@@ -351,6 +351,15 @@ def test_macvtap_leaves_nothing_after_a_kill(w, lan):
 
 
 @needs_root
+def test_macvtap_tells_that_its_interface_is_gone(w, lan):
+    g = w.guest()
+    with Vmlan(["macvtap,if=lan0", g.netdev()]) as v:
+        g.dhcp()
+        sh("ip", "link", "del", "lan0")
+        wait_for("the end is told", lambda: "the interface was removed" in v.log())
+
+
+@needs_root
 def test_more_machines_than_macvtaps(w, lan):
     """One that invents MACs takes none from those who speak."""
     g = w.guest()
@@ -515,6 +524,18 @@ def test_translate_leaves_the_hosts_address_alone(w, lan, one_mac):
         seen = g.received()
         sh("ping", "-q", "-c", "200", "-i", "0.002", "192.168.77.2", ns="lan")
         assert g.received() - seen < 20
+        # The same for one that the host gets later.
+        g.sh("ip", "addr", "add", "192.168.77.3/24", "dev", "eth0")
+        g.sh("busybox", "arping", "-A", "-c", "2", "-I", "eth0", "192.168.77.3")
+        pings(None, "192.168.77.3", ns="lan")
+        sh("ip", "addr", "add", "192.168.77.3/24", "dev", "lan0")
+
+        def is_the_hosts():
+            seen = g.received()
+            sh("ping", "-q", "-c", "10", "-i", "0.002", "192.168.77.3", ns="lan")
+            return g.received() - seen < 10
+
+        wait_for("the host's address to be the host's", is_the_hosts)
 
 
 # ---- real guests ----
