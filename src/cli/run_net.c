@@ -235,25 +235,43 @@ static int start_one(struct run *r, struct run_nic *nic, struct error *e)
 	return rc < 0 ? rc : 0;
 }
 
-/* The rules of -p that this network is told when the machine is plugged in:
- * of a LAN that is the machine's own they are in its netdev. */
+static int add_forward(struct attach_request *a, const struct port_rule *rule)
+{
+	char text[PORT_RULE_STRLEN];
+
+	if (a->n_forwards == CONTROL_FORWARDS_MAX)
+		return -E2BIG;
+	a->forwards[a->n_forwards] = strdup(port_rule_format(rule, text));
+	if (!a->forwards[a->n_forwards])
+		return -ENOMEM;
+	a->n_forwards++;
+	return 0;
+}
+
+/* The rules of -p that this network is told when the machine is plugged in, one
+ * for each port: of a LAN that is the machine's own they are in its netdev. */
 static int put_forwards(const struct run *r, const struct run_nic *nic,
 			struct attach_request *a)
 {
-	if (!r->n_rules || is_nat(nic) || !has_forwards(r, nic))
+	int rc = 0;
+
+	if (!r->n_rules || !nic->mode.name[0] || !has_forwards(r, nic))
 		return 0;
-	a->forwards = calloc(r->n_rules, sizeof(*a->forwards));
+	a->forwards = calloc(CONTROL_FORWARDS_MAX, sizeof(*a->forwards));
 	if (!a->forwards)
 		return -ENOMEM;
-	for (unsigned i = 0; i < r->n_rules; i++) {
-		char text[PORT_RULE_STRLEN];
+	for (unsigned i = 0; i < r->n_rules && rc == 0; i++) {
+		struct port_rule one = r->rules[i];
+		unsigned n = (unsigned)(one.host_hi - one.host_lo) + 1;
 
-		a->forwards[i] = strdup(port_rule_format(&r->rules[i], text));
-		if (!a->forwards[i])
-			return -ENOMEM;
-		a->n_forwards++;
+		for (unsigned k = 0; k < n && rc == 0; k++) {
+			one.host_hi = one.host_lo;
+			rc = add_forward(a, &one);
+			one.host_lo++;
+			one.guest_lo++;
+		}
 	}
-	return 0;
+	return rc;
 }
 
 static void say_forwards(struct run *r, const json_t *answer)
@@ -288,6 +306,10 @@ static int attach(struct run *r, struct run_nic *nic, struct error *e)
 	if (rc == 0)
 		body = attach_request_format(&a);
 	attach_request_deinit(&a);
+	if (rc == -E2BIG)
+		return error_set(e, EXIT_USAGE,
+				 "more than %d ports to forward (-p)",
+				 CONTROL_FORWARDS_MAX);
 	if (!body)
 		return error_errno(e, ENOMEM, "run");
 	rc = ctl_ask(nic->network, "POST", CONTROL_MACHINES, body, &answer, e);

@@ -121,12 +121,12 @@ static void print_list(const json_t *list, const char *label)
 
 static void print_machine(const json_t *m)
 {
-	const char *card = ctl_str(m, "mac");
+	const char *card = ctl_str(m, "mac"), *ip = ctl_str(m, "address");
 
-	printf("machine  %s: %s, %s%s%s\n", ctl_str(m, "name"),
+	printf("machine  %s: %s, %s%s%s%s%s\n", ctl_str(m, "name"),
 	       ctl_str(m, "link"),
 	       ctl_bool(m, "connected") ? "connected" : "not connected",
-	       *card ? ", " : "", card);
+	       *card ? ", " : "", card, *ip ? ", " : "", ip);
 }
 
 static void print_network(const json_t *o)

@@ -98,7 +98,7 @@ static int keep(struct start *s, int fd)
 		.options = s->options,
 		.n_options = s->n_options,
 		.is_kept = s->is_kept,
-		.logs_to_file = s->is_shared,
+		.is_shared = s->is_shared,
 		.starter_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
 	};
 	struct keeper_config c = {

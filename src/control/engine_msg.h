@@ -46,6 +46,7 @@ enum {
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(NETDEV_DEL, msg_port, 0, 0)                                          \
+	X(LEASE_KEEP, msg_lease_keep, 0, 0)                                    \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
 	X(FORWARD_DEL, msg_forward_del, 0, 0)                                  \
 	X(GUESTFWD_ADD, msg_guestfwd_add, 0, 0)                                \
@@ -191,11 +192,20 @@ struct msg_user_add {
 	uint32_t mtu;
 	uint8_t is_restricted;
 	uint8_t keeps_services;
+	uint32_t n_kept; /* of the pool's first addresses, for LEASE_KEEP */
 	uint32_t n_dnssearch;
 	char hostname[ENGINE_DNS_NAME_LEN];
 	char domainname[ENGINE_DNS_NAME_LEN];
 	char dnssearch[ENGINE_SEARCH_MAX][ENGINE_DNS_NAME_LEN];
 	char name[ENGINE_NAME_LEN];
+};
+
+/* The address is for the machine with this MAC; zero: for nobody. */
+struct msg_lease_keep {
+	struct msg_head head;
+	uint32_t port; /* the user netdev */
+	addr ip;
+	mac mac;
 };
 
 struct msg_forward_add {
@@ -304,6 +314,7 @@ union engine_msg {
 	struct msg_packet_host packet_host;
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
+	struct msg_lease_keep lease_keep;
 	struct msg_forward_add forward_add;
 	struct msg_forward_del forward_del;
 	struct msg_guestfwd_add guestfwd_add;

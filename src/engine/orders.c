@@ -482,6 +482,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.dhcp_start4 = m->dhcp_start4,
 		.n_dnssearch = m->n_dnssearch,
 		.mtu = m->mtu,
+		.n_kept = m->n_kept,
 		.is_restricted = m->is_restricted,
 		.keeps_services = m->keeps_services,
 		.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF,
@@ -506,6 +507,16 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	memcpy(c.domainname, m->domainname, sizeof(c.domainname));
 	memcpy(c.dnssearch, m->dnssearch, sizeof(c.dnssearch));
 	return netdev_made(n, gateway_new(&env, &c, &n->gateway));
+}
+
+static int order_lease_keep(struct engine *e, const struct msg_lease_keep *m)
+{
+	struct gateway *gw = gateway_find(e, m->port);
+
+	if (!gw)
+		return -EINVAL;
+	gateway_lease_keep(gw, &m->ip, m->mac);
+	return 0;
 }
 
 static int order_forward(struct engine *e, const struct msg_forward_add *m,
@@ -703,6 +714,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_user(e, &m->user_add);
 	case ENGINE_MSG_NETDEV_DEL:
 		return order_netdev_del(e, m->port.port);
+	case ENGINE_MSG_LEASE_KEEP:
+		return order_lease_keep(e, &m->lease_keep);
 	case ENGINE_MSG_FORWARD_ADD:
 		return order_forward(e, &m->forward_add, fds);
 	case ENGINE_MSG_FORWARD_DEL:

@@ -238,6 +238,7 @@ static int make_services(struct gateway *gw)
 	const struct gateway_config *c = &gw->config;
 	struct dhcp_config dc = {
 		.first = c->dhcp_start4,
+		.n_kept = c->n_kept,
 		.hostname = c->hostname,
 		.domain = c->domainname,
 		.n_search = c->n_dnssearch,
@@ -383,4 +384,9 @@ void gateway_stats(const struct gateway *gw, struct gateway_stats *sp)
 		.tcp_refused = t.n_refused,
 		.buffer_used = t.buffer_used,
 	};
+}
+
+void gateway_lease_keep(struct gateway *gw, const addr *ip, mac m)
+{
+	dhcp_keep(gw->dhcp, ip, m);
 }

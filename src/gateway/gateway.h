@@ -33,6 +33,8 @@ struct gateway_config {
 	char domainname[GATEWAY_NAME_LEN]; /* option 15, "" = none */
 	char dnssearch[GATEWAY_SEARCH_MAX][GATEWAY_NAME_LEN];
 	unsigned n_dnssearch;
+	unsigned n_kept; /* addresses of the pool, from its first on, that only
+			  * gateway_lease_keep() gives out */
 	uint32_t mtu; /* 0 = 1500 */
 	struct endpoint resolvers[GATEWAY_RESOLVERS_MAX];
 	unsigned n_resolvers; /* 0: the host has none */
@@ -79,6 +81,10 @@ void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
 
 /* The host's addresses or routes changed; it has lost these n addresses. */
 void gateway_network(struct gateway *gw, const addr *gone, unsigned n);
+
+/* A kept address of the pool is for the machine with MAC m, zero: for nobody.
+ * Another than those is ignored. */
+void gateway_lease_keep(struct gateway *gw, const addr *ip, mac m);
 
 /* hostfwd: fd is a listening TCP or a bound UDP socket; owned by the gateway
  * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest); one

@@ -125,23 +125,29 @@ static int send_hubs(struct keeper *k)
 	return 0;
 }
 
+static int send_forward(struct keeper *k, const struct plan_netdev *n,
+			uint32_t id)
+{
+	const struct plan_forward *f = &n->forwards[id];
+	union engine_msg m = {.forward_add = {
+				      .port = n->id,
+				      .id = id,
+				      .proto = f->proto,
+				      .guest = f->guest,
+			      }};
+
+	return engine_link_send(k, &m, ENGINE_MSG_FORWARD_ADD, &f->fd, 1);
+}
+
 static int send_forwards(struct keeper *k, const struct plan_netdev *n)
 {
-	for (unsigned i = 0; i < n->n_forwards; i++) {
-		const struct plan_forward *f = &n->forwards[i];
-		union engine_msg m = {.forward_add = {
-					      .port = n->id,
-					      .id = i,
-					      .proto = f->proto,
-					      .guest = f->guest,
-				      }};
-		int r = engine_link_send(k, &m, ENGINE_MSG_FORWARD_ADD, &f->fd,
-					 1);
+	int r = 0;
 
-		if (r < 0)
-			return r;
+	for (unsigned i = 0; i < n->n_forwards && r == 0; i++) {
+		if (n->forwards[i].fd >= 0)
+			r = send_forward(k, n, i);
 	}
-	return 0;
+	return r;
 }
 
 static int send_guestfwds(struct keeper *k, const struct plan_netdev *n)
@@ -179,6 +185,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 		n->n_fds = 0;
 	}
 	macvtap_look(k, n);
+	if (n->machine)
+		engine_link_keep(k, &n->machine->ip, n->machine->mac);
 	r = send_guestfwds(k, n);
 	return r < 0 ? r : send_forwards(k, n);
 }
@@ -226,6 +234,31 @@ void engine_link_del(struct keeper *k, const struct plan_netdev *n)
 	union engine_msg m = {.port = {.port = n->id}};
 
 	(void)engine_link_send(k, &m, ENGINE_MSG_NETDEV_DEL, NULL, 0);
+}
+
+void engine_link_forward_add(struct keeper *k, const struct plan_netdev *n,
+			     uint32_t id)
+{
+	(void)send_forward(k, n, id); /* or a new engine is told */
+}
+
+void engine_link_forward_del(struct keeper *k, const struct plan_netdev *n,
+			     uint32_t id)
+{
+	union engine_msg m = {.forward_del = {.port = n->id, .id = id}};
+
+	(void)engine_link_send(k, &m, ENGINE_MSG_FORWARD_DEL, NULL, 0);
+}
+
+void engine_link_keep(struct keeper *k, const addr *ip, mac owner)
+{
+	const struct plan_netdev *n = plan_gateway(&k->plan);
+	union engine_msg m = {.lease_keep = {.ip = *ip, .mac = owner}};
+
+	if (!n || addr_is_unspecified(ip))
+		return;
+	m.lease_keep.port = n->id;
+	(void)engine_link_send(k, &m, ENGINE_MSG_LEASE_KEEP, NULL, 0);
 }
 
 /* A netdev that the engine cannot serve ends the network if it is the
@@ -309,6 +342,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_NETDEV_DEL:
+	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_ADD:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:

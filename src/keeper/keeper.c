@@ -22,6 +22,8 @@
 #define LOG_MAX	    (1 << 20)
 #define LOG_LOOK_NS UINT64_C(60000000000)
 
+enum { KEPT_MAX = 100 }; /* addresses of a pool */
+
 void keeper_fail(struct keeper *k)
 {
 	error_set(&k->error, EXIT_FAILED, "internal failure");
@@ -139,6 +141,22 @@ static void watch_host(struct keeper *k, const char *conf)
 			      "(netlink: %s)", strerror(-r));
 }
 
+/* Where machines come and go, the first addresses of the pool are kept for
+ * those whose MAC is known, so that ports can be forwarded to them. */
+static void keep_addresses(struct keeper *k)
+{
+	struct plan_netdev *n = plan_gateway(&k->plan);
+	struct msg_user_add *m = n ? &n->order.user_add : NULL;
+	addr last;
+	uint32_t size;
+
+	if (!n || !k->c->network || !k->c->network->is_shared)
+		return;
+	last = prefix_broadcast(&m->net4);
+	size = addr_u32(&last) - addr_u32(&m->dhcp_start4);
+	m->n_kept = size / 2 < KEPT_MAX ? size / 2 : KEPT_MAX;
+}
+
 static int start(struct keeper *k)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
@@ -160,12 +178,13 @@ static int start(struct keeper *k)
 		r = loop_add_level(k->loop, &k->starter, EPOLLIN);
 	if (r < 0)
 		return error_errno(&k->error, r, "keeper");
-	if (c->network && c->network->logs_to_file)
+	if (c->network && c->network->is_shared)
 		timer_arm(loop_wheel(k->loop), &k->log_timer,
 			  *loop_now(k->loop) + LOG_LOOK_NS);
 	r = plan_open(&k->plan, &args, &k->error);
 	if (r < 0)
 		return r;
+	keep_addresses(k);
 	watch_host(k, conf);
 	return engine_link_start(k);
 }

@@ -29,7 +29,8 @@ struct keeper_network {
 	char *const *options; /* KEY=VALUE, as given */
 	unsigned n_options;
 	bool is_kept; /* from the start on */
-	bool logs_to_file; /* stderr is a file that must not grow for ever */
+	bool is_shared; /* by machines that come and go; stderr is a file, which
+			 * must not grow for ever */
 	int starter_fd; /* owned; end of file: who started it has done */
 };
 

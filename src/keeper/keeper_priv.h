@@ -81,6 +81,13 @@ int engine_link_send(struct keeper *k, union engine_msg *m,
  * later one gets the plan as it is then. */
 void engine_link_add(struct keeper *k, struct plan_netdev *n);
 void engine_link_del(struct keeper *k, const struct plan_netdev *n);
+/* The same of forwards with this number of the netdev user n. */
+void engine_link_forward_add(struct keeper *k, const struct plan_netdev *n,
+			     uint32_t id);
+void engine_link_forward_del(struct keeper *k, const struct plan_netdev *n,
+			     uint32_t id);
+/* The address is leased to the machine with this MAC only, zero: to nobody. */
+void engine_link_keep(struct keeper *k, const addr *ip, mac owner);
 /* Sends the host's resolvers as they are now, if they are others than those
  * sent last, or the engine is new. */
 void engine_link_resolvers(struct keeper *k, bool is_new);

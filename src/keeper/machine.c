@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "grammar/nic.h"
+#include "grammar/port_spec.h"
 
 /* As long as a machine may take to find a new engine. */
 #define LONELY_NS UINT64_C(2000000000)
@@ -28,11 +29,25 @@ struct machine *machine_find(struct keeper *k, const char *name)
 
 /* ---- its end ---- */
 
+static void close_forwards(struct machine *m)
+{
+	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
+
+	for (unsigned i = 0; n && i < n->n_forwards; i++) {
+		if (n->forwards[i].fd < 0 || n->forwards[i].machine != m)
+			continue;
+		engine_link_forward_del(m->keeper, n, i);
+		plan_forward_del(n, i);
+	}
+}
+
 void machine_detach(struct machine *m)
 {
 	struct keeper *k = m->keeper;
 
 	log_debug(k->c->log, "%s: unplugged", m->name);
+	close_forwards(m);
+	engine_link_keep(k, &m->ip, (mac){0});
 	if (m->netdev) {
 		client_stop(k, m->netdev);
 		engine_link_del(k, m->netdev);
@@ -248,6 +263,73 @@ static int plug_in(struct machine *m, const int *hub, struct error *e)
 	return 0;
 }
 
+static bool is_taken(const struct keeper *k, const addr *ip)
+{
+	list_each(it, &k->machines) {
+		if (addr_eq(&container_of(it, struct machine, link)->ip, ip))
+			return true;
+	}
+	return false;
+}
+
+/* The lowest address that is kept for machines and has none. */
+static void choose_address(struct machine *m)
+{
+	const struct plan_netdev *n = plan_gateway(&m->keeper->plan);
+	const struct msg_user_add *u = n ? &n->order.user_add : NULL;
+
+	if (!n || !m->has_mac)
+		return;
+	for (uint32_t i = 0; i < u->n_kept; i++) {
+		addr ip = addr_v4_u32(addr_u32(&u->dhcp_start4) + i);
+
+		if (addr_eq(&ip, &u->host4) || addr_eq(&ip, &u->dns4) ||
+		    is_taken(m->keeper, &ip))
+			continue;
+		m->ip = ip;
+		return;
+	}
+}
+
+/* One of its forwards. */
+static int open_forward(struct machine *m, const char *text, struct error *e)
+{
+	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
+	struct port_rule rule;
+	uint32_t id;
+	int r;
+
+	if (hostfwd_parse(text, &rule, e) < 0)
+		return -EINVAL;
+	if (!n)
+		return error_set(e, EXIT_USAGE,
+				 "this network has no gateway that forwards "
+				 "ports");
+	if (addr_is_unspecified(&rule.guest_ip))
+		rule.guest_ip = m->ip;
+	if (addr_is_unspecified(&rule.guest_ip))
+		return error_set(e, EXIT_USAGE,
+				 "ports can be forwarded to %s only by its "
+				 "address, as in tcp::2222-10.0.2.115:22, or "
+				 "if its card's MAC is known (--nic "
+				 "MODEL,mac=)",
+				 m->name);
+	r = plan_forward_add(n, &rule, m, &id, e);
+	if (r == 0)
+		engine_link_forward_add(m->keeper, n, id);
+	return r;
+}
+
+static int open_forwards(struct machine *m, const struct attach_request *a,
+			 struct error *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < a->n_forwards && r == 0; i++)
+		r = open_forward(m, a->forwards[i], e);
+	return r;
+}
+
 int machine_attach(struct keeper *k, const struct attach_request *a,
 		   struct machine **mp, struct error *e)
 {
@@ -258,10 +340,6 @@ int machine_attach(struct keeper *k, const struct attach_request *a,
 		return error_set(e, EXIT_CONFLICT,
 				 "%s has %u machines, and can have no more",
 				 k->c->network->name, k->n_machines);
-	if (a->n_forwards)
-		return error_set(e, EXIT_USAGE,
-				 "port forwards (-p) of a shared network are "
-				 "not built yet");
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return error_errno(e, ENOMEM, "%s", a->name);
@@ -271,6 +349,7 @@ int machine_attach(struct keeper *k, const struct attach_request *a,
 	m->has_mac = a->has_mac || a->picks_mac;
 	m->mac = a->mac;
 	m->nic = a->nic;
+	m->ip = (addr){0};
 	m->life.fd = -1;
 	timer_init(&m->lonely, on_lonely);
 	list_init(&m->link);
@@ -278,14 +357,17 @@ int machine_attach(struct keeper *k, const struct attach_request *a,
 	r = choose_socket(m, e);
 	if (r == 0)
 		r = machine_hold(m, a->pid, e);
+	if (a->picks_mac)
+		m->mac = nic_mac(k->c->network->mac_name, m->name, m->nic);
+	choose_address(m);
 	if (r == 0)
 		r = plug_in(m, a->has_hub ? &a->hub : NULL, e);
+	if (r == 0)
+		r = open_forwards(m, a, e);
 	if (r < 0) {
 		machine_detach(m);
 		return r;
 	}
-	if (a->picks_mac)
-		m->mac = nic_mac(k->c->network->mac_name, m->name, m->nic);
 	list_add_tail(&k->machines, &m->link);
 	k->n_machines++;
 	*mp = m;

@@ -31,6 +31,7 @@ struct machine {
 	bool vmm_listens;
 	bool has_mac; /* mac is the card's */
 	mac mac;
+	addr ip; /* kept for that; unspecified: none is */
 	unsigned nic;
 	struct loop_io life; /* fd: pidfd, owned; -1 = nobody holds it */
 	pid_t pid;	     /* of that process, 0 = none */

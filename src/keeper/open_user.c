@@ -33,6 +33,79 @@ static int bind_one(struct plan_netdev *n, const struct port_rule *r,
 	return 0;
 }
 
+/* A place in the array, free or new. */
+static int forward_place(struct plan_netdev *n, uint32_t *idp)
+{
+	struct plan_forward *more;
+
+	for (*idp = 0; *idp < n->n_forwards; (*idp)++) {
+		if (n->forwards[*idp].fd < 0)
+			return 0;
+	}
+	more = reallocarray(n->forwards, n->n_forwards + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	n->forwards = more;
+	more[n->n_forwards++] = (struct plan_forward){.fd = -1};
+	return 0;
+}
+
+/* As check_guest() below does, of what the order says. */
+static int check_machine(const struct plan_netdev *n, const addr *ip,
+			 struct error *e)
+{
+	const struct msg_user_add *m = &n->order.user_add;
+	const addr broadcast = prefix_broadcast(&m->net4);
+	char text[ADDR_STRLEN];
+	bool is_ours = addr_eq(ip, &m->host4) || addr_eq(ip, &m->dns4);
+
+	for (unsigned i = 0; i < n->n_guestfwds; i++)
+		is_ours |= addr_eq(ip, &n->guestfwds[i].rule.server.ip);
+	if (prefix_has(&m->net4, ip) && !is_ours && !addr_eq(ip, &broadcast) &&
+	    !addr_eq(ip, &m->net4.ip))
+		return 0;
+	return error_set(e, EXIT_USAGE,
+			 "a forwarded port leads to %s, which no machine of "
+			 "this network can have",
+			 addr_format(ip, text));
+}
+
+int plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
+		     struct machine *m, uint32_t *idp, struct error *e)
+{
+	struct plan_forward f = {
+		.proto = rule->proto,
+		.host = {.ip = rule->host_ip, .port = rule->host_lo},
+		.guest = {.ip = rule->guest_ip, .port = rule->guest_lo},
+		.machine = m,
+	};
+	int r = check_machine(n, &rule->guest_ip, e);
+
+	if (r < 0)
+		return r;
+	if (forward_place(n, idp) < 0)
+		return error_errno(e, ENOMEM, "%s", n->name);
+	memcpy(f.unix_path, rule->unix_path, sizeof(f.unix_path));
+	if (f.unix_path[0])
+		f.fd = sock_listen_unix(f.unix_path, false, false, e);
+	else
+		f.fd = sock_listen_forward(f.proto, &f.host, e);
+	if (f.fd < 0)
+		return f.fd;
+	n->forwards[*idp] = f;
+	return 0;
+}
+
+void plan_forward_del(struct plan_netdev *n, uint32_t id)
+{
+	struct plan_forward *f = &n->forwards[id];
+
+	fd_close(&f->fd);
+	if (f->unix_path[0])
+		sock_remove_unix(f->unix_path);
+	*f = (struct plan_forward){.fd = -1};
+}
+
 static bool is_server(const struct user_opts *o, const addr *a)
 {
 	for (unsigned i = 0; i < o->n_guestfwds; i++) {

@@ -56,6 +56,18 @@ struct plan_netdev *plan_find(struct plan *p, uint32_t id)
 	return NULL;
 }
 
+struct plan_netdev *plan_gateway(struct plan *p)
+{
+	list_each(it, &p->netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		if (n->order.head.type == ENGINE_MSG_USER_ADD)
+			return n;
+	}
+	return NULL;
+}
+
 static void keep_fd(struct plan_netdev *n, int fd)
 {
 	n->fds[0] = fd;
@@ -370,8 +382,10 @@ void plan_say(const struct plan *p, struct log *log)
 		const struct plan_netdev *n =
 			container_of(it, struct plan_netdev, link);
 
-		for (unsigned i = 0; i < n->n_forwards; i++)
-			say_forward(n, &n->forwards[i], log);
+		for (unsigned i = 0; i < n->n_forwards; i++) {
+			if (n->forwards[i].fd >= 0)
+				say_forward(n, &n->forwards[i], log);
+		}
 		for (unsigned i = 0; i < n->n_guestfwds; i++)
 			say_guestfwd(&n->guestfwds[i], log);
 	}

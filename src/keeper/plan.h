@@ -17,6 +17,7 @@
 #include "control/engine_msg.h"
 #include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
+#include "grammar/port_spec.h"
 #include "os/loop.h"
 #include "os/tap.h"
 
@@ -40,7 +41,8 @@ struct plan_forward {
 	struct endpoint host;  /* as bound */
 	struct endpoint guest; /* ip unspecified: the first lease */
 	char unix_path[108];   /* not "": that socket, and no host */
-	int fd;		       /* owned */
+	int fd;		       /* owned; -1: a free place in the array */
+	struct machine *machine; /* whose it is; NULL: the netdev's own */
 };
 
 /* Connections of guests to server go to a program or socket of the host. */
@@ -127,6 +129,14 @@ plan_open(struct plan *p, const struct plan_args *a, struct error *e);
 __attribute__((warn_unused_result)) int
 plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 	 const int *hub, struct plan_netdev **np, struct error *e);
+/* The first netdev user, NULL: there is none. */
+struct plan_netdev *plan_gateway(struct plan *p);
+/* Binds one host port more that leads to a guest of the netdev user n; *idp is
+ * its number. rule: of one port, its guest named. */
+__attribute__((warn_unused_result)) int
+plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
+		 struct machine *m, uint32_t *idp, struct error *e);
+void plan_forward_del(struct plan_netdev *n, uint32_t id);
 /* Closes and undoes what the netdev opened, and frees it. */
 void plan_remove(struct plan_netdev *n);
 /* Closes descriptors, runs downscripts, removes socket files. */

@@ -63,11 +63,27 @@ static json_t *one_forward(const struct plan_netdev *n,
 
 	if (addr_is_unspecified(&to.ip))
 		to.ip = n->order.user_add.dhcp_start4;
-	return json_pack("{s:s,s:s,s:s}", "proto",
+	return json_pack("{s:s,s:s,s:s,s:s*}", "proto",
 			 f->proto == IPPROTO_UDP ? "udp" : "tcp", "host",
 			 f->unix_path[0] ? f->unix_path
 					 : endpoint_format(&f->host, host),
-			 "guest", endpoint_format(&to, guest));
+			 "guest", endpoint_format(&to, guest), "machine",
+			 f->machine ? f->machine->name : NULL);
+}
+
+/* Those of a netdev; m not NULL: of that machine only. */
+static bool put_forwards(const struct plan_netdev *n, const struct machine *m,
+			 json_t *list)
+{
+	for (unsigned i = 0; i < n->n_forwards; i++) {
+		const struct plan_forward *f = &n->forwards[i];
+
+		if (f->fd < 0 || (m && f->machine != m))
+			continue;
+		if (json_array_append_new(list, one_forward(n, f)) < 0)
+			return false;
+	}
+	return true;
 }
 
 /* The network's own netdevs, as one would type them, and their forwards. */
@@ -79,12 +95,8 @@ static bool put_netdevs(const struct keeper *k, json_t *netdevs,
 			container_of(it, struct plan_netdev, link);
 		CLEANUP_FREE char *text = NULL;
 
-		for (unsigned i = 0; i < n->n_forwards; i++) {
-			if (json_array_append_new(
-				    forwards,
-				    one_forward(n, &n->forwards[i])) < 0)
-				return false;
-		}
+		if (!put_forwards(n, NULL, forwards))
+			return false;
 		if (n->machine)
 			continue;
 		text = netdev_spec_format(n->spec);
@@ -97,14 +109,17 @@ static bool put_netdevs(const struct keeper *k, json_t *netdevs,
 
 static json_t *one_machine(const struct machine *m)
 {
-	char text[MAC_STRLEN];
+	char text[MAC_STRLEN], ip[ADDR_STRLEN];
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:i,s:s*}", "name", m->name,
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:i,s:s*,s:s*}", "name", m->name,
 			 "link", m->is_vhost ? "vhost-user" : "stream",
 			 "listen", m->vmm_listens ? "vmm" : "vmlan", "socket",
 			 m->socket, "connected", m->netdev->n_connected > 0,
 			 "pid", (int)m->pid, "mac",
-			 m->has_mac ? mac_format(m->mac, text) : NULL);
+			 m->has_mac ? mac_format(m->mac, text) : NULL,
+			 "address",
+			 addr_is_unspecified(&m->ip) ? NULL
+						     : addr_format(&m->ip, ip));
 }
 
 static bool put_machines(const struct keeper *k, json_t *list)
@@ -168,6 +183,19 @@ static unsigned set_kept(struct keeper *k, const struct request *r,
 	return 200;
 }
 
+/* A machine with its forwards. */
+static json_t *attached(struct keeper *k, const struct machine *m)
+{
+	const struct plan_netdev *n = plan_gateway(&k->plan);
+	json_t *o = one_machine(m), *list = json_array();
+
+	if (o && list && (!n || put_forwards(n, m, list)) &&
+	    json_object_set_new(o, "forwards", list) == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 static unsigned attach(struct keeper *k, const struct request *r, char **bodyp)
 {
 	struct attach_request a;
@@ -181,7 +209,7 @@ static unsigned attach(struct keeper *k, const struct request *r, char **bodyp)
 	attach_request_deinit(&a);
 	if (rc < 0)
 		return refuse(&e, bodyp);
-	*bodyp = text_of(one_machine(m));
+	*bodyp = text_of(attached(k, m));
 	return 201;
 }
 

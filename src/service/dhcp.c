@@ -67,6 +67,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 		free(d);
 		return -ENOMEM;
 	}
+	lease_keep_first(&d->leases, c->n_kept);
 	lease_reserve(&d->leases, &env->net4.ip);
 	lease_reserve(&d->leases, &env->gw4);
 	lease_reserve(&d->leases, &env->dns4);
@@ -86,6 +87,11 @@ struct dhcp *dhcp_free(struct dhcp *d)
 void dhcp_reserve(struct dhcp *d, const addr *ip)
 {
 	lease_reserve(&d->leases, ip);
+}
+
+void dhcp_keep(struct dhcp *d, const addr *ip, mac m)
+{
+	lease_keep_for(&d->leases, ip, m);
 }
 
 unsigned dhcp_n_leases(const struct dhcp *d)
@@ -408,7 +414,7 @@ static void on_request(struct dhcp *d, const struct exchange *x)
 		return;
 	}
 	l = lease_at(&d->leases, &x->want);
-	if (!l || !lease_is_free_for(l, &x->client)) {
+	if (!l || !lease_may_have(&d->leases, l, &x->client)) {
 		refuse(d, x, "requested address not available");
 		return;
 	}

@@ -16,6 +16,7 @@ enum { DHCP_SEARCH_NAMES = 8 };
 /* What clients are told besides their address. Copied. */
 struct dhcp_config {
 	addr first;	       /* of the pool */
+	unsigned n_kept;       /* its first addresses, for dhcp_keep() */
 	const char *hostname;  /* "" = none, as the next */
 	const char *domain;
 	const char *search[DHCP_SEARCH_NAMES];
@@ -35,6 +36,9 @@ dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 struct dhcp *dhcp_free(struct dhcp *d);
 /* An address of the pool that no client may get. */
 void dhcp_reserve(struct dhcp *d, const addr *ip);
+/* A kept address is for the client with this MAC and no other; zero: for
+ * nobody. */
+void dhcp_keep(struct dhcp *d, const addr *ip, mac m);
 /* payload: of a UDP datagram to port 67, checksum verified. */
 void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);

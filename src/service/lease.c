@@ -56,6 +56,14 @@ void lease_reserve(struct lease_table *t, const addr *ip)
 		l->reserved = true;
 }
 
+void lease_keep_first(struct lease_table *t, unsigned n)
+{
+	t->n_kept = n < t->n ? n : t->n;
+	t->fresh = t->n_kept;
+	for (unsigned i = 0; i < t->n_kept; i++)
+		t->lease[i].is_kept = true;
+}
+
 static unsigned bucket_of(const struct lease_table *t,
 			  const struct lease_client *c)
 {
@@ -127,6 +135,8 @@ static void set_state(struct lease_table *t, struct lease *l,
 	list_del(&l->order);
 	if (state != LEASE_FREE)
 		sort_in(head, l);
+	else if (l->is_kept)
+		return; /* nobody else takes it */
 	else if (l->was_bound)
 		list_add_tail(head, &l->order); /* its client may return */
 	else
@@ -153,7 +163,39 @@ bool lease_is_free_for(const struct lease *l, const struct lease_client *c)
 {
 	if (l->reserved || l->state == LEASE_RESTED)
 		return false;
+	if (l->is_kept)
+		return !mac_is_zero(l->owner) && mac_eq(l->owner, c->mac);
 	return l->state == LEASE_FREE || same_client(&l->client, c);
+}
+
+void lease_keep_for(struct lease_table *t, const addr *ip, mac m)
+{
+	struct lease *l = lease_at(t, ip);
+
+	if (!l || !l->is_kept || mac_eq(l->owner, m))
+		return;
+	if (l->state != LEASE_FREE)
+		set_state(t, l, LEASE_FREE, 0);
+	l->owner = m;
+}
+
+/* The address that is kept for this client, if it may have it. */
+static struct lease *kept_for(const struct lease_table *t,
+			      const struct lease_client *c)
+{
+	for (unsigned i = 0; i < t->n_kept; i++) {
+		if (lease_is_free_for(&t->lease[i], c))
+			return &t->lease[i];
+	}
+	return NULL;
+}
+
+bool lease_may_have(const struct lease_table *t, const struct lease *l,
+		    const struct lease_client *c)
+{
+	const struct lease *kept = kept_for(t, c);
+
+	return lease_is_free_for(l, c) && (!kept || kept == l);
 }
 
 /* The lowest address that was never given out. */
@@ -239,7 +281,13 @@ struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 			  const addr *want, uint64_t end_ns)
 {
 	struct lease *old = lease_find(t, c);
-	struct lease *l = own_lease(old, c, want);
+	struct lease *l = kept_for(t, c);
+
+	if (l)
+		want = &l->ip;
+	l = own_lease(old, c, want);
+	if (l && !lease_may_have(t, l, c))
+		l = NULL;
 
 	if ((!l || l->state == LEASE_FREE) && !has_share(t, c))
 		return NULL;
@@ -252,6 +300,9 @@ struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 		unchain(t, old);
 		old->client.id_len = 0;
 	}
+	/* The same machine under another identifier, as its firmware has. */
+	if (old != l && l->state != LEASE_FREE)
+		set_state(t, l, LEASE_FREE, 0);
 	if (old != l)
 		give_to(t, l, c);
 	l->client = *c; /* it may come by another card */

@@ -8,7 +8,8 @@
  * used, one that was only offered, the one whose lease ended first.  One sender
  * of requests (the frame's source MAC) holds at most LEASE_PER_SENDER, those it
  * declined included, so that it cannot take the pool; a machine that is another
- * client at each of its starts gives its oldest lease for a new one.  One
+ * client at each of its starts gives its oldest lease for a new one.  Addresses
+ * that are kept for a MAC go to whatever client has it, and to no other.  One
  * worker's thread; time is a parameter.
  *
  *        offer            confirm              expiry, release
@@ -64,6 +65,8 @@ struct lease {
 	uint16_t sender;	    /* index of the sender's count */
 	bool was_used;
 	bool was_bound; /* to this client */
+	bool is_kept; /* for the client with MAC owner; zero: for nobody */
+	mac owner;
 	bool reserved;		    /* ours (gateway, resolver): never given */
 };
 
@@ -71,6 +74,7 @@ struct lease_table {
 	struct lease *lease; /* owned: one per address of the pool, in order */
 	unsigned n;	     /* addresses in the pool */
 	uint32_t first;	     /* of the pool, host order */
+	unsigned n_kept;     /* of the first are kept for their owners */
 	unsigned fresh;	     /* addresses below were used once */
 	unsigned n_bound;
 	/* Used leases: FREE as they are to be used again, the others by
@@ -92,6 +96,11 @@ void lease_table_deinit(struct lease_table *t);
 /* An address that must not be given out. */
 void lease_reserve(struct lease_table *t, const addr *ip);
 
+/* The first n addresses of the pool are given to their owners only. */
+void lease_keep_first(struct lease_table *t, unsigned n);
+/* One of these is m's from now on, or nobody's if m is zero. */
+void lease_keep_for(struct lease_table *t, const addr *ip, mac m);
+
 /* What has ended by now becomes FREE.  Called before the others, which take
  * what is written in the table for true. */
 void lease_expire(struct lease_table *t, uint64_t now_ns);
@@ -104,8 +113,12 @@ struct lease *lease_at(struct lease_table *t, const addr *ip);
  * none. NULL: no address is free, or its sender has enough. */
 struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 			  const addr *want, uint64_t end_ns);
-/* True if the client may have this very address now. */
+/* True if the address is free for the client. */
 bool lease_is_free_for(const struct lease *l, const struct lease_client *c);
+/* True if the client may have this very address now: it is free for it, and
+ * no other is kept for it. */
+bool lease_may_have(const struct lease_table *t, const struct lease *l,
+		    const struct lease_client *c);
 void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns);
 /* The client gives it back; the address stays its first choice. */
 void lease_release(struct lease_table *t, struct lease *l);

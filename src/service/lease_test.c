@@ -318,6 +318,42 @@ static void test_random_use(void **state)
 	table_free(t);
 }
 
+static addr last_byte(uint8_t n)
+{
+	return addr_v4(10, 0, 0, n);
+}
+
+/* Of addresses 15 to 17, which are kept, 16 is for client b's MAC. */
+static void test_kept_addresses(void **state)
+{
+	struct lease_table *t = table(96 + 24, 0x0a00000f);
+	struct lease_client a = client(1, 1), b = client(2, 2), again = b;
+	addr sixteen = last_byte(16), forty = last_byte(40);
+
+	again.id[0] = 2; /* its firmware names itself otherwise */
+	lease_keep_first(t, 3);
+	assert_int_equal(offer(t, b, last_byte(15), SECOND), 18);
+	lease_keep_for(t, &sixteen, b.mac);
+	assert_int_equal(offer(t, a, sixteen, SECOND), 19);
+	assert_int_equal(offer(t, a, last_byte(17), SECOND), 19);
+	assert_int_equal(bind(t, b, 100 * SECOND), 16);
+	assert_int_equal(offer(t, b, last_byte(40), SECOND), 16);
+	assert_false(lease_may_have(t, lease_at(t, &forty), &b));
+	assert_true(lease_may_have(t, lease_at(t, &sixteen), &b));
+	assert_int_equal(bind(t, again, 100 * SECOND), 16);
+	assert_int_equal(t->n_bound, 1);
+	/* It has gone, and another machine comes in its place. */
+	lease_keep_for(t, &sixteen, (mac){0});
+	assert_int_equal(t->n_bound, 0);
+	assert_int_not_equal(offer(t, b, sixteen, SECOND), 16);
+	lease_keep_for(t, &sixteen, a.mac);
+	assert_int_equal(bind(t, a, 100 * SECOND), 16);
+	lease_expire(t, 101 * SECOND);
+	assert_int_equal(offer(t, client(3, 3), sixteen, SECOND), 21);
+	assert_int_equal(bind(t, a, 200 * SECOND), 16);
+	table_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_a_sender_cannot_take_the_pool),
 		cmocka_unit_test(test_a_machine_of_many_identifiers),
 		cmocka_unit_test(test_declined_counts_too),
+		cmocka_unit_test(test_kept_addresses),
 		cmocka_unit_test(test_random_use),
 	};
 

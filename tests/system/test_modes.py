@@ -89,13 +89,16 @@ def get(path):
 class Machine:
     """A kernel guest on the networks of `vmlan run` with these options."""
 
-    def __init__(self, w, name, *options, nets=1):
-        self.guest = w.guest(name)
+    def __init__(self, w, name, *options, nets=1, mac=None):
+        self.guest = w.guest(name, mac)
+        if mac:
+            options += ("--nic", f"virtio,mac={mac}")
         cables = []
         for i in range(nets):
             place = "{socket}" if i == 0 else f"{{socket{i + 1}}}"
             # each card is a LAN of its own: a hub for each
-            cables += [f"netns,id=n{i},path={self.guest.path()},ifname=eth{i}",
+            own = f",mac={mac}" if mac else ""
+            cables += [f"netns,id=n{i},path={self.guest.path()},ifname=eth{i}{own}",
                        f"stream,id=s{i},addr.type=unix,addr.path={place},reconnect-ms=50",
                        f"hubport,hubid={i},netdev=n{i}", f"hubport,hubid={i},netdev=s{i}"]
         self.proc = popen(VMLAN, "run", "-q", "--name", name, *options, "--",
@@ -312,6 +315,83 @@ def test_several_cards(w):
         r.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
         r.guest.sh("ping", "-c", "1", "-W", "2", "10.7.0.2")
         assert names() == ["one", "two"]
+
+
+WHO = """
+import socket, sys, threading
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("0.0.0.0", 53))
+t = socket.create_server(("0.0.0.0", 80))
+print("up", flush=True)
+def udp():
+    while True:
+        u.sendto(sys.argv[1].encode(), u.recvfrom(100)[1])
+threading.Thread(target=udp, daemon=True).start()
+while True:
+    c = t.accept()[0]
+    c.sendall(sys.argv[1].encode())
+    c.close()
+"""
+
+
+def who(kind, port):
+    """Who answers at a port of the host."""
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.settimeout(10)
+        try:
+            s.connect(("127.0.0.1", port))
+            if kind == socket.SOCK_DGRAM:
+                s.send(b"x")
+            return s.recv(100).decode()
+        except ConnectionError:
+            return None
+
+
+def test_natnet_forwards(lan):
+    """Each machine's ports lead to that machine, also by another engine."""
+    with Machine(lan, "a", "--net", "natnet:lab", "-p", "2222:80", mac="52:54:00:00:00:0a") as a:
+        with Machine(lan, "b", "--net", "natnet:lab", "-p", "2223:80", "-p", "2223:53/udp",
+                     mac="52:54:00:00:00:0b") as b, \
+                Machine(lan, "c", "--net", "natnet:lab") as c, \
+                world.process(PYTHON, "-c", WHO, "a", ns="a", stdout=subprocess.PIPE) as pa, \
+                world.process(PYTHON, "-c", WHO, "b", ns="b", stdout=subprocess.PIPE) as pb:
+            for p in (pa, pb):
+                p.stdout.readline()
+                p.stdout.close()
+            c.guest.dhcp()  # first, and yet no address of theirs is his
+            b.guest.dhcp()
+            a.guest.dhcp()
+            assert (a.guest.ip, b.guest.ip) == ("10.0.2.15", "10.0.2.16")
+            assert c.guest.ip == "10.0.2.115"
+            assert [m.get("address") for m in show("lab")["machines"]] == \
+                ["10.0.2.15", "10.0.2.16", None]
+            engine = show("lab")["engine"]
+            for i in range(2):
+                assert who(socket.SOCK_STREAM, 2222) == "a"
+                assert who(socket.SOCK_STREAM, 2223) == "b"
+                assert who(socket.SOCK_DGRAM, 2223) == "b"
+                if i == 0:
+                    os.kill(engine, signal.SIGKILL)
+                    wait_for("another engine", lambda: show("lab")["engine"] not in (0, engine))
+                    wait_for("all on it", lambda: all(
+                        m["connected"] for m in show("lab")["machines"]))
+                    b.guest.dhcp()
+                    assert b.guest.ip == "10.0.2.16"
+            line = one_line(5, "run", "--net", "natnet:lab", "--nic", "virtio,mac=52:54:00:00:00:0d",
+                            "-p", "2230:1", "-p", "2223:80", "--", "sh", "-c", "{socket}")
+            assert "2223" in line
+            assert ":2230 " not in sh("ss", "-Hltn").stdout
+            assert len(show("lab")["machines"]) == 3
+        assert who(socket.SOCK_STREAM, 2223) is None
+        assert [(f["host"], f["machine"]) for f in show("lab")["forwards"]] == \
+            [("127.0.0.1:2222", "a")]
+        assert "mac=" in one_line(2, "run", "--net", "natnet:lab", "-p", "2231:80", "--", "sh", "-c",
+                                  "{socket}")
+        r = vmlan("run", "--net", "natnet:lab", "-p", "tcp::2231-10.0.2.15:80", "--", "sh", "-c",
+                  ": {socket}")
+        assert "forward tcp 127.0.0.1:2231 -> 10.0.2.15:80" in r.stderr
+        one_line(2, "run", "--net", "natnet:lab", "-p", "tcp::2231-10.9.9.9:80", "--", "sh", "-c",
+                 "{socket}")
 
 
 def test_up_and_down(w):
