@@ -313,12 +313,15 @@ static struct rtnl_addr on_bridge(const struct setup_bridge *b,
 {
 	struct rtnl_addr x = *a;
 	const char *suffix = strchr(a->label, ':');
+	size_t len = strlen(b->bridge);
 
 	x.index = index;
 	x.valid_s = x.preferred_s = RTNL_FOREVER;
 	x.label[0] = '\0';
-	if (suffix && strlen(b->bridge) + strlen(suffix) < sizeof(x.label))
-		snprintf(x.label, sizeof(x.label), "%s%s", b->bridge, suffix);
+	if (suffix && len + strlen(suffix) < sizeof(x.label)) {
+		memcpy(x.label, b->bridge, len);
+		memcpy(x.label + len, suffix, strlen(suffix) + 1);
+	}
 	return x;
 }
 

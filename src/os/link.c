@@ -12,42 +12,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/mem.h"
-
-enum { NETLINK_ROOM = 32768 }; /* of one answer: an interface and all of it */
-
-/* Sends one request and waits for the kernel's answer, or its acknowledgement
- * if cb is NULL. */
-static int ask_netlink(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
-{
-	CLEANUP_FREE char *buf = malloc(NETLINK_ROOM);
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int r = 0;
-	ssize_t n;
-
-	if (!nl)
-		return -errno;
-	if (!buf)
-		r = -ENOMEM;
-	else if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-		 mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		r = -errno;
-	if (r == 0) {
-		n = mnl_socket_recvfrom(nl, buf, NETLINK_ROOM);
-		if (n < 0 || mnl_cb_run(buf, (size_t)n, nlh->nlmsg_seq,
-					mnl_socket_get_portid(nl), cb, arg) < 0)
-			r = -errno;
-	}
-	mnl_socket_close(nl);
-	return r;
-}
-
-static int talk(struct nlmsghdr *nlh)
-{
-	return ask_netlink(nlh, NULL, NULL);
-}
+#include "os/rtnl.h"
+#include "os/rtnl_priv.h"
 
 int link_set(const struct link_change *c)
 {
@@ -80,7 +48,7 @@ int link_set(const struct link_change *c)
 		mnl_attr_put_u32(nlh, IFLA_MTU, c->mtu);
 	if (!mac_is_zero(c->mac))
 		mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(c->mac.b), c->mac.b);
-	return talk(nlh);
+	return rtnl_talk(nlh);
 }
 
 static void take_kind(const struct nlattr *info, struct link_info *i)
@@ -137,7 +105,7 @@ int link_get(const char *ifname, struct link_info *i)
 	ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
 	ifm->ifi_family = AF_UNSPEC;
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
-	return ask_netlink(nlh, take_link, i);
+	return rtnl_exchange(nlh, take_link, i);
 }
 
 int link_macvtap_add(const struct link_macvtap *m)
@@ -166,7 +134,7 @@ int link_macvtap_add(const struct link_macvtap *m)
 	mnl_attr_put_u32(nlh, IFLA_MACVLAN_MODE, m->mode);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	return talk(nlh);
+	return rtnl_talk(nlh);
 }
 
 int link_del(const char *ifname)
@@ -181,7 +149,7 @@ int link_del(const char *ifname)
 	ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
 	ifm->ifi_family = AF_UNSPEC;
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
-	return talk(nlh);
+	return rtnl_talk(nlh);
 }
 
 int link_addr_add(const char *ifname, const struct prefix *p)
@@ -213,7 +181,7 @@ int link_addr_add(const char *ifname, const struct prefix *p)
 
 		mnl_attr_put(nlh, IFA_BROADCAST, 4, all.b + 12);
 	}
-	return talk(nlh);
+	return rtnl_talk(nlh);
 }
 
 static int ask(const char *ifname, unsigned long request, struct ifreq *ifr)

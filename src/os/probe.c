@@ -169,7 +169,7 @@ static int enter_userns(void)
 /* What some hosts let one make, and then do nothing in. */
 static int try_userns(struct error *e)
 {
-	struct rtnl_link lo;
+	struct rtnl_link lo = {0};
 	int r = enter_userns();
 
 	(void)e;

@@ -24,16 +24,16 @@ enum {
 	INDEX_SPAN = 1 << 24,
 };
 
-/* Sends one request; answers go to cb until the last or an acknowledgement. */
-static int exchange(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+int rtnl_exchange(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
-	CLEANUP_FREE char *buf = malloc(BUF_LEN);
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	CLEANUP_FREE char *buf = NULL;
 	unsigned port;
 	int r = 0;
 
 	if (!nl)
 		return -errno;
+	buf = malloc(BUF_LEN);
 	if (!buf)
 		r = -ENOMEM;
 	else if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
@@ -60,7 +60,7 @@ static int exchange(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 
 int rtnl_talk(struct nlmsghdr *nlh)
 {
-	return exchange(nlh, NULL, NULL);
+	return rtnl_exchange(nlh, NULL, NULL);
 }
 
 int rtnl_dump(uint16_t type, mnl_cb_t cb, void *arg, void (*again)(void *))
@@ -78,7 +78,7 @@ int rtnl_dump(uint16_t type, mnl_cb_t cb, void *arg, void (*again)(void *))
 		m = mnl_nlmsg_put_extra_header(h, sizeof(struct rtmsg));
 		m->rtgen_family = AF_UNSPEC;
 		again(arg);
-		r = exchange(h, cb, arg);
+		r = rtnl_exchange(h, cb, arg);
 	}
 	return r;
 }
@@ -165,7 +165,7 @@ int rtnl_link_get(const char *name, int index, struct rtnl_link *l)
 	h = link_request(buf, RTM_GETLINK, name ? 0 : index);
 	if (name)
 		mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	r = exchange(h, on_link, l);
+	r = rtnl_exchange(h, on_link, l);
 	if (r == 0 && !l->index)
 		r = -ENODEV;
 	return r;
