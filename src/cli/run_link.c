@@ -81,7 +81,7 @@ static const char *why_no_vhost(const struct run *r,
 static void choose_link(struct run *r, struct run_nic *nic, int version)
 {
 	const char *why = why_no_vhost(r, nic, version);
-	char which[16] = "network";
+	char which[24] = "network";
 
 	if (r->n_nics > 1)
 		snprintf(which, sizeof(which), "network %d",
