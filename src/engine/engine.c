@@ -208,6 +208,7 @@ int engine_main(int sock)
 				 "the engine (no SIGBUS handler)");
 	list_init(&e.lans);
 	list_init(&e.netdevs);
+	list_init(&e.failures);
 	r = sandbox_enter(&e.sock, 1, &err);
 	if (r < 0) {
 		log_error(&e.log, "engine: %s", err.text);
@@ -217,6 +218,7 @@ int engine_main(int sock)
 	if (r < 0)
 		log_error(&e.log, "engine: %s", strerror(-r));
 	engine_clear(&e);
+	engine_news_forget(&e);
 	worker_free(e.worker);
 	fd_close(&e.sock);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;

@@ -66,6 +66,12 @@ struct engine_wanted {
 	uint32_t from;
 };
 
+/* An order that failed, and the keeper has not heard of it yet. */
+struct engine_failure {
+	struct list link;
+	struct msg_failed m;
+};
+
 struct engine {
 	struct log log;
 	struct worker *worker; /* owned; NULL before START */
@@ -80,9 +86,9 @@ struct engine {
 	unsigned n_wanted;
 	/* what else the keeper is to hear */
 	bool is_behind; /* the channel was full: the rest waits for room */
-	bool owes_synced, owes_stats, has_failed;
+	bool owes_synced, owes_stats;
 	uint32_t synced_cookie, stats_cookie;
-	struct msg_failed failed; /* the first */
+	struct list failures; /* of struct engine_failure, oldest first */
 	int exit_code;
 };
 
@@ -103,6 +109,8 @@ void engine_news_synced(struct engine *e, uint32_t cookie);
 void engine_news_stats(struct engine *e, uint32_t cookie);
 /* The channel has room again. */
 void engine_news_tell(struct engine *e);
+/* Nobody is to hear anything any more. */
+void engine_news_forget(struct engine *e);
 /* Sends STATS, as engine_tell(). */
 int engine_stats(struct engine *e, uint32_t cookie);
 /* NULL: no such netdev. */

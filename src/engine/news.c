@@ -11,6 +11,7 @@
  * as few messages as lead to the same end.  Worker 0's thread.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/engine_priv.h"
@@ -67,15 +68,27 @@ static bool say_netdev(struct engine *e, struct engine_netdev *n)
 	return true;
 }
 
+static bool say_failures(struct engine *e)
+{
+	list_each_safe(it, &e->failures) {
+		struct engine_failure *f =
+			container_of(it, struct engine_failure, link);
+		union engine_msg m = {.failed = f->m};
+
+		if (is_full(engine_tell(e, &m, ENGINE_MSG_FAILED)))
+			return false;
+		list_del(&f->link);
+		free(f);
+	}
+	return true;
+}
+
 static bool say_answers(struct engine *e)
 {
-	union engine_msg failed = {.failed = e->failed};
 	union engine_msg synced = {.sync = {.cookie = e->synced_cookie}};
 
-	if (e->has_failed &&
-	    is_full(engine_tell(e, &failed, ENGINE_MSG_FAILED)))
+	if (!say_failures(e))
 		return false;
-	e->has_failed = false;
 	if (e->owes_synced &&
 	    is_full(engine_tell(e, &synced, ENGINE_MSG_SYNCED)))
 		return false;
@@ -133,9 +146,14 @@ void engine_news_want_fd(struct engine *e, struct engine_netdev *n)
 
 void engine_news_failed(struct engine *e, const struct msg_failed *m)
 {
-	if (!e->has_failed)
-		e->failed = *m;
-	e->has_failed = true;
+	struct engine_failure *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		log_error(&e->log, "engine: %s", m->text);
+		return;
+	}
+	f->m = *m;
+	list_add_tail(&e->failures, &f->link);
 	if (!e->is_behind && !say_answers(e))
 		wait_for_room(e, true);
 }
@@ -154,4 +172,12 @@ void engine_news_stats(struct engine *e, uint32_t cookie)
 	e->owes_stats = true;
 	if (!e->is_behind && !say_answers(e))
 		wait_for_room(e, true);
+}
+
+void engine_news_forget(struct engine *e)
+{
+	list_each_safe(it, &e->failures) {
+		list_del(it);
+		free(container_of(it, struct engine_failure, link));
+	}
 }

@@ -39,6 +39,7 @@ static int setup(void **state)
 	b->e.log = LOG_INIT(LOG_LEVEL_ERROR);
 	list_init(&b->e.lans);
 	list_init(&b->e.netdevs);
+	list_init(&b->e.failures);
 	for (uint32_t i = 0; i < N; i++) {
 		b->n[i].id = i;
 		list_add_tail(&b->e.netdevs, &b->n[i].link);
@@ -60,6 +61,8 @@ static int teardown(void **state)
 	struct bench *b = *state;
 
 	loop_del(b->e.worker->loop, &b->e.io);
+	engine_news_forget(&b->e);
+	assert_true(list_empty(&b->e.failures));
 	worker_free(b->e.worker);
 	close(b->e.sock);
 	close(b->keeper);
@@ -191,19 +194,21 @@ static void test_answers_wait(void **state)
 
 	fill(b);
 	engine_news_failed(&b->e, &first);
-	engine_news_failed(&b->e, &second); /* one is enough to end it */
+	engine_news_failed(&b->e, &second);
 	engine_news_synced(&b->e, 7);
 	engine_news_stats(&b->e, 8);
 	engine_news_want_fd(&b->e, &b->n[2]);
 	engine_news_want_fd(&b->e, &b->n[2]);
-	assert_int_equal(hear_all(b, m, 8), 4);
+	assert_int_equal(hear_all(b, m, 8), 5);
 	assert_int_equal(m[0].head.type, ENGINE_MSG_WANT_FD);
 	assert_int_equal(m[1].head.type, ENGINE_MSG_FAILED);
 	assert_string_equal(m[1].failed.text, "first");
-	assert_int_equal(m[2].head.type, ENGINE_MSG_SYNCED);
-	assert_int_equal(m[2].sync.cookie, 7);
-	assert_int_equal(m[3].head.type, ENGINE_MSG_STATS);
-	assert_int_equal(m[3].stats.cookie, 8);
+	assert_int_equal(m[2].head.type, ENGINE_MSG_FAILED);
+	assert_string_equal(m[2].failed.text, "second");
+	assert_int_equal(m[3].head.type, ENGINE_MSG_SYNCED);
+	assert_int_equal(m[3].sync.cookie, 7);
+	assert_int_equal(m[4].head.type, ENGINE_MSG_STATS);
+	assert_int_equal(m[4].stats.cookie, 8);
 }
 
 /* More than the channel takes at a time. */
