@@ -27,7 +27,6 @@ HELPER = "/usr/lib/qemu/qemu-bridge-helper"
 NO_ADMIN = ("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin")
 
 # As root the test has all users, else only its own.
-ROOT = "4294967295" in pathlib.Path("/proc/self/uid_map").read_text()
 
 # Says "ready"; then prints a line for each frame from the MAC given that
 # passes the interface, as tcpdump sees it.
@@ -218,7 +217,8 @@ def public_tun():
     node.unlink()
 
 
-@pytest.mark.skipif(not ROOT or not os.path.exists(HELPER), reason="needs root and the helper")
+@pytest.mark.root
+@pytest.mark.skipif(not os.path.exists(HELPER), reason="no qemu-bridge-helper")
 def test_an_ordinary_user_gets_the_bridge(w, br0, request):
     """The helper is setuid root, and nobody else has any right."""
     request.getfixturevalue("public_tun")
@@ -257,7 +257,7 @@ def test_bridge_mistakes(w, lan):
 # ---- macvtap ----
 
 
-needs_root = pytest.mark.skipif(not ROOT, reason="a macvtap's device is the host's root's")
+needs_root = pytest.mark.root  # a macvtap's device is the host's root's
 
 
 @needs_root
@@ -386,7 +386,7 @@ def test_macvtap_mistakes(w, lan):
     r = subprocess.run([*NO_ADMIN, VMLAN, "join", "macvtap,if=lan0"], capture_output=True,
                        text=True, timeout=30)
     assert r.returncode == 6 and len(r.stderr.splitlines()) == 1, r.stderr
-    if not ROOT:
+    if not world.HOST_ROOT:
         assert "root of the host" in error(6, "macvtap,if=lan0")
         return
     sh("ip", "link", "set", "lan0", "down")

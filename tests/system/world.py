@@ -28,6 +28,8 @@ VMLAN = str(BUILD / "src" / "vmlan")
 XFER = str(BUILD / "tests" / "xfer")
 LOSSY = str(BUILD / "tests" / "lossy")
 FULL = os.environ.get("VMLAN_FULL") == "1"
+# No user namespace: all users are there.
+HOST_ROOT = "4294967295" in pathlib.Path("/proc/self/uid_map").read_text()
 INET_IP = "192.0.2.1"
 WEB_IP = "203.0.113.80"
 HOST_IP = "192.0.2.2"
