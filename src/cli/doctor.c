@@ -14,6 +14,7 @@
 #include "grammar/kind.h"
 #include "grammar/netdev_spec.h"
 #include "keeper/keeper.h"
+#include "mode/mode.h"
 #include "os/bridge_acl.h"
 #include "os/probe.h"
 #include "os/rundir.h"
@@ -29,31 +30,41 @@ enum {
 #define START (1u << PROBE_START)
 
 struct way {
-	const char *mode; /* NULL: another way of the one before */
+	const char *mode;
 	const char *way;
-	unsigned needs; /* set of 1 << enum probe */
-	unsigned wants; /* without these it does less */
+	unsigned needs;     /* set of 1 << enum probe */
+	unsigned wants;     /* without these it does less */
+	const char *option; /* what a mode is asked for it; NULL = nothing */
+	bool is_later;      /* no mode's affair, and not built yet */
 };
+
+#define USER_NEEDS (P(RUNDIR) | START)
+#define USER_WANTS (P(PING) | P(NOFILE) | P(USERNS))
 
 /* As the modes' recipes take them. */
 static const struct way ways[] = {
-	{"none", "no cable", 0, 0},
-	{"nat", "user", P(RUNDIR) | START, P(PING) | P(NOFILE) | P(USERNS)},
-	{"natnet", "user", P(RUNDIR) | START, P(PING) | P(NOFILE) | P(USERNS)},
-	{NULL, "backend=kernel",
-	 P(RUNDIR) | P(ROOT) | P(TUN) | P(BRIDGE) | P(NFT) | P(FORWARD), 0},
+	{"none", "no cable", 0, 0, NULL, false},
+	{"nat", "user", USER_NEEDS, USER_WANTS, NULL, false},
+	{"natnet", "user", USER_NEEDS, USER_WANTS, NULL, false},
+	{"natnet", "backend=kernel",
+	 P(RUNDIR) | P(ROOT) | P(TUN) | P(BRIDGE) | P(NFT) | P(FORWARD), 0,
+	 "backend=kernel", false},
 	{"bridged", "bridge=, as root", P(RUNDIR) | P(ROOT) | P(TUN) | P(PLACE),
-	 0},
-	{NULL, "bridge=, by QEMU's helper",
-	 P(RUNDIR) | P(PLACE) | P(HELPER) | P(ACL), 0},
-	{NULL, "if=, by macvtap", P(RUNDIR) | P(ROOT) | P(MACVTAP), 0},
-	{NULL, "if=, by packet socket", P(RUNDIR) | P(RAW), 0},
-	{"hostonly", "a host interface", P(RUNDIR) | P(ROOT) | P(TUN), 0},
-	{NULL, "vmlan exec", P(RUNDIR) | START | P(USERNS) | P(TUN), 0},
-	{"internal", "no way out", P(RUNDIR) | START, P(USERNS)},
-	{"generic", "sockets", P(RUNDIR) | START, P(USERNS)},
-	{NULL, "tap", P(RUNDIR) | P(ROOT) | P(TUN), 0},
-	{NULL, "netns", P(RUNDIR) | P(USERNS) | P(TUN), 0},
+	 0, "bridge=br0", false},
+	{"bridged", "bridge=, by QEMU's helper",
+	 P(RUNDIR) | P(PLACE) | P(HELPER) | P(ACL), 0, "bridge=br0", false},
+	{"bridged", "if=, by macvtap", P(RUNDIR) | P(ROOT) | P(MACVTAP), 0,
+	 "if=eth0", false},
+	{"bridged", "if=, by packet socket", P(RUNDIR) | P(RAW), 0, "if=eth0",
+	 false},
+	{"hostonly", "a host interface", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL,
+	 false},
+	{"hostonly", "vmlan exec", P(RUNDIR) | START | P(USERNS) | P(TUN), 0,
+	 NULL, true},
+	{"internal", "no way out", USER_NEEDS, P(USERNS), NULL, false},
+	{"generic", "sockets", USER_NEEDS, P(USERNS), NULL, false},
+	{"generic", "tap", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL, false},
+	{"generic", "netns", P(RUNDIR) | P(USERNS) | P(TUN), 0, NULL, false},
 };
 
 static const char usage[] =
@@ -145,12 +156,33 @@ static unsigned missing_of(unsigned set, const struct finding *v)
 	return missing;
 }
 
+/* Whether this vmlan goes that way at all: its mode tells. */
+static bool is_built(const struct way *w)
+{
+	const struct mode *mode = mode_find(w->mode);
+	const struct mode_host host = {.n_routes = 0};
+	struct error e = ERROR_NULL;
+	struct mode_netdevs n;
+	struct mode_spec s = {.mode = mode};
+
+	if (w->is_later || !mode || !mode->expand)
+		return false;
+	if (!w->option)
+		return true;
+	if (mode_begin(w->mode, "doctor", &s, &e) == 0 &&
+	    mode_option(&s, w->option, &e) == 0 &&
+	    mode_expand(&s, &host, &n, &e) == 0)
+		mode_netdevs_deinit(&n);
+	mode_spec_deinit(&s);
+	return e.code == EXIT_DONE;
+}
+
 /* What at least one way would like to have, and has not. */
 static bool is_of_use(int probe, const struct finding *v)
 {
 	for (size_t i = 0; i < array_len(ways); i++) {
 		if ((ways[i].needs | ways[i].wants) & 1u << probe &&
-		    v[probe].state != PROBE_YES)
+		    v[probe].state != PROBE_YES && is_built(&ways[i]))
 			return true;
 	}
 	return false;
@@ -159,7 +191,7 @@ static bool is_of_use(int probe, const struct finding *v)
 static bool nat_works(const struct finding *v)
 {
 	for (size_t i = 0; i < array_len(ways); i++) {
-		if (ways[i].mode && strcmp(ways[i].mode, "nat") == 0)
+		if (strcmp(ways[i].mode, "nat") == 0)
 			return !missing_of(ways[i].needs, v);
 	}
 	return false;
@@ -182,14 +214,24 @@ static void print_set(const char *word, unsigned set)
 	}
 }
 
+/* Of the ways to one mode, only the first names it. */
+static bool is_first(const struct way *w)
+{
+	return w == ways || strcmp(w->mode, w[-1].mode) != 0;
+}
+
 static void print_text(const struct finding *v)
 {
 	for (size_t i = 0; i < array_len(ways); i++) {
 		const struct way *w = &ways[i];
 		unsigned missing = missing_of(w->needs, v);
 
-		printf("%-9s %-26s %s", w->mode ? w->mode : "", w->way,
-		       missing ? "no" : "ok");
+		printf("%-9s %-26s ", is_first(w) ? w->mode : "", w->way);
+		if (!is_built(w)) {
+			printf("not built yet\n");
+			continue;
+		}
+		printf("%s", missing ? "no" : "ok");
 		print_set(", missing:", missing);
 		if (!missing)
 			print_set(", but without:", missing_of(w->wants, v));
@@ -218,25 +260,27 @@ static json_t *json_set(unsigned set)
 
 static json_t *json_modes(const struct finding *v)
 {
-	json_t *modes = json_array(), *list = NULL;
+	json_t *all = json_array(), *list = NULL;
 
 	for (size_t i = 0; i < array_len(ways); i++) {
 		const struct way *w = &ways[i];
 		unsigned missing = missing_of(w->needs, v);
+		bool built = is_built(w);
 
-		if (w->mode) {
+		if (is_first(w)) {
 			list = json_array();
-			json_array_append_new(modes,
+			json_array_append_new(all,
 					      json_pack("{s:s, s:o}", "mode",
 							w->mode, "ways", list));
 		}
 		json_array_append_new(
-			list, json_pack("{s:s, s:b, s:o, s:o}", "way", w->way,
-					"ok", !missing, "missing",
-					json_set(missing), "without",
-					json_set(missing_of(w->wants, v))));
+			list,
+			json_pack("{s:s, s:b, s:b, s:o, s:o}", "way", w->way,
+				  "built", built, "ok", built && !missing,
+				  "missing", json_set(missing), "without",
+				  json_set(missing_of(w->wants, v))));
 	}
-	return modes;
+	return all;
 }
 
 /* true, false, or null where it could not be tried. */

@@ -162,6 +162,7 @@ static int make_in(const char *path, const char *name, struct rundir *d,
 	char full[sizeof(d->path)];
 	int r;
 
+	*d = RUNDIR_NULL;
 	if (!is_name(name)) {
 		error_set(e, EXIT_USAGE,
 			  "'%s' cannot be a name: it is empty, begins with a "

@@ -126,6 +126,9 @@ def test_made_and_undone(host):
     sh("ping", "-c", "1", "-W", "5", "-I", "br0", "fd00:2::1")
     sh("ping", "-c", "1", "-W", "5", HOST_IP, ns="inet")
     assert "br0" in one_line(setup("up0", "--name", "br1"), 5)
+    # Its folder is no network.
+    env = {k: v for k, v in os.environ.items() if k != "XDG_RUNTIME_DIR"}
+    assert ok(sh(VMLAN, "ls", "--json", env=env)) == "[]\n" and is_bridged()
     ok(setup("up0", "--undo"))
     same(before, snapshot())
     sh("ping", "-c", "1", "-W", "5", INET_IP)
