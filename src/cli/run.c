@@ -359,7 +359,7 @@ int run_machine(struct run *r)
 		return rc;
 	if (r->qemu.network_opt)
 		r->n_nics = 0;
-	rundir_sweep();
+	start_sweep();
 	if (r->n_nics)
 		rc = run_choose_links(r);
 	if (rc == 0)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/ctl.h"
+#include "cli/start.h"
 #include "control/protocol.h"
 #include "mode/mode.h"
 #include "os/rundir.h"
@@ -90,7 +91,7 @@ int cmd_ls(int argc, char **argv)
 					 argv[k]);
 		is_json = true;
 	}
-	rundir_sweep();
+	start_sweep();
 	list = json_array();
 	if (!list)
 		return cli_usage("ls: out of memory");
@@ -203,6 +204,6 @@ int cmd_show(int argc, char **argv)
 	if (!name)
 		return cli_usage("show: name the network; vmlan ls lists "
 				 "them");
-	rundir_sweep();
+	start_sweep();
 	return show(name, view);
 }

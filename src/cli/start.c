@@ -278,6 +278,38 @@ void start_look_at_host(struct mode_host *h)
 	*h = (struct mode_host){.routes = v, .n_routes = n};
 }
 
+/* True if a network was served in that folder, and nobody holds it. */
+static bool was_killed(const char *name)
+{
+	struct error e = ERROR_NULL;
+	char dir[96], path[sizeof(dir) + sizeof(CONTROL_SOCKET) + 1];
+
+	if (rundir_path(name, dir, &e) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, dir);
+	return access(path, F_OK) == 0 && !rundir_is_held(name);
+}
+
+void start_sweep(void)
+{
+	struct log log = LOG_INIT(LOG_LEVEL_WARN);
+	char **names;
+	unsigned n;
+
+	(void)!rundir_names(&names, &n); /* those that it could read */
+	for (unsigned i = 0; i < n; i++) {
+		if (was_killed(names[i]))
+			log_warn(&log,
+				 "the keeper of network %s was killed; "
+				 "machines that are on it stay together until "
+				 "they leave, and no other can join them",
+				 names[i]);
+		free(names[i]);
+	}
+	free(names);
+	rundir_sweep();
+}
+
 static bool has_machine(const json_t *o, const char *machine)
 {
 	size_t i;

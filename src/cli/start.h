@@ -50,6 +50,9 @@ MUST_USE int start_or_join(struct start *s, struct error *e);
 
 /* The host's side of modes: where it has routes to; free routes. */
 void start_look_at_host(struct mode_host *h);
+/* Removes what kills left behind, as rundir_sweep(), and says which networks
+ * have lost their keeper. */
+void start_sweep(void);
 /* Waits for the end of a network that nobody needs, or, machine given, until
  * that machine is gone from it.  Gives up after seconds. */
 void start_await_end(const char *name, const char *machine);

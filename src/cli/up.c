@@ -218,7 +218,7 @@ int cmd_up(int argc, char **argv)
 	if (r == 0 && !u.helped)
 		r = cli_common_init(&u.common, u.verbosity);
 	if (r == 0 && !u.helped) {
-		rundir_sweep();
+		start_sweep();
 		r = up(&u, name);
 	}
 	mode_spec_deinit(&u.mode);
@@ -277,6 +277,6 @@ int cmd_down(int argc, char **argv)
 	if (!name)
 		return cli_usage("down: name the network; vmlan ls lists "
 				 "them");
-	rundir_sweep();
+	start_sweep();
 	return down(name, is_quiet);
 }
