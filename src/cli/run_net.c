@@ -149,8 +149,8 @@ static bool has_forwards(const struct run *r, const struct run_nic *nic)
 	return mode_has_gateway(nic->mode.mode);
 }
 
-static int add_mode(const struct run *r, const struct run_nic *nic,
-		    struct specs *s, struct error *e)
+static int add_mode(const struct run *r, struct run_nic *nic, struct specs *s,
+		    struct error *e)
 {
 	struct mode_netdevs n;
 	struct mode_host h;
@@ -159,8 +159,7 @@ static int add_mode(const struct run *r, const struct run_nic *nic,
 	start_look_at_host(&h);
 	rc = mode_expand(&nic->mode, &h, &n, e);
 	free((void *)h.routes);
-	if (rc == 0 && n.said[0])
-		log_info(&((struct run *)r)->common.log, "%s", n.said);
+	memcpy(nic->start.said, n.said, sizeof(nic->start.said));
 	for (unsigned i = 0; i < n.n && rc == 0; i++) {
 		CLEANUP_FREE char *user = NULL;
 
@@ -230,6 +229,8 @@ static int start_one(struct run *r, struct run_nic *nic, struct error *e)
 	if (rc == 0)
 		rc = is_shared ? start_or_join(&nic->start, e)
 			       : start_own(r, nic, e);
+	if (rc == 0 && nic->start.said[0])
+		log_info(&r->common.log, "%s", nic->start.said);
 	nic->start.specs = NULL;
 	specs_deinit(&specs);
 	return rc < 0 ? rc : 0;

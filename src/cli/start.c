@@ -16,6 +16,7 @@
 #include "cli/ctl.h"
 #include "control/protocol.h"
 #include "keeper/keeper.h"
+#include "os/may.h"
 #include "os/routes.h"
 
 enum {
@@ -275,7 +276,13 @@ void start_look_at_host(struct mode_host *h)
 	/* Where nothing is known, nothing is in the way. */
 	if (routes_read(&v, &n) < 0)
 		n = 0;
-	*h = (struct mode_host){.routes = v, .n_routes = n};
+	*h = (struct mode_host){
+		.routes = v,
+		.n_routes = n,
+		.may_make_links = may_make_links(),
+		.may_make_macvtaps = may_make_macvtaps(),
+		.is_wireless = link_is_wireless,
+	};
 }
 
 /* True if a network was served in that folder, and nobody holds it. */

@@ -29,6 +29,7 @@ struct start {
 	bool is_shared; /* outlives the command: logs to a file of its own */
 	const struct cli_common *common;
 	int verbosity;
+	char said[MODE_SAID_LEN]; /* to be told once it runs; "" = nothing */
 	/* what came of it */
 	struct rundir dir;
 	pid_t keeper; /* our child; 0 = none */

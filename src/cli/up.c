@@ -117,8 +117,8 @@ static int set_kept(const char *name, bool is_kept, json_t **answerp,
 }
 
 /* The netdevs of a new network; they are the caller's. */
-static int make_specs(struct up *u, struct netdev_spec **v, unsigned *np,
-		      struct error *e)
+static int make_specs(struct up *u, struct start *s, struct netdev_spec **v,
+		      unsigned *np, struct error *e)
 {
 	struct mode_netdevs n;
 	struct mode_host h;
@@ -127,8 +127,7 @@ static int make_specs(struct up *u, struct netdev_spec **v, unsigned *np,
 	start_look_at_host(&h);
 	r = mode_expand(&u->mode, &h, &n, e);
 	free((void *)h.routes);
-	if (r == 0 && n.said[0])
-		log_info(&u->common.log, "%s", n.said);
+	memcpy(s->said, n.said, sizeof(s->said));
 	for (unsigned i = 0; i < n.n && r == 0; i++) {
 		r = netdev_parse(n.text[i], &v[*np], e);
 		*np += r == 0;
@@ -158,7 +157,7 @@ static int bring_up(struct up *u, const char *name, struct error *e)
 	int r = start_join(&s, e);
 
 	if (r == -ENOENT) {
-		r = make_specs(u, specs, &n, e);
+		r = make_specs(u, &s, specs, &n, e);
 		s.n_specs = n;
 		if (r == 0)
 			r = start_or_join(&s, e);
@@ -166,6 +165,8 @@ static int bring_up(struct up *u, const char *name, struct error *e)
 	}
 	for (unsigned i = 0; i < n; i++)
 		netdev_spec_free(specs[i]);
+	if (r == 0 && s.said[0])
+		log_info(&u->common.log, "%s", s.said);
 	if (r == 0)
 		log_info(&u->common.log, "network %s is up: %s", name,
 			 u->mode.mode->word);

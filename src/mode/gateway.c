@@ -27,9 +27,8 @@ static bool overlaps(const struct prefix *a, const struct prefix *b)
 	return prefix_has(a, &b->ip) || prefix_has(b, &a->ip);
 }
 
-/* The host's route into net, or NULL. */
-static const struct prefix *route_into(const struct mode_host *h,
-				       const struct prefix *net)
+const struct prefix *mode_route_into(const struct mode_host *h,
+				     const struct prefix *net)
 {
 	for (unsigned i = 0; i < h->n_routes; i++) {
 		if (addr_is_v4(&h->routes[i].ip) &&
@@ -47,23 +46,13 @@ static int find_place(const struct mode_host *h, struct prefix *net,
 			*net = (struct prefix){
 				.ip = addr_v4_u32(places[i].first + (k << 8)),
 				.len = 96 + 24};
-			if (!route_into(h, net))
+			if (!mode_route_into(h, net))
 				return 0;
 		}
 	}
 	return error_set(e, EXIT_CONFLICT,
 			 "the host has routes into all subnets that vmlan "
 			 "would take; give one by net=");
-}
-
-static void put_key(FILE *f, const char *option)
-{
-	fputc(',', f);
-	for (; *option; option++) {
-		if (*option == ',')
-			fputc(',', f);
-		fputc(*option, f);
-	}
 }
 
 /* True for the mode's own keys, which user does not know. */
@@ -88,7 +77,7 @@ static char *print(const struct mode_spec *s, const struct prefix *net,
 		fprintf(f, ",net=%s/24", addr_format(&net->ip, ip));
 	for (unsigned i = 0; i < s->n_options; i++) {
 		if (!is_own(s->options[i]))
-			put_key(f, s->options[i]);
+			mode_put_key(f, s->options[i]);
 	}
 	fputs(more, f);
 	if (fclose(f) != 0) {
@@ -132,7 +121,7 @@ int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 	text = print(s, is_given ? NULL : &net, more);
 	if (check(s, text, &net, e) < 0)
 		return -1;
-	route = is_given ? route_into(h, &net) : NULL;
+	route = is_given ? mode_route_into(h, &net) : NULL;
 	if (route)
 		return error_set(e, EXIT_CONFLICT,
 				 "%s: net=%s: the host has a route to %s/%u, "
@@ -142,7 +131,7 @@ int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 				 addr_format(&route->ip, ip), route->len - 96u);
 	was = (struct prefix){.ip = addr_v4_u32(places[0].first),
 			      .len = 96 + 24};
-	route = is_given ? NULL : route_into(h, &was);
+	route = is_given ? NULL : mode_route_into(h, &was);
 	if (route)
 		snprintf(n->said, sizeof(n->said),
 			 "the network is %s/24, for the host has a route to "

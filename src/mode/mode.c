@@ -21,9 +21,9 @@ const struct mode modes[] = {
 	{"natnet", "one LAN for all its machines, and a NAT", MODE_SHARED,
 	 mode_natnet_keys, mode_natnet},
 	{"bridged", "the machines are on the host's own LAN", MODE_EITHER,
-	 mode_no_keys, NULL},
-	{"hostonly", "the machines and the host", MODE_SHARED, mode_no_keys,
-	 NULL},
+	 mode_bridged_keys, mode_bridged},
+	{"hostonly", "the machines and the host", MODE_SHARED,
+	 mode_hostonly_keys, mode_hostonly},
 	{"internal", "the machines, and nobody else", MODE_SHARED,
 	 mode_internal_keys, mode_internal},
 	{"generic", "the machines and any netdev", MODE_EITHER,
@@ -150,11 +150,6 @@ void mode_spec_deinit(struct mode_spec *s)
 
 static int check_name(const struct mode *m, const char *name, struct error *e)
 {
-	if (!m->expand)
-		return error_set(e, EXIT_USAGE,
-				 "%s: this mode is not built yet; none, nat, "
-				 "natnet, internal and generic are",
-				 m->word);
 	if (*name && m->owner == MODE_NOBODYS)
 		return error_set(e, EXIT_USAGE,
 				 "none is no network and has no name");
@@ -180,7 +175,8 @@ int mode_begin(const char *word, const char *name, struct mode_spec *s,
 	if (!s->mode)
 		return error_set(e, EXIT_USAGE,
 				 "'%s' is no mode; modes are none, nat, "
-				 "natnet, internal and generic",
+				 "natnet, bridged, hostonly, internal and "
+				 "generic",
 				 quote(q, word));
 	if (*name && !mode_name_ok(name, e))
 		return -1;
@@ -277,8 +273,6 @@ void mode_netdevs_deinit(struct mode_netdevs *n)
 void mode_help(FILE *out)
 {
 	for (const struct mode *m = modes; m->word; m++) {
-		if (!m->expand)
-			continue;
 		fprintf(out, "  %-9s %s\n", m->word, m->help);
 		for (const struct mode_key *k = m->keys; k->key; k++)
 			fprintf(out, "    %-11s %s\n", k->key, k->help);

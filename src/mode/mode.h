@@ -47,7 +47,7 @@ struct mode {
 	const char *help; /* one line */
 	enum mode_owner owner;
 	const struct mode_key *keys;
-	/* Fills *n. NULL: known, but not built yet. */
+	/* Fills *n. */
 	int (*expand)(const struct mode_spec *s, const struct mode_host *h,
 		      struct mode_netdevs *n, struct error *e);
 };
@@ -65,6 +65,9 @@ struct mode_host {
 	const struct prefix *routes; /* where it has routes to, none of length
 				      * 0 */
 	unsigned n_routes;
+	bool may_make_links; /* interfaces, with addresses */
+	bool may_make_macvtaps;
+	bool (*is_wireless)(const char *ifname); /* NULL: none is */
 };
 
 /* What comes of it. */

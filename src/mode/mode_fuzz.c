@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void judge_error(const struct error *e)
 {
-	assert(e->code == EXIT_USAGE || e->code == EXIT_CONFLICT);
+	assert(e->code == EXIT_USAGE || e->code == EXIT_CONFLICT ||
+	       e->code == EXIT_PERMISSION);
 	assert(e->text[0] && !strpbrk(e->text, "\r\n"));
 }
 
@@ -23,7 +24,9 @@ static void expand(const struct mode_spec *s)
 {
 	const struct prefix route = {.ip = addr_v4(10, 0, 0, 0),
 				     .len = 96 + 16};
-	const struct mode_host h = {.routes = &route, .n_routes = 1};
+	const struct mode_host h = {.routes = &route,
+				    .n_routes = 1,
+				    .may_make_links = s->name[0] == 'r'};
 	struct error e = ERROR_NULL;
 	struct mode_netdevs n;
 

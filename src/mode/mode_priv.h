@@ -9,6 +9,20 @@
 MUST_USE int mode_netdev_add(struct mode_netdevs *n, char *text,
 			     struct error *e);
 
+struct mode_pair {
+	const char *key;   /* NULL ends a list */
+	const char *value; /* NULL: left out */
+};
+
+/* "KIND,KEY=VALUE..", commas in values doubled; the caller frees.  NULL: no
+ * memory. */
+char *mode_text(const char *kind, const struct mode_pair *pairs);
+/* ",OPTION", likewise. */
+void mode_put_key(FILE *f, const char *option);
+/* The host's route into net, or NULL. */
+const struct prefix *mode_route_into(const struct mode_host *h,
+				     const struct prefix *net);
+
 /* The netdev user with those of its keys that s gives, on a subnet that the
  * host has no route into; more is appended to it. */
 MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
@@ -33,6 +47,8 @@ MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 extern const struct mode_key mode_no_keys[];
 extern const struct mode_key mode_nat_keys[];
 extern const struct mode_key mode_natnet_keys[];
+extern const struct mode_key mode_bridged_keys[];
+extern const struct mode_key mode_hostonly_keys[];
 extern const struct mode_key mode_internal_keys[];
 extern const struct mode_key mode_generic_keys[];
 
@@ -42,6 +58,10 @@ int mode_nat(const struct mode_spec *s, const struct mode_host *h,
 	     struct mode_netdevs *n, struct error *e);
 int mode_natnet(const struct mode_spec *s, const struct mode_host *h,
 		struct mode_netdevs *n, struct error *e);
+int mode_bridged(const struct mode_spec *s, const struct mode_host *h,
+		 struct mode_netdevs *n, struct error *e);
+int mode_hostonly(const struct mode_spec *s, const struct mode_host *h,
+		  struct mode_netdevs *n, struct error *e);
 int mode_internal(const struct mode_spec *s, const struct mode_host *h,
 		  struct mode_netdevs *n, struct error *e);
 int mode_generic(const struct mode_spec *s, const struct mode_host *h,

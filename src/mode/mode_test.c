@@ -66,6 +66,92 @@ static void test_expansions(void **state)
 				    rows[i].netdevs);
 }
 
+static bool wlan_is_wireless(const char *ifname)
+{
+	return strcmp(ifname, "wlan0") == 0;
+}
+
+/* What root may, and how a card is shared with Wi-Fi in mind. */
+static void test_on_the_hosts_networks(void **state)
+{
+	static const struct {
+		const char *text, *as_user, *as_root;
+	} rows[] = {
+		{"bridged,bridge=br0", "bridge,br=br0", "bridge,br=br0"},
+		{"bridged:x,bridge=br1,helper=/a,,b",
+		 "bridge,br=br1,helper=/a,,b", "bridge,br=br1,helper=/a,,b"},
+		{"bridged,if=eth0", "packet,if=eth0", "macvtap,if=eth0"},
+		{"bridged,if=eth0,via=packet", "packet,if=eth0",
+		 "packet,if=eth0"},
+		{"bridged,if=eth0,via=macvtap", "macvtap,if=eth0",
+		 "macvtap,if=eth0"},
+		{"bridged,if=eth0,translate=on", "packet,if=eth0,translate=on",
+		 "packet,if=eth0,translate=on"},
+		{"bridged,if=wlan0", "packet,if=wlan0,translate=on",
+		 "packet,if=wlan0,translate=on"},
+		{"bridged,if=wlan0,translate=off", "packet,if=wlan0",
+		 "macvtap,if=wlan0"},
+		{"bridged,if=wlan0,via=macvtap", "macvtap,if=wlan0",
+		 "macvtap,if=wlan0"},
+		{"hostonly:lab",
+		 "user,net=192.168.56.0/24,host=192.168.56.2,"
+		 "dns=192.168.56.3,restrict=on",
+		 "hostif,ifname=vm-lab,addr=192.168.56.1/24 "
+		 "user,net=192.168.56.0/24,host=192.168.56.2,"
+		 "dns=192.168.56.3,restrict=on"},
+		{"hostonly:a-very-long-name,addr=10.9.0.3/24,mtu=900,"
+		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b",
+		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,mtu=900,"
+		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b,restrict=on",
+		 "hostif,ifname=vm-a-very-long-,addr=10.9.0.3/24,mtu=900 "
+		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,mtu=900,"
+		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b,restrict=on"},
+		{"hostonly:x,addr=10.9.0.2/24,dhcp=off", "",
+		 "hostif,ifname=vm-x,addr=10.9.0.2/24"},
+		{"hostonly:x,addr=10.9.0.2/24,ifname=h0", "!6 ",
+		 "hostif,ifname=h0,addr=10.9.0.2/24 user,net=10.9.0.0/24,"
+		 "host=10.9.0.1,dns=10.9.0.3,restrict=on"},
+		{"hostonly:x,addr=172.16.5.1/24", "!5 ", "!5 "},
+	};
+	const struct prefix route = {.ip = addr_v4(172, 16, 0, 0),
+				     .len = 96 + 12};
+	struct mode_host h = {.routes = &route,
+			      .n_routes = 1,
+			      .is_wireless = wlan_is_wireless};
+	char buf[1024];
+
+	for (unsigned i = 0; i < 2 * array_len(rows); i++) {
+		bool as_root = i % 2;
+		const char *want =
+			as_root ? rows[i / 2].as_root : rows[i / 2].as_user;
+		char *said;
+
+		h.may_make_links = h.may_make_macvtaps = as_root;
+		expand(rows[i / 2].text, &h, buf, sizeof(buf));
+		said = strstr(buf, " (");
+		if (said && buf[0] != '!')
+			*said = '\0';
+		if (want[0] == '!' ? strncmp(buf, want, 3) != 0
+				   : strcmp(buf, want) != 0)
+			fail_msg("%s: '%s', not '%s'", rows[i / 2].text, buf,
+				 want);
+	}
+}
+
+/* The host's own network there: the next is taken. */
+static void test_hostonly_moves(void **state)
+{
+	const struct prefix route = {.ip = addr_v4(192, 168, 56, 0),
+				     .len = 96 + 23};
+	const struct mode_host h = {
+		.routes = &route, .n_routes = 1, .may_make_links = true};
+	char buf[1024];
+
+	expand("hostonly:x,dhcp=off", &h, buf, sizeof(buf));
+	assert_string_equal(buf, "hostif,ifname=vm-x,addr=192.168.58.1/24 "
+				 "(the host is 192.168.58.1/24 on it)");
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -74,8 +160,20 @@ static void test_refused(void **state)
 		{"", "no mode"},
 		{"wifi", "'wifi' is no mode"},
 		{"wi\nfi", "'wi?fi' is no mode"},
-		{"bridged", "not built yet"},
-		{"hostonly:x", "not built yet"},
+		{"bridged", "bridge=br0 names a bridge of the host"},
+		{"bridged,bridge=br0,if=eth0", "not both"},
+		{"bridged,bridge=br0,via=packet", "are for if="},
+		{"bridged,if=eth0,helper=/x", "helper= is for bridge="},
+		{"bridged,if=eth0,via=tap", "must be macvtap or packet"},
+		{"bridged,if=eth0,translate=maybe", "must be on or off"},
+		{"bridged,if=eth0,via=macvtap,translate=on", "leave via= out"},
+		{"bridged,bridge=a/b", "name of an interface"},
+		{"bridged,mtu=900", "no key 'mtu'; it knows bridge, helper"},
+		{"hostonly", "hostonly:lab"},
+		{"hostonly:x,dhcp=maybe", "must be on or off"},
+		{"hostonly:x,addr=10.0.0.1", "must be an IPv4 address"},
+		{"hostonly:x,addr=fd00::1/64", "must be an IPv4 address"},
+		{"hostonly:x,net=10.0.0.0/8", "no key 'net'; it knows addr"},
 		{"nat:lab", "natnet:lab is shared"},
 		{"none:lab", "no name"},
 		{"natnet", "natnet:lab"},
@@ -172,6 +270,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expansions),
+		cmocka_unit_test(test_on_the_hosts_networks),
+		cmocka_unit_test(test_hostonly_moves),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_many_options),
 		cmocka_unit_test(test_subnets),

@@ -128,7 +128,7 @@ RUN = [
     ["-p", "[::1]:80:80"], ["-p", "80/sctp"], ["-p", "65536"], ["-p", "22-80:32"],
     ["-p", "80,80:81"], ["-p", ""], ["-p", "a:b"], ["-p", "0.0.0.256:80:80"],
     ["--nic", "e1000,mac=x"], ["--nic", "nosuch"], ["--nic", "e1000,mac=01:00:00:00:00:01"],
-    ["--net", "bridged"], ["--net", "nosuch"], ["--net", "none", "-p", "80:80"],
+    ["--net", "bridged,colour=red"], ["--net", "hostonly"], ["--net", "nosuch"], ["--net", "none", "-p", "80:80"],
     ["-nic", "usr"], ["-nic", "e1000"], ["-nic", "user,model=nosuch"],
     ["-nic", "user,mac=x"], ["-nic", "none,model=e1000"], ["-nic", "none", "--net", "nat"],
     ["-nic", "user", "-nic", "user"], ["-nic", "user", "-net", "user"],

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bridged: the machines are on a LAN that the host is on, by a bridge of the
+ * host's, or beside the host on its network card.  The card is shared by
+ * macvtaps where we may make them, else by a packet socket; a Wi-Fi card takes
+ * one MAC from us, so there all machines have it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "grammar/netdev_spec.h"
+#include "mode/mode_priv.h"
+
+const struct mode_key mode_bridged_keys[] = {
+	{.key = "bridge", .help = "the bridge of the host that they are on"},
+	{.key = "helper", .help = "program that opens the bridge"},
+	{.key = "if", .help = "or the network card that they share with it"},
+	{.key = "via", .help = "macvtap or packet: how they share it"},
+	{.key = "translate",
+	 .help = "on: all have the card's MAC; without it so for Wi-Fi"},
+	{.key = NULL},
+};
+
+/* How a card is shared. */
+struct way {
+	bool is_packet;
+	bool translates;
+};
+
+static int choose_way(const struct mode_spec *s, const struct mode_host *h,
+		      struct way *w, struct error *e)
+{
+	const char *via = mode_value(s, "via");
+	const char *translate = mode_value(s, "translate");
+	bool is_off = translate && strcmp(translate, "off") == 0;
+	bool is_macvtap = via && strcmp(via, "macvtap") == 0;
+
+	if (via && !is_macvtap && strcmp(via, "packet") != 0)
+		return error_set(e, EXIT_USAGE,
+				 "bridged: via= must be macvtap or packet");
+	if (translate && !is_off && strcmp(translate, "on") != 0)
+		return error_set(e, EXIT_USAGE,
+				 "bridged: translate= must be on or off");
+	w->translates = translate ? !is_off
+				  : !is_macvtap && h->is_wireless &&
+					    h->is_wireless(mode_value(s, "if"));
+	if (is_macvtap && w->translates)
+		return error_set(e, EXIT_USAGE,
+				 "bridged: translate=on is done by packet, not "
+				 "by macvtap; leave via= out");
+	w->is_packet =
+		via ? !is_macvtap : w->translates || !h->may_make_macvtaps;
+	return 0;
+}
+
+/* What the machines' owner should know. */
+static void say(const struct way *w, const char *card, struct mode_netdevs *n)
+{
+	snprintf(n->said, sizeof(n->said),
+		 "the machines are on %.32s by %s%s; the host itself and they "
+		 "do not reach each other by it",
+		 card, w->is_packet ? "a packet socket" : "macvtap",
+		 w->translates ? ", all with its MAC" : "");
+}
+
+static int on_card(const struct mode_spec *s, const struct mode_host *h,
+		   struct mode_netdevs *n, struct error *e)
+{
+	const char *card = mode_value(s, "if");
+	struct way w;
+
+	if (mode_value(s, "helper"))
+		return error_set(e, EXIT_USAGE,
+				 "bridged: helper= is for bridge=");
+	if (choose_way(s, h, &w, e) < 0 ||
+	    mode_netdev_add(
+		    n,
+		    mode_text(w.is_packet ? "packet" : "macvtap",
+			      (const struct mode_pair[]){
+				      {"if", card},
+				      {"translate", w.translates ? "on" : NULL},
+				      {NULL, NULL}}),
+		    e) < 0)
+		return -1;
+	say(&w, card, n);
+	return 0;
+}
+
+int mode_bridged(const struct mode_spec *s, const struct mode_host *h,
+		 struct mode_netdevs *n, struct error *e)
+{
+	const char *bridge = mode_value(s, "bridge");
+	bool has_card = mode_value(s, "if") != NULL;
+
+	if (!bridge && !has_card)
+		return error_set(e, EXIT_USAGE,
+				 "bridged: which network? bridge=br0 names a "
+				 "bridge of the host (vmlan setup bridge makes "
+				 "one), if=eth0 a network card");
+	if (bridge && has_card)
+		return error_set(e, EXIT_USAGE,
+				 "bridged: bridge= or if=, not both");
+	if (has_card)
+		return on_card(s, h, n, e);
+	if (mode_value(s, "via") || mode_value(s, "translate"))
+		return error_set(e, EXIT_USAGE,
+				 "bridged: via= and translate= are for if=");
+	return mode_netdev_add(
+		n,
+		mode_text("bridge",
+			  (const struct mode_pair[]){
+				  {"br", bridge},
+				  {"helper", mode_value(s, "helper")},
+				  {NULL, NULL}}),
+		e);
+}

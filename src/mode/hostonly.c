@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hostonly: the machines and the host, by an interface that is made for it,
+ * and a DHCP server that leads nowhere.  The host has the first address of
+ * the subnet (192.168.56.1/24, or the next into which it has no route), the
+ * server the second, name server's place the third.  Who may make no interface
+ * gets the LAN without the host.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grammar/uplink_opts.h"
+#include "mode/mode_priv.h"
+
+const struct mode_key mode_hostonly_keys[] = {
+	{.key = "addr",
+	 .help = "address of the host and length of the network "
+		 "(192.168.56.1/24)"},
+	{.key = "ifname", .help = "name of the host's interface (vm-NAME)"},
+	{.key = "dhcp", .help = "off: no server leases addresses (on)"},
+	{.key = "dhcpstart", .help = "first address leased"},
+	{.key = "hostname", .help = "name given to the machines by DHCP"},
+	{.key = "domainname", .help = "domain given to the machines"},
+	{.key = "dnssearch",
+	 .help = "domain to search for short names; may be given again",
+	 .is_list = true},
+	{.key = "mtu", .help = "bytes of an IP packet, given to the machines"},
+	{.key = NULL},
+};
+
+enum {
+	FIRST_PLACE = 0xc0a83800, /* 192.168.56.0 */
+	PLACES = 64,              /* subnets of /24 from there on */
+};
+
+/* What was asked for, and the host allows. */
+struct plan {
+	struct prefix host; /* its address, and the network's length */
+	bool has_host;
+	bool has_dhcp;
+	char text[ADDR_STRLEN + 4]; /* host, as typed */
+};
+
+static int find_host(const struct mode_host *h, struct plan *p, struct error *e)
+{
+	for (uint32_t k = 0; k < PLACES; k++) {
+		p->host = (struct prefix){
+			.ip = addr_v4_u32(FIRST_PLACE + (k << 8) + 1),
+			.len = 96 + 24};
+		if (!mode_route_into(h, &p->host))
+			return 0;
+	}
+	return error_set(e, EXIT_CONFLICT,
+			 "the host has routes into all subnets that vmlan "
+			 "would take; give one by addr=");
+}
+
+static int take_host(const struct mode_host *h, const char *text,
+		     struct plan *p, struct error *e)
+{
+	const struct prefix *route;
+	char ip[ADDR_STRLEN];
+
+	if (!hostif_addr_parse(text, &p->host) || !addr_is_v4(&p->host.ip))
+		return error_set(e, EXIT_USAGE,
+				 "hostonly: addr= must be an IPv4 address of "
+				 "the host and the length of its network, as "
+				 "192.168.56.1/24");
+	route = mode_route_into(h, &p->host);
+	if (route)
+		return error_set(e, EXIT_CONFLICT,
+				 "hostonly: addr=%s: the host has a route to "
+				 "%s/%u already; give another, or none",
+				 text, addr_format(&route->ip, ip),
+				 route->len - 96u);
+	return 0;
+}
+
+static int make_plan(const struct mode_spec *s, const struct mode_host *h,
+		     struct plan *p, struct error *e)
+{
+	const char *given = mode_value(s, "addr");
+	const char *dhcp = mode_value(s, "dhcp");
+	char ip[ADDR_STRLEN];
+
+	p->has_host = h->may_make_links;
+	p->has_dhcp = !dhcp || strcmp(dhcp, "on") == 0;
+	if (!p->has_dhcp && strcmp(dhcp, "off") != 0)
+		return error_set(e, EXIT_USAGE,
+				 "hostonly: dhcp= must be on or off");
+	if (!p->has_host && mode_value(s, "ifname"))
+		return error_set(e, EXIT_PERMISSION,
+				 "hostonly: an interface of the host takes "
+				 "root; without ifname= the machines have a "
+				 "network without the host");
+	if ((given ? take_host(h, given, p, e) : find_host(h, p, e)) < 0)
+		return -1;
+	snprintf(p->text, sizeof(p->text), "%s/%u",
+		 addr_format(&p->host.ip, ip), p->host.len - 96u);
+	return 0;
+}
+
+/* An interface's name is short; that of the network may be long. */
+static char *hostif_text(const struct mode_spec *s, const struct plan *p)
+{
+	const char *ifname = mode_value(s, "ifname");
+	const char *mtu = mode_value(s, "mtu");
+	char made[16];
+
+	if (!ifname) {
+		snprintf(made, sizeof(made), "vm-%.12s", s->name);
+		ifname = made;
+	}
+	return mode_text("hostif",
+			 (const struct mode_pair[]){{"ifname", ifname},
+						    {"addr", p->text},
+						    {"mtu", mtu},
+						    {NULL, NULL}});
+}
+
+/* The n-th address of the network that is not the host's. */
+static const char *other(const struct plan *p, uint32_t n,
+			 char buf[static ADDR_STRLEN])
+{
+	struct prefix net = prefix_network(&p->host);
+	uint32_t first = addr_u32(&net.ip);
+	addr ip;
+
+	if (first + n >= addr_u32(&p->host.ip))
+		n++;
+	ip = addr_v4_u32(first + n);
+	return addr_format(&ip, buf);
+}
+
+static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
+{
+	struct prefix net = prefix_network(&p->host);
+	char ip[ADDR_STRLEN], net_text[ADDR_STRLEN + 4];
+	char server[ADDR_STRLEN], dns[ADDR_STRLEN];
+	struct mode_pair pairs[MODE_OPTIONS_MAX + 8];
+	unsigned n = 0;
+
+	snprintf(net_text, sizeof(net_text), "%s/%u", addr_format(&net.ip, ip),
+		 net.len - 96u);
+	pairs[n++] = (struct mode_pair){"net", net_text};
+	pairs[n++] = (struct mode_pair){"host", other(p, 1, server)};
+	pairs[n++] = (struct mode_pair){"dns", other(p, 2, dns)};
+	for (unsigned i = 0; i < s->n_options; i++) {
+		static const char *const passed[] = {"dhcpstart", "hostname",
+						     "domainname", "dnssearch",
+						     "mtu"};
+
+		for (size_t k = 0; k < array_len(passed); k++) {
+			size_t len = strlen(passed[k]);
+			const char *o = s->options[i];
+
+			if (strncmp(o, passed[k], len) == 0 && o[len] == '=')
+				pairs[n++] = (struct mode_pair){passed[k],
+								o + len + 1};
+		}
+	}
+	pairs[n++] = (struct mode_pair){"restrict", "on"};
+	pairs[n] = (struct mode_pair){NULL, NULL};
+	return mode_text("user", pairs);
+}
+
+int mode_hostonly(const struct mode_spec *s, const struct mode_host *h,
+		  struct mode_netdevs *n, struct error *e)
+{
+	struct plan p = {.has_host = false};
+
+	if (make_plan(s, h, &p, e) < 0)
+		return -1;
+	if (p.has_host && mode_netdev_add(n, hostif_text(s, &p), e) < 0)
+		return -1;
+	if (p.has_dhcp && mode_netdev_add(n, dhcp_text(s, &p), e) < 0)
+		return -1;
+	if (p.has_host)
+		snprintf(n->said, sizeof(n->said), "the host is %s on it",
+			 p.text);
+	else
+		snprintf(n->said, sizeof(n->said),
+			 "the host is not on it: an interface of the host "
+			 "takes root");
+	return 0;
+}

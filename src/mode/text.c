@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The text of a netdev, of a recipe's keys and values. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mode/mode_priv.h"
+
+/* A comma in a value is written twice. */
+static void put(FILE *f, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == ',')
+			fputc(',', f);
+		fputc(*text, f);
+	}
+}
+
+void mode_put_key(FILE *f, const char *option)
+{
+	fputc(',', f);
+	put(f, option);
+}
+
+char *mode_text(const char *kind, const struct mode_pair *pairs)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	fputs(kind, f);
+	for (; pairs->key; pairs++) {
+		if (!pairs->value)
+			continue;
+		fprintf(f, ",%s=", pairs->key);
+		put(f, pairs->value);
+	}
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The modes bridged and hostonly: the host's networks in one word each. The
+netdevs that they are made of are tested in test_uplink.py."""
+import pytest
+
+from test_modes import Machine, one_line, rundir, show, vmlan  # noqa: F401
+from test_uplink import (LAN_IP, NO_ADMIN, ROOT, br0, lan, links, one_mac,  # noqa: F401
+                         pings)
+from world import INET_IP, VMLAN, sh
+
+
+def is_on_the_lan(m):
+    m.guest.dhcp()
+    assert m.guest.ip.startswith("192.168.77."), m.guest.ip
+    assert m.guest.lease["serverid"] == LAN_IP
+    pings(m.guest, LAN_IP)
+    pings(None, m.guest.ip, ns="lan")
+
+
+@pytest.mark.parametrize("options,netdev", [
+    ("bridge=br0", "bridge,br=br0"),
+    ("if=lan0", "macvtap,if=lan0" if ROOT else "packet,if=lan0"),
+    ("if=lan0,via=packet", "packet,if=lan0"),
+    ("if=lan0,translate=on", "packet,if=lan0,translate=on")])
+def test_bridged(w, lan, options, netdev, request):
+    """Two machines on the host's LAN; nothing of it is left."""
+    if options.startswith("bridge="):
+        request.getfixturevalue("br0")
+    if "translate" in options:
+        request.getfixturevalue("one_mac")
+    before = links()
+    with Machine(w, "a", "--net", "bridged:home," + options) as a, \
+            Machine(w, "b", "--net", "bridged:home") as b:
+        assert show("home")["netdevs"] == [netdev]
+        is_on_the_lan(a)
+        is_on_the_lan(b)
+        pings(a.guest, b.guest.ip)
+    assert links() == before
+
+
+def test_bridged_without_a_name(w, lan):
+    """Each machine's own way to the same LAN."""
+    with Machine(w, "a", "--net", "bridged,if=lan0") as a, \
+            Machine(w, "b", "--net", "bridged,if=lan0") as b:
+        is_on_the_lan(a)
+        is_on_the_lan(b)
+        pings(a.guest, b.guest.ip)
+
+
+def test_bridged_stays_up(w, br0):
+    vmlan("up", "home", "bridged", "bridge=br0")
+    with Machine(w, "a", "--net", "bridged:home") as a:
+        is_on_the_lan(a)
+    assert show("home")["serving"] and show("home")["machines"] == []
+    vmlan("down", "home")
+
+
+def test_hostonly(w):
+    """Machines and host reach each other; there is no way out."""
+    before = links()
+    with Machine(w, "a", "--net", "hostonly:lab") as a, \
+            Machine(w, "b", "--net", "hostonly:lab") as b:
+        assert "vm-lab" in links()
+        a.guest.dhcp()
+        b.static("192.168.56.200")
+        assert a.guest.ip == "192.168.56.15" and "router" not in a.guest.lease
+        for m, ip in ((a, a.guest.ip), (b, "192.168.56.200")):
+            pings(m.guest, "192.168.56.1")
+            sh("ping", "-c", "1", "-W", "5", ip)
+        pings(a.guest, "192.168.56.200")
+        # By the host, or by the server, if it were one's router.
+        for router in ("192.168.56.1", "192.168.56.2"):
+            b.guest.sh("ip", "route", "replace", "default", "via", router)
+            assert b.guest.sh("ping", "-c", "1", "-W", "1", INET_IP, check=False).returncode
+    assert links() == before
+
+
+def test_hostonly_as_asked(w):
+    vmlan("up", "lab", "hostonly", "addr=10.9.8.1/24", "ifname=office", "dhcp=off")
+    try:
+        assert show("lab")["netdevs"] == ["hostif,ifname=office,addr=10.9.8.1/24"]
+        assert "inet 10.9.8.1/24" in sh("ip", "addr", "show", "office").stdout
+        # The host is there now: the next moves, or is refused.
+        assert "10.9.8.0/24 already" in one_line(5, "up", "lab2", "hostonly", "addr=10.9.8.2/24")
+        assert "office already" in one_line(5, "up", "lab2", "hostonly", "ifname=office")
+    finally:
+        vmlan("down", "lab")
+    assert "office" not in links()
+
+
+def test_hostonly_without_root(w):
+    """The machines' LAN, and the host is not on it, which is said."""
+    r = sh(*NO_ADMIN, VMLAN, "up", "lab", "hostonly", check=False)
+    assert r.returncode == 0 and "the host is not on it" in r.stderr, r.stderr
+    try:
+        assert len(show("lab")["netdevs"]) == 1
+        with Machine(w, "a", "--net", "hostonly:lab") as a:
+            a.guest.dhcp()
+            assert a.guest.ip == "192.168.56.15"
+    finally:
+        vmlan("down", "lab")
+    r = sh(*NO_ADMIN, VMLAN, "up", "lab", "hostonly", "ifname=h0", check=False)
+    assert r.returncode == 6 and len(r.stderr.splitlines()) == 1
+
+
+def test_mistakes(w, lan):
+    before = links()
+    assert "bridge=br0" in one_line(2, "up", "lab", "bridged")
+    assert "there is no interface 'nosuch'" in one_line(4, "up", "lab", "bridged", "bridge=nosuch")
+    assert "there is no interface 'nosuch'" in one_line(4, "up", "lab", "bridged", "if=nosuch")
+    assert "is no bridge" in one_line(1, "up", "lab", "bridged", "bridge=lan0")
+    sh("ip", "link", "set", "lan0", "down")
+    assert "lan0 is down" in one_line(1, "up", "lab", "bridged", "if=lan0")
+    assert links() == before
