@@ -256,22 +256,41 @@ int change_nft_table(struct journal *j, const char *family, const char *name,
 	return r == -EPERM || r == -ENOENT ? answer(j, mark, r, e) : r;
 }
 
+/* Who finds it as wanted asks whether a network of ours has made it so. */
+static int sysctl_before(const struct journal *j, struct undo *u)
+{
+	struct undo other;
+	int r = sysctl_get(u->sysctl.name, u->sysctl.was,
+			   sizeof(u->sysctl.was));
+
+	if (r < 0 || strcmp(u->sysctl.was, u->sysctl.is) != 0)
+		return r;
+	if (!journal_shared_find(j, u, &other))
+		return 1; /* it is somebody else's */
+	memcpy(u->sysctl.was, other.sysctl.was, sizeof(u->sysctl.was));
+	return 0;
+}
+
 int change_sysctl(struct journal *j, const char *name, const char *value,
 		  struct error *e)
 {
+	CLEANUP_FD int lock = journal_shared_lock(j);
 	struct undo u = {.type = UNDO_SYSCTL};
 	const uint32_t mark = j->len;
-	int r = sysctl_get(name, u.sysctl.was, sizeof(u.sysctl.was));
+	int r = 0;
 
-	if (r == 0 && strcmp(u.sysctl.was, value) == 0)
-		return 0;
-	if (r == 0 && (strlen(name) >= sizeof(u.sysctl.name) ||
-		       strlen(value) >= sizeof(u.sysctl.is)))
-		r = -ENAMETOOLONG;
+	if (lock < 0)
+		return error_errno(e, lock, "journal");
+	if (strlen(name) >= sizeof(u.sysctl.name) ||
+	    strlen(value) >= sizeof(u.sysctl.is))
+		return error_errno(e, ENAMETOOLONG, "setting %s", name);
+	memcpy(u.sysctl.name, name, strlen(name));
+	memcpy(u.sysctl.is, value, strlen(value));
+	r = sysctl_before(j, &u);
 	if (r < 0)
 		return error_errno(e, r, "setting %s", name);
-	snprintf(u.sysctl.name, sizeof(u.sysctl.name), "%s", name);
-	snprintf(u.sysctl.is, sizeof(u.sysctl.is), "%s", value);
+	if (r > 0)
+		return 0;
 	r = journal_add(j, &u, e);
 	if (r < 0)
 		return r;

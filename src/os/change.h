@@ -49,7 +49,8 @@ MUST_USE int change_route_del(struct journal *j, const struct rtnl_route *t,
 MUST_USE int change_nft_table(struct journal *j, const char *family,
 			      const char *name, const char *json,
 			      struct error *e);
-/* name as in sysctl.h. */
+/* name as in sysctl.h.  Of several networks that want the same the last one's
+ * end gives it back. */
 MUST_USE int change_sysctl(struct journal *j, const char *name,
 			   const char *value, struct error *e);
 

@@ -29,7 +29,6 @@ enum {
 	RECORD_MAX = UNDO_RECORD_MAX + AROUND,
 };
 
-static const char file_name[] = "journal";
 static const char magic[] = "vmlan-j1";
 
 /* ---- the format ---- */
@@ -101,9 +100,10 @@ uint32_t journal_scan(const uint8_t *p, size_t len, uint32_t *lastp,
 	return off;
 }
 
-bool journal_read(const uint8_t *p, size_t len, uint32_t off, struct undo *u)
+uint32_t journal_read(const uint8_t *p, size_t len, uint32_t off,
+		      struct undo *u)
 {
-	return off < len && record_at(p, len, off, u);
+	return off < len ? record_at(p, len, off, u) : 0;
 }
 
 /* ---- the file ---- */
@@ -158,8 +158,7 @@ static int make_head(uint8_t *head, struct error *e)
 	return wr_ok(&w) ? 0 : -EINVAL;
 }
 
-/* All of it, malloc'd; its length. */
-static int read_all(int fd, uint8_t **pp)
+int journal_load(int fd, uint8_t **pp)
 {
 	CLEANUP_FREE uint8_t *p = NULL;
 	struct stat st;
@@ -268,12 +267,15 @@ int journal_open(int dir_fd, struct journal *j, struct error *e)
 	r = make_head(head, e);
 	if (r < 0)
 		return r;
-	mine.fd = openat(dir_fd, file_name,
+	mine.fd = openat(dir_fd, JOURNAL_FILE,
 			 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (mine.fd < 0)
 		return error_errno(e, errno, "journal");
-	n = read_all(mine.fd, &p);
+	mine.dir_fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	n = journal_load(mine.fd, &p);
 	r = n < 0 ? n : take_up(p, n, head, &len, e);
+	if (mine.dir_fd < 0)
+		r = -EIO;
 	if (r == 0 && !len)
 		r = begin(dir_fd, &mine, head);
 	else if (r == 0)
@@ -289,6 +291,7 @@ int journal_open(int dir_fd, struct journal *j, struct error *e)
 void journal_close(struct journal *j)
 {
 	fd_close(&j->fd);
+	fd_close(&j->dir_fd);
 	j->len = 0;
 }
 
@@ -350,10 +353,28 @@ static int last_record(const struct journal *j, const uint8_t *p,
 	return (int)(len - n);
 }
 
+/* Undoes the last record and strikes it out. */
+static int undo_one(struct journal *j, const struct undo *u, uint32_t off,
+		    struct error *e)
+{
+	CLEANUP_FD int lock = -1;
+	struct undo other;
+	int r = 0;
+
+	if (u->type == UNDO_SYSCTL) {
+		lock = journal_shared_lock(j);
+		if (lock < 0)
+			return lock;
+	}
+	if (lock < 0 || !journal_shared_find(j, u, &other))
+		r = undo_apply(u, e);
+	return r < 0 ? r : cut(j, off);
+}
+
 int journal_undo(struct journal *j, struct error *e)
 {
 	CLEANUP_FREE uint8_t *p = NULL;
-	int n = read_all(j->fd, &p), r = 0;
+	int n = journal_load(j->fd, &p), r = 0;
 
 	if (n < 0 || (uint32_t)n < j->len)
 		return error_errno(e, n < 0 ? n : EIO, "journal");
@@ -363,9 +384,7 @@ int journal_undo(struct journal *j, struct error *e)
 
 		if (off < 0)
 			return error_errno(e, off, "journal");
-		r = undo_apply(&u, e);
-		if (r >= 0)
-			r = cut(j, (uint32_t)off);
+		r = undo_one(j, &u, (uint32_t)off, e);
 		if (r < 0)
 			return error_errno(e, r, "journal");
 	}
@@ -376,7 +395,7 @@ int journal_settle(int dir_fd, struct error *e)
 {
 	CLEANUP_FREE uint8_t *p = NULL;
 	CLEANUP_FD int fd =
-		openat(dir_fd, file_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		openat(dir_fd, JOURNAL_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct journal j;
 	uint32_t last;
 	bool kept = false;
@@ -384,7 +403,7 @@ int journal_settle(int dir_fd, struct error *e)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_errno(e, errno, "journal");
-	r = read_all(fd, &p);
+	r = journal_load(fd, &p);
 	if (r < 0)
 		return error_errno(e, r, "journal");
 	if (!journal_scan(p, (size_t)r, &last, &kept) || !last)

@@ -29,12 +29,15 @@ enum {
 	JOURNAL_HEAD_LEN = 8 + 36 + 8 + 8,
 };
 
+#define JOURNAL_FILE "journal"
+
 struct journal {
 	int fd;       /* owned */
+	int dir_fd;   /* owned: the folder it is in */
 	uint32_t len; /* bytes of it that are whole records */
 };
 
-#define JOURNAL_NULL ((struct journal){.fd = -1})
+#define JOURNAL_NULL ((struct journal){.fd = -1, .dir_fd = -1})
 
 /* Opens the journal of the folder, makes it if there is none.  One that holds
  * records of this boot is continued.  -EXDEV: it is of another namespace. */
@@ -60,6 +63,23 @@ MUST_USE int journal_undo(struct journal *j, struct error *e);
  * *e filled: it cannot be now. */
 MUST_USE int journal_settle(int dir_fd, struct error *e);
 
+/* ---- what networks share: journal_shared.c ---- */
+
+/*
+ * A setting of the host that several networks want, such as forwarding, has the
+ * value from before the first of them until the last is gone.  So whoever finds
+ * it set by another network writes down that one's value of before, and whoever
+ * undoes leaves it while another's journal names it.  All that is done about
+ * settings is done under one lock for the folder of all networks.
+ */
+
+/* The lock, held while the descriptor is open; or a negative errno. */
+MUST_USE int journal_shared_lock(const struct journal *j);
+/* The record of another network here, alive or not, that set the same to the
+ * same value; false: there is none. */
+MUST_USE bool journal_shared_find(const struct journal *j,
+				  const struct undo *mine, struct undo *found);
+
 /* ---- the format: for the above, and for tests ---- */
 
 /* The length of the whole records at p, from the head on; 0: no head.  *lastp:
@@ -67,8 +87,11 @@ MUST_USE int journal_settle(int dir_fd, struct error *e);
  * UNDO_KEEP. */
 uint32_t journal_scan(const uint8_t *p, size_t len, uint32_t *lastp,
 		      bool *keptp);
-/* The record that begins at off, as journal_scan() told. */
-MUST_USE bool journal_read(const uint8_t *p, size_t len, uint32_t off,
-			   struct undo *u);
+/* The record that begins at off, as journal_scan() told; its length, 0 if there
+ * is none. */
+MUST_USE uint32_t journal_read(const uint8_t *p, size_t len, uint32_t off,
+			       struct undo *u);
+/* All of an open file, malloc'd: its length, *pp the caller's. */
+MUST_USE int journal_load(int fd, uint8_t **pp);
 
 #endif

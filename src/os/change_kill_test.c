@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Networks whose owner is killed: what they changed is undone, by whoever
+ * comes next. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "os/rundir.h"
+#include "os/test_site.h"
+#include "os/test_user.h"
+
+/* Killed at any moment of its changes: the next one finds all as before. */
+static void after_a_kill(void **state)
+{
+	struct site *s = *state;
+	struct rtnl_route t = site_default_by(s->veth);
+	unsigned seed = 1;
+
+	assert_int_equal(rtnl_route_add(&t), 0);
+	journal_close(&s->j);
+	for (int i = 0; i < 40; i++) {
+		struct rtnl_addr a;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			struct error e = ERROR_NULL;
+
+			if (journal_open(s->dir_fd, &s->j, &e) < 0)
+				_exit(1);
+			site_find_addr(s->veth, &site_address, &a);
+			for (;;) {
+				struct rtnl_addr b = a;
+				int bridge = site_add_bridge(s);
+				struct rtnl_route u =
+					rtnl_route_by(&t, s->veth, bridge);
+
+				b.index = bridge;
+				ok(change_link_up, &s->j, bridge, true);
+				ok(change_addr_add, &s->j, &b);
+				ok(change_link_master, &s->j, s->veth, bridge);
+				ok(change_route_add, &s->j, &u);
+				ok(change_route_del, &s->j, &t);
+				ok(change_addr_del, &s->j, &a);
+				ok(journal_undo, &s->j);
+			}
+		}
+		usleep((unsigned)rand_r(&seed) % 20000);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		site_undo(s);
+		journal_close(&s->j);
+		assert_false(site_has_link("br0"));
+		assert_true(site_has_route(s->veth, &t));
+		assert_int_equal(site_find_addr(s->veth, &site_address, &a), 1);
+	}
+}
+
+static int rmdir_of_all(const struct site *s)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/vmlan", s->dir);
+	return rmdir(path);
+}
+
+static void journal_in(const struct rundir *d, struct journal *j)
+{
+	int fd = rundir_fd(d);
+
+	assert_true(fd >= 0);
+	ok(journal_open, fd, j);
+	close(fd);
+}
+
+/* Of a network whose keeper was killed (released: its lock is free). */
+static void a_dead_network(void **state)
+{
+	struct site *s = *state;
+	struct rundir d;
+	int lock;
+
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", s->dir, 1), 0);
+	for (int i = 0; i < 3; i++) {
+		ok(rundir_make, "dead", &d);
+		journal_close(&s->j);
+		journal_in(&d, &s->j);
+		(void)site_add_bridge(s);
+		assert_true(site_has_link("br0"));
+		if (i == 0) { /* in good order */
+			rundir_remove(&d);
+		} else if (i == 1) { /* swept */
+			rundir_release(&d);
+			rundir_sweep();
+		} else { /* the name is wanted again */
+			rundir_release(&d);
+			ok(rundir_make, "dead", &d);
+			assert_false(site_has_link("br0"));
+			rundir_remove(&d);
+		}
+		assert_false(site_has_link("br0"));
+		assert_int_equal(rundir_fd(&d), -1);
+	}
+	/* Alive, nobody touches it. */
+	ok(rundir_make, "dead", &d);
+	journal_close(&s->j);
+	journal_in(&d, &s->j);
+	(void)site_add_bridge(s);
+	lock = dup(d.lock_fd);
+	rundir_release(&d);
+	rundir_sweep();
+	assert_true(site_has_link("br0"));
+	close(lock);
+	rundir_sweep();
+	assert_false(site_has_link("br0"));
+	assert_int_equal(rmdir_of_all(s), 0);
+}
+
+static void a_kept_network(void **state)
+{
+	struct site *s = *state;
+	struct error e = ERROR_NULL;
+	struct rundir d, other;
+	char path[128];
+
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", s->dir, 1), 0);
+	ok(rundir_make, "kept", &d);
+	journal_close(&s->j);
+	journal_in(&d, &s->j);
+	(void)site_add_bridge(s);
+	ok(journal_keep, &s->j);
+	snprintf(path, sizeof(path), "%s", d.path);
+	rundir_release(&d);
+	rundir_sweep();
+	assert_true(site_has_link("br0"));
+	assert_int_equal(rundir_make("kept", &other, &e), -EEXIST);
+	assert_int_equal(e.code, EXIT_CONFLICT);
+	assert_true(site_has_link("br0"));
+	assert_int_equal(access(path, F_OK), 0);
+	ok(journal_undo, &s->j);
+	rundir_sweep();
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rmdir_of_all(s), 0);
+}
+
+#define case_of(fn)                                                            \
+	cmocka_unit_test_setup_teardown(fn, site_set_up, site_tear_down)
+
+static int group(void)
+{
+	const struct CMUnitTest tests[] = {
+		case_of(after_a_kill),
+		case_of(a_dead_network),
+		case_of(a_kept_network),
+	};
+
+	return cmocka_run_group_tests_name("change_kill", tests, NULL, NULL);
+}
+
+static int both(void)
+{
+	return test_in_netns(group);
+}
+
+int main(void)
+{
+	return test_as_both(both);
+}
