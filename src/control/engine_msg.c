@@ -60,7 +60,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_TAP_ADD:
 		m->tap_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		m->tap_add.kind[ENGINE_KIND_LEN - 1] = '\0';
-		return true;
+		return m->tap_add.n_host_ip <= ENGINE_HOST_IP_MAX;
 	case ENGINE_MSG_PACKET_ADD:
 		m->packet_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return m->packet_add.n_host_ip <= ENGINE_HOST_IP_MAX;

@@ -139,6 +139,8 @@ struct msg_tap_add {
 	uint32_t lan;
 	uint32_t queue_frames;
 	uint8_t vnet_hdr;
+	uint32_t n_host_ip; /* hostif: nothing but these passes, if any */
+	struct prefix host_ip[ENGINE_HOST_IP_MAX];
 	uint8_t has_legs;
 	mac mac;                    /* of the first leg; zero: none yet */
 	char kind[ENGINE_KIND_LEN]; /* "tap", "netns", "bridge" .. */

@@ -292,6 +292,8 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 		.n_fds = n_fds,
 		.vnet_hdr = m->vnet_hdr,
 		.queue_frames = m->queue_frames,
+		.host_ip = m->host_ip,
+		.n_host_ip = m->n_host_ip,
 		.has_legs = m->has_legs,
 		.mac = m->mac,
 	};

@@ -349,6 +349,10 @@ static const struct netdev_option hostif_options[] = {
 	OPT("mac", OPT_STR, NULL, "MAC address of the interface", EXTENSION),
 	OPT("mtu", OPT_U32, "1500", "largest IP packet in bytes, 68 to 65521",
 	    EXTENSION),
+	OPT("forward", OPT_BOOL, "off",
+	    "the host may be a router for the LAN, if it is one; not: only "
+	    "its addresses here are reached and heard",
+	    EXTENSION),
 	END,
 };
 

@@ -248,6 +248,13 @@ static const struct bad bad_netdevs[] = {
 	 "length of its network (192.168.56.1/24), not 'fd00::1/0'"},
 	{"hostif,ifname=a b", "hostif: Parameter 'ifname' expects the name of "
 			      "an interface, not 'a b'"},
+	{"hostif,"
+	 "addr=10.0.0.1/24,addr=10.0.0.2/24,addr=10.0.0.3/24,addr=10.0"
+	 ".0.4/24,addr=10.0.0.5/24,addr=10.0.0.6/24,addr=10.0.0.7/24,a"
+	 "ddr=10.0.0.8/24,addr=10.0.0.9/24,addr=10.0.0.10/24,addr=10.0"
+	 ".0.11/24,addr=10.0.0.12/24,addr=10.0.0.13/24,addr=10.0.0.14/"
+	 "24,addr=10.0.0.15/24,addr=10.0.0.16/24,addr=10.0.0.17/24",
+	 "hostif: Parameter 'addr' is given more than 16 times"},
 	{"hostif,mtu=67", "hostif: Parameter 'mtu' expects 68 to 65521"},
 	{"hostif,mac=01:00:00:00:00:01",
 	 "hostif: NIC cannot have multicast MAC address "

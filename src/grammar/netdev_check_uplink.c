@@ -12,6 +12,7 @@
 enum {
 	HOSTIF_MTU_MIN = 68,    /* RFC 791; IPv6 takes 1280 */
 	HOSTIF_MTU_MAX = 65521, /* FRAME_MAX less Ethernet's header */
+	HOSTIF_ADDR_MAX = 16,
 };
 
 /* The length behind the slash, in the 128-bit form. */
@@ -134,6 +135,11 @@ int netdev_check_hostif(const struct netdev_spec *s, struct error *e)
 					  "network (192.168.56.1/24), not '%s'",
 					  quote(q, list[i]));
 	}
+	if (n > HOSTIF_ADDR_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'addr' is given more than %d "
+				  "times",
+				  HOSTIF_ADDR_MAX);
 	if (mtu < HOSTIF_MTU_MIN || mtu > HOSTIF_MTU_MAX)
 		return spec_error(s->kind, e,
 				  "Parameter 'mtu' expects %d to %d",

@@ -46,9 +46,11 @@ static int check_new(const char *ifname, struct error *e)
 			 ifname);
 }
 
-static int add_addresses(const struct plan_netdev *n,
-			 const struct tap_result *t, struct error *e)
+static int add_addresses(struct plan_netdev *n, const struct tap_result *t,
+			 struct error *e)
 {
+	struct msg_tap_add *m = &n->order.tap_add;
+	bool is_router = spec_bool(n->spec, "forward");
 	size_t k;
 	const char *const *list = spec_list(n->spec, "addr", &k);
 
@@ -61,13 +63,15 @@ static int add_addresses(const struct plan_netdev *n,
 		if (r < 0)
 			return error_errno(e, r, "hostif: %s: addr=%s",
 					   t->ifname, list[i]);
+		if (!is_router)
+			m->host_ip[m->n_host_ip++] = p;
 		log_info(n->log, "%s: interface %s, address %s", n->name,
 			 t->ifname, list[i]);
 	}
 	return 0;
 }
 
-static int make_hostif(const struct plan_netdev *n, struct tap_result *t,
+static int make_hostif(struct plan_netdev *n, struct tap_result *t,
 		       struct error *e)
 {
 	const char *text = spec_str(n->spec, "mac");

@@ -46,6 +46,7 @@
 	X(IP_PROTOCOL, "IP protocol not served")                               \
 	X(IP_MULTICAST, "multicast is not routed")                             \
 	X(RESTRICTED, "the network is closed by restrict=")                    \
+	X(NOT_THE_HOST, "neither from nor to the host's own address")          \
 	X(TCP_SHORT, "TCP header cut short")                                   \
 	X(TCP_CSUM, "TCP checksum")                                            \
 	X(TCP_NO_FLOW, "TCP segment of no known flow")                         \

@@ -122,6 +122,9 @@ struct netdev_tap_config {
 	unsigned n_fds;
 	bool vnet_hdr;	   /* IFF_VNET_HDR is on, header of 12 bytes */
 	uint32_t queue_frames; /* the kernel holds for us, of each queue */
+	/* hostif: the host's addresses, if it is to be no router. */
+	const struct prefix *host_ip;
+	unsigned n_host_ip;
 	bool has_legs; /* a macvtap for each MAC, made while they come */
 	mac mac;       /* .. and that of the first; zero: none yet */
 };

@@ -166,6 +166,19 @@ static bool tap_frame(struct tap *t, const uint8_t *at, size_t n,
 	return true;
 }
 
+/* True if f, which came by q, is for the lan. */
+static bool tap_passes(struct tap *t, const struct tap_queue *q,
+		       const struct frame *f)
+{
+	if (t->legs)
+		return tap_legs_in(t, q, f);
+	if (t->hostif.n && !hostif_gives(&t->hostif, f)) {
+		tap_rx_drop(t, DROP_NOT_THE_HOST);
+		return false;
+	}
+	return true;
+}
+
 /* Bytes read to at, or 0 when queue q is empty or gone. */
 static size_t tap_read(struct tap *t, struct tap_queue *q, uint8_t *at)
 {
@@ -199,7 +212,7 @@ static unsigned tap_recv(struct port *p, struct batch *b)
 			return b->n;
 		n = tap_read(t, q, at);
 		if (n && tap_frame(t, at, n, &b->f[b->n]) &&
-		    (!t->legs || tap_legs_in(t, q, &b->f[b->n]))) {
+		    tap_passes(t, q, &b->f[b->n])) {
 			b->n++;
 			off += (uint32_t)(n + 63) & ~UINT32_C(63);
 		}
@@ -295,6 +308,10 @@ static bool tap_write(struct tap *t, const struct frame *f)
 
 	if (t->is_gone) {
 		tap_tx_drop(t, DROP_LINK_DOWN);
+		return true;
+	}
+	if (t->hostif.n && !hostif_takes(&t->hostif, f)) {
+		tap_tx_drop(t, DROP_NOT_THE_HOST);
 		return true;
 	}
 	n = tap_pieces(t, f, hdr, iov);
@@ -439,6 +456,9 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 	t->env = env;
 	t->hdr_len = c->vnet_hdr ? VNETHDR_LEN : 0;
 	t->n_queues = n;
+	t->hostif.n = c->n_host_ip;
+	for (unsigned i = 0; i < c->n_host_ip; i++)
+		t->hostif.ip[i] = c->host_ip[i];
 	for (unsigned i = 0; i < n; i++)
 		t->queue[i] = (struct tap_queue){.tap = t, .io.fd = -1};
 	loop_work_init(&t->more, tap_more);
@@ -460,7 +480,7 @@ int netdev_tap_new(const struct netdev_env *env,
 	int r = -ENOMEM;
 
 	if (!kind || c->n_fds == 0 || c->n_fds > TAP_QUEUES_MAX ||
-	    (c->has_legs && c->n_fds != 1))
+	    (c->has_legs && c->n_fds != 1) || c->n_host_ip > HOSTIF_IP_MAX)
 		return -EINVAL;
 	t = tap_alloc(env, kind, c);
 	if (!t)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The modes bridged and hostonly: the host's networks in one word each. The
 netdevs that they are made of are tested in test_uplink.py."""
+import pathlib
+
 import pytest
 
 from test_modes import Machine, one_line, rundir, show, vmlan  # noqa: F401
-from test_uplink import (LAN_IP, NO_ADMIN, ROOT, br0, lan, links, one_mac,  # noqa: F401
+from test_uplink import (LAN_IP, NO_ADMIN, br0, lan, links, one_mac,  # noqa: F401
                          pings)
-from world import INET_IP, VMLAN, sh
+from world import HOST_IP, HOST_ROOT, INET_IP, VMLAN, sh
 
 
 def is_on_the_lan(m):
@@ -19,7 +21,7 @@ def is_on_the_lan(m):
 
 @pytest.mark.parametrize("options,netdev", [
     ("bridge=br0", "bridge,br=br0"),
-    ("if=lan0", "macvtap,if=lan0" if ROOT else "packet,if=lan0"),
+    ("if=lan0", "macvtap,if=lan0" if HOST_ROOT else "packet,if=lan0"),
     ("if=lan0,via=packet", "packet,if=lan0"),
     ("if=lan0,translate=on", "packet,if=lan0,translate=on")])
 def test_bridged(w, lan, options, netdev, request):
@@ -62,17 +64,49 @@ def test_hostonly(w):
             Machine(w, "b", "--net", "hostonly:lab") as b:
         assert "vm-lab" in links()
         a.guest.dhcp()
-        b.static("192.168.56.200")
-        assert a.guest.ip == "192.168.56.15" and "router" not in a.guest.lease
-        for m, ip in ((a, a.guest.ip), (b, "192.168.56.200")):
+        b.static("192.168.56.5")
+        assert a.guest.ip.startswith("192.168.56.") and "router" not in a.guest.lease
+        for m, ip in ((a, a.guest.ip), (b, "192.168.56.5")):
             pings(m.guest, "192.168.56.1")
             sh("ping", "-c", "1", "-W", "5", ip)
-        pings(a.guest, "192.168.56.200")
-        # By the host, or by the server, if it were one's router.
-        for router in ("192.168.56.1", "192.168.56.2"):
-            b.guest.sh("ip", "route", "replace", "default", "via", router)
-            assert b.guest.sh("ping", "-c", "1", "-W", "1", INET_IP, check=False).returncode
+        pings(a.guest, "192.168.56.5")
+        # By the server, if it were one's router.
+        b.guest.sh("ip", "route", "replace", "default", "via", "192.168.56.2")
+        assert b.guest.sh("ping", "-c", "1", "-W", "1", INET_IP, check=False).returncode
     assert links() == before
+
+
+@pytest.fixture
+def router():
+    """The host forwards, and the world knows the way back."""
+    flag = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
+    old = flag.read_text()
+    flag.write_text("1\n")
+    sh("ip", "route", "add", "192.168.56.0/24", "via", HOST_IP, ns="inet")
+    yield
+    sh("ip", "route", "del", "192.168.56.0/24", ns="inet")
+    flag.write_text(old)
+
+
+def crosses(m):
+    """Pings out, and in."""
+    out = m.guest.sh("ping", "-c", "1", "-W", "1", INET_IP, check=False)
+    back = sh("ping", "-c", "1", "-W", "1", m.guest.ip, ns="inet", check=False)
+    return [out.returncode == 0, back.returncode == 0]
+
+
+def test_a_host_that_forwards_is_no_way_out(w, router):
+    for mode, expected in (("hostonly:lab", [False, False]),
+                           ("generic:lab,netdev=hostif,,ifname=h0,,addr=192.168.56.1/24,,forward=on",
+                            [True, True])):
+        with Machine(w, f"m{expected[0]}", "--net", mode) as m:
+            m.guest.ip = m.static("192.168.56.6")
+            m.guest.sh("ip", "route", "replace", "default", "via", "192.168.56.1")
+            pings(m.guest, "192.168.56.1")
+            assert crosses(m) == expected, mode
+            # The host's other address is not on that network either.
+            r = m.guest.sh("ping", "-c", "1", "-W", "1", HOST_IP, check=False)
+            assert (r.returncode == 0) == expected[0], mode
 
 
 def test_hostonly_as_asked(w):
@@ -96,7 +130,7 @@ def test_hostonly_without_root(w):
         assert len(show("lab")["netdevs"]) == 1
         with Machine(w, "a", "--net", "hostonly:lab") as a:
             a.guest.dhcp()
-            assert a.guest.ip == "192.168.56.15"
+            assert a.guest.ip.startswith("192.168.56.")
     finally:
         vmlan("down", "lab")
     r = sh(*NO_ADMIN, VMLAN, "up", "lab", "hostonly", "ifname=h0", check=False)
