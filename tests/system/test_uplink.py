@@ -538,6 +538,33 @@ def test_translate_leaves_the_hosts_address_alone(w, lan, one_mac):
         wait_for("the host's address to be the host's", is_the_hosts)
 
 
+# ---- the end ----
+
+
+def host_state():
+    flags = sh("ip", "-d", "link", "show", "lan0").stdout
+    addresses = sh("ip", "-o", "addr").stdout.replace(" tentative", "")
+    return links(), addresses, re.search(r"promiscuity \d+", flags)[0], \
+        re.search(r"allmulti \d+", flags)[0]
+
+
+@pytest.mark.parametrize("uplink", ["bridge", "hostif,addr=192.168.56.1/24", "packet,if=lan0",
+                                    "packet,if=lan0,translate=on",
+                                    pytest.param("macvtap,if=lan0", marks=pytest.mark.root)])
+def test_a_kill_leaves_nothing(w, br0, uplink):
+    """Not even for a moment that somebody would have to clean up after."""
+    if "lan0" in uplink:
+        sh("ip", "link", "set", "lan0", "nomaster")
+    before = host_state()
+    g = w.guest()
+    v = Vmlan([uplink, g.netdev()])
+    assert host_state() != before
+    v.proc.kill()
+    v.proc.wait()
+    v.err.close()
+    wait_for("all to be as before", lambda: host_state() == before)
+
+
 # ---- real guests ----
 
 
