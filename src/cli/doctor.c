@@ -59,6 +59,7 @@ static const struct way ways[] = {
 	 false},
 	{"hostonly", "a host interface", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL,
 	 false},
+	{"hostonly", "without the host", USER_NEEDS, P(USERNS), NULL, false},
 	{"hostonly", "vmlan exec", P(RUNDIR) | START | P(USERNS) | P(TUN), 0,
 	 NULL, true},
 	{"internal", "no way out", USER_NEEDS, P(USERNS), NULL, false},

@@ -150,7 +150,8 @@ static int make(const struct setup_bridge *b, struct rundir *d, struct error *e)
 
 static void print_done(const struct setup *s)
 {
-	printf("done: machines can be plugged into %s\n"
+	printf("done: machines can be plugged in: vmlan run --net "
+	       "bridged,bridge=%s -- ...\n"
 	       "  for users who are not root: echo 'allow %s' | sudo tee -a "
 	       "/etc/qemu/bridge.conf\n"
 	       "  to undo it: sudo vmlan setup bridge %s --undo (a reboot does "

@@ -21,6 +21,7 @@
 
 #include "cli/setup.h"
 #include "os/change.h"
+#include "os/may.h"
 #include "os/sysctl.h"
 
 enum { FILE_MAX = 4096 };
@@ -54,17 +55,6 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
-/* /sys may be that of another namespace: then it says nothing. */
-static bool is_wireless(const struct rtnl_link *l)
-{
-	char path[64], text[FILE_MAX], index[32];
-
-	snprintf(path, sizeof(path), "/sys/class/net/%s/uevent", l->name);
-	snprintf(index, sizeof(index), "IFINDEX=%d", l->index);
-	return slurp(path, text) && has_line(text, index) &&
-	       has_line(text, "DEVTYPE=wlan");
-}
-
 /* Interfaces of a kind that no bridge is made of. */
 static int check_kind(const struct rtnl_link *l, struct error *e)
 {
@@ -83,12 +73,12 @@ static int check_kind(const struct rtnl_link *l, struct error *e)
 				 "setup: %s carries no Ethernet frames, and a "
 				 "bridge nothing else",
 				 l->name);
-	if (is_wireless(l))
+	if (link_is_wireless(l->name))
 		return error_set(e, EXIT_USAGE,
 				 "setup: %s is Wi-Fi, where each station has "
 				 "one MAC address: a bridge cannot work; put "
-				 "machines on it with translate=on",
-				 l->name);
+				 "machines on it by --net bridged,if=%s",
+				 l->name, l->name);
 	return 0;
 }
 

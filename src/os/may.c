@@ -5,6 +5,7 @@
 #include <cap-ng.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -55,18 +56,24 @@ bool may_make_macvtaps(void)
 	       has(CAP_MKNOD);
 }
 
+/* /sys may be that of another namespace: then it says nothing. */
 bool link_is_wireless(const char *ifname)
 {
-	static const char *const marks[] = {"phy80211", "wireless"};
-	char path[128];
+	bool is_wlan = false, is_it = false;
+	char path[64], line[128], index[32];
+	FILE *f;
 
-	if (strchr(ifname, '/'))
+	if (strlen(ifname) >= IFNAMSIZ || strchr(ifname, '/'))
 		return false;
-	for (size_t i = 0; i < array_len(marks); i++) {
-		snprintf(path, sizeof(path), "/sys/class/net/%.32s/%s", ifname,
-			 marks[i]);
-		if (access(path, F_OK) == 0)
-			return true;
+	snprintf(path, sizeof(path), "/sys/class/net/%s/uevent", ifname);
+	snprintf(index, sizeof(index), "IFINDEX=%u\n",
+		 if_nametoindex(ifname));
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		is_wlan |= strcmp(line, "DEVTYPE=wlan\n") == 0;
+		is_it |= strcmp(line, index) == 0;
 	}
-	return false;
+	if (f)
+		fclose(f);
+	return is_wlan && is_it;
 }

@@ -24,6 +24,7 @@
 
 #include "base/mem.h"
 #include "os/bridge_acl.h"
+#include "os/may.h"
 #include "os/nft.h"
 #include "os/rtnl.h"
 #include "os/rundir.h"
@@ -374,6 +375,10 @@ static void probe_in_child(struct finding *v)
 	judge_tun(&x[TRY_TUN], &v[PROBE_TUN]);
 	judge_kind(&x[TRY_BRIDGE], "bridge", &v[PROBE_BRIDGE]);
 	judge_kind(&x[TRY_MACVTAP], "macvtap", &v[PROBE_MACVTAP]);
+	/* Their devices belong to no namespace. */
+	if (v[PROBE_MACVTAP].state == PROBE_YES && !may_make_macvtaps())
+		no(&v[PROBE_MACVTAP], "sudo vmlan ...",
+		   "macvtaps are for root of the host to make");
 	judge_nft(&x[TRY_NFT], &v[PROBE_NFT]);
 }
 

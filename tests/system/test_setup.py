@@ -410,7 +410,7 @@ def test_wifi_is_refused(host):
            "mount -t sysfs none /sys && "
            "mount --bind /run/uevent /sys/devices/virtual/net/up0/uevent && "
            f"exec {VMLAN} setup bridge up0", check=False)
-    assert "translate=on" in one_line(r, 2)
+    assert "bridged,if=up0" in one_line(r, 2)
     assert HOST_IP in addrs_of("up0")
 
 
