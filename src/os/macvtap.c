@@ -81,8 +81,8 @@ static int refused(const struct macvtap_opts *o, int err, struct error *e)
 				 o->lower);
 	if (err == -EBUSY || err == -EINVAL)
 		return error_set(e, EXIT_CONFLICT,
-				 "%s is taken: it belongs to a bridge or bond, "
-				 "or a macvtap has it for itself",
+				 "%s is taken: a macvtap or another program "
+				 "has it for itself",
 				 o->lower);
 	if (err == -EADDRINUSE)
 		return error_set(e, EXIT_CONFLICT,
@@ -217,11 +217,21 @@ static int set_up_link(const char *ifname)
 	return link_set(&c);
 }
 
+/* A port of a bridge is reached by the bridge. */
+static int taken(const struct macvtap_opts *o, const char *master,
+		 struct error *e)
+{
+	return error_set(e, EXIT_CONFLICT,
+			 "%s is a part of %s; if that is a bridge, use "
+			 "bridge,br=%s",
+			 o->lower, master, master);
+}
+
 static void run_open(struct job *j)
 {
 	CLEANUP_FD int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct error *e = &j->a.error;
-	char name[IFNAME_LEN];
+	char name[IFNAME_LEN], master[IF_NAMESIZE];
 	struct link_info lower;
 	dev_t dev = 0;
 	int r;
@@ -229,6 +239,10 @@ static void run_open(struct job *j)
 	name_of(j->o->number, name);
 	if (find_lower(j->o, &lower, e) < 0)
 		return;
+	if (lower.master && if_indextoname(lower.master, master)) {
+		taken(j->o, master, e);
+		return;
+	}
 	r = enter(&j->ns);
 	if (r == 0)
 		r = make_link(j->o, lower.index, home, j->ns);

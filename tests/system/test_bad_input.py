@@ -84,6 +84,16 @@ hostif,addr=10.0.0.1
 hostif,addr=10.0.0.0/8
 hostif,ifname=
 hostif,mtu=9
+hostif,forward=maybe
+macvtap
+macvtap,if=
+macvtap,if=eth0,mode=source
+macvtap,if=eth0,mac=ff:ff:ff:ff:ff:ff
+macvtap,if=eth0,queues=2
+packet
+packet,if=a/b
+packet,if=eth0,translate=maybe
+packet,if=eth0,mac=52:54:00:12:34:56
 hostif,mac=ff:ff:ff:ff:ff:ff
 hubport
 hubport,hubid=0,netdev=nobody

@@ -395,9 +395,11 @@ def test_macvtap_mistakes(w, lan):
     sh("ip", "link", "add", "br0", "type", "bridge")
     sh("ip", "link", "set", "lan0", "master", "br0")
     try:
-        assert "lan0 is taken" in error(5, "macvtap,if=lan0")
+        assert "lan0 is a part of br0" in error(5, "macvtap,if=lan0")
     finally:
         sh("ip", "link", "del", "br0")
+    with Vmlan(["macvtap,if=lan0,mode=passthru", "user"]):
+        assert "lan0 is taken" in error(5, "macvtap,if=lan0")
     lower = mac_of("lan0")
     assert f"{lower} is in use" in error(5, f"macvtap,if=lan0,mac={lower}")
 
