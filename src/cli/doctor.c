@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "cli/cli.h"
+#include "cli/start.h"
 #include "grammar/kind.h"
 #include "grammar/netdev_spec.h"
 #include "keeper/keeper.h"
@@ -339,7 +340,7 @@ int cmd_doctor(int argc, char **argv)
 					 argv[i]);
 		}
 	}
-	rundir_sweep(); /* what a kill left is no fault of the host */
+	start_sweep(); /* what a kill left is no fault of the host */
 	probe_all(&o, v);
 	probe_start(&v[PROBE_START]);
 	if (is_json)

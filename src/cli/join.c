@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/start.h"
 #include "grammar/net_option.h"
 #include "grammar/netdev_spec.h"
 #include "keeper/keeper.h"
@@ -267,7 +268,7 @@ static int serve(struct join *j)
 	/* A reader of ours that goes away is no reason to. */
 	signal(SIGPIPE, SIG_IGN);
 	/* What a kill left behind goes with the next command. */
-	rundir_sweep();
+	start_sweep();
 	if (keeper_run(&c, &e) < 0)
 		return cli_fail(&e);
 	return EXIT_DONE;

@@ -400,5 +400,5 @@ void run_nets_end(struct run *r)
 	}
 	for (unsigned i = 0; i < r->n_nics; i++)
 		rundir_release(&r->nics[i].start.dir);
-	rundir_sweep(); /* if one was killed, it left its folder */
+	start_sweep(); /* if one was killed, it left its folder */
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/start.h"
 #include "cli/setup.h"
 #include "os/rundir.h"
 
@@ -167,7 +168,7 @@ static int set_up(const struct setup *s, struct error *e)
 	int r = s->is_dry ? 0 : check_right(s, e);
 
 	if (r == 0 && !s->is_dry)
-		rundir_sweep();
+		start_sweep();
 	if (r == 0)
 		r = setup_bridge_plan(&b, e);
 	if (r == 0)
@@ -236,6 +237,6 @@ int cmd_setup(int argc, char **argv)
 	}
 	r = s.is_undo ? undo(&s, &e) : set_up(&s, &e);
 	if (s.is_undo)
-		rundir_sweep();
+		start_sweep();
 	return r < 0 ? cli_fail(&e) : EXIT_DONE;
 }

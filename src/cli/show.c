@@ -158,7 +158,7 @@ static int show(const char *name, enum view view)
 
 	if (!mode_name_ok(name, &e))
 		return cli_fail(&e);
-	r = ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e);
+	r = start_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e);
 	if (r == -ENOENT)
 		error_set(&e, EXIT_NO_NETWORK, "show: no network %s is running",
 			  name);

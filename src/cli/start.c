@@ -100,6 +100,7 @@ static int keep(struct start *s, int fd)
 		.n_options = s->n_options,
 		.is_kept = s->is_kept,
 		.is_shared = s->is_shared,
+		.state = s->state,
 		.starter_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
 	};
 	struct keeper_config c = {
@@ -117,6 +118,8 @@ static int keep(struct start *s, int fd)
 	struct error e = ERROR_NULL;
 	int r;
 
+	if (s->state)
+		d.say.level = LOG_LEVEL_WARN; /* the first one has said it */
 	detach(s, &d);
 	r = keeper_run(&c, &e);
 	if (r < 0) {
@@ -152,17 +155,13 @@ static int await_verdict(struct start *s, struct error *e)
 	return -EIO;
 }
 
-int start_network(struct start *s, struct error *e)
+int start_taken(struct start *s, struct error *e)
 {
 	int pair[2];
 	int r;
 
-	s->dir = RUNDIR_NULL;
 	s->keeper = 0;
 	s->life_fd = -1;
-	r = rundir_make(s->name, &s->dir, e);
-	if (r < 0)
-		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		r = error_errno(e, errno, "socketpair");
 		rundir_remove(&s->dir);
@@ -186,6 +185,17 @@ int start_network(struct start *s, struct error *e)
 	if (s->is_shared)
 		rundir_release(&s->dir);
 	return await_verdict(s, e);
+}
+
+int start_network(struct start *s, struct error *e)
+{
+	int r;
+
+	s->dir = RUNDIR_NULL;
+	s->keeper = 0;
+	s->life_fd = -1;
+	r = rundir_make(s->name, &s->dir, e);
+	return r < 0 ? r : start_taken(s, e);
 }
 
 void start_done(struct start *s)
@@ -237,6 +247,20 @@ static int check_same(const struct start *s, const json_t *o, struct error *e)
 	return 0;
 }
 
+int start_ask(const char *name, const char *method, const char *path,
+	      const char *body, json_t **answerp, struct error *e)
+{
+	int r = -ENOENT;
+
+	for (int waited = 0; waited < END_MS; waited += PAUSE_MS) {
+		r = ctl_ask(name, method, path, body, answerp, e);
+		if (r != -ENOENT || !rundir_is_held(name))
+			return r;
+		pause_ms(PAUSE_MS);
+	}
+	return r;
+}
+
 int start_join(const struct start *s, struct error *e)
 {
 	json_t *o = NULL;
@@ -283,38 +307,6 @@ void start_look_at_host(struct mode_host *h)
 		.may_make_macvtaps = may_make_macvtaps(),
 		.is_wireless = link_is_wireless,
 	};
-}
-
-/* True if a network was served in that folder, and nobody holds it. */
-static bool was_killed(const char *name)
-{
-	struct error e = ERROR_NULL;
-	char dir[96], path[sizeof(dir) + sizeof(CONTROL_SOCKET) + 1];
-
-	if (rundir_path(name, dir, &e) < 0)
-		return false;
-	snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, dir);
-	return access(path, F_OK) == 0 && !rundir_is_held(name);
-}
-
-void start_sweep(void)
-{
-	struct log log = LOG_INIT(LOG_LEVEL_WARN);
-	char **names;
-	unsigned n;
-
-	(void)!rundir_names(&names, &n); /* those that it could read */
-	for (unsigned i = 0; i < n; i++) {
-		if (was_killed(names[i]))
-			log_warn(&log,
-				 "the keeper of network %s was killed; "
-				 "machines that are on it stay together until "
-				 "they leave, and no other can join them",
-				 names[i]);
-		free(names[i]);
-	}
-	free(names);
-	rundir_sweep();
 }
 
 static bool has_machine(const json_t *o, const char *machine)

@@ -8,6 +8,7 @@
 #ifndef CLI_START_H
 #define CLI_START_H
 
+#include <jansson.h>
 #include <sys/types.h>
 
 #include "base/mem.h"
@@ -27,6 +28,7 @@ struct start {
 	unsigned n_specs;
 	bool is_kept;	/* as by vmlan up */
 	bool is_shared; /* outlives the command: logs to a file of its own */
+	const char *state; /* as a killed keeper wrote it down; NULL: anew */
 	const struct cli_common *common;
 	int verbosity;
 	char said[MODE_SAID_LEN]; /* to be told once it runs; "" = nothing */
@@ -39,6 +41,8 @@ struct start {
 /* Starts it and waits until all is served. 0; -EEXIST if a living network has
  * that name; else negative; *e is filled unless 0. */
 MUST_USE int start_network(struct start *s, struct error *e);
+/* The same in dir, whose lock is taken. */
+MUST_USE int start_taken(struct start *s, struct error *e);
 /* Lets go of the keeper: from now on it lives as long as it is needed. */
 void start_done(struct start *s);
 
@@ -51,8 +55,11 @@ MUST_USE int start_or_join(struct start *s, struct error *e);
 
 /* The host's side of modes: where it has routes to; free routes. */
 void start_look_at_host(struct mode_host *h);
-/* Removes what kills left behind, as rundir_sweep(), and says which networks
- * have lost their keeper. */
+/* As ctl_ask(), but waits a while for a network that starts or ends. */
+MUST_USE int start_ask(const char *name, const char *method, const char *path,
+		       const char *body, json_t **answerp, struct error *e);
+/* Gives networks that lost their keeper another one, where they are wanted, and
+ * removes what else kills left behind, as rundir_sweep() (revive.c). */
 void start_sweep(void);
 /* Waits for the end of a network that nobody needs, or, machine given, until
  * that machine is gone from it.  Gives up after seconds. */

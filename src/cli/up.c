@@ -111,9 +111,9 @@ static int parse_up(struct up *u, int argc, char **argv, const char **namep)
 static int set_kept(const char *name, bool is_kept, json_t **answerp,
 		    struct error *e)
 {
-	return ctl_ask(name, "PUT", CONTROL_KEPT,
-		       is_kept ? "{\"kept\":true}" : "{\"kept\":false}",
-		       answerp, e);
+	return start_ask(name, "PUT", CONTROL_KEPT,
+			 is_kept ? "{\"kept\":true}" : "{\"kept\":false}",
+			 answerp, e);
 }
 
 /* The netdevs of a new network; they are the caller's. */

@@ -23,6 +23,7 @@
 #define CONTROL_PROTOCOL_H
 
 #define CONTROL_SOCKET	 "control" /* in the network's folder */
+#define CONTROL_STATE	 "state"   /* beside it: keeper/state.h */
 #define CONTROL_NETWORK	 "/v1/network"
 #define CONTROL_KEPT	 "/v1/network/kept"
 #define CONTROL_MACHINES "/v1/machines"

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/machine.h"
+#include "keeper/state.h"
 #include "os/fdpass.h"
 #include "os/sandbox.h"
 #include "os/sock.h"
@@ -440,6 +441,7 @@ int engine_link_start(struct keeper *k)
 	if (r < 0 && !is_engine_gone(r))
 		return error_errno(&k->error, r,
 				   "engine: cannot send the plan");
+	state_save(k);
 	return 0;
 }
 

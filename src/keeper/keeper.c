@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/machine.h"
+#include "keeper/state.h"
 #include "os/rlimit.h"
 
 /* Of a log in a file: bytes, and how often they are counted. Lines are
@@ -49,6 +50,7 @@ void keeper_check_ready(struct keeper *k)
 		return;
 	}
 	plan_say(&k->plan, k->c->say);
+	state_save(k);
 	if (k->c->ready)
 		k->c->ready(k->c->arg);
 }
@@ -185,6 +187,8 @@ static int start(struct keeper *k)
 	if (r < 0)
 		return r;
 	keep_addresses(k);
+	if (c->network && c->network->state)
+		state_restore(k);
 	watch_host(k, conf);
 	return engine_link_start(k);
 }

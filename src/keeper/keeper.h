@@ -31,6 +31,7 @@ struct keeper_network {
 	bool is_kept; /* from the start on */
 	bool is_shared; /* by machines that come and go; stderr is a file, which
 			 * must not grow for ever */
+	const char *state; /* as another keeper wrote it down; NULL: anew */
 	int starter_fd; /* owned; end of file: who started it has done */
 };
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "grammar/nic.h"
 #include "grammar/port_spec.h"
+#include "keeper/state.h"
 
 /* As long as a machine may take to find a new engine. */
 #define LONELY_NS UINT64_C(2000000000)
@@ -61,9 +62,12 @@ void machine_detach(struct machine *m)
 		fd_close(&m->life.fd);
 	}
 	netdev_spec_free(m->spec);
-	if (!list_empty(&m->link))
+	attach_request_deinit(&m->request);
+	if (!list_empty(&m->link)) {
 		k->n_machines--;
-	list_del(&m->link);
+		list_del(&m->link);
+		state_save(k);
+	}
 	free(m);
 }
 
@@ -168,6 +172,8 @@ int machine_hold(struct machine *m, pid_t pid, struct error *e)
 		return error_errno(e, r, "process %d", (int)pid);
 	}
 	m->pid = pid;
+	if (!list_empty(&m->link))
+		state_save(m->keeper);
 	return 0;
 }
 
@@ -195,15 +201,12 @@ static bool is_plugged(const struct keeper *k, unsigned plug)
 	return false;
 }
 
-/* The lowest number that nobody has: vm.sock, vm-2.sock .. */
-static int choose_socket(struct machine *m, struct error *e)
+/* vm.sock, vm-2.sock .. */
+static int name_socket(struct machine *m, struct error *e)
 {
 	const char *dir = m->keeper->c->network->dir;
 	int len;
 
-	m->plug = 1;
-	while (is_plugged(m->keeper, m->plug))
-		m->plug++;
 	if (m->plug == 1)
 		len = snprintf(m->socket, sizeof(m->socket), "%s/vm.sock", dir);
 	else
@@ -330,6 +333,49 @@ static int open_forwards(struct machine *m, const struct attach_request *a,
 	return r;
 }
 
+/* In no list yet. */
+static struct machine *machine_new(struct keeper *k,
+				   const struct attach_request *a,
+				   struct error *e)
+{
+	CLEANUP_FREE char *text = attach_request_format(a);
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (!m || !text ||
+	    attach_request_parse(text, strlen(text), &m->request, e) < 0) {
+		error_errno(e, ENOMEM, "%s", a->name);
+		free(m);
+		return NULL;
+	}
+	m->keeper = k;
+	m->is_vhost = a->is_vhost;
+	m->vmm_listens = a->vmm_listens;
+	m->has_mac = a->has_mac || a->picks_mac;
+	m->mac = a->mac;
+	m->life.fd = -1;
+	timer_init(&m->lonely, on_lonely);
+	list_init(&m->link);
+	return m;
+}
+
+/* All but its place among the others is chosen. It is gone if that fails. */
+static int machine_begin(struct machine *m, struct error *e)
+{
+	struct attach_request *a = &m->request;
+	struct keeper *k = m->keeper;
+	int r = plug_in(m, a->has_hub ? &a->hub : NULL, e);
+
+	if (r == 0)
+		r = open_forwards(m, a, e);
+	if (r < 0) {
+		machine_detach(m);
+		return r;
+	}
+	list_add_tail(&k->machines, &m->link);
+	k->n_machines++;
+	return 0;
+}
+
 int machine_attach(struct keeper *k, const struct attach_request *a,
 		   struct machine **mp, struct error *e)
 {
@@ -340,36 +386,60 @@ int machine_attach(struct keeper *k, const struct attach_request *a,
 		return error_set(e, EXIT_CONFLICT,
 				 "%s has %u machines, and can have no more",
 				 k->c->network->name, k->n_machines);
-	m = calloc(1, sizeof(*m));
+	m = machine_new(k, a, e);
 	if (!m)
-		return error_errno(e, ENOMEM, "%s", a->name);
-	m->keeper = k;
-	m->is_vhost = a->is_vhost;
-	m->vmm_listens = a->vmm_listens;
-	m->has_mac = a->has_mac || a->picks_mac;
-	m->mac = a->mac;
-	m->nic = a->nic;
-	m->ip = (addr){0};
-	m->life.fd = -1;
-	timer_init(&m->lonely, on_lonely);
-	list_init(&m->link);
+		return -ENOMEM;
 	choose_name(m, a->name);
-	r = choose_socket(m, e);
+	m->plug = 1;
+	while (is_plugged(k, m->plug))
+		m->plug++;
+	r = name_socket(m, e);
 	if (r == 0)
 		r = machine_hold(m, a->pid, e);
-	if (a->picks_mac)
-		m->mac = nic_mac(k->c->network->mac_name, m->name, m->nic);
-	choose_address(m);
-	if (r == 0)
-		r = plug_in(m, a->has_hub ? &a->hub : NULL, e);
-	if (r == 0)
-		r = open_forwards(m, a, e);
 	if (r < 0) {
 		machine_detach(m);
 		return r;
 	}
-	list_add_tail(&k->machines, &m->link);
-	k->n_machines++;
+	if (a->picks_mac)
+		m->mac = nic_mac(k->c->network->mac_name, m->name, a->nic);
+	choose_address(m);
+	r = machine_begin(m, e);
+	if (r < 0)
+		return r;
+	/* What was chosen would be asked for another time. */
+	memcpy(m->request.name, m->name, sizeof(m->name));
+	m->request.picks_mac = false;
+	m->request.has_mac = m->has_mac;
+	m->request.mac = m->mac;
+	state_save(k);
 	*mp = m;
 	return 0;
+}
+
+int machine_restore(struct keeper *k, const struct attach_request *a,
+		    const struct machine_past *past, struct machine **mp,
+		    struct error *e)
+{
+	struct machine *m = machine_new(k, a, e);
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	memcpy(m->name, a->name, sizeof(m->name));
+	m->plug = past->plug;
+	m->ip = past->ip;
+	r = name_socket(m, e);
+	if (r == 0 && past->pid)
+		r = machine_hold(m, past->pid, e);
+	if (r < 0) {
+		machine_detach(m);
+		return r;
+	}
+	if (!past->pid)
+		timer_arm(loop_wheel(k->loop), &m->lonely,
+			  *loop_now(k->loop) + LONELY_NS);
+	r = machine_begin(m, e);
+	if (r == 0)
+		*mp = m;
+	return r;
 }

@@ -32,7 +32,7 @@ struct machine {
 	bool has_mac; /* mac is the card's */
 	mac mac;
 	addr ip; /* kept for that; unspecified: none is */
-	unsigned nic;
+	struct attach_request request; /* owned; as it would be asked again */
 	struct loop_io life; /* fd: pidfd, owned; -1 = nobody holds it */
 	pid_t pid;	     /* of that process, 0 = none */
 	struct timer lonely;
@@ -42,6 +42,17 @@ struct machine {
 __attribute__((warn_unused_result)) int
 machine_attach(struct keeper *k, const struct attach_request *a,
 	       struct machine **mp, struct error *e);
+/* What a machine had with a keeper that was killed. */
+struct machine_past {
+	unsigned plug;
+	addr ip;
+	pid_t pid; /* 0: nobody is known to hold it; it must come by itself */
+};
+/* Plugs such a machine in again, before there is an engine. */
+__attribute__((warn_unused_result)) int
+machine_restore(struct keeper *k, const struct attach_request *a,
+		const struct machine_past *past, struct machine **mp,
+		struct error *e);
 /* NULL: there is none of that name. */
 struct machine *machine_find(struct keeper *k, const char *name);
 /* From now on it lives as long as pid does; 0: until its cable has no peer.

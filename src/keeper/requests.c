@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "control/request.h"
 #include "keeper/machine.h"
+#include "keeper/state.h"
 
 /* Which HTTP status says what an exit code says. */
 static unsigned status_of(enum exit_code code)
@@ -178,6 +179,7 @@ static unsigned set_kept(struct keeper *k, const struct request *r,
 	if (kept_request_parse(r->body, r->n_body, &is_kept, &e) < 0)
 		return refuse(&e, bodyp);
 	k->is_kept = is_kept;
+	state_save(k);
 	*bodyp = text_of(json_pack("{s:b,s:i}", "kept", is_kept, "machines",
 				   (int)k->n_machines));
 	return 200;

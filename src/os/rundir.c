@@ -392,3 +392,28 @@ int rundir_names(char ***namesp, unsigned *np)
 		qsort(*namesp, *np, sizeof(**namesp), name_cmp);
 	return r;
 }
+
+int rundir_take(const char *name, struct rundir *d)
+{
+	CLEANUP_FD int base = -1, dir = -1, lock = -1;
+	char path[sizeof(d->path)];
+	struct error e = ERROR_NULL;
+
+	*d = RUNDIR_NULL;
+	if (!is_name(name) || base_path(path, sizeof(path)) < 0 ||
+	    rundir_path(name, d->path, &e) < 0) {
+		*d = RUNDIR_NULL;
+		return -EINVAL;
+	}
+	base = lock_base(path, false, &e);
+	if (base >= 0)
+		dir = openat(base, name,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	lock = dir < 0 ? -ENOENT : take_lock(dir, false);
+	if (lock < 0 || !settle(dir, &e)) {
+		*d = RUNDIR_NULL;
+		return -EBUSY;
+	}
+	d->lock_fd = fd_steal(&lock);
+	return 0;
+}

@@ -38,6 +38,11 @@ __attribute__((warn_unused_result)) int
 rundir_open_system(const char *name, struct rundir *d, struct error *e);
 /* Opens the folder itself; -1 if it is gone. */
 int rundir_fd(const struct rundir *d);
+/* Takes the lock of a folder that nobody holds and leaves what is in it, but
+ * undoes what its journal says. Negative if somebody holds it, or it has to
+ * stay as it is. */
+__attribute__((warn_unused_result)) int rundir_take(const char *name,
+						    struct rundir *d);
 /* The path that the folder has or would have; -1 with *e filled. */
 __attribute__((warn_unused_result)) int
 rundir_path(const char *name, char path[96], struct error *e);

@@ -535,36 +535,100 @@ def zombie(pid):
         return True
 
 
+def kill_keeper(name):
+    """Its engine is left alone with the machines: what it was before."""
+    o = show(name)
+    os.kill(o["keeper"], signal.SIGKILL)
+    wait_for("the keeper's end", lambda: zombie(o["keeper"]))
+    return o
+
+
 def test_keeper_killed(lan):
-    """The machines keep their network, which nobody can join any more; the
-    next command says so and cleans up."""
-    with Machine(lan, "a", "--net", "natnet:lab") as a, \
-            Machine(lan, "b", "--net", "natnet:lab") as b:
-        a.guest.dhcp()
+    """The machines keep their network; the next command gives it another
+    keeper, and all is as it was."""
+    with Machine(lan, "a", "--net", "natnet:lab,dnssearch=x.test", "-p", "2222:7000",
+                 mac="52:54:00:00:00:0a") as a, \
+            Machine(lan, "b", "--net", "natnet:lab", mac="52:54:00:00:00:0b") as b:
         b.guest.dhcp()
-        o = show("lab")
-        os.kill(o["keeper"], signal.SIGKILL)
-        wait_for("its end", lambda: zombie(o["keeper"]))
-        r = vmlan("ls", "--json")
-        assert "the keeper of network lab was killed" in r.stderr and r.stdout == "[]\n"
-        assert vmlan("ls", "--json").stderr == ""
+        a.guest.dhcp()
+        o = kill_keeper("lab")
         a.guest.sh("ping", "-c", "1", "-W", "2", b.guest.ip)
-        a.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
-        one_line(3, "down", "lab")
-        # another network of that name is another network
-        with Machine(lan, "c", "--net", "natnet:lab"):
-            assert [m["name"] for m in show("lab")["machines"]] == ["c"]
-    wait_for("the engine's end", lambda: zombie(o["engine"]))
+        r = vmlan("ls", "--json")
+        assert r.stderr.splitlines() == ["vmlan: warning: the keeper of network lab was killed; "
+                                         "it has another one now"]
+        assert [n["name"] for n in json.loads(r.stdout)] == ["lab"]
+        assert zombie(o["engine"])
+        wait_for("all on it", lambda: all(m["connected"] for m in show("lab")["machines"]))
+        now = show("lab")
+        same = ("name", "mode", "options", "kept", "netdevs", "forwards", "machines", "folder")
+        assert {k: now[k] for k in same} == {k: o[k] for k in same}
+        wait_for("traffic", lambda: a.guest.sh(
+            "ping", "-c", "1", "-W", "1", b.guest.ip, check=False).returncode == 0)
+        a.guest.dhcp()
+        assert a.guest.ip == "10.0.2.15"
+        with Server("a"):
+            s = socket.create_connection(("127.0.0.1", 2222), timeout=10)
+            s.send(b"x")
+            assert s.recv(100) == b"tcp x"
+            s.close()
+        with Machine(lan, "c", "--net", "natnet:lab") as c:
+            c.guest.dhcp()
+            c.guest.sh("ping", "-c", "1", "-W", "2", b.guest.ip)
+    assert names() == []
+
+
+def test_keeper_and_engine_killed(lan):
+    with Machine(lan, "a", "--net", "natnet:lab") as a:
+        a.guest.dhcp()
+        o = kill_keeper("lab")
+        try:
+            os.kill(o["engine"], signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        with Machine(lan, "b", "--net", "natnet:lab") as b:
+            b.guest.dhcp()
+            wait_for("both on it", lambda: [m["connected"] for m in show("lab")["machines"]]
+                     == [True, True])
+            wait_for("traffic", lambda: b.guest.sh(
+                "ping", "-c", "1", "-W", "1", a.guest.ip, check=False).returncode == 0)
 
 
 def test_keeper_of_a_kept_network_killed(w):
-    vmlan("up", "lab")
-    o = show("lab")
-    os.kill(o["keeper"], signal.SIGKILL)
-    wait_for("the end of both", lambda: zombie(o["keeper"]) and zombie(o["engine"]))
-    assert "was killed" in vmlan("up", "lab", "internal").stderr
-    assert show("lab")["mode"] == "internal"
+    vmlan("up", "lab", "natnet", "net=10.44.0.0/24")
+    o = kill_keeper("lab")
+    wait_for("the engine's end", lambda: zombie(o["engine"]))
+    assert show("lab")["netdevs"] == ["user,net=10.44.0.0/24"]
+    assert show("lab")["kept"]
     vmlan("down", "lab")
+
+
+def test_keeper_killed_whom_nobody_needs(lan):
+    """Keeper, and then the last machine's VMM: nothing is left to revive."""
+    m = Machine(lan, "a", "--net", "natnet:lab")
+    o = kill_keeper("lab")
+    os.kill(m.proc.pid, signal.SIGKILL)
+    m.proc.wait()
+    os.kill(o["machines"][0]["pid"], signal.SIGKILL)
+    wait_for("the engine's end", lambda: zombie(o["engine"]))
+    r = vmlan("ls", "--json")
+    assert r.stdout == "[]\n" and r.stderr == ""
+
+
+def test_keeper_killed_at_random(w):
+    """While machines come and go: the next command finds it whole or gone."""
+    for i in range(10):
+        vmlan("up", "-q", "lab")
+        ps = [popen(VMLAN, "run", "-q", "--net", "natnet:lab", "--name", n, "--", "sh", "-c",
+                    ": {socket}; sleep 0.1", stderr=subprocess.DEVNULL) for n in "abc"]
+        time.sleep(0.03 * i)
+        kill_keeper("lab")
+        for p in ps:
+            p.wait(30)
+        o = show("lab")
+        assert o["mode"] == "natnet" and o["kept"]
+        wait_for("machines to leave", lambda: show("lab")["machines"] == [])
+        vmlan("down", "lab")
+        assert names() == []
 
 
 def test_machine_leaves_a_running_network(lan):

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Networks whose keeper was killed: the next command gives each that is still
+ * wanted another one.  The engine that was left holds the machines' cables and
+ * the forwarded ports; it is ended, and the machines connect to the new one as
+ * they do when an engine dies.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/ctl.h"
+#include "cli/start.h"
+#include "control/protocol.h"
+#include "os/proc.h"
+
+/* A network as it was written down. */
+struct past {
+	json_t *state; /* owned */
+	char *text;    /* owned; the same */
+	char **options; /* owned array of borrowed strings */
+	unsigned n_options;
+	struct netdev_spec **specs; /* owned, as the array */
+	unsigned n_specs;
+};
+
+static void past_deinit(struct past *p)
+{
+	for (unsigned i = 0; i < p->n_specs; i++)
+		netdev_spec_free(p->specs[i]);
+	free(p->specs);
+	free(p->options);
+	free(p->text);
+	json_decref(p->state);
+}
+
+static json_t *read_state(const char *name)
+{
+	struct error e = ERROR_NULL;
+	char dir[96], path[sizeof(dir) + sizeof(CONTROL_STATE) + 1];
+	json_t *o;
+
+	if (rundir_path(name, dir, &e) < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/" CONTROL_STATE, dir);
+	o = json_load_file(path, 0, NULL);
+	if (strcmp(ctl_str(o, "name"), name) == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static uint64_t number(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+/* True if it is kept, or a machine may be on it still. */
+static bool is_wanted(const json_t *o)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(json_object_get(o, "machines"), i, v) {
+		pid_t pid = ctl_int(v, "pid");
+
+		if (!pid || (number(v, "pid_started") &&
+			     proc_started(pid) == number(v, "pid_started")))
+			return true;
+	}
+	return ctl_bool(o, "kept");
+}
+
+static int take_options(struct past *p, struct error *e)
+{
+	const json_t *list = json_object_get(p->state, "options");
+	size_t i;
+	json_t *v;
+
+	p->options = calloc(json_array_size(list) + 1, sizeof(*p->options));
+	if (!p->options)
+		return error_errno(e, ENOMEM, "options");
+	json_array_foreach(list, i, v) {
+		if (json_is_string(v))
+			p->options[p->n_options++] =
+				(char *)json_string_value(v);
+	}
+	return 0;
+}
+
+static int take_netdevs(struct past *p, struct error *e)
+{
+	const json_t *list = json_object_get(p->state, "netdevs");
+	size_t i;
+	json_t *v;
+
+	p->specs = calloc(json_array_size(list) + 1, sizeof(*p->specs));
+	if (!p->specs)
+		return error_errno(e, ENOMEM, "netdevs");
+	json_array_foreach(list, i, v) {
+		const char *text = json_string_value(v);
+
+		if (netdev_parse(text ? text : "", &p->specs[p->n_specs], e) <
+		    0)
+			return -EINVAL;
+		p->n_specs++;
+	}
+	return 0;
+}
+
+/* Its lock is held. */
+static int start_again(struct past *p, struct rundir *dir, struct error *e)
+{
+	struct cli_common common;
+	struct start s = {
+		.name = ctl_str(p->state, "name"),
+		.mode = ctl_str(p->state, "mode"),
+		.mac_name = ctl_str(p->state, "mac_name"),
+		.is_kept = ctl_bool(p->state, "kept"),
+		.is_shared = true,
+		.common = &common,
+		.state = p->text,
+	};
+	int r = take_options(p, e);
+
+	if (r == 0)
+		r = take_netdevs(p, e);
+	if (r == 0 && cli_common_init(&common, 0))
+		r = error_set(e, EXIT_USAGE, "VMLAN_DENY");
+	if (r == 0)
+		r = proc_kill(ctl_int(p->state, "engine"),
+			      number(p->state, "engine_started"));
+	if (r == -ESRCH)
+		r = 0;
+	if (r < 0) {
+		rundir_release(dir);
+		return error_set(e, EXIT_FAILED, "%s", strerror(-r));
+	}
+	s.options = p->options;
+	s.n_options = p->n_options;
+	s.specs = p->specs;
+	s.n_specs = p->n_specs;
+	s.dir = *dir;
+	*dir = RUNDIR_NULL;
+	r = start_taken(&s, e);
+	start_done(&s);
+	return r;
+}
+
+static void revive(const char *name, struct log *log)
+{
+	struct past p = {.state = read_state(name)};
+	struct error e = ERROR_NULL;
+	struct rundir dir = RUNDIR_NULL;
+
+	if (!is_wanted(p.state) || rundir_take(name, &dir) < 0) {
+		past_deinit(&p);
+		return;
+	}
+	/* As it is now that nobody else can be at it. */
+	json_decref(p.state);
+	p.state = read_state(name);
+	p.text = p.state ? json_dumps(p.state, 0) : NULL;
+	if (!p.text)
+		rundir_release(&dir);
+	else if (start_again(&p, &dir, &e) == 0)
+		log_warn(log, "the keeper of network %s was killed; it has "
+			      "another one now",
+			 name);
+	else
+		log_warn(log, "the keeper of network %s was killed, and it "
+			      "cannot have another: %s",
+			 name, e.text);
+	past_deinit(&p);
+}
+
+void start_sweep(void)
+{
+	struct log log = LOG_INIT(LOG_LEVEL_WARN);
+	char **names;
+	unsigned n;
+
+	(void)!rundir_names(&names, &n); /* those that it could read */
+	for (unsigned i = 0; i < n; i++) {
+		if (!rundir_is_held(names[i]))
+			revive(names[i], &log);
+		free(names[i]);
+	}
+	free(names);
+	rundir_sweep();
+}

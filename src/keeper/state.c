@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A network written down; see state.h. */
+#include "keeper/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "control/protocol.h"
+#include "keeper/machine.h"
+#include "os/proc.h"
+
+/* ---- to the file ---- */
+
+static json_t *print_machine(const struct machine *m)
+{
+	CLEANUP_FREE char *request = attach_request_format(&m->request);
+	char ip[ADDR_STRLEN];
+
+	if (!request)
+		return NULL;
+	return json_pack("{s:o,s:i,s:s,s:i,s:I}", "request",
+			 json_loads(request, 0, NULL), "plug", (int)m->plug,
+			 "address", addr_format(&m->ip, ip), "pid",
+			 (int)m->pid, "pid_started",
+			 (json_int_t)proc_started(m->pid));
+}
+
+static bool put_machines(const struct keeper *k, json_t *list)
+{
+	list_each(it, &k->machines) {
+		if (json_array_append_new(
+			    list, print_machine(container_of(
+					  it, struct machine, link))) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool put_netdevs(const struct keeper *k, json_t *list)
+{
+	list_each(it, &k->plan.netdevs) {
+		const struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+		CLEANUP_FREE char *text = NULL;
+
+		if (n->machine)
+			continue;
+		text = netdev_spec_format(n->spec);
+		if (!text || json_array_append_new(list, json_string(text)) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool put_options(const struct keeper_network *n, json_t *list)
+{
+	for (unsigned i = 0; i < n->n_options; i++) {
+		if (json_array_append_new(list, json_string(n->options[i])) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* NULL: no memory. */
+static char *print(const struct keeper *k)
+{
+	const struct keeper_network *n = k->c->network;
+	json_t *options = json_array(), *netdevs = json_array();
+	json_t *machines = json_array();
+	bool whole = put_options(n, options) && put_netdevs(k, netdevs) &&
+		     put_machines(k, machines);
+	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:b,s:o,s:i,s:I,s:o}", "name",
+			      n->name, "mode", n->mode, "mac_name",
+			      n->mac_name, "options", options, "kept",
+			      k->is_kept, "netdevs", netdevs, "engine",
+			      (int)k->engine.pid, "engine_started",
+			      (json_int_t)proc_started(k->engine.pid),
+			      "machines", machines);
+	char *text = o && whole ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	json_decref(o);
+	return text;
+}
+
+/* Whoever reads it finds the one before or this one. */
+static int replace(const char *dir, const char *text)
+{
+	char path[128], fresh[128];
+	CLEANUP_FD int fd = -1;
+	size_t len = strlen(text);
+
+	snprintf(path, sizeof(path), "%s/" CONTROL_STATE, dir);
+	snprintf(fresh, sizeof(fresh), "%s/" CONTROL_STATE ".new", dir);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return rename(fresh, path) < 0 ? -errno : 0;
+}
+
+void state_save(struct keeper *k)
+{
+	const struct keeper_network *n = k->c->network;
+	CLEANUP_FREE char *text = NULL;
+	int r;
+
+	if (!n || !n->is_shared || !k->is_ready || k->is_stopping)
+		return;
+	text = print(k);
+	r = text ? replace(n->dir, text) : -ENOMEM;
+	if (r < 0)
+		log_warn(k->c->log, "the network's state is not written down, "
+				    "for the case of a kill: %s",
+			 strerror(-r));
+}
+
+/* ---- from the file ---- */
+
+static int restore_one(struct keeper *k, const json_t *o, struct error *e)
+{
+	CLEANUP_FREE char *text = json_dumps(json_object_get(o, "request"), 0);
+	struct machine_past past = {
+		.plug = (unsigned)json_integer_value(
+			json_object_get(o, "plug")),
+		.pid = (pid_t)json_integer_value(json_object_get(o, "pid")),
+	};
+	const char *ip = json_string_value(json_object_get(o, "address"));
+	uint64_t started = (uint64_t)json_integer_value(
+		json_object_get(o, "pid_started"));
+	struct attach_request a;
+	struct machine *m;
+	int r;
+
+	if (!text || !ip || !addr_parse(ip, &past.ip) || !past.plug)
+		return error_set(e, EXIT_FAILED, "its entry makes no sense");
+	if (!started || proc_started(past.pid) != started)
+		past.pid = 0;
+	r = attach_request_parse(text, strlen(text), &a, e);
+	if (r == 0)
+		r = machine_restore(k, &a, &past, &m, e);
+	attach_request_deinit(&a);
+	return r;
+}
+
+void state_restore(struct keeper *k)
+{
+	json_t *o = json_loads(k->c->network->state, 0, NULL);
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(json_object_get(o, "machines"), i, v) {
+		struct error e = ERROR_NULL;
+
+		if (restore_one(k, v, &e) < 0)
+			log_warn(k->c->log,
+				 "a machine is not plugged in again: %s",
+				 e.text);
+	}
+	json_decref(o);
+}

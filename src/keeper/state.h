@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a network is, written down in its folder at each change, so that
+ * another keeper can take the place of one that was killed: the command that
+ * finds the folder reads it (cli/revive.c), ends the engine that was left, and
+ * starts a keeper with it.
+ *
+ *	{"name", "mode", "mac_name", "options": [..], "kept", "netdevs": [..],
+ *	 "engine", "engine_started", "machines": [{"request": {..}, "plug",
+ *	 "address", "pid", "pid_started"}]}
+ */
+#ifndef KEEPER_STATE_H
+#define KEEPER_STATE_H
+
+#include "keeper/keeper_priv.h"
+
+/* Writes it down. A failure is told in the log, once for each. */
+void state_save(struct keeper *k);
+/* Plugs the machines of network->state in again, before there is an engine;
+ * one that cannot be is left out, and the log says so. */
+void state_restore(struct keeper *k);
+
+#endif
