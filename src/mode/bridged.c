@@ -67,7 +67,7 @@ static int on_card(const struct mode_spec *s, const struct mode_host *h,
 		   struct mode_netdevs *n, struct error *e)
 {
 	const char *card = mode_value(s, "if");
-	struct way w;
+	struct way w = {.is_packet = false};
 
 	if (mode_value(s, "helper"))
 		return error_set(e, EXIT_USAGE,
