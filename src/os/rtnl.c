@@ -256,6 +256,17 @@ int rtnl_link_set_up(int index, bool up)
 	return rtnl_talk(h);
 }
 
+int rtnl_link_set_netns(int index, pid_t pid)
+{
+	char buf[64];
+	struct nlmsghdr *h = link_request(buf, RTM_SETLINK, index);
+
+	if (index <= 0)
+		return -ENODEV;
+	mnl_attr_put_u32(h, IFLA_NET_NS_PID, (uint32_t)pid);
+	return rtnl_talk(h);
+}
+
 /* ---- addresses ---- */
 
 /* What can be asked for; the rest is the kernel's to say. */

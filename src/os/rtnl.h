@@ -14,6 +14,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "base/mem.h"
@@ -82,6 +83,8 @@ MUST_USE int rtnl_link_del(int index);
 /* master 0: none. */
 MUST_USE int rtnl_link_set_master(int index, int master);
 MUST_USE int rtnl_link_set_up(int index, bool up);
+/* Moves it to the network namespace of that process. */
+MUST_USE int rtnl_link_set_netns(int index, pid_t pid);
 
 /* Those of the link, in the kernel's order, malloc'd: their number, *vp the
  * caller's.  IPv6 link-local ones, which the kernel makes, are not told. */
@@ -105,6 +108,10 @@ int rtnl_route_index(const struct rtnl_route *t);
 /* Beside others to the same destination, behind them. */
 MUST_USE int rtnl_route_add(const struct rtnl_route *t);
 MUST_USE int rtnl_route_del(const struct rtnl_route *t);
+/* One to `to` by a router on the link; `to` of length 0 is the default route of
+ * the router's family. */
+struct rtnl_route rtnl_route_via(const struct prefix *to, const addr *router,
+				 int index);
 /* The same route by link `to`, with no end of its life. */
 struct rtnl_route rtnl_route_by(const struct rtnl_route *t, int from, int to);
 /* Whether it goes by a router: such ones need the others first. */

@@ -307,6 +307,30 @@ int rtnl_route_del(const struct rtnl_route *t)
 	return request(t, RTM_DELROUTE, 0);
 }
 
+struct rtnl_route rtnl_route_via(const struct prefix *to, const addr *router,
+				 int index)
+{
+	struct reader r = {.t = {.len = HEAD}};
+	bool is_v4 = addr_is_v4(router);
+	unsigned skip = is_v4 ? 12 : 0;
+	struct rtmsg m = {
+		.rtm_family = is_v4 ? AF_INET : AF_INET6,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = RTPROT_STATIC,
+		.rtm_scope = RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+
+	if (to->len)
+		m.rtm_dst_len = (uint8_t)(to->len - skip * 8);
+	memcpy(r.t.raw, &m, HEAD);
+	if (to->len)
+		put(&r, RTA_DST, to->ip.b + skip, (uint16_t)(16 - skip));
+	put(&r, RTA_GATEWAY, router->b + skip, (uint16_t)(16 - skip));
+	put(&r, RTA_OIF, &index, sizeof(index));
+	return r.t;
+}
+
 struct rtnl_route rtnl_route_by(const struct rtnl_route *t, int from, int to)
 {
 	struct reader r = {.t = {.len = HEAD}};

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Processes with namespaces of their own; see enclave.h. */
+#include "os/enclave.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "os/rtnl.h"
+
+/* What the child tells its maker before it begins. */
+struct report {
+	int err; /* 0: it is set up */
+	char what[64];
+};
+
+static int put(const char *path, const char *text)
+{
+	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, len) == (ssize_t)len ? 0 : -errno;
+}
+
+static int become_root(uid_t uid, gid_t gid)
+{
+	char map[2][64];
+	int r;
+
+	snprintf(map[0], sizeof(map[0]), "0 %u 1", uid);
+	snprintf(map[1], sizeof(map[1]), "0 %u 1", gid);
+	r = put("/proc/self/setgroups", "deny");
+	if (r == 0)
+		r = put("/proc/self/uid_map", map[0]);
+	if (r == 0)
+		r = put("/proc/self/gid_map", map[1]);
+	return r;
+}
+
+static int set_lo_up(void)
+{
+	struct rtnl_link lo;
+	int r = rtnl_link_get("lo", 0, &lo);
+
+	return r < 0 ? r : rtnl_link_set_up(lo.index, true);
+}
+
+static int mount_own(const char *type, const char *where)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV;
+	/* Of /proc nothing is executed; /run may hold what is. */
+	const unsigned long noexec = strcmp(type, "proc") == 0 ? MS_NOEXEC : 0;
+
+	return mount(type, where, type, flags | noexec,
+		     noexec ? NULL : "mode=0755") < 0
+		       ? -errno
+		       : 0;
+}
+
+static void set_up(bool is_users, uid_t uid, gid_t gid, struct report *rep)
+{
+	const char *what = "user namespace";
+	int r = is_users ? become_root(uid, gid) : 0;
+
+	if (r == 0) {
+		what = "mount namespace";
+		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			r = -errno;
+	}
+	if (r == 0) {
+		what = "/proc of its own";
+		r = mount_own("proc", "/proc");
+	}
+	if (r == 0) {
+		what = "/run of its own";
+		r = mount_own("tmpfs", "/run");
+	}
+	if (r == 0) {
+		what = "network namespace";
+		r = set_lo_up();
+	}
+	rep->err = -r;
+	snprintf(rep->what, sizeof(rep->what), "%s", what);
+}
+
+static pid_t fork_into(unsigned long flags)
+{
+	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL,
+			      NULL);
+}
+
+static int await_report(pid_t pid, int fd, struct error *e)
+{
+	struct report rep = {.err = EIO};
+	ssize_t n;
+
+	do {
+		n = read(fd, &rep, sizeof(rep));
+	} while (n < 0 && errno == EINTR);
+	if (n == sizeof(rep) && !rep.err)
+		return 0;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	rep.what[sizeof(rep.what) - 1] = '\0';
+	return error_errno(e, rep.err, "no network of our own to try in: %s",
+			   n == sizeof(rep) ? rep.what : "it died");
+}
+
+pid_t enclave_start(int (*fn)(void *arg), void *arg, struct error *e)
+{
+	const unsigned long flags = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID;
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	bool is_users = false;
+	int fd[2];
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return error_errno(e, errno, "pipe");
+	fflush(NULL);
+	pid = fork_into(flags);
+	if (pid < 0 && errno == EPERM) {
+		is_users = true;
+		pid = fork_into(flags | CLONE_NEWUSER);
+	}
+	if (pid == 0) {
+		struct report rep = {.err = 0};
+
+		close(fd[0]);
+		/* Should the maker be dead already, nobody reads the report. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGPIPE, SIG_DFL);
+		set_up(is_users, uid, gid, &rep);
+		if (write(fd[1], &rep, sizeof(rep)) != sizeof(rep) || rep.err)
+			_exit(EXIT_FAILED);
+		close(fd[1]);
+		_exit(fn(arg));
+	}
+	close(fd[1]);
+	if (pid < 0) {
+		error_errno(e, errno,
+			    "no network of our own to try in: the kernel "
+			    "denies this user namespaces (see vmlan doctor)");
+	} else if (await_report(pid, fd[0], e) < 0) {
+		pid = -1;
+	}
+	close(fd[0]);
+	return pid;
+}
+
+bool enclave_is_users(void)
+{
+	CLEANUP_FD int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	char text[128] = "";
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	unsigned in, out, count;
+
+	/* All users are in the first one only. */
+	return n > 0 && sscanf(text, "%u %u %u", &in, &out, &count) == 3 &&
+	       count != UINT32_MAX;
+}
+
+pid_t enclave_room(void (*fn)(void *arg, int fd), void *arg, struct error *e)
+{
+	int fd[2];
+	ssize_t n;
+	pid_t pid;
+	char byte;
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return error_errno(e, errno, "pipe");
+	pid = fork();
+	if (pid == 0) {
+		close(fd[0]);
+		if (unshare(CLONE_NEWNET) == 0 && set_lo_up() == 0)
+			fn(arg, fd[1]);
+		_exit(EXIT_FAILED);
+	}
+	close(fd[1]);
+	if (pid < 0) {
+		close(fd[0]);
+		return error_errno(e, errno, "fork");
+	}
+	do {
+		n = read(fd[0], &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	close(fd[0]);
+	if (n == 1)
+		return pid;
+	(void)waitpid(pid, NULL, 0); /* it ends without a word */
+	return error_set(e, EXIT_FAILED, "a network namespace is denied");
+}
+
+int enclave_net(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net",
+		 pid ? (int)pid : (int)getpid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
