@@ -22,6 +22,7 @@ int cmd_ls(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_matrix(int argc, char **argv);
 
 /* Options that every serving command has. */
 struct cli_common {

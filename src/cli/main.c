@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"show", cmd_show, "tell about one network"},
 	{"setup", cmd_setup, "a bridge in the place of an interface"},
 	{"doctor", cmd_doctor, "what this host lacks, and what mends it"},
+	{"matrix", cmd_matrix, "who sees whom in each mode, by traffic"},
 	{"nic", cmd_nic, "list the network cards a guest can have"},
 };
 

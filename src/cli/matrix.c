@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmlan matrix: builds each mode in namespaces of its own and asks, by real
+ * traffic, who sees whom.  What is expected is the design's table.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/matrix.h"
+#include "os/enclave.h"
+
+static const char usage[] =
+	"usage: vmlan matrix [MODE...] [--json]\n"
+	"Builds each mode (or those named) in namespaces of its own: two\n"
+	"machines, the host, a neighbour on its LAN, a host in the internet.\n"
+	"Sends ARP, pings, TCP and UDP and prints who sees whom. What differs\n"
+	"from what the mode is for is marked, and the exit status is 1 then.\n"
+	"  --json           as a JSON object, with each probe\n"
+	"  -v, -q           say by which netdevs; say nothing but the table\n"
+	"Nothing of the host is used or changed.\n";
+
+/* In the order of enum question: VM sees LAN, LAN sees VM, VMs see each other,
+ * internet, host reaches VM, the same by a forward. */
+static const struct matrix_row rows[] = {
+	{.word = "none", .label = "none", .addressing = BY_PRIVATE,
+	 .has_bridge = true, .expected = {"nnnnn-"}},
+	{.word = "nat", .label = "nat", .addressing = BY_LEASE,
+	 .has_bridge = true, .expected = {"ynnyny"}},
+	{.word = "natnet", .label = "natnet", .addressing = BY_LEASE,
+	 .has_bridge = true, .expected = {"ynyyny"}},
+	{.word = "bridged", .label = "bridged bridge=br0",
+	 .options = "bridge=br0", .addressing = BY_LAN, .has_bridge = true,
+	 .expected = {"yyyyy-"}},
+	{.word = "bridged", .label = "bridged if=lan0", .options = "if=lan0",
+	 .addressing = BY_LAN, .expected = {"yyyyn-"}},
+	{.word = "bridged", .label = "bridged via=packet",
+	 .options = "if=lan0,via=packet", .addressing = BY_LAN,
+	 .expected = {"yyyyn-"}},
+	{.word = "hostonly", .label = "hostonly", .addressing = BY_LEASE,
+	 .has_bridge = true, .expected = {"nnyny-"}},
+	{.word = "internal", .label = "internal", .addressing = BY_PRIVATE,
+	 .has_bridge = true, .expected = {"nnynn-"}},
+	/* Plugged into the neighbour, by a cable of its own. */
+	{.word = "generic", .label = "generic",
+	 .options = "netdev=netns,,pid=%d,,ifname=plug0",
+	 .addressing = BY_PLUG, .has_bridge = true, .expected = {"yyynn-"}},
+};
+
+/* ---- judging ---- */
+
+enum answer matrix_cell(const struct cell_found *c)
+{
+	enum answer all = ANSWER_NONE;
+
+	for (unsigned i = 0; i < c->n_pairs; i++) {
+		for (int p = 0; p < N_PROTOS; p++) {
+			enum answer one = c->pairs[i].probes[p].answer;
+
+			if (one == ANSWER_FAILED)
+				return ANSWER_FAILED;
+			if (one == ANSWER_NONE)
+				continue;
+			if (all != ANSWER_NONE && all != one)
+				all = ANSWER_MIXED;
+			else
+				all = one;
+		}
+	}
+	return all;
+}
+
+char matrix_letter(enum answer a)
+{
+	switch (a) {
+	case ANSWER_NONE:
+		return '-';
+	case ANSWER_NO:
+		return 'n';
+	case ANSWER_YES:
+		return 'y';
+	case ANSWER_MIXED:
+		return '?';
+	case ANSWER_FAILED:
+		break;
+	}
+	return '!';
+}
+
+bool matrix_cell_ok(const struct matrix_row *row, const struct row_found *f,
+		    enum question q)
+{
+	return matrix_letter(matrix_cell(&f->cells[q])) ==
+	       row->expected[MATRIX_IP4][q];
+}
+
+static bool row_ok(const struct matrix_row *row, const struct row_found *f)
+{
+	bool is_ok = f->is_built;
+
+	for (int q = 0; q < N_QUESTIONS; q++)
+		is_ok = is_ok && matrix_cell_ok(row, f, (enum question)q);
+	return is_ok;
+}
+
+/* ---- in the enclave ---- */
+
+struct trial {
+	const struct matrix_row *row;
+	struct row_found *found;
+};
+
+static int try_row(void *arg)
+{
+	const struct trial *t = arg;
+	const char *broken = getenv("VMLAN_MATRIX_BREAK");
+	struct world w = {
+		.row = t->row,
+		.has_gateway_broken = broken && strcmp(broken, "gateway") == 0,
+	};
+	struct error e = ERROR_NULL;
+	sigset_t none;
+
+	/* What the terminal sends is for the command; it ends this. */
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_NAME, "vmlan-matrix");
+	/* The enclave's own /run, and no name servers: nobody asks any. */
+	unsetenv("XDG_RUNTIME_DIR");
+	unsetenv("NOTIFY_SOCKET"); /* of whoever started the command */
+	setenv("VMLAN_RESOLV_CONF", "/dev/null", 1);
+	if (world_build(&w, &e) == 0 && vms_start(&w, t->found, &e) == 0 &&
+	    matrix_ask(&w, t->found, &e) == 0)
+		t->found->is_built = true;
+	else
+		snprintf(t->found->error, sizeof(t->found->error), "%.500s",
+			 e.text);
+	return EXIT_DONE;
+}
+
+/* ---- the command ---- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Who is told to end takes the enclave along, and ends by that signal. */
+static void end_by(int signo, pid_t pid)
+{
+	sigset_t set;
+
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	signal(signo, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	(void)raise(signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void await(pid_t pid, const sigset_t *set)
+{
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		int signo = sigwaitinfo(set, NULL);
+
+		if (signo > 0 && signo != SIGCHLD) {
+			end_by(signo, pid);
+			return;
+		}
+	}
+}
+
+/* What the command was started to ignore it goes on ignoring. */
+static void signals_wanted(sigset_t *set)
+{
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	for (size_t i = 0; i < array_len(ends); i++) {
+		struct sigaction sa;
+
+		if (sigaction(ends[i], NULL, &sa) == 0 &&
+		    sa.sa_handler != SIG_IGN)
+			sigaddset(set, ends[i]);
+	}
+}
+
+/* The one thing of the host's that all of them take. */
+static int check_tun(struct error *e)
+{
+	static const char tun[] = "/dev/net/tun";
+
+	if (access(tun, R_OK | W_OK) == 0)
+		return 0;
+	return error_errno(e, errno, "%s (see vmlan doctor)", tun);
+}
+
+static int try_all(struct matrix *m, struct error *e)
+{
+	sigset_t set;
+
+	if (check_tun(e) < 0)
+		return -1;
+	if (!m->is_json)
+		matrix_print_head();
+	signals_wanted(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (unsigned i = 0; i < m->n; i++) {
+		struct trial t = {.row = m->rows[i], .found = &m->found[i]};
+		uint64_t began = now_ms();
+		pid_t pid = enclave_start(try_row, &t, e);
+
+		if (pid < 0)
+			return -1;
+		await(pid, &set);
+		t.found->ms = (uint32_t)(now_ms() - began);
+		if (!t.found->is_built && !t.found->error[0])
+			snprintf(t.found->error, sizeof(t.found->error),
+				 "it was killed");
+		if (!m->is_json)
+			matrix_print_row(t.row, t.found);
+		fflush(stdout);
+	}
+	return 0;
+}
+
+static bool is_wanted(const struct matrix_row *row, char *const *words,
+		      int n_words)
+{
+	for (int i = 0; i < n_words; i++) {
+		if (strcmp(words[i], row->word) == 0)
+			return true;
+	}
+	return n_words == 0;
+}
+
+/* The modes that this build has. */
+static void choose(struct matrix *m, char *const *words, int n_words)
+{
+	for (size_t i = 0; i < array_len(rows); i++) {
+		const struct mode *mode = mode_find(rows[i].word);
+
+		if (mode && mode->expand && is_wanted(&rows[i], words, n_words))
+			m->rows[m->n++] = &rows[i];
+	}
+}
+
+static int check_word(const char *word)
+{
+	const struct mode *mode = mode_find(word);
+
+	if (!mode)
+		return cli_usage("matrix: '%s' is no mode; see vmlan matrix "
+				 "--help",
+				 word);
+	if (!mode->expand)
+		return cli_usage("matrix: mode %s is not built yet", word);
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct matrix *m, bool *helpedp)
+{
+	int n = 0, r = 0;
+
+	for (int i = 1; i < argc && r == 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0) {
+			fputs(usage, stdout);
+			*helpedp = true;
+			return 0;
+		}
+		if (strcmp(argv[i], "--json") == 0)
+			m->is_json = true;
+		else if (strcmp(argv[i], "-v") == 0)
+			m->verbosity++;
+		else if (strcmp(argv[i], "-q") == 0)
+			m->verbosity--;
+		else if (argv[i][0] == '-')
+			r = cli_usage("matrix: unknown option '%s'; see vmlan "
+				      "matrix --help",
+				      argv[i]);
+		else if ((r = check_word(argv[i])) == 0)
+			argv[n++] = argv[i];
+	}
+	if (r == 0)
+		choose(m, argv, n);
+	return r;
+}
+
+static int matrix(struct matrix *m)
+{
+	const size_t len = sizeof(*m->found) * array_len(m->rows);
+	struct error e = ERROR_NULL;
+	bool is_ok = true;
+
+	_Static_assert(array_len(rows) <= array_len(m->rows), "room for all");
+	m->found = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (m->found == MAP_FAILED)
+		error_errno(&e, errno, "no memory");
+	if (e.code != EXIT_DONE || try_all(m, &e) < 0) {
+		error_prefix(&e, "matrix: ");
+		return cli_fail(&e);
+	}
+	for (unsigned i = 0; i < m->n; i++)
+		is_ok = is_ok && row_ok(m->rows[i], &m->found[i]);
+	if (m->is_json)
+		matrix_print_json(m, is_ok);
+	else
+		matrix_print_end(m, is_ok);
+	munmap(m->found, len);
+	return is_ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+int cmd_matrix(int argc, char **argv)
+{
+	struct matrix m = {.n = 0};
+	bool helped = false;
+	int r = parse(argc, argv, &m, &helped);
+
+	return r || helped ? r : matrix(&m);
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The matrix's traffic: who answers, and who asks.  Each probe is a process of
+ * its own, so that all are under way at once; each tries again and again until
+ * it is answered by whom it asked, or its time is over.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/matrix.h"
+#include "os/sockaddr.h"
+#include "wire/arp.h"
+#include "wire/csum.h"
+#include "wire/icmp.h"
+#include "wire/ip4.h"
+
+enum {
+	AGAIN_MS = 200,	 /* a datagram, ping or ARP request is repeated */
+	TRY_MS = 2500,	 /* a connection, which its kernel repeats */
+	REST_MS = 50,	 /* after a refusal */
+	PROBES_MAX = N_QUESTIONS * PAIRS_MAX * N_PROTOS,
+};
+
+/* ---- who answers ---- */
+
+static int open_server(int type, uint16_t port)
+{
+	const struct endpoint any = {.ip = addr_v4(0, 0, 0, 0), .port = port};
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(&any, &ss);
+	int one = 1;
+	CLEANUP_FD int fd = socket(ss.ss_family, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one)) < 0 ||
+	    bind(fd, (struct sockaddr *)&ss, len) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, 64) < 0))
+		return -1;
+	return fd_steal(&fd);
+}
+
+/* From the address that was asked: a host with several would choose. */
+static void answer_udp(int fd, const char *name)
+{
+	_Alignas(struct cmsghdr) char
+		control[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	struct sockaddr_storage from;
+	char buf[16];
+	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
+	struct msghdr m = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct in_pktinfo info;
+	struct cmsghdr *c;
+
+	if (recvmsg(fd, &m, MSG_DONTWAIT) < 0)
+		return;
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_type == IP_PKTINFO &&
+	    c->cmsg_len >= CMSG_LEN(sizeof(info))) {
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		info.ipi_ifindex = 0; /* by whichever the route says */
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+	}
+	iov = (struct iovec){.iov_base = (char *)name, .iov_len = strlen(name)};
+	(void)sendmsg(fd, &m, MSG_DONTWAIT); /* who asked asks again */
+}
+
+static void answer_tcp(int fd, const char *name)
+{
+	CLEANUP_FD int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (c >= 0)
+		(void)send(c, name, strlen(name), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void matrix_answer(void *node, int ready_fd)
+{
+	const struct node *n = node;
+	const char *name = node_names[n->id];
+	struct pollfd p[2] = {
+		{.fd = open_server(SOCK_STREAM, TCP_PORT), .events = POLLIN},
+		{.fd = open_server(SOCK_DGRAM, UDP_PORT), .events = POLLIN},
+	};
+
+	if (p[0].fd < 0 || p[1].fd < 0)
+		return;
+	if (write(ready_fd, "", 1) != 1)
+		return;
+	close(ready_fd);
+	for (;;) {
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[0].revents)
+			answer_tcp(p[0].fd, name);
+		if (p[1].revents)
+			answer_udp(p[1].fd, name);
+	}
+}
+
+/* ---- who asks ---- */
+
+struct ask {
+	enum node_id from;
+	enum protocol proto;
+	struct endpoint to;  /* port: TCP's and UDP's */
+	const char *name;    /* who must answer */
+	uint64_t began_ms, end_ms;
+	struct probe_found *found; /* shared */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int left_ms(const struct ask *a, int most)
+{
+	uint64_t now = now_ms();
+
+	if (now >= a->end_ms)
+		return 0;
+	return a->end_ms - now < (uint64_t)most ? (int)(a->end_ms - now) : most;
+}
+
+static void rest(const struct ask *a)
+{
+	(void)poll(NULL, 0, left_ms(a, REST_MS));
+}
+
+/* Ready within ms, or the time that is left. */
+static bool is_ready(const struct ask *a, int fd, short events, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return poll(&p, 1, left_ms(a, ms)) > 0;
+}
+
+static int open_to(const struct ask *a, int type)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(&a->to, &ss);
+	CLEANUP_FD int fd = socket(ss.ss_family,
+				   type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || (connect(fd, (struct sockaddr *)&ss, len) < 0 &&
+		       errno != EINPROGRESS))
+		return -1;
+	return fd_steal(&fd);
+}
+
+static bool is_name(const struct ask *a, const char *buf, ssize_t n)
+{
+	return n == (ssize_t)strlen(a->name) &&
+	       memcmp(buf, a->name, (size_t)n) == 0;
+}
+
+static bool try_tcp(const struct ask *a)
+{
+	CLEANUP_FD int fd = open_to(a, SOCK_STREAM);
+	char buf[16];
+
+	return fd >= 0 && is_ready(a, fd, POLLOUT, TRY_MS) &&
+	       is_ready(a, fd, POLLIN, TRY_MS) &&
+	       is_name(a, buf, recv(fd, buf, sizeof(buf), 0));
+}
+
+static bool ask_tcp(const struct ask *a)
+{
+	while (left_ms(a, 1)) {
+		if (try_tcp(a))
+			return true;
+		rest(a);
+	}
+	return false;
+}
+
+static bool try_udp(const struct ask *a)
+{
+	CLEANUP_FD int fd = open_to(a, SOCK_DGRAM);
+	char buf[16];
+
+	while (fd >= 0 && left_ms(a, 1) && send(fd, "?", 1, 0) == 1) {
+		if (is_ready(a, fd, POLLIN, AGAIN_MS))
+			return is_name(a, buf, recv(fd, buf, sizeof(buf), 0));
+	}
+	return false;
+}
+
+static bool ask_udp(const struct ask *a)
+{
+	while (left_ms(a, 1)) {
+		if (try_udp(a))
+			return true;
+		rest(a);
+	}
+	return false;
+}
+
+/* Hears until the answer has come or ms are over. */
+static bool hear_ping(const struct ask *a, int fd, uint16_t id)
+{
+	uint64_t end = now_ms() + AGAIN_MS;
+
+	while (now_ms() < end && is_ready(a, fd, POLLIN, AGAIN_MS)) {
+		uint8_t buf[256];
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		struct rd r = rd_init(buf, n > 0 ? (size_t)n : 0);
+		struct icmp_hdr h;
+		uint8_t words = rd_u8(&r) & 15;
+		addr src;
+
+		rd_skip(&r, 11);
+		src = rd_left(&r) >= 4 ? addr_v4_bytes(buf + 12)
+				       : addr_v4(0, 0, 0, 0);
+		if (words < 5)
+			continue;
+		rd_skip(&r, words * 4u - 12);
+		if (rd_ok(&r) && icmp_parse(&r, &h) &&
+		    h.type == ICMP_ECHO_REPLY && h.id == id &&
+		    addr_eq(&src, &a->to.ip))
+			return true;
+	}
+	return false;
+}
+
+static bool ask_ping(const struct ask *a)
+{
+	struct icmp_hdr h = {.type = ICMP_ECHO, .id = (uint16_t)getpid()};
+	struct sockaddr_storage ss;
+	const struct endpoint to = {.ip = a->to.ip};
+	socklen_t len = sockaddr_from(&to, &ss);
+	CLEANUP_FD int fd =
+		socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+	while (fd >= 0 && left_ms(a, 1)) {
+		uint8_t buf[ICMP_HDR_LEN];
+		struct wr w;
+
+		h.seq++;
+		h.csum = 0;
+		w = wr_init(buf, sizeof(buf));
+		icmp_emit(&w, &h);
+		h.csum = csum_fold(csum_add(buf, sizeof(buf), 0));
+		w = wr_init(buf, sizeof(buf));
+		icmp_emit(&w, &h);
+		if (sendto(fd, buf, sizeof(buf), MSG_DONTWAIT,
+			   (struct sockaddr *)&ss, len) < 0)
+			rest(a);
+		else if (hear_ping(a, fd, h.id))
+			return true;
+	}
+	return false;
+}
+
+/* The interface of the current namespace on whose network the address is. */
+struct onlink {
+	int index; /* 0: none */
+	addr ip;
+	mac mac;
+};
+
+static addr ip_of(const struct sockaddr *sa)
+{
+	struct sockaddr_in in;
+
+	memcpy(&in, sa, sizeof(in));
+	return addr_v4_u32(ntohl(in.sin_addr.s_addr));
+}
+
+static void look_for(const addr *ip, struct onlink *o,
+		     const struct ifaddrs *list)
+{
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		struct prefix p;
+		addr mask;
+
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET ||
+		    !i->ifa_netmask || i->ifa_flags & IFF_LOOPBACK)
+			continue;
+		mask = ip_of(i->ifa_netmask);
+		p.ip = ip_of(i->ifa_addr);
+		p.len = (uint8_t)(96 + __builtin_popcount(addr_u32(&mask)));
+		if (!prefix_has(&p, ip))
+			continue;
+		o->index = (int)if_nametoindex(i->ifa_name);
+		o->ip = p.ip;
+	}
+}
+
+static void find_onlink(const addr *ip, struct onlink *o)
+{
+	struct ifaddrs *list;
+
+	*o = (struct onlink){.index = 0};
+	if (getifaddrs(&list) < 0)
+		return;
+	look_for(ip, o, list);
+	for (const struct ifaddrs *i = list; o->index && i; i = i->ifa_next) {
+		struct sockaddr_ll ll;
+
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_PACKET)
+			continue;
+		memcpy(&ll, i->ifa_addr, sizeof(ll));
+		if (ll.sll_ifindex == o->index)
+			o->mac = mac_bytes(ll.sll_addr);
+	}
+	freeifaddrs(list);
+}
+
+static bool hear_arp(const struct ask *a, int fd)
+{
+	uint64_t end = now_ms() + AGAIN_MS;
+
+	while (now_ms() < end && is_ready(a, fd, POLLIN, AGAIN_MS)) {
+		uint8_t buf[128];
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		struct rd r = rd_init(buf, n > 0 ? (size_t)n : 0);
+		struct arp_msg m;
+
+		if (arp_parse(&r, &m) && m.op == ARP_REPLY &&
+		    addr_eq(&m.spa, &a->to.ip))
+			return true;
+	}
+	return false;
+}
+
+/* ANSWER_NONE: no network of ours has the address. */
+static enum answer ask_arp(const struct ask *a)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ARP),
+		.sll_halen = 6,
+		.sll_addr = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+	};
+	struct arp_msg m = {.op = ARP_REQUEST, .tpa = a->to.ip};
+	CLEANUP_FD int fd = -1;
+	struct onlink o;
+
+	find_onlink(&a->to.ip, &o);
+	if (!o.index)
+		return ANSWER_NONE;
+	m.sha = o.mac;
+	m.spa = o.ip;
+	to.sll_ifindex = o.index;
+	fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ARP));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return ANSWER_FAILED;
+	while (left_ms(a, 1)) {
+		uint8_t buf[ARP_LEN];
+		struct wr w = wr_init(buf, sizeof(buf));
+
+		arp_emit(&w, &m);
+		if (sendto(fd, buf, sizeof(buf), MSG_DONTWAIT,
+			   (struct sockaddr *)&to, sizeof(to)) < 0)
+			rest(a);
+		else if (hear_arp(a, fd))
+			return ANSWER_YES;
+	}
+	return ANSWER_NO;
+}
+
+static enum answer yes_or_no(bool is_yes)
+{
+	return is_yes ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer ask(const struct ask *a)
+{
+	switch (a->proto) {
+	case PROTO_ARP:
+		return ask_arp(a);
+	case PROTO_PING:
+		return yes_or_no(ask_ping(a));
+	case PROTO_TCP:
+		return yes_or_no(ask_tcp(a));
+	case PROTO_UDP:
+		return yes_or_no(ask_udp(a));
+	case N_PROTOS:
+		break;
+	}
+	return ANSWER_NONE;
+}
+
+/* ---- the questions ---- */
+
+struct asks {
+	pid_t pids[PROBES_MAX];
+	unsigned n;
+};
+
+/* A child that asks. */
+static int begin(const struct world *w, struct ask *a, unsigned wait_ms,
+		 struct asks *all, struct error *e)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return error_errno(e, errno, "fork");
+	if (pid == 0) {
+		enum answer got;
+
+		a->began_ms = now_ms();
+		a->end_ms = a->began_ms + wait_ms;
+		got = world_enter(w, a->from, e) < 0 ? ANSWER_FAILED : ask(a);
+		a->found->ms = (uint32_t)(now_ms() - a->began_ms);
+		a->found->answer = got;
+		_exit(EXIT_DONE);
+	}
+	all->pids[all->n++] = pid;
+	return 0;
+}
+
+/* A forward has neither ARP nor pings. */
+static bool has_proto(enum question q, enum protocol p)
+{
+	return q != Q_FORWARD || p == PROTO_TCP || p == PROTO_UDP;
+}
+
+static int begin_pair(const struct world *w, enum question q,
+		      struct pair_found *pair, struct asks *all,
+		      struct error *e)
+{
+	bool is_due = w->row->expected[MATRIX_IP4][q] == 'y';
+	int r = 0;
+
+	for (int p = 0; p < N_PROTOS && r == 0; p++) {
+		struct ask a = {
+			.from = pair->from,
+			.proto = (enum protocol)p,
+			.to = {.ip = pair->ip,
+			       .port = p == PROTO_UDP ? UDP_PORT : TCP_PORT},
+			.name = node_names[pair->to],
+			.found = &pair->probes[p],
+		};
+
+		if (!has_proto(q, a.proto))
+			continue;
+		if (q == Q_FORWARD)
+			a.to.port = (uint16_t)(FORWARD_PORT + (p == PROTO_UDP));
+		a.found->answer = ANSWER_FAILED; /* unless the child tells */
+		r = begin(w, &a, is_due ? YES_MS : NO_MS, all, e);
+	}
+	return r;
+}
+
+static const struct {
+	enum node_id from, to;
+} pairs[N_QUESTIONS][PAIRS_MAX] = {
+	[Q_VM_LAN] = {{NODE_A, NODE_LAN}, {NODE_B, NODE_LAN}},
+	[Q_LAN_VM] = {{NODE_LAN, NODE_A}, {NODE_LAN, NODE_B}},
+	[Q_VM_VM] = {{NODE_A, NODE_B}, {NODE_B, NODE_A}},
+	[Q_INTERNET] = {{NODE_A, NODE_INET}, {NODE_B, NODE_INET}},
+	[Q_HOST_VM] = {{NODE_HOST, NODE_A}, {NODE_HOST, NODE_B}},
+	[Q_FORWARD] = {{NODE_HOST, NODE_A}},
+};
+
+int matrix_ask(const struct world *w, struct row_found *f, struct error *e)
+{
+	struct asks all = {.n = 0};
+	int r = 0;
+
+	for (int q = 0; q < N_QUESTIONS; q++) {
+		struct cell_found *c = &f->cells[q];
+
+		if (w->row->expected[MATRIX_IP4][q] == '-')
+			continue;
+		c->n_pairs = q == Q_FORWARD ? 1 : PAIRS_MAX;
+		for (unsigned i = 0; i < c->n_pairs && r == 0; i++) {
+			struct pair_found *pair = &c->pairs[i];
+
+			pair->from = pairs[q][i].from;
+			pair->to = pairs[q][i].to;
+			pair->ip = w->nodes[pair->to].ip;
+			if (q == Q_VM_VM)
+				pair->ip = w->nodes[pair->to].near;
+			if (q == Q_FORWARD)
+				pair->ip = w->nodes[NODE_HOST].ip;
+			r = begin_pair(w, (enum question)q, pair, &all, e);
+		}
+	}
+	for (unsigned i = 0; i < all.n; i++) {
+		while (waitpid(all.pids[i], NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	return r;
+}

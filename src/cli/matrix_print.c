@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What vmlan matrix found: as a table, and as JSON. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/matrix.h"
+
+/* As JSON has them. */
+static const char *const questions[N_QUESTIONS] = {
+	[Q_VM_LAN] = "vm-lan",	   [Q_LAN_VM] = "lan-vm",
+	[Q_VM_VM] = "vm-vm",	   [Q_INTERNET] = "internet",
+	[Q_HOST_VM] = "host-vm",   [Q_FORWARD] = "forward",
+};
+
+static const char *const protos[N_PROTOS] = {
+	[PROTO_ARP] = "arp",
+	[PROTO_PING] = "ping",
+	[PROTO_TCP] = "tcp",
+	[PROTO_UDP] = "udp",
+};
+
+static const char *const families[N_MATRIX_FAMILIES] = {
+	[MATRIX_IP4] = "ipv4",
+};
+
+/* ---- the table ---- */
+
+void matrix_print_head(void)
+{
+	/* Columns as print_cell() makes them. */
+	printf("%-19s %-8s %-8s %-8s %-8s %-8s %s\n", "", "VM sees", "LAN",
+	       "VMs each", "", "host", "by a");
+	printf("%-19s %-8s %-8s %-8s %-8s %-8s %-8s %s\n", "MODE", "LAN",
+	       "sees VM", "other", "internet", "to VM", "forward", "time");
+}
+
+/* "y"; or, where it differs, "n (y!)". */
+static void print_cell(const struct matrix_row *row, const struct row_found *f,
+		       enum question q)
+{
+	char found = matrix_letter(matrix_cell(&f->cells[q]));
+	char text[16];
+
+	if (matrix_cell_ok(row, f, q))
+		snprintf(text, sizeof(text), "%c", found);
+	else
+		snprintf(text, sizeof(text), "%c (%c!)", found,
+			 row->expected[MATRIX_IP4][q]);
+	printf(" %-8s", text);
+}
+
+void matrix_print_row(const struct matrix_row *row, const struct row_found *f)
+{
+	printf("%-19s", row->label);
+	if (!f->is_built) {
+		printf(" cannot be built: %s\n", f->error);
+		return;
+	}
+	for (int q = 0; q < N_QUESTIONS; q++)
+		print_cell(row, f, (enum question)q);
+	printf(" %u.%u s\n", f->ms / 1000, f->ms / 100 % 10);
+}
+
+/* Each probe of a cell that differs. */
+static void print_probes(const struct matrix_row *row,
+			 const struct row_found *f)
+{
+	for (int q = 0; q < N_QUESTIONS && f->is_built; q++) {
+		const struct cell_found *c = &f->cells[q];
+
+		if (matrix_cell_ok(row, f, (enum question)q))
+			continue;
+		for (unsigned i = 0; i < c->n_pairs; i++) {
+			const struct pair_found *pair = &c->pairs[i];
+			char ip[ADDR_STRLEN];
+
+			printf("%s: %s to %s (%s):", row->label,
+			       node_names[pair->from], node_names[pair->to],
+			       addr_format(&pair->ip, ip));
+			for (int p = 0; p < N_PROTOS; p++)
+				printf(" %s %c", protos[p],
+				       matrix_letter(pair->probes[p].answer));
+			putchar('\n');
+		}
+	}
+}
+
+static void print_way(const struct matrix_row *row, const struct row_found *f)
+{
+	int width = f->netdevs[0] ? 7 : 0;
+
+	if (f->is_built)
+		printf("%-19s %-*s%s%s\n", row->label, width, f->way,
+		       width ? " " : "", f->netdevs);
+}
+
+void matrix_print_end(const struct matrix *m, bool is_ok)
+{
+	if (m->verbosity > 0) {
+		printf("\n%-19s %-7s %s\n", "MODE", "BY", "NETDEVS");
+		for (unsigned i = 0; i < m->n; i++)
+			print_way(m->rows[i], &m->found[i]);
+	}
+	if (m->verbosity < 0)
+		return;
+	if (!is_ok)
+		putchar('\n');
+	for (unsigned i = 0; i < m->n; i++)
+		print_probes(m->rows[i], &m->found[i]);
+	printf("\n%s\n", is_ok ? "All is as it should be."
+			       : "This is not as it should be.");
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_letter(char c)
+{
+	return json_stringn(&c, 1);
+}
+
+static json_t *json_pair(const struct pair_found *pair)
+{
+	char ip[ADDR_STRLEN];
+	json_t *probes = json_array();
+
+	for (int p = 0; p < N_PROTOS; p++) {
+		const struct probe_found *f = &pair->probes[p];
+		char letter = matrix_letter(f->answer);
+
+		if (f->answer == ANSWER_NONE)
+			continue;
+		json_array_append_new(
+			probes, json_pack("{s:s, s:o, s:i}", "protocol",
+					  protos[p], "found",
+					  json_letter(letter), "ms",
+					  (int)f->ms));
+	}
+	return json_pack("{s:s, s:s, s:s, s:o}", "from", node_names[pair->from],
+			 "to", node_names[pair->to], "address",
+			 addr_format(&pair->ip, ip), "probes", probes);
+}
+
+static json_t *json_cell(const struct matrix_row *row,
+			 const struct row_found *f, enum question q)
+{
+	const struct cell_found *c = &f->cells[q];
+	json_t *pairs = json_array();
+
+	for (unsigned i = 0; i < c->n_pairs; i++)
+		json_array_append_new(pairs, json_pair(&c->pairs[i]));
+	return json_pack("{s:s, s:o, s:o, s:b, s:o}", "question",
+			 questions[q], "expected",
+			 json_letter(row->expected[MATRIX_IP4][q]), "found",
+			 json_letter(matrix_letter(matrix_cell(c))), "ok",
+			 matrix_cell_ok(row, f, q), "pairs", pairs);
+}
+
+static json_t *json_row(const struct matrix_row *row, const struct row_found *f)
+{
+	json_t *cells = json_array();
+
+	for (int q = 0; q < N_QUESTIONS && f->is_built; q++)
+		json_array_append_new(cells,
+				      json_cell(row, f, (enum question)q));
+	return json_pack("{s:s, s:s, s:s, s:b, s:s?, s:s, s:s, s:i, s:o}",
+			 "mode", row->word, "options",
+			 row->options ? row->options : "", "family",
+			 families[MATRIX_IP4], "built", f->is_built, "error",
+			 f->is_built ? NULL : f->error, "way", f->way,
+			 "netdevs", f->netdevs, "ms", (int)f->ms, "cells",
+			 cells);
+}
+
+void matrix_print_json(const struct matrix *m, bool is_ok)
+{
+	json_t *rows = json_array(), *all;
+
+	for (unsigned i = 0; i < m->n; i++)
+		json_array_append_new(rows,
+				      json_row(m->rows[i], &m->found[i]));
+	all = json_pack("{s:b, s:o}", "ok", is_ok, "rows", rows);
+	json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(all);
+}

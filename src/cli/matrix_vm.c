@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The machines of the matrix: kernels in namespaces, plugged in by the same
+ * `vmlan run` that a VMM is started with.  The VMM is a `vmlan join` between
+ * the socket it was given and a tap of that kernel's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/ctl.h"
+#include "cli/matrix.h"
+#include "control/protocol.h"
+#include "os/rtnl.h"
+#include "os/sysctl.h"
+
+enum {
+	WAIT_MS = 30000, /* until a machine is plugged in */
+	PAUSE_MS = 10,
+	ARGS_MAX = 32,
+	TEXT_LEN = 256,
+};
+
+static const char self[] = "/proc/self/exe";
+static const char net_name[] = "lab"; /* of networks that have one */
+static const char log_path[] = "/run/matrix-%s.log";
+
+static const char *const macs[] = {"52:54:00:00:00:0a", "52:54:00:00:00:0b"};
+
+/* ---- starting ---- */
+
+struct args {
+	const char *v[ARGS_MAX + 1];
+	unsigned n;
+};
+
+static void add(struct args *a, const char *word)
+{
+	if (a->n < ARGS_MAX)
+		a->v[a->n++] = word;
+}
+
+static bool is_none(const struct world *w)
+{
+	return mode_find(w->row->word)->owner == MODE_NOBODYS;
+}
+
+static bool is_shared(const struct world *w)
+{
+	enum mode_owner owner = mode_find(w->row->word)->owner;
+
+	return owner == MODE_SHARED || owner == MODE_EITHER;
+}
+
+/* "MODE[:NAME][,OPTIONS]" */
+static void put_net(const struct world *w, char buf[static TEXT_LEN])
+{
+	const struct matrix_row *row = w->row;
+	int n = snprintf(buf, TEXT_LEN, "%s%s%s%s", row->word,
+			 is_shared(w) ? ":" : "", is_shared(w) ? net_name : "",
+			 row->options ? "," : "");
+	const char *pid = row->options ? strstr(row->options, "%d") : NULL;
+
+	if (!row->options || n < 0)
+		return;
+	snprintf(buf + n, (size_t)(TEXT_LEN - n), "%.*s",
+		 pid ? (int)(pid - row->options) : TEXT_LEN, row->options);
+	n = (int)strlen(buf);
+	if (pid)
+		snprintf(buf + n, (size_t)(TEXT_LEN - n), "%d%s",
+			 (int)w->nodes[NODE_LAN].pid, pid + 2);
+}
+
+static void exec_run(const struct world *w, unsigned which)
+{
+	const struct node *n = &w->nodes[NODE_A + which];
+	char net[TEXT_LEN], nic[64], card[128], tcp[64], udp[64];
+	struct args a = {.n = 0};
+
+	put_net(w, net);
+	snprintf(nic, sizeof(nic), "virtio,mac=%s", macs[which]);
+	snprintf(card, sizeof(card), "netns,pid=%d,ifname=eth0,mac=%s",
+		 (int)n->pid, macs[which]);
+	snprintf(tcp, sizeof(tcp), "127.0.0.1:%d:%d", FORWARD_PORT, TCP_PORT);
+	snprintf(udp, sizeof(udp), "127.0.0.1:%d:%d/udp", FORWARD_PORT + 1,
+		 UDP_PORT);
+	for (const char *const *p = (const char *const[]){
+		     self, "run", "-q", "--name", node_names[n->id], "--net",
+		     net, NULL};
+	     *p; p++)
+		add(&a, *p);
+	if (!is_none(w)) {
+		add(&a, "--nic");
+		add(&a, nic);
+	}
+	if (n->id == NODE_A && mode_has_gateway(mode_find(w->row->word))) {
+		add(&a, "-p");
+		add(&a, tcp);
+		add(&a, "-p");
+		add(&a, udp);
+	}
+	for (const char *const *p = (const char *const[]){
+		     "--", self, "join", "-q", card, NULL};
+	     *p; p++)
+		add(&a, *p);
+	if (!is_none(w))
+		add(&a, "stream,addr.type=unix,addr.path={socket},"
+			"reconnect-ms=50");
+	a.v[a.n] = NULL;
+	execv(self, (char *const *)a.v);
+}
+
+static int start(struct world *w, unsigned which, struct error *e)
+{
+	pid_t pid;
+
+	if (world_node_add(w, (enum node_id)(NODE_A + which), e) < 0)
+		return -1;
+	pid = fork();
+	if (pid < 0)
+		return error_errno(e, errno, "fork");
+	if (pid == 0) {
+		char path[64];
+		int fd;
+
+		snprintf(path, sizeof(path), log_path,
+			 node_names[NODE_A + which]);
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+			  0600);
+		if (fd >= 0) {
+			dup2(fd, 1);
+			dup2(fd, 2);
+		}
+		exec_run(w, which);
+		_exit(EXIT_RUN_FAILED);
+	}
+	w->vmms[which] = pid;
+	return 0;
+}
+
+/* ---- waiting ---- */
+
+/* The last error it told of; if none, its last line. */
+static int fail_ended(unsigned which, struct error *e)
+{
+	static const char prefix[] = "vmlan: error: ";
+	const size_t len = sizeof(prefix) - 1;
+	char path[64], line[512], last[512] = "it said nothing";
+	bool has_error = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), log_path, node_names[NODE_A + which]);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		bool is_error = strncmp(line, prefix, len) == 0;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (is_error || !has_error)
+			snprintf(last, sizeof(last), "%s",
+				 is_error ? line + len : line);
+		has_error |= is_error;
+	}
+	if (f)
+		fclose(f);
+	return error_set(e, EXIT_FAILED, "machine %s ended: %s",
+			 node_names[NODE_A + which], last);
+}
+
+static bool has_card(void)
+{
+	struct rtnl_link l;
+
+	return rtnl_link_get("eth0", 0, &l) == 0 && (l.flags & IFF_UP);
+}
+
+/* The network that the machine is on. */
+static void put_network(const struct world *w, unsigned which,
+			char buf[static TEXT_LEN])
+{
+	if (is_shared(w))
+		snprintf(buf, TEXT_LEN, "%s", net_name);
+	else
+		snprintf(buf, TEXT_LEN, "%s-%s", w->row->word,
+			 node_names[NODE_A + which]);
+}
+
+static bool is_plugged_in(const struct world *w, unsigned which)
+{
+	struct error e = ERROR_NULL;
+	char name[TEXT_LEN];
+	json_t *o = NULL, *m;
+	bool found = false;
+	size_t i;
+
+	if (is_none(w))
+		return true;
+	put_network(w, which, name);
+	if (ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e) < 0)
+		return false;
+	json_array_foreach(json_object_get(o, "machines"), i, m) {
+		if (strcmp(ctl_str(m, "name"), node_names[NODE_A + which]) == 0)
+			found = ctl_bool(m, "connected");
+	}
+	json_decref(o);
+	return found;
+}
+
+/* The current namespace is then the machine's. */
+static int await(struct world *w, unsigned which, struct error *e)
+{
+	const struct timespec t = {.tv_nsec = PAUSE_MS * 1000000L};
+
+	if (world_enter(w, (enum node_id)(NODE_A + which), e) < 0)
+		return -1;
+	for (int ms = 0; ms < WAIT_MS; ms += PAUSE_MS) {
+		if (waitpid(w->vmms[which], NULL, WNOHANG) == w->vmms[which])
+			return fail_ended(which, e);
+		if (has_card() && is_plugged_in(w, which))
+			return 0;
+		nanosleep(&t, NULL);
+	}
+	return error_set(e, EXIT_FAILED, "machine %s is never plugged in",
+			 node_names[NODE_A + which]);
+}
+
+/* ---- addresses ---- */
+
+/* What a machine has that is given none. */
+static void fixed_lease(const struct world *w, unsigned which,
+			struct matrix_lease *l)
+{
+	uint8_t last = (uint8_t)(15 + which);
+
+	*l = (struct matrix_lease){.len = 24};
+	switch (w->row->addressing) {
+	case BY_LEASE:
+	case BY_PRIVATE:
+		l->ip = addr_v4(10, 0, 2, last);
+		l->router = addr_v4(10, 0, 2, 2);
+		break;
+	case BY_LAN:
+		l->ip = addr_v4(198, 51, 100, last);
+		l->router = addr_v4(198, 51, 100, 254);
+		break;
+	case BY_PLUG:
+		l->ip = addr_v4(10, 9, 0, last);
+		l->router = addr_v4(10, 9, 0, 3);
+		break;
+	}
+}
+
+/* Where the server names no router a machine tries the first address, which
+ * may be the host's. */
+static void try_a_router(struct matrix_lease *l)
+{
+	const struct prefix own = {.ip = l->ip, .len = (uint8_t)(96 + l->len)};
+
+	if (!addr_is_unspecified(&l->router))
+		return;
+	l->router = prefix_network(&own).ip;
+	l->router.b[15]++;
+}
+
+static int configure(struct world *w, unsigned which, struct error *e)
+{
+	static const struct prefix everything = {.len = 0};
+	struct matrix_lease l;
+	int r = 0;
+
+	/* A kernel may be told to drop what comes before it has an address. */
+	if (sysctl_set("net/ipv4/conf/all/rp_filter", "0") < 0 ||
+	    sysctl_set("net/ipv4/conf/eth0/rp_filter", "0") < 0)
+		return error_set(e, EXIT_FAILED, "rp_filter cannot be set");
+	if (w->row->addressing == BY_LEASE)
+		r = matrix_lease_get("eth0", &l, e);
+	else
+		fixed_lease(w, which, &l);
+	if (r < 0 || world_addr_add("eth0", &l.ip, l.len, e) < 0)
+		return -1;
+	w->nodes[NODE_A + which].ip = l.ip;
+	try_a_router(&l);
+	if (w->has_gateway_broken)
+		return 0;
+	return world_route_add("eth0", &everything, &l.router, e);
+}
+
+/* Machines with LANs of their own may have one address: there they get one
+ * more, which the other can ask for. */
+static int part_addresses(struct world *w, struct error *e)
+{
+	bool is_same = addr_eq(&w->nodes[NODE_A].ip, &w->nodes[NODE_B].ip);
+	int r = 0;
+
+	for (int i = NODE_A; i <= NODE_B && r == 0; i++) {
+		struct node *n = &w->nodes[i];
+
+		n->near = n->ip;
+		if (!is_same)
+			continue;
+		n->near.b[15] = (uint8_t)(77 + i);
+		r = world_enter(w, n->id, e);
+		if (r == 0)
+			r = world_addr_add("eth0", &n->near, 24, e);
+	}
+	return r;
+}
+
+/* The neighbour's end of the cable that mode generic plugs into it. */
+static int configure_plug(struct world *w, struct error *e)
+{
+	const addr ip = addr_v4(10, 9, 0, 3);
+
+	if (w->row->addressing != BY_PLUG)
+		return 0;
+	w->nodes[NODE_LAN].ip = ip;
+	if (world_enter(w, NODE_LAN, e) < 0)
+		return -1;
+	return world_addr_add("plug0", &ip, 24, e);
+}
+
+/* ---- which way it took ---- */
+
+/* "user", "kernel" or "helper": whose the network's ways are. */
+static void put_way(const json_t *netdevs, struct row_found *f)
+{
+	static const char *const kernels[] = {"tap",	"bridge",  "hostif",
+					      "netns",	"macvtap", "packet"};
+	const char *way = "user";
+	size_t i, len = 0;
+	json_t *v;
+
+	json_array_foreach(netdevs, i, v) {
+		const char *text = json_string_value(v);
+
+		if (!text)
+			continue;
+		for (size_t k = 0; k < array_len(kernels); k++) {
+			if (strncmp(text, kernels[k], strlen(kernels[k])) == 0)
+				way = "kernel";
+		}
+		if (strstr(text, "helper="))
+			way = "helper";
+		len += (size_t)snprintf(f->netdevs + len,
+					sizeof(f->netdevs) - len, "%s%s",
+					len ? " " : "", text);
+		if (len >= sizeof(f->netdevs))
+			break;
+	}
+	snprintf(f->way, sizeof(f->way), "%s", way);
+}
+
+static void look_at_network(const struct world *w, struct row_found *f)
+{
+	struct error e = ERROR_NULL;
+	char name[TEXT_LEN];
+	json_t *o = NULL;
+
+	snprintf(f->way, sizeof(f->way), "none");
+	if (is_none(w))
+		return;
+	put_network(w, 0, name);
+	if (ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e) == 0)
+		put_way(json_object_get(o, "netdevs"), f);
+	json_decref(o);
+}
+
+int vms_start(struct world *w, struct row_found *f, struct error *e)
+{
+	int r = 0;
+
+	if (world_enter(w, NODE_HOST, e) < 0)
+		return -1;
+	for (unsigned i = 0; i < 2 && r == 0; i++)
+		r = start(w, i, e);
+	for (unsigned i = 0; i < 2 && r == 0; i++) {
+		r = await(w, i, e);
+		if (r == 0)
+			r = configure(w, i, e);
+	}
+	if (r == 0)
+		r = part_addresses(w, e);
+	if (r == 0)
+		r = configure_plug(w, e);
+	if (r == 0)
+		look_at_network(w, f);
+	return r;
+}

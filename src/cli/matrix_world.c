@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The networks around a mode: host, LAN and internet; see matrix.h. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cli/matrix.h"
+#include "os/enclave.h"
+#include "os/rtnl.h"
+#include "os/sysctl.h"
+
+const char *const node_names[N_NODES] = {
+	[NODE_HOST] = "host", [NODE_LAN] = "lan", [NODE_INET] = "inet",
+	[NODE_A] = "a",	      [NODE_B] = "b",
+};
+
+int world_enter(const struct world *w, enum node_id id, struct error *e)
+{
+	if (setns(w->nodes[id].net, CLONE_NEWNET) < 0)
+		return error_errno(e, errno, "cannot enter %s", node_names[id]);
+	return 0;
+}
+
+int world_node_add(struct world *w, enum node_id id, struct error *e)
+{
+	struct node *n = &w->nodes[id];
+
+	n->pid = enclave_room(matrix_answer, n, e);
+	if (n->pid < 0)
+		return -1;
+	n->net = enclave_net(n->pid);
+	return n->net < 0 ? error_errno(e, n->net, "%s", node_names[id]) : 0;
+}
+
+/* ---- in the current namespace ---- */
+
+static int index_of(const char *ifname, int *indexp, struct error *e)
+{
+	struct rtnl_link l;
+	int r = rtnl_link_get(ifname, 0, &l);
+
+	*indexp = l.index;
+	return r < 0 ? error_errno(e, r, "%s", ifname) : 0;
+}
+
+int world_addr_add(const char *ifname, const addr *ip, uint8_t len,
+		   struct error *e)
+{
+	struct rtnl_addr a = {
+		.family = addr_is_v4(ip) ? AF_INET : AF_INET6,
+		.prefix_len = len,
+		.local = *ip,
+		.peer = *ip,
+		.valid_s = RTNL_FOREVER,
+		.preferred_s = RTNL_FOREVER,
+	};
+	int r = index_of(ifname, &a.index, e);
+
+	if (r == 0) {
+		r = rtnl_link_set_up(a.index, true);
+		if (r == 0)
+			r = rtnl_addr_add(&a, false);
+		if (r < 0)
+			error_errno(e, r, "%s: no address", ifname);
+	}
+	return r;
+}
+
+int world_route_add(const char *ifname, const struct prefix *to,
+		    const addr *router, struct error *e)
+{
+	struct rtnl_route t;
+	int index = 0;
+	int r = index_of(ifname, &index, e);
+
+	if (r < 0)
+		return r;
+	t = rtnl_route_via(to, router, index);
+	r = rtnl_route_add(&t);
+	return r < 0 ? error_errno(e, r, "%s: no route", ifname) : 0;
+}
+
+static int set(const char *name, const char *value, struct error *e)
+{
+	int r = sysctl_set(name, value);
+
+	return r < 0 ? error_errno(e, r, "%s=%s", name, value) : 0;
+}
+
+/* A cable; each end stays here where its node is NODE_HOST. */
+static int cable(struct world *w, const char *name, enum node_id at,
+		 const char *peer, enum node_id peer_at, struct error *e)
+{
+	const struct rtnl_link_new n = {
+		.name = name, .kind = "veth", .peer = peer};
+	const char *const ends[2] = {name, peer};
+	const enum node_id nodes[2] = {at, peer_at};
+	int r = rtnl_link_add(&n);
+
+	if (r < 0)
+		return error_errno(e, r, "no cable %s", name);
+	for (int i = 0; i < 2; i++) {
+		int index;
+
+		if (index_of(ends[i], &index, e) < 0)
+			return -1;
+		r = nodes[i] == NODE_HOST
+			    ? rtnl_link_set_up(index, true)
+			    : rtnl_link_set_netns(index,
+						  w->nodes[nodes[i]].pid);
+		if (r < 0)
+			return error_errno(e, r, "%s", ends[i]);
+	}
+	return 0;
+}
+
+static int bridge(const char *name, const char *const ports[], struct error *e)
+{
+	const struct rtnl_link_new n = {.name = name, .kind = "bridge"};
+	int r = rtnl_link_add(&n);
+	int index = 0;
+
+	if (r < 0)
+		return error_errno(e, r, "no bridge %s", name);
+	if (index_of(name, &index, e) < 0)
+		return -1;
+	for (; *ports; ports++) {
+		int port;
+
+		if (index_of(*ports, &port, e) < 0)
+			return -1;
+		r = rtnl_link_set_master(port, index);
+		if (r == 0)
+			r = rtnl_link_set_up(port, true);
+		if (r < 0)
+			return error_errno(e, r, "%s: port %s", name, *ports);
+	}
+	return 0;
+}
+
+/* ---- the nodes ---- */
+
+static const struct prefix everything = {.len = 0};
+
+/* Where machines may be that are not of the LAN. */
+static int routes_to_machines(const char *ifname, const addr *host,
+			      struct error *e)
+{
+	const struct prefix places[] = {
+		{.ip = addr_v4(10, 0, 0, 0), .len = 96 + 8},
+		{.ip = addr_v4(192, 168, 0, 0), .len = 96 + 16},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < array_len(places) && r == 0; i++)
+		r = world_route_add(ifname, &places[i], host, e);
+	return r;
+}
+
+static int build_inet(struct world *w, struct error *e)
+{
+	const addr ip = addr_v4(192, 0, 2, 1), host = addr_v4(192, 0, 2, 2);
+	const addr router = addr_v4(198, 51, 100, 254);
+
+	w->nodes[NODE_INET].ip = addr_v4(203, 0, 113, 80);
+	if (world_enter(w, NODE_INET, e) < 0 ||
+	    set("net/ipv4/ip_forward", "1", e) < 0 ||
+	    world_addr_add("eth0", &ip, 24, e) < 0 ||
+	    world_addr_add("eth1", &router, 24, e) < 0 ||
+	    world_addr_add("lo", &w->nodes[NODE_INET].ip, 32, e) < 0)
+		return -1;
+	return routes_to_machines("eth0", &host, e);
+}
+
+static int build_lan(struct world *w, struct error *e)
+{
+	static const char *const ports[] = {"eth0", "eth2", NULL};
+	const addr router = addr_v4(198, 51, 100, 254);
+	const addr host = addr_v4(198, 51, 100, 1);
+
+	w->nodes[NODE_LAN].ip = addr_v4(198, 51, 100, 9);
+	if (world_enter(w, NODE_LAN, e) < 0 ||
+	    set("net/ipv4/ip_forward", "0", e) < 0 ||
+	    bridge("sw0", ports, e) < 0 ||
+	    world_addr_add("sw0", &w->nodes[NODE_LAN].ip, 24, e) < 0 ||
+	    world_route_add("sw0", &everything, &router, e) < 0)
+		return -1;
+	return routes_to_machines("sw0", &host, e);
+}
+
+static int build_host(struct world *w, struct error *e)
+{
+	static const char *const ports[] = {"lan0", NULL};
+	const addr ip = addr_v4(192, 0, 2, 2), router = addr_v4(192, 0, 2, 1);
+	const addr on_lan = addr_v4(198, 51, 100, 1);
+	const char *lan = w->row->has_bridge ? "br0" : "lan0";
+
+	w->nodes[NODE_HOST].ip = addr_v4(127, 0, 0, 1);
+	if (world_enter(w, NODE_HOST, e) < 0 ||
+	    set("net/ipv4/ip_forward", "1", e) < 0 ||
+	    set("net/ipv4/ping_group_range", "0 0", e) < 0 ||
+	    world_addr_add("up0", &ip, 24, e) < 0 ||
+	    (w->row->has_bridge && bridge("br0", ports, e) < 0) ||
+	    world_addr_add(lan, &on_lan, 24, e) < 0)
+		return -1;
+	return world_route_add("up0", &everything, &router, e);
+}
+
+int world_build(struct world *w, struct error *e)
+{
+	for (int i = 0; i < N_NODES; i++)
+		w->nodes[i] = (struct node){.id = (enum node_id)i, .net = -1};
+	w->nodes[NODE_HOST].net = enclave_net(0);
+	if (w->nodes[NODE_HOST].net < 0)
+		return error_errno(e, w->nodes[NODE_HOST].net, "host");
+	if (world_node_add(w, NODE_LAN, e) < 0 ||
+	    world_node_add(w, NODE_INET, e) < 0 ||
+	    cable(w, "up0", NODE_HOST, "eth0", NODE_INET, e) < 0 ||
+	    cable(w, "lan0", NODE_HOST, "eth0", NODE_LAN, e) < 0 ||
+	    cable(w, "eth1", NODE_INET, "eth2", NODE_LAN, e) < 0)
+		return -1;
+	if (build_inet(w, e) < 0 || build_lan(w, e) < 0)
+		return -1;
+	return build_host(w, e);
+}

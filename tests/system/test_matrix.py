@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vmlan matrix: its table is the design's, a row that is broken is found, and
+nothing of it stays."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from world import VMLAN, popen, sh, wait_for
+
+QUESTIONS = ["vm-lan", "lan-vm", "vm-vm", "internet", "host-vm", "forward"]
+# VM sees LAN, LAN sees VM, VMs see each other, internet, host reaches VM, and
+# by a forward: the table of doc/architecture.md.
+DESIGN = [
+    ("none", "", "nnnnn-"),
+    ("nat", "", "ynnyny"),
+    ("natnet", "", "ynyyny"),
+    ("bridged", "bridge=br0", "yyyyy-"),
+    ("bridged", "if=lan0", "yyyyn-"),
+    ("bridged", "if=lan0,via=packet", "yyyyn-"),
+    ("hostonly", "", "nnyny-"),
+    ("internal", "", "nnynn-"),
+    ("generic", "netdev=netns,,pid=%d,,ifname=plug0", "yyynn-"),
+]
+
+
+def matrix(*args, code=0, **env):
+    r = sh(VMLAN, "matrix", *args, check=False, timeout=300, env=dict(os.environ, **env))
+    assert r.returncode == code, (args, r.returncode, r.stdout, r.stderr)
+    assert r.stderr == "" or code not in (0, 1), r.stderr
+    return r
+
+
+def rows(*args, code=0, **env):
+    all_ = json.loads(matrix("--json", *args, code=code, **env).stdout)
+    assert all_["ok"] is (code == 0)
+    for row in all_["rows"]:
+        assert row["built"], row
+    return all_["rows"]
+
+
+def cells(row, key="found"):
+    assert [c["question"] for c in row["cells"]] == QUESTIONS
+    return "".join(c[key] for c in row["cells"])
+
+
+def probes(row, question):
+    """(from, to, protocol): what was found."""
+    cell = row["cells"][QUESTIONS.index(question)]
+    return {(p["from"], p["to"], q["protocol"]): q["found"]
+            for p in cell["pairs"] for q in p["probes"]}
+
+
+def host():
+    """What a careless command would leave on the host."""
+    seen = [sh(*c.split()).stdout for c in (
+        "ip -o link", "ip -o addr", "ip route show table all", "nft list ruleset")]
+    seen += [pathlib.Path(p).read_text() for p in (
+        "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/ping_group_range",
+        "/proc/self/mounts")]
+    # (the folder of mount(8) is that of this file's mounts)
+    return seen, sorted(str(p) for p in pathlib.Path("/run").rglob("*")
+                        if "/run/mount" not in str(p))
+
+
+def is_alive(pid):
+    try:
+        return not re.search(r"^State:\s*Z", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+    except OSError:
+        return False
+
+
+def processes():
+    """All that have not ended (nobody here reaps orphans)."""
+    return {p.name for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and
+            is_alive(p.name)}
+
+
+def has_machine(pids):
+    for pid in processes() - pids:
+        try:
+            if b"stream,addr.type" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                return True
+        except OSError:
+            pass  # it has ended
+    return False
+
+
+def test_is_the_design():
+    before = host()
+    found = rows()
+    assert [(r["mode"], r["options"], cells(r)) for r in found] == DESIGN
+    assert [cells(r, "expected") for r in found] == [d[2] for d in DESIGN]
+    assert {r["family"] for r in found} == {"ipv4"}
+    by = {(r["mode"], r["options"]): r for r in found}
+    # each way of asking, in both directions
+    assert probes(by["natnet", ""], "vm-vm") == {
+        (f, t, p): "y" for f, t in (("a", "b"), ("b", "a")) for p in ("arp", "ping", "tcp", "udp")}
+    assert probes(by["nat", ""], "vm-vm") == {
+        (f, t, p): "n" for f, t in (("a", "b"), ("b", "a")) for p in ("arp", "ping", "tcp", "udp")}
+    # no ARP where a router is between
+    assert probes(by["nat", ""], "internet") == {
+        (f, "inet", p): "y" for f in "ab" for p in ("ping", "tcp", "udp")}
+    assert probes(by["nat", ""], "forward") == {("host", "a", p): "y" for p in ("tcp", "udp")}
+    assert probes(by["bridged", "bridge=br0"], "lan-vm") == {
+        ("lan", t, p): "y" for t in "ab" for p in ("arp", "ping", "tcp", "udp")}
+    assert probes(by["bridged", "if=lan0"], "host-vm") == {
+        ("host", t, p): "n" for t in "ab" for p in ("arp", "ping", "tcp", "udp")}
+    ways = {k: r["way"] for k, r in by.items()}
+    assert ways["none", ""] == "none" and ways["nat", ""] == ways["internal", ""] == "user"
+    assert ways["bridged", "bridge=br0"] == ways["hostonly", ""] == "kernel"
+    assert by["bridged", "bridge=br0"]["netdevs"] == "bridge,br=br0"
+    assert host() == before
+
+
+def test_table():
+    """What a person sees; who names modes gets these only."""
+    r = matrix("natnet", "internal", "-v")
+    lines = r.stdout.splitlines()
+    assert lines[1].split() == ["MODE", "LAN", "sees", "VM", "other", "internet", "to", "VM",
+                                "forward", "time"]
+    assert lines[2].split()[:7] == ["natnet", *"ynyyny"]
+    assert lines[3].split()[:7] == ["internal", *"nnynn-"]
+    assert lines[6].split() == ["natnet", "user", "user,net=10.0.2.0/24"]
+    assert lines[7].split() == ["internal", "user"]
+    assert lines[-1] == "All is as it should be."
+
+
+def test_finds_what_is_broken():
+    """Machines without their router: the cells are named, both values shown."""
+    row, = rows("natnet", code=1, VMLAN_MATRIX_BREAK="gateway")
+    assert cells(row) == "nnynny" and cells(row, "expected") == "ynyyny"
+    assert [c["question"] for c in row["cells"] if not c["ok"]] == ["vm-lan", "internet"]
+    assert set(probes(row, "internet").values()) == {"n"}
+    out = matrix("natnet", code=1, VMLAN_MATRIX_BREAK="gateway").stdout
+    assert "natnet              n (y!)   n        y        n (y!)   n        y " in out
+    assert "natnet: a to inet (203.0.113.80): arp - ping n tcp n udp n\n" in out
+    assert out.endswith("This is not as it should be.\n")
+
+
+@pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_stays(signo):
+    """Ended in the middle, by whatever signal."""
+    before, pids = host(), processes()
+    p = popen(VMLAN, "matrix", "nat", stdout=subprocess.DEVNULL)
+    wait_for("its machines", lambda: has_machine(pids), 30)
+    p.send_signal(signo)
+    assert p.wait(20) == -signo
+    wait_for("all to be gone", lambda: processes() <= pids)
+    assert host() == before
+
+
+def test_bad_words():
+    for args in (["wifi"], ["nat", "--nosuch"], ["--json", "x"]):
+        r = matrix(*args, code=2)
+        assert r.stdout == "" and len(r.stderr.splitlines()) == 1
+        assert r.stderr.startswith("vmlan: error: matrix: ")
+    assert matrix("--help").stdout.startswith("usage: vmlan matrix ")
+
+
+# Another user, without a namespace of his own yet; $1 is the mode of /dev/net/tun
+# that he finds.
+AS_USER = ["unshare", "--mount", "sh", "-c",
+           "mount -t tmpfs none /mnt && mknod -m $1 /mnt/tun c 10 200 && "
+           "mount --bind /mnt/tun /dev/net/tun && shift && "
+           "exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"", "sh"]
+
+
+@pytest.mark.root
+def test_as_another_user():
+    before = host()
+    r = sh(*AS_USER, "666", VMLAN, "matrix", "--json", "natnet", "hostonly", timeout=120)
+    assert [(d["mode"], cells(d)) for d in json.loads(r.stdout)["rows"]] == [
+        (d[0], d[2]) for d in DESIGN if d[0] in ("natnet", "hostonly")]
+    assert host() == before
+
+
+@pytest.mark.root
+def test_says_what_is_missing():
+    """No taps, no matrix: one line, and the code for a missing permission."""
+    r = sh(*AS_USER, "600", VMLAN, "matrix", "nat", check=False)
+    assert r.returncode == 6 and r.stdout == "", r.stdout
+    assert r.stderr == "vmlan: error: matrix: /dev/net/tun (see vmlan doctor): " \
+        "Permission denied\n"
