@@ -183,7 +183,7 @@ static void an_address_taken_away(void **state)
 	ok(change_addr_del, &s->j, &a);
 	assert_int_equal(rtnl_link_del(s->veth), 0);
 	site_undo(s);
-	site_tear_down(state);
+	assert_int_equal(site_tear_down(state), 0);
 	assert_int_equal(site_set_up(state), 0);
 }
 
