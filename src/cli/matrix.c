@@ -17,6 +17,8 @@
 #include "cli/matrix.h"
 #include "os/enclave.h"
 
+enum { AT_ONCE = 3 }; /* rows that are tried */
+
 static const char usage[] =
 	"usage: vmlan matrix [MODE...] [--json]\n"
 	"Builds each mode (or those named) in namespaces of its own: two\n"
@@ -112,6 +114,14 @@ static bool row_ok(const struct matrix_row *row, const struct row_found *f)
 
 /* ---- in the enclave ---- */
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 struct trial {
 	const struct matrix_row *row;
 	struct row_found *found;
@@ -121,6 +131,7 @@ static int try_row(void *arg)
 {
 	const struct trial *t = arg;
 	const char *broken = getenv("VMLAN_MATRIX_BREAK");
+	uint64_t began = now_ms();
 	struct world w = {
 		.row = t->row,
 		.has_gateway_broken = broken && strcmp(broken, "gateway") == 0,
@@ -143,27 +154,36 @@ static int try_row(void *arg)
 	else
 		snprintf(t->found->error, sizeof(t->found->error), "%.500s",
 			 e.text);
+	t->found->ms = (uint32_t)(now_ms() - began);
 	return EXIT_DONE;
 }
 
 /* ---- the command ---- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
+/* The enclaves that are at work, their pids; 0 where one has ended. */
+struct batch {
+	pid_t pids[AT_ONCE];
+	unsigned n;
+};
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+static void end_all(struct batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		if (b->pids[i] <= 0)
+			continue;
+		kill(b->pids[i], SIGKILL);
+		while (waitpid(b->pids[i], NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	b->n = 0;
 }
 
-/* Who is told to end takes the enclave along, and ends by that signal. */
-static void end_by(int signo, pid_t pid)
+/* Who is told to end takes the enclaves along, and ends by that signal. */
+static void end_by(int signo, struct batch *b)
 {
 	sigset_t set;
 
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	end_all(b);
 	signal(signo, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, signo);
@@ -171,15 +191,25 @@ static void end_by(int signo, pid_t pid)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static void await(pid_t pid, const sigset_t *set)
+static bool have_ended(struct batch *b)
 {
-	while (waitpid(pid, NULL, WNOHANG) == 0) {
+	bool are_over = true;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		if (b->pids[i] && waitpid(b->pids[i], NULL, WNOHANG) != 0)
+			b->pids[i] = 0;
+		are_over = are_over && !b->pids[i];
+	}
+	return are_over;
+}
+
+static void await(struct batch *b, const sigset_t *set)
+{
+	while (!have_ended(b)) {
 		int signo = sigwaitinfo(set, NULL);
 
-		if (signo > 0 && signo != SIGCHLD) {
-			end_by(signo, pid);
-			return;
-		}
+		if (signo > 0 && signo != SIGCHLD)
+			end_by(signo, b);
 	}
 }
 
@@ -209,8 +239,29 @@ static int check_tun(struct error *e)
 	return error_errno(e, errno, "%s (see vmlan doctor)", tun);
 }
 
+/* A few rows from the first on, at once; how many. */
+static int try_some(struct matrix *m, unsigned first, const sigset_t *set,
+		    struct error *e)
+{
+	struct batch b = {.n = 0};
+
+	for (unsigned i = first; i < m->n && b.n < AT_ONCE; i++) {
+		struct trial t = {.row = m->rows[i], .found = &m->found[i]};
+
+		b.pids[b.n] = enclave_start(try_row, &t, e);
+		if (b.pids[b.n] < 0) {
+			end_all(&b);
+			return -1;
+		}
+		b.n++;
+	}
+	await(&b, set);
+	return (int)b.n;
+}
+
 static int try_all(struct matrix *m, struct error *e)
 {
+	unsigned done = 0;
 	sigset_t set;
 
 	if (check_tun(e) < 0)
@@ -219,20 +270,20 @@ static int try_all(struct matrix *m, struct error *e)
 		matrix_print_head();
 	signals_wanted(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	for (unsigned i = 0; i < m->n; i++) {
-		struct trial t = {.row = m->rows[i], .found = &m->found[i]};
-		uint64_t began = now_ms();
-		pid_t pid = enclave_start(try_row, &t, e);
+	while (done < m->n) {
+		int n = try_some(m, done, &set, e);
 
-		if (pid < 0)
+		if (n < 0)
 			return -1;
-		await(pid, &set);
-		t.found->ms = (uint32_t)(now_ms() - began);
-		if (!t.found->is_built && !t.found->error[0])
-			snprintf(t.found->error, sizeof(t.found->error),
-				 "it was killed");
-		if (!m->is_json)
-			matrix_print_row(t.row, t.found);
+		for (; n > 0; n--, done++) {
+			struct row_found *f = &m->found[done];
+
+			if (!f->is_built && !f->error[0])
+				snprintf(f->error, sizeof(f->error),
+					 "it was killed");
+			if (!m->is_json)
+				matrix_print_row(m->rows[done], f);
+		}
 		fflush(stdout);
 	}
 	return 0;

@@ -146,7 +146,7 @@ def test_finds_what_is_broken():
 def test_nothing_stays(signo):
     """Ended in the middle, by whatever signal."""
     before, pids = host(), processes()
-    p = popen(VMLAN, "matrix", "nat", stdout=subprocess.DEVNULL)
+    p = popen(VMLAN, "matrix", stdout=subprocess.DEVNULL)
     wait_for("its machines", lambda: has_machine(pids), 30)
     p.send_signal(signo)
     assert p.wait(20) == -signo
