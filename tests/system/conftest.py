@@ -6,11 +6,20 @@ import world
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "root: takes the rights of the host's root")
+    config.addinivalue_line("markers", "takes(FEATURE..): of those that VMLAN_DENY can deny")
+
+
+def is_out_of_reach(item):
+    takes = item.get_closest_marker("takes")
+    if item.get_closest_marker("root") and not world.HOST_ROOT:
+        return True
+    return takes is not None and any(f in world.DENIED for f in takes.args)
 
 
 def pytest_collection_modifyitems(config, items):
-    """What no ordinary user can do is no test of his: left out, not skipped."""
-    out = [] if world.HOST_ROOT else [i for i in items if i.get_closest_marker("root")]
+    """What no ordinary user can do, or no such kernel, is no test of theirs:
+    left out, not skipped."""
+    out = [i for i in items if is_out_of_reach(i)]
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [i for i in items if i not in out]

@@ -32,7 +32,8 @@ def test_the_page_has_every_question():
         assert set(PAGE[column.heading]) == set(rows.ALL), column.heading
 
 
-@pytest.mark.skipif(world.DENIED != [""], reason="the page is about a kernel of today")
+# The page is about a kernel of today.
+@pytest.mark.takes("peek_off", "ping", "gso", "vnet_hdr")
 def test_vmlan_does_what_the_page_says(place):
     """Every yes, and every no that is one by design."""
     for value, patience in ((table.YES, 10), (table.NO, LITTLE)):

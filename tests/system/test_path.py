@@ -12,7 +12,6 @@ from path import END, HOPS
 from world import HOST_IP, sh
 
 PY = "/usr/bin/python3"
-can_ping = "ping" not in world.DENIED
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_traceroute_by_udp(net):
     assert found == HOPS + [END], out
 
 
-@pytest.mark.skipif(not can_ping, reason="ping sockets are denied")
+@pytest.mark.takes("ping")
 def test_traceroute_by_icmp(net):
     _, g, _, _ = net
     found, out = hops(g, "-I")
@@ -87,11 +86,10 @@ print(len(bytes(p)))
 """
 
 
-@pytest.mark.parametrize("proto", ["udp", "icmp", "tcp"])
+@pytest.mark.parametrize("proto", [
+    "udp", "tcp", pytest.param("icmp", marks=pytest.mark.takes("ping"))])
 def test_the_guests_own_packet_is_quoted(net, proto):
     """Identification, length, checksums: whatever a program looks for."""
-    if proto == "icmp" and not can_ping:
-        pytest.skip("ping sockets are denied")
     _, g, _, _ = net
     out = g.sh(PY, "-c", PROBE, END, proto).stdout.split("\n")
     assert out[0] == f"10.9.1.2 11 0 4660 {out[2]} 1 40", out
@@ -149,7 +147,7 @@ def test_tracepath_finds_the_mtu(net):
     assert "pmtu 1300" in out and re.search(r"Resume: pmtu 1300 hops 5", out), out
 
 
-@pytest.mark.skipif(not can_ping, reason="ping sockets are denied")
+@pytest.mark.takes("ping")
 def test_ping_that_may_not_be_fragmented(net):
     _, g, _, p = net
     p.narrow(1300)
@@ -237,7 +235,7 @@ def test_marks_of_datagrams(net):
             assert out.split() == ["same", tos], (tos, size, out)
 
 
-@pytest.mark.skipif(not can_ping, reason="ping sockets are denied")
+@pytest.mark.takes("ping")
 def test_the_longest_ping(net):
     _, g, _, _ = net
     for ip in ("10.0.2.2", END):

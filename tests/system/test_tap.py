@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 import world
-from world import BUILD, DENIED, INET_IP, XFER, Vmlan, popen, process, sh
+from world import BUILD, INET_IP, XFER, Vmlan, popen, process, sh
 
 BULK = 200 << 20
 FRONT = BUILD / "bench" / "bench-front"
@@ -107,7 +107,7 @@ def crosses(a, b, port):
         return n / frames, True
 
 
-@pytest.mark.skipif("vnet_hdr" in DENIED, reason="a kernel without offloads")
+@pytest.mark.takes("vnet_hdr")
 def test_great_frames_stay_whole(w):
     """tap, vhost-user, and two that cannot: stream, and a tap without header."""
     tap, tap2, vhost, stream, plain = g = [w.guest() for _ in range(5)]

@@ -449,7 +449,7 @@ def test_packets_of_two_networks(w, lan):
         pings(b, a.ip)
 
 
-@pytest.mark.skipif("vnet_hdr" in world.DENIED, reason="a kernel without offloads")
+@pytest.mark.takes("vnet_hdr")
 def test_great_frames_cross_packet_whole(w, lan):
     """Both ways they are not cut between the guest's kernel and the LAN's."""
     g = w.guest()
