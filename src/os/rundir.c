@@ -40,8 +40,21 @@ static int base_path(char *buf, size_t len)
 	return n < 0 || (size_t)n >= len ? -ENAMETOOLONG : 0;
 }
 
-/* Opens and locks the folder of all networks, which must be ours alone: in
- * /tmp another user could have put one there. */
+/* The folder of all networks must be ours alone: in /tmp another user could
+ * have put one there. */
+static int check_base(const char *path, const struct stat *st, struct error *e)
+{
+	if (S_ISDIR(st->st_mode) && st->st_uid == geteuid() &&
+	    !(st->st_mode & 022))
+		return 0;
+	error_set(e, EXIT_PERMISSION,
+		  "%s: belongs to another user or is writable by others; "
+		  "remove it or set XDG_RUNTIME_DIR",
+		  path);
+	return -EPERM;
+}
+
+/* Opens and locks it. */
 static int lock_base(const char *path, bool make, struct error *e)
 {
 	CLEANUP_FD int fd = -1;
@@ -52,14 +65,10 @@ static int lock_base(const char *path, bool make, struct error *e)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(e, errno, "%s", path);
-	if (fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
-	    (st.st_mode & 022)) {
-		error_set(e, EXIT_PERMISSION,
-			  "%s: belongs to another user or is writable by "
-			  "others; remove it or set XDG_RUNTIME_DIR",
-			  path);
+	if (fstat(fd, &st) < 0)
+		return error_errno(e, errno, "%s", path);
+	if (check_base(path, &st, e) < 0)
 		return -EPERM;
-	}
 	while (flock(fd, LOCK_EX) < 0) {
 		if (errno != EINTR)
 			return error_errno(e, errno, "%s: lock", path);
@@ -320,10 +329,17 @@ void rundir_sweep(void)
 int rundir_path(const char *name, char path[96], struct error *e)
 {
 	char base[sizeof(((struct rundir *)0)->path)];
+	struct stat st;
 	int r = base_path(base, sizeof(base));
 
 	if (r < 0)
 		return error_errno(e, r, "XDG_RUNTIME_DIR");
+	if (lstat(base, &st) < 0)
+		return errno == ENOENT ? -ENOENT
+				       : error_errno(e, errno, "%s", base);
+	r = check_base(base, &st, e);
+	if (r < 0)
+		return r;
 	if (snprintf(path, sizeof(base), "%s/%s", base, name) >=
 	    (int)sizeof(base))
 		return error_errno(e, ENAMETOOLONG, "%s/%s", base, name);

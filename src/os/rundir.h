@@ -43,7 +43,9 @@ int rundir_fd(const struct rundir *d);
  * stay as it is. */
 __attribute__((warn_unused_result)) int rundir_take(const char *name,
 						    struct rundir *d);
-/* The path that the folder has or would have; -1 with *e filled. */
+/* The path that the folder has or would have.  Who sits in it is our own user
+ * or root: a folder of all networks that is not ours alone is refused.
+ * -ENOENT: there is no network at all (*e is not filled). */
 __attribute__((warn_unused_result)) int
 rundir_path(const char *name, char path[96], struct error *e);
 /* True while somebody lives in the folder of that name. */

@@ -211,6 +211,37 @@ static void bad_names_and_places_are_refused(void **state)
 	assert_int_equal(e.code, EXIT_PERMISSION);
 }
 
+/* Whoever made the folder of all would be believed to be our keeper, and given
+ * the machine's memory. */
+static void nobody_else_is_asked(void **state)
+{
+	struct error e = ERROR_NULL;
+	char base[64], path[96], want[96];
+
+	assert_int_equal(rundir_path("a", path, &e), -ENOENT);
+	assert_int_equal(e.code, EXIT_DONE);
+	snprintf(base, sizeof(base), "%s/vmlan", (char *)*state);
+	snprintf(want, sizeof(want), "%s/a", base);
+	assert_int_equal(mkdir(base, 0700), 0);
+	assert_int_equal(rundir_path("a", path, &e), 0);
+	assert_string_equal(path, want);
+	assert_int_equal(chmod(base, 0777), 0);
+	assert_int_equal(rundir_path("a", path, &e), -EPERM);
+	assert_int_equal(e.code, EXIT_PERMISSION);
+	assert_int_equal(rmdir(base), 0);
+	e = ERROR_NULL;
+	assert_int_equal(symlink(".", base), 0);
+	assert_int_equal(rundir_path("a", path, &e), -EPERM);
+	assert_int_equal(unlink(base), 0);
+	if (geteuid() != 0)
+		return; /* who may give folders away? */
+	e = ERROR_NULL;
+	assert_int_equal(mkdir(base, 0700), 0);
+	assert_int_equal(chown(base, 65534, 65534), 0);
+	assert_int_equal(rundir_path("a", path, &e), -EPERM);
+	assert_int_equal(e.code, EXIT_PERMISSION);
+}
+
 enum { CONTENDERS = 4, ROUNDS = 60 };
 
 /* Makes, removes, abandons and sweeps; nothing may fail but for EEXIST. */
@@ -272,6 +303,8 @@ static int group(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(
 			bad_names_and_places_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nobody_else_is_asked, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(many_at_once_are_safe, set_up,
 						tear_down),
 	};
