@@ -289,6 +289,8 @@ struct msg_machine {
 struct msg_failed {
 	struct msg_head head;
 	uint32_t port;
+	uint32_t order; /* FAILED: the type that failed .. */
+	uint32_t id;	/* .. FORWARD_ADD: of which forward */
 	char text[ENGINE_TEXT_LEN];
 };
 

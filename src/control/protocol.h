@@ -31,7 +31,7 @@
 
 enum {
 	CONTROL_REQUEST_MAX = 65536,   /* bytes of a request's body */
-	CONTROL_ANSWER_MAX = 1 << 20,  /* bytes of an answer, head and body */
+	CONTROL_ANSWER_MAX = 16 << 20, /* bytes of an answer, head and body */
 	CONTROL_CLIENTS_MAX = 32,      /* at a time; others wait */
 	CONTROL_CLIENT_MEMORY = 16384, /* bytes for its request's head */
 	CONTROL_CLIENT_S = 10,	       /* seconds without a sign of life */

@@ -72,7 +72,8 @@ static void keeper_gone(struct engine *e)
 static void order_failed(struct engine *e, const union engine_msg *m, int err)
 {
 	bool is_start = m->head.type == ENGINE_MSG_START;
-	struct msg_failed answer = {.port = is_start ? 0 : m->port.port};
+	struct msg_failed answer = {.port = is_start ? 0 : m->port.port,
+				    .order = m->head.type};
 	struct engine_netdev *n = engine_netdev_find(e, m->port.port);
 
 	if (m->head.type == ENGINE_MSG_ATTACH && n && n->reconnects) {
@@ -80,6 +81,8 @@ static void order_failed(struct engine *e, const union engine_msg *m, int err)
 			engine_news_want_fd(e, n);
 		return;
 	}
+	if (m->head.type == ENGINE_MSG_FORWARD_ADD)
+		answer.id = m->forward_add.id;
 	snprintf(answer.text, sizeof(answer.text), "%s: %s",
 		 engine_msg_name(m->head.type), strerror(-err));
 	engine_news_failed(e, &answer);

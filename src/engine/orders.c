@@ -544,8 +544,9 @@ static int order_forward(struct engine *e, const struct msg_forward_add *m,
 static int order_forward_del(struct engine *e, const struct msg_forward_del *m)
 {
 	struct gateway *gw = gateway_find(e, m->port);
+	int r = gw ? gateway_forward_del(gw, m->id) : -EINVAL;
 
-	return gw ? gateway_forward_del(gw, m->id) : -EINVAL;
+	return r == -ENOENT ? 0 : r; /* one that was refused is none */
 }
 
 static int order_guestfwd(struct engine *e, const struct msg_guestfwd_add *m)

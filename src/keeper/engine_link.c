@@ -262,6 +262,20 @@ void engine_link_keep(struct keeper *k, const addr *ip, mac owner)
 	(void)engine_link_send(k, &m, ENGINE_MSG_LEASE_KEEP, NULL, 0);
 }
 
+/* A machine's forward that the engine has no room for costs nobody else
+ * anything: the port is closed, so that its clients hear it. */
+static bool is_forward_lost(struct keeper *k, struct plan_netdev *n,
+			    const struct msg_failed *f)
+{
+	if (f->order != ENGINE_MSG_FORWARD_ADD || f->id >= n->n_forwards ||
+	    !n->forwards[f->id].machine)
+		return false;
+	log_error(k->c->log, "engine refused a port forwarded to %s: %s",
+		  n->forwards[f->id].machine->name, f->text);
+	plan_forward_del(n, f->id);
+	return true;
+}
+
 /* A netdev that the engine cannot serve ends the network if it is the
  * network's own, and costs a machine its place. */
 static void take_failure(struct keeper *k, const struct msg_failed *f)
@@ -276,6 +290,8 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 	}
 	if (!n && f->port)
 		return; /* of one that has gone */
+	if (n && is_forward_lost(k, n, f))
+		return;
 	error_set(&k->error, EXIT_FAILED, "engine refused %s: %s",
 		  n ? n->name : "the plan", f->text);
 	keeper_fail(k);

@@ -734,6 +734,28 @@ def test_control_attach_refuses():
     vmlan("down", "lab")
 
 
+def test_more_forwards_than_the_engine_takes(w):
+    """What there is no room for costs that port, not the others' network."""
+    each, most = 256, 4096  # of a machine; of UDP in an engine
+    vmlan("up", "lab")
+    with popen("sleep", "100") as vm:
+        for i in range(most // each + 1):
+            ports = [f"udp:127.0.0.{i + 2}:{20000 + k}-10.0.2.200:7" for k in range(each)]
+            body = json.dumps({"name": f"m{i}", "pid": vm.pid, "forwards": ports}).encode()
+            answer = ask("lab", b"POST /v1/machines HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert answer.startswith(b"HTTP/1.1 201"), answer[:400]
+        wait_for("the last to be refused", lambda: len(show("lab")["forwards"]) == most)
+        assert len(show("lab")["machines"]) == most // each + 1
+        # what was refused is not asked back
+        vmlan("down", "-q", "lab")
+        assert ask("lab", b"DELETE /v1/machines/m16 HTTP/1.1\r\nHost: x\r\n"
+                   b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
+        wait_for("their forwards to go", lambda: len(show("lab")["forwards"]) == most)
+        vm.kill()
+    wait_for("its end", lambda: names() == [])
+
+
 @pytest.mark.root  # another user
 def test_control_is_the_owners():
     """Another user gets no word, even where the folder lets him in."""
