@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The messages of vhost-user, see vhost_session.h. */
 /* #syscalls: recvmsg recvfrom sendto mmap munmap close */
+/* #syscalls: fcntl=F_GETFL fcntl=F_SETFL */
 #include "netdev/vhost_session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -205,6 +207,17 @@ static int set_vring_kick(struct vhost_session *s)
 	return 0;
 }
 
+/* Whatever it is, and however full: no write to it may wait, for that would
+ * hold up all other machines. */
+static bool never_waits(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 &&
+	       (flags & O_NONBLOCK ||
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+}
+
 static int set_vring_call(struct vhost_session *s)
 {
 	struct vring *q = NULL;
@@ -213,6 +226,10 @@ static int set_vring_call(struct vhost_session *s)
 
 	if (r < 0)
 		return r;
+	if (fd >= 0 && !never_waits(fd)) {
+		fd_close(&fd);
+		return bad(s, "a call that cannot be made");
+	}
 	fd_close(&q->call_fd);
 	q->call_fd = fd;
 	/* What the old one told may not have been heard. */

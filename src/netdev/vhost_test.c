@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -557,6 +558,30 @@ static void test_one_interrupt_for_a_round(void **state)
 	assert_int_equal(count(call), 1);
 }
 
+/* The front end is another machine's host process: a call that is full, and
+ * waits, may cost that machine its interrupts, and nobody anything. */
+static void test_a_call_that_is_full(void **state)
+{
+	struct bench *b = *state;
+	struct batch batch = {.n = 40};
+	uint64_t most = UINT64_MAX - 1;
+	struct vpeer_ring *q = &b->peer.ring[VHOST_RX];
+	int flags = fcntl(q->call, F_GETFL);
+
+	assert_int_equal(fcntl(q->call, F_SETFL, flags & ~O_NONBLOCK), 0);
+	vpeer_stop(&b->peer);
+	vpeer_rings(&b->peer);
+	turns(b);
+	assert_int_equal(fcntl(q->call, F_GETFL), flags);
+	(void)count(q->call);
+	assert_int_equal(write(q->call, &most, sizeof(most)), sizeof(most));
+	make(b, guest_mac, other_mac, 100);
+	for (unsigned i = 0; i < batch.n; i++)
+		batch.f[i] = frame_flat(b->buf, 100);
+	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
+	assert_true(count(q->call) == most);
+}
+
 /* --- migration --- */
 
 static bool is_dirty(const uint8_t *log, uint64_t gpa)
@@ -721,6 +746,7 @@ int main(void)
 		cmocka_unit_test(test_never_fits),
 		T(test_one_interrupt_for_a_batch),
 		T(test_one_interrupt_for_a_round),
+		T(test_a_call_that_is_full),
 		T(test_log),
 		T(test_announcement),
 		T(test_stop_and_go_on),

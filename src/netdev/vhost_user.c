@@ -440,6 +440,8 @@ static void read_messages(struct vhost_user *v)
 {
 	int r = 1;
 
+	/* The ring may be stopped by one: with nothing left untold. */
+	vring_signal(&v->s.ring[VHOST_RX]);
 	for (unsigned i = 0; i < MESSAGES && r == 1; i++)
 		r = vhost_session_step(&v->s);
 	if (r == 1) {
@@ -469,8 +471,6 @@ static void on_message(struct loop_io *io, uint32_t events)
 	struct vhost_user *v = container_of(io, struct vhost_user, io);
 
 	(void)events; /* the end is found by reading */
-	/* The ring may be stopped by one: with nothing left untold. */
-	vring_signal(&v->s.ring[VHOST_RX]);
 	if (!v->is_gone)
 		read_messages(v);
 }
