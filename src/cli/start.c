@@ -16,6 +16,7 @@
 #include "cli/ctl.h"
 #include "control/protocol.h"
 #include "keeper/keeper.h"
+#include "os/inherit.h"
 #include "os/may.h"
 #include "os/routes.h"
 
@@ -48,6 +49,7 @@ static void tell_ready(void *arg)
 	if (d->say.fd != 2)
 		close(d->say.fd);
 	d->say.fd = 2;
+	inherited_close();
 }
 
 /* The log of a network that outlives the command that made it. */

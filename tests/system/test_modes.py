@@ -417,6 +417,15 @@ def test_up_and_down(w):
     one_line(3, "down", "lab")
 
 
+def test_what_up_was_started_with_is_let_go(tmp_path):
+    """A lock, or a pipe whose end somebody waits for, ends with the command."""
+    lock = tmp_path / "lock"
+    sh("flock", str(lock), VMLAN, "up", "lab", "internal")
+    assert show("lab")["kept"]
+    sh("flock", "-n", str(lock), "true")
+    vmlan("down", "lab")
+
+
 def test_options_reach_the_gateway(w):
     vmlan("up", "lab", "natnet", "net=192.168.77.0/24", "dnssearch=a.test", "dnssearch=b.test")
     assert show("lab")["options"] == ["net=192.168.77.0/24", "dnssearch=a.test", "dnssearch=b.test"]
