@@ -381,6 +381,7 @@ static unsigned pkt_pieces(struct pkt *k, const struct frame *f,
 	unsigned n;
 
 	if (!k->translate) {
+		k->macs.from = lan_ingress(k->env->lan);
 		n = frame_iov(f, 0, iov, max);
 		if (n && packet_macs_saw(&k->macs,
 					 mac_bytes(f->hdr + AT_SOURCE), now))
@@ -392,6 +393,7 @@ static unsigned pkt_pieces(struct pkt *k, const struct frame *f,
 		return 0;
 	memcpy(head, f->hdr, len);
 	iov[0] = (struct iovec){head, len};
+	k->translate->from = lan_ingress(k->env->lan);
 	if (translate_out(k->translate, head, len, f->len, is_summed, now))
 		pkt_filter(k);
 	return n + 1;

@@ -2,8 +2,6 @@
 /* MACs behind a packet port; see packet_filter.h. */
 #include "netdev/packet_filter.h"
 
-#define MAC_IDLE_NS UINT64_C(30000000000)
-
 static bool knows(struct packet_macs *s, mac m, uint64_t now_ns)
 {
 	for (unsigned k = 0; k < s->n; k++) {
@@ -11,7 +9,7 @@ static bool knows(struct packet_macs *s, mac m, uint64_t now_ns)
 
 		if (mac_eq(s->e[i].mac, m)) {
 			s->last = i;
-			s->e[i].used_ns = now_ns;
+			s->e[i].place.used_ns = now_ns;
 			return true;
 		}
 	}
@@ -20,24 +18,22 @@ static bool knows(struct packet_macs *s, mac m, uint64_t now_ns)
 
 bool packet_macs_saw(struct packet_macs *s, mac m, uint64_t now_ns)
 {
-	unsigned oldest = 0;
+	unsigned i;
 
 	if (knows(s, m, now_ns))
 		return false;
 	if (mac_is_group(m) || mac_is_zero(m) || mac_eq(m, s->host))
 		return false;
 	if (s->n < PACKET_MACS_MAX) {
-		oldest = s->n++;
+		i = s->n++;
 	} else {
-		for (unsigned i = 1; i < s->n; i++) {
-			if (s->e[i].used_ns < s->e[oldest].used_ns)
-				oldest = i;
-		}
-		if (now_ns - s->e[oldest].used_ns < MAC_IDLE_NS)
+		i = fair_choose(&s->e[0].place, sizeof(s->e[0]), s->n, s->from,
+				now_ns);
+		if (i == s->n)
 			return false;
 	}
-	s->e[oldest] = (struct packet_mac){.mac = m, .used_ns = now_ns};
-	s->last = oldest;
+	s->e[i] = (struct packet_mac){m, {now_ns, s->from}};
+	s->last = i;
 	return true;
 }
 

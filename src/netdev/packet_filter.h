@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "netdev/fair.h"
 
 enum {
 	PACKET_MACS_MAX = 64,
@@ -22,15 +23,17 @@ enum {
 struct packet_macs {
 	struct packet_mac {
 		mac mac;
-		uint64_t used_ns; /* it sent last */
+		struct fair_place place;
 	} e[PACKET_MACS_MAX];
+	uint32_t from; /* port of the lan by which what is seen next came */
 	unsigned n;
 	unsigned last; /* the one that was looked for last */
 	mac host;      /* the interface's own: nobody behind us has it */
 };
 
 /* m sent; true if it is new and the filter is to be made again.  With all
- * places taken by machines that spoke in the last half minute it is not. */
+ * places taken fairly by machines that spoke in the last half minute it is
+ * not. */
 bool packet_macs_saw(struct packet_macs *s, mac m, uint64_t now_ns);
 /* Writes the filter; returns the number of instructions. */
 unsigned packet_macs_filter(const struct packet_macs *s,

@@ -217,6 +217,23 @@ static void the_silent_give_way(void **state)
 	assert_false(packet_macs_saw(&s, numbered(501), s30 + 11));
 }
 
+/* A guest that invents MACs keeps no other out. */
+static void who_has_few_takes_from_who_has_most(void **state)
+{
+	struct packet_macs s = {.from = 1};
+
+	for (unsigned i = 0; i < PACKET_MACS_MAX; i++)
+		assert_true(packet_macs_saw(&s, numbered(i + 1), 10 + i));
+	s.from = 2;
+	assert_true(packet_macs_saw(&s, numbered(500), 1000));
+	assert_true(passes(&s, numbered(500)));
+	assert_false(passes(&s, numbered(1)));
+	s.from = 1;
+	for (unsigned i = 0; i < 1000; i++)
+		assert_false(packet_macs_saw(&s, numbered(1000 + i), 2000 + i));
+	assert_true(passes(&s, numbered(500)));
+}
+
 /* A machine is heard from its first frame on. */
 static void the_port_hears_who_has_sent(void **state)
 {
@@ -323,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_contract),
 		cmocka_unit_test(the_filter_passes_groups_and_ours),
 		cmocka_unit_test(the_silent_give_way),
+		cmocka_unit_test(who_has_few_takes_from_who_has_most),
 		cmocka_unit_test(the_port_hears_who_has_sent),
 		cmocka_unit_test(carrier_follows_the_interface),
 		cmocka_unit_test(a_removed_interface_is_a_fault),

@@ -7,8 +7,8 @@
  * for the others the keeper makes more, when they first send.  Until it has
  * (some ms), and beyond TAP_LEGS_MAX machines, their frames leave by leg 0,
  * and only answers to all reach them.  A leg whose machine has been silent
- * longest, and for LEG_IDLE_NS, is given to a new one: a guest that invents
- * MACs takes nobody's who speaks.
+ * longest, and for FAIR_IDLE_NS, is given to a new one: a guest that invents
+ * MACs takes nobody's who speaks, and keeps none from who has fewer (fair.h).
  *
  * Groups are heard at leg 0 alone.  In the mode `bridge` the kernel shows what
  * one leg sends to all at the others: what comes from a MAC of ours is ours.
@@ -22,7 +22,6 @@
 
 #include "base/list.h"
 
-#define LEG_IDLE_NS  UINT64_C(30000000000)
 #define LEG_AGAIN_NS UINT64_C(5000000000) /* an answer that never came */
 
 enum { AT_SOURCE = 6 };
@@ -81,27 +80,23 @@ static unsigned find(const struct tap_legs *l, mac m)
 	return TAP_LEGS_MAX;
 }
 
-/* A free leg, or the one that has been silent longest; TAP_LEGS_MAX: all are
- * in use. */
-static unsigned choose(const struct tap_legs *l, uint64_t now)
+/* A free leg, or one that has been silent for long, or of who has most;
+ * TAP_LEGS_MAX: all are in use. */
+static unsigned choose(const struct tap_legs *l, uint32_t from, uint64_t now)
 {
-	unsigned oldest = 0;
-
 	for (unsigned i = 0; i < TAP_LEGS_MAX; i++) {
 		if (l->leg[i].state == LEG_FREE)
 			return i;
-		if (l->leg[i].used_ns < l->leg[oldest].used_ns)
-			oldest = i;
 	}
-	if (now - l->leg[oldest].used_ns < LEG_IDLE_NS)
-		return TAP_LEGS_MAX;
-	return oldest;
+	return fair_choose(&l->leg[0].place, sizeof(l->leg[0]), TAP_LEGS_MAX,
+			   from, now);
 }
 
 static void ask_for(struct tap *t, mac m)
 {
 	struct tap_legs *l = t->legs;
 	uint64_t now = *loop_now(t->env->loop);
+	uint32_t from = lan_ingress(t->env->lan);
 	unsigned i;
 
 	if (mac_is_group(m) || mac_is_zero(m))
@@ -109,10 +104,10 @@ static void ask_for(struct tap *t, mac m)
 	if (l->asked < TAP_LEGS_MAX && now - l->asked_ns < LEG_AGAIN_NS)
 		return;
 	forget(l);
-	i = choose(l, now);
+	i = choose(l, from, now);
 	if (i == TAP_LEGS_MAX)
 		return;
-	l->leg[i] = (struct leg){.state = LEG_ASKED, .mac = m, .used_ns = now};
+	l->leg[i] = (struct leg){LEG_ASKED, m, {now, from}};
 	l->asked = i;
 	l->asked_ns = now;
 	loop_defer(t->env->loop, &l->ask);
@@ -129,7 +124,7 @@ struct tap_queue *tap_legs_out(struct tap *t, const struct frame *f)
 		return &t->queue[0];
 	}
 	l->last = i;
-	l->leg[i].used_ns = *loop_now(t->env->loop);
+	l->leg[i].place.used_ns = *loop_now(t->env->loop);
 	return l->leg[i].state == LEG_UP ? &t->queue[i] : &t->queue[0];
 }
 

@@ -275,7 +275,7 @@ static void the_silent_give_way(void **state)
 	send_from(&b, second);
 	assert_int_equal(b.n_asked, TAP_LEGS_MAX - 1);
 	/* As if the second leg's machine had been silent for half a minute. */
-	l->leg[1].used_ns -= UINT64_C(30000000000);
+	l->leg[1].place.used_ns -= UINT64_C(30000000000);
 	send_from(&b, second);
 	asked(&b, TAP_LEGS_MAX, 1, second, true);
 	answer(&b, 1, second, false, true);

@@ -7,6 +7,7 @@
 #define NETDEV_TAP_PRIV_H
 
 #include "base/mem.h"
+#include "netdev/fair.h"
 #include "netdev/hostif.h"
 #include "netdev/netdev.h"
 
@@ -28,7 +29,7 @@ enum leg_state {
 struct leg {
 	enum leg_state state;
 	mac mac;
-	uint64_t used_ns; /* its machine sent last */
+	struct fair_place place;
 };
 
 /* The macvtaps of a port, one for each MAC behind us: leg i is queue i. */

@@ -13,8 +13,6 @@
 #include "wire/packet.h"
 #include "wire/udp.h"
 
-#define IDLE_NS UINT64_C(30000000000)
-
 enum {
 	MAC_LEN = 6,
 	AT_SOURCE = 6,
@@ -146,15 +144,12 @@ static bool is_one_machines(const addr *ip)
 /* A place for one more; NULL: all are in use. */
 static struct translate_entry *place(struct translate *t, uint64_t now)
 {
-	struct translate_entry *oldest = &t->e[0];
+	unsigned i;
 
 	if (t->n < TRANSLATE_MAX)
 		return &t->e[t->n++];
-	for (unsigned i = 1; i < t->n; i++) {
-		if (t->e[i].used_ns < oldest->used_ns)
-			oldest = &t->e[i];
-	}
-	return now - oldest->used_ns < IDLE_NS ? NULL : oldest;
+	i = fair_choose(&t->e[0].place, sizeof(t->e[0]), t->n, t->from, now);
+	return i < t->n ? &t->e[i] : NULL;
 }
 
 /* The machine with MAC m has address ip; true if the table grew. */
@@ -164,14 +159,14 @@ static bool learn(struct translate *t, const addr *ip, mac m, uint64_t now)
 
 	if (e) {
 		e->mac = m;
-		e->used_ns = now;
+		e->place.used_ns = now;
 		return false;
 	}
 	if (!is_one_machines(ip) || is_hosts(t, ip))
 		return false;
 	e = place(t, now);
 	if (e)
-		*e = (struct translate_entry){*ip, m, now};
+		*e = (struct translate_entry){*ip, m, {now, t->from}};
 	return e != NULL;
 }
 

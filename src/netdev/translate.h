@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "netdev/fair.h"
 
 enum {
 	TRANSLATE_MAX = 128,     /* addresses */
@@ -37,8 +38,9 @@ struct translate {
 	struct translate_entry {
 		addr ip;
 		mac mac;
-		uint64_t used_ns; /* it sent last */
+		struct fair_place place;
 	} e[TRANSLATE_MAX];
+	uint32_t from; /* port of the lan by which what leaves next came */
 	unsigned n;
 	addr host_ip[TRANSLATE_HOST_MAX];
 	unsigned n_host; /* ever added: a ring */

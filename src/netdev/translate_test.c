@@ -475,6 +475,24 @@ static void the_silent_give_way(void **state)
 	goes_to(&b, ip4(3), two);
 }
 
+/* A guest that invents addresses keeps no other out. */
+static void who_has_few_takes_from_who_has_most(void **state)
+{
+	struct bench b = begin();
+
+	b.t.from = 1;
+	for (unsigned i = 0; i < TRANSLATE_MAX; i++)
+		speaks(&b, one, ip4((uint8_t)(i + 2)));
+	b.t.from = 2;
+	speaks(&b, two, ip4(200));
+	goes_to(&b, ip4(200), two);
+	goes_to_nobody(&b, ip4(2));
+	b.t.from = 1;
+	for (unsigned i = 0; i < 50; i++)
+		speaks(&b, one, ip4((uint8_t)(201 + i)));
+	goes_to(&b, ip4(200), two);
+}
+
 /* ---- the filter ---- */
 
 /* True if the kernel lets the frame of b pass. */
@@ -574,6 +592,7 @@ int main(void)
 		cmocka_unit_test(neighbours_are_told_the_host),
 		cmocka_unit_test(groups_to_one_mac_are_groups_again),
 		cmocka_unit_test(the_silent_give_way),
+		cmocka_unit_test(who_has_few_takes_from_who_has_most),
 		cmocka_unit_test(the_filter_passes_what_is_ours),
 		cmocka_unit_test(a_full_filter_fits),
 	};
