@@ -23,11 +23,14 @@
 #include "keeper/requests.h"
 #include "os/sock.h"
 
+#define AGAIN_NS UINT64_C(100000000)
+
 struct control {
 	struct keeper *keeper;
 	int fd; /* owned, listening */
 	struct loop_io listener;
 	bool listens; /* the listener is registered: there is room */
+	struct timer again; /* armed: there was no descriptor for a client */
 	struct MHD_Daemon *http; /* owned */
 	struct loop_io io;	 /* fd is its own */
 	struct timer timeout;
@@ -92,6 +95,25 @@ static void listen_again(struct control *c)
 		     0;
 }
 
+static void on_again(struct timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	listen_again(container_of(t, struct control, again));
+}
+
+/* Nobody could be taken.  What the kernel lacks, descriptors or memory, it
+ * would lack again at once: the client waits. */
+static void not_taken(struct control *c, int err)
+{
+	struct loop *loop = c->keeper->loop;
+
+	if (err == EAGAIN || err == EINTR || err == ECONNABORTED)
+		return;
+	loop_del(loop, &c->listener);
+	c->listens = false;
+	timer_arm(loop_wheel(loop), &c->again, *loop_now(loop) + AGAIN_NS);
+}
+
 static void on_accept(struct loop_io *io, uint32_t events)
 {
 	struct control *c = container_of(io, struct control, listener);
@@ -99,8 +121,10 @@ static void on_accept(struct loop_io *io, uint32_t events)
 	int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd < 0)
-		return; /* gone again, or no room: the next event tells */
+	if (fd < 0) {
+		not_taken(c, errno);
+		return;
+	}
 	if (!may_control(fd)) {
 		close(fd);
 		return;
@@ -258,6 +282,7 @@ int control_open(struct keeper *k, struct error *e)
 	c->keeper = k;
 	c->fd = -1;
 	timer_init(&c->timeout, on_timeout);
+	timer_init(&c->again, on_again);
 	if (snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET,
 		     k->c->network->dir) >= (int)sizeof(path))
 		return error_set(e, EXIT_FAILED,
@@ -290,6 +315,7 @@ void control_close(struct keeper *k)
 	if (c->http)
 		MHD_stop_daemon(c->http);
 	timer_disarm(loop_wheel(k->loop), &c->timeout);
+	timer_disarm(loop_wheel(k->loop), &c->again);
 	free(c);
 	k->control = NULL;
 }

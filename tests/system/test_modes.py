@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -727,6 +728,26 @@ def test_control_bounds():
     assert show("lab")["name"] == "lab"
     for s in (mute, half, *late):
         s.close()
+    vmlan("down", "lab")
+
+
+def test_control_without_descriptors():
+    """A client for whom there is none waits, and the keeper does not burn a CPU."""
+    vmlan("up", "lab", "internal")
+    pid = show("lab")["keeper"]
+
+    def ticks():
+        return sum(map(int, pathlib.Path(f"/proc/{pid}/stat").read_text().split()[13:15]))
+    old = resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, resource.getrlimit(
+        resource.RLIMIT_NOFILE)[1]))
+    with control("lab") as s:
+        s.sendall(get("/v1/network"))
+        before, end = ticks(), time.process_time() + 0.5
+        while time.process_time() < end:
+            pass
+        assert ticks() - before < 15  # of the 50 that we had, were it as busy
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+        assert s.recv(100).startswith(b"HTTP/1.1 200")
     vmlan("down", "lab")
 
 
