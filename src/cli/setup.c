@@ -160,6 +160,17 @@ static void print_done(const struct setup *s)
 	       s->bridge, s->bridge, s->ifname);
 }
 
+/* Somebody took our bridge away, or is at it. */
+static int was_set_up(const struct setup *s, struct error *e)
+{
+	*e = ERROR_NULL;
+	return error_set(e, EXIT_CONFLICT,
+			 "setup: a bridge was set up for %s before; to give "
+			 "back what is left of that: vmlan setup bridge %s "
+			 "--undo",
+			 s->ifname, s->ifname);
+}
+
 static int set_up(const struct setup *s, struct error *e)
 {
 	struct setup_bridge b = {.ifname = s->ifname, .bridge = s->bridge};
@@ -177,6 +188,8 @@ static int set_up(const struct setup *s, struct error *e)
 		folder_name(s, name, sizeof(name));
 		hold_signals();
 		r = rundir_make_system(name, &d, e);
+		if (r == -EEXIST)
+			r = was_set_up(s, e);
 		if (r == 0)
 			r = make(&b, &d, e);
 		if (r == 0)

@@ -135,6 +135,16 @@ def test_made_and_undone(host):
     assert "up0" in one_line(setup("up0", "--undo"), 4)
 
 
+def test_bridge_that_somebody_took_away(host):
+    before = snapshot()
+    ok(setup("up0"))
+    sh("ip", "link", "del", "br0")
+    assert "up0 --undo" in one_line(setup("up0"), 5)
+    ok(setup("up0", "--undo"))
+    same(before, snapshot())
+    assert not list(FOLDER.glob("*"))
+
+
 def test_dry_run_changes_nothing(host):
     before = snapshot()
     out = ok(setup("up0", "--dry-run", "--name", "lan0"))
