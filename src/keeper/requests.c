@@ -54,6 +54,19 @@ static unsigned refuse(const struct error *e, char **bodyp)
 	return status_of(e->code);
 }
 
+/* JSON is UTF-8, and paths are any bytes: what is none is shown by '?'. */
+static json_t *shown(const char *text)
+{
+	json_t *o = json_string(text);
+	CLEANUP_FREE char *copy = o ? NULL : strdup(text);
+
+	for (char *p = copy; p && *p; p++) {
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	}
+	return copy ? json_string(copy) : o;
+}
+
 /* ---- what there is ---- */
 
 static json_t *one_forward(const struct plan_netdev *n,
@@ -64,10 +77,11 @@ static json_t *one_forward(const struct plan_netdev *n,
 
 	if (addr_is_unspecified(&to.ip))
 		to.ip = n->order.user_add.dhcp_start4;
-	return json_pack("{s:s,s:s,s:s,s:s*}", "proto",
+	return json_pack("{s:s,s:o,s:s,s:s*}", "proto",
 			 f->proto == IPPROTO_UDP ? "udp" : "tcp", "host",
-			 f->unix_path[0] ? f->unix_path
-					 : endpoint_format(&f->host, host),
+			 shown(f->unix_path[0]
+				       ? f->unix_path
+				       : endpoint_format(&f->host, host)),
 			 "guest", endpoint_format(&to, guest), "machine",
 			 f->machine ? f->machine->name : NULL);
 }
@@ -102,7 +116,7 @@ static bool put_netdevs(const struct keeper *k, json_t *netdevs,
 			continue;
 		text = netdev_spec_format(n->spec);
 		if (!text ||
-		    json_array_append_new(netdevs, json_string(text)) < 0)
+		    json_array_append_new(netdevs, shown(text)) < 0)
 			return false;
 	}
 	return true;
@@ -137,7 +151,7 @@ static bool put_machines(const struct keeper *k, json_t *list)
 static bool put_options(const struct keeper_network *n, json_t *list)
 {
 	for (unsigned i = 0; i < n->n_options; i++) {
-		if (json_array_append_new(list, json_string(n->options[i])) < 0)
+		if (json_array_append_new(list, shown(n->options[i])) < 0)
 			return false;
 	}
 	return true;

@@ -427,6 +427,17 @@ def test_what_up_was_started_with_is_let_go(tmp_path):
     vmlan("down", "lab")
 
 
+def test_bytes_that_are_no_text(tmp_path):
+    """A path may have any, and what is shown of it is text."""
+    path = os.fsencode(tmp_path) + b"/a\xff.sock"
+    up = [b"netdev=stream,server=on,addr.type=unix,addr.path=" + path]
+    vmlan("up", "lab", "generic", *up)
+    assert show("lab")["netdevs"] == [f"stream,server=on,addr.type=unix,addr.path={tmp_path}/a?.sock"]
+    vmlan("up", "lab")  # as it is
+    vmlan("down", "lab")
+    assert not os.path.exists(path)
+
+
 def test_options_reach_the_gateway(w):
     vmlan("up", "lab", "natnet", "net=192.168.77.0/24", "dnssearch=a.test", "dnssearch=b.test")
     assert show("lab")["options"] == ["net=192.168.77.0/24", "dnssearch=a.test", "dnssearch=b.test"]
