@@ -2,6 +2,10 @@
 /* MACs behind a packet port; see packet_filter.h. */
 #include "netdev/packet_filter.h"
 
+#include <string.h>
+
+#include "base/mem.h"
+
 static bool knows(struct packet_macs *s, mac m, uint64_t now_ns)
 {
 	for (unsigned k = 0; k < s->n; k++) {
@@ -37,31 +41,40 @@ bool packet_macs_saw(struct packet_macs *s, mac m, uint64_t now_ns)
 	return true;
 }
 
+/* The kernel takes a filter for some ten times its length, and 20 kB of them
+ * for a socket (Linux 6.1), the old and the new one: loads from the frame are
+ * dear, so there is one of each half of the MAC. */
 unsigned packet_macs_filter(const struct packet_macs *s,
 			    struct sock_filter f[static PACKET_FILTER_MAX])
 {
 	const struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, ~0u);
-	unsigned n = 0;
+	const struct sock_filter start[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 1),
+		all,
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0),
+		BPF_STMT(BPF_ST, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2),
+		BPF_STMT(BPF_ST, 1),
+	};
+	unsigned n = array_len(start);
 
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0);
-	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0,
-					      1);
-	f[n++] = all;
+	memcpy(f, start, sizeof(start));
 	for (unsigned i = 0; i < s->n; i++) {
 		const uint8_t *b = s->e[i].mac.b;
-		uint32_t high = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
-				(uint32_t)b[2] << 8 | b[3];
-		uint32_t low = (uint32_t)b[4] << 8 | b[5];
+		uint32_t high = (uint32_t)b[0] << 8 | b[1];
+		uint32_t low = (uint32_t)b[2] << 24 | (uint32_t)b[3] << 16 |
+			       (uint32_t)b[4] << 8 | b[5];
+		const struct sock_filter one[] = {
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 0, 4),
+			BPF_STMT(BPF_LD | BPF_MEM, 0),
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, high, 0, 1),
+			all,
+			BPF_STMT(BPF_LD | BPF_MEM, 1),
+		};
 
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						      0);
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-						      high, 0, 3);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS,
-						      4);
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-						      low, 0, 1);
-		f[n++] = all;
+		memcpy(f + n, one, sizeof(one));
+		n += array_len(one);
 	}
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
 	return n;

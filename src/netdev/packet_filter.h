@@ -17,7 +17,7 @@
 
 enum {
 	PACKET_MACS_MAX = 64,
-	PACKET_FILTER_MAX = 4 + 5 * PACKET_MACS_MAX, /* instructions */
+	PACKET_FILTER_MAX = 8 + 5 * PACKET_MACS_MAX, /* instructions */
 };
 
 struct packet_macs {

@@ -17,6 +17,7 @@
 #include "netdev/packet_filter.h"
 #include "netdev/port_contract.h"
 #include "netdev/rig.h"
+#include "netdev/rig_filter.h"
 #include "netdev/rig_tap.h"
 #include "os/packet.h"
 
@@ -198,6 +199,27 @@ static void the_filter_passes_groups_and_ours(void **state)
 	assert_false(passes(&s, numbered(9)));
 }
 
+static void a_full_filter_fits(void **state)
+{
+	struct packet_macs s = {.n = 0};
+	struct sock_filter f[PACKET_FILTER_MAX];
+	unsigned n;
+
+	/* No two begin alike, and some end so. */
+	for (uint8_t i = 0; i < PACKET_MACS_MAX; i++) {
+		mac m = {{2, i, 0, 0, 0, (uint8_t)(i / 2)}};
+
+		assert_true(packet_macs_saw(&s, m, 1));
+	}
+	for (uint8_t i = 0; i < PACKET_MACS_MAX; i++) {
+		assert_true(passes(&s, (mac){{2, i, 0, 0, 0, i / 2}}));
+		assert_false(passes(&s, (mac){{2, i, 0, 0, 0, i / 2 + 1}}));
+		assert_false(passes(&s, (mac){{4, i, 0, 0, 0, i / 2}}));
+	}
+	n = packet_macs_filter(&s, f);
+	assert_in_range(rig_filter_bytes(f, n), 1, RIG_FILTER_BYTES);
+}
+
 static void the_silent_give_way(void **state)
 {
 	const uint64_t s30 = UINT64_C(30000000000);
@@ -339,6 +361,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(test_contract),
 		cmocka_unit_test(the_filter_passes_groups_and_ours),
+		cmocka_unit_test(a_full_filter_fits),
 		cmocka_unit_test(the_silent_give_way),
 		cmocka_unit_test(who_has_few_takes_from_who_has_most),
 		cmocka_unit_test(the_port_hears_who_has_sent),

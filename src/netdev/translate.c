@@ -435,18 +435,30 @@ static void filter_groups(struct program *g)
 	if_eq_accept(g, V6_GROUP);
 }
 
-static void filter_ip(struct program *g, const addr *ip)
+/* What is for an address of these: judged by its last 32 bits, the rest is
+ * translate_in()'s.  The kernel takes a filter for some ten times its length,
+ * and 20 kB of them for a socket (Linux 6.1), the old and the new one: so each
+ * address has one instruction, and the frame is asked once. */
+static void filter_ip(struct program *g, const struct translate *t, bool is_v4)
 {
-	bool is_v4 = addr_is_v4(ip);
-	unsigned words = is_v4 ? 1 : 4;
-	const uint8_t *b = is_v4 ? ip->b + 12 : ip->b;
+	unsigned left = 0;
 
+	for (unsigned i = 0; i < t->n; i++)
+		left += addr_is_v4(&t->e[i].ip) == is_v4;
+	if (!left)
+		return;
 	load(g, BPF_H, AT_TYPE);
-	unless(g, is_v4 ? ETH_T_IP4 : ETH_T_IP6, (uint8_t)(2 * words + 1));
-	for (unsigned i = 0; i < words; i++) {
-		load(g, BPF_W, (is_v4 ? AT_V4_TO : AT_V6_TO) + 4 * i);
-		unless(g, get32(b + 4 * i), (uint8_t)(2 * (words - 1 - i) + 1));
+	unless(g, is_v4 ? ETH_T_IP4 : ETH_T_IP6, (uint8_t)(left + 3));
+	load(g, BPF_W, is_v4 ? AT_V4_TO : AT_V6_TO + 12);
+	for (unsigned i = 0; i < t->n; i++) {
+		const addr *ip = &t->e[i].ip;
+
+		if (addr_is_v4(ip) == is_v4)
+			g->f[g->n++] = (struct sock_filter)BPF_JUMP(
+				BPF_JMP | BPF_JEQ | BPF_K, get32(ip->b + 12),
+				(uint8_t)left--, 0);
 	}
+	g->f[g->n++] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
 	ret(g, true);
 }
 
@@ -459,8 +471,8 @@ unsigned translate_filter(const struct translate *t,
 	load(&g, BPF_H, AT_TYPE);
 	if_eq_accept(&g, ETH_T_ARP);
 	filter_groups(&g);
-	for (unsigned i = 0; i < t->n; i++)
-		filter_ip(&g, &t->e[i].ip);
+	filter_ip(&g, t, true);
+	filter_ip(&g, t, false);
 	/* A lease, for whom only its inside tells. */
 	load(&g, BPF_H, AT_TYPE);
 	unless(&g, ETH_T_IP4, 5);

@@ -30,7 +30,7 @@ enum {
 	TRANSLATE_MAX = 128,     /* addresses */
 	TRANSLATE_HOST_MAX = 16, /* of the host */
 	TRANSLATE_CLIENTS = 16,  /* MACs that asked for a lease last */
-	TRANSLATE_FILTER_MAX = 40 + 11 * TRANSLATE_MAX, /* instructions */
+	TRANSLATE_FILTER_MAX = 50 + TRANSLATE_MAX, /* instructions */
 };
 
 struct translate {

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/cursor.h"
+#include "netdev/rig_filter.h"
 #include "netdev/translate.h"
 #include "wire/arp.h"
 #include "wire/csum.h"
@@ -554,7 +555,9 @@ static void the_filter_passes_what_is_ours(void **state)
 	assert_true(passes_udp(&b, host, addr_v4(255, 255, 255, 255)));
 	assert_true(passes_nd(&b, host, ip6(10)));
 	assert_false(passes_nd(&b, host, ip6(11)));
-	assert_false(passes_nd(&b, host, far6));
+	/* Almost one of ours: we are told, the machine is not. */
+	nd(&b, host, router, far6, ip6(1), 136, 2, router);
+	assert_false(in(&b));
 	assert_true(passes_nd(&b, host, group));
 	arp(&b, host, router, &m);
 	assert_true(passes(&b));
@@ -566,7 +569,9 @@ static void the_filter_passes_what_is_ours(void **state)
 
 static void a_full_filter_fits(void **state)
 {
+	struct sock_filter f[TRANSLATE_FILTER_MAX];
 	struct bench b = begin();
+	unsigned n;
 
 	for (unsigned i = 0; i < TRANSLATE_MAX; i++) {
 		nd(&b, router, two, ip6(1), ip6((uint8_t)(i + 2)), 135, 1, two);
@@ -575,6 +580,14 @@ static void a_full_filter_fits(void **state)
 	assert_true(passes_nd(&b, host, ip6(2)));
 	assert_true(passes_nd(&b, host, ip6(TRANSLATE_MAX + 1)));
 	assert_false(passes_nd(&b, host, ip6(TRANSLATE_MAX + 2)));
+	n = translate_filter(&b.t, f);
+	assert_in_range(rig_filter_bytes(f, n), 1, RIG_FILTER_BYTES);
+	/* Half of them of IPv4. */
+	for (unsigned i = 0; i < TRANSLATE_MAX; i += 2)
+		b.t.e[i].ip = ip4((uint8_t)(i + 2));
+	assert_true(passes_udp(&b, host, ip4(TRANSLATE_MAX)));
+	assert_true(passes_nd(&b, host, ip6(TRANSLATE_MAX + 1)));
+	assert_false(passes_nd(&b, host, ip6(TRANSLATE_MAX)));
 }
 
 int main(void)
