@@ -430,9 +430,10 @@ def test_what_up_was_started_with_is_let_go(tmp_path):
 def test_bytes_that_are_no_text(tmp_path):
     """A path may have any, and what is shown of it is text."""
     path = os.fsencode(tmp_path) + b"/a\xff.sock"
-    up = [b"netdev=stream,server=on,addr.type=unix,addr.path=" + path]
+    up = [b"netdev=stream,addr.type=unix,addr.path=" + path + b",server=on"]
     vmlan("up", "lab", "generic", *up)
-    assert show("lab")["netdevs"] == [f"stream,server=on,addr.type=unix,addr.path={tmp_path}/a?.sock"]
+    assert show("lab")["netdevs"] == [
+        f"stream,addr.type=unix,addr.path={tmp_path}/a?.sock,server=on"]
     vmlan("up", "lab")  # as it is
     vmlan("down", "lab")
     assert not os.path.exists(path)
