@@ -12,7 +12,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import signal
 import socket
 import subprocess
@@ -418,27 +417,6 @@ def test_up_and_down(w):
     one_line(3, "down", "lab")
 
 
-def test_what_up_was_started_with_is_let_go(tmp_path):
-    """A lock, or a pipe whose end somebody waits for, ends with the command."""
-    lock = tmp_path / "lock"
-    sh("flock", str(lock), VMLAN, "up", "lab", "internal")
-    assert show("lab")["kept"]
-    sh("flock", "-n", str(lock), "true")
-    vmlan("down", "lab")
-
-
-def test_bytes_that_are_no_text(tmp_path):
-    """A path may have any, and what is shown of it is text."""
-    path = os.fsencode(tmp_path) + b"/a\xff.sock"
-    up = [b"netdev=stream,addr.type=unix,addr.path=" + path + b",server=on"]
-    vmlan("up", "lab", "generic", *up)
-    assert show("lab")["netdevs"] == [
-        f"stream,addr.type=unix,addr.path={tmp_path}/a?.sock,server=on"]
-    vmlan("up", "lab")  # as it is
-    vmlan("down", "lab")
-    assert not os.path.exists(path)
-
-
 def test_options_reach_the_gateway(w):
     vmlan("up", "lab", "natnet", "net=192.168.77.0/24", "dnssearch=a.test", "dnssearch=b.test")
     assert show("lab")["options"] == ["net=192.168.77.0/24", "dnssearch=a.test", "dnssearch=b.test"]
@@ -743,26 +721,6 @@ def test_control_bounds():
     vmlan("down", "lab")
 
 
-def test_control_without_descriptors():
-    """A client for whom there is none waits, and the keeper does not burn a CPU."""
-    vmlan("up", "lab", "internal")
-    pid = show("lab")["keeper"]
-
-    def ticks():
-        return sum(map(int, pathlib.Path(f"/proc/{pid}/stat").read_text().split()[13:15]))
-    old = resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, resource.getrlimit(
-        resource.RLIMIT_NOFILE)[1]))
-    with control("lab") as s:
-        s.sendall(get("/v1/network"))
-        before, end = ticks(), time.process_time() + 0.5
-        while time.process_time() < end:
-            pass
-        assert ticks() - before < 15  # of the 50 that we had, were it as busy
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
-        assert s.recv(100).startswith(b"HTTP/1.1 200")
-    vmlan("down", "lab")
-
-
 def test_control_attach_refuses():
     vmlan("up", "lab", "internal")
 
@@ -774,28 +732,6 @@ def test_control_attach_refuses():
     assert b"must be" in post({"name": "../a", "pid": 1})
     assert show("lab")["machines"] == []
     vmlan("down", "lab")
-
-
-def test_more_forwards_than_the_engine_takes(w):
-    """What there is no room for costs that port, not the others' network."""
-    each, most = 256, 4096  # of a machine; of UDP in an engine
-    vmlan("up", "lab")
-    with popen("sleep", "100") as vm:
-        for i in range(most // each + 1):
-            ports = [f"udp:127.0.0.{i + 2}:{20000 + k}-10.0.2.200:7" for k in range(each)]
-            body = json.dumps({"name": f"m{i}", "pid": vm.pid, "forwards": ports}).encode()
-            answer = ask("lab", b"POST /v1/machines HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            assert answer.startswith(b"HTTP/1.1 201"), answer[:400]
-        wait_for("the last to be refused", lambda: len(show("lab")["forwards"]) == most)
-        assert len(show("lab")["machines"]) == most // each + 1
-        # what was refused is not asked back
-        vmlan("down", "-q", "lab")
-        assert ask("lab", b"DELETE /v1/machines/m16 HTTP/1.1\r\nHost: x\r\n"
-                   b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
-        wait_for("their forwards to go", lambda: len(show("lab")["forwards"]) == most)
-        vm.kill()
-    wait_for("its end", lambda: names() == [])
 
 
 @pytest.mark.root  # another user
