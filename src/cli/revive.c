@@ -122,6 +122,7 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 		.is_shared = true,
 		.common = &common,
 		.state = p->text,
+		.cwd = json_string_value(json_object_get(p->state, "cwd")),
 	};
 	int r = take_options(p, e);
 
@@ -149,15 +150,38 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 	return r;
 }
 
-static void revive(const char *name, struct log *log)
+/* False, and why, if this is no place to start it again. */
+static bool can_be_here(const json_t *o, bool *staysp, struct log *log)
+{
+	const char *name = ctl_str(o, "name");
+
+	if (number(o, "netns") != proc_netns()) {
+		log_warn(log, "the keeper of network %s was killed; vmlan ls "
+			      "in its network namespace gives it another",
+			 name);
+		*staysp = true;
+		return false;
+	}
+	if (ctl_bool(o, "has_fds"))
+		log_warn(log, "the keeper of network %s was killed, and with "
+			      "it went the descriptors that it was given: "
+			      "start the network again",
+			 name);
+	return !ctl_bool(o, "has_fds");
+}
+
+/* True if the folder is to be left as it is. */
+static bool revive(const char *name, struct log *log)
 {
 	struct past p = {.state = read_state(name)};
 	struct error e = ERROR_NULL;
 	struct rundir dir = RUNDIR_NULL;
+	bool stays = false;
 
-	if (!is_wanted(p.state) || rundir_take(name, &dir) < 0) {
+	if (!is_wanted(p.state) || !can_be_here(p.state, &stays, log) ||
+	    rundir_take(name, &dir) < 0) {
 		past_deinit(&p);
-		return;
+		return stays;
 	}
 	/* As it is now that nobody else can be at it. */
 	json_decref(p.state);
@@ -174,20 +198,23 @@ static void revive(const char *name, struct log *log)
 			      "cannot have another: %s",
 			 name, e.text);
 	past_deinit(&p);
+	return false;
 }
 
 void start_sweep(void)
 {
 	struct log log = LOG_INIT(LOG_LEVEL_WARN);
+	bool stays = false;
 	char **names;
 	unsigned n;
 
 	(void)!rundir_names(&names, &n); /* those that it could read */
 	for (unsigned i = 0; i < n; i++) {
 		if (!rundir_is_held(names[i]))
-			revive(names[i], &log);
+			stays |= revive(names[i], &log);
 		free(names[i]);
 	}
 	free(names);
-	rundir_sweep();
+	if (!stays)
+		rundir_sweep();
 }

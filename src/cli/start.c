@@ -123,7 +123,10 @@ static int keep(struct start *s, int fd)
 	if (s->state)
 		d.say.level = LOG_LEVEL_WARN; /* the first one has said it */
 	detach(s, &d);
-	r = keeper_run(&c, &e);
+	if (s->cwd && chdir(s->cwd) < 0)
+		r = error_errno(&e, errno, "%s", s->cwd);
+	else
+		r = keeper_run(&c, &e);
 	if (r < 0) {
 		struct verdict v = {.code = e.code};
 

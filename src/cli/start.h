@@ -29,6 +29,7 @@ struct start {
 	bool is_kept;	/* as by vmlan up */
 	bool is_shared; /* outlives the command: logs to a file of its own */
 	const char *state; /* as a killed keeper wrote it down; NULL: anew */
+	const char *cwd;   /* the keeper's; NULL: this one */
 	const struct cli_common *common;
 	int verbosity;
 	char said[MODE_SAID_LEN]; /* to be told once it runs; "" = nothing */

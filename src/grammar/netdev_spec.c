@@ -479,6 +479,21 @@ const struct sock_addr_spec *spec_addr(const struct netdev_spec *s,
 	return v->addr ? &v->addr->spec : NULL;
 }
 
+bool spec_is_fd(const struct netdev_spec *s)
+{
+	for (size_t i = 0; s->kind->options[i].name; i++) {
+		const char *name = s->kind->options[i].name;
+		const struct value *v = &s->values[i];
+
+		if (v->addr && v->addr->spec.type == SOCK_ADDR_FD)
+			return true;
+		if (v->is_set &&
+		    (strcmp(name, "fd") == 0 || strcmp(name, "fds") == 0))
+			return true;
+	}
+	return false;
+}
+
 unsigned spec_fds(const struct netdev_spec *s, const char *key, int *fds,
 		  unsigned max)
 {

@@ -88,6 +88,9 @@ const char *const *spec_list(const struct netdev_spec *s, const char *key,
 /* NULL if not given. */
 const struct sock_addr_spec *spec_addr(const struct netdev_spec *s,
 				       const char *key);
+/* True if it is a descriptor of the process that it was given to: it means
+ * something else, or nothing, to another. */
+bool spec_is_fd(const struct netdev_spec *s);
 /* The numbers of fd= or fds= ("3", "3:4:5"), checked while parsing; returns
  * how many, at most max are stored. */
 unsigned spec_fds(const struct netdev_spec *s, const char *key, int *fds,

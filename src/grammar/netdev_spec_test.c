@@ -333,10 +333,41 @@ static void test_too_long(void **state)
 	free(text);
 }
 
+static void test_descriptors(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_fd;
+	} rows[] = {
+		{"tap,fd=3", true},
+		{"tap,fds=3:4", true},
+		{"stream,addr.type=fd,addr.str=3", true},
+		{"dgram,local.type=fd,local.str=3", true},
+		{"socket,fd=3", true},
+		{"vhost-user,fd=3", true},
+		{"user", false},
+		{"tap,ifname=fd", false},
+		{"stream,addr.type=unix,addr.path=fd", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct netdev_spec *spec = NULL;
+		struct error e = ERROR_NULL;
+
+		if (netdev_parse(rows[i].text, &spec, &e) < 0)
+			fail_msg("%s: %s", rows[i].text, e.text);
+		if (spec_is_fd(spec) != rows[i].is_fd)
+			fail_msg("%s", rows[i].text);
+		netdev_spec_free(spec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms_are_equal),
+		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),

@@ -67,21 +67,34 @@ static bool put_options(const struct keeper_network *n, json_t *list)
 	return true;
 }
 
+/* Another process has others. */
+static bool has_fds(const struct keeper *k)
+{
+	for (unsigned i = 0; i < k->c->n_specs; i++) {
+		if (spec_is_fd(k->c->specs[i]))
+			return true;
+	}
+	return false;
+}
+
 /* NULL: no memory. */
 static char *print(const struct keeper *k)
 {
+	CLEANUP_FREE char *cwd = get_current_dir_name();
 	const struct keeper_network *n = k->c->network;
 	json_t *options = json_array(), *netdevs = json_array();
 	json_t *machines = json_array();
 	bool whole = put_options(n, options) && put_netdevs(k, netdevs) &&
 		     put_machines(k, machines);
-	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:b,s:o,s:i,s:I,s:o}", "name",
-			      n->name, "mode", n->mode, "mac_name",
+	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:b,s:o,s:i,s:I,s:s*,s:I,s:b,"
+			      "s:o}",
+			      "name", n->name, "mode", n->mode, "mac_name",
 			      n->mac_name, "options", options, "kept",
 			      k->is_kept, "netdevs", netdevs, "engine",
 			      (int)k->engine.pid, "engine_started",
-			      (json_int_t)proc_started(k->engine.pid),
-			      "machines", machines);
+			      (json_int_t)proc_started(k->engine.pid), "cwd",
+			      cwd, "netns", (json_int_t)proc_netns(), "has_fds",
+			      has_fds(k), "machines", machines);
 	char *text = o && whole ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);

@@ -6,8 +6,13 @@
  * starts a keeper with it.
  *
  *	{"name", "mode", "mac_name", "options": [..], "kept", "netdevs": [..],
- *	 "engine", "engine_started", "machines": [{"request": {..}, "plug",
- *	 "address", "pid", "pid_started"}]}
+ *	 "engine", "engine_started", "cwd", "netns", "has_fds",
+ *	 "machines": [{"request": {..}, "plug", "address", "pid",
+ *	 "pid_started"}]}
+ *
+ * What names and paths mean depends on where one is: the new keeper begins in
+ * the folder "cwd", and only in the same network namespace.  One that was given
+ * descriptors cannot have a successor.
  */
 #ifndef KEEPER_STATE_H
 #define KEEPER_STATE_H

@@ -14,4 +14,8 @@ uint64_t proc_started(pid_t pid);
 __attribute__((warn_unused_result)) int proc_kill(pid_t pid,
 						  uint64_t started);
 
+/* A number that no other network namespace of this boot ever has; 0: not
+ * known. */
+uint64_t proc_netns(void);
+
 #endif

@@ -5,9 +5,11 @@ import json
 import os
 import pathlib
 import resource
+import socket
 import time
 
-from test_modes import ask, control, get, names, rundir, show, vmlan  # noqa: F401
+from test_modes import (ask, control, get, kill_keeper, names, rundir,  # noqa: F401
+                        show, vmlan)
 from world import VMLAN, popen, sh, wait_for
 
 
@@ -72,3 +74,40 @@ def test_control_without_descriptors():
         resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
         assert s.recv(100).startswith(b"HTTP/1.1 200")
     vmlan("down", "lab")
+
+
+def test_a_new_keeper_is_where_the_first_was(tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    for d in (a, b):
+        d.mkdir()
+    vmlan("up", "lab", "generic", "netdev=stream,addr.type=unix,addr.path=x.sock,server=on", cwd=a)
+    kill_keeper("lab")
+    (a / "x.sock").unlink()
+    assert "it has another one" in vmlan("ls", cwd=b).stderr
+    assert (a / "x.sock").exists() and not list(b.iterdir())
+    vmlan("down", "lab")
+
+
+def test_no_new_keeper_in_another_namespace():
+    vmlan("up", "lab", "internal")
+    kill_keeper("lab")
+    r = sh("unshare", "-n", VMLAN, "ls", "--json")
+    assert "in its network namespace" in r.stderr and json.loads(r.stdout) == []
+    assert show("lab")["kept"]
+    vmlan("down", "lab")
+
+
+def test_no_new_keeper_for_descriptors():
+    """Those of the next command are others."""
+    with socket.socket() as first, socket.socket() as other:
+        for s in (first, other):
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+        fd = first.fileno()
+        vmlan("up", "lab", "generic", f"netdev=stream,addr.type=fd,addr.str={fd},server=on",
+              pass_fds=[fd])
+        kill_keeper("lab")
+        os.dup2(other.fileno(), fd)
+        r = vmlan("ls", "--json", pass_fds=[fd])
+        assert "start the network again" in r.stderr and json.loads(r.stdout) == []
+    assert names() == []
