@@ -12,7 +12,8 @@
  *
  *	GET    /v1/network               what there is (what `show` prints)
  *	PUT    /v1/network/kept          {"kept": BOOL}: `up` and `down`
- *	POST   /v1/machines              struct attach_request: a socket for it
+ *	POST   /v1/machines              struct attach_request: a socket for it,
+ *	                                 or a card in a process's own network
  *	PUT    /v1/machines/NAME/life    {"pid": N}: it lives as long as that
  *	                                 process; 0: nobody holds it any more
  *	DELETE /v1/machines/NAME         it is unplugged

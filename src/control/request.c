@@ -116,6 +116,13 @@ static int take_pid(void *to, const json_t *v)
 	return take_number(v, 1, INT_MAX, &a->pid);
 }
 
+static int take_netns(void *to, const json_t *v)
+{
+	struct attach_request *a = to;
+
+	return take_number(v, 1, INT_MAX, &a->netns);
+}
+
 static int take_hub(void *to, const json_t *v)
 {
 	struct attach_request *a = to;
@@ -175,6 +182,7 @@ static const struct field attach_fields[] = {
 	{"link", take_link, "\"stream\" or \"vhost-user\""},
 	{"listen", take_listen, "\"vmlan\" or \"vmm\""},
 	{"pid", take_pid, "the number of a process"},
+	{"netns", take_netns, "the number of a process"},
 	{"hub", take_hub, "the number of a hub"},
 	{"nic", take_nic, "a number from 0 to 255"},
 	{"mac", take_mac, "\"auto\" or a MAC address"},
@@ -225,6 +233,9 @@ char *attach_request_format(const struct attach_request *a)
 	if (whole && a->has_hub)
 		whole = json_object_set_new(o, "hub",
 					    json_integer(a->hub)) == 0;
+	if (whole && a->netns)
+		whole = json_object_set_new(o, "netns",
+					    json_integer(a->netns)) == 0;
 	if (a->has_mac)
 		mac_format(a->mac, mac_text);
 	if (whole && (a->has_mac || a->picks_mac))

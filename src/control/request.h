@@ -24,6 +24,8 @@ struct attach_request {
 	bool is_vhost;		     /* "link": "vhost-user", else "stream" */
 	bool vmm_listens;	     /* "listen": "vmm", else "vmlan" */
 	pid_t pid;		     /* whose life the machine's is */
+	pid_t netns; /* the card is eth0 in the network namespace of that
+		      * process, and there is no socket; 0 = not so */
 	bool has_hub;
 	int hub;	  /* the machine is on that hub instead of the LAN */
 	bool picks_mac;	  /* "mac": "auto": made of the names */

@@ -20,6 +20,7 @@ static void judge(const struct attach_request *a)
 	assert(text && control_name_ok(a->name) && a->pid > 0);
 	assert(attach_request_parse(text, strlen(text), &b, NULL) == 0);
 	assert(!strcmp(a->name, b.name) && a->pid == b.pid);
+	assert(a->netns == b.netns);
 	assert(a->n_forwards == b.n_forwards && a->hub == b.hub);
 	attach_request_deinit(&b);
 	free(text);

@@ -16,7 +16,8 @@ static void test_attach(void **state)
 {
 	static const char text[] =
 		"{\"name\":\"web\",\"link\":\"vhost-user\",\"listen\":\"vmm\","
-		"\"pid\":7,\"hub\":-3,\"nic\":2,\"mac\":\"52:54:00:00:00:01\","
+		"\"pid\":7,\"netns\":9,\"hub\":-3,\"nic\":2,"
+		"\"mac\":\"52:54:00:00:00:01\","
 		"\"forwards\":[\"tcp::80-:80\",\"udp::53-:53\"]}";
 	struct attach_request a, b;
 	char *again;
@@ -29,6 +30,7 @@ static void test_attach(void **state)
 	assert_int_equal(a.pid, 7);
 	assert_int_equal(a.hub, -3);
 	assert_int_equal(a.nic, 2);
+	assert_int_equal(a.netns, 9);
 	assert_int_equal(a.mac.b[5], 1);
 	assert_int_equal(a.n_forwards, 2);
 	assert_string_equal(a.forwards[1], "udp::53-:53");
@@ -37,6 +39,7 @@ static void test_attach(void **state)
 	assert_int_equal(attach_request_parse(again, strlen(again), &b, NULL),
 			 0);
 	assert_string_equal(b.forwards[0], "tcp::80-:80");
+	assert_int_equal(b.netns, 9);
 	assert_true(b.is_vhost && b.vmm_listens && b.has_hub && b.has_mac);
 	free(again);
 	attach_request_deinit(&a);
@@ -53,6 +56,7 @@ static void test_attach_defaults(void **state)
 			 0);
 	assert_false(a.is_vhost || a.vmm_listens || a.has_hub || a.has_mac);
 	assert_true(a.picks_mac);
+	assert_int_equal(a.netns, 0);
 	attach_request_deinit(&a);
 }
 
@@ -79,6 +83,7 @@ static void test_attach_refused(void **state)
 		"{\"name\":\"a\",\"pid\":1,\"listen\":true}",
 		"{\"name\":\"a\",\"pid\":1,\"mac\":\"x\"}",
 		"{\"name\":\"a\",\"pid\":1,\"nic\":256}",
+		"{\"name\":\"a\",\"pid\":1,\"netns\":0}",
 		"{\"name\":\"a\",\"pid\":1,\"hub\":2147483648}",
 		"{\"name\":\"a\",\"pid\":1,\"forwards\":\"tcp::1-:1\"}",
 		"{\"name\":\"a\",\"pid\":1,\"forwards\":[\"x\",1]}",

@@ -54,7 +54,8 @@ void machine_detach(struct machine *m)
 		engine_link_del(k, m->netdev);
 		m->netdev->unlink_path[0] = '\0'; /* not asked whose it is */
 		plan_remove(m->netdev);
-		unlink(m->socket);
+		if (m->socket[0])
+			unlink(m->socket);
 	}
 	timer_disarm(loop_wheel(k->loop), &m->lonely);
 	if (m->life.fd >= 0) {
@@ -71,13 +72,19 @@ void machine_detach(struct machine *m)
 	free(m);
 }
 
+/* A card in a namespace has no peer that could be gone. */
+static bool has_peer(const struct machine *m)
+{
+	return !m->netns &&
+	       (m->netdev->n_connected || timer_is_armed(&m->lonely));
+}
+
 /* Nobody holds it; without a peer it is over. */
 static void leave(struct machine *m)
 {
 	struct keeper *k = m->keeper;
 
-	if (m->life.fd >= 0 || m->netdev->n_connected ||
-	    timer_is_armed(&m->lonely))
+	if (m->life.fd >= 0 || has_peer(m))
 		return;
 	machine_detach(m);
 	keeper_check_needed(k);
@@ -231,6 +238,26 @@ static void put_value(FILE *f, const char *value)
 	}
 }
 
+/* A tap in the namespace of a program. */
+static void put_netns(FILE *f, const struct machine *m)
+{
+	char text[MAC_STRLEN];
+
+	fprintf(f, "netns,pid=%d,ifname=eth0,mac=%s", (int)m->netns,
+		mac_format(m->mac, text));
+}
+
+static void put_socket(FILE *f, const struct machine *m)
+{
+	fputs(m->is_vhost ? "vhost-user,path="
+			  : "stream,addr.type=unix,addr.path=",
+	      f);
+	put_value(f, m->socket);
+	/* A VMM opens its socket a moment after it was started. */
+	fputs(m->vmm_listens ? ",server=off,reconnect-ms=20" : ",server=on",
+	      f);
+}
+
 static int make_spec(struct machine *m, struct error *e)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -239,13 +266,10 @@ static int make_spec(struct machine *m, struct error *e)
 
 	if (!f)
 		return error_errno(e, ENOMEM, "%s", m->name);
-	fputs(m->is_vhost ? "vhost-user,path="
-			  : "stream,addr.type=unix,addr.path=",
-	      f);
-	put_value(f, m->socket);
-	/* A VMM opens its socket a moment after it was started. */
-	fputs(m->vmm_listens ? ",server=off,reconnect-ms=20" : ",server=on",
-	      f);
+	if (m->netns)
+		put_netns(f, m);
+	else
+		put_socket(f, m);
 	if (fclose(f) != 0)
 		return error_errno(e, ENOMEM, "%s", m->name);
 	return netdev_parse(text, &m->spec, e);
@@ -348,6 +372,7 @@ static struct machine *machine_new(struct keeper *k,
 		return NULL;
 	}
 	m->keeper = k;
+	m->netns = a->netns;
 	m->is_vhost = a->is_vhost;
 	m->vmm_listens = a->vmm_listens;
 	m->has_mac = a->has_mac || a->picks_mac;
@@ -376,12 +401,32 @@ static int machine_begin(struct machine *m, struct error *e)
 	return 0;
 }
 
+/* What the request asks for that this network does not give. */
+static int check_allowed(const struct keeper *k,
+			 const struct attach_request *a, struct error *e)
+{
+	const char *name = k->c->network->name;
+
+	if (a->netns && k->c->network->denies_exec)
+		return error_set(e, EXIT_PERMISSION,
+				 "network %s is internal: no program of the "
+				 "host gets in, unless it is started with "
+				 "exec=on",
+				 name);
+	if (a->netns && !a->has_mac && !a->picks_mac)
+		return error_set(e, EXIT_USAGE,
+				 "a card in a namespace needs a \"mac\"");
+	return 0;
+}
+
 int machine_attach(struct keeper *k, const struct attach_request *a,
 		   struct machine **mp, struct error *e)
 {
 	struct machine *m;
-	int r;
+	int r = check_allowed(k, a, e);
 
+	if (r < 0)
+		return r;
 	if (k->n_machines >= CONTROL_MACHINES_MAX)
 		return error_set(e, EXIT_CONFLICT,
 				 "%s has %u machines, and can have no more",
@@ -393,7 +438,7 @@ int machine_attach(struct keeper *k, const struct attach_request *a,
 	m->plug = 1;
 	while (is_plugged(k, m->plug))
 		m->plug++;
-	r = name_socket(m, e);
+	r = m->netns ? 0 : name_socket(m, e);
 	if (r == 0)
 		r = machine_hold(m, a->pid, e);
 	if (r < 0) {

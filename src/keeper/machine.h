@@ -11,7 +11,8 @@
  *
  * A VMM that made itself a daemon left a child behind that still uses the
  * network: its cable tells when that ends.  An engine that died took all cables
- * with it; then a peer has LONELY_NS to come back.
+ * with it; then a peer has LONELY_NS to come back.  A program of the host has
+ * its card in a namespace of its own, and its process is all it lives by.
  */
 #ifndef KEEPER_MACHINE_H
 #define KEEPER_MACHINE_H
@@ -27,6 +28,7 @@ struct machine {
 	struct plan_netdev *netdev; /* the plan's; goes with the machine */
 	unsigned plug;		   /* number in the socket's name */
 	char socket[108];
+	pid_t netns; /* whose namespace has its card; 0: it has a socket */
 	bool is_vhost;
 	bool vmm_listens;
 	bool has_mac; /* mac is the card's */

@@ -126,11 +126,16 @@ static json_t *one_machine(const struct machine *m)
 {
 	char text[MAC_STRLEN], ip[ADDR_STRLEN];
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:i,s:s*,s:s*}", "name", m->name,
-			 "link", m->is_vhost ? "vhost-user" : "stream",
-			 "listen", m->vmm_listens ? "vmm" : "vmlan", "socket",
-			 m->socket, "connected", m->netdev->n_connected > 0,
-			 "pid", (int)m->pid, "mac",
+	const char *link = m->is_vhost ? "vhost-user" : "stream";
+	const char *listen = m->vmm_listens ? "vmm" : "vmlan";
+	bool is_program = m->netns != 0;
+
+	return json_pack("{s:s,s:s,s:s*,s:s*,s:b,s:i,s:s*,s:s*}", "name",
+			 m->name, "link", is_program ? "netns" : link,
+			 "listen", is_program ? NULL : listen, "socket",
+			 is_program ? NULL : m->socket, "connected",
+			 is_program || m->netdev->n_connected > 0, "pid",
+			 (int)m->pid, "mac",
 			 m->has_mac ? mac_format(m->mac, text) : NULL,
 			 "address",
 			 addr_is_unspecified(&m->ip) ? NULL

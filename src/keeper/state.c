@@ -34,9 +34,14 @@ static json_t *print_machine(const struct machine *m)
 static bool put_machines(const struct keeper *k, json_t *list)
 {
 	list_each(it, &k->machines) {
-		if (json_array_append_new(
-			    list, print_machine(container_of(
-					  it, struct machine, link))) < 0)
+		const struct machine *m = container_of(it, struct machine,
+						       link);
+
+		/* A program's card goes with the keeper, and its address with
+		 * that: another card would be of no use to it. */
+		if (m->netns)
+			continue;
+		if (json_array_append_new(list, print_machine(m)) < 0)
 			return false;
 	}
 	return true;

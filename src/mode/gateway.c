@@ -59,6 +59,7 @@ static int find_place(const struct mode_host *h, struct prefix *net,
 static bool is_own(const char *option)
 {
 	return strncmp(option, "dhcp=", 5) == 0 ||
+	       strncmp(option, "exec=", 5) == 0 ||
 	       strncmp(option, "backend=", 8) == 0;
 }
 

@@ -45,6 +45,17 @@ bool mode_has_gateway(const struct mode *m)
 	return m && (m->expand == mode_nat || m->expand == mode_natnet);
 }
 
+bool mode_allows_exec(const char *word, char *const *options, unsigned n)
+{
+	if (strcmp(word, "internal") != 0)
+		return true;
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(options[i], "exec=on") == 0)
+			return true;
+	}
+	return false;
+}
+
 bool mode_name_ok(const char *name, struct error *e)
 {
 	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"

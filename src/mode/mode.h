@@ -83,6 +83,9 @@ extern const struct mode modes[];
 const struct mode *mode_find(const char *word);
 /* True if port forwards of the host lead into its LANs; NULL: no mode. */
 bool mode_has_gateway(const struct mode *m);
+/* False: programs of the host may be no machines of a network of this mode,
+ * started with these options. */
+bool mode_allows_exec(const char *word, char *const *options, unsigned n);
 /* The value of key in s (its last one), or NULL. */
 const char *mode_value(const struct mode_spec *s, const char *key);
 

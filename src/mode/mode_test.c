@@ -53,6 +53,9 @@ static void test_expansions(void **state)
 		{"internal:in", ""},
 		{"internal:in,dhcp=off", ""},
 		{"internal:in,dhcp=on", "user,net=10.0.2.0/24,restrict=on"},
+		{"internal:in,exec=on", ""},
+		{"internal:in,dhcp=on,exec=on",
+		 "user,net=10.0.2.0/24,restrict=on"},
 		{"generic,netdev=hubport,,hubid=1", "hubport,hubid=1"},
 		{"generic:w,netdev=stream,,addr.type=unix,,addr.path=/a,,,,b,"
 		 "netdev=user",
@@ -193,6 +196,8 @@ static void test_refused(void **state)
 		{"natnet:a,backend=magic", "must be user"},
 		{"natnet:a,dhcp=on", "no key 'dhcp'"},
 		{"internal:a,dhcp=maybe", "must be on or off"},
+		{"internal:a,exec=maybe", "must be on or off"},
+		{"internal:a,exec=on,mtu=900", "without dhcp=on"},
 		{"internal:a,mtu=900", "without dhcp=on"},
 		{"generic", "name its uplink"},
 		{"generic,netdev=usr", "usr"},
