@@ -36,7 +36,6 @@ struct way {
 	unsigned needs;     /* set of 1 << enum probe */
 	unsigned wants;     /* without these it does less */
 	const char *option; /* what a mode is asked for it; NULL = nothing */
-	bool is_later;      /* no mode's affair, and not built yet */
 };
 
 #define USER_NEEDS (P(RUNDIR) | START)
@@ -44,29 +43,27 @@ struct way {
 
 /* As the modes' recipes take them. */
 static const struct way ways[] = {
-	{"none", "no cable", 0, 0, NULL, false},
-	{"nat", "user", USER_NEEDS, USER_WANTS, NULL, false},
-	{"natnet", "user", USER_NEEDS, USER_WANTS, NULL, false},
+	{"none", "no cable", 0, 0, NULL},
+	{"nat", "user", USER_NEEDS, USER_WANTS, NULL},
+	{"natnet", "user", USER_NEEDS, USER_WANTS, NULL},
 	{"natnet", "backend=kernel",
 	 P(RUNDIR) | P(ROOT) | P(TUN) | P(BRIDGE) | P(NFT) | P(FORWARD), 0,
-	 "backend=kernel", false},
+	 "backend=kernel"},
 	{"bridged", "bridge=, as root", P(RUNDIR) | P(ROOT) | P(TUN) | P(PLACE),
-	 0, "bridge=br0", false},
+	 0, "bridge=br0"},
 	{"bridged", "bridge=, by QEMU's helper",
-	 P(RUNDIR) | P(PLACE) | P(HELPER) | P(ACL), 0, "bridge=br0", false},
+	 P(RUNDIR) | P(PLACE) | P(HELPER) | P(ACL), 0, "bridge=br0"},
 	{"bridged", "if=, by macvtap", P(RUNDIR) | P(ROOT) | P(MACVTAP), 0,
-	 "if=eth0", false},
-	{"bridged", "if=, by packet socket", P(RUNDIR) | P(RAW), 0, "if=eth0",
-	 false},
-	{"hostonly", "a host interface", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL,
-	 false},
-	{"hostonly", "without the host", USER_NEEDS, P(USERNS), NULL, false},
+	 "if=eth0"},
+	{"bridged", "if=, by packet socket", P(RUNDIR) | P(RAW), 0, "if=eth0"},
+	{"hostonly", "a host interface", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL},
+	{"hostonly", "without the host", USER_NEEDS, P(USERNS), NULL},
 	{"hostonly", "vmlan exec", P(RUNDIR) | START | P(USERNS) | P(TUN), 0,
-	 NULL, true},
-	{"internal", "no way out", USER_NEEDS, P(USERNS), NULL, false},
-	{"generic", "sockets", USER_NEEDS, P(USERNS), NULL, false},
-	{"generic", "tap", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL, false},
-	{"generic", "netns", P(RUNDIR) | P(USERNS) | P(TUN), 0, NULL, false},
+	 NULL},
+	{"internal", "no way out", USER_NEEDS, P(USERNS), NULL},
+	{"generic", "sockets", USER_NEEDS, P(USERNS), NULL},
+	{"generic", "tap", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL},
+	{"generic", "netns", P(RUNDIR) | P(USERNS) | P(TUN), 0, NULL},
 };
 
 static const char usage[] =
@@ -167,7 +164,7 @@ static bool is_built(const struct way *w)
 	struct mode_netdevs n;
 	struct mode_spec s = {.mode = mode};
 
-	if (w->is_later || !mode || !mode->expand)
+	if (!mode || !mode->expand)
 		return false;
 	if (!w->option)
 		return true;

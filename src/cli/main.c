@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{"down", cmd_down, "keep a network no longer"},
 	{"ls", cmd_ls, "list the networks that run"},
 	{"show", cmd_show, "tell about one network"},
+	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"setup", cmd_setup, "a bridge in the place of an interface"},
 	{"doctor", cmd_doctor, "what this host lacks, and what mends it"},
 	{"matrix", cmd_matrix, "who sees whom in each mode, by traffic"},

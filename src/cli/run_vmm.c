@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/child.h"
 #include "cli/run.h"
 
 static int fail(int code, const char *fmt, const char *program, int err)
@@ -45,36 +45,6 @@ static int exec_result(int fd)
 	return n == sizeof(err) ? err : 0;
 }
 
-/* What the terminal sends, it sends to the VMM too. */
-static void pass_on(pid_t pid, const struct signalfd_siginfo *si)
-{
-	int signo = (int)si->ssi_signo;
-
-	if ((signo != SIGINT && signo != SIGQUIT) ||
-	    si->ssi_code != SI_KERNEL)
-		kill(pid, signo);
-}
-
-/* Waits for the child, passing on signals meanwhile: its wait status. */
-static int wait_vmm(pid_t pid, int sfd)
-{
-	struct signalfd_siginfo si;
-	int status;
-
-	for (;;) {
-		pid_t got = waitpid(pid, &status, WNOHANG);
-
-		if (got == pid)
-			return status;
-		if (got < 0 && errno != EINTR)
-			return -1;
-		if (read(sfd, &si, sizeof(si)) != sizeof(si))
-			continue;
-		if (si.ssi_signo != SIGCHLD)
-			pass_on(pid, &si);
-	}
-}
-
 static int tell_end(const char *program, int status)
 {
 	if (WIFSIGNALED(status)) {
@@ -90,27 +60,15 @@ static int tell_end(const char *program, int status)
 	return WEXITSTATUS(status);
 }
 
-static void signals_wanted(sigset_t *set)
-{
-	static const int wanted[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
-				     SIGINT,  SIGQUIT, SIGCHLD};
-
-	sigemptyset(set);
-	for (size_t i = 0; i < array_len(wanted); i++)
-		sigaddset(set, wanted[i]);
-}
-
 int run_vmm(struct run *r, char **args)
 {
 	CLEANUP_FD int fail_r = -1, fail_w = -1, sfd = -1;
-	sigset_t set, old;
+	sigset_t old;
 	int pipefd[2];
 	int err, status;
 	pid_t pid;
 
-	signals_wanted(&set);
-	sigprocmask(SIG_BLOCK, &set, &old);
-	sfd = signalfd(-1, &set, SFD_CLOEXEC);
+	sfd = child_signals(&old);
 	if (sfd < 0 || pipe2(pipefd, O_CLOEXEC) < 0)
 		return fail(EXIT_RUN_FAILED, "run: cannot start %s: %s",
 			    args[0], errno);
@@ -135,7 +93,7 @@ int run_vmm(struct run *r, char **args)
 	}
 	r->has_started = true;
 	run_nets_hold(r, pid);
-	status = wait_vmm(pid, sfd);
+	status = child_wait(pid, sfd);
 	if (status < 0)
 		return fail(EXIT_RUN_FAILED, "run: lost sight of %s: %s",
 			    args[0], errno);

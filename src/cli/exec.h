@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmlan exec: the two halves.  The child goes into namespaces of its own,
+ * says so, is told its card, makes that a machine's and becomes the program.
+ * They speak over one SOCK_SEQPACKET pair; the structs travel as they are,
+ * for both ends are one program.
+ */
+#ifndef CLI_EXEC_H
+#define CLI_EXEC_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "control/protocol.h"
+
+enum exec_ip {
+	EXEC_IP_DHCP,
+	EXEC_IP_NONE, /* the kernel's link-local one */
+	EXEC_IP_STATIC,
+};
+
+/* Parent to child: the card is there. */
+struct exec_card {
+	mac mac;
+	char machine[CONTROL_NAME_LEN];
+	char dir[96]; /* the network's folder */
+};
+
+/* Child to parent.  Nothing comes any more once it is the program. */
+struct exec_news {
+	struct error error; /* code EXIT_DONE: it is in its namespaces */
+};
+
+struct exec_child {
+	int sock;	 /* owned */
+	sigset_t signals; /* of the program */
+	const char *network;
+	enum exec_ip how;
+	struct prefix ip; /* of EXEC_IP_STATIC */
+	char **argv;
+};
+
+/* In the child; does not return. */
+_Noreturn void exec_child(struct exec_child *c);
+
+#endif

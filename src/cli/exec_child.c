@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The child of vmlan exec, until it is the program; see exec.h. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/exec.h"
+#include "cli/lease.h"
+#include "os/link.h"
+#include "os/ownns.h"
+
+static const char ifname[] = "eth0";
+
+enum {
+	DHCP_FIRST_MS = 500, /* 500, 1000, 2000, 4000: 7.5 s */
+	DHCP_TRIES = 4,
+};
+
+/* Frames of the card, once it is there. */
+static int open_card(struct error *e)
+{
+	CLEANUP_FD int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll sa = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = (int)if_nametoindex(ifname),
+	};
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return error_errno(e, errno, "%s", ifname);
+	return fd_steal(&fd);
+}
+
+static int set_address(int fd, const struct exec_card *card,
+		       const struct lease *l, struct error *e)
+{
+	const struct link_change mtu = {.ifname = ifname, .mtu = l->mtu};
+	char ip[ADDR_STRLEN];
+	int r = l->mtu ? link_set(&mtu) : 0;
+
+	if (r < 0)
+		return error_errno(e, r, "%s: mtu %u", ifname, l->mtu);
+	r = link_addr_add(ifname, &l->ip);
+	if (r < 0)
+		return error_errno(e, r, "%s: address %s", ifname,
+				   addr_format(&l->ip.ip, ip));
+	if (addr_is_v4(&l->ip.ip))
+		lease_announce(fd, card->mac, &l->ip.ip);
+	if (addr_is_unspecified(&l->router))
+		return 0;
+	r = ownns_route(ifname, &l->router);
+	return r < 0 ? error_errno(e, r, "%s: route by %s", ifname,
+				   addr_format(&l->router, ip))
+		     : 0;
+}
+
+/* The host's names are not this network's. */
+static int set_names(const struct exec_child *c, const struct exec_card *card,
+		     const struct lease *l, struct error *e)
+{
+	static const char path[] = "/etc/resolv.conf";
+	char text[2 * LEASE_TEXT_LEN];
+	int r;
+
+	lease_resolv_conf(l, c->network, text);
+	r = ownns_cover(path, text, card->dir);
+	/* No file: nobody reads the host's. */
+	if (r < 0 && r != -ENOENT)
+		return error_errno(e, r, "%s", path);
+	return 0;
+}
+
+static int set_up(const struct exec_child *c, const struct exec_card *card,
+		  struct error *e)
+{
+	CLEANUP_FD int fd = open_card(e);
+	struct lease l = {.ip = c->ip};
+	const struct lease_args a = {
+		.fd = fd,
+		.mac = card->mac,
+		.hostname = card->machine,
+		.first_ms = DHCP_FIRST_MS,
+		.tries = DHCP_TRIES,
+	};
+	int r = 0;
+
+	if (fd < 0)
+		return fd;
+	if (c->how == EXEC_IP_DHCP)
+		r = lease_ask(&a, &l, e);
+	if (r == 0 && c->how != EXEC_IP_NONE)
+		r = set_address(fd, card, &l, e);
+	return r < 0 ? r : set_names(c, card, &l, e);
+}
+
+static int await_card(const struct exec_child *c, struct exec_card *card)
+{
+	ssize_t n;
+
+	do {
+		n = recv(c->sock, card, sizeof(*card), 0);
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(*card) ? 0 : -1;
+}
+
+static int tell(const struct exec_child *c, const struct exec_news *news)
+{
+	return send(c->sock, news, sizeof(*news), MSG_NOSIGNAL) ==
+			       sizeof(*news)
+		       ? 0
+		       : -1;
+}
+
+/* Only if it could not be executed. */
+static void become(const struct exec_child *c, struct error *e)
+{
+	int err;
+
+	sigprocmask(SIG_SETMASK, &c->signals, NULL);
+	execvp(c->argv[0], c->argv);
+	err = errno;
+	error_set(e, err == ENOENT ? EXIT_RUN_NOT_FOUND : EXIT_RUN_CANNOT,
+		  err == ENOENT ? "%s: not found; is it installed? (%s)"
+				: "%s: cannot be executed: %s",
+		  c->argv[0], strerror(err));
+}
+
+_Noreturn void exec_child(struct exec_child *c)
+{
+	struct exec_news news = {.error = ERROR_NULL};
+	struct exec_card card;
+	int r;
+
+	/* Nothing is to be undone: the kernel does, when we end. */
+	sigprocmask(SIG_SETMASK, &c->signals, NULL);
+	r = ownns_enter(&news.error);
+	if (r == 0 && (tell(c, &news) < 0 || await_card(c, &card) < 0))
+		_exit(EXIT_RUN_FAILED); /* the parent knows why */
+	if (r == 0)
+		r = set_up(c, &card, &news.error);
+	if (r == 0)
+		become(c, &news.error);
+	if (news.error.code < EXIT_RUN_FAILED)
+		news.error.code = EXIT_RUN_FAILED;
+	(void)tell(c, &news); /* nobody else to tell */
+	_exit(news.error.code);
+}
