@@ -178,7 +178,7 @@ static bool is_name(const struct ask *a, const char *buf, ssize_t n)
 static bool try_tcp(const struct ask *a)
 {
 	CLEANUP_FD int fd = open_to(a, SOCK_STREAM);
-	char buf[16];
+	char buf[16] = "";
 
 	return fd >= 0 && is_ready(a, fd, POLLOUT, TRY_MS) &&
 	       is_ready(a, fd, POLLIN, TRY_MS) &&
