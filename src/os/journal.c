@@ -233,6 +233,12 @@ static int begin(int dir_fd, struct journal *j, const uint8_t *head)
 	return r;
 }
 
+/* More lies behind the whole records than one that was being written. */
+static bool is_damaged(size_t n, uint32_t len)
+{
+	return n - len > (len ? (size_t)RECORD_MAX : (size_t)JOURNAL_HEAD_LEN);
+}
+
 /* Takes up what is in the file: *lenp bytes, 0 if it is nothing for us. */
 static int take_up(const uint8_t *p, int n, const uint8_t *head, uint32_t *lenp,
 		   struct error *e)
@@ -242,10 +248,20 @@ static int take_up(const uint8_t *p, int n, const uint8_t *head, uint32_t *lenp,
 	bool kept;
 
 	*lenp = journal_scan(p, (size_t)n, &last, &kept);
-	if (!*lenp || !is_of_this_boot(p)) {
+	if (*lenp && !is_of_this_boot(p)) {
 		*lenp = 0;
 		return 0;
 	}
+	if (is_damaged((size_t)n, *lenp)) {
+		error_set(e, EXIT_FAILED,
+			  "its journal is damaged at byte %u, so not all that "
+			  "was changed is known; undo it by hand and remove "
+			  "its folder",
+			  (unsigned)*lenp);
+		return -EBADMSG;
+	}
+	if (!*lenp)
+		return 0;
 	if (memcmp(p + same, head + same, JOURNAL_HEAD_LEN - same) != 0) {
 		error_set(e, EXIT_CONFLICT,
 			  "what it changed is in another network namespace; "
@@ -397,7 +413,7 @@ int journal_settle(int dir_fd, struct error *e)
 	CLEANUP_FD int fd =
 		openat(dir_fd, JOURNAL_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct journal j;
-	uint32_t last;
+	uint32_t last, len;
 	bool kept = false;
 	int r;
 
@@ -406,7 +422,8 @@ int journal_settle(int dir_fd, struct error *e)
 	r = journal_load(fd, &p);
 	if (r < 0)
 		return error_errno(e, r, "journal");
-	if (!journal_scan(p, (size_t)r, &last, &kept) || !last)
+	len = journal_scan(p, (size_t)r, &last, &kept);
+	if (!last && !is_damaged((size_t)r, len))
 		return 0;
 	if (kept && is_of_this_boot(p))
 		return 1;

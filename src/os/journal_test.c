@@ -304,6 +304,34 @@ static void a_torn_record_is_none(void **state)
 	close(dir);
 }
 
+/* More than one record is gone: what is left is no whole story. */
+static void a_damaged_journal_is_not_undone(void **state)
+{
+	uint8_t buf[8192];
+	struct error e = ERROR_NULL;
+	struct journal j;
+	int dir = dir_of(state);
+	const uint32_t first = JOURNAL_HEAD_LEN + 4;
+	size_t size;
+
+	open_ok(dir, &j);
+	while (j.len < 4000)
+		add_ok(&j, &link_add);
+	journal_close(&j);
+	size = file_bytes(dir, buf, sizeof(buf));
+	for (uint32_t at = first; at > 0; at -= first / 2) {
+		buf[at] ^= 1; /* in a record, then in the head as well */
+		write_file(dir, buf, size);
+		e = ERROR_NULL;
+		assert_int_equal(journal_settle(dir, &e), -EBADMSG);
+		assert_non_null(strstr(e.text, "is damaged at byte"));
+		e = ERROR_NULL;
+		assert_int_equal(journal_open(dir, &j, &e), -EBADMSG);
+		assert_int_equal(file_bytes(dir, buf, sizeof(buf)), size);
+	}
+	close(dir);
+}
+
 /* Any bit: what follows it is not believed. */
 static void a_spoilt_record_ends_it(void **state)
 {
@@ -481,6 +509,8 @@ static int group(void)
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test_setup_teardown(a_journal_is_continued, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_damaged_journal_is_not_undone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_torn_record_is_none, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_spoilt_record_ends_it, set_up,
