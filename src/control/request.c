@@ -151,7 +151,12 @@ static int take_mac(void *to, const json_t *v)
 		return -1;
 	a->picks_mac = strcmp(s, "auto") == 0;
 	a->has_mac = !a->picks_mac;
-	return a->picks_mac || mac_parse(s, &a->mac) ? 0 : -1;
+	if (a->picks_mac)
+		return 0;
+	return mac_parse(s, &a->mac) && !mac_is_group(a->mac) &&
+			       !mac_is_zero(a->mac)
+		       ? 0
+		       : -1;
 }
 
 static int take_forwards(void *to, const json_t *v)
@@ -185,7 +190,7 @@ static const struct field attach_fields[] = {
 	{"netns", take_netns, "the number of a process"},
 	{"hub", take_hub, "the number of a hub"},
 	{"nic", take_nic, "a number from 0 to 255"},
-	{"mac", take_mac, "\"auto\" or a MAC address"},
+	{"mac", take_mac, "\"auto\" or the MAC address of a card"},
 	{"forwards", take_forwards, "a list of at most 256 strings"},
 	{NULL, NULL, NULL},
 };

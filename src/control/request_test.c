@@ -82,6 +82,8 @@ static void test_attach_refused(void **state)
 		"{\"name\":\"a\",\"pid\":1,\"link\":\"wire\"}",
 		"{\"name\":\"a\",\"pid\":1,\"listen\":true}",
 		"{\"name\":\"a\",\"pid\":1,\"mac\":\"x\"}",
+		"{\"name\":\"a\",\"pid\":1,\"mac\":\"00:00:00:00:00:00\"}",
+		"{\"name\":\"a\",\"pid\":1,\"mac\":\"33:33:00:00:00:01\"}",
 		"{\"name\":\"a\",\"pid\":1,\"nic\":256}",
 		"{\"name\":\"a\",\"pid\":1,\"netns\":0}",
 		"{\"name\":\"a\",\"pid\":1,\"hub\":2147483648}",

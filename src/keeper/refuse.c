@@ -57,9 +57,11 @@ static bool has_socket(struct keeper *k)
 
 	if (r->was_tried)
 		return r->fd >= 0;
-	r->was_tried = true;
 	r->fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		       IPPROTO_RAW);
+	if (r->fd < 0 && errno != EPERM && errno != EACCES)
+		return false; /* short of descriptors or memory, just now */
+	r->was_tried = true;
 	if (r->fd < 0)
 		log_info(k->c->log, "a guest refuses what came to it by UDP; "
 				    "who sent it is not told, for that takes "
