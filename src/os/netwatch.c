@@ -15,13 +15,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "base/mem.h"
+#include "os/rtnl_priv.h"
 
 enum {
 	SETTLE_MS = 100, /* a change comes in several messages */
-	DUMP_TRIES = 5,	 /* of one that changes while it is read */
 	READS = 1000,	 /* of messages, then others' turn */
-	BUF_LEN = 32768, /* as the kernel's longest piece of a dump */
 	GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
 		 RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
 };
@@ -133,58 +131,17 @@ static int on_address(const struct nlmsghdr *h, void *data)
 	return MNL_CB_ERROR;
 }
 
-/* Reads the answer to a dump into s. */
-static int read_dump(struct mnl_socket *nl, struct addr_set *s)
+static void set_again(void *arg)
 {
-	CLEANUP_FREE char *buf = malloc(BUF_LEN);
-	unsigned port = mnl_socket_get_portid(nl);
-	int r = MNL_CB_OK;
-
-	if (!buf)
-		return -ENOMEM;
-	while (r == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(nl, buf, BUF_LEN);
-
-		r = n < 0 ? MNL_CB_ERROR
-			  : mnl_cb_run(buf, (size_t)n, 1, port, on_address, s);
-	}
-	return r == MNL_CB_ERROR ? -errno : 0;
+	((struct addr_set *)arg)->n = 0;
 }
 
 /* All addresses that interfaces have now. */
-static int dump(struct addr_set *s)
+static int read_addresses(struct addr_set *s)
 {
-	char buf[256];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct ifaddrmsg *m;
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int r = 0;
+	int r = rtnl_dump(RTM_GETADDR, on_address, s, set_again);
 
-	if (!nl)
-		return -errno;
-	s->n = 0;
-	h->nlmsg_type = RTM_GETADDR;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	h->nlmsg_seq = 1;
-	m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	m->ifa_family = AF_UNSPEC;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, h, h->nlmsg_len) < 0)
-		r = -errno;
-	if (r == 0)
-		r = read_dump(nl, s);
-	mnl_socket_close(nl);
 	set_sort(s);
-	return r;
-}
-
-/* As dump(), again if it changed meanwhile (EINTR). */
-static int dump_whole(struct addr_set *s)
-{
-	int r = -EINTR;
-
-	for (int i = 0; i < DUMP_TRIES && r == -EINTR; i++)
-		r = dump(s);
 	return r;
 }
 
@@ -212,7 +169,7 @@ static void on_settled(struct timer *t, uint64_t now_ns)
 
 	(void)now_ns;
 	w->set = (struct addr_set){0};
-	if (dump_whole(&w->set) < 0) {
+	if (read_addresses(&w->set) < 0) {
 		/* Nothing is known to have gone; the next change tells. */
 		free(w->set.a);
 		w->set = old;
@@ -246,7 +203,7 @@ int netwatch_new(struct loop *loop, netwatch_fn *changed, void *arg,
 		r = -errno;
 		goto err_close;
 	}
-	r = dump_whole(&w->set);
+	r = read_addresses(&w->set);
 	if (r < 0)
 		goto err_set;
 	w->io = (struct loop_io){.fd = mnl_socket_get_fd(w->nl),
