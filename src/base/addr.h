@@ -18,8 +18,9 @@ typedef struct addr {
 } addr;
 
 /* A MAC address; all zero is "none". */
+enum { MAC_LEN = 6 };
 typedef struct mac {
-	uint8_t b[6];
+	uint8_t b[MAC_LEN];
 } mac;
 
 /* A transport address: an IP address and a port in host byte order. */

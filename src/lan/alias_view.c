@@ -17,26 +17,9 @@
 #include "wire/csum.h"
 #include "wire/dhcp.h"
 #include "wire/eth.h"
+#include "wire/nd.h"
 #include "wire/packet.h"
 #include "wire/udp.h"
-
-enum {
-	ETH_T_QTAG = 0x88a8, /* IEEE 802.1Q: the outer of two tags */
-	ETH_T_RARP = 0x8035,
-	TAGS_MAX = 2,
-	TAG_LEN = 4,
-	ARP_AT_SHA = 8,
-	ARP_AT_SPA = 14,
-	ARP_AT_THA = 18,
-	DHCP_AT_CHADDR = 28,
-	MAC_LEN = 6,
-	UDP_AT_CSUM = 6,
-	ICMP6_AT_CSUM = 2,
-	ND_SOLICIT_ROUTER = 133, /* RFC 4861 4.1 - 4.5 */
-	ND_REDIRECT = 137,
-	ND_O_SOURCE = 1,
-	ND_O_TARGET = 2,
-};
 
 /* The bytes of a frame that are in private memory and may be changed. */
 struct bytes {
@@ -117,9 +100,9 @@ static uint16_t ether_type(struct bytes *x)
 
 	x->tags = 0;
 	while ((type == ETH_T_VLAN || type == ETH_T_QTAG) &&
-	       x->tags < TAGS_MAX * TAG_LEN &&
-	       x->len >= x->tags + TAG_LEN + ETH_HDR_LEN) {
-		x->tags += TAG_LEN;
+	       x->tags < ETH_TAGS_MAX * ETH_TAG_LEN &&
+	       x->len >= x->tags + ETH_TAG_LEN + ETH_HDR_LEN) {
+		x->tags += ETH_TAG_LEN;
 		type = get16(x->p + x->tags + 12);
 	}
 	return type;

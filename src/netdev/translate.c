@@ -10,29 +10,13 @@
 #include "wire/csum.h"
 #include "wire/dhcp.h"
 #include "wire/eth.h"
+#include "wire/nd.h"
 #include "wire/packet.h"
 #include "wire/udp.h"
 
 enum {
-	MAC_LEN = 6,
 	AT_SOURCE = 6,
 	AT_TYPE = 12,
-	TAG_LEN = 4,
-	TAGS_MAX = 2,
-	ETH_T_QTAG = 0x88a8,
-	ETH_T_RARP = 0x8035,
-	ARP_AT_SHA = 8,
-	ARP_AT_SPA = 14,
-	ARP_AT_THA = 18,
-	ARP_AT_TPA = 24,
-	UDP_AT_CSUM = 6,
-	DHCP_AT_FLAGS = 10,
-	DHCP_AT_CHADDR = 28,
-	ICMP6_AT_CSUM = 2,
-	ND_SOLICIT_ROUTER = 133, /* RFC 4861 4.1 - 4.5 */
-	ND_REDIRECT = 137,
-	ND_O_SOURCE = 1,
-	ND_O_TARGET = 2,
 	/* for the filter */
 	AT_V4_PROTO = 23,
 	AT_V4_TO = 30,
@@ -83,9 +67,9 @@ static struct view view_of(uint8_t *p, uint32_t n, uint32_t len)
 		.p = p, .n = n, .len = len, .type = get16(p + AT_TYPE)};
 
 	while ((v.type == ETH_T_VLAN || v.type == ETH_T_QTAG) &&
-	       v.tags < TAGS_MAX * TAG_LEN &&
-	       n >= v.tags + TAG_LEN + ETH_HDR_LEN) {
-		v.tags += TAG_LEN;
+	       v.tags < ETH_TAGS_MAX * ETH_TAG_LEN &&
+	       n >= v.tags + ETH_TAG_LEN + ETH_HDR_LEN) {
+		v.tags += ETH_TAG_LEN;
 		v.type = get16(p + v.tags + AT_TYPE);
 	}
 	return v;

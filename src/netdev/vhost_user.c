@@ -27,11 +27,11 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "wire/eth.h"
 
 enum {
 	MESSAGES = 64, /* of one turn */
 	RECV_TRIES = 4,
-	RARP_TYPE = 0x8035, /* RFC 903 */
 	RARP_LEN = 60,
 };
 
@@ -108,7 +108,7 @@ static void on_announce(void *arg, const uint8_t guest[static 6])
 {
 	struct vhost_user *v = arg;
 	uint8_t p[RARP_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	static const uint8_t head[] = {RARP_TYPE >> 8, RARP_TYPE & 0xff,
+	static const uint8_t head[] = {ETH_T_RARP >> 8, ETH_T_RARP & 0xff,
 				       0, 1, 8, 0, 6, 4, 0, 3};
 	struct batch b = {.n = 1};
 

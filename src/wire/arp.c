@@ -4,7 +4,7 @@
 
 #include "wire/eth.h"
 
-enum { ARP_HW_ETHERNET = 1, MAC_LEN = 6, IP4_LEN = 4 };
+enum { ARP_HW_ETHERNET = 1, IP4_LEN = 4 };
 
 bool arp_parse(struct rd *r, struct arp_msg *mp)
 {

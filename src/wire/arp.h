@@ -8,6 +8,10 @@
 
 enum {
 	ARP_LEN = 28,
+	ARP_AT_SHA = 8,
+	ARP_AT_SPA = 14,
+	ARP_AT_THA = 18,
+	ARP_AT_TPA = 24,
 	ARP_REQUEST = 1,
 	ARP_REPLY = 2,
 };

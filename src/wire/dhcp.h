@@ -20,6 +20,8 @@
 enum {
 	DHCP_PORT_SERVER = 67,
 	DHCP_PORT_CLIENT = 68,
+	DHCP_AT_FLAGS = 10,
+	DHCP_AT_CHADDR = 28,
 	DHCP_HDR_LEN = 240,   /* fixed part and magic cookie */
 	DHCP_MIN_LEN = 300,   /* ours are padded to this (RFC 1542 2.1) */
 	DHCP_SURE_LEN = 548,  /* every client takes this much: 576 bytes with

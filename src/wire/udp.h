@@ -6,7 +6,7 @@
 #include "base/addr.h"
 #include "base/cursor.h"
 
-enum { UDP_HDR_LEN = 8 };
+enum { UDP_HDR_LEN = 8, UDP_AT_CSUM = 6 };
 
 struct udp_hdr {
 	uint16_t sport;
