@@ -319,8 +319,7 @@ static bool push_once(struct tcp_flow *f)
 		return false;
 	if (ready == 0)
 		tcp_src_prepare(f);
-	if (f->urgent && tcp_is(f, TCP_F_PEEK) && ready == 0 &&
-	    !tcp_urgent_seek(f))
+	if (f->urgent && ready == 0 && !tcp_urgent_unpeek(f))
 		return false;
 	if (!tcp_is(f, TCP_F_PEEK)) {
 		if (!fill_ring(f, room))

@@ -390,7 +390,7 @@ void tcp_host_event(struct host_sock *sock, unsigned events)
 	struct tcp *t = f->tcp;
 	struct host *h = t->env->host;
 
-	if (events & (HOST_EV_RDHUP | HOST_EV_PRI))
+	if (events & HOST_EV_RDHUP)
 		f->flags |= TCP_F_READ_ON;
 	if (events & HOST_EV_PRI)
 		tcp_urgent_event(f);

@@ -188,8 +188,7 @@ enum tcp_flow_flag {
 	TCP_F_RTT = 1 << 17,	   /* rtt_seq is being timed */
 	TCP_F_RECOVERY = 1 << 18,  /* until snd_una passes recover */
 	TCP_F_READ_ON = 1 << 19,   /* a short read is not the last: the end
-				    * of the stream or an urgent byte may be
-				    * behind it */
+				    * of the stream is behind it */
 	TCP_F_CTL_LOST = 1 << 20,  /* our SYN or FIN found no room */
 	TCP_F_HALF_OPEN = 1 << 21, /* counted in n_half */
 	TCP_F_RETRY = 1 << 22,	   /* due_ack also reads the socket again */
@@ -207,7 +206,7 @@ enum tcp_flow_flag {
 /* Urgent bytes (RFC 6093), tcp_urgent.c. */
 enum tcp_urgent_flag {
 	TCP_U_UP = 1 << 0,   /* up_urg is to be sent as the host's urgent */
-	TCP_U_SEEK = 1 << 1, /* one is ahead in the socket; where is unknown */
+	TCP_U_SEEN = 1 << 1, /* the host sent one: each read looks for more */
 	TCP_U_DOWN = 1 << 2, /* down_urg is the host's, not yet ACKed */
 };
 
@@ -605,11 +604,12 @@ void tcp_urgent_input(struct tcp_flow *f, const struct tcp_seg *s);
 uint32_t tcp_urgent_piece(const struct tcp_flow *f, uint32_t len, bool *oobp);
 /* The host's urgent byte is in the socket, or may be. */
 void tcp_urgent_event(struct tcp_flow *f);
-/* Before new bytes are read: finds the urgent one if it is the next.  False:
- * what was sent must be acknowledged first. */
-bool tcp_urgent_seek(struct tcp_flow *f);
-/* The socket is empty: there is none ahead. */
-void tcp_urgent_dry(struct tcp_flow *f);
+/* Before new bytes are peeked: where one may be urgent, a ring takes them from
+ * now on.  False: what was sent must be acknowledged first. */
+bool tcp_urgent_unpeek(struct tcp_flow *f);
+/* Before new bytes are received: finds out whether the next is urgent.  > 0:
+ * receive; else what the socket says instead, as recv(). */
+ssize_t tcp_urgent_look(struct tcp_flow *f);
 /* Bytes from seq on, len at most, that one emission may hold. */
 uint32_t tcp_urgent_cut(const struct tcp_flow *f, uint32_t seq, uint32_t len);
 

@@ -76,6 +76,7 @@ struct sim_sock {
 	uint64_t base;	     /* ... that were taken out */
 	int64_t peek_off;    /* -1: off */
 	uint64_t urgent;     /* offset of the urgent byte; 0: none */
+	uint64_t late_total, late_urgent; /* 0, or for the next read */
 	bool fin_arrived;
 	uint32_t rcvbuf;
 	/* guest -> program */
@@ -170,6 +171,9 @@ void sim_sock_send(struct sim_sock *k, uint64_t total, bool fin);
 /* The byte at off, among those sent by then, is urgent: a read stops before
  * it (tcp(7), SO_OOBINLINE). */
 void sim_sock_urgent(struct sim_sock *k, uint64_t off);
+/* The same, but they come right after the next read, before any event: the
+ * program sends total bytes in all by then. */
+void sim_sock_urgent_late(struct sim_sock *k, uint64_t total, uint64_t off);
 /* The program's end resets. */
 void sim_sock_reset(struct sim_sock *k);
 /* The buffer drains again. */

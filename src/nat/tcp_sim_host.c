@@ -71,6 +71,23 @@ void sim_sock_urgent(struct sim_sock *k, uint64_t off)
 	raise_event(k, HOST_EV_IN | HOST_EV_PRI);
 }
 
+void sim_sock_urgent_late(struct sim_sock *k, uint64_t total, uint64_t off)
+{
+	k->late_total = total;
+	k->late_urgent = off;
+}
+
+static void late_urgent(struct sim_sock *k)
+{
+	uint64_t total = k->late_total;
+
+	if (!total)
+		return;
+	k->late_total = 0;
+	sim_sock_send(k, total, false);
+	sim_sock_urgent(k, k->late_urgent);
+}
+
 void sim_sock_reset(struct sim_sock *k)
 {
 	k->err = ECONNRESET;
@@ -197,10 +214,9 @@ static ssize_t op_send(struct host *h, struct host_sock *hs,
 	return done > 0 ? done : -EAGAIN;
 }
 
-static ssize_t op_recv(struct host *h, struct host_sock *hs,
-		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+static ssize_t recv_now(struct sim_sock *k, const struct iovec *iov,
+			unsigned n_iov, unsigned flags)
 {
-	struct sim_sock *k = hs->priv;
 	uint64_t at = k->base, have;
 	size_t done = 0, want = 0;
 
@@ -255,6 +271,17 @@ static ssize_t op_recv(struct host *h, struct host_sock *hs,
 	}
 	sock_arrive(k);
 	return (ssize_t)want;
+}
+
+static ssize_t op_recv(struct host *h, struct host_sock *hs,
+		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+{
+	struct sim_sock *k = hs->priv;
+	ssize_t r = recv_now(k, iov, n_iov, flags);
+
+	if (r > 0)
+		late_urgent(k);
+	return r;
 }
 
 static int op_error(struct host *h, struct host_sock *hs)

@@ -39,8 +39,11 @@ static void start_peek(struct tcp_flow *f)
 {
 	struct tcp *t = f->tcp;
 	struct host *h = t->env->host;
-	int r = h->ops->set(h, &f->flow.sock, HOST_OPT_PEEK_OFF, 0);
+	int r;
 
+	if (f->urgent & TCP_U_SEEN)
+		return;
+	r = h->ops->set(h, &f->flow.sock, HOST_OPT_PEEK_OFF, 0);
 	if (r == -ENOTSUP)
 		t->can_peek = false;
 	if (r < 0)
@@ -70,10 +73,8 @@ void tcp_src_prepare(struct tcp_flow *f)
 static enum tcp_src_result no_more(struct tcp_flow *f, ssize_t r)
 {
 	f->flags &= ~(uint32_t)TCP_F_READABLE;
-	if (r == -EAGAIN) {
-		tcp_urgent_dry(f);
+	if (r == -EAGAIN)
 		return TCP_SRC_DRY;
-	}
 	if (r == -EINTR || r == -ENOBUFS || r == -ENOMEM) {
 		tcp_timer_retry(f);
 		return TCP_SRC_DRY;
@@ -89,8 +90,10 @@ static void adapt(struct tcp_flow *f, uint32_t got, uint32_t len)
 		f->expect = tcp_min(f->expect * 4, TCP_EXPECT_MAX);
 	else if (got < f->expect / 4)
 		f->expect = tcp_max(got * 2, TCP_EXPECT_MIN);
-	/* Short: the queue is empty, a new edge will come. */
-	if (got < len && !tcp_is(f, TCP_F_READ_ON))
+	/* Short: the queue is empty, a new edge will come.  Or an urgent byte
+	 * stopped it, see tcp_urgent.c. */
+	if (got < len && !tcp_is(f, TCP_F_READ_ON) &&
+	    !(f->urgent & TCP_U_SEEN))
 		f->flags &= ~(uint32_t)TCP_F_READABLE;
 }
 
@@ -113,9 +116,9 @@ enum tcp_src_result tcp_src_fill(struct tcp_flow *f, uint32_t len)
 	}
 	n_iov = tcp_store_iov(f->ring, f->ring_end, &len, t->iov,
 			      LEND_IOV_MAX);
-	if (f->urgent)
-		(void)tcp_urgent_seek(f); /* a ring need not wait */
-	r = h->ops->recv(h, &f->flow.sock, t->iov, n_iov, 0);
+	r = f->urgent ? tcp_urgent_look(f) : 1;
+	if (r > 0)
+		r = h->ops->recv(h, &f->flow.sock, t->iov, n_iov, 0);
 	if (r <= 0) {
 		if (used == 0)
 			tcp_store_free(t, &f->ring);

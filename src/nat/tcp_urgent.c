@@ -8,10 +8,18 @@
  * as the byte before the place the pointer names, as every system has it.
  *
  * Guest to host, that byte is sent by a call of its own, which marks it.  Host
- * to guest, it stays in the stream (SO_OOBINLINE); a read stops before it, and
- * the socket tells whether its next byte is the one.  Peeked bytes are still in
- * the socket: before it can tell they must be acknowledged and taken out.  The
- * byte goes to the guest in a segment of its own, however often.
+ * to guest, it stays in the stream (SO_OOBINLINE), and goes to the guest in a
+ * segment of its own, however often.  A read stops before it, but one that
+ * begins at it runs over it.  So once a socket had one (TCP_U_SEEN), each read
+ * is preceded by two questions: is a byte there, and is it the one?  In this
+ * order, as an urgent byte is known to the socket before it can be read.
+ *
+ * The socket can tell only of the byte that is taken out next, not of one that
+ * would be peeked next.  A peeked flow becomes one with a ring again, for good,
+ * when all that was peeked is acknowledged and taken out.
+ *
+ * The first one of a flow is announced by HOST_EV_PRI: the read that empties
+ * the socket was short, so that the next one waits for an event.
  */
 #include "nat/tcp_priv.h"
 
@@ -39,35 +47,44 @@ uint32_t tcp_urgent_piece(const struct tcp_flow *f, uint32_t len, bool *oobp)
 
 void tcp_urgent_event(struct tcp_flow *f)
 {
-	f->urgent |= TCP_U_SEEK;
+	f->urgent |= TCP_U_SEEN;
 }
 
-bool tcp_urgent_seek(struct tcp_flow *f)
+bool tcp_urgent_unpeek(struct tcp_flow *f)
 {
 	struct host *h = f->tcp->env->host;
-	uint32_t next = f->ring_end;
-	int is_next = 0;
 
-	if (!(f->urgent & TCP_U_SEEK))
+	if (!(f->urgent & TCP_U_SEEN) || !tcp_is(f, TCP_F_PEEK))
 		return true;
-	if (tcp_is(f, TCP_F_PEEK)) {
-		next = f->snd_nxt;
-		if (f->snd_una != next)
-			return false;
-		tcp_src_drain(f, true);
-	}
-	if (h->ops->get(h, &f->flow.sock, HOST_OPT_ATMARK, &is_next) < 0)
-		f->urgent &= (uint8_t)~TCP_U_SEEK;
-	if (!is_next)
-		return true;
-	f->urgent = (uint8_t)((f->urgent & ~TCP_U_SEEK) | TCP_U_DOWN);
-	f->down_urg = next;
+	if (f->snd_una != f->snd_nxt)
+		return false;
+	tcp_src_drain(f, true);
+	/* Where bytes are missing, the next read says why. */
+	if (f->sock_seq == f->snd_nxt &&
+	    h->ops->set(h, &f->flow.sock, HOST_OPT_PEEK_OFF, -1) == 0)
+		f->flags &= ~(uint32_t)TCP_F_PEEK;
 	return true;
 }
 
-void tcp_urgent_dry(struct tcp_flow *f)
+ssize_t tcp_urgent_look(struct tcp_flow *f)
 {
-	f->urgent &= (uint8_t)~TCP_U_SEEK; /* one to come is told by PRI */
+	struct host *h = f->tcp->env->host;
+	uint8_t byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	int is_next = 0;
+	ssize_t r;
+
+	if (!(f->urgent & TCP_U_SEEN))
+		return 1;
+	r = h->ops->recv(h, &f->flow.sock, &iov, 1, HOST_PEEK);
+	if (r <= 0)
+		return r;
+	(void)h->ops->get(h, &f->flow.sock, HOST_OPT_ATMARK, &is_next);
+	if (is_next) {
+		f->urgent |= TCP_U_DOWN;
+		f->down_urg = f->ring_end;
+	}
+	return r;
 }
 
 uint32_t tcp_urgent_cut(const struct tcp_flow *f, uint32_t seq, uint32_t len)
