@@ -8,6 +8,8 @@ import pxe
 import qemu
 import world
 
+pytestmark = pytest.mark.qemu
+
 # Card, and what iPXE calls it.
 FIRMWARE = {
     "e1000": "82540em", "rtl8139": "rtl8139", "virtio-net-pci": "virtio-net",

@@ -7,6 +7,8 @@ import pytest
 import qemu
 import world
 
+pytestmark = pytest.mark.qemu
+
 PAGE = "Hello from the internet."
 
 

@@ -141,6 +141,7 @@ def test_listening_descriptor(w):
             assert {x.ip for x in g} == {"10.0.2.15", "10.0.2.16"}
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("theirs,ours", [
     ("socket,id=n,mcast=239.1.2.4:14300", "socket,mcast=239.1.2.4:14300"),
     *([] if not world.FULL else [
@@ -211,6 +212,7 @@ if world.FULL:  # half a minute of firmware
             assert "hub 0 with no nics" in v.log()
 
 
+@pytest.mark.qemu
 def test_nic_is_on_the_lan(w):
     g = w.guest()
     to = "127.0.0.1:14402"
@@ -221,6 +223,7 @@ def test_nic_is_on_the_lan(w):
         assert {g.ip, vm.lease()} == {"10.0.2.15", "10.0.2.16"}
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("options,card", [
     (["-nic", "user,model=e1000,mac=52:54:00:00:00:0a"], "52:54:00:00:00:0a using 82540em"),
     (["-net", "nic,model=rtl8139,macaddr=52:54:00:00:00:0b,addr=7", "-net", "user"],
@@ -243,6 +246,7 @@ if world.FULL:  # half a minute of firmware
             assert vm.lease() == "10.0.2.44"
 
 
+@pytest.mark.qemu
 def test_run_forwards_by_nic(w):
     """-p and hostfwd= go to the same netdev."""
     with pxe.Pxe([], run=["-p", "14404:22", "-nic", "user,model=e1000,"

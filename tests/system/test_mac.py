@@ -122,6 +122,7 @@ def test_without_dhcp(w):
         warned(v)
 
 
+@pytest.mark.qemu
 def test_qemu_default_mac(w):
     """Two machines of QEMU's own making, which nobody gave a MAC: their
     firmware gets both a lease."""
@@ -145,6 +146,7 @@ def ask(port):
         return b"".join(iter(lambda: s.recv(4096), b"")).decode()
 
 
+@pytest.mark.qemu
 def test_linux_with_qemu_default_mac(w):
     """The same with Linux: both get a lease, fetch a page, and are reached,
     each while the other runs."""
@@ -202,6 +204,7 @@ class Qmp:
                  lambda: self.ask("query-migrate").get("status") == "completed", 60)
 
 
+@pytest.mark.qemu
 def test_a_migrated_machine_is_the_same(w):
     """It moves from one QEMU to another, both of which stay connected: its
     MAC and its address are where it is, and nobody is warned."""

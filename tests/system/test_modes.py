@@ -656,6 +656,7 @@ def test_machine_is_unplugged_by_request(w):
         assert a.guest.sh("ping", "-c", "1", "-W", "1", "10.0.2.2", check=False).returncode
 
 
+@pytest.mark.qemu
 def test_two_real_machines(w):
     """Two QEMUs on one network: different addresses, one gateway."""
     vmlan("up", "lab")

@@ -250,6 +250,7 @@ def test_ready_and_sd_notify(w):
     os.unlink(path)
 
 
+@pytest.mark.qemu
 @pytest.mark.parametrize("model", ["virtio", "e1000", "rtl8139"] if world.FULL else ["e1000"])
 def test_ipxe_gets_a_lease(model):
     p = popen(VMLAN, "run", "--nic", model, "--name", "pxe", "--", "qemu-system-x86_64",

@@ -12,6 +12,8 @@ import web_server
 import world
 from test_guest import ask, free_port
 
+pytestmark = pytest.mark.qemu
+
 PAGE = "Hello from the internet. " * 4000
 
 
