@@ -135,6 +135,7 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 			      number(p->state, "engine_started"));
 	if (r == -ESRCH)
 		r = 0;
+	rundir_await_engine(dir); /* one that was just being started */
 	if (r < 0) {
 		rundir_release(dir);
 		return error_set(e, EXIT_FAILED, "%s", strerror(-r));

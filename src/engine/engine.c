@@ -193,8 +193,9 @@ static int run(struct engine *e)
 	return loop_run(e->worker->loop);
 }
 
-int engine_main(int sock)
+int engine_main(int sock, int lock)
 {
+	const int kept[] = {sock, lock};
 	struct engine e = {.log = LOG_INIT(LOG_LEVEL_INFO), .sock = sock};
 	struct error err = ERROR_NULL;
 	int r;
@@ -212,7 +213,7 @@ int engine_main(int sock)
 	list_init(&e.lans);
 	list_init(&e.netdevs);
 	list_init(&e.failures);
-	r = sandbox_enter(&e.sock, 1, &err);
+	r = sandbox_enter(kept, array_len(kept), &err);
 	if (r < 0) {
 		log_error(&e.log, "engine: %s", err.text);
 		return EXIT_FAILED;

@@ -9,7 +9,8 @@
 
 /* Runs until told to stop, or until the keeper is gone and either the first
  * order said to end with it or no machine is left.  sock: the engine's end
- * of the socketpair, owned.  Returns an exit code. */
-int engine_main(int sock);
+ * of the socketpair, owned.  lock: a descriptor that is kept open for life, -1:
+ * none.  Returns an exit code. */
+int engine_main(int sock, int lock);
 
 #endif

@@ -14,6 +14,7 @@
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "os/fdpass.h"
+#include "os/rundir.h"
 #include "os/sandbox.h"
 #include "os/sock.h"
 
@@ -421,6 +422,7 @@ static bool is_engine_gone(int err)
 
 int engine_link_start(struct keeper *k)
 {
+	CLEANUP_FD int lock = -1;
 	const struct timeval patience = {.tv_sec = SEND_WAIT_S};
 	struct engine_link *l = &k->engine;
 	int pair[2];
@@ -435,10 +437,14 @@ int engine_link_start(struct keeper *k)
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_errno(&k->error, errno, "engine: socketpair");
+	/* Who finds the folder of a killed keeper asks it whether the engine
+	 * still lives; without one it is believed not to. */
+	if (k->c->network)
+		lock = rundir_engine_lock(k->c->network->dir);
 	pid = sandbox_fork(k->c->log, &k->error);
 	if (pid == 0) {
 		close(pair[0]);
-		_exit(engine_main(pair[1]));
+		_exit(engine_main(pair[1], lock));
 	}
 	close(pair[1]);
 	if (pid < 0) {

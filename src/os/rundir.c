@@ -17,13 +17,20 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "os/journal.h"
 
+enum {
+	ENGINE_WAIT_MS = 3000,
+	ENGINE_PAUSE_MS = 5,
+};
+
 static const char lock_name[] = "lock";
+static const char engine_name[] = "engine";
 static const char system_base[] = "/run/vmlan";
 
 static int base_path(char *buf, size_t len)
@@ -141,6 +148,40 @@ static void say_unsettled(const char *name, const struct error *e)
 			       "be undone: %s", name, e->text);
 }
 
+int rundir_engine_lock(const char *path)
+{
+	char full[sizeof(((struct rundir *)0)->path) + sizeof(engine_name)];
+	CLEANUP_FD int fd = -1;
+
+	snprintf(full, sizeof(full), "%s/%s", path, engine_name);
+	fd = open(full, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	return fd_steal(&fd);
+}
+
+static void await_engine(int dir_fd)
+{
+	const struct timespec pause = {.tv_nsec = ENGINE_PAUSE_MS * 1000000L};
+	CLEANUP_FD int fd =
+		openat(dir_fd, engine_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	for (int waited = 0; fd >= 0 && waited < ENGINE_WAIT_MS;
+	     waited += ENGINE_PAUSE_MS) {
+		if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+void rundir_await_engine(const struct rundir *d)
+{
+	CLEANUP_FD int dir = rundir_fd(d);
+
+	if (dir >= 0)
+		await_engine(dir);
+}
+
 static int make_folder(int base, const char *name)
 {
 	CLEANUP_FD int dir = -1, lock = -1;
@@ -156,6 +197,7 @@ static int make_folder(int base, const char *name)
 	lock = take_lock(dir, true);
 	if (lock < 0)
 		return lock;
+	await_engine(dir);
 	is_free = settle(dir, &e);
 	say_unsettled(name, &e);
 	if (!is_free)
@@ -251,8 +293,10 @@ void rundir_release(struct rundir *d)
 static void remove_folder(int base, const char *name, int dir_fd)
 {
 	struct error e = ERROR_NULL;
-	bool is_free = settle(dir_fd, &e);
+	bool is_free;
 
+	await_engine(dir_fd);
+	is_free = settle(dir_fd, &e);
 	say_unsettled(name, &e);
 	if (!is_free)
 		return;

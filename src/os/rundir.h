@@ -5,6 +5,9 @@
  * keeps for life; a folder whose lock nobody holds was left by a kill, and
  * the next command removes it.
  *
+ * An engine that outlived its keeper is waited for before anybody has the
+ * folder again: what it holds is not to be in the way of the next.
+ *
  * What the journal of a folder says (os/journal.h) is undone before the folder
  * is removed, and the folder stays where that cannot be.  One whose journal is
  * to be kept outlives its owner: nobody holds it and nobody removes it until
@@ -57,6 +60,13 @@ __attribute__((warn_unused_result)) int rundir_names(char ***namesp,
 /* Forgets the folder without touching it: this process's part of the lock is
  * given up (a forked child's part keeps it). */
 void rundir_release(struct rundir *d);
+/* The lock of the folder's engine, taken, for that process alone: it is held
+ * while the descriptor is open anywhere.  Negative: it cannot be had. */
+int rundir_engine_lock(const char *path);
+/* Waits until the engine that a killed keeper left is no more, for it has
+ * interfaces and ports that a new one wants; a while, for it stays while a
+ * machine that nobody knows of is connected. */
+void rundir_await_engine(const struct rundir *d);
 /* Undoes what its journal says, removes the folder with what is in it, and
  * the lock.  What cannot be undone is said on stderr and stays written there
  * for the next command. */
