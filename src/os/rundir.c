@@ -279,9 +279,27 @@ int rundir_open_system(const char *name, struct rundir *d, struct error *e)
 	return 0;
 }
 
+/* Whether the lock that is held is this folder's: one that was moved away or
+ * deleted may have a successor of its name. */
+static bool has_lock(int dir_fd, int lock_fd)
+{
+	struct stat there, held;
+
+	return fstatat(dir_fd, lock_name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(lock_fd, &held) == 0 && there.st_ino == held.st_ino &&
+	       there.st_dev == held.st_dev;
+}
+
 int rundir_fd(const struct rundir *d)
 {
-	return open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP_FD int fd =
+		open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && !has_lock(fd, d->lock_fd)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return fd_steal(&fd);
 }
 
 void rundir_release(struct rundir *d)
@@ -320,7 +338,7 @@ void rundir_remove(struct rundir *d)
 	if (base >= 0)
 		dir = openat(base, name,
 			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir >= 0)
+	if (dir >= 0 && has_lock(dir, d->lock_fd))
 		remove_folder(base, name, dir);
 	rundir_release(d);
 }

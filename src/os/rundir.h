@@ -39,7 +39,7 @@ rundir_make_system(const char *name, struct rundir *d, struct error *e);
  * in it. -ENOENT: there is none (*e is not filled). */
 __attribute__((warn_unused_result)) int
 rundir_open_system(const char *name, struct rundir *d, struct error *e);
-/* Opens the folder itself; -1 if it is gone. */
+/* Opens the folder itself; -1 if it is gone, or another has its name. */
 int rundir_fd(const struct rundir *d);
 /* Takes the lock of a folder that nobody holds and leaves what is in it, but
  * undoes what its journal says. Negative if somebody holds it, or it has to
@@ -68,8 +68,8 @@ int rundir_engine_lock(const char *path);
  * machine that nobody knows of is connected. */
 void rundir_await_engine(const struct rundir *d);
 /* Undoes what its journal says, removes the folder with what is in it, and
- * the lock.  What cannot be undone is said on stderr and stays written there
- * for the next command. */
+ * the lock; another folder that has its name by now is left alone.  What cannot
+ * be undone is said on stderr and stays written there for the next command. */
 void rundir_remove(struct rundir *d);
 /* Removes the folders that nobody holds, as rundir_remove(). Two at once are
  * safe. */

@@ -10,12 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "os/rundir.h"
 #include "os/sock.h"
 #include "os/test_user.h"
@@ -106,6 +109,92 @@ static void one_name_has_one_owner(void **state)
 	make_ok("a", &a);
 	rundir_remove(&a);
 	rundir_remove(&b);
+}
+
+/* In a child: an engine that ends when somebody has been at the folder of all
+ * for a while, and not been at its own.  Exit code 0: it was so. */
+static void be_engine(const char *path)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	int lock, looks = 0, base;
+	char all[96];
+
+	snprintf(all, sizeof(all), "%s", path);
+	*strrchr(all, '/') = '\0';
+	base = open(all, O_RDONLY | O_DIRECTORY);
+	if (base < 0)
+		_exit(2);
+	do {
+		lock = rundir_engine_lock(path);
+	} while (lock < 0); /* who looks has it for a moment */
+	while (looks < 50 && exists(path)) {
+		if (flock(base, LOCK_SH | LOCK_NB) == 0) {
+			flock(base, LOCK_UN);
+			looks = 0;
+		} else {
+			looks++;
+		}
+		nanosleep(&moment, NULL);
+	}
+	_exit(!exists(path));
+}
+
+/* What it holds would be in the way of whoever has the name next. */
+static void an_engine_is_waited_for(void **state)
+{
+	struct rundir d;
+	char path[96];
+	int status;
+	pid_t pid;
+
+	for (int again = 0; again < 2; again++) {
+		make_ok("a", &d);
+		memcpy(path, d.path, sizeof(path));
+		pid = fork();
+		if (pid == 0) {
+			fd_close(&d.lock_fd);
+			be_engine(path);
+		}
+		/* .. has its lock: a second one is refused */
+		while (access(path, F_OK) == 0) {
+			int fd = rundir_engine_lock(path);
+
+			if (fd < 0)
+				break;
+			close(fd);
+		}
+		rundir_release(&d);
+		if (again)
+			make_ok("a", &d);
+		else
+			rundir_sweep();
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	rundir_remove(&d);
+}
+
+/* Somebody took the folder away, and another network has its name. */
+static void a_successor_is_left_alone(void **state)
+{
+	struct rundir old, fresh;
+	char away[96];
+
+	make_ok("a", &old);
+	snprintf(away, sizeof(away), "%s/away", (char *)*state);
+	assert_int_equal(rename(old.path, away), 0);
+	make_ok("a", &fresh);
+	assert_int_equal(rundir_fd(&old), -1);
+	rundir_remove(&old);
+	assert_true(exists(fresh.path));
+	assert_true(rundir_is_held("a"));
+	assert_true(exists(away));
+	rundir_remove(&fresh);
+	assert_false(exists(fresh.path));
+	snprintf(away, sizeof(away), "%s/away/lock", (char *)*state);
+	assert_int_equal(unlink(away), 0);
+	*strrchr(away, '/') = '\0';
+	assert_int_equal(rmdir(away), 0);
 }
 
 static void the_dead_are_swept(void **state)
@@ -293,6 +382,10 @@ static int group(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_name_has_one_owner, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(an_engine_is_waited_for, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_successor_is_left_alone,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_dead_are_swept, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(
