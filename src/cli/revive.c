@@ -14,13 +14,15 @@
 #include "cli/ctl.h"
 #include "cli/start.h"
 #include "control/protocol.h"
+#include "control/text.h"
 #include "os/proc.h"
 
 /* A network as it was written down. */
 struct past {
 	json_t *state; /* owned */
 	char *text;    /* owned; the same */
-	char **options; /* owned array of borrowed strings */
+	char *cwd;     /* owned; NULL: not known */
+	char **options; /* owned, as the array */
 	unsigned n_options;
 	struct netdev_spec **specs; /* owned, as the array */
 	unsigned n_specs;
@@ -30,8 +32,11 @@ static void past_deinit(struct past *p)
 {
 	for (unsigned i = 0; i < p->n_specs; i++)
 		netdev_spec_free(p->specs[i]);
+	for (unsigned i = 0; i < p->n_options; i++)
+		free(p->options[i]);
 	free(p->specs);
 	free(p->options);
+	free(p->cwd);
 	free(p->text);
 	json_decref(p->state);
 }
@@ -83,9 +88,10 @@ static int take_options(struct past *p, struct error *e)
 	if (!p->options)
 		return error_errno(e, ENOMEM, "options");
 	json_array_foreach(list, i, v) {
-		if (json_is_string(v))
-			p->options[p->n_options++] =
-				(char *)json_string_value(v);
+		p->options[p->n_options] = text_from_json(v);
+		if (!p->options[p->n_options])
+			return error_errno(e, ENOMEM, "options");
+		p->n_options++;
 	}
 	return 0;
 }
@@ -100,7 +106,7 @@ static int take_netdevs(struct past *p, struct error *e)
 	if (!p->specs)
 		return error_errno(e, ENOMEM, "netdevs");
 	json_array_foreach(list, i, v) {
-		const char *text = json_string_value(v);
+		CLEANUP_FREE char *text = text_from_json(v);
 
 		if (netdev_parse(text ? text : "", &p->specs[p->n_specs], e) <
 		    0)
@@ -122,10 +128,11 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 		.is_shared = true,
 		.common = &common,
 		.state = p->text,
-		.cwd = json_string_value(json_object_get(p->state, "cwd")),
 	};
-	int r = take_options(p, e);
+	int r;
 
+	s.cwd = p->cwd = text_from_json(json_object_get(p->state, "cwd"));
+	r = take_options(p, e);
 	if (r == 0)
 		r = take_netdevs(p, e);
 	if (r == 0 && cli_common_init(&common, 0))

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "control/protocol.h"
+#include "control/text.h"
 #include "keeper/machine.h"
 #include "os/proc.h"
 
@@ -57,7 +58,8 @@ static bool put_netdevs(const struct keeper *k, json_t *list)
 		if (n->machine)
 			continue;
 		text = netdev_spec_format(n->spec);
-		if (!text || json_array_append_new(list, json_string(text)) < 0)
+		if (!text ||
+		    json_array_append_new(list, text_to_json(text)) < 0)
 			return false;
 	}
 	return true;
@@ -66,7 +68,8 @@ static bool put_netdevs(const struct keeper *k, json_t *list)
 static bool put_options(const struct keeper_network *n, json_t *list)
 {
 	for (unsigned i = 0; i < n->n_options; i++) {
-		if (json_array_append_new(list, json_string(n->options[i])) < 0)
+		if (json_array_append_new(list, text_to_json(n->options[i])) <
+		    0)
 			return false;
 	}
 	return true;
@@ -91,15 +94,16 @@ static char *print(const struct keeper *k)
 	json_t *machines = json_array();
 	bool whole = put_options(n, options) && put_netdevs(k, netdevs) &&
 		     put_machines(k, machines);
-	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:b,s:o,s:i,s:I,s:s*,s:I,s:b,"
-			      "s:o}",
-			      "name", n->name, "mode", n->mode, "mac_name",
-			      n->mac_name, "options", options, "kept",
-			      k->is_kept, "netdevs", netdevs, "engine",
-			      (int)k->engine.pid, "engine_started",
-			      (json_int_t)proc_started(k->engine.pid), "cwd",
-			      cwd, "netns", (json_int_t)proc_netns(), "has_fds",
-			      has_fds(k), "machines", machines);
+	json_t *o = json_pack(
+		"{s:s,s:s,s:s,s:o,s:b,s:b,s:o,s:i,s:I,s:o*,s:I,"
+		"s:b,s:o}",
+		"name", n->name, "mode", n->mode, "mac_name", n->mac_name,
+		"options", options, "kept", k->is_kept, "shared", n->is_shared,
+		"netdevs", netdevs, "engine", (int)k->engine.pid,
+		"engine_started", (json_int_t)proc_started(k->engine.pid),
+		"cwd", cwd ? text_to_json(cwd) : NULL, "netns",
+		(json_int_t)proc_netns(), "has_fds", has_fds(k), "machines",
+		machines);
 	char *text = o && whole ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);

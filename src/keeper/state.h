@@ -10,6 +10,8 @@
  *	 "machines": [{"request": {..}, "plug", "address", "pid",
  *	 "pid_started"}]}
  *
+ * "options", "netdevs" and "cwd" may be any bytes (control/text.h).
+ *
  * What names and paths mean depends on where one is: the new keeper begins in
  * the folder "cwd", and only in the same network namespace.  One that was given
  * descriptors cannot have a successor.

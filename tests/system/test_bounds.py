@@ -52,6 +52,10 @@ def test_bytes_that_are_no_text(tmp_path):
     assert show("lab")["netdevs"] == [
         f"stream,addr.type=unix,addr.path={tmp_path}/a?.sock,server=on"]
     vmlan("up", "lab")  # as it is
+    kill_keeper("lab")
+    assert names() == ["lab"]
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)  # somebody listens again
     vmlan("down", "lab")
     assert not os.path.exists(path)
 
