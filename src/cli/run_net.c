@@ -286,6 +286,17 @@ static void say_forwards(struct run *r, const json_t *answer)
 			 ctl_str(f, "guest"));
 }
 
+/* Whether the card is on hub 0. Without a netdev on it there is no such hub,
+ * and the card alone wherever it is. */
+static bool is_on_hub(const struct run *r, const struct run_nic *nic)
+{
+	bool has_hub = false;
+
+	for (unsigned i = 0; i < r->n_nets; i++)
+		has_hub |= r->nets[i].what == NET_OPTION_NETDEV;
+	return !nic->mode.mode && r->on_hub && has_hub;
+}
+
 /* Until the VMM runs it is this command for whom the machine is there. */
 static int attach(struct run *r, struct run_nic *nic, struct error *e)
 {
@@ -293,7 +304,7 @@ static int attach(struct run *r, struct run_nic *nic, struct error *e)
 		.is_vhost = nic->is_vhost,
 		.vmm_listens = nic->qemu_serves,
 		.pid = getpid(),
-		.has_hub = !nic->mode.mode && r->on_hub,
+		.has_hub = is_on_hub(r, nic),
 		.has_mac = nic->card.has_mac,
 		.mac = nic->card.mac,
 		.picks_mac = !nic->card.has_mac && r->qemu.is_qemu,

@@ -106,17 +106,24 @@ void plan_server(struct plan_netdev *n, int fd, bool is_vhost)
 	n->order.head.type = ENGINE_MSG_SERVER_ADD;
 }
 
-/* Number of the lan that is hub hubid; made on first mention. */
+/* Number of the lan that is hub hubid; 0: there is no such hub. */
+static uint32_t hub_find(const struct plan *p, int32_t hubid)
+{
+	for (unsigned i = 0; i < p->n_hubs; i++) {
+		if (p->hubs[i] == hubid)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* The same, made on first mention. */
 static int hub_lan(struct plan *p, int32_t hubid, uint32_t *lanp)
 {
 	int32_t *grown;
 
-	for (unsigned i = 0; i < p->n_hubs; i++) {
-		if (p->hubs[i] == hubid) {
-			*lanp = i + 1;
-			return 0;
-		}
-	}
+	*lanp = hub_find(p, hubid);
+	if (*lanp)
+		return 0;
 	grown = reallocarray(p->hubs, p->n_hubs + 1, sizeof(*p->hubs));
 	if (!grown)
 		return -ENOMEM;
@@ -293,8 +300,12 @@ int plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 
 	if (!n)
 		return -EINVAL;
-	if (hub && hub_lan(p, *hub, &n->lan) < 0)
-		r = error_errno(e, ENOMEM, "hub %d", *hub);
+	n->lan = hub ? hub_find(p, *hub) : 0;
+	if (hub && !n->lan)
+		r = error_set(e, EXIT_NO_OBJECT,
+			      "this network has no hub %d: none of its netdevs "
+			      "is on it",
+			      *hub);
 	if (r == 0)
 		r = n->opener->open(n, e);
 	if (r < 0) {

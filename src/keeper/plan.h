@@ -124,8 +124,8 @@ struct plan_args {
  * is closed and undone again. */
 __attribute__((warn_unused_result)) int
 plan_open(struct plan *p, const struct plan_args *a, struct error *e);
-/* One more netdev, on lan 0 or the hub with this id, under this name.
- * The spec is borrowed for the netdev's life. */
+/* One more netdev, on lan 0 or the hub with this id, which must be there, under
+ * this name.  The spec is borrowed for the netdev's life. */
 __attribute__((warn_unused_result)) int
 plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 	 const int *hub, struct plan_netdev **np, struct error *e);

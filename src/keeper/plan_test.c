@@ -178,6 +178,29 @@ static void what_was_opened_is_undone(void **state)
 	rmdir(dir);
 }
 
+/* Whoever may ask for a machine's place may not make hubs, which would stay. */
+static void a_machine_gets_a_hub_that_is_there(void **state)
+{
+	struct netdev_spec *spec = NULL;
+	struct plan_netdev *n = NULL;
+	struct world w;
+	int hub = 4;
+
+	assert_int_equal(open_plan(&w, PLAN("user", "hubport,hubid=4")), 0);
+	assert_int_equal(netdev_parse("user,net=10.1.0.0/24", &spec, &w.e), 0);
+	assert_int_equal(plan_add(&w.plan, spec, "vm", &hub, &n, &w.e), 0);
+	assert_int_equal(n->lan, 1);
+	plan_remove(n);
+	for (hub = 5; hub < 9; hub++) {
+		w.e = ERROR_NULL;
+		assert_true(plan_add(&w.plan, spec, "vm", &hub, &n, &w.e) < 0);
+		assert_int_equal(w.e.code, EXIT_NO_OBJECT);
+	}
+	assert_int_equal(w.plan.n_hubs, 1);
+	netdev_spec_free(spec);
+	close_plan(&w);
+}
+
 static void the_test_switch_is_strict(void **state)
 {
 	assert_int_equal(keeper_deny_parse(""), 0);
@@ -196,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_named_netdev_goes_to_the_hub),
 		cmocka_unit_test(impossible_plans_are_refused),
 		cmocka_unit_test(what_was_opened_is_undone),
+		cmocka_unit_test(a_machine_gets_a_hub_that_is_there),
 		cmocka_unit_test(the_test_switch_is_strict),
 	};
 
