@@ -125,7 +125,7 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 		.mode = ctl_str(p->state, "mode"),
 		.mac_name = ctl_str(p->state, "mac_name"),
 		.is_kept = ctl_bool(p->state, "kept"),
-		.is_shared = true,
+		.is_shared = ctl_bool(p->state, "shared"),
 		.common = &common,
 		.state = p->text,
 	};

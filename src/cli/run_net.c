@@ -363,6 +363,7 @@ int run_nets_start(struct run *r)
 	return 0;
 }
 
+/* 0: it was told; negative: there is no keeper. */
 static int set_life(const struct run_nic *nic, pid_t pid)
 {
 	char path[sizeof(CONTROL_MACHINES) + CONTROL_NAME_LEN + 16];
@@ -382,10 +383,29 @@ void run_nets_hold(struct run *r, pid_t pid)
 	for (unsigned i = 0; i < r->n_nics; i++) {
 		if (set_life(&r->nics[i], pid) == 0)
 			continue;
+		start_sweep(); /* which gives it another one */
+		if (set_life(&r->nics[i], pid) == 0)
+			continue;
 		fprintf(stderr, "vmlan: warning: the machine's keeper is gone; "
 				"its network ends with it\n");
 		r->nics[i].is_attached = false;
 	}
+}
+
+/* Waits for the end of a machine's own network: that of our child, and, if that
+ * one was killed, of the keeper that came after it. */
+static void await_own(const struct run_nic *nic)
+{
+	int status = 0;
+	pid_t pid;
+
+	if (nic->start.keeper <= 0)
+		return;
+	do {
+		pid = waitpid(nic->start.keeper, &status, 0);
+	} while (pid < 0 && errno == EINTR);
+	if (pid > 0 && WIFSIGNALED(status) && nic->is_attached)
+		start_await_end(nic->network, nic->machine);
 }
 
 void run_nets_end(struct run *r)
@@ -404,10 +424,8 @@ void run_nets_end(struct run *r)
 
 		if (nic->mode.name[0] && nic->is_attached)
 			start_await_end(nic->network, nic->machine);
-		while (!nic->mode.name[0] && nic->start.keeper > 0 &&
-		       waitpid(nic->start.keeper, NULL, 0) < 0 &&
-		       errno == EINTR)
-			;
+		else if (!nic->mode.name[0])
+			await_own(nic);
 	}
 	for (unsigned i = 0; i < r->n_nics; i++)
 		rundir_release(&r->nics[i].start.dir);

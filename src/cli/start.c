@@ -79,7 +79,8 @@ static void detach(struct start *s, struct detached *d)
 		dup2(null, 0);
 		dup2(null, 1);
 	}
-	if (s->is_shared)
+	/* Nor is the terminal of whoever gives a network its keeper back. */
+	if (s->is_shared || s->state)
 		log_to_file(d, &s->dir);
 	else if (s->verbosity == 0)
 		/* The machine's console is no place for our chatter. */
@@ -189,8 +190,7 @@ int start_taken(struct start *s, struct error *e)
 		return r;
 	}
 	/* Its folder is the keeper's, and goes with it. */
-	if (s->is_shared)
-		rundir_release(&s->dir);
+	rundir_release(&s->dir);
 	return await_verdict(s, e);
 }
 

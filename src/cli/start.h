@@ -27,7 +27,8 @@ struct start {
 	struct netdev_spec *const *specs;
 	unsigned n_specs;
 	bool is_kept;	/* as by vmlan up */
-	bool is_shared; /* outlives the command: logs to a file of its own */
+	bool is_shared; /* by machines that come and go: it outlives the
+			 * command, and logs to a file of its own */
 	const char *state; /* as a killed keeper wrote it down; NULL: anew */
 	const char *cwd;   /* the keeper's; NULL: this one */
 	const struct cli_common *common;

@@ -141,7 +141,7 @@ void state_save(struct keeper *k)
 	CLEANUP_FREE char *text = NULL;
 	int r;
 
-	if (!n || !n->is_shared || !k->is_ready || k->is_stopping)
+	if (!n || !k->is_ready || k->is_stopping)
 		return;
 	text = print(k);
 	r = text ? replace(n->dir, text) : -ENOMEM;

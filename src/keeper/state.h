@@ -5,8 +5,8 @@
  * finds the folder reads it (cli/revive.c), ends the engine that was left, and
  * starts a keeper with it.
  *
- *	{"name", "mode", "mac_name", "options": [..], "kept", "netdevs": [..],
- *	 "engine", "engine_started", "cwd", "netns", "has_fds",
+ *	{"name", "mode", "mac_name", "options": [..], "kept", "shared",
+ *	 "netdevs": [..], "engine", "engine_started", "cwd", "netns", "has_fds",
  *	 "machines": [{"request": {..}, "plug", "address", "pid",
  *	 "pid_started"}]}
  *

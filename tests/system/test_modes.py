@@ -577,6 +577,29 @@ def test_keeper_killed(lan):
     assert names() == []
 
 
+def test_keeper_of_a_private_network_killed(lan):
+    """A machine's own LAN gets another keeper as well, and still ends with its
+    machine."""
+    with Machine(lan, "a", "-p", "2222:7000") as a, Server("a"):
+        a.guest.dhcp()
+        o = kill_keeper("nat-a")
+        a.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
+        assert "nat-a was killed; it has another one now" in vmlan("ls").stderr
+        assert zombie(o["engine"])
+        wait_for("it is on it", lambda: show("nat-a")["machines"][0]["connected"])
+        now = show("nat-a")
+        same = ("name", "mode", "options", "kept", "netdevs", "forwards", "machines", "folder")
+        assert {k: now[k] for k in same} == {k: o[k] for k in same}
+        wait_for("traffic", lambda: a.guest.sh(
+            "ping", "-c", "1", "-W", "1", INET_IP, check=False).returncode == 0)
+        with socket.create_connection(("127.0.0.1", 2222), timeout=10) as s:
+            s.send(b"x")
+            assert s.recv(100) == b"tcp x"
+        kill_keeper("nat-a")
+        assert names() == ["nat-a"]
+    assert names() == [] and list((RUNDIR / "vmlan").iterdir()) == []
+
+
 def test_keeper_and_engine_killed(lan):
     with Machine(lan, "a", "--net", "natnet:lab") as a:
         a.guest.dhcp()
