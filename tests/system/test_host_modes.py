@@ -8,7 +8,7 @@ import pytest
 from test_modes import Machine, one_line, rundir, show, vmlan  # noqa: F401
 from test_uplink import (LAN_IP, NO_ADMIN, br0, lan, links, one_mac,  # noqa: F401
                          pings)
-from world import HOST_IP, HOST_ROOT, INET_IP, VMLAN, sh
+from world import HOST_IP, HOST_ROOT, INET_IP, VMLAN, process, sh
 
 
 def is_on_the_lan(m):
@@ -38,6 +38,33 @@ def test_bridged(w, lan, options, netdev, request):
         is_on_the_lan(b)
         pings(a.guest, b.guest.ip)
     assert links() == before
+
+
+@pytest.mark.root  # tcpdump gives up root, which takes other users
+@pytest.mark.parametrize("options", ["bridge=br0", "if=lan0"])
+def test_bridged_is_seen_by_tcpdump(w, lan, options, request):
+    """On the host's interface the machine is one of the LAN, with its own
+    MAC, from its first question for an address on."""
+    if options.startswith("bridge="):
+        request.getfixturevalue("br0")
+    mac = "52:54:00:00:00:0a"
+    with Machine(w, "a", "--net", "bridged," + options, mac=mac) as a, \
+            process("tcpdump", "-Z", "root", "-lnei", "lan0", "ether src " + mac,
+                    stdout=-1, stderr=-1, text=True) as seen:
+        for line in seen.stderr:
+            if "listening on lan0" in line:
+                break
+        is_on_the_lan(a)
+        wanted = ["0.0.0.0.68 > 255.255.255.255.67", f"{a.guest.ip} > {LAN_IP}: ICMP echo request",
+                  f"{a.guest.ip} > {LAN_IP}: ICMP echo reply"]
+        for line in seen.stdout:
+            wanted = [t for t in wanted if t not in line]
+            if not wanted:
+                break
+        assert not wanted
+        seen.kill()
+        seen.stdout.close()
+        seen.stderr.close()
 
 
 def test_bridged_without_a_name(w, lan):

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""kill -9 of command, keeper and engine in the middle of `vmlan up` and `vmlan
+down`, for the modes that change the host: after the next command the network
+is up, whole, or the host is as it was. (`vmlan setup bridge`: test_setup.py.)
+
+VMLAN_SEED=N tries the moments of that seed again.
+"""
+import collections
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from test_modes import Machine, kill_keeper, names, rundir, show, vmlan, zombie  # noqa: F401
+from test_uplink import LAN_IP, br0, lan, pings  # noqa: F401
+from world import FULL, VMLAN, engine_of, popen, sh, wait_for
+
+TIMES = 50 if FULL else 6
+SEED = int(os.environ.get("VMLAN_SEED", random.randrange(1 << 32)))
+VICTIMS = ("command", "keeper", "engine")
+MODES = {
+    "hostonly": ("hostonly",),
+    "bridged-if": ("bridged", "if=lan0"),
+    "bridged-bridge": ("bridged", "bridge=br0"),
+}
+# Of no kind, and no helper is of any use.
+NO_RIGHTS = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
+# Counters and clocks, which are nobody's to give back.
+MOVES = ("_timer", "nf_conntrack_count", "topology_change", "nr_reserved")
+
+
+def settings():
+    """All of /proc/sys/net."""
+    found = {}
+    for folder, _, files in os.walk("/proc/sys/net"):
+        for name in files:
+            path = pathlib.Path(folder) / name
+            if not name.endswith(MOVES):
+                try:
+                    found[str(path)] = path.read_text(errors="replace")
+                except OSError:
+                    pass  # to be written only
+    return found
+
+
+def stands(o):
+    """What `ip -j` says, without what moves by itself."""
+    if isinstance(o, dict):
+        return {k: stands(v) for k, v in o.items() if not k.endswith(MOVES)}
+    return [stands(v) for v in o] if isinstance(o, list) else o
+
+
+def js(*args):
+    return stands(json.loads(sh("ip", "-j", *args).stdout or "[]"))
+
+
+def is_settled():
+    return not any(a.get("tentative") for l in js("addr") for a in l.get("addr_info", []))
+
+
+def snapshot():
+    """All that a command could have changed on the host."""
+    wait_for("addresses that are sure", is_settled)
+    routes = js("-4", "route", "show", "table", "all") + js("-6", "route", "show", "table", "all")
+    return {
+        "links": js("-d", "link"),
+        "addrs": js("addr"),
+        "routes": sorted(json.dumps(r, sort_keys=True) for r in routes),
+        "rules": js("rule"),
+        "nft": sh("nft", "list", "ruleset").stdout,
+        "settings": settings(),
+    }
+
+
+def same(a, b, when):
+    for key in a:
+        assert a[key] == b[key], (when, key)
+
+
+def links():
+    return sorted(l["ifname"] for l in js("link"))
+
+
+def processes():
+    """Of ours, zombies not counted: pid to name."""
+    found = {}
+    for p in pathlib.Path("/proc").iterdir():
+        try:
+            if p.name.isdigit() and os.readlink(p / "exe") == VMLAN:
+                found[int(p.name)] = (p / "comm").read_text().strip()
+        except OSError:
+            pass
+    return found
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def strike(command, victim):
+    """Kills it, if it is there; what it was, or "nobody"."""
+    pid = command.pid if command.poll() is None else None
+    if victim != "command":
+        pid = next((p for p, comm in processes().items() if comm == "vmlan-keeper"), None)
+    if victim == "engine" and pid:
+        pid = engine_of(pid)
+    if not pid:
+        return "nobody"
+    kill(pid)
+    return victim
+
+
+def killed(rnd, took, victim, *args):
+    """A command of which somebody is killed at some moment."""
+    p = popen(VMLAN, *args, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    moment = rnd.uniform(0, 1.1) * took
+    time.sleep(moment)
+    who = strike(p, victim)
+    err = p.communicate(timeout=30)[1]
+    return who, (" ".join(args), victim, who, moment, err)
+
+
+def took(*args):
+    begin = time.monotonic()
+    vmlan(*args)
+    return time.monotonic() - begin
+
+
+@pytest.fixture(params=MODES)
+def mode(request, w):
+    request.getfixturevalue("br0" if request.param == "bridged-bridge" else "lan")
+    return ("up", "-q", "lab", *MODES[request.param])
+
+
+def look():
+    """What the next command finds: the network is up, or gone, or (None) on
+    its way to either."""
+    nets = json.loads(vmlan("ls", "--json").stdout)
+    if nets:
+        return "up" if nets[0]["kept"] else None
+    return None if processes() else "gone"
+
+
+def found(victim, when):
+    """The keeper of a command that was killed goes its way; where it was the
+    one, all is over when the next command is."""
+    state = wait_for(f"an end: {when}", look) if victim == "command" else look()
+    assert state, (when, processes())
+    return state
+
+
+def kills(rnd, before, up, moment, *args):
+    """Starts a command when the network is down, or up, and somebody is killed
+    while it runs; then nothing is there, or the whole network."""
+    seen = collections.Counter()
+    whole = None
+    for i in range(TIMES):
+        victim = VICTIMS[i % 3]
+        if args != up:
+            vmlan(*up)
+            whole = len(links())
+        who, when = killed(rnd, moment, victim, *args)
+        state = found(victim, when)
+        seen[victim, who != "nobody", state] += 1
+        if state == "up":
+            assert whole in (None, len(links())), (when, links())
+            assert show("lab")["serving"], when
+            vmlan("down", "lab")
+        same(before, snapshot(), when)
+    print(seen)
+
+
+def test_killed_in_up(mode):
+    rnd = random.Random(SEED)
+    print("VMLAN_SEED", SEED)
+    before = snapshot()
+    up = took(*mode)
+    vmlan("down", "lab")
+    kills(rnd, before, mode, up, *mode)
+    # Nothing is in the way of the next.
+    vmlan(*mode)
+    vmlan("down", "lab")
+    same(before, snapshot(), "down")
+
+
+def test_killed_in_down(mode):
+    rnd = random.Random(SEED)
+    print("VMLAN_SEED", SEED)
+    before = snapshot()
+    vmlan(*mode)
+    kills(rnd, before, mode, took("down", "lab"), "down", "lab")
+
+
+def refused(code, *args, wrap=(), said=""):
+    r = sh(*wrap, VMLAN, *args, check=False)
+    err = r.stderr.splitlines()
+    assert r.returncode == code, (args, r.returncode, r.stderr)
+    assert len(err) == 1 and err[0].startswith("vmlan: error: ") and r.stdout == "", (args, r)
+    assert said in err[0], err
+
+
+def test_what_is_refused_changes_nothing(w, lan):
+    """A missing bridge, an interface that is down, no permission, a name
+    taken, a mode's word as a name, an overlapping subnet."""
+    sh("ip", "link", "add", "down0", "type", "veth", "peer", "name", "down1")
+    sh("ip", "link", "add", "brdown", "type", "bridge")
+    vmlan("up", "-q", "taken", "internal")
+    try:
+        before = snapshot()
+        for is_run in (False, True):
+            def tries(code, mode, *options, wrap=(), said=""):
+                args = ("up", "lab", mode, *options)
+                if is_run:  # where a failure of its own is no VMM's
+                    code = 125 if code == 1 else code
+                    args = ("run", "--net", ",".join((f"{mode}:lab", *options)), "--", "sh",
+                            "-c", "{socket}")
+                refused(code, *args, wrap=wrap, said=said)
+
+            tries(4, "bridged", "bridge=nosuch", said="no interface 'nosuch'")
+            tries(4, "bridged", "if=nosuch", said="no interface 'nosuch'")
+            tries(1, "bridged", "if=down0", said="down0 is down")
+            tries(1, "bridged", "if=down0", "via=packet", said="down0 is down")
+            tries(1, "bridged", "bridge=lan0", said="is no bridge")
+            tries(6, "bridged", "if=lan0", wrap=NO_RIGHTS, said="lan0")
+            tries(6, "hostonly", "ifname=h0", wrap=NO_RIGHTS, said="takes root")
+            tries(5, "hostonly", "ifname=lan0", said="lan0 already")
+            tries(5, "hostonly", "addr=192.0.2.99/24", said="192.0.2.0/24")
+            tries(5, "natnet", "net=192.0.2.0/24", said="192.0.2.0/24")
+            tries(2, "natnet", "net=192.0.2.0/33")
+        refused(5, "up", "taken", "natnet", said="is internal, not natnet")
+        refused(5, "run", "--net", "hostonly:taken", "--", "sh", "-c", "{socket}",
+                said="is internal, not hostonly")
+        for word in ("nat", "natnet", "bridged", "hostonly", "internal", "generic", "none"):
+            refused(2, "up", word, "natnet", said=f"'{word}' is a mode")
+            refused(2, "run", "--net", f"natnet:{word}", "--", "sh", "-c", "{socket}",
+                    said=f"'{word}' is a mode")
+        assert names() == ["taken"]
+        same(before, snapshot(), "refusals")
+    finally:
+        vmlan("down", "taken")
+        sh("ip", "link", "del", "down0")
+        sh("ip", "link", "del", "brdown")
+
+
+@pytest.mark.parametrize("lost", ["keeper", "both"])
+def test_keeper_killed_under_machines(mode, w, lost):
+    """The machines of a network that is a part of the host's get it back, and
+    the host has nothing more and nothing less."""
+    before = snapshot()
+    options = ",".join((mode[3] + ":lab", *mode[4:]))
+    join = ("--net", mode[3] + ":lab")
+    mac = "52:54:00:00:00:0"
+    with Machine(w, "a", "--net", options, mac=mac + "a") as a, \
+            Machine(w, "b", *join, mac=mac + "b") as b:
+        a.guest.dhcp()
+        b.guest.dhcp()
+        during = links()
+        o = kill_keeper("lab")
+        if lost == "both":
+            kill(o["engine"])
+        else:
+            pings(a.guest, b.guest.ip)
+        r = vmlan("ls", "--json")
+        assert "has another one now" in r.stderr and len(r.stderr.splitlines()) == 1, r.stderr
+        assert zombie(o["engine"])
+        wait_for("both on it", lambda: all(m["connected"] for m in show("lab")["machines"]))
+        assert len(links()) == len(during)
+        for x, ip in ((a, b.guest.ip), (b, a.guest.ip)):
+            wait_for("traffic", lambda: x.guest.sh(
+                "ping", "-c", "1", "-W", "1", ip, check=False).returncode == 0)
+        with Machine(w, "c", *join, mac=mac + "c") as c:
+            c.guest.dhcp()
+            assert len({m.guest.ip for m in (a, b, c)}) == 3
+            pings(c.guest, a.guest.ip)
+            if mode[3] == "hostonly":
+                pings(c.guest, "192.168.56.1")
+                sh("ping", "-c", "1", "-W", "5", a.guest.ip)
+            else:
+                pings(c.guest, LAN_IP)
+                pings(None, a.guest.ip, ns="lan")
+    assert names() == []
+    same(before, snapshot(), "the end")
+
+
