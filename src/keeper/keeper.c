@@ -168,6 +168,7 @@ static int start(struct keeper *k)
 		.n_specs = c->n_specs,
 		.log = c->log,
 		.deny = c->deny,
+		.dir = c->network ? c->network->dir : NULL,
 	};
 	const char *conf = c->resolv_conf ? c->resolv_conf : "/etc/resolv.conf";
 	int r;
@@ -206,7 +207,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	};
 	int r;
 
-	list_init(&k.plan.netdevs);
+	k.plan = PLAN_INIT(k.plan);
 	list_init(&k.machines);
 	timer_init(&k.log_timer, on_log);
 	k.n_files = rlimit_raise_nofile();

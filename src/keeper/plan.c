@@ -8,6 +8,7 @@
 #include "keeper/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,7 @@ static struct plan_netdev *netdev_make(struct plan *p,
 		error_errno(e, ENOMEM, "%s", kind);
 		return NULL;
 	}
+	n->plan = p;
 	n->id = ++p->last_id;
 	n->spec = spec;
 	n->opener = opener;
@@ -279,6 +281,8 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 	list_init(&p->netdevs);
 	p->log = a->log;
 	p->deny = a->deny;
+	p->dir = a->dir;
+	p->journal = JOURNAL_NULL;
 	for (unsigned i = 0; i < a->n_specs && r == 0; i++)
 		r = netdev_make(p, a->specs[i], NULL, e) ? 0 : -EINVAL;
 	if (r == 0)
@@ -352,6 +356,27 @@ void plan_close(struct plan *p)
 	free(p->hubs);
 	p->hubs = NULL;
 	p->n_hubs = 0;
+	journal_close(&p->journal);
+}
+
+struct journal *plan_journal(struct plan *p, struct error *e)
+{
+	CLEANUP_FD int dir = -1;
+
+	if (p->journal.fd >= 0)
+		return &p->journal;
+	if (!p->dir) {
+		error_set(e, EXIT_USAGE,
+			  "it changes the host, and only networks remember "
+			  "what to undo: vmlan up, vmlan run");
+		return NULL;
+	}
+	dir = open(p->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0) {
+		error_errno(e, errno, "%s", p->dir);
+		return NULL;
+	}
+	return journal_open(dir, &p->journal, e) < 0 ? NULL : &p->journal;
 }
 
 static void say_forward(const struct plan_netdev *n,

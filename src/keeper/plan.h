@@ -18,6 +18,7 @@
 #include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
 #include "grammar/port_spec.h"
+#include "os/journal.h"
 #include "os/loop.h"
 #include "os/tap.h"
 
@@ -53,6 +54,7 @@ struct plan_guestfwd {
 
 struct plan_netdev {
 	struct list link;
+	struct plan *plan; /* borrowed: whose it is */
 	uint32_t id;
 	uint32_t lan;
 	char name[ENGINE_NAME_LEN];
@@ -109,15 +111,20 @@ struct plan {
 	uint32_t last_id; /* of a netdev */
 	struct log *log;  /* borrowed */
 	uint32_t deny;	  /* ENGINE_DENY_* */
+	const char *dir;  /* borrowed: the network's folder; NULL: none */
+	struct journal journal; /* owned; see plan_journal() */
 };
 
-#define PLAN_INIT(p) ((struct plan){.netdevs = LIST_INIT((p).netdevs)})
+#define PLAN_INIT(p)                                                           \
+	((struct plan){.netdevs = LIST_INIT((p).netdevs),                      \
+		       .journal = JOURNAL_NULL})
 
 struct plan_args {
 	struct netdev_spec *const *specs; /* borrowed for the plan's life */
 	unsigned n_specs;
 	struct log *log;
 	uint32_t deny;
+	const char *dir; /* borrowed, as the specs; NULL: no network's */
 };
 
 /* Lays out lans and hubs and opens every netdev. On failure what was opened
@@ -141,6 +148,11 @@ void plan_forward_del(struct plan_netdev *n, uint32_t id);
 void plan_remove(struct plan_netdev *n);
 /* Closes descriptors, runs downscripts, removes socket files. */
 void plan_close(struct plan *p);
+/* Where openers write down what they change on the host before they do
+ * (os/change.h).  It is undone when the folder is removed, so whatever a
+ * netdev changes stays as long as the network.  NULL with *e filled: there is
+ * no folder, as in vmlan join. */
+struct journal *plan_journal(struct plan *p, struct error *e);
 struct plan_netdev *plan_find(struct plan *p, uint32_t id);
 /* Says what was bound, a line each. */
 void plan_say(const struct plan *p, struct log *log);

@@ -31,7 +31,7 @@ static int open_plan(struct world *w, const char *const *texts)
 	int r;
 
 	memset(w, 0, sizeof(*w));
-	list_init(&w->plan.netdevs);
+	w->plan = PLAN_INIT(w->plan);
 	for (; texts[w->n]; w->n++)
 		assert_int_equal(netdev_parse(texts[w->n], &w->specs[w->n],
 					      &w->e),
@@ -201,6 +201,28 @@ static void a_machine_gets_a_hub_that_is_there(void **state)
 	close_plan(&w);
 }
 
+static void what_changes_the_host_takes_a_folder(void **state)
+{
+	char dir[] = "/tmp/vmlan-plan-XXXXXX";
+	struct journal *j;
+	char path[64];
+	struct world w;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/" JOURNAL_FILE, dir);
+	assert_int_equal(open_plan(&w, PLAN("user")), 0);
+	assert_null(plan_journal(&w.plan, &w.e));
+	assert_int_equal(w.e.code, EXIT_USAGE);
+	w.plan.dir = dir;
+	j = plan_journal(&w.plan, &w.e);
+	assert_non_null(j);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_ptr_equal(plan_journal(&w.plan, &w.e), j);
+	close_plan(&w);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void the_test_switch_is_strict(void **state)
 {
 	assert_int_equal(keeper_deny_parse(""), 0);
@@ -220,6 +242,7 @@ int main(void)
 		cmocka_unit_test(impossible_plans_are_refused),
 		cmocka_unit_test(what_was_opened_is_undone),
 		cmocka_unit_test(a_machine_gets_a_hub_that_is_there),
+		cmocka_unit_test(what_changes_the_host_takes_a_folder),
 		cmocka_unit_test(the_test_switch_is_strict),
 	};
 
