@@ -106,7 +106,7 @@ int bridge_tap_open(const struct bridge_opts *o, struct tap_result *t,
 	if (o->asks_helper)
 		return ask_helper(o, t, e);
 	r = make(o, &br, t, &denied);
-	if (r == -EPERM)
+	if (r == -EPERM && o->helper)
 		return ask_helper(o, t, e);
 	if (r < 0)
 		*e = denied;

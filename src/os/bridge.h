@@ -12,7 +12,8 @@
 
 struct bridge_opts {
 	const char *bridge;
-	const char *helper; /* path, or a command line if it has a blank */
+	const char *helper; /* path, or a command line if it has a blank; NULL:
+			     * nobody else is asked */
 	bool asks_helper;   /* it was asked for: make no tap ourselves */
 	enum tap_vnet_hdr vnet_hdr;
 };

@@ -2,6 +2,7 @@
 /* Changes of the host, written down first; see change.h. */
 #include "os/change.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <stdio.h>
@@ -271,21 +272,29 @@ static int sysctl_before(const struct journal *j, struct undo *u)
 	return 0;
 }
 
-int change_sysctl(struct journal *j, const char *name, const char *value,
-		  struct error *e)
+/* The record of a setting, but for its value of before. */
+static int sysctl_record(const char *name, const char *value, struct undo *u,
+			 struct error *e)
 {
-	CLEANUP_FD int lock = journal_shared_lock(j);
-	struct undo u = {.type = UNDO_SYSCTL};
-	const uint32_t mark = j->len;
-	int r = 0;
-
-	if (lock < 0)
-		return error_errno(e, lock, "journal");
-	if (strlen(name) >= sizeof(u.sysctl.name) ||
-	    strlen(value) >= sizeof(u.sysctl.is))
+	*u = (struct undo){.type = UNDO_SYSCTL};
+	if (strlen(name) >= sizeof(u->sysctl.name) ||
+	    strlen(value) >= sizeof(u->sysctl.is))
 		return error_errno(e, ENAMETOOLONG, "setting %s", name);
-	memcpy(u.sysctl.name, name, strlen(name));
-	memcpy(u.sysctl.is, value, strlen(value));
+	memcpy(u->sysctl.name, name, strlen(name));
+	memcpy(u->sysctl.is, value, strlen(value));
+	return 0;
+}
+
+/* The lock of settings is held. */
+static int set_sysctl(struct journal *j, const char *name, const char *value,
+		      struct error *e)
+{
+	const uint32_t mark = j->len;
+	struct undo u;
+	int r = sysctl_record(name, value, &u, e);
+
+	if (r < 0)
+		return r;
 	r = sysctl_before(j, &u);
 	if (r < 0)
 		return error_errno(e, r, "setting %s", name);
@@ -298,4 +307,101 @@ int change_sysctl(struct journal *j, const char *name, const char *value,
 	return r < 0 ? error_errno(e, r, "cannot set %s=%s%s", name, value,
 				   remedy_of(r))
 		     : 0;
+}
+
+int change_sysctl(struct journal *j, const char *name, const char *value,
+		  struct error *e)
+{
+	CLEANUP_FD int lock = journal_shared_lock(j);
+
+	if (lock < 0)
+		return error_errno(e, lock, "journal");
+	return set_sysctl(j, name, value, e);
+}
+
+/* ---- forwarding ---- */
+
+static const char forward_name[] = "net/ipv4/ip_forward";
+static const char conf_path[] = "/proc/sys/net/ipv4/conf";
+
+/* 1: it is off, or on because a network of ours has set it. */
+static int is_forwarding_ours(const struct journal *j, bool *is_onp,
+			      struct error *e)
+{
+	struct undo mine, other;
+	char now[UNDO_VALUE_LEN];
+	int r = sysctl_record(forward_name, "1", &mine, e);
+
+	if (r == 0)
+		r = sysctl_get(forward_name, now, sizeof(now));
+	if (r < 0)
+		return error_errno(e, r, "setting %s", forward_name);
+	*is_onp = strcmp(now, "1") == 0;
+	return !*is_onp || journal_shared_find(j, &mine, &other);
+}
+
+/* A setting that the kernel will have made `is` when forwarding ends, unless
+ * that is what it was. */
+static int note_setting(struct journal *j, const char *name, const char *is,
+			bool is_on, struct error *e)
+{
+	struct undo u, other;
+	int r = sysctl_record(name, is, &u, e);
+
+	if (r < 0)
+		return r;
+	if (is_on) {
+		if (!journal_shared_find(j, &u, &other))
+			return 0;
+		memcpy(u.sysctl.was, other.sysctl.was, sizeof(u.sysctl.was));
+	} else {
+		r = sysctl_get(name, u.sysctl.was, sizeof(u.sysctl.was));
+		if (r == -ENOENT)
+			return 0; /* its link has just gone */
+		if (r < 0)
+			return error_errno(e, r, "setting %s", name);
+		if (strcmp(u.sysctl.was, is) == 0)
+			return 0;
+	}
+	return journal_add(j, &u, e);
+}
+
+/* Links that forward though the host as a whole does not. */
+static int note_links(struct journal *j, bool is_on, struct error *e)
+{
+	DIR *d = opendir(conf_path);
+	char name[UNDO_SYSCTL_LEN];
+	struct dirent *de;
+	int r = 0;
+
+	if (!d)
+		return error_errno(e, errno, "%s", conf_path);
+	while (r == 0 && (de = readdir(d))) {
+		if (de->d_name[0] == '.' || strcmp(de->d_name, "all") == 0)
+			continue;
+		snprintf(name, sizeof(name), "net/ipv4/conf/%.16s/forwarding",
+			 de->d_name);
+		r = note_setting(j, name, "0", is_on, e);
+	}
+	closedir(d);
+	return r;
+}
+
+int change_forwarding(struct journal *j, struct error *e)
+{
+	CLEANUP_FD int lock = journal_shared_lock(j);
+	bool is_on = false;
+	int r;
+
+	if (lock < 0)
+		return error_errno(e, lock, "journal");
+	r = is_forwarding_ours(j, &is_on, e);
+	if (r <= 0)
+		return r;
+	/* Undone behind it, for they are written down before it. */
+	r = note_setting(j, "net/ipv4/conf/all/accept_redirects", "1", is_on,
+			 e);
+	if (r == 0)
+		r = note_links(j, is_on, e);
+	return r < 0 ? r : set_sysctl(j, forward_name, "1", e);
 }

@@ -53,5 +53,8 @@ MUST_USE int change_nft_table(struct journal *j, const char *family,
  * end gives it back. */
 MUST_USE int change_sysctl(struct journal *j, const char *name,
 			   const char *value, struct error *e);
+/* Has the host route IPv4 packets.  The kernel, told to stop again, changes
+ * other settings besides: those are given back as well. */
+MUST_USE int change_forwarding(struct journal *j, struct error *e);
 
 #endif

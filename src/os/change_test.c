@@ -406,6 +406,47 @@ static void a_setting_of_three(void **state)
 	}
 }
 
+static void set(const char *name, const char *value)
+{
+	assert_int_equal(sysctl_set(name, value), 0);
+}
+
+static void expect_no_forwarding(void)
+{
+	expect("net/ipv4/ip_forward", "0");
+	expect("net/ipv4/conf/all/accept_redirects", "0");
+	expect("net/ipv4/conf/default/forwarding", "1");
+	expect("net/ipv4/conf/v0/forwarding", "1");
+	expect("net/ipv4/conf/lo/forwarding", "0");
+}
+
+/* What the kernel changes besides is given back, by the last of two. */
+static void forwarding(void **state)
+{
+	struct site *s = *state;
+	struct journal b;
+
+	set("net/ipv4/ip_forward", "0");
+	set("net/ipv4/conf/all/accept_redirects", "0");
+	set("net/ipv4/conf/default/forwarding", "1");
+	set("net/ipv4/conf/v0/forwarding", "1");
+	set("net/ipv4/conf/lo/forwarding", "0");
+	ok(change_forwarding, &s->j);
+	expect("net/ipv4/ip_forward", "1");
+	expect("net/ipv4/conf/lo/forwarding", "1");
+	second_journal(s, "b", &b);
+	ok(change_forwarding, &b);
+	site_undo(s);
+	expect("net/ipv4/ip_forward", "1");
+	ok(journal_undo, &b);
+	expect_no_forwarding();
+	end_second(s, "b", &b);
+	/* Somebody else's stays. */
+	set("net/ipv4/ip_forward", "1");
+	ok(change_forwarding, &s->j);
+	assert_int_equal(s->j.len, JOURNAL_HEAD_LEN);
+}
+
 static void a_table(void **state)
 {
 	static const char json[] =
@@ -456,6 +497,7 @@ static int group(void)
 		case_of(routes_move),
 		case_of(a_setting),
 		case_of(a_setting_of_three),
+		case_of(forwarding),
 		case_of(a_table),
 	};
 

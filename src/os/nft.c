@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -103,8 +104,9 @@ static int spawn(const char *path, int in, int out, pid_t *pidp)
 	return -err;
 }
 
-/* Reads to the end; keeps the beginning, as one line. */
-static void hear(int fd, char *said)
+/* Reads to the end; keeps the beginning, as one line, and in all as it is, if
+ * that is asked for. */
+static void hear(int fd, char *said, FILE *all)
 {
 	char buf[SAID_LEN];
 	size_t len = 0;
@@ -115,6 +117,8 @@ static void hear(int fd, char *said)
 			break;
 		for (ssize_t i = 0; i < n && len < SAID_LEN - 1; i++)
 			said[len++] = buf[i] < ' ' ? ' ' : buf[i];
+		if (all && n > 0)
+			(void)fwrite(buf, 1, (size_t)n, all);
 	}
 	said[len] = '\0';
 }
@@ -132,7 +136,7 @@ static int judge(int status, const char *said, struct error *e)
 	return strstr(said, "No such file or directory") ? -ESRCH : -EIO;
 }
 
-int nft_run(const char *json, struct error *e)
+static int run(const char *json, FILE *all, struct error *e)
 {
 	CLEANUP_FD int in = as_file(json), hears = -1, says = -1;
 	char path[PATH_LEN], said[SAID_LEN];
@@ -155,12 +159,101 @@ int nft_run(const char *json, struct error *e)
 	if (r < 0)
 		return error_errno(e, r, "%s cannot be run", path);
 	fd_close(&says);
-	hear(hears, said);
+	hear(hears, said, all);
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return error_errno(e, errno, "nft");
 	}
 	return judge(status, said, e);
+}
+
+int nft_run(const char *json, struct error *e)
+{
+	return run(json, NULL, e);
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static bool is_dropper(const json_t *chain)
+{
+	const char *family = text_of(chain, "family");
+
+	return strcmp(text_of(chain, "hook"), "forward") == 0 &&
+	       strcmp(text_of(chain, "policy"), "drop") == 0 &&
+	       (strcmp(family, "ip") == 0 || strcmp(family, "inet") == 0);
+}
+
+/* What it lists, malloc'd: *textp is the caller's. */
+static int list(const char *what, char **textp, struct error *e)
+{
+	char json[TEXT_LEN];
+	size_t len;
+	FILE *f = open_memstream(textp, &len);
+	int r;
+
+	if (!f)
+		return error_errno(e, ENOMEM, "nft");
+	snprintf(json, sizeof(json), "{\"nftables\":[{\"list\":{%s}}]}", what);
+	r = run(json, f, e);
+	if (fclose(f) != 0 && r == 0)
+		r = error_errno(e, ENOMEM, "nft");
+	return r;
+}
+
+/* Whether a rule of the chain names the interface. */
+static int knows(const json_t *chain, const char *ifname, struct error *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	char what[TEXT_LEN], name[64];
+	int r;
+
+	snprintf(what, sizeof(what),
+		 "\"chain\":{\"family\":\"%s\",\"table\":\"%s\","
+		 "\"name\":\"%s\"}",
+		 text_of(chain, "family"), text_of(chain, "table"),
+		 text_of(chain, "name"));
+	snprintf(name, sizeof(name), "\"%s\"", ifname);
+	r = list(what, &text, e);
+	if (r < 0)
+		return r;
+	return strstr(text, name) ||
+	       (strncmp(ifname, "vm-", 3) == 0 && strstr(text, "\"vm-*\""));
+}
+
+int nft_find_dropper(const char *ifname, char *buf, size_t room,
+		     struct error *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	json_t *all, *v;
+	size_t i;
+	int r = list("\"chains\":null", &text, e);
+
+	buf[0] = '\0';
+	if (r < 0)
+		return r;
+	all = json_loads(text, 0, NULL);
+	r = 0;
+	json_array_foreach(json_object_get(all, "nftables"), i, v) {
+		const json_t *chain = json_object_get(v, "chain");
+
+		if (!is_dropper(chain))
+			continue;
+		r = knows(chain, ifname, e);
+		if (r < 0)
+			break;
+		if (r > 0)
+			continue;
+		snprintf(buf, room, "%s %s %s", text_of(chain, "family"),
+			 text_of(chain, "table"), text_of(chain, "name"));
+		break;
+	}
+	json_decref(all);
+	return r < 0 ? r : buf[0] != '\0';
 }
 
 int nft_table_find(const char *family, const char *name, struct error *e)

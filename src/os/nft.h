@@ -22,6 +22,12 @@ MUST_USE int nft_run(const char *json, struct error *e);
 /* 1 if there is such a table, 0 if not, negative as nft_run(). */
 MUST_USE int nft_table_find(const char *family, const char *name,
 			    struct error *e);
+/* The first chain that drops those forwarded IPv4 packets for which it has no
+ * rule, and has none about the interface, as "FAMILY TABLE CHAIN".  A rule
+ * about vm-* is one about all whose names begin so.  1, 0: there is none;
+ * negative as nft_run(). */
+MUST_USE int nft_find_dropper(const char *ifname, char *buf, size_t room,
+			      struct error *e);
 /* Removes it, if it is there. */
 MUST_USE int nft_table_del(const char *family, const char *name,
 			   struct error *e);

@@ -38,8 +38,9 @@ const char *const probe_names[N_PROBES] = {
 	[PROBE_TUN] = "tun",         [PROBE_ROOT] = "root",
 	[PROBE_RAW] = "raw",         [PROBE_BRIDGE] = "bridge",
 	[PROBE_MACVTAP] = "macvtap", [PROBE_NFT] = "nft",
-	[PROBE_FORWARD] = "forward", [PROBE_PLACE] = "lan-bridge",
-	[PROBE_HELPER] = "helper",   [PROBE_ACL] = "acl",
+	[PROBE_FORWARD] = "forward", [PROBE_FIREWALL] = "firewall",
+	[PROBE_PLACE] = "lan-bridge", [PROBE_HELPER] = "helper",
+	[PROBE_ACL] = "acl",
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -136,6 +137,26 @@ static void probe_forward(struct finding *f)
 		no(f, "sudo sysctl -w net.ipv4.ip_forward=1",
 		   "IPv4 forwarding is off and cannot be set: %s",
 		   strerror(errno));
+}
+
+static void probe_firewall(struct finding *f)
+{
+	struct error e = ERROR_NULL;
+	char chain[80], fix[2 * sizeof(chain) + 100];
+	int r = nft_find_dropper("vm-*", chain, sizeof(chain), &e);
+
+	if (r < 0)
+		unknown(f, "whether the host's own firewall drops what is "
+			   "forwarded is for root to see");
+	if (r <= 0)
+		return;
+	snprintf(fix, sizeof(fix),
+		 "sudo nft 'insert rule %s iifname \"vm-*\" accept; "
+		 "insert rule %s oifname \"vm-*\" accept'",
+		 chain, chain);
+	no(f, fix,
+	   "the host's own nftables chain '%s' drops what it has no rule for",
+	   chain);
 }
 
 /* ---- in a namespace of a child ---- */
@@ -488,6 +509,7 @@ void probe_all(const struct probe_opts *o, struct finding *v)
 	probe_root(&v[PROBE_ROOT]);
 	probe_raw(&v[PROBE_RAW]);
 	probe_forward(&v[PROBE_FORWARD]);
+	probe_firewall(&v[PROBE_FIREWALL]);
 	probe_in_child(v);
 	probe_helper(o->helper, &v[PROBE_HELPER]);
 	probe_acl(o->acl, &v[PROBE_PLACE], &v[PROBE_ACL]);

@@ -19,6 +19,7 @@ enum probe {
 	PROBE_MACVTAP, /* and macvtaps */
 	PROBE_NFT,     /* nftables, by its program */
 	PROBE_FORWARD, /* IPv4 forwarding is on, or can be set */
+	PROBE_FIREWALL, /* no chain of others drops what is forwarded */
 	PROBE_PLACE,   /* a bridge to plug into is there */
 	PROBE_HELPER,  /* QEMU's bridge helper, with the rights it needs */
 	PROBE_ACL,     /* its file allows that bridge, or br0 */

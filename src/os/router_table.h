@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The nftables table by which the host's kernel is the router and NAT of a
+ * network behind a bridge (netdev router), as text for os/nft.h.  One table
+ * of family inet for each bridge; no other is touched.
+ *
+ *	machine -> elsewhere  under the host's address; from its own network's
+ *	                      addresses only
+ *	elsewhere -> machine  answers, and what a forward leads to it
+ *	machine -> host       pings, and ports that are forwarded; else it is
+ *	                      refused
+ *	host -> machine       answers; else it is refused
+ *
+ * IPv6 has no way through.  What other tables of the host drop stays dropped.
+ */
+#ifndef OS_ROUTER_TABLE_H
+#define OS_ROUTER_TABLE_H
+
+#include <net/if.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+enum { ROUTER_TABLE_LEN = IFNAMSIZ + 8 };
+
+#define ROUTER_TABLE_FAMILY "inet"
+
+/* The table's name; br is one that nft can name (nft_is_name). */
+const char *router_table_name(const char *br,
+			      char buf[static ROUTER_TABLE_LEN]);
+/* Makes it, for the bridge and the machines' network.  malloc'd, NULL: no
+ * memory. */
+char *router_table(const char *br, const struct prefix *net);
+
+/* What comes to a port of the host from elsewhere and goes to a machine.  The
+ * host's own connections, and machines', go to who listens at that port. */
+struct router_forward {
+	uint8_t proto;        /* IPPROTO_TCP, IPPROTO_UDP */
+	struct endpoint host; /* ip unspecified: any of the host's */
+	struct endpoint guest;
+};
+
+/* Has these n forwards in place of those before. */
+char *router_table_forwards(const char *br, const struct router_forward *v,
+			    unsigned n);
+
+#endif
