@@ -47,8 +47,8 @@ static const struct way ways[] = {
 	{"nat", "user", USER_NEEDS, USER_WANTS, NULL},
 	{"natnet", "user", USER_NEEDS, USER_WANTS, NULL},
 	{"natnet", "backend=kernel",
-	 P(RUNDIR) | P(ROOT) | P(TUN) | P(BRIDGE) | P(NFT) | P(FORWARD), 0,
-	 "backend=kernel"},
+	 P(RUNDIR) | P(ROOT) | P(TUN) | P(BRIDGE) | P(NFT) | P(FORWARD),
+	 P(FIREWALL), "backend=kernel"},
 	{"bridged", "bridge=, as root", P(RUNDIR) | P(ROOT) | P(TUN) | P(PLACE),
 	 0, "bridge=br0"},
 	{"bridged", "bridge=, by QEMU's helper",
@@ -159,7 +159,7 @@ static unsigned missing_of(unsigned set, const struct finding *v)
 static bool is_built(const struct way *w)
 {
 	const struct mode *mode = mode_find(w->mode);
-	const struct mode_host host = {.n_routes = 0};
+	const struct mode_host host = {.may_make_links = true};
 	struct error e = ERROR_NULL;
 	struct mode_netdevs n;
 	struct mode_spec s = {.mode = mode};

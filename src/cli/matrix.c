@@ -38,6 +38,10 @@ static const struct matrix_row rows[] = {
 	 .has_bridge = true, .expected = {"ynnyny"}},
 	{.word = "natnet", .label = "natnet", .addressing = BY_LEASE,
 	 .has_bridge = true, .expected = {"ynyyny"}},
+	/* The host's kernel has to ask for a machine's MAC to answer it. */
+	{.word = "natnet", .label = "natnet backend=kernel",
+	 .options = "backend=kernel", .addressing = BY_LEASE,
+	 .has_bridge = true, .host_has_routes = true, .expected = {"ynyyny"}},
 	{.word = "bridged", .label = "bridged bridge=br0",
 	 .options = "bridge=br0", .addressing = BY_LAN, .has_bridge = true,
 	 .expected = {"yyyyy-"}},

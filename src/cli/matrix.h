@@ -81,6 +81,7 @@ struct matrix_row {
 	const char *options; /* of the mode; %d: pid of the neighbour */
 	enum addressing addressing;
 	bool has_bridge; /* of the host, on the LAN */
+	bool host_has_routes; /* to machines: it asks nobody by ARP */
 	/* For each question 'y', 'n' or '-'. */
 	const char *expected[N_MATRIX_FAMILIES];
 };

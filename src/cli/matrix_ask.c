@@ -433,8 +433,11 @@ static int begin(const struct world *w, struct ask *a, unsigned wait_ms,
 }
 
 /* A forward has neither ARP nor pings. */
-static bool has_proto(enum question q, enum protocol p)
+static bool has_proto(const struct matrix_row *row, enum question q,
+		      enum protocol p)
 {
+	if (q == Q_HOST_VM && row->host_has_routes)
+		return p != PROTO_ARP;
 	return q != Q_FORWARD || p == PROTO_TCP || p == PROTO_UDP;
 }
 
@@ -455,7 +458,7 @@ static int begin_pair(const struct world *w, enum question q,
 			.found = &pair->probes[p],
 		};
 
-		if (!has_proto(q, a.proto))
+		if (!has_proto(w->row, q, a.proto))
 			continue;
 		if (q == Q_FORWARD)
 			a.to.port = (uint16_t)(FORWARD_PORT + (p == PROTO_UDP));

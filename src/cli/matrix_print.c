@@ -29,9 +29,9 @@ static const char *const families[N_MATRIX_FAMILIES] = {
 void matrix_print_head(void)
 {
 	/* Columns as print_cell() makes them. */
-	printf("%-19s %-8s %-8s %-8s %-8s %-8s %s\n", "", "VM sees", "LAN",
+	printf("%-21s %-8s %-8s %-8s %-8s %-8s %s\n", "", "VM sees", "LAN",
 	       "VMs each", "", "host", "by a");
-	printf("%-19s %-8s %-8s %-8s %-8s %-8s %-8s %s\n", "MODE", "LAN",
+	printf("%-21s %-8s %-8s %-8s %-8s %-8s %-8s %s\n", "MODE", "LAN",
 	       "sees VM", "other", "internet", "to VM", "forward", "time");
 }
 
@@ -52,7 +52,7 @@ static void print_cell(const struct matrix_row *row, const struct row_found *f,
 
 void matrix_print_row(const struct matrix_row *row, const struct row_found *f)
 {
-	printf("%-19s", row->label);
+	printf("%-21s", row->label);
 	if (!f->is_built) {
 		printf(" cannot be built: %s\n", f->error);
 		return;
@@ -91,14 +91,14 @@ static void print_way(const struct matrix_row *row, const struct row_found *f)
 	int width = f->netdevs[0] ? 7 : 0;
 
 	if (f->is_built)
-		printf("%-19s %-*s%s%s\n", row->label, width, f->way,
+		printf("%-21s %-*s%s%s\n", row->label, width, f->way,
 		       width ? " " : "", f->netdevs);
 }
 
 void matrix_print_end(const struct matrix *m, bool is_ok)
 {
 	if (m->verbosity > 0) {
-		printf("\n%-19s %-7s %s\n", "MODE", "BY", "NETDEVS");
+		printf("\n%-21s %-7s %s\n", "MODE", "BY", "NETDEVS");
 		for (unsigned i = 0; i < m->n; i++)
 			print_way(m->rows[i], &m->found[i]);
 	}

@@ -328,8 +328,9 @@ static int configure_plug(struct world *w, struct error *e)
 /* "user", "kernel" or "helper": whose the network's ways are. */
 static void put_way(const json_t *netdevs, struct row_found *f)
 {
-	static const char *const kernels[] = {"tap",	"bridge",  "hostif",
-					      "netns",	"macvtap", "packet"};
+	static const char *const kernels[] = {"tap",	 "bridge", "hostif",
+					      "netns",	 "router", "macvtap",
+					      "packet"};
 	const char *way = "user";
 	size_t i, len = 0;
 	json_t *v;

@@ -191,6 +191,7 @@ struct msg_user_add {
 	uint32_t lan;
 	struct prefix net4;
 	addr host4, dns4, dhcp_start4;
+	addr router4; /* unspecified: host4 */
 	uint32_t mtu;
 	uint8_t is_restricted;
 	uint8_t keeps_services;

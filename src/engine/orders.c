@@ -482,6 +482,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.host4 = m->host4,
 		.dns4 = m->dns4,
 		.dhcp_start4 = m->dhcp_start4,
+		.router4 = m->router4,
 		.n_dnssearch = m->n_dnssearch,
 		.mtu = m->mtu,
 		.n_kept = m->n_kept,

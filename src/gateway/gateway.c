@@ -158,6 +158,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.gw4 = c->host4,
 		.dns4 = c->dns4,
 		.mtu = mtu > MTU_MAX ? MTU_MAX : mtu,
+		.has_other_router = !addr_is_unspecified(&c->router4),
 		.arg = gw,
 		.redirect = env_redirect,
 		.is_served = gateway_is_served,
@@ -242,7 +243,9 @@ static int make_services(struct gateway *gw)
 		.hostname = c->hostname,
 		.domain = c->domainname,
 		.n_search = c->n_dnssearch,
-		.hides_router = c->is_restricted,
+		.router = c->router4,
+		.hides_router = c->is_restricted &&
+				addr_is_unspecified(&c->router4),
 		.hides_dns = c->is_restricted && !c->keeps_services,
 	};
 	int r;

@@ -29,6 +29,7 @@ struct gateway_config {
 	uint32_t id;
 	struct prefix net4;
 	addr host4, dns4, dhcp_start4;
+	addr router4; /* named by DHCP; unspecified: host4, if that is one */
 	char hostname[GATEWAY_NAME_LEN];   /* DHCP option 12, "" = none */
 	char domainname[GATEWAY_NAME_LEN]; /* option 15, "" = none */
 	char dnssearch[GATEWAY_SEARCH_MAX][GATEWAY_NAME_LEN];

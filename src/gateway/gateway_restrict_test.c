@@ -29,6 +29,18 @@ static int setup(void **state)
 	return setup_with(state, false);
 }
 
+/* Another router of the network is the way out. */
+static int setup_router(void **state)
+{
+	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
+	struct gateway_config gc = fake_gateway_config();
+
+	gc.is_restricted = true;
+	gc.keeps_services = true;
+	gc.router4 = addr_v4(10, 0, 2, 1);
+	return fake_gateway_setup_with(state, &gc, &pc);
+}
+
 static int setup_services(void **state)
 {
 	return setup_with(state, true);
@@ -119,9 +131,9 @@ static void test_guestfwd_stays(void **state)
 	assert_int_equal(b->n_calls, 1);
 }
 
-static void test_forwards_are_answered(void **state)
+/* seen: the client as its guest sees it. */
+static void forward_to_guest(struct fake_gateway *b, struct endpoint seen)
 {
-	struct fake_gateway *b = *state;
 	struct endpoint client = fake_ep(192, 0, 2, 7, 777);
 	struct gateway_forward f = {.proto = IPPROTO_UDP,
 				    .guest.port = 6000,
@@ -137,11 +149,11 @@ static void test_forwards_are_answered(void **state)
 	assert_true(fake_deliver(b->fh, 0, &client, "hello", 5));
 	fake_gateway_pass(b, 0);
 	assert_int_equal(b->g.port->n_out, 1);
-	say(b, client);
+	say(b, seen);
 	assert_int_equal(b->fh->n_sent, 1);
 	assert_int_equal(b->drops.n[DROP_RESTRICTED], 0);
-	client.port = 778; /* who did not ask gets nothing */
-	say(b, client);
+	client.port = seen.port = 778; /* who did not ask gets nothing */
+	say(b, seen);
 	assert_int_equal(b->fh->n_sent, 1);
 	assert_int_equal(b->drops.n[DROP_RESTRICTED], 1);
 
@@ -154,7 +166,7 @@ static void test_forwards_are_answered(void **state)
 	fake_gateway_pass(b, 0);
 	h = fake_heard(b, &got);
 	assert_int_equal(h.flags, TCP_SYN);
-	fake_tell(b, client.ip,
+	fake_tell(b, seen.ip,
 		  (struct tcp_hdr){.sport = 22,
 				   .dport = h.sport,
 				   .seq = 7,
@@ -164,8 +176,20 @@ static void test_forwards_are_answered(void **state)
 	assert_int_equal(fake_heard(b, &got).flags, TCP_ACK);
 }
 
-/* The options of an answer to REQUEST, as bits of a 64-bit set. */
-static uint64_t leased_options(struct fake_gateway *b)
+static void test_forwards_are_answered(void **state)
+{
+	forward_to_guest(*state, fake_ep(192, 0, 2, 7, 777));
+}
+
+/* What the guest says to anybody else goes to that one. */
+static void test_clients_are_hidden_from_another_router(void **state)
+{
+	forward_to_guest(*state, fake_ep(10, 0, 2, 2, 777));
+}
+
+/* The options of an answer to REQUEST, as bits of a 64-bit set, and the router
+ * among them. */
+static uint64_t leased_options(struct fake_gateway *b, addr *router)
 {
 	static const uint8_t params[] = {DHCP_O_ROUTER, DHCP_O_DNS};
 	const struct endpoint ep = {.ip = addr_v4(255, 255, 255, 255),
@@ -196,12 +220,15 @@ static uint64_t leased_options(struct fake_gateway *b)
 	assert_int_equal(m.type, DHCP_ACK);
 	for (uint8_t i = 1; i < 64; i++)
 		set |= dhcp_find(&m, i, &r) ? UINT64_C(1) << i : 0;
+	if (!dhcp_find_addr(&m, DHCP_O_ROUTER, router))
+		*router = addr_v4(0, 0, 0, 0);
 	return set;
 }
 
 static void test_leases_name_no_way_out(void **state)
 {
-	uint64_t set = leased_options(*state);
+	addr router;
+	uint64_t set = leased_options(*state, &router);
 
 	assert_true(set & 1 << DHCP_O_MASK);
 	assert_false(set & 1 << DHCP_O_ROUTER);
@@ -210,10 +237,22 @@ static void test_leases_name_no_way_out(void **state)
 
 static void test_services_are_leased(void **state)
 {
-	uint64_t set = leased_options(*state);
+	addr router;
+	uint64_t set = leased_options(*state, &router);
 
 	assert_false(set & 1 << DHCP_O_ROUTER);
 	assert_true(set & 1 << DHCP_O_DNS);
+}
+
+static void test_another_router_is_leased(void **state)
+{
+	const addr want = addr_v4(10, 0, 2, 1);
+	addr router;
+	uint64_t set = leased_options(*state, &router);
+
+	assert_true(set & 1 << DHCP_O_ROUTER);
+	assert_true(set & 1 << DHCP_O_DNS);
+	assert_true(addr_eq(&router, &want));
 }
 
 static void test_services_keep_the_name_server(void **state)
@@ -238,6 +277,9 @@ static void test_services_keep_the_name_server(void **state)
 	cmocka_unit_test_setup_teardown(f, setup_services, \
 					fake_gateway_teardown)
 
+#define R(f) \
+	cmocka_unit_test_setup_teardown(f, setup_router, fake_gateway_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +292,8 @@ int main(void)
 		T(test_leases_name_no_way_out),
 		S(test_services_are_leased),
 		S(test_services_keep_the_name_server),
+		R(test_another_router_is_leased),
+		R(test_clients_are_hidden_from_another_router),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,10 @@ static const struct netdev_option user_options[] = {
 	    "address of the name server, third of the network (10.0.2.3)"),
 	OPT("dhcpstart", OPT_STR, NULL,
 	    "first address leased, 15th of the network (10.0.2.15)"),
+	OPT("router", OPT_STR, NULL,
+	    "address of another router of the network, which DHCP names in "
+	    "place of this gateway",
+	    EXTENSION),
 	OPT("hostname", OPT_STR, NULL, "name given to the guest by DHCP"),
 	OPT("domainname", OPT_STR, NULL, "domain given to the guest by DHCP"),
 	OPT("dnssearch", OPT_LIST, NULL, "domain to search for short names"),
@@ -356,6 +360,17 @@ static const struct netdev_option hostif_options[] = {
 	END,
 };
 
+static const struct netdev_option router_options[] = {
+	OPT("br", OPT_STR, "vmlan0", "name of the bridge made", EXTENSION),
+	OPT("addr", OPT_STR, NULL,
+	    "address of the host on it, and the length of its network: "
+	    "10.0.2.2/24",
+	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
+	OPT("mtu", OPT_U32, "1500", "largest IP packet in bytes, 68 to 65521",
+	    EXTENSION),
+	END,
+};
+
 static const struct netdev_option vxlan_options[] = {
 	OPT("vni", OPT_U32, NULL, "network identifier",
 	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
@@ -436,6 +451,13 @@ const struct netdev_kind netdev_kinds[] = {
 		.is_extension = true,
 		.is_built = true,
 		.options = hostif_options,
+	},
+	{
+		.name = "router",
+		.help = "a bridge of the host, made with a NAT in its kernel",
+		.is_extension = true,
+		.is_built = true,
+		.options = router_options,
 	},
 	{
 		.name = "socket",

@@ -17,7 +17,7 @@ static const char *const keys[][2] = {
 	{"none", ""},
 	{"nic", "netdev macaddr model addr vectors"},
 	{"user", "ipv4 ipv6 net ip host dns dhcpstart ipv6-net ipv6-prefix "
-		 "ipv6-prefixlen ipv6-host ipv6-dns restrict hostname "
+		 "ipv6-prefixlen ipv6-host ipv6-dns restrict router hostname "
 		 "domainname dnssearch mtu tftp bootfile tftp-server-name smb "
 		 "smbserver hostfwd guestfwd"},
 	{"tap", "ifname fd fds script downscript helper br sndbuf vnet_hdr "
@@ -47,6 +47,7 @@ static const char *const keys[][2] = {
 		  "ra freebind ipv4 ipv6 tcp-ports udp-ports param"},
 	{"netns", "path pid ifname queues vnet_hdr mac"},
 	{"hostif", "ifname addr mac mtu forward"},
+	{"router", "br addr mtu"},
 	{"vxlan", ""},
 	{"macvtap", "if mode mac queues"},
 	{"packet", "if translate"},

@@ -259,6 +259,23 @@ static const struct bad bad_netdevs[] = {
 	{"hostif,mac=01:00:00:00:00:01",
 	 "hostif: NIC cannot have multicast MAC address "
 	 "(mac=01:00:00:00:00:01)"},
+	{"router", "router: Parameter 'addr' is missing"},
+	{"router,addr=10.0.2.2",
+	 "router: Parameter 'addr' expects an IPv4 address of the host and the "
+	 "length of its network (10.0.2.2/24), not '10.0.2.2'"},
+	{"router,addr=fd00::1/64",
+	 "router: Parameter 'addr' expects an IPv4 address of the host and the "
+	 "length of its network (10.0.2.2/24), not 'fd00::1/64'"},
+	{"router,addr=10.0.2.2/31",
+	 "router: Parameter 'addr' expects an IPv4 address of the host and the "
+	 "length of its network (10.0.2.2/24), not '10.0.2.2/31'"},
+	{"router,addr=10.0.2.2/24,br=a*",
+	 "router: Parameter 'br' expects letters, digits, '_', '.' and '-', "
+	 "not 'a*'"},
+	{"router,addr=10.0.2.2/24,br=",
+	 "router: Parameter 'br' expects the name of an interface, not ''"},
+	{"router,addr=10.0.2.2/24,mtu=67",
+	 "router: Parameter 'mtu' expects 68 to 65521"},
 	{"hostif,mac=x", "hostif: invalid syntax for ethernet address 'x' "
 			 "(mac=)"},
 	{"tap,poll-us=5",

@@ -530,6 +530,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"socket", check_socket},
 		{"bridge", netdev_check_bridge},
 		{"hostif", netdev_check_hostif},
+		{"router", netdev_check_router},
 		{"macvtap", netdev_check_macvtap},
 		{"packet", netdev_check_packet},
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The rules between the keys of the kinds that lead to the host's networks.
  * Called by netdev_check() only. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ enum {
 	HOSTIF_MTU_MIN = 68,    /* RFC 791; IPv6 takes 1280 */
 	HOSTIF_MTU_MAX = 65521, /* FRAME_MAX less Ethernet's header */
 	HOSTIF_ADDR_MAX = 16,
+	ROUTER_LEN_MAX = 30, /* a shorter network has no room for machines */
 };
 
 /* The length behind the slash, in the 128-bit form. */
@@ -119,11 +121,21 @@ int netdev_check_bridge(const struct netdev_spec *s, struct error *e)
 	return netdev_check_ifname(s, "br", e);
 }
 
+static int check_mtu(const struct netdev_spec *s, struct error *e)
+{
+	uint64_t mtu = spec_u64(s, "mtu");
+
+	if (mtu < HOSTIF_MTU_MIN || mtu > HOSTIF_MTU_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'mtu' expects %d to %d",
+				  HOSTIF_MTU_MIN, HOSTIF_MTU_MAX);
+	return 0;
+}
+
 int netdev_check_hostif(const struct netdev_spec *s, struct error *e)
 {
 	size_t n;
 	const char *const *list = spec_list(s, "addr", &n);
-	uint64_t mtu = spec_u64(s, "mtu");
 	struct prefix p;
 	char q[QUOTE_LEN];
 
@@ -140,13 +152,34 @@ int netdev_check_hostif(const struct netdev_spec *s, struct error *e)
 				  "Parameter 'addr' is given more than %d "
 				  "times",
 				  HOSTIF_ADDR_MAX);
-	if (mtu < HOSTIF_MTU_MIN || mtu > HOSTIF_MTU_MAX)
-		return spec_error(s->kind, e,
-				  "Parameter 'mtu' expects %d to %d",
-				  HOSTIF_MTU_MIN, HOSTIF_MTU_MAX);
-	if (netdev_check_mac(s, e) < 0)
+	if (check_mtu(s, e) < 0 || netdev_check_mac(s, e) < 0)
 		return -1;
 	return netdev_check_ifname(s, "ifname", e);
+}
+
+/* Its name is in the firewall's rules too, and in a table's name. */
+int netdev_check_router(const struct netdev_spec *s, struct error *e)
+{
+	const char *text = spec_str(s, "addr");
+	const char *br = spec_str(s, "br");
+	struct prefix p;
+	char q[QUOTE_LEN];
+
+	if (!hostif_addr_parse(text, &p) || !addr_is_v4(&p.ip) ||
+	    p.len > 96 + ROUTER_LEN_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'addr' expects an IPv4 address of "
+				  "the host and the length of its network "
+				  "(10.0.2.2/24), not '%s'",
+				  quote(q, text));
+	for (const char *c = br; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr("_.-", *c))
+			return spec_error(s->kind, e,
+					  "Parameter 'br' expects letters, "
+					  "digits, '_', '.' and '-', not '%s'",
+					  quote(q, br));
+	}
+	return check_mtu(s, e) < 0 ? -1 : netdev_check_ifname(s, "br", e);
 }
 
 int netdev_check_packet(const struct netdev_spec *s, struct error *e)

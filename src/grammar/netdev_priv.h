@@ -91,6 +91,7 @@ MUST_USE int netdev_check_mac(const struct netdev_spec *s, struct error *e);
 /* The rules of single kinds: netdev_check_uplink.c. */
 MUST_USE int netdev_check_bridge(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_hostif(const struct netdev_spec *s, struct error *e);
+MUST_USE int netdev_check_router(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_macvtap(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_packet(const struct netdev_spec *s, struct error *e);
 

@@ -19,6 +19,7 @@
 /* The network as numbers, for the arithmetic. */
 struct net {
 	uint32_t ip, mask, host, dns, dhcp;
+	uint32_t router; /* 0: host */
 };
 
 static int user_error(const struct netdev_spec *s, struct error *e,
@@ -200,6 +201,27 @@ static int resolve_addrs(const struct netdev_spec *s, struct net *n,
 				  "DHCP must be different from host and DNS",
 				  "dhcpstart");
 	return 0;
+}
+
+/* Another router than this gateway: a machine of the network, but none that
+ * has its address by DHCP. */
+static int resolve_router(const struct netdev_spec *s, struct net *n,
+			  struct error *e)
+{
+	if (parse_ip(s, "router", "Failed to parse router", &n->router, e) < 0)
+		return -1;
+	if (!n->router && !spec_has(s, "router"))
+		return 0;
+	if (!in_net(n, n->router))
+		return user_error(s, e, "Router doesn't belong to network",
+				  "router");
+	if (n->router == n->host || n->router == n->dns ||
+	    n->router == n->dhcp)
+		return user_error(s, e,
+				  "Router must be different from host, DNS and "
+				  "the first guest",
+				  "router");
+	return check_usable(s, n, n->router, "router", e);
 }
 
 static int check_addrs(const struct netdev_spec *s, const struct net *n,
@@ -402,6 +424,7 @@ int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 
 	*o = USER_OPTS_NULL;
 	if (resolve_addrs(spec, &n, e) < 0 || check_addrs(spec, &n, e) < 0 ||
+	    resolve_router(spec, &n, e) < 0 ||
 	    resolve_restrict(spec, &n, o, e) < 0 ||
 	    resolve_names(spec, o, e) < 0 || resolve_mtu(spec, o, e) < 0 ||
 	    resolve_hostfwds(spec, o, e) < 0) {
@@ -417,6 +440,7 @@ int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 	o->net4.len = (uint8_t)(96 + __builtin_popcount(n.mask));
 	o->host4 = addr_v4_u32(n.host);
 	o->dhcp_start4 = addr_v4_u32(n.dhcp);
+	o->router4 = addr_v4_u32(n.router);
 	return 0;
 }
 

@@ -23,6 +23,7 @@ enum {
 struct user_opts {
 	struct prefix net4; /* host bits clear */
 	addr host4, dns4, dhcp_start4;
+	addr router4;			/* unspecified: host4 */
 	uint32_t mtu;			/* bytes of an IP packet */
 	char hostname[USER_NAME_LEN];	/* "" = not given */
 	char domainname[USER_NAME_LEN]; /* "" = not given */

@@ -103,6 +103,17 @@ static const struct bad bad_users[] = {
 	 "user: DNS doesn't belong to network (dns=10.0.3.3)"},
 	{"user,restrict=services,dns=10.0.3.3",
 	 "user: DNS doesn't belong to network (dns=10.0.3.3)"},
+	{"user,router=x", "user: Failed to parse router (router=x)"},
+	{"user,router=10.0.3.1",
+	 "user: Router doesn't belong to network (router=10.0.3.1)"},
+	{"user,router=0.0.0.0",
+	 "user: Router doesn't belong to network (router=0.0.0.0)"},
+	{"user,router=10.0.2.3",
+	 "user: Router must be different from host, DNS and the first guest "
+	 "(router=10.0.2.3)"},
+	{"user,router=10.0.2.255",
+	 "user: 10.0.2.255 is the broadcast address of the network; set "
+	 "router= to another (router=10.0.2.255)"},
 	{"user,guestfwd=tcp::80",
 	 "user: Invalid guest forwarding rule 'tcp::80' (Missing - "
 	 "separator)"},
@@ -321,6 +332,18 @@ static void test_restrict(void **state)
 	}
 }
 
+static void test_router(void **state)
+{
+	struct user_opts o;
+
+	resolved("user", &o);
+	assert_true(addr_is_unspecified(&o.router4));
+	user_opts_deinit(&o);
+	resolved("user,router=10.0.2.1", &o);
+	assert_int_equal(addr_u32(&o.router4), 0x0a000201);
+	user_opts_deinit(&o);
+}
+
 static void test_hostfwds(void **state)
 {
 	struct user_opts o;
@@ -351,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_name_lengths),
 		cmocka_unit_test(test_guestfwds),
 		cmocka_unit_test(test_restrict),
+		cmocka_unit_test(test_router),
 		cmocka_unit_test(test_hostfwds),
 	};
 

@@ -188,6 +188,7 @@ static int start(struct keeper *k)
 	if (r < 0)
 		return r;
 	keep_addresses(k);
+	router_forward(&k->plan); /* the netdevs' own */
 	if (c->network && c->network->state)
 		state_restore(k);
 	watch_host(k, conf);

@@ -33,13 +33,17 @@ struct machine *machine_find(struct keeper *k, const char *name)
 static void close_forwards(struct machine *m)
 {
 	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
+	bool had_some = false;
 
 	for (unsigned i = 0; n && i < n->n_forwards; i++) {
 		if (n->forwards[i].fd < 0 || n->forwards[i].machine != m)
 			continue;
 		engine_link_forward_del(m->keeper, n, i);
 		plan_forward_del(n, i);
+		had_some = true;
 	}
+	if (had_some)
+		router_forward(&m->keeper->plan);
 }
 
 void machine_detach(struct machine *m)
@@ -311,7 +315,7 @@ static void choose_address(struct machine *m)
 		addr ip = addr_v4_u32(addr_u32(&u->dhcp_start4) + i);
 
 		if (addr_eq(&ip, &u->host4) || addr_eq(&ip, &u->dns4) ||
-		    is_taken(m->keeper, &ip))
+		    addr_eq(&ip, &u->router4) || is_taken(m->keeper, &ip))
 			continue;
 		m->ip = ip;
 		return;
@@ -354,6 +358,8 @@ static int open_forwards(struct machine *m, const struct attach_request *a,
 
 	for (unsigned i = 0; i < a->n_forwards && r == 0; i++)
 		r = open_forward(m, a->forwards[i], e);
+	if (r == 0 && a->n_forwards)
+		router_forward(&m->keeper->plan);
 	return r;
 }
 

@@ -57,7 +57,8 @@ static int check_machine(const struct plan_netdev *n, const addr *ip,
 	const struct msg_user_add *m = &n->order.user_add;
 	const addr broadcast = prefix_broadcast(&m->net4);
 	char text[ADDR_STRLEN];
-	bool is_ours = addr_eq(ip, &m->host4) || addr_eq(ip, &m->dns4);
+	bool is_ours = addr_eq(ip, &m->host4) || addr_eq(ip, &m->dns4) ||
+		       addr_eq(ip, &m->router4);
 
 	for (unsigned i = 0; i < n->n_guestfwds; i++)
 		is_ours |= addr_eq(ip, &n->guestfwds[i].rule.server.ip);
@@ -124,7 +125,8 @@ static int check_guest(const struct user_opts *o, const addr *guest,
 
 	if (addr_is_unspecified(guest) ||
 	    (prefix_has(&o->net4, guest) && !addr_eq(guest, &o->host4) &&
-	     !addr_eq(guest, &o->dns4) && !is_server(o, guest) &&
+	     !addr_eq(guest, &o->dns4) && !addr_eq(guest, &o->router4) &&
+	     !is_server(o, guest) &&
 	     !addr_eq(guest, &o->net4.ip) && !addr_eq(guest, &broadcast)))
 		return 0;
 	return error_set(
@@ -210,6 +212,7 @@ int open_user(struct plan_netdev *n, struct error *e)
 	m->host4 = o.host4;
 	m->dns4 = o.dns4;
 	m->dhcp_start4 = o.dhcp_start4;
+	m->router4 = o.router4;
 	m->n_dnssearch = o.n_dnssearch;
 	m->mtu = o.mtu;
 	m->is_restricted = o.is_restricted;

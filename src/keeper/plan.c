@@ -30,6 +30,7 @@ static const struct opener openers[] = {
 	{.kind = "netns", .open = open_netns},
 	{.kind = "bridge", .open = open_bridge},
 	{.kind = "hostif", .open = open_hostif},
+	{.kind = "router", .open = open_router},
 	{.kind = "macvtap", .open = open_macvtap},
 	{.kind = "packet", .open = open_packet},
 	{.kind = "user", .open = open_user},
@@ -424,5 +425,7 @@ void plan_say(const struct plan *p, struct log *log)
 		}
 		for (unsigned i = 0; i < n->n_guestfwds; i++)
 			say_guestfwd(&n->guestfwds[i], log);
+		if (n->warning[0])
+			log_warn(log, "%s: %s", n->name, n->warning);
 	}
 }

@@ -94,6 +94,9 @@ struct plan_netdev {
 	struct machine *machine;
 	unsigned n_connected; /* peers of a machine's, as the engine says */
 
+	char warning[300];  /* to be told with what was bound; "" = none */
+	unsigned n_routed;  /* router: forwards that its kernel has */
+
 	/* To be undone at the end. */
 	bool has_macvtaps;
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
@@ -171,6 +174,10 @@ void plan_tap(struct plan_netdev *n, struct tap_result *t);
 /* The offload header for kinds that have no option for it. */
 enum tap_vnet_hdr plan_vnet_hdr(const struct plan_netdev *n);
 
+/* The netdev user's forwards have changed: those to machines behind a router
+ * are the host's kernel's (open_router.c). */
+void router_forward(struct plan *p);
+
 /* Openers, one file per kind. */
 int open_stream(struct plan_netdev *n, struct error *e);
 int connect_stream(struct plan_netdev *n, struct error *e);
@@ -182,6 +189,7 @@ int open_tap(struct plan_netdev *n, struct error *e);
 int open_netns(struct plan_netdev *n, struct error *e);
 int open_bridge(struct plan_netdev *n, struct error *e);
 int open_hostif(struct plan_netdev *n, struct error *e);
+int open_router(struct plan_netdev *n, struct error *e);
 int open_macvtap(struct plan_netdev *n, struct error *e);
 int open_packet(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);

@@ -60,7 +60,20 @@ static bool is_own(const char *option)
 {
 	return strncmp(option, "dhcp=", 5) == 0 ||
 	       strncmp(option, "exec=", 5) == 0 ||
+	       strncmp(option, "ifname=", 7) == 0 ||
 	       strncmp(option, "backend=", 8) == 0;
+}
+
+/* True if its key is one of those in more, ",KEY=VALUE..". */
+static bool is_replaced(const char *option, const char *more)
+{
+	size_t len = strcspn(option, "=") + 1;
+
+	while ((more = strchr(more, ','))) {
+		if (strncmp(++more, option, len) == 0)
+			return true;
+	}
+	return false;
 }
 
 static char *print(const struct mode_spec *s, const struct prefix *net,
@@ -77,7 +90,7 @@ static char *print(const struct mode_spec *s, const struct prefix *net,
 	if (net)
 		fprintf(f, ",net=%s/24", addr_format(&net->ip, ip));
 	for (unsigned i = 0; i < s->n_options; i++) {
-		if (!is_own(s->options[i]))
+		if (!is_own(s->options[i]) && !is_replaced(s->options[i], more))
 			mode_put_key(f, s->options[i]);
 	}
 	fputs(more, f);

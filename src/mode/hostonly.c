@@ -101,22 +101,17 @@ static int make_plan(const struct mode_spec *s, const struct mode_host *h,
 	return 0;
 }
 
-/* An interface's name is short; that of the network may be long. */
 static char *hostif_text(const struct mode_spec *s, const struct plan *p)
 {
-	const char *ifname = mode_value(s, "ifname");
 	const char *mtu = mode_value(s, "mtu");
 	char made[16];
 
-	if (!ifname) {
-		snprintf(made, sizeof(made), "vm-%.12s", s->name);
-		ifname = made;
-	}
 	return mode_text("hostif",
-			 (const struct mode_pair[]){{"ifname", ifname},
-						    {"addr", p->text},
-						    {"mtu", mtu},
-						    {NULL, NULL}});
+			 (const struct mode_pair[]){
+				 {"ifname", mode_ifname(s, made, sizeof(made))},
+				 {"addr", p->text},
+				 {"mtu", mtu},
+				 {NULL, NULL}});
 }
 
 /* The n-th address of the network that is not the host's. */

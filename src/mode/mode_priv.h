@@ -23,8 +23,13 @@ void mode_put_key(FILE *f, const char *option);
 const struct prefix *mode_route_into(const struct mode_host *h,
 				     const struct prefix *net);
 
+/* The interface made for the network: ifname=, or one made of the network's
+ * name, which may be longer than an interface's.  buf is room for that. */
+const char *mode_ifname(const struct mode_spec *s, char *buf, size_t room);
+
 /* The netdev user with those of its keys that s gives, on a subnet that the
- * host has no route into; more is appended to it. */
+ * host has no route into; more, ",KEY=VALUE..", is appended to it and replaces
+ * what s gives of those keys. */
 MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 			  const char *more, struct mode_netdevs *n,
 			  struct error *e);

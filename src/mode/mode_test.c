@@ -115,6 +115,24 @@ static void test_on_the_hosts_networks(void **state)
 		 "hostif,ifname=h0,addr=10.9.0.2/24 user,net=10.9.0.0/24,"
 		 "host=10.9.0.1,dns=10.9.0.3,restrict=on"},
 		{"hostonly:x,addr=172.16.5.1/24", "!5 ", "!5 "},
+		{"natnet:lab,backend=kernel", "!6 ",
+		 "router,br=vm-lab,addr=10.0.2.2/24 "
+		 "user,net=10.0.2.0/24,host=10.0.2.1,router=10.0.2.2,"
+		 "restrict=services"},
+		{"natnet:a-very-long-name,backend=kernel,host=10.9.0.1,"
+		 "net=10.9.0.0/24,mtu=900,dnssearch=a",
+		 "!6 ",
+		 "router,br=vm-a-very-long-,addr=10.9.0.1/24,mtu=900 "
+		 "user,net=10.9.0.0/24,mtu=900,dnssearch=a,"
+		 "host=10.9.0.2,router=10.9.0.1,restrict=services"},
+		{"natnet:x,ifname=br-x,backend=kernel,net=10.9.0.0/29,"
+		 "dhcpstart=10.9.0.1",
+		 "!6 ",
+		 "router,br=br-x,addr=10.9.0.2/29 "
+		 "user,net=10.9.0.0/29,dhcpstart=10.9.0.1,host=10.9.0.4,"
+		 "router=10.9.0.2,restrict=services"},
+		{"natnet:x,backend=kernel,net=172.16.5.0/24", "!6 ", "!5 "},
+		{"natnet:x,backend=kernel,ifname=a b", "!6 ", "!2 "},
 	};
 	const struct prefix route = {.ip = addr_v4(172, 16, 0, 0),
 				     .len = 96 + 12};
@@ -192,8 +210,8 @@ static void test_refused(void **state)
 		{"natnet:a,", "no key ''"},
 		{"natnet:a,mtu=900,mtu=901", "mtu= is given twice"},
 		{"natnet:a,mtu=x", "mtu"},
-		{"natnet:a,backend=kernel", "not built yet"},
-		{"natnet:a,backend=magic", "must be user"},
+		{"natnet:a,ifname=x", "is for backend=kernel"},
+		{"natnet:a,backend=magic", "must be user or kernel"},
 		{"natnet:a,dhcp=on", "no key 'dhcp'"},
 		{"internal:a,dhcp=maybe", "must be on or off"},
 		{"internal:a,exec=maybe", "must be on or off"},

@@ -42,3 +42,13 @@ char *mode_text(const char *kind, const struct mode_pair *pairs)
 	}
 	return text;
 }
+
+const char *mode_ifname(const struct mode_spec *s, char *buf, size_t room)
+{
+	const char *given = mode_value(s, "ifname");
+
+	if (given)
+		return given;
+	snprintf(buf, room, "vm-%.12s", s->name);
+	return buf;
+}

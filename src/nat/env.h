@@ -38,6 +38,9 @@ struct nat_env {
 	addr gw4;           /* our address; stands for the host's loopback */
 	addr dns4;          /* the virtual resolver */
 	uint32_t mtu;       /* guest-side IP MTU */
+	/* The guests' router is another: who comes in by us is shown as the
+	 * gateway, whoever it is, or the answers would go there. */
+	bool has_other_router;
 
 	/* The gateway's answers; arg is passed back. */
 	void *arg;
@@ -76,7 +79,8 @@ struct nat_env {
  * env->redirect. False: not to be connected. */
 bool nat_map_out(const struct nat_env *env, uint8_t proto,
 		 const struct endpoint *dst, struct endpoint *to);
-/* Host's source -> what the guest sees: loopback becomes gw4. */
+/* Host's source -> what the guest sees: loopback becomes gw4, and everybody
+ * does where has_other_router. */
 struct endpoint nat_map_in(const struct nat_env *env,
 			   const struct endpoint *src);
 

@@ -46,8 +46,8 @@ struct endpoint nat_map_in(const struct nat_env *env,
 	/* An outer network may use the guest's own prefix; its machines are
 	 * shown as the gateway too, or the guest would look for them on its
 	 * own wire. */
-	if (addr_is_loopback(&src->ip) || addr_is_unspecified(&src->ip) ||
-	    prefix_has(&env->net4, &src->ip))
+	if (env->has_other_router || addr_is_loopback(&src->ip) ||
+	    addr_is_unspecified(&src->ip) || prefix_has(&env->net4, &src->ip))
 		seen.ip = env->gw4;
 	return seen;
 }

@@ -111,9 +111,10 @@ netdev_dgram_new(const struct netdev_env *env,
 
 enum { TAP_LEGS_MAX = 32 }; /* machines behind one macvtap port */
 
-/* tap, netns (a tap that lives in another namespace), bridge (a tap that is a
- * port of a bridge) and hostif (a tap with the host's addresses): /dev/net/tun
- * descriptors, one per queue.  macvtap: that of the first macvtap. */
+/* tap, netns (a tap that lives in another namespace), bridge and router (a tap
+ * that is a port of a bridge) and hostif (a tap with the host's addresses):
+ * /dev/net/tun descriptors, one per queue.  macvtap: that of the first
+ * macvtap. */
 struct netdev_tap_config {
 	const char *name;
 	uint32_t id;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The port kinds `tap`, `netns`, `bridge`, `hostif` and `macvtap`: a network
- * interface of the host (or of another network namespace), by the descriptors
- * of /dev/net/tun attached to it (reference 1.5).  What the interface is part
- * of is the keeper's matter.
+ * The port kinds `tap`, `netns`, `bridge`, `hostif`, `macvtap` and `router`: a
+ * network interface of the host (or of another network namespace), by the
+ * descriptors of /dev/net/tun attached to it (reference 1.5).  What the
+ * interface is part of is the keeper's matter.
  *
  * Called by the lan (port hooks) and by the loop; one worker's thread.  All
  * queues are read; queue 0 alone is written, so that order is kept.
@@ -391,7 +391,7 @@ static const struct tap_kind {
 } tap_kinds[] = {
 	{TAP_OPS("tap"), false},    {TAP_OPS("netns"), false},
 	{TAP_OPS("bridge"), true},  {TAP_OPS("hostif"), false},
-	{TAP_OPS("macvtap"), true},
+	{TAP_OPS("macvtap"), true}, {TAP_OPS("router"), true},
 };
 
 static const struct tap_kind *tap_kind_find(const char *name)

@@ -29,6 +29,7 @@ struct dhcp {
 	char domain[TEXT_LEN];
 	uint8_t search[TEXT_LEN]; /* as option 119 has it */
 	size_t search_len;
+	addr router;
 	bool hides_router, hides_dns;
 	struct dhcp_msg msg; /* scratch of one call */
 };
@@ -53,6 +54,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	d->env = env;
 	d->bound = bound;
 	d->arg = arg;
+	d->router = addr_is_unspecified(&c->router) ? env->gw4 : c->router;
 	d->hides_router = c->hides_router;
 	d->hides_dns = c->hides_dns;
 	strncpy(d->hostname, c->hostname, TEXT_LEN - 1);
@@ -70,6 +72,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	lease_keep_first(&d->leases, c->n_kept);
 	lease_reserve(&d->leases, &env->net4.ip);
 	lease_reserve(&d->leases, &env->gw4);
+	lease_reserve(&d->leases, &d->router);
 	lease_reserve(&d->leases, &env->dns4);
 	*dp = d;
 	return 0;
@@ -186,7 +189,7 @@ static void put_option(struct answer *a, uint8_t code)
 		return;
 	case DHCP_O_ROUTER:
 		if (!d->hides_router)
-			dhcp_emit_addr(&a->w, code, &env->gw4);
+			dhcp_emit_addr(&a->w, code, &d->router);
 		return;
 	case DHCP_O_DNS:
 		if (!d->hides_dns)

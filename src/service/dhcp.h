@@ -21,6 +21,7 @@ struct dhcp_config {
 	const char *domain;
 	const char *search[DHCP_SEARCH_NAMES];
 	unsigned n_search;
+	addr router; /* unspecified: the gateway */
 	bool hides_router, hides_dns; /* options 3 and 6 are left out */
 };
 

@@ -19,6 +19,7 @@ DESIGN = [
     ("none", "", "nnnnn-"),
     ("nat", "", "ynnyny"),
     ("natnet", "", "ynyyny"),
+    ("natnet", "backend=kernel", "ynyyny"),
     ("bridged", "bridge=br0", "yyyyy-"),
     ("bridged", "if=lan0", "yyyyn-"),
     ("bridged", "if=lan0,via=packet", "yyyyn-"),
@@ -113,6 +114,10 @@ def test_is_the_design():
     ways = {k: r["way"] for k, r in by.items()}
     assert ways["none", ""] == "none" and ways["nat", ""] == ways["internal", ""] == "user"
     assert ways["bridged", "bridge=br0"] == ways["hostonly", ""] == "kernel"
+    assert ways["natnet", "backend=kernel"] == "kernel"
+    # a router asks its machines for their MACs
+    assert probes(by["natnet", "backend=kernel"], "host-vm") == {
+        ("host", t, p): "n" for t in "ab" for p in ("ping", "tcp", "udp")}
     assert by["bridged", "bridge=br0"]["netdevs"] == "bridge,br=br0"
     assert host() == before
 
@@ -120,24 +125,29 @@ def test_is_the_design():
 def test_table():
     """What a person sees; who names modes gets these only."""
     r = matrix("natnet", "internal", "-v")
+    width = len("natnet backend=kernel") + 1
     lines = r.stdout.splitlines()
     assert lines[1].split() == ["MODE", "LAN", "sees", "VM", "other", "internet", "to", "VM",
                                 "forward", "time"]
     assert lines[2].split()[:7] == ["natnet", *"ynyyny"]
-    assert lines[3].split()[:7] == ["internal", *"nnynn-"]
-    assert lines[6].split() == ["natnet", "user", "user,net=10.0.2.0/24"]
-    assert lines[7].split() == ["internal", "user"]
+    assert lines[3].split()[:8] == ["natnet", "backend=kernel", *"ynyyny"]
+    assert lines[4].split()[:7] == ["internal", *"nnynn-"]
+    assert lines[1].index("LAN") == width and lines[3][width] == "y"
+    assert lines[7].split() == ["natnet", "user", "user,net=10.0.2.0/24"]
+    assert lines[8].split()[:4] == ["natnet", "backend=kernel", "kernel",
+                                    "router,br=vm-lab,addr=10.0.2.2/24"]
+    assert lines[9].split() == ["internal", "user"]
     assert lines[-1] == "All is as it should be."
 
 
 def test_finds_what_is_broken():
     """Machines without their router: the cells are named, both values shown."""
-    row, = rows("natnet", code=1, VMLAN_MATRIX_BREAK="gateway")
-    assert cells(row) == "nnynny" and cells(row, "expected") == "ynyyny"
-    assert [c["question"] for c in row["cells"] if not c["ok"]] == ["vm-lan", "internet"]
-    assert set(probes(row, "internet").values()) == {"n"}
+    for row in rows("natnet", code=1, VMLAN_MATRIX_BREAK="gateway"):
+        assert cells(row) == "nnynny" and cells(row, "expected") == "ynyyny"
+        assert [c["question"] for c in row["cells"] if not c["ok"]] == ["vm-lan", "internet"]
+        assert set(probes(row, "internet").values()) == {"n"}
     out = matrix("natnet", code=1, VMLAN_MATRIX_BREAK="gateway").stdout
-    assert "natnet              n (y!)   n        y        n (y!)   n        y " in out
+    assert "natnet                n (y!)   n        y        n (y!)   n        y " in out
     assert "natnet: a to inet (203.0.113.80): arp - ping n tcp n udp n\n" in out
     assert out.endswith("This is not as it should be.\n")
 
