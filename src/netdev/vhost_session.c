@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The messages of vhost-user, see vhost_session.h. */
-/* #syscalls: recvmsg recvfrom sendto mmap munmap close */
+/* #syscalls: recvmsg recvfrom sendto mmap munmap close fstat */
 /* #syscalls: fcntl=F_GETFL fcntl=F_SETFL */
 #include "netdev/vhost_session.h"
 
@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "os/fdpass.h"
@@ -188,6 +191,16 @@ static int vring_fd(struct vhost_session *s, struct vring **qp, int *fdp)
 	return 0;
 }
 
+/* An eventfd is a file of no type.  Nothing else will do: behind a name there
+ * may be a file system in user space, whose answers can be waited for for ever,
+ * and a pipe's or socket's other end is not known. */
+static bool is_eventfd(int fd)
+{
+	struct stat st;
+
+	return syscall(SYS_fstat, fd, &st) == 0 && !(st.st_mode & S_IFMT);
+}
+
 static int set_vring_kick(struct vhost_session *s)
 {
 	unsigned i = (unsigned)(s->in.u64 & VHOST_VRING_INDEX);
@@ -199,6 +212,10 @@ static int set_vring_kick(struct vhost_session *s)
 		return r;
 	if (fd < 0)
 		return bad(s, "it wants its rings polled, without a kick");
+	if (!is_eventfd(fd)) {
+		fd_close(&fd);
+		return bad(s, "a kick that is no eventfd");
+	}
 	s->hooks->kick_fd(s->hooks->arg, i, fd);
 	s->is_kicked[i] = true;
 	if (!q->is_running)
@@ -207,8 +224,9 @@ static int set_vring_kick(struct vhost_session *s)
 	return 0;
 }
 
-/* Whatever it is, and however full: no write to it may wait, for that would
- * hold up all other machines. */
+/* However full: no write to it may wait, for that would hold up all other
+ * machines.  (Who shares the descriptor could make it wait again: vhost-user's
+ * front end is trusted with that, a guest has no word in it.) */
 static bool never_waits(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -226,9 +244,9 @@ static int set_vring_call(struct vhost_session *s)
 
 	if (r < 0)
 		return r;
-	if (fd >= 0 && !never_waits(fd)) {
+	if (fd >= 0 && (!is_eventfd(fd) || !never_waits(fd))) {
 		fd_close(&fd);
-		return bad(s, "a call that cannot be made");
+		return bad(s, "a call that is no eventfd");
 	}
 	fd_close(&q->call_fd);
 	q->call_fd = fd;

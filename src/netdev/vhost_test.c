@@ -202,6 +202,8 @@ static void test_bad_messages(void **state)
 		{VHOST_SET_VRING_BASE, 8, {7}, false},
 		{VHOST_SET_VRING_KICK, 8, {0}, false},
 		{VHOST_SET_VRING_KICK, 8, {VHOST_VRING_NOFD}, false},
+		{VHOST_SET_VRING_KICK, 8, {0}, true}, /* a file */
+		{VHOST_SET_VRING_CALL, 8, {0}, true},
 		{VHOST_SET_VRING_CALL, 8, {2}, true},
 		{VHOST_GET_VRING_BASE, 8, {2}, false},
 		{VHOST_NET_SET_MTU, 8, {67}, false},
