@@ -10,12 +10,14 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import time
 
 import pytest
 
+import qemu
 from test_modes import Machine, kill_keeper, names, rundir, show, vmlan, zombie  # noqa: F401
 from test_uplink import LAN_IP, br0, lan, pings  # noqa: F401
 from world import FULL, VMLAN, engine_of, popen, sh, wait_for
@@ -189,6 +191,40 @@ def test_killed_in_up(mode):
     vmlan(*mode)
     vmlan("down", "lab")
     same(before, snapshot(), "down")
+
+
+REACH = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], 22), 30)
+s.sendall(b"hello\\n")
+s.shutdown(socket.SHUT_WR)
+print(s.makefile("rb").read().decode())
+"""
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("mode", list(MODES) if FULL else ["hostonly"], indirect=True)
+def test_keeper_killed_under_a_real_machine(mode):
+    """Linux in QEMU has its network again, though it was told nothing."""
+    before = snapshot()
+    ns = None if mode[3] == "hostonly" else "lan"
+    vm = qemu.Qemu(["--name", "real", "--net", ",".join((mode[3] + ":lab", *mode[4:]))],
+                   qemu.words(port=22))
+    try:
+        ip = re.search(r"192\.168\.\d+\.\d+", vm.until("lease"))[0]
+        vm.until("port")
+        o = kill_keeper("lab")
+        assert "has another one now" in vmlan("ls").stderr and zombie(o["engine"])
+        wait_for("it is on it", lambda: show("lab")["machines"][0]["connected"])
+        assert show("lab")["machines"][0]["mac"] == o["machines"][0]["mac"]
+        wait_for("traffic", lambda: sh("ping", "-c", "1", "-W", "1", ip, ns=ns,
+                                       check=False).returncode == 0)
+        assert "in the guest" in sh("/usr/bin/python3", "-c", REACH, ip, ns=ns).stdout
+        assert vm.rest() == 0
+    finally:
+        vm.close()
+    assert names() == []
+    same(before, snapshot(), "the end")
 
 
 def test_killed_in_down(mode):
