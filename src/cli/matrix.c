@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vmlan matrix: builds each mode in namespaces of its own and asks, by real
- * traffic, who sees whom.  What is expected is the design's table.
+ * vmlan matrix: builds each mode in namespaces of its own, with namespaces or
+ * guests of QEMU as its machines, and asks, by real traffic, who sees whom.
+ * What is expected is the design's table.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,11 +21,15 @@
 enum { AT_ONCE = 3 }; /* rows that are tried */
 
 static const char usage[] =
-	"usage: vmlan matrix [MODE...] [--json]\n"
+	"usage: vmlan matrix [options] [MODE...]\n"
 	"Builds each mode (or those named) in namespaces of its own: two\n"
 	"machines, the host, a neighbour on its LAN, a host in the internet.\n"
 	"Sends ARP, pings, TCP and UDP and prints who sees whom. What differs\n"
 	"from what the mode is for is marked, and the exit status is 1 then.\n"
+	"  --guests namespaces|qemu\n"
+	"                   what the machines are (default: namespaces)\n"
+	"  --kernel FILE    what qemu's boot (default: the host's own kernel)\n"
+	"  --modules FOLDER that kernel's modules (default: as installed)\n"
 	"  --json           as a JSON object, with each probe\n"
 	"  -v, -q           say by which netdevs; say nothing but the table\n"
 	"Nothing of the host is used or changed.\n";
@@ -128,6 +133,7 @@ static uint64_t now_ms(void)
 
 struct trial {
 	const struct matrix_row *row;
+	const struct guest_image *image;
 	struct row_found *found;
 };
 
@@ -138,6 +144,7 @@ static int try_row(void *arg)
 	uint64_t began = now_ms();
 	struct world w = {
 		.row = t->row,
+		.image = t->image,
 		.has_gateway_broken = broken && strcmp(broken, "gateway") == 0,
 	};
 	struct error e = ERROR_NULL;
@@ -247,10 +254,15 @@ static int check_tun(struct error *e)
 static int try_some(struct matrix *m, unsigned first, const sigset_t *set,
 		    struct error *e)
 {
+	unsigned most = m->image ? guest_rows_at_once(m->image) : AT_ONCE;
 	struct batch b = {.n = 0};
 
-	for (unsigned i = first; i < m->n && b.n < AT_ONCE; i++) {
-		struct trial t = {.row = m->rows[i], .found = &m->found[i]};
+	for (unsigned i = first; i < m->n && b.n < most; i++) {
+		struct trial t = {
+			.row = m->rows[i],
+			.image = m->image,
+			.found = &m->found[i],
+		};
 
 		b.pids[b.n] = enclave_start(try_row, &t, e);
 		if (b.pids[b.n] < 0) {
@@ -327,30 +339,77 @@ static int check_word(const char *word)
 	return 0;
 }
 
-static int parse(int argc, char **argv, struct matrix *m, bool *helpedp)
+struct options {
+	const char *guests, *kernel, *modules; /* NULL: not given */
+	bool helped;
+};
+
+/* A word that begins with a dash: how many words it took, or negative. */
+static int parse_option(struct matrix *m, struct options *o, char **words)
+{
+	const struct {
+		const char *name;
+		const char **valuep;
+	} values[] = {
+		{"--guests", &o->guests},
+		{"--kernel", &o->kernel},
+		{"--modules", &o->modules},
+	};
+
+	for (size_t i = 0; i < array_len(values); i++) {
+		int took = cli_value(words[0], words[1], values[i].name,
+				     values[i].valuep);
+
+		if (took)
+			return took;
+	}
+	if (strcmp(words[0], "--json") == 0)
+		m->is_json = true;
+	else if (strcmp(words[0], "-v") == 0)
+		m->verbosity++;
+	else if (strcmp(words[0], "-q") == 0)
+		m->verbosity--;
+	else if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)
+		o->helped = true;
+	else
+		return -cli_usage("matrix: unknown option '%s'; see vmlan "
+				  "matrix --help",
+				  words[0]);
+	return 1;
+}
+
+static int check_options(const struct options *o)
+{
+	bool has_qemu = o->guests && strcmp(o->guests, "qemu") == 0;
+
+	if (o->guests && !has_qemu && strcmp(o->guests, "namespaces") != 0)
+		return cli_usage("matrix: --guests %s: wants namespaces or "
+				 "qemu",
+				 o->guests);
+	if ((o->kernel || o->modules) && !has_qemu)
+		return cli_usage("matrix: %s is for --guests qemu",
+				 o->kernel ? "--kernel" : "--modules");
+	return 0;
+}
+
+static int parse(char **argv, struct matrix *m, struct options *o)
 {
 	int n = 0, r = 0;
 
-	for (int i = 1; i < argc && r == 0; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
-			*helpedp = true;
-			return 0;
+	for (int i = 1; argv[i] && r == 0 && !o->helped;) {
+		if (argv[i][0] == '-') {
+			int took = parse_option(m, o, argv + i);
+
+			r = took < 0 ? EXIT_USAGE : 0;
+			i += took;
+		} else if ((r = check_word(argv[i])) == 0) {
+			argv[n++] = argv[i++];
 		}
-		if (strcmp(argv[i], "--json") == 0)
-			m->is_json = true;
-		else if (strcmp(argv[i], "-v") == 0)
-			m->verbosity++;
-		else if (strcmp(argv[i], "-q") == 0)
-			m->verbosity--;
-		else if (argv[i][0] == '-')
-			r = cli_usage("matrix: unknown option '%s'; see vmlan "
-				      "matrix --help",
-				      argv[i]);
-		else if ((r = check_word(argv[i])) == 0)
-			argv[n++] = argv[i];
 	}
+	if (r == 0 && o->helped)
+		fputs(usage, stdout);
+	else if (r == 0)
+		r = check_options(o);
 	if (r == 0)
 		choose(m, argv, n);
 	return r;
@@ -381,11 +440,36 @@ static int matrix(struct matrix *m)
 	return is_ok ? EXIT_DONE : EXIT_FAILED;
 }
 
+static int matrix_of_guests(struct matrix *m, const struct options *o)
+{
+	struct error e = ERROR_NULL;
+	struct guest_image im;
+	int r = guest_image_make(o->kernel, o->modules, &im, &e);
+
+	if (r < 0) {
+		error_prefix(&e, "matrix: ");
+		r = cli_fail(&e);
+	} else {
+		m->image = &im;
+		r = matrix(m);
+	}
+	fd_close(&im.kernel);
+	fd_close(&im.initrd);
+	return r;
+}
+
 int cmd_matrix(int argc, char **argv)
 {
 	struct matrix m = {.n = 0};
-	bool helped = false;
-	int r = parse(argc, argv, &m, &helped);
+	struct options o = {.helped = false};
+	int r;
 
-	return r || helped ? r : matrix(&m);
+	if (argc == 3 && strcmp(argv[1], AGENT_OPTION) == 0)
+		return matrix_agent(argv[2]);
+	r = parse(argv, &m, &o);
+	if (r || o.helped)
+		return r;
+	return o.guests && strcmp(o.guests, "qemu") == 0
+		       ? matrix_of_guests(&m, &o)
+		       : matrix(&m);
 }

@@ -3,11 +3,12 @@
  * The parts of `vmlan matrix`: matrix.c is the command and the design's table,
  * matrix_world.c the networks around a mode, matrix_vm.c its machines,
  * matrix_lease.c how these get an address, matrix_ask.c the traffic,
- * matrix_print.c what came of it.  A row of the table is tried in an enclave
- * (os/enclave.h) by its first process; what it finds is in memory shared with
- * the command.
+ * matrix_print.c what came of it; matrix_guest.c machines that are guests of
+ * QEMU, matrix_image.c what these boot, matrix_agent.c vmlan in there.  A row
+ * of the table is tried in an enclave (os/enclave.h) by its first process; what
+ * it finds is in memory shared with the command.
  *
- *	 a, b      machines: kernels in namespaces of their own
+ *	 a, b      machines: kernels in namespaces of their own, or in QEMU
  *	  |        vmlan run --net MODE
  *	 host      192.0.2.2; 198.51.100.1 on br0, or on lan0 itself
  *	  |   \
@@ -69,6 +70,8 @@ enum {
 	FORWARD_PORT = 7070, /* .. and of the host, to a's; UDP's one more */
 	YES_MS = 10000,	    /* waited for an answer that is due .. */
 	NO_MS = 2000,	    /* .. and that is not */
+	GUEST_YES_MS = 20000, /* the same of guests, which are slower */
+	GUEST_NO_MS = 5000,
 };
 
 /* How machines get their addresses. */
@@ -122,10 +125,24 @@ struct node {
 	addr near; /* .. and where by the other machine */
 };
 
+/* What guests boot; NULL stands for machines that are namespaces. */
+struct guest_image {
+	int kernel, initrd; /* owned, to be found below /proc/1/fd */
+	unsigned memory_mib; /* that one of them takes */
+};
+
+/* A guest's serial line, by which it is told what to do. */
+struct guest_line {
+	int listener; /* owned: QEMU connects to it */
+	int fd;	      /* owned; -1 until the guest is up */
+};
+
 struct world {
 	const struct matrix_row *row;
+	const struct guest_image *image; /* borrowed */
 	struct node nodes[N_NODES];
 	pid_t vmms[2]; /* vmlan run of a and b */
+	struct guest_line lines[2];
 	bool has_gateway_broken; /* by the switch for tests */
 };
 
@@ -146,11 +163,6 @@ MUST_USE int world_route_add(const char *ifname, const struct prefix *to,
 /* A namespace with somebody in it who answers. */
 MUST_USE int world_node_add(struct world *w, enum node_id id, struct error *e);
 
-/* ---- matrix_vm.c ---- */
-
-/* Two machines on the mode's network, with addresses. */
-MUST_USE int vms_start(struct world *w, struct row_found *f, struct error *e);
-
 /* ---- matrix_lease.c ---- */
 
 struct matrix_lease {
@@ -162,13 +174,98 @@ struct matrix_lease {
 MUST_USE int matrix_lease_get(const char *ifname, struct matrix_lease *l,
 			      struct error *e);
 
+/* ---- what nodes do, in their own namespace or as a guest ---- */
+
+enum order_kind { ORDER_SET_UP, ORDER_ADDRESS, ORDER_PROBE };
+
+/* Guests get it as it is: they are this very program. */
+struct order {
+	enum order_kind kind;
+	uint32_t id; /* of the report */
+	/* SET_UP: what the card gets, unless by DHCP; ADDRESS: one more */
+	struct matrix_lease lease;
+	bool by_dhcp;
+	bool may_lack_card;
+	bool has_router;
+	/* PROBE: what is asked, who must answer, and how long that may take */
+	enum protocol proto;
+	struct endpoint to; /* port: TCP's and UDP's */
+	enum node_id whom;
+	uint32_t wait_ms;
+};
+
+struct report {
+	uint32_t id;
+	bool has_failed;
+	struct matrix_lease lease; /* of SET_UP */
+	struct probe_found found;  /* of PROBE */
+	char error[200];
+};
+
+/* In the current namespace. */
+void order_obey(const struct order *o, struct report *rep);
+
+/* ---- matrix_vm.c ---- */
+
+enum { VMM_WORDS_MAX = 64 };
+
+/* A command line; its words live until it is executed. */
+struct vmm_words {
+	char *v[VMM_WORDS_MAX + 1];
+	unsigned n;
+};
+__attribute__((format(printf, 2, 3))) void vmm_word(struct vmm_words *w,
+						    const char *fmt, ...);
+/* Where a machine's `vmlan run` says what there is to say. */
+void vm_log_path(enum node_id id, char buf[static 64]);
+/* Two machines on the mode's network, with addresses. */
+MUST_USE int vms_start(struct world *w, struct row_found *f, struct error *e);
+
 /* ---- matrix_ask.c ---- */
 
 /* Answers TCP and UDP with its name, for ever; see enclave_room(). */
 void matrix_answer(void *node, int ready_fd);
+/* Asks from the current namespace; an order of kind PROBE. */
+void matrix_probe(const struct order *o, struct probe_found *found);
 /* Asks all questions of the row at once and waits for what is heard. */
 MUST_USE int matrix_ask(const struct world *w, struct row_found *f,
 			struct error *e);
+
+/* ---- matrix_guest.c ---- */
+
+static inline bool is_guest(const struct world *w, enum node_id id)
+{
+	return w->image && (id == NODE_A || id == NODE_B);
+}
+MUST_USE int guest_listen(struct world *w, enum node_id id, struct error *e);
+/* QEMU's command line, but for the network. */
+void guest_words(const struct world *w, enum node_id id, struct vmm_words *v);
+/* Whether it has said that it is up. */
+bool guest_is_up(struct world *w, enum node_id id);
+MUST_USE int guest_tell(const struct world *w, enum node_id id,
+			const struct order *o, struct error *e);
+/* The next of its reports. */
+MUST_USE int guest_hear(const struct world *w, enum node_id id,
+			struct report *rep, struct error *e);
+
+/* ---- matrix_image.c ---- */
+
+/* The host's own kernel and modules where these are NULL.  What was made is the
+ * caller's to close in any case. */
+MUST_USE int guest_image_make(const char *kernel, const char *modules,
+			      struct guest_image *im, struct error *e);
+/* How many rows with two guests each this host can take at once; not 0. */
+unsigned guest_rows_at_once(const struct guest_image *im);
+
+/* ---- matrix_agent.c ---- */
+
+#define AGENT_OPTION  "--agent" /* after "matrix", before the guest's name */
+#define AGENT_TTY     "/dev/ttyS1"
+#define AGENT_MODULES "/modules"
+/* The first that it says; from then on it is struct report. */
+#define AGENT_UP '!'
+/* The guest of that name; returns if it is none, or cannot be. */
+int matrix_agent(const char *name);
 
 /* ---- matrix.c ---- */
 
@@ -184,6 +281,7 @@ struct matrix {
 	const struct matrix_row *rows[16];
 	struct row_found *found; /* shared, one for each */
 	unsigned n;
+	const struct guest_image *image; /* NULL: no guests */
 	int verbosity;
 	bool is_json;
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The matrix's traffic: who answers, and who asks.  Each probe is a process of
- * its own, so that all are under way at once; each tries again and again until
- * it is answered by whom it asked, or its time is over.
+ * its own, here or in the guest that asks, so that all are under way at once;
+ * each tries again and again until it is answered by whom it asked, or its time
+ * is over.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -118,12 +119,9 @@ void matrix_answer(void *node, int ready_fd)
 /* ---- who asks ---- */
 
 struct ask {
-	enum node_id from;
-	enum protocol proto;
-	struct endpoint to;  /* port: TCP's and UDP's */
-	const char *name;    /* who must answer */
-	uint64_t began_ms, end_ms;
-	struct probe_found *found; /* shared */
+	struct endpoint to;
+	const char *name; /* who must answer */
+	uint64_t end_ms;
 };
 
 static uint64_t now_ms(void)
@@ -386,9 +384,9 @@ static enum answer yes_or_no(bool is_yes)
 	return is_yes ? ANSWER_YES : ANSWER_NO;
 }
 
-static enum answer ask(const struct ask *a)
+static enum answer ask(const struct ask *a, enum protocol proto)
 {
-	switch (a->proto) {
+	switch (proto) {
 	case PROTO_ARP:
 		return ask_arp(a);
 	case PROTO_PING:
@@ -403,32 +401,49 @@ static enum answer ask(const struct ask *a)
 	return ANSWER_NONE;
 }
 
+void matrix_probe(const struct order *o, struct probe_found *found)
+{
+	uint64_t began_ms = now_ms();
+	const struct ask a = {
+		.to = o->to,
+		.name = node_names[o->whom],
+		.end_ms = began_ms + o->wait_ms,
+	};
+
+	found->answer = ask(&a, o->proto);
+	found->ms = (uint32_t)(now_ms() - began_ms);
+}
+
 /* ---- the questions ---- */
 
 struct asks {
-	pid_t pids[PROBES_MAX];
+	struct probe_found *found[PROBES_MAX]; /* shared; by the orders' ids */
 	unsigned n;
+	pid_t pids[PROBES_MAX];
+	unsigned n_pids;
+	unsigned n_of_guest[N_NODES];
 };
 
-/* A child that asks. */
-static int begin(const struct world *w, struct ask *a, unsigned wait_ms,
+/* By a child, or by the guest. */
+static int begin(const struct world *w, enum node_id from, struct order *o,
 		 struct asks *all, struct error *e)
 {
-	pid_t pid = fork();
+	struct probe_found *found = all->found[o->id];
+	pid_t pid;
 
+	if (is_guest(w, from)) {
+		all->n_of_guest[from]++;
+		return guest_tell(w, from, o, e);
+	}
+	pid = fork();
 	if (pid < 0)
 		return error_errno(e, errno, "fork");
 	if (pid == 0) {
-		enum answer got;
-
-		a->began_ms = now_ms();
-		a->end_ms = a->began_ms + wait_ms;
-		got = world_enter(w, a->from, e) < 0 ? ANSWER_FAILED : ask(a);
-		a->found->ms = (uint32_t)(now_ms() - a->began_ms);
-		a->found->answer = got;
+		if (world_enter(w, from, e) == 0)
+			matrix_probe(o, found);
 		_exit(EXIT_DONE);
 	}
-	all->pids[all->n++] = pid;
+	all->pids[all->n_pids++] = pid;
 	return 0;
 }
 
@@ -441,31 +456,56 @@ static bool has_proto(const struct matrix_row *row, enum question q,
 	return q != Q_FORWARD || p == PROTO_TCP || p == PROTO_UDP;
 }
 
+static uint32_t wait_ms(const struct world *w, enum question q)
+{
+	bool is_due = w->row->expected[MATRIX_IP4][q] == 'y';
+
+	if (w->image)
+		return is_due ? GUEST_YES_MS : GUEST_NO_MS;
+	return is_due ? YES_MS : NO_MS;
+}
+
 static int begin_pair(const struct world *w, enum question q,
 		      struct pair_found *pair, struct asks *all,
 		      struct error *e)
 {
-	bool is_due = w->row->expected[MATRIX_IP4][q] == 'y';
 	int r = 0;
 
 	for (int p = 0; p < N_PROTOS && r == 0; p++) {
-		struct ask a = {
-			.from = pair->from,
+		struct order o = {
+			.kind = ORDER_PROBE,
+			.id = all->n,
 			.proto = (enum protocol)p,
 			.to = {.ip = pair->ip,
 			       .port = p == PROTO_UDP ? UDP_PORT : TCP_PORT},
-			.name = node_names[pair->to],
-			.found = &pair->probes[p],
+			.whom = pair->to,
+			.wait_ms = wait_ms(w, q),
 		};
 
-		if (!has_proto(w->row, q, a.proto))
+		if (!has_proto(w->row, q, o.proto))
 			continue;
 		if (q == Q_FORWARD)
-			a.to.port = (uint16_t)(FORWARD_PORT + (p == PROTO_UDP));
-		a.found->answer = ANSWER_FAILED; /* unless the child tells */
-		r = begin(w, &a, is_due ? YES_MS : NO_MS, all, e);
+			o.to.port = (uint16_t)(FORWARD_PORT + (p == PROTO_UDP));
+		/* unless whoever asks tells */
+		pair->probes[p].answer = ANSWER_FAILED;
+		all->found[all->n++] = &pair->probes[p];
+		r = begin(w, pair->from, &o, all, e);
 	}
 	return r;
+}
+
+static int await_guest(const struct world *w, enum node_id id,
+		       struct asks *all, struct error *e)
+{
+	struct report rep;
+
+	for (unsigned i = 0; i < all->n_of_guest[id]; i++) {
+		if (guest_hear(w, id, &rep, e) < 0)
+			return -1;
+		if (rep.id < all->n)
+			*all->found[rep.id] = rep.found;
+	}
+	return 0;
 }
 
 static const struct {
@@ -503,9 +543,11 @@ int matrix_ask(const struct world *w, struct row_found *f, struct error *e)
 			r = begin_pair(w, (enum question)q, pair, &all, e);
 		}
 	}
-	for (unsigned i = 0; i < all.n; i++) {
+	for (unsigned i = 0; i < all.n_pids; i++) {
 		while (waitpid(all.pids[i], NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	for (int id = NODE_A; id <= NODE_B && r == 0; id++)
+		r = await_guest(w, (enum node_id)id, &all, e);
 	return r;
 }

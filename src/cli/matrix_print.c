@@ -179,7 +179,8 @@ void matrix_print_json(const struct matrix *m, bool is_ok)
 	for (unsigned i = 0; i < m->n; i++)
 		json_array_append_new(rows,
 				      json_row(m->rows[i], &m->found[i]));
-	all = json_pack("{s:b, s:o}", "ok", is_ok, "rows", rows);
+	all = json_pack("{s:b, s:s, s:o}", "ok", is_ok, "guests",
+			m->image ? "qemu" : "namespaces", "rows", rows);
 	json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(all);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The machines of the matrix: kernels in namespaces, plugged in by the same
- * `vmlan run` that a VMM is started with.  The VMM is a `vmlan join` between
- * the socket it was given and a tap of that kernel's.
+ * The machines of the matrix, plugged in by the same `vmlan run` that a VMM is
+ * started with: guests of QEMU, or kernels in namespaces, whose VMM is a
+ * `vmlan join` between the socket it was given and a tap of that kernel's.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -17,32 +18,37 @@
 #include "cli/matrix.h"
 #include "control/protocol.h"
 #include "os/rtnl.h"
-#include "os/sysctl.h"
 
 enum {
-	WAIT_MS = 30000, /* until a machine is plugged in */
+	WAIT_MS = 30000, /* until a machine is plugged in .. */
+	GUEST_WAIT_MS = 240000, /* .. and one that has to boot */
 	PAUSE_MS = 10,
-	ARGS_MAX = 32,
 	TEXT_LEN = 256,
 };
 
 static const char self[] = "/proc/self/exe";
 static const char net_name[] = "lab"; /* of networks that have one */
-static const char log_path[] = "/run/matrix-%s.log";
 
 static const char *const macs[] = {"52:54:00:00:00:0a", "52:54:00:00:00:0b"};
 
 /* ---- starting ---- */
 
-struct args {
-	const char *v[ARGS_MAX + 1];
-	unsigned n;
-};
-
-static void add(struct args *a, const char *word)
+void vm_log_path(enum node_id id, char buf[static 64])
 {
-	if (a->n < ARGS_MAX)
-		a->v[a->n++] = word;
+	snprintf(buf, 64, "/run/matrix-%s.log", node_names[id]);
+}
+
+void vmm_word(struct vmm_words *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->n == VMM_WORDS_MAX)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&w->v[w->n], fmt, ap) < 0)
+		w->v[w->n] = NULL; /* ends the line, which is refused */
+	va_end(ap);
+	w->n++;
 }
 
 static bool is_none(const struct world *w)
@@ -76,51 +82,57 @@ static void put_net(const struct world *w, char buf[static TEXT_LEN])
 			 (int)w->nodes[NODE_LAN].pid, pid + 2);
 }
 
+static void namespace_words(const struct world *w, const struct node *n,
+			    struct vmm_words *v)
+{
+	vmm_word(v, "%s", self);
+	vmm_word(v, "join");
+	vmm_word(v, "-q");
+	vmm_word(v, "netns,pid=%d,ifname=eth0,mac=%s", (int)n->pid,
+		 macs[n->id - NODE_A]);
+	if (!is_none(w))
+		vmm_word(v, "stream,addr.type=unix,addr.path={socket},"
+			    "reconnect-ms=50");
+}
+
 static void exec_run(const struct world *w, unsigned which)
 {
 	const struct node *n = &w->nodes[NODE_A + which];
-	char net[TEXT_LEN], nic[64], card[128], tcp[64], udp[64];
-	struct args a = {.n = 0};
+	struct vmm_words v = {.n = 0};
+	char net[TEXT_LEN];
 
 	put_net(w, net);
-	snprintf(nic, sizeof(nic), "virtio,mac=%s", macs[which]);
-	snprintf(card, sizeof(card), "netns,pid=%d,ifname=eth0,mac=%s",
-		 (int)n->pid, macs[which]);
-	snprintf(tcp, sizeof(tcp), "127.0.0.1:%d:%d", FORWARD_PORT, TCP_PORT);
-	snprintf(udp, sizeof(udp), "127.0.0.1:%d:%d/udp", FORWARD_PORT + 1,
-		 UDP_PORT);
 	for (const char *const *p = (const char *const[]){
 		     self, "run", "-q", "--name", node_names[n->id], "--net",
 		     net, NULL};
 	     *p; p++)
-		add(&a, *p);
+		vmm_word(&v, "%s", *p);
 	if (!is_none(w)) {
-		add(&a, "--nic");
-		add(&a, nic);
+		vmm_word(&v, "--nic");
+		vmm_word(&v, "virtio,mac=%s", macs[which]);
 	}
 	if (n->id == NODE_A && mode_has_gateway(mode_find(w->row->word))) {
-		add(&a, "-p");
-		add(&a, tcp);
-		add(&a, "-p");
-		add(&a, udp);
+		vmm_word(&v, "-p");
+		vmm_word(&v, "127.0.0.1:%d:%d", FORWARD_PORT, TCP_PORT);
+		vmm_word(&v, "-p");
+		vmm_word(&v, "127.0.0.1:%d:%d/udp", FORWARD_PORT + 1, UDP_PORT);
 	}
-	for (const char *const *p = (const char *const[]){
-		     "--", self, "join", "-q", card, NULL};
-	     *p; p++)
-		add(&a, *p);
-	if (!is_none(w))
-		add(&a, "stream,addr.type=unix,addr.path={socket},"
-			"reconnect-ms=50");
-	a.v[a.n] = NULL;
-	execv(self, (char *const *)a.v);
+	vmm_word(&v, "--");
+	if (w->image)
+		guest_words(w, n->id, &v);
+	else
+		namespace_words(w, n, &v);
+	execv(self, v.v);
 }
 
 static int start(struct world *w, unsigned which, struct error *e)
 {
+	enum node_id id = (enum node_id)(NODE_A + which);
 	pid_t pid;
+	int r = w->image ? guest_listen(w, id, e) : world_node_add(w, id, e);
 
-	if (world_node_add(w, (enum node_id)(NODE_A + which), e) < 0)
-		return -1;
+	if (r < 0)
+		return r;
 	pid = fork();
 	if (pid < 0)
 		return error_errno(e, errno, "fork");
@@ -128,8 +140,7 @@ static int start(struct world *w, unsigned which, struct error *e)
 		char path[64];
 		int fd;
 
-		snprintf(path, sizeof(path), log_path,
-			 node_names[NODE_A + which]);
+		vm_log_path(id, path);
 		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
 			  0600);
 		if (fd >= 0) {
@@ -145,25 +156,29 @@ static int start(struct world *w, unsigned which, struct error *e)
 
 /* ---- waiting ---- */
 
-/* The last error it told of; if none, its last line. */
+/* The last error it told of, else why its kernel ended, else its last line. */
 static int fail_ended(unsigned which, struct error *e)
 {
-	static const char prefix[] = "vmlan: error: ";
-	const size_t len = sizeof(prefix) - 1;
+	static const char *const heads[] = {"", "Kernel panic - not syncing: ",
+					    "vmlan: error: "};
 	char path[64], line[512], last[512] = "it said nothing";
-	bool has_error = false;
+	size_t best = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), log_path, node_names[NODE_A + which]);
+	vm_log_path((enum node_id)(NODE_A + which), path);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		bool is_error = strncmp(line, prefix, len) == 0;
+		line[strcspn(line, "\r\n")] = '\0';
+		for (size_t i = array_len(heads); i-- > best;) {
+			const char *at = strstr(line, heads[i]);
 
-		line[strcspn(line, "\n")] = '\0';
-		if (is_error || !has_error)
+			if (!at)
+				continue;
 			snprintf(last, sizeof(last), "%s",
-				 is_error ? line + len : line);
-		has_error |= is_error;
+				 at + strlen(heads[i]));
+			best = i;
+			break;
+		}
 	}
 	if (f)
 		fclose(f);
@@ -210,22 +225,47 @@ static bool is_plugged_in(const struct world *w, unsigned which)
 	return found;
 }
 
-/* The current namespace is then the machine's. */
 static int await(struct world *w, unsigned which, struct error *e)
 {
 	const struct timespec t = {.tv_nsec = PAUSE_MS * 1000000L};
+	enum node_id id = (enum node_id)(NODE_A + which);
+	int most = w->image ? GUEST_WAIT_MS : WAIT_MS;
+	bool is_up = false;
 
-	if (world_enter(w, (enum node_id)(NODE_A + which), e) < 0)
+	if (!w->image && world_enter(w, id, e) < 0)
 		return -1;
-	for (int ms = 0; ms < WAIT_MS; ms += PAUSE_MS) {
+	for (int ms = 0; ms < most; ms += PAUSE_MS) {
 		if (waitpid(w->vmms[which], NULL, WNOHANG) == w->vmms[which])
 			return fail_ended(which, e);
-		if (has_card() && is_plugged_in(w, which))
+		if (!is_up)
+			is_up = w->image ? guest_is_up(w, id) : has_card();
+		if (is_up && is_plugged_in(w, which))
 			return 0;
 		nanosleep(&t, NULL);
 	}
-	return error_set(e, EXIT_FAILED, "machine %s is never plugged in",
-			 node_names[NODE_A + which]);
+	return error_set(e, EXIT_FAILED, "machine %s is never %s",
+			 node_names[id], is_up ? "plugged in" : "up");
+}
+
+/* By the machine, wherever it is. */
+static int let_do(const struct world *w, enum node_id id, struct order *o,
+		  struct report *rep, struct error *e)
+{
+	int r;
+
+	if (is_guest(w, id)) {
+		r = guest_tell(w, id, o, e);
+		if (r == 0)
+			r = guest_hear(w, id, rep, e);
+	} else {
+		r = world_enter(w, id, e);
+		if (r == 0)
+			order_obey(o, rep);
+	}
+	if (r == 0 && rep->has_failed)
+		r = error_set(e, EXIT_FAILED, "machine %s: %s", node_names[id],
+			      rep->error);
+	return r;
 }
 
 /* ---- addresses ---- */
@@ -254,39 +294,23 @@ static void fixed_lease(const struct world *w, unsigned which,
 	}
 }
 
-/* Where the server names no router a machine tries the first address, which
- * may be the host's. */
-static void try_a_router(struct matrix_lease *l)
-{
-	const struct prefix own = {.ip = l->ip, .len = (uint8_t)(96 + l->len)};
-
-	if (!addr_is_unspecified(&l->router))
-		return;
-	l->router = prefix_network(&own).ip;
-	l->router.b[15]++;
-}
-
 static int configure(struct world *w, unsigned which, struct error *e)
 {
-	static const struct prefix everything = {.len = 0};
-	struct matrix_lease l;
-	int r = 0;
+	enum node_id id = (enum node_id)(NODE_A + which);
+	struct order o = {
+		.kind = ORDER_SET_UP,
+		.by_dhcp = w->row->addressing == BY_LEASE,
+		.may_lack_card = w->image && is_none(w),
+		.has_router = !w->has_gateway_broken,
+	};
+	struct report rep;
+	int r;
 
-	/* A kernel may be told to drop what comes before it has an address. */
-	if (sysctl_set("net/ipv4/conf/all/rp_filter", "0") < 0 ||
-	    sysctl_set("net/ipv4/conf/eth0/rp_filter", "0") < 0)
-		return error_set(e, EXIT_FAILED, "rp_filter cannot be set");
-	if (w->row->addressing == BY_LEASE)
-		r = matrix_lease_get("eth0", &l, e);
-	else
-		fixed_lease(w, which, &l);
-	if (r < 0 || world_addr_add("eth0", &l.ip, l.len, e) < 0)
-		return -1;
-	w->nodes[NODE_A + which].ip = l.ip;
-	try_a_router(&l);
-	if (w->has_gateway_broken)
-		return 0;
-	return world_route_add("eth0", &everything, &l.router, e);
+	fixed_lease(w, which, &o.lease);
+	r = let_do(w, id, &o, &rep, e);
+	if (r == 0)
+		w->nodes[id].ip = rep.lease.ip;
+	return r;
 }
 
 /* Machines with LANs of their own may have one address: there they get one
@@ -297,15 +321,16 @@ static int part_addresses(struct world *w, struct error *e)
 	int r = 0;
 
 	for (int i = NODE_A; i <= NODE_B && r == 0; i++) {
+		struct order o = {.kind = ORDER_ADDRESS, .lease.len = 24};
 		struct node *n = &w->nodes[i];
+		struct report rep;
 
 		n->near = n->ip;
 		if (!is_same)
 			continue;
 		n->near.b[15] = (uint8_t)(77 + i);
-		r = world_enter(w, n->id, e);
-		if (r == 0)
-			r = world_addr_add("eth0", &n->near, 24, e);
+		o.lease.ip = n->near;
+		r = let_do(w, n->id, &o, &rep, e);
 	}
 	return r;
 }
