@@ -50,6 +50,10 @@ static const struct {
 } rules[] = {
 	{"source", IN "," MATCH("==", META("nfproto"), TEXT("ipv6")) "," DROP},
 	{"source", IN "," MATCH("!=", FIELD("ip", "saddr"), NET) "," DROP},
+	/* Nor is anybody elsewhere a machine. */
+	{"source",
+	 ELSEWHERE "," MATCH("!=", META("iifname"), TEXT("lo")) ","
+		   MATCH("==", FIELD("ip", "saddr"), NET) "," DROP},
 
 	{"to-host", IN "," PING "," ACCEPT},
 	{"to-host", IN ",{\"jump\":{\"target\":\"to-forwards\"}}"},

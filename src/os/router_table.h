@@ -5,7 +5,7 @@
  * of family inet for each bridge; no other is touched.
  *
  *	machine -> elsewhere  under the host's address; from its own network's
- *	                      addresses only
+ *	                      addresses only, which nobody elsewhere has
  *	elsewhere -> machine  answers, and what a forward leads to it
  *	machine -> host       pings, and ports that are forwarded; else it is
  *	                      refused

@@ -72,6 +72,7 @@ static void a_table_with_forwards(void **state)
 	ok(change_nft_table, &s->j, ROUTER_TABLE_FAMILY, name, json);
 	free(json);
 	assert_int_equal(listed("ip saddr != 10.0.2.0/24 drop"), 1);
+	assert_int_equal(listed("ip saddr 10.0.2.0/24 drop"), 1);
 	assert_int_equal(listed("masquerade"), 1);
 	assert_int_equal(listed("policy drop"), 0);
 	for (int i = 0; i < 2; i++) {

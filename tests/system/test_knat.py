@@ -130,6 +130,16 @@ say("10.0.2.15", "192.0.2.1", 7070)
 """
 
 
+# From the internet, as a machine of the network and as itself.
+LIES_OUTSIDE = """
+import sys
+from scapy.all import Ether, IP, UDP, Raw, sendp
+for src in ("10.0.2.15", "10.0.2.2", "10.0.2.99", "192.0.2.1"):
+    sendp(Ether(dst=sys.argv[1])/IP(src=src, dst="192.0.2.2")/UDP(sport=99, dport=7071)/Raw(b"x"),
+          iface="eth0", verbose=False)
+"""
+
+
 def heard_by(ip, port, ns=None):
     p = popen(PYTHON, "-c", FROM, ip, str(port), ns=ns, stdout=subprocess.PIPE, text=True)
     assert p.stdout.readline() == "up\n"
@@ -175,6 +185,9 @@ def test_host_is_closed(outside):
             a.guest.sh(PYTHON, "-c", LIES)
             # behind all others, and under the host's address
             assert inet.stdout.readline() == f"{HOST_IP}\n"
+            mac = re.search(r"ether (\S+)", sh("ip", "link", "show", "up0").stdout)[1]
+            sh(PYTHON, "-c", LIES_OUTSIDE, mac, ns="inet")
+            assert up.stdout.readline() == f"{INET_IP}\n"
         finally:
             rest = [stop_hearing(p) for p in (inet, up, lo)]
         assert rest == [[], [], []]

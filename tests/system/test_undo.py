@@ -20,7 +20,7 @@ import pytest
 import qemu
 from test_modes import Machine, kill_keeper, names, rundir, show, vmlan, zombie  # noqa: F401
 from test_uplink import LAN_IP, br0, lan, pings  # noqa: F401
-from world import FULL, VMLAN, engine_of, popen, sh, wait_for
+from world import FULL, INET_IP, VMLAN, engine_of, popen, sh, wait_for
 
 TIMES = 50 if FULL else 6
 SEED = int(os.environ.get("VMLAN_SEED", random.randrange(1 << 32)))
@@ -29,6 +29,7 @@ MODES = {
     "hostonly": ("hostonly",),
     "bridged-if": ("bridged", "if=lan0"),
     "bridged-bridge": ("bridged", "bridge=br0"),
+    "natnet-kernel": ("natnet", "backend=kernel"),
 }
 # Of no kind, and no helper is of any use.
 NO_RIGHTS = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
@@ -139,7 +140,12 @@ def took(*args):
 @pytest.fixture(params=MODES)
 def mode(request, w):
     request.getfixturevalue("br0" if request.param == "bridged-bridge" else "lan")
-    return ("up", "-q", "lab", *MODES[request.param])
+    up = ("up", "-q", "lab", *MODES[request.param])
+    if request.param == "natnet-kernel":
+        # A module of the kernel that is loaded for it has settings of its own.
+        vmlan(*up)
+        vmlan("down", "lab")
+    return up
 
 
 def look():
@@ -270,6 +276,9 @@ def test_what_is_refused_changes_nothing(w, lan):
             tries(5, "hostonly", "ifname=lan0", said="lan0 already")
             tries(5, "hostonly", "addr=192.0.2.99/24", said="192.0.2.0/24")
             tries(5, "natnet", "net=192.0.2.0/24", said="192.0.2.0/24")
+            tries(5, "natnet", "backend=kernel", "net=192.0.2.0/24", said="192.0.2.0/24")
+            tries(5, "natnet", "backend=kernel", "ifname=lan0", said="lan0 already")
+            tries(6, "natnet", "backend=kernel", wrap=NO_RIGHTS, said="takes root")
             tries(2, "natnet", "net=192.0.2.0/33")
         refused(5, "up", "taken", "natnet", said="is internal, not natnet")
         refused(5, "run", "--net", "hostonly:taken", "--", "sh", "-c", "{socket}",
@@ -319,6 +328,8 @@ def test_keeper_killed_under_machines(mode, w, lost):
             if mode[3] == "hostonly":
                 pings(c.guest, "192.168.56.1")
                 sh("ping", "-c", "1", "-W", "5", a.guest.ip)
+            elif mode[3] == "natnet":
+                pings(c.guest, INET_IP)
             else:
                 pings(c.guest, LAN_IP)
                 pings(None, a.guest.ip, ns="lan")
