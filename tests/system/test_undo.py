@@ -13,6 +13,7 @@ import random
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -27,6 +28,7 @@ SEED = int(os.environ.get("VMLAN_SEED", random.randrange(1 << 32)))
 VICTIMS = ("command", "keeper", "engine")
 MODES = {
     "hostonly": ("hostonly",),
+    "natnet-kernel": ("natnet", "backend=kernel"),
     "bridged-if": ("bridged", "if=lan0"),
     "bridged-bridge": ("bridged", "bridge=br0"),
     "natnet-kernel": ("natnet", "backend=kernel"),
@@ -199,6 +201,26 @@ def test_killed_in_up(mode):
     same(before, snapshot(), "down")
 
 
+def test_an_engine_that_takes_its_time(w):
+    """Whoever removes what a killed keeper left waits for its engine, which has
+    the interface still."""
+    before = snapshot()
+    p = popen(VMLAN, "run", "-q", "--net", "hostonly:lab", "--", "sh", "-c",
+              ": {socket}; exec sleep 100", start_new_session=True)
+    wait_for("the network", lambda: names() == ["lab"])
+    o = show("lab")
+    os.kill(o["engine"], signal.SIGSTOP)
+    kill(o["keeper"])
+    os.killpg(p.pid, signal.SIGKILL)
+    p.wait()
+    wait_for("the keeper's end", lambda: zombie(o["keeper"]))
+    wakes = threading.Timer(0.5, os.kill, (o["engine"], signal.SIGCONT))
+    wakes.start()
+    assert names() == [] and not processes()
+    wakes.join()
+    same(before, snapshot(), "the end")
+
+
 REACH = """
 import socket, sys
 s = socket.create_connection((sys.argv[1], 22), 30)
@@ -213,7 +235,7 @@ print(s.makefile("rb").read().decode())
 def test_keeper_killed_under_a_real_machine(mode):
     """Linux in QEMU has its network again, though it was told nothing."""
     before = snapshot()
-    ns = None if mode[3] == "hostonly" else "lan"
+    ns = "lan" if mode[3] == "bridged" else None
     vm = qemu.Qemu(["--name", "real", "--net", ",".join((mode[3] + ":lab", *mode[4:]))],
                    qemu.words(port=22))
     try:
@@ -280,6 +302,7 @@ def test_what_is_refused_changes_nothing(w, lan):
             tries(5, "natnet", "backend=kernel", "ifname=lan0", said="lan0 already")
             tries(6, "natnet", "backend=kernel", wrap=NO_RIGHTS, said="takes root")
             tries(2, "natnet", "net=192.0.2.0/33")
+            tries(6, "natnet", "backend=kernel", wrap=NO_RIGHTS, said="takes root")
         refused(5, "up", "taken", "natnet", said="is internal, not natnet")
         refused(5, "run", "--net", "hostonly:taken", "--", "sh", "-c", "{socket}",
                 said="is internal, not hostonly")
@@ -325,7 +348,9 @@ def test_keeper_killed_under_machines(mode, w, lost):
             c.guest.dhcp()
             assert len({m.guest.ip for m in (a, b, c)}) == 3
             pings(c.guest, a.guest.ip)
-            if mode[3] == "hostonly":
+            if mode[3] == "natnet":
+                pings(c.guest, INET_IP)
+            elif mode[3] == "hostonly":
                 pings(c.guest, "192.168.56.1")
                 sh("ping", "-c", "1", "-W", "5", a.guest.ip)
             elif mode[3] == "natnet":
