@@ -120,6 +120,7 @@ def strike(command, victim):
     if not pid:
         return "nobody"
     kill(pid)
+    wait_for("its end", lambda: zombie(pid))  # it closes interfaces first
     return victim
 
 
