@@ -96,6 +96,7 @@ def has_machine(pids, word):
     return False
 
 
+@pytest.mark.takes("ping")
 def test_is_the_design():
     before = host()
     found = rows()
@@ -127,6 +128,7 @@ def test_is_the_design():
     assert host() == before
 
 
+@pytest.mark.takes("ping")
 def test_table():
     """What a person sees; who names modes gets these only."""
     r = matrix("natnet", "internal", "-v")
@@ -157,6 +159,7 @@ def test_finds_what_is_broken():
     assert out.endswith("This is not as it should be.\n")
 
 
+@pytest.mark.takes("ping")
 def test_guests_of_qemu():
     """The same table by real guests; all of it in the long run."""
     before, pids = host(), processes()
@@ -235,6 +238,7 @@ AS_USER = ["unshare", "--mount", "sh", "-c",
 
 
 @pytest.mark.root
+@pytest.mark.takes("ping")
 def test_as_another_user():
     before = host()
     r = sh(*AS_USER, "666", VMLAN, "matrix", "--json", "natnet", "hostonly", timeout=120)
