@@ -322,15 +322,35 @@ static void choose_address(struct machine *m)
 	}
 }
 
-/* One of its forwards. */
-static int open_forward(struct machine *m, const char *text, struct error *e)
+/* By the port that it had with another keeper, if nobody else has that now. */
+static int bind_again(struct machine *m, const struct port_rule *rule,
+		      uint16_t port, uint32_t *idp)
+{
+	struct port_rule again = *rule;
+	struct error e = ERROR_NULL;
+	int r;
+
+	again.host_lo = again.host_hi = port;
+	r = plan_forward_add(plan_gateway(&m->keeper->plan), &again, m, idp,
+			     &e);
+	if (r < 0)
+		log_warn(m->keeper->c->log,
+			 "%s: its port of before cannot be forwarded again, "
+			 "it gets another: %s",
+			 m->name, e.text);
+	return r;
+}
+
+/* The i-th of its forwards. */
+static int open_forward(struct machine *m, unsigned i, struct error *e)
 {
 	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
 	struct port_rule rule;
 	uint32_t id;
+	bool is_any;
 	int r;
 
-	if (hostfwd_parse(text, &rule, e) < 0)
+	if (hostfwd_parse(m->request.forwards[i], &rule, e) < 0)
 		return -EINVAL;
 	if (!n)
 		return error_set(e, EXIT_USAGE,
@@ -345,20 +365,25 @@ static int open_forward(struct machine *m, const char *text, struct error *e)
 				 "if its card's MAC is known (--nic "
 				 "MODEL,mac=)",
 				 m->name);
-	r = plan_forward_add(n, &rule, m, &id, e);
-	if (r == 0)
-		engine_link_forward_add(m->keeper, n, id);
-	return r;
+	is_any = !rule.host_lo && !rule.unix_path[0];
+	r = is_any && m->ports[i] ? bind_again(m, &rule, m->ports[i], &id) : -1;
+	if (r < 0)
+		r = plan_forward_add(n, &rule, m, &id, e);
+	if (r < 0)
+		return r;
+	if (is_any)
+		m->ports[i] = n->forwards[id].host.port;
+	engine_link_forward_add(m->keeper, n, id);
+	return 0;
 }
 
-static int open_forwards(struct machine *m, const struct attach_request *a,
-			 struct error *e)
+static int open_forwards(struct machine *m, struct error *e)
 {
 	int r = 0;
 
-	for (unsigned i = 0; i < a->n_forwards && r == 0; i++)
-		r = open_forward(m, a->forwards[i], e);
-	if (r == 0 && a->n_forwards)
+	for (unsigned i = 0; i < m->request.n_forwards && r == 0; i++)
+		r = open_forward(m, i, e);
+	if (r == 0 && m->request.n_forwards)
 		router_forward(&m->keeper->plan);
 	return r;
 }
@@ -397,7 +422,7 @@ static int machine_begin(struct machine *m, struct error *e)
 	int r = plug_in(m, a->has_hub ? &a->hub : NULL, e);
 
 	if (r == 0)
-		r = open_forwards(m, a, e);
+		r = open_forwards(m, e);
 	if (r < 0) {
 		machine_detach(m);
 		return r;
@@ -479,6 +504,7 @@ int machine_restore(struct keeper *k, const struct attach_request *a,
 	memcpy(m->name, a->name, sizeof(m->name));
 	m->plug = past->plug;
 	m->ip = past->ip;
+	memcpy(m->ports, past->ports, sizeof(m->ports));
 	r = name_socket(m, e);
 	if (r == 0 && past->pid)
 		r = machine_hold(m, past->pid, e);

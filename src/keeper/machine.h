@@ -35,6 +35,8 @@ struct machine {
 	mac mac;
 	addr ip; /* kept for that; unspecified: none is */
 	struct attach_request request; /* owned; as it would be asked again */
+	/* Of the forwards that ask for any host port: the one that they got. */
+	uint16_t ports[CONTROL_FORWARDS_MAX];
 	struct loop_io life; /* fd: pidfd, owned; -1 = nobody holds it */
 	pid_t pid;	     /* of that process, 0 = none */
 	struct timer lonely;
@@ -49,6 +51,7 @@ struct machine_past {
 	unsigned plug;
 	addr ip;
 	pid_t pid; /* 0: nobody is known to hold it; it must come by itself */
+	uint16_t ports[CONTROL_FORWARDS_MAX]; /* as struct machine's */
 };
 /* Plugs such a machine in again, before there is an engine. */
 __attribute__((warn_unused_result)) int

@@ -18,6 +18,15 @@
 
 /* ---- to the file ---- */
 
+static json_t *print_ports(const struct machine *m)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < m->request.n_forwards; i++)
+		json_array_append_new(list, json_integer(m->ports[i]));
+	return list;
+}
+
 static json_t *print_machine(const struct machine *m)
 {
 	CLEANUP_FREE char *request = attach_request_format(&m->request);
@@ -25,9 +34,10 @@ static json_t *print_machine(const struct machine *m)
 
 	if (!request)
 		return NULL;
-	return json_pack("{s:o,s:i,s:s,s:i,s:I}", "request",
+	return json_pack("{s:o,s:i,s:s,s:o,s:i,s:I}", "request",
 			 json_loads(request, 0, NULL), "plug", (int)m->plug,
-			 "address", addr_format(&m->ip, ip), "pid",
+			 "address", addr_format(&m->ip, ip), "ports",
+			 print_ports(m), "pid",
 			 (int)m->pid, "pid_started",
 			 (json_int_t)proc_started(m->pid));
 }
@@ -153,6 +163,17 @@ void state_save(struct keeper *k)
 
 /* ---- from the file ---- */
 
+static void take_ports(const json_t *list, struct machine_past *past)
+{
+	for (size_t i = 0; i < CONTROL_FORWARDS_MAX; i++) {
+		json_int_t port = json_integer_value(json_array_get(list, i));
+
+		past->ports[i] = port > 0 && port <= UINT16_MAX
+					 ? (uint16_t)port
+					 : 0;
+	}
+}
+
 static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 {
 	CLEANUP_FREE char *text = json_dumps(json_object_get(o, "request"), 0);
@@ -172,6 +193,7 @@ static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 		return error_set(e, EXIT_FAILED, "its entry makes no sense");
 	if (!started || proc_started(past.pid) != started)
 		past.pid = 0;
+	take_ports(json_object_get(o, "ports"), &past);
 	r = attach_request_parse(text, strlen(text), &a, e);
 	if (r == 0)
 		r = machine_restore(k, &a, &past, &m, e);

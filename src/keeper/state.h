@@ -7,8 +7,8 @@
  *
  *	{"name", "mode", "mac_name", "options": [..], "kept", "shared",
  *	 "netdevs": [..], "engine", "engine_started", "cwd", "netns", "has_fds",
- *	 "machines": [{"request": {..}, "plug", "address", "pid",
- *	 "pid_started"}]}
+ *	 "machines": [{"request": {..}, "plug", "address", "ports": [..],
+ *	 "pid", "pid_started"}]}
  *
  * "options", "netdevs" and "cwd" may be any bytes (control/text.h).
  *
