@@ -203,6 +203,30 @@ int ctl_ask(const char *name, const char *method, const char *path,
 	return r;
 }
 
+int ctl_ask_all(json_t *list, struct error *e)
+{
+	char **names;
+	unsigned n;
+	int r = rundir_names(&names, &n);
+
+	if (r < 0)
+		error_errno(e, r, "the folder of networks");
+	for (unsigned i = 0; i < n; i++) {
+		json_t *o = NULL;
+
+		if (r == 0)
+			r = ctl_ask(names[i], "GET", CONTROL_NETWORK, NULL, &o,
+				    e);
+		if (r == -ENOENT)
+			r = 0;
+		if (o)
+			json_array_append_new(list, o);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
 const char *ctl_str(const json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));

@@ -11,7 +11,6 @@
 #include "cli/start.h"
 #include "control/protocol.h"
 #include "mode/mode.h"
-#include "os/rundir.h"
 
 static const char ls_usage[] = "usage: vmlan ls [--json]\n"
 			       "Lists the networks that run.\n";
@@ -47,31 +46,6 @@ static void print_row(const json_t *o)
 	       json_array_size(json_object_get(o, "machines")));
 }
 
-/* All that answer; one that starts or ends is none yet, or no more. */
-static int ask_all(json_t *list, struct error *e)
-{
-	char **names;
-	unsigned n;
-	int r = rundir_names(&names, &n);
-
-	if (r < 0)
-		error_errno(e, r, "ls");
-	for (unsigned i = 0; i < n; i++) {
-		json_t *o = NULL;
-
-		if (r == 0)
-			r = ctl_ask(names[i], "GET", CONTROL_NETWORK, NULL, &o,
-				    e);
-		if (r == -ENOENT)
-			r = 0;
-		if (o)
-			json_array_append_new(list, o);
-		free(names[i]);
-	}
-	free(names);
-	return r;
-}
-
 int cmd_ls(int argc, char **argv)
 {
 	struct error e = ERROR_NULL;
@@ -95,7 +69,7 @@ int cmd_ls(int argc, char **argv)
 	list = json_array();
 	if (!list)
 		return cli_usage("ls: out of memory");
-	if (ask_all(list, &e) < 0)
+	if (ctl_ask_all(list, &e) < 0)
 		cli_fail(&e); /* those that answer are listed */
 	if (is_json) {
 		print_json(list);
@@ -122,12 +96,17 @@ static void print_list(const json_t *list, const char *label)
 
 static void print_machine(const json_t *m)
 {
-	const char *card = ctl_str(m, "mac"), *ip = ctl_str(m, "address");
+	const char *card = ctl_str(m, "mac");
+	size_t i;
+	json_t *v;
 
-	printf("machine  %s: %s, %s%s%s%s%s\n", ctl_str(m, "name"),
+	printf("machine  %s: %s, %s%s%s", ctl_str(m, "name"),
 	       ctl_str(m, "link"),
 	       ctl_bool(m, "connected") ? "connected" : "not connected",
-	       *card ? ", " : "", card, *ip ? ", " : "", ip);
+	       *card ? ", " : "", card);
+	json_array_foreach(json_object_get(m, "addresses"), i, v)
+		printf(", %s", json_string_value(v));
+	putchar('\n');
 }
 
 static void print_network(const json_t *o)

@@ -81,6 +81,8 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_MACHINE:
 		m->machine.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;
+	case ENGINE_MSG_HEARD:
+		return m->heard.n <= ENGINE_HEARD_MAX;
 	case ENGINE_MSG_FAILED:
 	case ENGINE_MSG_EVENT:
 		m->failed.text[ENGINE_TEXT_LEN - 1] = '\0';

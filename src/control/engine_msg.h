@@ -29,6 +29,7 @@ enum {
 	ENGINE_STATS_DROPS = 128,
 	ENGINE_REFUSED_LEN = 64,
 	ENGINE_HOST_IP_MAX = 16, /* addresses of an interface */
+	ENGINE_HEARD_MAX = 8,	 /* of a machine */
 };
 
 /* X(name, struct, least fds, most fds); keeper to engine first */
@@ -64,6 +65,7 @@ enum {
 	X(GUESTFWD_WANT, msg_guestfwd_call, 0, 0)                              \
 	X(UDP_REFUSED, msg_udp_refused, 1, 1)                                  \
 	X(MACHINE, msg_machine, 0, 0)                                          \
+	X(HEARD, msg_heard, 0, 0)                                              \
 	X(FAILED, msg_failed, 0, 0)                                            \
 	X(EVENT, msg_failed, 0, 0)                                             \
 	X(STATS, msg_stats, 0, 0)
@@ -287,6 +289,15 @@ struct msg_machine {
 	char name[ENGINE_NAME_LEN];
 };
 
+/* All that is known of the addresses of the machine there. */
+struct msg_heard {
+	struct msg_head head;
+	uint32_t port;
+	mac mac; /* that it used last; zero: none */
+	uint32_t n;
+	addr ip[ENGINE_HEARD_MAX]; /* heard last first */
+};
+
 struct msg_failed {
 	struct msg_head head;
 	uint32_t port;
@@ -330,6 +341,7 @@ union engine_msg {
 	struct msg_sync sync;
 	struct msg_udp_refused udp_refused;
 	struct msg_machine machine;
+	struct msg_heard heard;
 	struct msg_failed failed;
 	struct msg_stats stats;
 };

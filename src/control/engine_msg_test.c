@@ -81,6 +81,14 @@ static void counts_are_held_and_strings_ended(void **state)
 	assert_false(engine_msg_check(&m, len, 1));
 	m.udp_refused.n_payload = ENGINE_REFUSED_LEN;
 	assert_true(engine_msg_check(&m, len, 1));
+
+	len = sizeof(m.heard);
+	m.head = (struct msg_head){.type = ENGINE_MSG_HEARD,
+				   .len = (uint32_t)len};
+	m.heard.n = ENGINE_HEARD_MAX + 1;
+	assert_false(engine_msg_check(&m, len, 0));
+	m.heard.n = ENGINE_HEARD_MAX;
+	assert_true(engine_msg_check(&m, len, 0));
 }
 
 /* The keeper sees by its socket which port refuses: without, or with two, it

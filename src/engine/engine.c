@@ -213,6 +213,7 @@ int engine_main(int sock, int lock)
 	list_init(&e.lans);
 	list_init(&e.netdevs);
 	list_init(&e.failures);
+	engine_heard_init(&e);
 	r = sandbox_enter(kept, array_len(kept), &err);
 	if (r < 0) {
 		log_error(&e.log, "engine: %s", err.text);
@@ -222,6 +223,7 @@ int engine_main(int sock, int lock)
 	if (r < 0)
 		log_error(&e.log, "engine: %s", strerror(-r));
 	engine_clear(&e);
+	engine_heard_stop(&e);
 	engine_news_forget(&e);
 	worker_free(e.worker);
 	fd_close(&e.sock);

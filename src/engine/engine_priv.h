@@ -38,6 +38,7 @@ struct engine_news {
 	unsigned told; /* .. and how many the keeper knows of */
 	bool has_left; /* one has left that the keeper believes here */
 	bool wants_fd;
+	bool has_heard, owes_heard; /* of its addresses: soon, now */
 	char name[ENGINE_NAME_LEN]; /* of who came or went last */
 };
 
@@ -89,6 +90,7 @@ struct engine {
 	bool owes_synced, owes_stats;
 	uint32_t synced_cookie, stats_cookie;
 	struct list failures; /* of struct engine_failure, oldest first */
+	struct timer heard_timer; /* armed: addresses are to be told */
 	int exit_code;
 };
 
@@ -111,6 +113,12 @@ void engine_news_stats(struct engine *e, uint32_t cookie);
 void engine_news_tell(struct engine *e);
 /* Nobody is to hear anything any more. */
 void engine_news_forget(struct engine *e);
+/* The addresses behind a port changed (heard.c): lan_events.heard. */
+void engine_heard(void *arg, struct port *p);
+void engine_heard_init(struct engine *e);
+void engine_heard_stop(struct engine *e);
+/* Sends those of n, as engine_tell(). */
+int engine_heard_tell(struct engine *e, const struct engine_netdev *n);
 /* Sends STATS, as engine_tell(). */
 int engine_stats(struct engine *e, uint32_t cookie);
 /* NULL: no such netdev. */

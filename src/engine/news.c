@@ -65,6 +65,9 @@ static bool say_netdev(struct engine *e, struct engine_netdev *n)
 	    is_full(engine_tell(e, &m, ENGINE_MSG_WANT_FD)))
 		return false;
 	n->news.wants_fd = false;
+	if (n->news.owes_heard && is_full(engine_heard_tell(e, n)))
+		return false;
+	n->news.owes_heard = false;
 	return true;
 }
 

@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #include "engine/engine_priv.h"
+#include "lan/fake_port.h"
+#include "lan/heard.h"
 #include "os/fdpass.h"
 
 enum { N = 3 }; /* netdevs, with the numbers from 0 */
@@ -37,6 +39,7 @@ static int setup(void **state)
 	int pair[2];
 
 	b->e.log = LOG_INIT(LOG_LEVEL_ERROR);
+	engine_heard_init(&b->e);
 	list_init(&b->e.lans);
 	list_init(&b->e.netdevs);
 	list_init(&b->e.failures);
@@ -61,6 +64,7 @@ static int teardown(void **state)
 	struct bench *b = *state;
 
 	loop_del(b->e.worker->loop, &b->e.io);
+	engine_heard_stop(&b->e);
 	engine_news_forget(&b->e);
 	assert_true(list_empty(&b->e.failures));
 	worker_free(b->e.worker);
@@ -243,6 +247,61 @@ static void test_a_keeper_that_is_gone(void **state)
 	assert_false(b->e.is_behind);
 }
 
+/* One port of netdev i, with so many addresses. */
+static struct fake_port *addressed(struct fake_lan *l, uint32_t i, uint8_t n)
+{
+	struct fake_port *p = fake_new(l->lan, &(struct fake_config){0});
+
+	p->port.id = i;
+	for (uint8_t k = 0; k < n; k++) {
+		const addr ip = addr_v4(10, 0, (uint8_t)i, k);
+
+		heard_put(&p->port, &ip);
+	}
+	return p;
+}
+
+/* After a while, all at once, and once. */
+static void test_addresses_are_told_now_and_then(void **state)
+{
+	struct bench *b = *state;
+	struct engine_lan lan = {.id = 0};
+	struct fake_port *p;
+	union engine_msg m;
+	struct fake_lan l;
+	const addr want = addr_v4(10, 0, 1, 2);
+
+	fake_lan_init(&l, false);
+	lan.lan = l.lan;
+	list_add_tail(&b->e.lans, &lan.link);
+	p = addressed(&l, 1, 3);
+	(void)addressed(&l, 2, 1);
+	engine_heard(&b->e, &p->port);
+	engine_heard(&b->e, &p->port);
+	assert_false(hear(b, &m));
+	while (!hear(b, &m))
+		assert_int_equal(loop_turn(b->e.worker->loop, -1), 0);
+	assert_int_equal(m.head.type, ENGINE_MSG_HEARD);
+	assert_int_equal(m.heard.port, 1);
+	assert_int_equal(m.heard.n, 3);
+	assert_true(addr_eq(&m.heard.ip[0], &want));
+	assert_false(timer_is_armed(&b->e.heard_timer));
+	assert_false(hear(b, &m));
+	/* of a netdev that is none, and with a full channel */
+	p->port.id = 77;
+	engine_heard(&b->e, &p->port);
+	assert_false(timer_is_armed(&b->e.heard_timer));
+	p->port.id = 1;
+	fill(b);
+	engine_heard(&b->e, &p->port);
+	while (!b->e.is_behind)
+		assert_int_equal(loop_turn(b->e.worker->loop, -1), 0);
+	assert_int_equal(hear_all(b, &m, 2), 1);
+	assert_int_equal(m.heard.n, 3);
+	list_del(&lan.link);
+	fake_lan_deinit(&l);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -253,6 +312,7 @@ int main(void)
 		T(test_answers_wait),
 		T(test_much_is_told_by_and_by),
 		T(test_a_keeper_that_is_gone),
+		T(test_addresses_are_told_now_and_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

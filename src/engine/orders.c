@@ -173,6 +173,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.events = {.link = on_link,
 			   .fault = on_fault,
 			   .mac_clash = on_mac_clash,
+			   .heard = engine_heard,
 			   .arg = e},
 	};
 	int r;
@@ -750,6 +751,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_GUESTFWD_WANT:
 	case ENGINE_MSG_UDP_REFUSED:
 	case ENGINE_MSG_MACHINE:
+	case ENGINE_MSG_HEARD:
 	case ENGINE_MSG_FAILED:
 	case ENGINE_MSG_EVENT:
 	case ENGINE_MSG_STATS:

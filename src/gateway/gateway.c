@@ -232,6 +232,7 @@ static void dhcp_bound(void *arg, const addr *ip, mac m)
 	struct gateway *gw = arg;
 
 	gateway_learn(gw, ip, m);
+	lan_heard(gw->port.lan, ip);
 }
 
 static int make_services(struct gateway *gw)

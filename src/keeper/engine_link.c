@@ -339,6 +339,11 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		if (n && n->machine) /* the last thing: it may go */
 			machine_peer(n->machine, m->machine.is_here);
 		break;
+	case ENGINE_MSG_HEARD:
+		n = plan_find(&k->plan, m->heard.port);
+		if (n && n->machine)
+			machine_heard(n->machine, &m->heard);
+		break;
 	case ENGINE_MSG_EVENT:
 		log_warn(k->c->log, "%s", m->failed.text);
 		break;

@@ -114,6 +114,25 @@ void machine_peer(struct machine *m, bool is_here)
 	leave(m);
 }
 
+/* The gateway answers at its own, whoever says he has one of them. */
+static bool is_gateways(struct keeper *k, const addr *ip)
+{
+	const struct plan_netdev *n = plan_gateway(&k->plan);
+
+	return n && (addr_eq(ip, &n->order.user_add.host4) ||
+		     addr_eq(ip, &n->order.user_add.dns4));
+}
+
+void machine_heard(struct machine *m, const struct msg_heard *h)
+{
+	m->heard_mac = h->mac;
+	m->n_heard = 0;
+	for (unsigned i = 0; i < h->n; i++) {
+		if (!is_gateways(m->keeper, &h->ip[i]))
+			m->heard[m->n_heard++] = h->ip[i];
+	}
+}
+
 void machines_engine_lost(struct keeper *k)
 {
 	list_each(it, &k->machines) {

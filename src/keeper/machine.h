@@ -34,6 +34,9 @@ struct machine {
 	bool has_mac; /* mac is the card's */
 	mac mac;
 	addr ip; /* kept for that; unspecified: none is */
+	mac heard_mac; /* what the engine heard: zero, none */
+	addr heard[ENGINE_HEARD_MAX]; /* last first */
+	unsigned n_heard;
 	struct attach_request request; /* owned; as it would be asked again */
 	/* Of the forwards that ask for any host port: the one that they got. */
 	uint16_t ports[CONTROL_FORWARDS_MAX];
@@ -68,6 +71,8 @@ machine_hold(struct machine *m, pid_t pid, struct error *e);
 void machine_detach(struct machine *m);
 /* A peer of its netdev came or went. */
 void machine_peer(struct machine *m, bool is_here);
+/* The engine heard which addresses it has. */
+void machine_heard(struct machine *m, const struct msg_heard *h);
 /* All cables died with the engine. */
 void machines_engine_lost(struct keeper *k);
 

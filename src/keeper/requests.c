@@ -122,6 +122,37 @@ static bool put_netdevs(const struct keeper *k, json_t *netdevs,
 	return true;
 }
 
+/* Those that were heard, and the one that it is to have. */
+static json_t *addresses_of(const struct machine *m)
+{
+	json_t *list = json_array();
+	char text[ADDR_STRLEN];
+	bool whole = list != NULL, has_kept = addr_is_unspecified(&m->ip);
+
+	for (unsigned i = 0; i < m->n_heard && whole; i++) {
+		has_kept |= addr_eq(&m->heard[i], &m->ip);
+		whole = json_array_append_new(
+				list, json_string(addr_format(&m->heard[i],
+							      text))) == 0;
+	}
+	if (whole && !has_kept)
+		whole = json_array_append_new(
+				list,
+				json_string(addr_format(&m->ip, text))) == 0;
+	if (whole)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+/* NULL: it is not known. */
+static const char *mac_of(const struct machine *m, char text[MAC_STRLEN])
+{
+	const mac *known = m->has_mac ? &m->mac : &m->heard_mac;
+
+	return mac_is_zero(*known) ? NULL : mac_format(*known, text);
+}
+
 static json_t *one_machine(const struct machine *m)
 {
 	char text[MAC_STRLEN], ip[ADDR_STRLEN];
@@ -130,16 +161,16 @@ static json_t *one_machine(const struct machine *m)
 	const char *listen = m->vmm_listens ? "vmm" : "vmlan";
 	bool is_program = m->netns != 0;
 
-	return json_pack("{s:s,s:s,s:s*,s:s*,s:b,s:i,s:s*,s:s*}", "name",
+	return json_pack("{s:s,s:s,s:s*,s:s*,s:b,s:i,s:s*,s:s*,s:o}", "name",
 			 m->name, "link", is_program ? "netns" : link,
 			 "listen", is_program ? NULL : listen, "socket",
 			 is_program ? NULL : m->socket, "connected",
 			 is_program || m->netdev->n_connected > 0, "pid",
 			 (int)m->pid, "mac",
-			 m->has_mac ? mac_format(m->mac, text) : NULL,
-			 "address",
+			 mac_of(m, text), "address",
 			 addr_is_unspecified(&m->ip) ? NULL
-						     : addr_format(&m->ip, ip));
+						     : addr_format(&m->ip, ip),
+			 "addresses", addresses_of(m));
 }
 
 static bool put_machines(const struct keeper *k, json_t *list)
@@ -171,11 +202,13 @@ static unsigned show(struct keeper *k, char **bodyp)
 		     put_options(n, options) &&
 		     put_netdevs(k, netdevs, forwards) &&
 		     put_machines(k, machines);
-	json_t *o = json_pack("{s:s,s:s,s:o,s:b,s:b,s:i,s:i,s:s,s:o,s:o,s:o}",
+	json_t *o = json_pack("{s:s,s:s,s:o,s:b,s:b,s:b,s:i,s:i,s:s,s:o,s:o,"
+			      "s:o}",
 			      "name", n->name, "mode", n->mode, "options",
 			      options, "kept", k->is_kept, "serving",
-			      k->engine.synced, "keeper", (int)getpid(),
-			      "engine", (int)k->engine.pid, "folder", n->dir,
+			      k->engine.synced, "exec", !n->denies_exec,
+			      "keeper", (int)getpid(), "engine",
+			      (int)k->engine.pid, "folder", n->dir,
 			      "netdevs", netdevs, "forwards", forwards,
 			      "machines", machines);
 

@@ -363,6 +363,14 @@ static void on_clash(void *arg, mac m, struct port *x, struct port *y,
 	b->clash_alias = alias ? *alias : (mac){0};
 }
 
+static void on_heard(void *arg, struct port *p)
+{
+	struct fake_lan *b = arg;
+
+	b->n_heard++;
+	b->heard = p;
+}
+
 static struct lan *lan_make(struct fake_lan *b, const char *name, bool is_hub)
 {
 	struct lan_config c = {
@@ -372,7 +380,7 @@ static struct lan *lan_make(struct fake_lan *b, const char *name, bool is_hub)
 		.now_ns = &b->now_ns,
 		.drops = &b->drops,
 		.events = {.link = on_link, .fault = on_fault,
-			   .mac_clash = on_clash, .arg = b},
+			   .mac_clash = on_clash, .heard = on_heard, .arg = b},
 	};
 	struct lan *lan;
 	int ret = lan_new(&c, &lan);

@@ -99,7 +99,8 @@ struct fake_lan {
 	uint64_t now_ns; /* starts at one second */
 	struct drops drops;
 	struct lan *lan;
-	unsigned n_link, n_fault, n_clash;
+	unsigned n_link, n_fault, n_clash, n_heard;
+	struct port *heard; /* the last */
 	bool link_up;
 	char fault_text[64];
 	struct port *clash_a, *clash_b;

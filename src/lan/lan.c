@@ -15,6 +15,7 @@
 #include <assert.h>
 
 #include "lan/gso.h"
+#include "lan/heard.h"
 #include "lan/lan_priv.h"
 
 /* Where frames with one pair of addresses go. */
@@ -138,6 +139,7 @@ static struct port *classify(struct carry *c)
 			c->longest = wire_len;
 		if (!v.exit) {
 			c->flood |= UINT64_C(1) << i;
+			heard_frame(c->from, f);
 			continue;
 		}
 		if (!v.exit->pending) {
@@ -395,7 +397,7 @@ static void drop_all(struct carry *c, enum drop_reason why)
 uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 {
 	struct lan *lan = from->lan;
-	const struct port *outer = lan->ingress;
+	struct port *outer = lan->ingress;
 	struct carry c;
 	uint64_t back;
 

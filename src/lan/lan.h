@@ -38,6 +38,9 @@ struct lan_events {
 	 * goes by from now on (alias.h); NULL if there are too many. */
 	void (*mac_clash)(void *arg, mac m, struct port *a, struct port *b,
 			  const mac *alias);
+	/* What is known of the addresses behind p (port.heard) changed.  May
+	 * be called while a batch is carried. */
+	void (*heard)(void *arg, struct port *p);
 	void *arg;
 };
 
@@ -100,6 +103,8 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep);
 /* Inside send(): by which port the frames came in (port.serial); 0 outside.
  * Who sent them may name himself as he likes, but comes by no other port. */
 uint32_t lan_ingress(const struct lan *lan);
+/* Inside send(): who sent the frames has this IP address. */
+void lan_heard(struct lan *lan, const addr *ip);
 
 /* Where frames from `from` to dst would go now. */
 struct lan_path {

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lan/heard.h"
 #include "lan/lan_priv.h"
 
 enum { WAIT_SHARED = LAN_WAITERS - 1 };
@@ -147,6 +148,7 @@ void lan_port_add(struct lan *lan, struct port *p)
 	list_init(&p->link_wake);
 	list_init(&p->aliases);
 	p->alias_use = 0;
+	p->n_heard = 0;
 	fdb_port_init(p);
 	list_add_tail(&lan->ports, &p->link_all);
 }
@@ -185,6 +187,7 @@ static void port_changed(struct port *p, bool was_up)
 	if (!is_up) {
 		fdb_flush(&lan->fdb, p);
 		alias_forget(p);
+		heard_forget(p);
 		if (p->wants_room)
 			lan_wake_later(p);
 	}

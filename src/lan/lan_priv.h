@@ -37,7 +37,7 @@ struct lan {
 	unsigned depth;		    /* lan_input() calls under way */
 	unsigned busy;		    /* calls that run hooks under way, depth
 				     * included: waiters are told later */
-	const struct port *ingress; /* whose batch lan_input() carries */
+	struct port *ingress;	    /* whose batch lan_input() carries */
 	bool lend_open;		    /* between lan_lend() and lan_give() */
 	struct list ports;	    /* of port.link_all */
 	struct fdb fdb;		    /* unused in a hub */

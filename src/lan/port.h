@@ -185,7 +185,10 @@ struct port_stats {
 	uint64_t rx_drops, tx_drops;
 };
 
-enum { PORT_NAME_LEN = 48 };
+enum {
+	PORT_NAME_LEN = 48,
+	HEARD_MAX = 4,
+};
 
 /* Embedded at the front of each kind's own struct. */
 struct port {
@@ -220,6 +223,9 @@ struct port {
 	mac watch;	     /* a MAC that moved here .. */
 	uint32_t watch_from; /* .. from the port with this serial .. */
 	uint64_t watch_ns;   /* .. and when */
+	addr heard[HEARD_MAX]; /* IP addresses behind it, that heard last
+			* first, see heard.h */
+	unsigned n_heard;
 	struct port_stats stats;
 };
 
