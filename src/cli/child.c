@@ -3,6 +3,7 @@
 #include "cli/child.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -40,7 +41,20 @@ void child_pass_on(pid_t pid, int sfd)
 		pass_on(pid, &si);
 }
 
-int child_wait(pid_t pid, int sfd)
+/* Until there is a signal. */
+static void do_duty(int sfd, struct child_duty *d)
+{
+	for (;;) {
+		int ms = d->turn(d);
+		struct pollfd p[] = {{.fd = sfd, .events = POLLIN},
+				     {.fd = d->fd, .events = POLLIN}};
+
+		if (poll(p, array_len(p), ms) > 0 && p[0].revents)
+			return;
+	}
+}
+
+int child_wait(pid_t pid, int sfd, struct child_duty *d)
 {
 	int status;
 
@@ -51,6 +65,8 @@ int child_wait(pid_t pid, int sfd)
 			return status;
 		if (got < 0 && errno != EINTR)
 			return -1;
+		if (d)
+			do_duty(sfd, d);
 		child_pass_on(pid, sfd);
 	}
 }

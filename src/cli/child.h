@@ -16,8 +16,15 @@
 MUST_USE int child_signals(sigset_t *oldp);
 /* Reads one signal at sfd and passes it on. */
 void child_pass_on(pid_t pid, int sfd);
-/* Waits for its end, passing on signals meanwhile: its wait status, -1 with
- * errno. */
-int child_wait(pid_t pid, int sfd);
+/* What its parent does meanwhile. */
+struct child_duty {
+	int fd; /* borrowed; -1 = none */
+	/* When fd is readable, or the time is over: ms until the next call, -1
+	 * as long as fd is not. */
+	int (*turn)(struct child_duty *d);
+};
+/* Waits for its end, passing on signals meanwhile and doing d's duty, which may
+ * be NULL: its wait status, -1 with errno. */
+int child_wait(pid_t pid, int sfd, struct child_duty *d);
 
 #endif

@@ -7,8 +7,8 @@
  *          +-- forks --> child     | pidfd of   engine
  *                        = program | exec
  *
- * The machine is there as long as this command is; the program's namespaces
- * as long as anything is in them.
+ * The machine is there as long as this command is, which renews its lease; the
+ * program's namespaces as long as anything is in them.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,15 +17,19 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/ctl.h"
 #include "cli/exec.h"
+#include "cli/renew.h"
 #include "cli/start.h"
 #include "control/request.h"
 #include "mode/mode.h"
+#include "os/fdpass.h"
 
 static const char usage[] =
 	"usage: vmlan exec [options] NETWORK [ip=IP] [--] PROGRAM ARGS...\n"
@@ -48,6 +52,9 @@ struct exec {
 	struct exec_child child;
 	struct exec_card card;
 	bool is_attached;
+	struct child_duty duty;
+	struct renewal renewal;
+	struct log log;
 };
 
 /* ---- the words ---- */
@@ -289,8 +296,10 @@ static void detach(const struct exec *x)
 
 /* Passes signals on until the child has something to say: 0; -EPIPE: it is
  * the program, or has ended. */
-static int hear(pid_t child, int sock, int sfd, struct exec_news *news)
+static int hear(pid_t child, int sock, int sfd, struct exec_news *news,
+		int *fdp)
 {
+	unsigned n_fds;
 	struct pollfd p[] = {{.fd = sock, .events = POLLIN},
 			     {.fd = sfd, .events = POLLIN}};
 
@@ -303,11 +312,38 @@ static int hear(pid_t child, int sock, int sfd, struct exec_news *news)
 			child_pass_on(child, sfd);
 		if (!p[0].revents)
 			continue;
-		n = recv(sock, news, sizeof(*news), MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
+		n = fd_recv(sock, news, sizeof(*news), fdp, 1, &n_fds);
 		return n == sizeof(*news) ? 0 : -EPIPE;
 	}
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	/* A host that slept has not renewed it. */
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int on_duty(struct child_duty *d)
+{
+	struct exec *x = container_of(d, struct exec, duty);
+	int ms = renewal_turn(&x->renewal, now_ms());
+
+	d->fd = x->renewal.fd;
+	return ms;
+}
+
+static void keep_lease(struct exec *x, const struct lease *l, int fd)
+{
+	struct renewal *r = &x->renewal;
+
+	r->mac = x->card.mac;
+	r->log = &x->log;
+	memcpy(r->hostname, x->card.machine, sizeof(r->hostname));
+	renewal_begin(r, fd, l, now_ms());
+	x->duty = (struct child_duty){.fd = r->fd, .turn = on_duty};
 }
 
 /* Until the child is the program, or has ended: 0, or negative with what it
@@ -315,21 +351,24 @@ static int hear(pid_t child, int sock, int sfd, struct exec_news *news)
 static int bring_up(struct exec *x, pid_t child, int sock, int sfd,
 		    struct error *e)
 {
-	struct exec_news news;
-	int r = hear(child, sock, sfd, &news);
+	struct exec_news news = {.error = ERROR_NULL};
+	CLEANUP_FD int fd = -1;
+	int r;
 
-	if (r < 0)
-		return 0; /* its end tells */
-	if (news.error.code == EXIT_DONE) {
+	while (hear(child, sock, sfd, &news, &fd) == 0 &&
+	       news.error.code == EXIT_DONE) {
+		if (news.has_lease) {
+			keep_lease(x, &news.lease, fd_steal(&fd));
+			continue;
+		}
 		r = attach(x, child, e);
 		if (r < 0)
 			return r;
 		/* One that has ended reads nothing. */
 		(void)send(sock, &x->card, sizeof(x->card), MSG_NOSIGNAL);
-		r = hear(child, sock, sfd, &news);
-		if (r < 0)
-			return 0;
 	}
+	if (news.error.code == EXIT_DONE)
+		return 0; /* its end tells */
 	*e = news.error;
 	e->text[sizeof(e->text) - 1] = '\0';
 	return -1;
@@ -371,7 +410,8 @@ static int run(struct exec *x)
 	}
 	r = bring_up(x, pid, mine, sfd, &e);
 	fd_close(&mine); /* a child that waits for its card ends */
-	status = child_wait(pid, sfd);
+	status = child_wait(pid, sfd, x->renewal.fd >= 0 ? &x->duty : NULL);
+	renewal_deinit(&x->renewal);
 	detach(x);
 	if (r < 0)
 		return failure(&e);
@@ -380,7 +420,9 @@ static int run(struct exec *x)
 
 int cmd_exec(int argc, char **argv)
 {
-	struct exec x = {.child = {.how = EXEC_IP_DHCP}};
+	struct exec x = {.child = {.how = EXEC_IP_DHCP},
+			 .renewal = RENEWAL_NULL,
+			 .log = LOG_INIT(LOG_LEVEL_WARN)};
 	struct error e = ERROR_NULL;
 	int r = parse_args(&x, argv);
 

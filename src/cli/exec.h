@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "cli/lease.h"
 #include "control/protocol.h"
 
 enum exec_ip {
@@ -28,9 +29,13 @@ struct exec_card {
 	char dir[96]; /* the network's folder */
 };
 
-/* Child to parent.  Nothing comes any more once it is the program. */
+/* Child to parent: it is in its namespaces; it has a lease, with which comes a
+ * socket to renew it by; or an error, and nothing else.  Nothing comes any more
+ * once it is the program. */
 struct exec_news {
-	struct error error; /* code EXIT_DONE: it is in its namespaces */
+	struct error error; /* EXIT_DONE: none */
+	bool has_lease;
+	struct lease lease;
 };
 
 struct exec_child {

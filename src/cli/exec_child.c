@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "cli/exec.h"
 #include "cli/lease.h"
+#include "cli/renew.h"
+#include "os/fdpass.h"
 #include "os/link.h"
 #include "os/ownns.h"
 
@@ -77,6 +79,27 @@ static int set_names(const struct exec_child *c, const struct exec_card *card,
 	return 0;
 }
 
+static int tell(const struct exec_child *c, const struct exec_news *news,
+		const int *fd)
+{
+	return fd_send(c->sock, news, sizeof(*news), fd, fd ? 1 : 0);
+}
+
+/* Whoever waits for our end renews it. */
+static int tell_lease(const struct exec_child *c, const struct lease *l,
+		      struct error *e)
+{
+	const struct exec_news news = {
+		.error = ERROR_NULL, .has_lease = true, .lease = *l};
+	CLEANUP_FD int fd = renewal_socket(ifname);
+
+	if (fd < 0)
+		return error_errno(e, fd, "DHCP");
+	if (tell(c, &news, &fd) < 0)
+		_exit(EXIT_RUN_FAILED); /* nobody waits any more */
+	return 0;
+}
+
 static int set_up(const struct exec_child *c, const struct exec_card *card,
 		  struct error *e)
 {
@@ -97,6 +120,8 @@ static int set_up(const struct exec_child *c, const struct exec_card *card,
 		r = lease_ask(&a, &l, e);
 	if (r == 0 && c->how != EXEC_IP_NONE)
 		r = set_address(fd, card, &l, e);
+	if (r == 0 && c->how == EXEC_IP_DHCP)
+		r = tell_lease(c, &l, e);
 	return r < 0 ? r : set_names(c, card, &l, e);
 }
 
@@ -108,14 +133,6 @@ static int await_card(const struct exec_child *c, struct exec_card *card)
 		n = recv(c->sock, card, sizeof(*card), 0);
 	} while (n < 0 && errno == EINTR);
 	return n == sizeof(*card) ? 0 : -1;
-}
-
-static int tell(const struct exec_child *c, const struct exec_news *news)
-{
-	return send(c->sock, news, sizeof(*news), MSG_NOSIGNAL) ==
-			       sizeof(*news)
-		       ? 0
-		       : -1;
 }
 
 /* Only if it could not be executed. */
@@ -141,7 +158,7 @@ _Noreturn void exec_child(struct exec_child *c)
 	/* Nothing is to be undone: the kernel does, when we end. */
 	sigprocmask(SIG_SETMASK, &c->signals, NULL);
 	r = ownns_enter(&news.error);
-	if (r == 0 && (tell(c, &news) < 0 || await_card(c, &card) < 0))
+	if (r == 0 && (tell(c, &news, NULL) < 0 || await_card(c, &card) < 0))
 		_exit(EXIT_RUN_FAILED); /* the parent knows why */
 	if (r == 0)
 		r = set_up(c, &card, &news.error);
@@ -149,6 +166,6 @@ _Noreturn void exec_child(struct exec_child *c)
 		become(c, &news.error);
 	if (news.error.code < EXIT_RUN_FAILED)
 		news.error.code = EXIT_RUN_FAILED;
-	(void)tell(c, &news); /* nobody else to tell */
+	(void)!tell(c, &news, NULL); /* nobody else to tell */
 	_exit(news.error.code);
 }

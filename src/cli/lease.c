@@ -8,7 +8,7 @@
  *
  * Answers are asked for by broadcast: the kernel below has no address.
  */
-#include "cli/lease.h"
+#include "cli/lease_priv.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,14 +32,6 @@ enum {
 	REQUESTS = 2, /* how often one offer is asked for */
 };
 
-/* What is asked: a DISCOVER, or a REQUEST for what was offered. */
-struct question {
-	const struct lease_args *a;
-	uint32_t xid;
-	enum dhcp_type type;
-	addr wanted, server; /* of a REQUEST */
-};
-
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -50,32 +42,33 @@ static int64_t now_ms(void)
 
 /* ---- what is sent ---- */
 
-static void put_message(struct wr *w, const struct question *q)
+void lease_emit(struct wr *w, const struct lease_question *q)
 {
 	static const uint8_t params[] = {DHCP_O_MASK, DHCP_O_ROUTER, DHCP_O_DNS,
 					 DHCP_O_DOMAIN, DHCP_O_MTU,
 					 DHCP_O_SEARCH};
+	const bool is_ours = !addr_is_unspecified(&q->own);
 	struct dhcp_hdr h = {
 		.op = DHCP_REQUEST_OP,
 		.htype = DHCP_HTYPE_ETHERNET,
 		.hlen = 6,
 		.xid = q->xid,
-		.flags = DHCP_F_BROADCAST,
-		.ciaddr = addr_v4_u32(0),
+		.flags = is_ours ? 0 : DHCP_F_BROADCAST,
+		.ciaddr = is_ours ? q->own : addr_v4_u32(0),
 		.yiaddr = addr_v4_u32(0),
 		.siaddr = addr_v4_u32(0),
 		.giaddr = addr_v4_u32(0),
 	};
 	size_t start = wr_len(w);
 
-	memcpy(h.chaddr, q->a->mac.b, sizeof(q->a->mac.b));
+	memcpy(h.chaddr, q->mac.b, sizeof(q->mac.b));
 	dhcp_emit_hdr(w, &h);
 	dhcp_emit_u8(w, DHCP_O_TYPE, (uint8_t)q->type);
-	if (q->type == DHCP_REQUEST) {
+	if (q->type == DHCP_REQUEST && !is_ours) {
 		dhcp_emit_addr(w, DHCP_O_REQUESTED_IP, &q->wanted);
 		dhcp_emit_addr(w, DHCP_O_SERVER_ID, &q->server);
 	}
-	dhcp_emit_text(w, DHCP_O_HOSTNAME, q->a->hostname);
+	dhcp_emit_text(w, DHCP_O_HOSTNAME, q->hostname);
 	dhcp_emit_opt(w, DHCP_O_PARAMS, params, sizeof(params));
 	dhcp_emit_end(w, start);
 }
@@ -88,13 +81,13 @@ static int send_frame(int fd, const struct wr *w)
 	return n < 0 && errno != ENOBUFS && errno != EAGAIN ? -errno : 0;
 }
 
-static int send_question(const struct question *q)
+static int send_question(int fd, const struct lease_question *q)
 {
 	uint8_t body[DHCP_SURE_LEN], frame[FRAME_MAX];
 	struct wr b = wr_init(body, sizeof(body));
 	struct wr w = wr_init(frame, sizeof(frame));
 	const struct eth_hdr eth = {
-		.dst = MAC_BROADCAST, .src = q->a->mac, .type = ETH_T_IP4};
+		.dst = MAC_BROADCAST, .src = q->mac, .type = ETH_T_IP4};
 	struct ip4_hdr ip = {
 		.ttl = IP4_TTL,
 		.proto = IPPROTO_UDP,
@@ -104,7 +97,7 @@ static int send_question(const struct question *q)
 	struct udp_hdr udp = {.sport = DHCP_PORT_CLIENT,
 			      .dport = DHCP_PORT_SERVER};
 
-	put_message(&b, q);
+	lease_emit(&b, q);
 	udp.len = (uint16_t)(UDP_HDR_LEN + wr_len(&b));
 	ip.total_len = (uint16_t)(IP4_HDR_LEN + udp.len);
 	eth_emit(&w, &eth);
@@ -112,7 +105,7 @@ static int send_question(const struct question *q)
 	udp_emit(&w, &udp);
 	wr_bytes(&w, body, wr_len(&b));
 	w.bad |= b.bad;
-	return send_frame(q->a->fd, &w);
+	return send_frame(fd, &w);
 }
 
 /* ---- what comes ---- */
@@ -124,8 +117,17 @@ static bool fits(enum dhcp_type asked, enum dhcp_type type)
 				      : type == DHCP_ACK || type == DHCP_NAK;
 }
 
+bool lease_parse(const struct lease_question *q, struct rd *r,
+		 struct dhcp_msg *mp)
+{
+	return dhcp_parse(r, mp) && mp->hdr.op == DHCP_REPLY_OP &&
+	       mp->hdr.xid == q->xid &&
+	       memcmp(mp->hdr.chaddr, q->mac.b, sizeof(q->mac.b)) == 0 &&
+	       fits(q->type, mp->type);
+}
+
 /* True if the frame is a DHCP server's answer to q; *mp is that. */
-static bool is_answer(const struct question *q, const uint8_t *frame,
+static bool is_answer(const struct lease_question *q, const uint8_t *frame,
 		      size_t len, struct dhcp_msg *mp)
 {
 	struct packet p;
@@ -140,16 +142,14 @@ static bool is_answer(const struct question *q, const uint8_t *frame,
 	if (!udp_parse(&r, p.l4_len, &udp))
 		return false;
 	r = rd_sub(&r, udp.len - UDP_HDR_LEN);
-	return rd_ok(&r) && dhcp_parse(&r, mp) &&
-	       mp->hdr.op == DHCP_REPLY_OP && mp->hdr.xid == q->xid &&
-	       memcmp(mp->hdr.chaddr, q->a->mac.b, 6) == 0 &&
-	       fits(q->type, mp->type);
+	return rd_ok(&r) && lease_parse(q, &r, mp);
 }
 
 /* Waits for an answer: 0, -ETIMEDOUT, or the socket's own errno. */
-static int await(const struct question *q, unsigned ms, struct dhcp_msg *mp)
+static int await(int fd, const struct lease_question *q, unsigned ms,
+		 struct dhcp_msg *mp)
 {
-	struct pollfd p = {.fd = q->a->fd, .events = POLLIN};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int64_t until = now_ms() + ms;
 	uint8_t frame[FRAME_MAX];
 
@@ -161,7 +161,7 @@ static int await(const struct question *q, unsigned ms, struct dhcp_msg *mp)
 			return -ETIMEDOUT;
 		if (poll(&p, 1, (int)left) <= 0)
 			continue;
-		n = recv(q->a->fd, frame, sizeof(frame), MSG_DONTWAIT);
+		n = recv(fd, frame, sizeof(frame), MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return n == 0 ? -ECONNRESET : -errno;
 		if (n > 0 && is_answer(q, frame, (size_t)n, mp))
@@ -198,8 +198,7 @@ static unsigned mask_len(uint32_t mask)
 	return mask ? (unsigned)__builtin_clz(~mask | 1) : 0;
 }
 
-/* The lease that an ACK gives; false if it has no address for a machine. */
-static bool take_lease(const struct dhcp_msg *m, struct lease *lp)
+bool lease_take(const struct dhcp_msg *m, struct lease *lp)
 {
 	struct lease l = {.ip.ip = m->hdr.yiaddr};
 	uint32_t mask = 0xffffff00;
@@ -221,13 +220,17 @@ static bool take_lease(const struct dhcp_msg *m, struct lease *lp)
 	if (l.mtu < 576) /* no network of today has less */
 		l.mtu = 0;
 	take_search(m, &l);
+	(void)!dhcp_find_addr(m, DHCP_O_SERVER_ID, &l.server);
+	(void)!dhcp_find_u32(m, DHCP_O_LEASE_TIME, &l.lease_s);
+	(void)!dhcp_find_u32(m, DHCP_O_RENEW_TIME, &l.renew_s);
+	(void)!dhcp_find_u32(m, DHCP_O_REBIND_TIME, &l.rebind_s);
 	*lp = l;
 	return true;
 }
 
 /* Asks for what was offered: 0, -EAGAIN if another offer is needed. */
-static int request(struct question *q, const struct dhcp_msg *offer,
-		   struct lease *lp)
+static int request(const struct lease_args *a, struct lease_question *q,
+		   const struct dhcp_msg *offer, struct lease *lp)
 {
 	struct dhcp_msg m;
 
@@ -236,14 +239,14 @@ static int request(struct question *q, const struct dhcp_msg *offer,
 	if (!dhcp_find_addr(offer, DHCP_O_SERVER_ID, &q->server))
 		return -EAGAIN;
 	for (int i = 0; i < REQUESTS; i++) {
-		int r = send_question(q);
+		int r = send_question(a->fd, q);
 
 		if (r == 0)
-			r = await(q, q->a->first_ms, &m);
+			r = await(a->fd, q, a->first_ms, &m);
 		if (r < 0 && r != -ETIMEDOUT)
 			return r;
 		if (r == 0 && m.type == DHCP_ACK)
-			return take_lease(&m, lp) ? 0 : -EAGAIN;
+			return lease_take(&m, lp) ? 0 : -EAGAIN;
 		if (r == 0)
 			return -EAGAIN; /* a NAK */
 	}
@@ -253,7 +256,7 @@ static int request(struct question *q, const struct dhcp_msg *offer,
 int lease_ask(const struct lease_args *a, struct lease *lp, struct error *e)
 {
 	unsigned wait_ms = a->first_ms;
-	struct question q = {.a = a};
+	struct lease_question q = {.mac = a->mac, .hostname = a->hostname};
 	struct dhcp_msg m;
 
 	if (getrandom(&q.xid, sizeof(q.xid), 0) != sizeof(q.xid))
@@ -262,11 +265,11 @@ int lease_ask(const struct lease_args *a, struct lease *lp, struct error *e)
 		int r;
 
 		q.type = DHCP_DISCOVER;
-		r = send_question(&q);
+		r = send_question(a->fd, &q);
 		if (r == 0)
-			r = await(&q, wait_ms, &m);
+			r = await(a->fd, &q, wait_ms, &m);
 		if (r == 0)
-			r = request(&q, &m, lp);
+			r = request(a, &q, &m, lp);
 		if (r == 0)
 			return 0;
 		if (r != -ETIMEDOUT && r != -EAGAIN)

@@ -2,8 +2,8 @@
 /*
  * A DHCP client (RFC 2131) that asks once: for a program that is a machine of
  * a network.  It speaks over a packet socket, or whatever gives and takes
- * whole Ethernet frames.  The lease is not renewed; who ends gives nothing
- * back.
+ * whole Ethernet frames.  Who ends gives nothing back; renew.h keeps a lease
+ * for longer.
  */
 #ifndef CLI_LEASE_H
 #define CLI_LEASE_H
@@ -26,6 +26,9 @@ struct lease {
 	addr dns[LEASE_DNS_MAX];
 	unsigned n_dns;
 	char search[LEASE_TEXT_LEN]; /* joined by spaces, "" = none */
+	addr server;	 /* who gave it; unspecified = not said */
+	uint32_t lease_s; /* how long; UINT32_MAX: for ever, 0 = not said */
+	uint32_t renew_s, rebind_s; /* T1, T2; 0 = not said */
 };
 
 struct lease_args {

@@ -93,7 +93,7 @@ int run_vmm(struct run *r, char **args)
 	}
 	r->has_started = true;
 	run_nets_hold(r, pid);
-	status = child_wait(pid, sfd);
+	status = child_wait(pid, sfd, NULL);
 	if (status < 0)
 		return fail(EXIT_RUN_FAILED, "run: lost sight of %s: %s",
 			    args[0], errno);
