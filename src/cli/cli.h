@@ -21,6 +21,8 @@ int cmd_down(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_ssh(int argc, char **argv);
+int cmd_connect(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_matrix(int argc, char **argv);

@@ -12,7 +12,7 @@
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *help;
+	const char *help; /* NULL: for our own use */
 };
 
 static const struct command commands[] = {
@@ -23,6 +23,8 @@ static const struct command commands[] = {
 	{"ls", cmd_ls, "list the networks that run"},
 	{"show", cmd_show, "tell about one network"},
 	{"exec", cmd_exec, "a program as one more machine of a network"},
+	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
+	{"connect", cmd_connect, NULL},
 	{"setup", cmd_setup, "a bridge in the place of an interface"},
 	{"doctor", cmd_doctor, "what this host lacks, and what mends it"},
 	{"matrix", cmd_matrix, "who sees whom in each mode, by traffic"},
@@ -34,8 +36,11 @@ static void help(FILE *out)
 	fputs("usage: vmlan COMMAND ...\n"
 	      "The network of virtual machines.\n\n",
 	      out);
-	for (size_t i = 0; i < array_len(commands); i++)
-		fprintf(out, "  %-6s %s\n", commands[i].name, commands[i].help);
+	for (size_t i = 0; i < array_len(commands); i++) {
+		if (commands[i].help)
+			fprintf(out, "  %-6s %s\n", commands[i].name,
+				commands[i].help);
+	}
 	fputs("\nvmlan COMMAND --help tells about one; vmlan --version.\n"
 	      "Manual: vmlan(1), vmlan-netdev(7).\n",
 	      out);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A machine that runs, by what a person calls it: NETWORK/VM, or VM alone
+ * where no other network has one of that name.
+ */
+#ifndef CLI_FIND_H
+#define CLI_FIND_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "control/protocol.h"
+
+struct found {
+	char network[CONTROL_NAME_LEN];
+	char machine[CONTROL_NAME_LEN];
+	json_t *o; /* owned: the network, as its keeper shows it */
+};
+
+#define FOUND_NULL ((struct found){.o = NULL})
+
+/* 0, *f is then the caller's (found_deinit); else negative with one line in *e:
+ * EXIT_USAGE if text is no name, EXIT_NO_NETWORK, EXIT_NO_OBJECT if there is no
+ * such machine, or which it is is not clear. */
+MUST_USE int find_machine(const char *text, struct found *f, struct error *e);
+void found_deinit(struct found *f);
+/* The machine of that name in what a keeper shows, or NULL. */
+const json_t *find_in(const json_t *network, const char *machine);
+
+#endif
