@@ -23,6 +23,7 @@
 #include "base/addr.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/clock.h"
 #include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/pump.h"
@@ -43,14 +44,6 @@ struct caller {
 	char why[160];	/* it does not answer yet */
 	char told[160]; /* of that */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- one address ---- */
 

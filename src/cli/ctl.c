@@ -13,17 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "control/answer.h"
 #include "control/protocol.h"
 #include "os/rundir.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Waits until fd is ready: 0, -ETIMEDOUT. */
 static int await(int fd, short events, int64_t until)

@@ -17,12 +17,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/list.h"
 #include "base/mem.h"
 #include "cli/child.h"
 #include "cli/cli.h"
+#include "cli/clock.h"
 #include "cli/ctl.h"
 #include "cli/exec.h"
 #include "cli/renew.h"
@@ -317,19 +317,11 @@ static int hear(pid_t child, int sock, int sfd, struct exec_news *news,
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	/* A host that slept has not renewed it. */
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int on_duty(struct child_duty *d)
 {
 	struct exec *x = container_of(d, struct exec, duty);
-	int ms = renewal_turn(&x->renewal, now_ms());
+	/* A host that slept has not renewed it. */
+	int ms = renewal_turn(&x->renewal, clock_ms(CLOCK_BOOTTIME));
 
 	d->fd = x->renewal.fd;
 	return ms;
@@ -342,7 +334,7 @@ static void keep_lease(struct exec *x, const struct lease *l, int fd)
 	r->mac = x->card.mac;
 	r->log = &x->log;
 	memcpy(r->hostname, x->card.machine, sizeof(r->hostname));
-	renewal_begin(r, fd, l, now_ms());
+	renewal_begin(r, fd, l, clock_ms(CLOCK_BOOTTIME));
 	x->duty = (struct child_duty){.fd = r->fd, .turn = on_duty};
 }
 

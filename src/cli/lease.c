@@ -17,8 +17,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "cli/clock.h"
 #include "wire/arp.h"
 #include "wire/dhcp.h"
 #include "wire/dns.h"
@@ -31,14 +31,6 @@ enum {
 	FRAME_MAX = 2048,
 	REQUESTS = 2, /* how often one offer is asked for */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- what is sent ---- */
 
