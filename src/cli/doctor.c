@@ -56,6 +56,8 @@ static const struct way ways[] = {
 	{"bridged", "if=, by macvtap", P(RUNDIR) | P(ROOT) | P(MACVTAP), 0,
 	 "if=eth0"},
 	{"bridged", "if=, by packet socket", P(RUNDIR) | P(RAW), 0, "if=eth0"},
+	{"bridged", "if=, reached by the host",
+	 P(RUNDIR) | P(ROOT) | P(TUN) | P(RAW), 0, "if=eth0"},
 	{"hostonly", "a host interface", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL},
 	{"hostonly", "without the host", USER_NEEDS, P(USERNS), NULL},
 	{"hostonly", "vmlan exec", P(RUNDIR) | START | P(USERNS) | P(TUN), 0,

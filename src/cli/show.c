@@ -109,6 +109,28 @@ static void print_machine(const json_t *m)
 	putchar('\n');
 }
 
+static bool has_netdev(const json_t *list, const char *start)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(list, i, v)
+		if (strncmp(json_string_value(v), start, strlen(start)) == 0)
+			return true;
+	return false;
+}
+
+/* On a card that the host shares with machines they do not see each other,
+ * unless it has an interface beside it. */
+static void print_host(const json_t *list)
+{
+	if (has_netdev(list, "macvtap,") || has_netdev(list, "packet,"))
+		printf("host     %s\n",
+		       has_netdev(list, "hostif,")
+			       ? "reached, and reaches the machines"
+			       : "not reached, nor does it reach the machines");
+}
+
 static void print_network(const json_t *o)
 {
 	char state[64];
@@ -120,6 +142,7 @@ static void print_network(const json_t *o)
 	       ctl_str(o, "mode"), state);
 	print_list(json_object_get(o, "options"), "option   ");
 	print_list(json_object_get(o, "netdevs"), "netdev   ");
+	print_host(json_object_get(o, "netdevs"));
 	json_array_foreach(json_object_get(o, "forwards"), i, v)
 		printf("forward  %s %s -> %s\n", ctl_str(v, "proto"),
 		       ctl_str(v, "host"), ctl_str(v, "guest"));

@@ -66,6 +66,8 @@ static bool check_inside(union engine_msg *m)
 		return m->packet_add.n_host_ip <= ENGINE_HOST_IP_MAX;
 	case ENGINE_MSG_PACKET_HOST:
 		return m->packet_host.n <= ENGINE_HOST_IP_MAX;
+	case ENGINE_MSG_HOSTIF_HOST:
+		return m->hostif_host.n <= ENGINE_HOST_IP_MAX;
 	case ENGINE_MSG_HUBPORT_ADD:
 		m->hubport_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;
@@ -91,6 +93,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_LEG_WANT:
+	case ENGINE_MSG_NEIGHBOUR:
 	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_ADD:

@@ -43,6 +43,7 @@ enum {
 	X(LEG_ADD, msg_leg, 0, 1)                                              \
 	X(PACKET_ADD, msg_packet_add, 1, 1)                                    \
 	X(PACKET_HOST, msg_packet_host, 0, 0)                                  \
+	X(HOSTIF_HOST, msg_hostif_host, 0, 0)                                  \
 	X(PORT_LOST, msg_port, 0, 0)                                           \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
@@ -62,6 +63,7 @@ enum {
 	X(SYNCED, msg_sync, 0, 0)                                              \
 	X(WANT_FD, msg_port, 0, 0)                                             \
 	X(LEG_WANT, msg_leg, 0, 0)                                             \
+	X(NEIGHBOUR, msg_neighbour, 0, 0)                                      \
 	X(GUESTFWD_WANT, msg_guestfwd_call, 0, 0)                              \
 	X(UDP_REFUSED, msg_udp_refused, 1, 1)                                  \
 	X(MACHINE, msg_machine, 0, 0)                                          \
@@ -143,8 +145,10 @@ struct msg_tap_add {
 	uint8_t vnet_hdr;
 	uint32_t n_host_ip; /* hostif: nothing but these passes, if any */
 	struct prefix host_ip[ENGINE_HOST_IP_MAX];
+	uint8_t is_beside; /* hostif: those are of a card (netdev/beside.h) */
 	uint8_t has_legs;
-	mac mac;                    /* of the first leg; zero: none yet */
+	mac mac;                    /* of the first leg, zero: none yet;
+				     * is_beside: of the interface */
 	char kind[ENGINE_KIND_LEN]; /* "tap", "netns", "bridge" .. */
 	char name[ENGINE_NAME_LEN];
 };
@@ -166,6 +170,7 @@ struct msg_packet_add {
 	uint32_t lan;
 	mac mac; /* of the interface */
 	uint8_t translates;
+	uint8_t hides_host;
 	uint32_t n_host_ip;
 	addr host_ip[ENGINE_HOST_IP_MAX];
 	char name[ENGINE_NAME_LEN];
@@ -177,6 +182,24 @@ struct msg_packet_host {
 	uint32_t port;
 	uint32_t n;
 	addr ip[ENGINE_HOST_IP_MAX];
+};
+
+/* The same of the card that a hostif is beside. */
+struct msg_hostif_host {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t n;
+	struct prefix ip[ENGINE_HOST_IP_MAX];
+};
+
+/* A machine on the LAN of a hostif beside a card has, or has no more, this
+ * address. */
+struct msg_neighbour {
+	struct msg_head head;
+	uint32_t port;
+	addr ip;
+	mac mac;
+	uint8_t is_here;
 };
 
 struct msg_hubport_add {
@@ -328,6 +351,8 @@ union engine_msg {
 	struct msg_leg leg;
 	struct msg_packet_add packet_add;
 	struct msg_packet_host packet_host;
+	struct msg_hostif_host hostif_host;
+	struct msg_neighbour neighbour;
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
 	struct msg_lease_keep lease_keep;

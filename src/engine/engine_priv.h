@@ -119,6 +119,9 @@ void engine_heard_init(struct engine *e);
 void engine_heard_stop(struct engine *e);
 /* Sends those of n, as engine_tell(). */
 int engine_heard_tell(struct engine *e, const struct engine_netdev *n);
+/* What lans and ports tell (upcall.c). */
+struct lan_events engine_lan_events(struct engine *e);
+void engine_env_upcalls(struct engine *e, struct netdev_env *env);
 /* Sends STATS, as engine_tell(). */
 int engine_stats(struct engine *e, uint32_t cookie);
 /* NULL: no such netdev. */

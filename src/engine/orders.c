@@ -73,92 +73,6 @@ static int netdev_made(struct engine_netdev *n, int r)
 	return r;
 }
 
-static void tell_event(struct engine *e, uint32_t port, const char *text)
-{
-	union engine_msg m = {0};
-
-	m.failed.port = port;
-	snprintf(m.failed.text, sizeof(m.failed.text), "%s", text);
-	engine_tell(e, &m, ENGINE_MSG_EVENT);
-}
-
-/* Which ports are machines: all that are not the gateway, the host, or lead to
- * other networks. */
-static bool is_machine(const struct port *p)
-{
-	return !p->caps.is_uplink && strcmp(p->ops->kind, "user") != 0 &&
-	       strcmp(p->ops->kind, "hostif") != 0;
-}
-
-static void on_link(void *arg, struct port *p, bool up)
-{
-	struct engine *e = arg;
-	struct engine_netdev *n = engine_netdev_find(e, p->id);
-
-	if (!is_machine(p))
-		return;
-	if (up)
-		e->n_machines++;
-	else if (e->n_machines)
-		e->n_machines--;
-	if (n)
-		engine_news_machine(e, n, p->name, up);
-	if (!up && e->sock < 0 && !e->n_machines)
-		loop_stop(e->worker->loop);
-}
-
-static void on_fault(void *arg, struct port *p, enum port_fault why,
-		     const char *text)
-{
-	char line[ENGINE_TEXT_LEN];
-
-	(void)why; /* the text says it */
-	snprintf(line, sizeof(line), "%s: %s", p->name, text);
-	tell_event(arg, p->id, line);
-}
-
-static void on_mac_clash(void *arg, mac m, struct port *a, struct port *b,
-			 const mac *alias)
-{
-	char line[ENGINE_TEXT_LEN];
-	char known[MAC_STRLEN];
-	char text[MAC_STRLEN];
-
-	if (alias)
-		snprintf(line, sizeof(line),
-			 "%s and %s use the same MAC %s; the second goes by %s "
-			 "here; give it its own (mac=)",
-			 a->name, b->name, mac_format(m, text),
-			 mac_format(*alias, known));
-	else
-		snprintf(line, sizeof(line),
-			 "%s and %s use the same MAC %s; give one of them "
-			 "another (mac=)",
-			 a->name, b->name, mac_format(m, text));
-	tell_event(arg, a->id, line);
-}
-
-static void on_want_fd(void *arg, struct port *p)
-{
-	struct engine_netdev *n = engine_netdev_find(arg, p->id);
-
-	if (n)
-		engine_news_want_fd(arg, n);
-}
-
-static int on_want_leg(void *arg, struct port *p, unsigned i, mac m,
-		       bool is_open)
-{
-	union engine_msg msg = {.leg = {
-					.port = p->id,
-					.leg = i,
-					.mac = m,
-					.is_open = is_open,
-				}};
-
-	return engine_tell(arg, &msg, ENGINE_MSG_LEG_WANT);
-}
-
 static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 {
 	struct worker *w = e->worker;
@@ -170,11 +84,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.now_ns = loop_now(w->loop),
 		.drops = &w->drops,
 		.log = &e->log,
-		.events = {.link = on_link,
-			   .fault = on_fault,
-			   .mac_clash = on_mac_clash,
-			   .heard = engine_heard,
-			   .arg = e},
+		.events = engine_lan_events(e),
 	};
 	int r;
 
@@ -194,10 +104,8 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.lan = l->lan,
 		.drops = &w->drops,
 		.log = &e->log,
-		.want_fd = on_want_fd,
-		.want_leg = on_want_leg,
-		.arg = e,
 	};
+	engine_env_upcalls(e, &l->env);
 	list_add_tail(&e->lans, &l->link);
 	return 0;
 }
@@ -295,6 +203,7 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 		.queue_frames = m->queue_frames,
 		.host_ip = m->host_ip,
 		.n_host_ip = m->n_host_ip,
+		.is_beside = m->is_beside,
 		.has_legs = m->has_legs,
 		.mac = m->mac,
 	};
@@ -343,6 +252,16 @@ static int order_packet_host(struct engine *e, const struct msg_packet_host *m)
 	return 0;
 }
 
+static int order_hostif_host(struct engine *e, const struct msg_hostif_host *m)
+{
+	struct port *p = port_of_kind(e, m->port, "hostif");
+
+	if (!p)
+		return -EINVAL;
+	netdev_hostif_host(p, m->ip, m->n);
+	return 0;
+}
+
 /* No failure of the LAN: the answer came too late, or the MAC asks again. */
 static int order_leg(struct engine *e, const struct msg_leg *m, int *fds,
 		     unsigned n_fds)
@@ -371,6 +290,7 @@ static int order_packet(struct engine *e, const struct msg_packet_add *m,
 		.translates = m->translates,
 		.host_ip = m->host_ip,
 		.n_host_ip = m->n_host_ip,
+		.hides_host = m->hides_host,
 	};
 	int r;
 
@@ -711,6 +631,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_packet(e, &m->packet_add, fds);
 	case ENGINE_MSG_PACKET_HOST:
 		return order_packet_host(e, &m->packet_host);
+	case ENGINE_MSG_HOSTIF_HOST:
+		return order_hostif_host(e, &m->hostif_host);
 	case ENGINE_MSG_PORT_LOST:
 		return order_lost(e, &m->port);
 	case ENGINE_MSG_HUBPORT_ADD:
@@ -748,6 +670,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_SYNCED:
 	case ENGINE_MSG_WANT_FD:
 	case ENGINE_MSG_LEG_WANT:
+	case ENGINE_MSG_NEIGHBOUR:
 	case ENGINE_MSG_GUESTFWD_WANT:
 	case ENGINE_MSG_UDP_REFUSED:
 	case ENGINE_MSG_MACHINE:

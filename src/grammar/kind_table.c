@@ -350,6 +350,10 @@ static const struct netdev_option hostif_options[] = {
 	    "address of the host on it, and the length of its network: "
 	    "192.168.56.1/24",
 	    EXTENSION),
+	OPT("if", OPT_STR, NULL,
+	    "or no address of its own: the host is reached by those it has on "
+	    "this network card, which macvtap or packet shares",
+	    EXTENSION),
 	OPT("mac", OPT_STR, NULL, "MAC address of the interface", EXTENSION),
 	OPT("mtu", OPT_U32, "1500", "largest IP packet in bytes, 68 to 65521",
 	    EXTENSION),

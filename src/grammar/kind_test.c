@@ -46,7 +46,7 @@ static const char *const keys[][2] = {
 		  "search dhcp-dns dhcp-search tcp udp icmp dhcp ndp dhcpv6 "
 		  "ra freebind ipv4 ipv6 tcp-ports udp-ports param"},
 	{"netns", "path pid ifname queues vnet_hdr mac"},
-	{"hostif", "ifname addr mac mtu forward"},
+	{"hostif", "ifname addr if mac mtu forward"},
 	{"router", "br addr mtu"},
 	{"vxlan", ""},
 	{"macvtap", "if mode mac queues"},

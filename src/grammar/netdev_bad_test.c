@@ -255,6 +255,14 @@ static const struct bad bad_netdevs[] = {
 	 ".0.11/24,addr=10.0.0.12/24,addr=10.0.0.13/24,addr=10.0.0.14/"
 	 "24,addr=10.0.0.15/24,addr=10.0.0.16/24,addr=10.0.0.17/24",
 	 "hostif: Parameter 'addr' is given more than 16 times"},
+	{"hostif,if=a:b", "hostif: Parameter 'if' expects the name of an "
+			  "interface, not 'a:b'"},
+	{"hostif,if=eth0,addr=10.0.0.1/24",
+	 "hostif: if= is for the host's addresses on that card: leave addr= "
+	 "and forward= out"},
+	{"hostif,if=eth0,forward=on",
+	 "hostif: if= is for the host's addresses on that card: leave addr= "
+	 "and forward= out"},
 	{"hostif,mtu=67", "hostif: Parameter 'mtu' expects 68 to 65521"},
 	{"hostif,mac=01:00:00:00:00:01",
 	 "hostif: NIC cannot have multicast MAC address "

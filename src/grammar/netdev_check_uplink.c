@@ -152,7 +152,12 @@ int netdev_check_hostif(const struct netdev_spec *s, struct error *e)
 				  "Parameter 'addr' is given more than %d "
 				  "times",
 				  HOSTIF_ADDR_MAX);
-	if (check_mtu(s, e) < 0 || netdev_check_mac(s, e) < 0)
+	if (spec_has(s, "if") && (n || spec_bool(s, "forward")))
+		return spec_error(s->kind, e,
+				  "if= is for the host's addresses on that "
+				  "card: leave addr= and forward= out");
+	if (check_mtu(s, e) < 0 || netdev_check_mac(s, e) < 0 ||
+	    netdev_check_ifname(s, "if", e) < 0)
 		return -1;
 	return netdev_check_ifname(s, "ifname", e);
 }

@@ -98,6 +98,7 @@ void engine_link_network(struct keeper *k, const addr *gone, unsigned n)
 
 		macvtap_look(k, d);
 		packet_look(k, d);
+		beside_look(k, d);
 	}
 }
 
@@ -178,6 +179,7 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 	if (type == ENGINE_MSG_NONE)
 		return 0;
 	macvtap_restart(n);
+	beside_restart(n);
 	r = engine_link_send(k, &n->order, type, n->fds, n->n_fds);
 	if (r < 0)
 		return r;
@@ -324,6 +326,9 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_LEG_WANT:
 		macvtap_leg(k, &m->leg);
 		break;
+	case ENGINE_MSG_NEIGHBOUR:
+		beside_neighbour(k, &m->neighbour);
+		break;
 	case ENGINE_MSG_GUESTFWD_WANT:
 		guestfwd_call(k, &m->guestfwd_call);
 		break;
@@ -361,6 +366,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_PACKET_ADD:
 	case ENGINE_MSG_PACKET_HOST:
+	case ENGINE_MSG_HOSTIF_HOST:
 	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:

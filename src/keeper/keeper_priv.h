@@ -126,6 +126,13 @@ void control_close(struct keeper *k);
 void macvtap_look(struct keeper *k, const struct plan_netdev *n);
 void packet_look(struct keeper *k, struct plan_netdev *n);
 
+/* hostif beside a card: a machine has an address, or has it no more; a new
+ * engine is going to be told of n, and knows of none; the host's network
+ * changed. */
+void beside_neighbour(struct keeper *k, const struct msg_neighbour *m);
+void beside_restart(struct plan_netdev *n);
+void beside_look(struct keeper *k, struct plan_netdev *n);
+
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);
 /* The engine lost n's connection, or a new engine has none. */

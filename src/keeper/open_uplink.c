@@ -100,8 +100,12 @@ int open_hostif(struct plan_netdev *n, struct error *e)
 		.queues = 1,
 		.vnet_hdr = plan_vnet_hdr(n),
 	};
-	int r = check_new(o.ifname, e);
+	int r = spec_has(n->spec, "if") && !spec_has(n->spec, "ifname")
+			? 0
+			: check_new(o.ifname, e);
 
+	if (r == 0 && spec_has(n->spec, "if"))
+		return open_beside(n, e);
 	if (r == 0)
 		r = tap_open(&o, &t, e);
 	if (r == 0)
@@ -142,7 +146,8 @@ void packet_look(struct keeper *k, struct plan_netdev *n)
 	struct msg_packet_add *m = &n->order.packet_add;
 	union engine_msg now = {.packet_host = {.port = n->id}};
 
-	if (n->order.head.type != ENGINE_MSG_PACKET_ADD || !m->translates)
+	if (n->order.head.type != ENGINE_MSG_PACKET_ADD ||
+	    (!m->translates && !m->hides_host))
 		return;
 	m->n_host_ip = packet_addresses(spec_str(n->spec, "if"), m->host_ip,
 					array_len(m->host_ip));

@@ -275,6 +275,20 @@ static int open_all(struct plan *p, struct error *e)
 	return 0;
 }
 
+/* The host is on this LAN beside its card: to machines there its MAC is that of
+ * the hostif, whatever it says on the card. */
+static void hide_host(struct plan *p, const struct plan_netdev *host)
+{
+	list_each(it, &p->netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		if (host->beside && n->lan == host->lan &&
+		    n->order.head.type == ENGINE_MSG_PACKET_ADD)
+			n->order.packet_add.hides_host = true;
+	}
+}
+
 int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 {
 	int r = 0;
@@ -294,6 +308,8 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 		r = open_all(p, e);
 	if (r < 0)
 		plan_close(p);
+	list_each(it, &p->netdevs)
+		hide_host(p, container_of(it, struct plan_netdev, link));
 	return r;
 }
 
@@ -343,6 +359,7 @@ void plan_remove(struct plan_netdev *n)
 		macvtap_remove(n->macvtap_ns, 0);
 		fd_close(&n->macvtap_ns);
 	}
+	free(n->beside); /* the kernel removes the rest with the tap */
 	if (n->unlink_path[0])
 		sock_remove_unix(n->unlink_path);
 	netdev_spec_free(n->own_spec);

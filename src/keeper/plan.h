@@ -102,6 +102,7 @@ struct plan_netdev {
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
 	bool has_more_macvtaps; /* than the first */
 	unsigned lower_index;   /* of the interface that they share */
+	struct plan_beside *beside; /* owned; hostif beside a card */
 	char unlink_path[108];
 	char ifname[16];	/* a tap we made */
 	const char *downscript; /* borrowed from spec; NULL = none */
@@ -190,6 +191,7 @@ int open_netns(struct plan_netdev *n, struct error *e);
 int open_bridge(struct plan_netdev *n, struct error *e);
 int open_hostif(struct plan_netdev *n, struct error *e);
 int open_router(struct plan_netdev *n, struct error *e);
+int open_beside(struct plan_netdev *n, struct error *e);
 int open_macvtap(struct plan_netdev *n, struct error *e);
 int open_packet(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);

@@ -437,6 +437,11 @@ uint32_t lan_ingress(const struct lan *lan)
 	return lan->ingress ? lan->ingress->serial : 0;
 }
 
+bool lan_ingress_is_uplink(const struct lan *lan)
+{
+	return lan->ingress && lan->ingress->caps.is_uplink;
+}
+
 bool lan_port_readable(struct port *p)
 {
 	struct lan *lan = p->lan;

@@ -105,6 +105,8 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep);
 uint32_t lan_ingress(const struct lan *lan);
 /* Inside send(): who sent the frames has this IP address. */
 void lan_heard(struct lan *lan, const addr *ip);
+/* True inside send() if that port is an uplink. */
+bool lan_ingress_is_uplink(const struct lan *lan);
 
 /* Where frames from `from` to dst would go now. */
 struct lan_path {

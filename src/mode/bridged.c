@@ -3,7 +3,8 @@
  * bridged: the machines are on a LAN that the host is on, by a bridge of the
  * host's, or beside the host on its network card.  The card is shared by
  * macvtaps where we may make them, else by a packet socket; a Wi-Fi card takes
- * one MAC from us, so there all machines have it.
+ * one MAC from us, so there all machines have it.  The card keeps the host and
+ * them apart, so the host gets an interface beside it, where it may.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ const struct mode_key mode_bridged_keys[] = {
 	{.key = "via", .help = "macvtap or packet: how they share it"},
 	{.key = "translate",
 	 .help = "on: all have the card's MAC; without it so for Wi-Fi"},
+	{.key = "host",
+	 .help = "off: the host and they do not reach each other by the card"},
 	{.key = NULL},
 };
 
@@ -25,7 +28,26 @@ const struct mode_key mode_bridged_keys[] = {
 struct way {
 	bool is_packet;
 	bool translates;
+	bool has_host; /* it gets an interface beside the card */
 };
+
+static int choose_host(const struct mode_spec *s, const struct mode_host *h,
+		       struct way *w, struct error *e)
+{
+	const char *host = mode_value(s, "host");
+	bool is_on = host && strcmp(host, "on") == 0;
+
+	if (host && !is_on && strcmp(host, "off") != 0)
+		return error_set(e, EXIT_USAGE,
+				 "bridged: host= must be on or off");
+	if (is_on && !h->may_make_links)
+		return error_set(e, EXIT_PERMISSION,
+				 "bridged: host=on: an interface of the host "
+				 "takes root; without it the host and the "
+				 "machines do not reach each other");
+	w->has_host = !host ? h->may_make_links : is_on;
+	return 0;
+}
 
 static int choose_way(const struct mode_spec *s, const struct mode_host *h,
 		      struct way *w, struct error *e)
@@ -58,9 +80,11 @@ static void say(const struct way *w, const char *card, struct mode_netdevs *n)
 {
 	snprintf(n->said, sizeof(n->said),
 		 "the machines are on %.32s by %s%s; the host itself and they "
-		 "do not reach each other by it",
+		 "%s",
 		 card, w->is_packet ? "a packet socket" : "macvtap",
-		 w->translates ? ", all with its MAC" : "");
+		 w->translates ? ", all with its MAC" : "",
+		 w->has_host ? "reach each other by an interface beside it"
+			     : "do not reach each other by it");
 }
 
 static int on_card(const struct mode_spec *s, const struct mode_host *h,
@@ -72,7 +96,7 @@ static int on_card(const struct mode_spec *s, const struct mode_host *h,
 	if (mode_value(s, "helper"))
 		return error_set(e, EXIT_USAGE,
 				 "bridged: helper= is for bridge=");
-	if (choose_way(s, h, &w, e) < 0 ||
+	if (choose_way(s, h, &w, e) < 0 || choose_host(s, h, &w, e) < 0 ||
 	    mode_netdev_add(
 		    n,
 		    mode_text(w.is_packet ? "packet" : "macvtap",
@@ -81,6 +105,13 @@ static int on_card(const struct mode_spec *s, const struct mode_host *h,
 				      {"translate", w.translates ? "on" : NULL},
 				      {NULL, NULL}}),
 		    e) < 0)
+		return -1;
+	if (w.has_host &&
+	    mode_netdev_add(n,
+			    mode_text("hostif",
+				      (const struct mode_pair[]){
+					      {"if", card}, {NULL, NULL}}),
+			    e) < 0)
 		return -1;
 	say(&w, card, n);
 	return 0;
@@ -102,9 +133,11 @@ int mode_bridged(const struct mode_spec *s, const struct mode_host *h,
 				 "bridged: bridge= or if=, not both");
 	if (has_card)
 		return on_card(s, h, n, e);
-	if (mode_value(s, "via") || mode_value(s, "translate"))
+	if (mode_value(s, "via") || mode_value(s, "translate") ||
+	    mode_value(s, "host"))
 		return error_set(e, EXIT_USAGE,
-				 "bridged: via= and translate= are for if=");
+				 "bridged: via=, translate= and host= are for "
+				 "if=");
 	return mode_netdev_add(
 		n,
 		mode_text("bridge",

@@ -20,8 +20,7 @@ static uint16_t type_of(const struct frame *f)
 	return (uint16_t)(f->hdr[AT_TYPE] << 8 | f->hdr[AT_TYPE + 1]);
 }
 
-/* False if f is no IP, or ends before its addresses do. */
-static bool addresses(const struct frame *f, addr *from, addr *to)
+bool hostif_addresses(const struct frame *f, addr *from, addr *to)
 {
 	uint16_t type = type_of(f);
 
@@ -44,13 +43,18 @@ static bool is_link_local(const addr *a)
 	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
-static bool is_hosts(const struct hostif *h, const addr *a)
+bool hostif_is_own(const struct hostif *h, const addr *a)
 {
 	for (unsigned i = 0; i < h->n; i++) {
 		if (addr_eq(&h->ip[i].ip, a))
 			return true;
 	}
-	return is_link_local(a);
+	return false;
+}
+
+static bool is_hosts(const struct hostif *h, const addr *a)
+{
+	return hostif_is_own(h, a) || is_link_local(a);
 }
 
 static bool is_group(const struct hostif *h, const addr *a)
@@ -72,7 +76,7 @@ bool hostif_takes(const struct hostif *h, const struct frame *f)
 
 	if (type_of(f) == ETH_T_ARP)
 		return true;
-	return addresses(f, &from, &to) &&
+	return hostif_addresses(f, &from, &to) &&
 	       (is_hosts(h, &to) || is_group(h, &to));
 }
 
@@ -83,6 +87,6 @@ bool hostif_gives(const struct hostif *h, const struct frame *f)
 	if (type_of(f) == ETH_T_ARP)
 		return true;
 	/* Without an address yet: IPv6's own search for equal ones. */
-	return addresses(f, &from, &to) &&
+	return hostif_addresses(f, &from, &to) &&
 	       (is_hosts(h, &from) || addr_is_unspecified(&from));
 }

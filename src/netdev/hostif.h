@@ -20,6 +20,10 @@ struct hostif {
 	unsigned n;
 };
 
+/* False if f is no IP, or ends before its addresses do. */
+bool hostif_addresses(const struct frame *f, addr *from, addr *to);
+/* One of the addresses in h. */
+bool hostif_is_own(const struct hostif *h, const addr *a);
 /* From a machine to the host. */
 bool hostif_takes(const struct hostif *h, const struct frame *f);
 /* From the host to the machines. */

@@ -36,6 +36,10 @@ struct netdev_env {
 	 * not asked. */
 	int (*want_leg)(void *arg, struct port *p, unsigned i, mac m,
 			bool is_open);
+	/* hostif beside a card: a machine with MAC m has, or has no more, this
+	 * address.  Negative: it was not told. */
+	int (*neighbour)(void *arg, struct port *p, const addr *ip, mac m,
+			 bool is_here);
 	/* A port of a server came or went by itself (for show, events,
 	 * run).  A port that went is freed right after the call; it may not
 	 * be freed inside it.  May be NULL. */
@@ -126,8 +130,10 @@ struct netdev_tap_config {
 	/* hostif: the host's addresses, if it is to be no router. */
 	const struct prefix *host_ip;
 	unsigned n_host_ip;
+	bool is_beside; /* hostif: those are of a card (beside.h) */
 	bool has_legs; /* a macvtap for each MAC, made while they come */
-	mac mac;       /* .. and that of the first; zero: none yet */
+	mac mac;       /* .. and that of the first, zero: none yet; beside:
+			* the interface's */
 };
 __attribute__((warn_unused_result)) int
 netdev_tap_new(const struct netdev_env *env, const struct netdev_tap_config *c,
@@ -137,6 +143,9 @@ netdev_tap_new(const struct netdev_env *env, const struct netdev_tap_config *c,
  * Not ok: the kernel refused. */
 __attribute__((warn_unused_result)) int
 netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok);
+
+/* hostif: the host's addresses are these now. */
+void netdev_hostif_host(struct port *p, const struct prefix *ip, unsigned n);
 
 /* Its macvtaps are gone, with the interface that they shared. */
 void netdev_macvtap_lost(struct port *p);
@@ -151,11 +160,14 @@ struct netdev_packet_config {
 	bool translates;     /* to the network all machines have that MAC */
 	const addr *host_ip; /* .. and these addresses are the host's */
 	unsigned n_host_ip;
+	bool hides_host; /* the machines reach the host by another port: what
+			  * its own ARP on the interface says is kept from
+			  * them */
 };
 __attribute__((warn_unused_result)) int
 netdev_packet_new(const struct netdev_env *env,
 		  const struct netdev_packet_config *c, struct port **portp);
-/* With translates: the host's addresses are these now. */
+/* With translates or hides_host: the host's addresses are these now. */
 void netdev_packet_host(struct port *p, const addr *ip, unsigned n);
 
 /* hubport: a cable between two lans of this process (a hub and a lan, or a

@@ -36,6 +36,8 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "netdev/hostif.h"
+#include "netdev/neighbour.h"
 #include "netdev/netdev.h"
 #include "netdev/packet_filter.h"
 #include "netdev/translate.h"
@@ -77,6 +79,8 @@ struct pkt {
 	struct timer retry;       /* looks for room where no event tells */
 	struct packet_macs macs;
 	struct translate *translate; /* owned; NULL: machines have MACs */
+	bool hides_host;             /* this, of the host, is kept back: */
+	struct hostif host;          /* its addresses (lengths are not told) */
 	bool is_dry;                 /* the last batch emptied the socket */
 	bool is_room_wanted;         /* somebody waits for lan_port_room() */
 	bool no_uso;                 /* the kernel refused such a frame */
@@ -264,6 +268,18 @@ static bool pkt_translate(struct pkt *k, unsigned i, uint8_t *p, uint32_t len)
 	return translate_in(k->translate, p, len);
 }
 
+/* What the host says of its own MAC, where it has another to the machines. */
+static bool pkt_is_hosts_word(const struct pkt *k, const uint8_t *p,
+			      uint32_t len)
+{
+	const struct frame f = frame_flat(p, len);
+	struct neighbour n;
+
+	return k->hides_host &&
+	       mac_eq(mac_bytes(p + AT_SOURCE), k->macs.host) &&
+	       neighbour_parse(&f, &n) && hostif_is_own(&k->host, &n.from);
+}
+
 /* Message i as a frame; false: dropped. */
 static bool pkt_frame(struct pkt *k, unsigned i, struct frame *f)
 {
@@ -271,6 +287,7 @@ static bool pkt_frame(struct pkt *k, unsigned i, struct frame *f)
 	uint8_t *at = k->in_iov[i][1].iov_base;
 	uint32_t len = m->msg_len - PKT_HDR_LEN;
 	uint8_t tag[PKT_TAG_LEN];
+	bool is_hidden;
 
 	if (m->msg_len < PKT_HDR_LEN + FRAME_ETH_LEN) {
 		pkt_rx_drop(k, DROP_FRAME_SHORT);
@@ -285,8 +302,13 @@ static bool pkt_frame(struct pkt *k, unsigned i, struct frame *f)
 		at = pkt_insert(at, k->in_hdr[i], tag);
 		len += PKT_TAG_LEN;
 	}
+	is_hidden = pkt_is_hosts_word(k, at, len);
 	if (k->translate && !pkt_translate(k, i, at, len))
 		return false;
+	if (is_hidden) {
+		pkt_rx_drop(k, DROP_SELF_ECHO);
+		return false;
+	}
 	*f = frame_flat(at, len);
 	if (vnethdr_parse(k->in_hdr[i], f) && frame_offload_check(f))
 		return true;
@@ -563,10 +585,18 @@ static const struct port_ops pkt_ops = {
 	.close = pkt_close,
 };
 
+static void pkt_set_host(struct pkt *k, const addr *ip, unsigned n)
+{
+	k->host.n = n < HOSTIF_IP_MAX ? n : HOSTIF_IP_MAX;
+	for (unsigned i = 0; i < k->host.n; i++)
+		k->host.ip[i].ip = ip[i];
+}
+
 void netdev_packet_host(struct port *p, const addr *ip, unsigned n)
 {
 	struct pkt *k = pkt_of(p);
 
+	pkt_set_host(k, ip, n);
 	if (!k->translate)
 		return;
 	k->translate->n_host = 0;
@@ -608,6 +638,8 @@ static struct pkt *pkt_alloc(const struct netdev_env *env,
 	k->env = env;
 	k->fd = -1;
 	k->macs.host = c->mac;
+	k->hides_host = c->hides_host;
+	pkt_set_host(k, c->host_ip, c->n_host_ip);
 	if (c->translates && pkt_translate_init(k, c) < 0) {
 		free(k);
 		return NULL;

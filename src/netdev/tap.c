@@ -172,7 +172,8 @@ static bool tap_passes(struct tap *t, const struct tap_queue *q,
 {
 	if (t->legs)
 		return tap_legs_in(t, q, f);
-	if (t->hostif.n && !hostif_gives(&t->hostif, f)) {
+	if (t->beside ? !beside_gives(t->beside, f)
+		      : t->hostif.n && !hostif_gives(&t->hostif, f)) {
 		tap_rx_drop(t, DROP_NOT_THE_HOST);
 		return false;
 	}
@@ -310,7 +311,9 @@ static bool tap_write(struct tap *t, const struct frame *f)
 		tap_tx_drop(t, DROP_LINK_DOWN);
 		return true;
 	}
-	if (t->hostif.n && !hostif_takes(&t->hostif, f)) {
+	if (t->beside && !beside_takes(t->beside, f))
+		return true;
+	if (!t->beside && t->hostif.n && !hostif_takes(&t->hostif, f)) {
 		tap_tx_drop(t, DROP_NOT_THE_HOST);
 		return true;
 	}
@@ -365,6 +368,7 @@ static void tap_free(struct tap *t)
 	loop_undefer(t->env->loop, &t->gone);
 	loop_undefer(t->env->loop, &t->recheck);
 	t->legs = tap_legs_free(t->legs);
+	t->beside = beside_free(t->beside);
 	if (t->area)
 		munmap(t->area, TAP_AREA);
 	free(t);
@@ -432,6 +436,22 @@ static int tap_add_queues(struct tap *t, const int *fds, unsigned n_fds)
 	return 0;
 }
 
+static void tap_set_host(struct tap *t, const struct prefix *ip, unsigned n)
+{
+	t->hostif.n = n < HOSTIF_IP_MAX ? n : HOSTIF_IP_MAX;
+	for (unsigned i = 0; i < t->hostif.n; i++)
+		t->hostif.ip[i] = ip[i];
+}
+
+void netdev_hostif_host(struct port *p, const struct prefix *ip, unsigned n)
+{
+	struct tap *t = tap_of(p);
+
+	tap_set_host(t, ip, n);
+	if (t->beside)
+		beside_changed(t->beside);
+}
+
 static struct tap *tap_alloc(const struct netdev_env *env,
 			     const struct tap_kind *kind,
 			     const struct netdev_tap_config *c)
@@ -456,9 +476,7 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 	t->env = env;
 	t->hdr_len = c->vnet_hdr ? VNETHDR_LEN : 0;
 	t->n_queues = n;
-	t->hostif.n = c->n_host_ip;
-	for (unsigned i = 0; i < c->n_host_ip; i++)
-		t->hostif.ip[i] = c->host_ip[i];
+	tap_set_host(t, c->host_ip, c->n_host_ip);
 	for (unsigned i = 0; i < n; i++)
 		t->queue[i] = (struct tap_queue){.tap = t, .io.fd = -1};
 	loop_work_init(&t->more, tap_more);
@@ -480,14 +498,18 @@ int netdev_tap_new(const struct netdev_env *env,
 	int r = -ENOMEM;
 
 	if (!kind || c->n_fds == 0 || c->n_fds > TAP_QUEUES_MAX ||
-	    (c->has_legs && c->n_fds != 1) || c->n_host_ip > HOSTIF_IP_MAX)
+	    (c->has_legs && c->n_fds != 1) || c->n_host_ip > HOSTIF_IP_MAX ||
+	    (c->is_beside && (c->has_legs || mac_is_zero(c->mac))))
 		return -EINVAL;
 	t = tap_alloc(env, kind, c);
 	if (!t)
 		return -ENOMEM;
 	if (c->has_legs)
 		t->legs = tap_legs_new(t, c->mac);
-	if (!t->area || (c->has_legs && !t->legs))
+	if (c->is_beside)
+		t->beside = beside_new(env, &t->port, &t->hostif, c->mac);
+	if (!t->area || (c->has_legs && !t->legs) ||
+	    (c->is_beside && !t->beside))
 		goto err_free;
 	lan_port_add(env->lan, &t->port);
 	r = tap_add_queues(t, c->fds, c->n_fds);

@@ -7,6 +7,7 @@
 #define NETDEV_TAP_PRIV_H
 
 #include "base/mem.h"
+#include "netdev/beside.h"
 #include "netdev/fair.h"
 #include "netdev/hostif.h"
 #include "netdev/netdev.h"
@@ -51,6 +52,7 @@ struct tap {
 	struct timer probe;           /* armed while the carrier is down */
 	uint8_t *area;                /* owned mapping, TAP_AREA bytes */
 	struct tap_legs *legs;        /* owned; NULL: all queues are equal */
+	struct beside *beside;        /* owned; NULL: it is not beside a card */
 	struct hostif hostif;         /* n > 0: only this passes */
 	uint32_t hdr_len;             /* VNETHDR_LEN or 0 */
 	bool is_gone;                 /* `gone` is queued or done */

@@ -40,6 +40,10 @@ int link_set(const struct link_change *c)
 		ifm->ifi_flags |= IFF_ALLMULTI;
 		ifm->ifi_change |= IFF_ALLMULTI;
 	}
+	if (c->no_arp) {
+		ifm->ifi_flags |= IFF_NOARP;
+		ifm->ifi_change |= IFF_NOARP;
+	}
 	if (c->master)
 		mnl_attr_put_u32(nlh, IFLA_MASTER, c->master);
 	if (c->txqlen)

@@ -16,6 +16,7 @@ struct link_change {
 	mac mac;	 /* zero = leave */
 	unsigned master; /* index of the bridge to join, 0 = leave */
 	bool all_multi;  /* set IFF_ALLMULTI */
+	bool no_arp;     /* set IFF_NOARP */
 };
 
 /* 0 or a negative errno (-ENODEV: no such interface). */

@@ -112,6 +112,10 @@ MUST_USE int rtnl_route_del(const struct rtnl_route *t);
  * the router's family. */
 struct rtnl_route rtnl_route_via(const struct prefix *to, const addr *router,
 				 int index);
+/* One to the address alone, without a router; the host speaks as `from`. */
+struct rtnl_route rtnl_route_to(const addr *to, const addr *from, int index);
+/* Whether it goes by that router. */
+bool rtnl_route_has_router(const struct rtnl_route *t, const addr *router);
 /* The same route by link `to`, with no end of its life. */
 struct rtnl_route rtnl_route_by(const struct rtnl_route *t, int from, int to);
 /* Whether it goes by a router: such ones need the others first. */
@@ -122,5 +126,12 @@ bool rtnl_route_has_nexthop_id(const struct rtnl_route *t);
  * buf. */
 const char *rtnl_route_format(const struct rtnl_route *t, char *buf);
 enum { RTNL_ROUTE_STRLEN = 2 * ADDR_STRLEN + 64 };
+
+/* That address has that MAC on the link, and the kernel is to believe it: one
+ * that is there gets this MAC. */
+MUST_USE int rtnl_neighbour_set(int index, const addr *ip, mac m);
+MUST_USE int rtnl_neighbour_del(int index, const addr *ip);
+/* The MAC that the kernel has heard it has, now or lately; -ENOENT: none. */
+MUST_USE int rtnl_neighbour_find(int index, const addr *ip, mac *mp);
 
 #endif

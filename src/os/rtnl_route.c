@@ -331,6 +331,73 @@ struct rtnl_route rtnl_route_via(const struct prefix *to, const addr *router,
 	return r.t;
 }
 
+struct rtnl_route rtnl_route_to(const addr *to, const addr *from, int index)
+{
+	struct reader r = {.t = {.len = HEAD}};
+	bool is_v4 = addr_is_v4(to);
+	unsigned skip = is_v4 ? 12 : 0;
+	struct rtmsg m = {
+		.rtm_family = is_v4 ? AF_INET : AF_INET6,
+		.rtm_dst_len = is_v4 ? 32 : 128,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = RTPROT_STATIC,
+		.rtm_scope = is_v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+
+	memcpy(r.t.raw, &m, HEAD);
+	put(&r, RTA_DST, to->b + skip, (uint16_t)(16 - skip));
+	put(&r, RTA_PREFSRC, from->b + skip, (uint16_t)(16 - skip));
+	put(&r, RTA_OIF, &index, sizeof(index));
+	return r.t;
+}
+
+static bool is_ip(const struct nlattr *a, const addr *ip)
+{
+	unsigned skip = addr_is_v4(ip) ? 12 : 0;
+
+	return mnl_attr_get_payload_len(a) == 16 - skip &&
+	       memcmp(mnl_attr_get_payload(a), ip->b + skip, 16 - skip) == 0;
+}
+
+/* Of one nexthop of several. */
+static bool hop_has_router(const struct rtnexthop *h, const addr *router)
+{
+	const char *p = (const char *)h + sizeof(*h);
+	size_t left = h->rtnh_len - sizeof(*h);
+
+	while (left >= sizeof(struct nlattr)) {
+		const struct nlattr *a = (const void *)p;
+
+		if (a->nla_len < sizeof(*a) || a->nla_len > left)
+			return false;
+		if ((a->nla_type & NLA_TYPE_MASK) == RTA_GATEWAY &&
+		    is_ip(a, router))
+			return true;
+		if (MNL_ALIGN(a->nla_len) >= left)
+			return false;
+		left -= MNL_ALIGN(a->nla_len);
+		p += MNL_ALIGN(a->nla_len);
+	}
+	return false;
+}
+
+bool rtnl_route_has_router(const struct rtnl_route *t, const addr *router)
+{
+	const struct nlattr *gw = find(t, RTA_GATEWAY);
+	const struct nlattr *multi = find(t, RTA_MULTIPATH);
+	const struct rtnexthop *h;
+	unsigned off = 0;
+
+	if (gw && is_ip(gw, router))
+		return true;
+	while (multi && (h = next_hop(multi, &off))) {
+		if (hop_has_router(h, router))
+			return true;
+	}
+	return false;
+}
+
 struct rtnl_route rtnl_route_by(const struct rtnl_route *t, int from, int to)
 {
 	struct reader r = {.t = {.len = HEAD}};

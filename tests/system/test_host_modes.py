@@ -33,7 +33,8 @@ def test_bridged(w, lan, options, netdev, request):
     before = links()
     with Machine(w, "a", "--net", "bridged:home," + options) as a, \
             Machine(w, "b", "--net", "bridged:home") as b:
-        assert show("home")["netdevs"] == [netdev]
+        beside = ["hostif,if=lan0"] if options.startswith("if=") else []
+        assert show("home")["netdevs"] == [netdev, *beside]
         is_on_the_lan(a)
         is_on_the_lan(b)
         pings(a.guest, b.guest.ip)

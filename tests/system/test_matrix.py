@@ -22,8 +22,8 @@ DESIGN = [
     ("natnet", "", "ynyyny"),
     ("natnet", "backend=kernel", "ynyyny"),
     ("bridged", "bridge=br0", "yyyyy-"),
-    ("bridged", "if=lan0", "yyyyn-"),
-    ("bridged", "if=lan0,via=packet", "yyyyn-"),
+    ("bridged", "if=lan0", "yyyyy-"),
+    ("bridged", "if=lan0,via=packet", "yyyyy-"),
     ("hostonly", "", "nnyny-"),
     ("internal", "", "nnynn-"),
     ("generic", "netdev=netns,,pid=%d,,ifname=plug0", "yyynn-"),
@@ -116,7 +116,7 @@ def test_is_the_design():
     assert probes(by["bridged", "bridge=br0"], "lan-vm") == {
         ("lan", t, p): "y" for t in "ab" for p in ("arp", "ping", "tcp", "udp")}
     assert probes(by["bridged", "if=lan0"], "host-vm") == {
-        ("host", t, p): "n" for t in "ab" for p in ("arp", "ping", "tcp", "udp")}
+        ("host", t, p): "y" for t in "ab" for p in ("ping", "tcp", "udp")}
     ways = {k: r["way"] for k, r in by.items()}
     assert ways["none", ""] == "none" and ways["nat", ""] == ways["internal", ""] == "user"
     assert ways["bridged", "bridge=br0"] == ways["hostonly", ""] == "kernel"
