@@ -15,8 +15,8 @@
 #include "cli/lease.h"
 #include "cli/renew.h"
 #include "os/fdpass.h"
-#include "os/link.h"
 #include "os/ownns.h"
+#include "os/rtnl.h"
 
 static const char ifname[] = "eth0";
 
@@ -43,13 +43,13 @@ static int open_card(struct error *e)
 static int set_address(int fd, const struct exec_card *card,
 		       const struct lease *l, struct error *e)
 {
-	const struct link_change mtu = {.ifname = ifname, .mtu = l->mtu};
+	const struct rtnl_link_change mtu = {.ifname = ifname, .mtu = l->mtu};
 	char ip[ADDR_STRLEN];
-	int r = l->mtu ? link_set(&mtu) : 0;
+	int r = l->mtu ? rtnl_link_set(&mtu) : 0;
 
 	if (r < 0)
 		return error_errno(e, r, "%s: mtu %u", ifname, l->mtu);
-	r = link_addr_add(ifname, &l->ip);
+	r = rtnl_addr_put(ifname, &l->ip);
 	if (r < 0)
 		return error_errno(e, r, "%s: address %s", ifname,
 				   addr_format(&l->ip.ip, ip));

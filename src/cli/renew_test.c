@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "cli/renew.h"
-#include "os/link.h"
 #include "os/ownns.h"
+#include "os/rtnl.h"
 #include "wire/dhcp.h"
 
 enum { OK = 0, DENIED = 77, T0 = 1000000 };
@@ -59,8 +59,8 @@ static int begin(struct bench *b, const struct lease *l)
 
 	if (ownns_enter(&e) < 0)
 		return DENIED;
-	NEED(link_addr_add("lo", &client) == 0);
-	NEED(link_addr_add("lo", &server) == 0);
+	NEED(rtnl_addr_put("lo", &client) == 0);
+	NEED(rtnl_addr_put("lo", &server) == 0);
 	b->server = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	NEED(bind(b->server, (const struct sockaddr *)&sa, sizeof(sa)) == 0);
 	fd = renewal_socket("lo");

@@ -19,7 +19,7 @@
 
 #include "base/mem.h"
 #include "keeper/keeper_priv.h"
-#include "os/link.h"
+#include "os/card.h"
 #include "os/rtnl.h"
 #include "os/sysctl.h"
 #include "os/tap.h"
@@ -219,14 +219,14 @@ void beside_look(struct keeper *k, struct plan_netdev *n)
  * MAC, which is the card's but for the bit that says who gives it out, so that
  * the next keeper's is the same; and IPv6 makes no address of its own. */
 static int make_mute(const struct plan_netdev *n, const char *ifname,
-		     const struct link_info *i)
+		     const struct rtnl_link *i)
 {
-	struct link_change c = {.ifname = ifname,
+	struct rtnl_link_change c = {.ifname = ifname,
 				.mtu = i->mtu,
 				.mac = i->mac,
 				.no_arp = true};
 	const char *own = spec_str(n->spec, "mac");
-	const struct link_change up = {.ifname = ifname, .up = true};
+	const struct rtnl_link_change up = {.ifname = ifname, .up = true};
 	char name[96];
 	int r;
 
@@ -235,14 +235,14 @@ static int make_mute(const struct plan_netdev *n, const char *ifname,
 		(void)mac_parse(own, &c.mac); /* checked while parsing */
 	if (spec_has(n->spec, "mtu"))
 		c.mtu = (uint32_t)spec_u64(n->spec, "mtu");
-	r = link_set(&c);
+	r = rtnl_link_set(&c);
 	if (r < 0)
 		return r;
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/addr_gen_mode", ifname);
 	/* Where the host has no IPv6, or /proc/sys may not be written: then
 	 * what the kernel sends of itself ends in the port. */
 	(void)!sysctl_set(name, "1");
-	return link_set(&up);
+	return rtnl_link_set(&up);
 }
 
 int open_beside(struct plan_netdev *n, struct error *e)
@@ -257,30 +257,29 @@ int open_beside(struct plan_netdev *n, struct error *e)
 	};
 	struct msg_tap_add *m = &n->order.tap_add;
 	struct tap_result t = TAP_RESULT_NULL;
-	struct link_info i;
-	int r = link_get(card, &i);
+	struct rtnl_link i;
+	int r = card_find(card, &i, e);
 
-	if (r == -ENODEV)
-		return error_set(e, EXIT_NO_OBJECT,
-				 "hostif: there is no interface '%s' on this "
-				 "host",
-				 card);
-	if (r == 0)
-		n->beside = calloc(1, sizeof(*n->beside));
-	if (r < 0 || !n->beside)
-		return error_errno(e, r < 0 ? r : -ENOMEM, "hostif: %s", card);
+	if (r < 0) {
+		error_prefix(e, "hostif: ");
+		return r;
+	}
+	n->beside = calloc(1, sizeof(*n->beside));
+	if (!n->beside)
+		return error_errno(e, ENOMEM, "hostif: %s", card);
 	r = tap_open(&o, &t, e);
 	if (r < 0)
 		return r;
 	r = make_mute(n, t.ifname, &i);
 	if (r == 0)
-		r = link_mac(t.ifname, &m->mac);
+		r = rtnl_link_get(t.ifname, 0, &i);
 	if (r < 0) {
 		error_errno(e, r, "hostif: %s", t.ifname);
 		tap_result_deinit(&t);
 		return r;
 	}
-	n->beside->index = (int)if_nametoindex(t.ifname);
+	m->mac = i.mac;
+	n->beside->index = i.index;
 	snprintf(n->beside->ifname, sizeof(n->beside->ifname), "%s", t.ifname);
 	snprintf(n->beside->card, sizeof(n->beside->card), "%s", card);
 	m->is_beside = true;

@@ -16,10 +16,10 @@
 #include "keeper/plan.h"
 #include "os/bridge.h"
 #include "os/change.h"
-#include "os/link.h"
 #include "os/nft.h"
 #include "os/router_table.h"
 #include "os/routes.h"
+#include "os/rtnl.h"
 #include "os/sysctl.h"
 
 /* What is being made. */
@@ -85,12 +85,12 @@ static int make_table(const struct router *r, struct error *e)
 /* The bridge's own settings, which go with it. */
 static int set_up_bridge(const struct router *r, struct error *e)
 {
-	const struct link_change c = {
+	const struct rtnl_link_change c = {
 		.ifname = r->br,
 		.mtu = (uint32_t)spec_u64(r->n->spec, "mtu"),
 	};
 	char name[64];
-	int res = link_set(&c);
+	int res = rtnl_link_set(&c);
 
 	if (res < 0)
 		return error_errno(e, res, "%s", r->br);

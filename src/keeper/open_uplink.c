@@ -9,8 +9,8 @@
 #include "grammar/uplink_opts.h"
 #include "keeper/keeper_priv.h"
 #include "os/bridge.h"
-#include "os/link.h"
 #include "os/packet.h"
+#include "os/rtnl.h"
 
 int open_bridge(struct plan_netdev *n, struct error *e)
 {
@@ -33,8 +33,8 @@ int open_bridge(struct plan_netdev *n, struct error *e)
 /* One that is there is somebody's, and would stay with our address. */
 static int check_new(const char *ifname, struct error *e)
 {
-	struct link_info i;
-	int r = link_get(ifname, &i);
+	struct rtnl_link i;
+	int r = rtnl_link_get(ifname, 0, &i);
 
 	if (r == -ENODEV)
 		return 0;
@@ -57,7 +57,7 @@ static int add_addresses(struct plan_netdev *n, const struct tap_result *t,
 	for (size_t i = 0; i < k; i++) {
 		struct prefix p;
 		int r = hostif_addr_parse(list[i], &p)
-				? link_addr_add(t->ifname, &p)
+				? rtnl_addr_put(t->ifname, &p)
 				: -EINVAL;
 
 		if (r < 0)
@@ -75,20 +75,20 @@ static int make_hostif(struct plan_netdev *n, struct tap_result *t,
 		       struct error *e)
 {
 	const char *text = spec_str(n->spec, "mac");
-	struct link_change c = {.ifname = t->ifname};
+	struct rtnl_link_change c = {.ifname = t->ifname};
 	int r;
 
 	if (text && !mac_parse(text, &c.mac))
 		return error_set(e, EXIT_USAGE, "hostif: mac=%s", text);
 	c.mtu = (uint32_t)spec_u64(n->spec, "mtu");
-	r = link_set(&c);
+	r = rtnl_link_set(&c);
 	if (r < 0)
 		return error_errno(e, r, "hostif: %s", t->ifname);
 	r = add_addresses(n, t, e);
 	if (r < 0)
 		return r;
-	c = (struct link_change){.ifname = t->ifname, .up = true};
-	r = link_set(&c);
+	c = (struct rtnl_link_change){.ifname = t->ifname, .up = true};
+	r = rtnl_link_set(&c);
 	return r < 0 ? error_errno(e, r, "hostif: %s", t->ifname) : 0;
 }
 

@@ -14,6 +14,7 @@
 #include "control/protocol.h"
 #include "control/text.h"
 #include "keeper/machine.h"
+#include "os/file.h"
 #include "os/proc.h"
 
 /* ---- to the file ---- */
@@ -125,24 +126,17 @@ static int replace(const char *dir, const char *text)
 {
 	char path[128], fresh[128];
 	CLEANUP_FD int fd = -1;
-	size_t len = strlen(text);
+	int r;
 
 	snprintf(path, sizeof(path), "%s/" CONTROL_STATE, dir);
 	snprintf(fresh, sizeof(fresh), "%s/" CONTROL_STATE ".new", dir);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return rename(fresh, path) < 0 ? -errno : 0;
+	r = file_write(fd, text, strlen(text));
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	return r;
 }
 
 void state_save(struct keeper *k)

@@ -26,21 +26,13 @@
 
 #include "base/mem.h"
 #include "netdev/vnethdr.h"
+#include "os/file.h"
+#include "os/userns.h"
 
 enum { TAP_MTU = 65535 - 14 };
 
-static void write_file(const char *path, const char *text)
-{
-	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	/* Not there, or not allowed: the tests do not depend on it. */
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		print_message("  %s: %s\n", path, strerror(errno));
-}
-
 bool rig_netns_enter(void)
 {
-	char map[32];
 	uid_t uid = getuid();
 	gid_t gid = getgid();
 
@@ -49,11 +41,8 @@ bool rig_netns_enter(void)
 			print_message("no namespace: %s\n", strerror(errno));
 			return false;
 		}
-		write_file("/proc/self/setgroups", "deny");
-		snprintf(map, sizeof(map), "0 %u 1", (unsigned)uid);
-		write_file("/proc/self/uid_map", map);
-		snprintf(map, sizeof(map), "0 %u 1", (unsigned)gid);
-		write_file("/proc/self/gid_map", map);
+		/* Not there, or not allowed: the tests do not depend on it. */
+		(void)!userns_map(uid, gid, 0, 0);
 	}
 	return true;
 }
@@ -153,7 +142,8 @@ bool rig_tap_open(struct rig_tap *t, const char *name, unsigned n_queues,
 		assert_int_equal(unshare(CLONE_NEWNET), 0);
 		t->ns = here();
 	}
-	write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	/* Where it may be written. */
+	(void)!file_put("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	ok = tap_fds(t, n_queues, vnet_hdr);
 	if (ok) {
 		if_ioctl(name, SIOCSIFMTU, &ifr);

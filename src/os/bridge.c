@@ -8,11 +8,11 @@
 
 #include "base/mem.h"
 #include "os/bridge_helper.h"
-#include "os/link.h"
+#include "os/rtnl.h"
 
-static int find_bridge(const char *name, struct link_info *br, struct error *e)
+static int find_bridge(const char *name, struct rtnl_link *br, struct error *e)
 {
-	int r = link_get(name, br);
+	int r = rtnl_link_get(name, 0, br);
 
 	if (r == -ENODEV)
 		return error_set(e, EXIT_NO_OBJECT,
@@ -39,31 +39,31 @@ static int find_bridge(const char *name, struct link_info *br, struct error *e)
  * given one: this one is greater than all that are likely. */
 static mac port_mac(const char *tap)
 {
-	mac m = {{0}};
+	struct rtnl_link l;
 
-	if (link_mac(tap, &m) == 0)
-		m.b[0] = 0xfe;
-	return m;
+	if (rtnl_link_get(tap, 0, &l) == 0)
+		l.mac.b[0] = 0xfe;
+	return l.mac;
 }
 
-static int enslave(const struct tap_result *t, const struct link_info *br)
+static int enslave(const struct tap_result *t, const struct rtnl_link *br)
 {
-	struct link_change c = {
+	struct rtnl_link_change c = {
 		.ifname = t->ifname,
 		.mtu = br->mtu,
 		.mac = port_mac(t->ifname),
 		.master = br->index,
 	};
-	int r = link_set(&c);
+	int r = rtnl_link_set(&c);
 
 	if (r < 0)
 		return r;
-	c = (struct link_change){.ifname = t->ifname, .up = true};
-	return link_set(&c);
+	c = (struct rtnl_link_change){.ifname = t->ifname, .up = true};
+	return rtnl_link_set(&c);
 }
 
 /* -EPERM: the helper may. */
-static int make(const struct bridge_opts *o, const struct link_info *br,
+static int make(const struct bridge_opts *o, const struct rtnl_link *br,
 		struct tap_result *t, struct error *e)
 {
 	struct tap_opts to = {.queues = 1, .vnet_hdr = o->vnet_hdr};
@@ -97,7 +97,7 @@ int bridge_tap_open(const struct bridge_opts *o, struct tap_result *t,
 		    struct error *e)
 {
 	struct error denied = ERROR_NULL;
-	struct link_info br;
+	struct rtnl_link br;
 	int r = find_bridge(o->bridge, &br, e);
 
 	*t = TAP_RESULT_NULL;

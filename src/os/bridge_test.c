@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "os/bridge.h"
 #include "os/fdpass.h"
-#include "os/link.h"
+#include "os/rtnl.h"
 #include "os/test_user.h"
 
 static void bridge_ioctl(unsigned long request, const char *name)
@@ -33,17 +33,17 @@ static void bridge_ioctl(unsigned long request, const char *name)
 
 static void set_up(const char *name)
 {
-	const struct link_change c = {.ifname = name, .up = true};
+	const struct rtnl_link_change c = {.ifname = name, .up = true};
 
-	assert_int_equal(link_set(&c), 0);
+	assert_int_equal(rtnl_link_set(&c), 0);
 }
 
 static int make_bridge(void **state)
 {
-	const struct link_change c = {.ifname = "br0", .mtu = 1400};
+	const struct rtnl_link_change c = {.ifname = "br0", .mtu = 1400};
 
 	bridge_ioctl(SIOCBRADDBR, "br0");
-	assert_int_equal(link_set(&c), 0);
+	assert_int_equal(rtnl_link_set(&c), 0);
 	set_up("br0");
 	return 0;
 }
@@ -61,10 +61,10 @@ static int remove_bridge(void **state)
 
 static void check_port(struct tap_result *t)
 {
-	struct link_info br, tap;
+	struct rtnl_link br, tap;
 
-	assert_int_equal(link_get("br0", &br), 0);
-	assert_int_equal(link_get(t->ifname, &tap), 0);
+	assert_int_equal(rtnl_link_get("br0", 0, &br), 0);
+	assert_int_equal(rtnl_link_get(t->ifname, 0, &tap), 0);
 	assert_string_equal(br.kind, "bridge");
 	assert_string_equal(tap.kind, "tun");
 	assert_int_equal(tap.master, br.index);
@@ -73,7 +73,7 @@ static void check_port(struct tap_result *t)
 	assert_int_equal(tap.mac.b[0], 0xfe);
 	assert_int_equal(t->n_fds, 1);
 	tap_result_deinit(t);
-	assert_int_equal(link_get(tap.kind, &tap), -ENODEV);
+	assert_int_equal(rtnl_link_get(tap.kind, 0, &tap), -ENODEV);
 }
 
 static void a_tap_is_made_on_the_bridge(void **state)
@@ -201,9 +201,9 @@ static void addresses_are_given(void **state)
 	struct ifreq ifr = {.ifr_name = "br0"};
 	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	assert_int_equal(link_addr_add("br0", &p), 0);
-	assert_int_equal(link_addr_add("br0", &p), -EEXIST);
-	assert_int_equal(link_addr_add("br9", &p), -ENODEV);
+	assert_int_equal(rtnl_addr_put("br0", &p), 0);
+	assert_int_equal(rtnl_addr_put("br0", &p), -EEXIST);
+	assert_int_equal(rtnl_addr_put("br9", &p), -ENODEV);
 	assert_int_equal(ioctl(fd, SIOCGIFADDR, &ifr), 0);
 	assert_memory_equal(ifr.ifr_addr.sa_data + 2, p.ip.b + 12, 4);
 	assert_int_equal(ioctl(fd, SIOCGIFNETMASK, &ifr), 0);

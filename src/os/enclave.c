@@ -14,45 +14,13 @@
 #include <sys/wait.h>
 
 #include "os/rtnl.h"
+#include "os/userns.h"
 
 /* What the child tells its maker before it begins. */
 struct report {
 	int err; /* 0: it is set up */
 	char what[64];
 };
-
-static int put(const char *path, const char *text)
-{
-	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return -errno;
-	return write(fd, text, len) == (ssize_t)len ? 0 : -errno;
-}
-
-static int become_root(uid_t uid, gid_t gid)
-{
-	char map[2][64];
-	int r;
-
-	snprintf(map[0], sizeof(map[0]), "0 %u 1", uid);
-	snprintf(map[1], sizeof(map[1]), "0 %u 1", gid);
-	r = put("/proc/self/setgroups", "deny");
-	if (r == 0)
-		r = put("/proc/self/uid_map", map[0]);
-	if (r == 0)
-		r = put("/proc/self/gid_map", map[1]);
-	return r;
-}
-
-static int set_lo_up(void)
-{
-	struct rtnl_link lo;
-	int r = rtnl_link_get("lo", 0, &lo);
-
-	return r < 0 ? r : rtnl_link_set_up(lo.index, true);
-}
 
 static int mount_own(const char *type, const char *where)
 {
@@ -69,7 +37,7 @@ static int mount_own(const char *type, const char *where)
 static void set_up(bool is_users, uid_t uid, gid_t gid, struct report *rep)
 {
 	const char *what = "user namespace";
-	int r = is_users ? become_root(uid, gid) : 0;
+	int r = is_users ? userns_map(uid, gid, 0, 0) : 0;
 
 	if (r == 0) {
 		what = "mount namespace";
@@ -86,7 +54,7 @@ static void set_up(bool is_users, uid_t uid, gid_t gid, struct report *rep)
 	}
 	if (r == 0) {
 		what = "network namespace";
-		r = set_lo_up();
+		r = rtnl_lo_up();
 	}
 	rep->err = -r;
 	snprintf(rep->what, sizeof(rep->what), "%s", what);
@@ -159,14 +127,7 @@ pid_t enclave_start(int (*fn)(void *arg), void *arg, struct error *e)
 
 bool enclave_is_users(void)
 {
-	CLEANUP_FD int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	char text[128] = "";
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	unsigned in, out, count;
-
-	/* All users are in the first one only. */
-	return n > 0 && sscanf(text, "%u %u %u", &in, &out, &count) == 3 &&
-	       count != UINT32_MAX;
+	return !userns_is_first();
 }
 
 pid_t enclave_room(void (*fn)(void *arg, int fd), void *arg, struct error *e)
@@ -181,7 +142,7 @@ pid_t enclave_room(void (*fn)(void *arg, int fd), void *arg, struct error *e)
 	pid = fork();
 	if (pid == 0) {
 		close(fd[0]);
-		if (unshare(CLONE_NEWNET) == 0 && set_lo_up() == 0)
+		if (unshare(CLONE_NEWNET) == 0 && rtnl_lo_up() == 0)
 			fn(arg, fd[1]);
 		_exit(EXIT_FAILED);
 	}

@@ -8,7 +8,6 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +21,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/card.h"
 #include "os/fdpass.h"
-#include "os/link.h"
+#include "os/rtnl.h"
 
 enum { FDS_MAX = 2, IFNAME_LEN = 16 };
 
@@ -48,27 +48,6 @@ static const char *name_of(unsigned number, char name[static IFNAME_LEN])
 }
 
 /* ---- in the child ---- */
-
-static int find_lower(const struct macvtap_opts *o, struct link_info *i,
-		      struct error *e)
-{
-	int r = link_get(o->lower, i);
-
-	if (r == -ENODEV)
-		return error_set(e, EXIT_NO_OBJECT,
-				 "there is no interface '%s' on this host",
-				 o->lower);
-	if (r < 0)
-		return error_errno(e, r, "%s", o->lower);
-	if (i->type != ARPHRD_ETHER)
-		return error_set(e, EXIT_FAILED, "%s is no Ethernet interface",
-				 o->lower);
-	if (!(i->flags & IFF_UP))
-		return error_set(e, EXIT_FAILED,
-				 "%s is down (set it up: ip link set %s up)",
-				 o->lower, o->lower);
-	return 0;
-}
 
 static int refused(const struct macvtap_opts *o, int err, struct error *e)
 {
@@ -110,8 +89,16 @@ static int enter(int *nsp)
 	return *nsp < 0 ? -errno : 0;
 }
 
+static int remove_link(const char *name)
+{
+	struct rtnl_link l;
+	int r = rtnl_link_get(name, 0, &l);
+
+	return r < 0 ? r : rtnl_link_del(l.index);
+}
+
 /* From home, where the card is, into ns. */
-static int make_link(const struct macvtap_opts *o, unsigned lower, int home,
+static int make_link(const struct macvtap_opts *o, int lower, int home,
 		     int ns)
 {
 	static const unsigned modes[] = {
@@ -121,21 +108,22 @@ static int make_link(const struct macvtap_opts *o, unsigned lower, int home,
 		[MACVTAP_PASSTHRU] = MACVLAN_MODE_PASSTHRU,
 	};
 	char name[IFNAME_LEN];
-	const struct link_macvtap m = {
-		.ifname = name_of(o->number, name),
+	const struct rtnl_link_new n = {
+		.name = name_of(o->number, name),
+		.kind = "macvtap",
 		.lower = lower,
-		.mode = modes[o->mode],
+		.macvlan = modes[o->mode],
 		.txqlen = TAP_TXQLEN,
 		.mac = o->mac,
-		.ns = ns,
+		.netns = ns,
 	};
-	int r = link_del(name); /* of an engine that is gone */
+	int r = remove_link(name); /* of an engine that is gone */
 
 	if (r < 0 && r != -ENODEV)
 		return r;
 	if (setns(home, CLONE_NEWNET) < 0)
 		return -errno;
-	r = link_macvtap_add(&m);
+	r = rtnl_link_add(&n);
 	if (setns(ns, CLONE_NEWNET) < 0)
 		return -errno;
 	return r;
@@ -208,13 +196,13 @@ static int set_up_device(struct job *j, const char *ifname)
 /* Up, and deaf to no group: which of them the machines want is not known. */
 static int set_up_link(const char *ifname)
 {
-	const struct link_change c = {
+	const struct rtnl_link_change c = {
 		.ifname = ifname,
 		.up = true,
 		.all_multi = true,
 	};
 
-	return link_set(&c);
+	return rtnl_link_set(&c);
 }
 
 /* A port of a bridge is reached by the bridge. */
@@ -232,14 +220,15 @@ static void run_open(struct job *j)
 	CLEANUP_FD int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct error *e = &j->a.error;
 	char name[IFNAME_LEN], master[IF_NAMESIZE];
-	struct link_info lower;
+	struct rtnl_link lower;
 	dev_t dev = 0;
 	int r;
 
 	name_of(j->o->number, name);
-	if (find_lower(j->o, &lower, e) < 0)
+	if (card_find(j->o->lower, &lower, e) < 0)
 		return;
-	if (lower.master && if_indextoname(lower.master, master)) {
+	if (lower.master &&
+	    if_indextoname((unsigned)lower.master, master)) {
 		taken(j->o, master, e);
 		return;
 	}
@@ -271,11 +260,11 @@ static void run_open(struct job *j)
 static void run_set_mac(struct job *j)
 {
 	char name[IFNAME_LEN];
-	const struct link_change c = {
+	const struct rtnl_link_change c = {
 		.ifname = name_of(j->o->number, name),
 		.mac = j->o->mac,
 	};
-	int r = setns(j->ns, CLONE_NEWNET) < 0 ? -errno : link_set(&c);
+	int r = setns(j->ns, CLONE_NEWNET) < 0 ? -errno : rtnl_link_set(&c);
 
 	if (r < 0)
 		refused(j->o, r, &j->a.error);
@@ -287,7 +276,7 @@ static void run_remove(struct job *j)
 	int r = setns(j->ns, CLONE_NEWNET) < 0 ? -errno : 0;
 
 	for (unsigned i = j->number; r == 0 && i < MACVTAP_MAX; i++) {
-		r = link_del(name_of(i, name));
+		r = remove_link(name_of(i, name));
 		if (r == -ENODEV)
 			r = 0; /* that one was refused */
 	}

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/userns.h"
 
 static bool has(unsigned capability)
 {
@@ -35,24 +36,9 @@ bool may_make_links(void)
 	return has(CAP_NET_ADMIN) && owns_network();
 }
 
-/* In a user namespace that is not the first the map has other numbers, or
- * fewer. */
-static bool is_first_userns(void)
-{
-	unsigned inside, outside, n;
-	FILE *f = fopen("/proc/self/uid_map", "re");
-	int got;
-
-	if (!f)
-		return true; /* a kernel without user namespaces */
-	got = fscanf(f, "%u %u %u", &inside, &outside, &n);
-	fclose(f);
-	return got == 3 && inside == 0 && outside == 0 && n == ~0u;
-}
-
 bool may_make_macvtaps(void)
 {
-	return may_make_links() && is_first_userns() && has(CAP_SYS_ADMIN) &&
+	return may_make_links() && userns_is_first() && has(CAP_SYS_ADMIN) &&
 	       has(CAP_MKNOD);
 }
 

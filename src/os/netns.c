@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 #include "os/fdpass.h"
-#include "os/link.h"
+#include "os/rtnl.h"
 
 /* What the child tells. */
 struct answer {
@@ -95,7 +95,7 @@ static int in_child(const struct netns_opts *o, struct tap_result *t,
 		.queues = o->queues,
 		.vnet_hdr = o->vnet_hdr,
 	};
-	struct link_change c = {
+	struct rtnl_link_change c = {
 		.ifname = t->ifname,
 		.mac = o->mac,
 	};
@@ -110,12 +110,12 @@ static int in_child(const struct netns_opts *o, struct tap_result *t,
 	r = tap_open(&to, t, e);
 	if (r < 0)
 		return r;
-	r = link_set(&c);
+	r = rtnl_link_set(&c);
 	if (r < 0)
 		return error_errno(e, r, "%s", t->ifname);
 	/* Up last: a MAC can be refused while it is up. */
-	c = (struct link_change){.ifname = t->ifname, .up = true};
-	r = link_set(&c);
+	c = (struct rtnl_link_change){.ifname = t->ifname, .up = true};
+	r = rtnl_link_set(&c);
 	if (r < 0)
 		return error_errno(e, r, "%s: cannot set it up", t->ifname);
 	return 0;

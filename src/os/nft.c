@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "os/file.h"
+
 enum {
 	PATH_LEN = 256,
 	SAID_LEN = 512, /* of what the program says, for the person */
@@ -55,20 +57,13 @@ bool nft_find(char *path, size_t room)
 static int as_file(const char *text)
 {
 	CLEANUP_FD int fd = memfd_create("nft", MFD_CLOEXEC);
-	size_t len = strlen(text);
+	int r;
 
 	if (fd < 0)
 		return -errno;
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
+	r = file_write(fd, text, strlen(text));
+	if (r < 0)
+		return r;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
 	return fd_steal(&fd);

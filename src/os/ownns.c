@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A network of a process's own; see ownns.h. */
 #include "os/ownns.h"
+#include "os/rtnl.h"
+#include "os/sysctl.h"
+#include "os/userns.h"
+
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,43 +19,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "os/link.h"
-
-static int put(const char *path, const char *text)
-{
-	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-
-	return n == (ssize_t)strlen(text) ? 0 : -(errno ? errno : EIO);
-}
-
-static int put_map(const char *path, unsigned id)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%u %u 1\n", id, id);
-	return put(path, text);
-}
-
-/* Whoever we are outside we are inside, and nobody else is there. */
-static int become_ourselves(uid_t uid, gid_t gid, struct error *e)
-{
-	int r = put("/proc/self/setgroups", "deny");
-
-	if (r == 0)
-		r = put_map("/proc/self/uid_map", uid);
-	if (r == 0)
-		r = put_map("/proc/self/gid_map", gid);
-	return r < 0 ? error_errno(e, r, "cannot map the user into a user "
-					 "namespace")
-		     : 0;
-}
 
 static int leave_host(struct error *e)
 {
 	const int wanted = CLONE_NEWNET | CLONE_NEWNS;
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
+	int r;
 
 	if (uid == 0 && unshare(wanted) == 0)
 		return 0;
@@ -59,12 +33,15 @@ static int leave_host(struct error *e)
 		return error_errno(e, errno, "cannot make a user and a network "
 					     "namespace (vmlan doctor tells "
 					     "why)");
-	return become_ourselves(uid, gid, e);
+	/* Whoever we are outside we are inside, and nobody else is there. */
+	r = userns_map(uid, gid, uid, gid);
+	return r < 0 ? error_errno(e, r, "cannot map the user into a user "
+					 "namespace")
+		     : 0;
 }
 
 int ownns_enter(struct error *e)
 {
-	const struct link_change lo = {.ifname = "lo", .up = true};
 	char range[64];
 	int r = leave_host(e);
 
@@ -73,12 +50,12 @@ int ownns_enter(struct error *e)
 	/* What the host mounts later is seen; what we mount is not. */
 	if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return error_errno(e, errno, "mount namespace");
-	r = link_set(&lo);
+	r = rtnl_lo_up();
 	if (r < 0)
 		return error_errno(e, r, "lo");
 	/* Programs that ping without a right to; those that may need none. */
-	snprintf(range, sizeof(range), "%u %u\n", getegid(), getegid());
-	(void)put("/proc/sys/net/ipv4/ping_group_range", range);
+	snprintf(range, sizeof(range), "%u %u", getegid(), getegid());
+	(void)!sysctl_set("net/ipv4/ping_group_range", range);
 	return 0;
 }
 

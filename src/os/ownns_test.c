@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "os/link.h"
 #include "os/ownns.h"
+#include "os/rtnl.h"
 #include "os/tap.h"
 #include "os/test_user.h"
 
@@ -42,7 +42,7 @@ static int in_network(void *arg)
 {
 	const char *dir = arg;
 	struct error e = ERROR_NULL;
-	struct link_info lo;
+	struct rtnl_link lo;
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	char path[96], room[96];
@@ -51,7 +51,7 @@ static int in_network(void *arg)
 	if (ownns_enter(&e) < 0)
 		return DENIED;
 	NEED(geteuid() == uid && getegid() == gid);
-	NEED(link_get("lo", &lo) == 0 && lo.flags & IFF_UP);
+	NEED(rtnl_link_get("lo", 0, &lo) == 0 && lo.flags & IFF_UP);
 	snprintf(path, sizeof(path), "%s/conf", dir);
 	NEED(reads(path, "the host's\n"));
 	NEED(ownns_cover(path, "ours\n", room) == 0);
@@ -65,7 +65,7 @@ static int by_router(void *arg)
 {
 	const struct prefix net = {.ip = addr_v4(10, 9, 8, 7), .len = 120};
 	const struct tap_opts o = {.ifname = "eth0", .queues = 1};
-	const struct link_change up = {.ifname = "eth0", .up = true};
+	const struct rtnl_link_change up = {.ifname = "eth0", .up = true};
 	addr near = addr_v4(10, 9, 8, 1), far = addr_v4(10, 1, 1, 1);
 	struct tap_result t;
 	struct error e = ERROR_NULL;
@@ -75,9 +75,9 @@ static int by_router(void *arg)
 		return DENIED;
 	if (tap_open(&o, &t, &e) < 0)
 		return DENIED;
-	NEED(link_set(&up) == 0);
+	NEED(rtnl_link_set(&up) == 0);
 	NEED(ownns_route("eth0", &near) < 0);
-	NEED(link_addr_add("eth0", &net) == 0);
+	NEED(rtnl_addr_put("eth0", &net) == 0);
 	NEED(ownns_route("eth0", &far) < 0);
 	NEED(ownns_route("eth0", &near) == 0);
 	NEED(ownns_route("eth0", &near) == -EEXIST);

@@ -9,39 +9,15 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "os/link.h"
+#include "os/card.h"
 #include "os/sockaddr.h"
 
 enum { BUFFER = 8 << 20 }; /* 64 KiB frames come in trains */
-
-static int find_interface(const char *ifname, struct link_info *i,
-			  struct error *e)
-{
-	int r = link_get(ifname, i);
-
-	if (r == -ENODEV)
-		return error_set(e, EXIT_NO_OBJECT,
-				 "packet: there is no interface '%s' on this "
-				 "host",
-				 ifname);
-	if (r < 0)
-		return error_errno(e, r, "packet: %s", ifname);
-	if (i->type != ARPHRD_ETHER)
-		return error_set(e, EXIT_FAILED,
-				 "packet: %s is no Ethernet interface", ifname);
-	if (!(i->flags & IFF_UP))
-		return error_set(e, EXIT_FAILED,
-				 "packet: %s is down (set it up: ip link set "
-				 "%s up)",
-				 ifname, ifname);
-	return 0;
-}
 
 static void make_room(int fd)
 {
@@ -101,12 +77,14 @@ static int join(int fd, int ifindex, bool all_macs)
 int packet_open(const char *ifname, bool all_macs, struct packet_result *p,
 		struct error *e)
 {
-	struct link_info i;
+	struct rtnl_link i;
 	CLEANUP_FD int fd = -1;
-	int r = find_interface(ifname, &i, e);
+	int r = card_find(ifname, &i, e);
 
-	if (r < 0)
+	if (r < 0) {
+		error_prefix(e, "packet: ");
 		return r;
+	}
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 && (errno == EPERM || errno == EACCES))
 		return error_set(e, EXIT_PERMISSION,
@@ -117,7 +95,7 @@ int packet_open(const char *ifname, bool all_macs, struct packet_result *p,
 		return error_errno(e, errno, "packet: %s", ifname);
 	r = set_up(fd);
 	if (r == 0)
-		r = join(fd, (int)i.index, all_macs);
+		r = join(fd, i.index, all_macs);
 	if (r < 0)
 		return error_errno(e, r, "packet: %s", ifname);
 	p->fd = fd_steal(&fd);

@@ -29,6 +29,7 @@
 #include "os/rtnl.h"
 #include "os/rundir.h"
 #include "os/tap.h"
+#include "os/userns.h"
 
 enum { NOFILE_ENOUGH = 4096 };
 
@@ -161,43 +162,18 @@ static void probe_firewall(struct finding *f)
 
 /* ---- in a namespace of a child ---- */
 
-static int put(const char *path, const char *text)
-{
-	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return -errno;
-	return write(fd, text, len) == (ssize_t)len ? 0 : -errno;
-}
-
-static int enter_userns(void)
-{
-	char map[2][64];
-	int r;
-
-	snprintf(map[0], sizeof(map[0]), "0 %u 1", geteuid());
-	snprintf(map[1], sizeof(map[1]), "0 %u 1", getegid());
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-		return -errno;
-	r = put("/proc/self/setgroups", "deny");
-	if (r == 0)
-		r = put("/proc/self/uid_map", map[0]);
-	if (r == 0)
-		r = put("/proc/self/gid_map", map[1]);
-	return r;
-}
-
 /* What some hosts let one make, and then do nothing in. */
 static int try_userns(struct error *e)
 {
-	struct rtnl_link lo = {0};
-	int r = enter_userns();
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int r;
 
 	(void)e;
-	if (r == 0)
-		r = rtnl_link_get("lo", 0, &lo);
-	return r < 0 ? r : rtnl_link_set_up(lo.index, true);
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return -errno;
+	r = userns_map(uid, gid, 0, 0);
+	return r < 0 ? r : rtnl_lo_up();
 }
 
 static int try_tun(struct error *e)

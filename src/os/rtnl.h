@@ -33,7 +33,9 @@ struct rtnl_link {
 	int master;               /* index; 0 = none */
 	unsigned flags;           /* IFF_* */
 	unsigned short type;      /* ARPHRD_* */
-	mac mac;
+	uint32_t mtu;
+	uint32_t txqlen; /* frames that its queue holds */
+	mac mac;         /* zero: none of 6 bytes */
 };
 
 struct rtnl_link_new {
@@ -43,7 +45,22 @@ struct rtnl_link_new {
 	mac mac;          /* zero = the kernel's choice */
 	int lower;        /* of macvlan and macvtap; else 0 */
 	uint32_t macvlan; /* MACVLAN_MODE_*, of those */
+	uint32_t txqlen;  /* 0 = the kernel's choice */
+	int netns;        /* descriptor of the namespace that gets it; 0 = the
+			   * current one */
 	const char *peer; /* of veth: the other end's name */
+};
+
+/* Of a link with this name: what is zero or false is left as it is. */
+struct rtnl_link_change {
+	const char *ifname;
+	bool up;        /* set IFF_UP */
+	bool all_multi; /* set IFF_ALLMULTI */
+	bool no_arp;    /* set IFF_NOARP */
+	uint32_t txqlen;
+	uint32_t mtu;
+	mac mac;
+	int master; /* index of the bridge to join */
 };
 
 struct rtnl_addr {
@@ -83,6 +100,9 @@ MUST_USE int rtnl_link_del(int index);
 /* master 0: none. */
 MUST_USE int rtnl_link_set_master(int index, int master);
 MUST_USE int rtnl_link_set_up(int index, bool up);
+MUST_USE int rtnl_link_set(const struct rtnl_link_change *c);
+/* The loopback link of a namespace that is new. */
+MUST_USE int rtnl_lo_up(void);
 /* Moves it to the network namespace of that process. */
 MUST_USE int rtnl_link_set_netns(int index, pid_t pid);
 
@@ -91,6 +111,8 @@ MUST_USE int rtnl_link_set_netns(int index, pid_t pid);
 MUST_USE int rtnl_addr_list(int index, struct rtnl_addr **vp);
 /* replace: one that is there gets these flags and lifetimes. */
 MUST_USE int rtnl_addr_add(const struct rtnl_addr *a, bool replace);
+/* One more address for the link of that name, the host's at once. */
+MUST_USE int rtnl_addr_put(const char *ifname, const struct prefix *p);
 MUST_USE int rtnl_addr_del(const struct rtnl_addr *a);
 /* "192.0.2.2/24".  buf takes RTNL_ADDR_STRLEN; returns buf. */
 const char *rtnl_addr_format(const struct rtnl_addr *a, char *buf);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What rtnl.c, rtnl_route.c, link.c, routes.c and netwatch.c share. */
+/* What rtnl*.c, routes.c and netwatch.c share. */
 #ifndef OS_RTNL_PRIV_H
 #define OS_RTNL_PRIV_H
 

@@ -364,7 +364,7 @@ static bool is_ip(const struct nlattr *a, const addr *ip)
 static bool hop_has_router(const struct rtnexthop *h, const addr *router)
 {
 	const char *p = (const char *)h + sizeof(*h);
-	size_t left = h->rtnh_len - sizeof(*h);
+	size_t left = h->rtnh_len - sizeof(*h), step;
 
 	while (left >= sizeof(struct nlattr)) {
 		const struct nlattr *a = (const void *)p;
@@ -374,10 +374,11 @@ static bool hop_has_router(const struct rtnexthop *h, const addr *router)
 		if ((a->nla_type & NLA_TYPE_MASK) == RTA_GATEWAY &&
 		    is_ip(a, router))
 			return true;
-		if (MNL_ALIGN(a->nla_len) >= left)
+		step = (size_t)MNL_ALIGN(a->nla_len);
+		if (step >= left)
 			return false;
-		left -= MNL_ALIGN(a->nla_len);
-		p += MNL_ALIGN(a->nla_len);
+		left -= step;
+		p += step;
 	}
 	return false;
 }

@@ -38,6 +38,7 @@
 #include <seccomp.h>
 
 #include "base/mem.h"
+#include "os/userns.h"
 #include "syscalls_list.h" /* generated: tools/syscalls.py */
 
 #ifndef CLONE_NEWCGROUP
@@ -67,28 +68,6 @@ static const struct {
 	{CLONE_NEWCGROUP, "cgroup"},
 };
 
-static bool write_file(const char *path, const char *text)
-{
-	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-	size_t len = strlen(text);
-
-	return fd >= 0 && write(fd, text, len) == (ssize_t)len;
-}
-
-/* The caller's ids stay what they are, so that ping_group_range and the
- * owner of sockets mean the same inside; all others are nobody. */
-static void map_ids(uid_t uid, gid_t gid)
-{
-	char line[64];
-
-	snprintf(line, sizeof(line), "%u %u 1\n", uid, uid);
-	/* Unmapped ids work as well: the kernel compares its own numbers. */
-	(void)write_file("/proc/self/uid_map", line);
-	(void)write_file("/proc/self/setgroups", "deny");
-	snprintf(line, sizeof(line), "%u %u 1\n", gid, gid);
-	(void)write_file("/proc/self/gid_map", line);
-}
-
 static void warn_lost(struct log *log, const char *which)
 {
 	log_warn(log,
@@ -112,6 +91,8 @@ static void enter_namespaces(struct log *log)
 		warn_lost(log, lost);
 }
 
+/* The caller's ids stay what they are, so that ping_group_range and the owner
+ * of sockets mean the same inside; all others are nobody. */
 pid_t sandbox_fork(struct log *log, struct error *e)
 {
 	uid_t uid = geteuid();
@@ -123,7 +104,9 @@ pid_t sandbox_fork(struct log *log, struct error *e)
 			      NULL, NULL);
 		if (pid == 0) {
 			if (born_in[i].flags & CLONE_NEWUSER)
-				map_ids(uid, gid);
+				/* Who has no number there is nobody, and works
+				 * as well. */
+				(void)!userns_map(uid, gid, uid, gid);
 			enter_namespaces(log);
 			return 0;
 		}

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "os/link.h"
+#include "os/rtnl.h"
 
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
@@ -157,14 +157,13 @@ static int open_queue(const struct tap_opts *o, struct tap_result *t,
 
 /* The interface of that name here may be another one, if the descriptor is of
  * a tap in another namespace. */
-static bool is_here(int fd, const char *ifname)
+static bool is_here(int fd, const char *ifname, struct rtnl_link *l)
 {
 	struct ifreq ifr = {0};
-	mac m;
 
 	return ioctl(fd, SIOCGIFHWADDR, &ifr) == 0 &&
-	       link_mac(ifname, &m) == 0 &&
-	       memcmp(m.b, ifr.ifr_hwaddr.sa_data, sizeof(m.b)) == 0;
+	       rtnl_link_get(ifname, 0, l) == 0 &&
+	       memcmp(l->mac.b, ifr.ifr_hwaddr.sa_data, sizeof(l->mac.b)) == 0;
 }
 
 /* What the interface's own kernel sends waits in its queue until it is read
@@ -175,18 +174,16 @@ static bool is_here(int fd, const char *ifname)
  * have no right to change. */
 static void set_queue_length(struct tap_result *t)
 {
-	const struct link_change c = {.ifname = t->ifname,
+	const struct rtnl_link_change c = {.ifname = t->ifname,
 				      .txqlen = TAP_TXQLEN};
-	int have;
+	struct rtnl_link l;
 
 	t->queue_frames = TAP_TXQLEN_LEAST;
-	if (!is_here(t->fds[0], t->ifname))
+	if (!is_here(t->fds[0], t->ifname, &l))
 		return;
-	have = link_txqlen(t->ifname);
-	if (have >= 0 && have < TAP_TXQLEN && link_set(&c) == 0)
-		have = link_txqlen(t->ifname);
-	if (have >= 0)
-		t->queue_frames = have > 0 ? (uint32_t)have : 1;
+	if (l.txqlen < TAP_TXQLEN && rtnl_link_set(&c) == 0)
+		l.txqlen = TAP_TXQLEN;
+	t->queue_frames = l.txqlen > 0 ? l.txqlen : 1;
 }
 
 int tap_open(const struct tap_opts *o, struct tap_result *t, struct error *e)

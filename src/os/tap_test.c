@@ -21,11 +21,19 @@
 
 #include <cmocka.h>
 
-#include "os/link.h"
+#include "os/rtnl.h"
 #include "os/tap.h"
 #include "os/test_user.h"
 
 /* Asks the kernel of interface name. */
+static int txqlen_of(const char *ifname)
+{
+	struct rtnl_link l;
+	int r = rtnl_link_get(ifname, 0, &l);
+
+	return r < 0 ? r : (int)l.txqlen;
+}
+
 static void ask(const char *name, unsigned long request, struct ifreq *ifr)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -110,9 +118,9 @@ static void without_a_header_frames_are_complete(void **state)
 
 static void set_qlen(const char *name, uint32_t n)
 {
-	const struct link_change c = {.ifname = name, .txqlen = n};
+	const struct rtnl_link_change c = {.ifname = name, .txqlen = n};
 
-	assert_int_equal(link_set(&c), 0);
+	assert_int_equal(rtnl_link_set(&c), 0);
 }
 
 /* A short queue is made longer, a longer one stays, also of a descriptor that
@@ -132,12 +140,12 @@ static void queues_are_long_enough(void **state)
 		tap_result_deinit(&t);
 		open_ok(&o, &t);
 		assert_int_equal(t.queue_frames, i ? longer : TAP_TXQLEN);
-		assert_int_equal(link_txqlen("vt5"), t.queue_frames);
+		assert_int_equal(txqlen_of("vt5"), t.queue_frames);
 		set_qlen("vt5", i ? longer : 100);
 		fd = dup(t.fds[0]);
 		assert_int_equal(tap_adopt(&fd, 1, &u, &e), 0);
 		assert_int_equal(u.queue_frames, i ? longer : TAP_TXQLEN);
-		assert_int_equal(link_txqlen("vt5"), u.queue_frames);
+		assert_int_equal(txqlen_of("vt5"), u.queue_frames);
 		tap_result_deinit(&u);
 	}
 	assert_int_equal(ioctl(t.fds[0], TUNSETPERSIST, 0), 0);
@@ -162,7 +170,7 @@ static void a_namesake_is_left_alone(void **state)
 	assert_int_equal(tap_adopt(&fd, 1, &t, &e), 0);
 	assert_string_equal(t.ifname, "vt6");
 	assert_int_equal(t.queue_frames, TAP_TXQLEN_LEAST);
-	assert_int_equal(link_txqlen("vt6"), 100);
+	assert_int_equal(txqlen_of("vt6"), 100);
 	tap_result_deinit(&t);
 	tap_result_deinit(&u);
 }
@@ -197,7 +205,7 @@ static void a_short_queue_is_told(void **state)
 	set_qlen("vt7", 321);
 	tap_result_deinit(&t);
 	assert_int_equal(test_in_child(without_rights, NULL), 0);
-	assert_int_equal(link_txqlen("vt7"), 321);
+	assert_int_equal(txqlen_of("vt7"), 321);
 	open_ok(&o, &t);
 	assert_int_equal(ioctl(t.fds[0], TUNSETPERSIST, 0), 0);
 	tap_result_deinit(&t);
@@ -304,31 +312,31 @@ static void links_are_changed(void **state)
 {
 	const struct tap_opts o = {.ifname = "vt4", .queues = 1};
 	const mac m = {{0x52, 0x54, 0, 1, 2, 3}};
-	struct link_change c = {.ifname = "vt4", .txqlen = 77, .mtu = 9000,
+	struct rtnl_link_change c = {.ifname = "vt4", .txqlen = 77, .mtu = 9000,
 				.mac = m};
 	struct ifreq ifr = {0};
 	struct tap_result t;
 
 	open_ok(&o, &t);
-	assert_int_equal(link_set(&c), 0);
+	assert_int_equal(rtnl_link_set(&c), 0);
 	ask("vt4", SIOCGIFTXQLEN, &ifr);
 	assert_int_equal(ifr.ifr_qlen, 77);
-	assert_int_equal(link_txqlen("vt4"), 77);
+	assert_int_equal(txqlen_of("vt4"), 77);
 	ask("vt4", SIOCGIFMTU, &ifr);
 	assert_int_equal(ifr.ifr_mtu, 9000);
 	ask("vt4", SIOCGIFHWADDR, &ifr);
 	assert_memory_equal(ifr.ifr_hwaddr.sa_data, m.b, 6);
 	ask("vt4", SIOCGIFFLAGS, &ifr);
 	assert_false(ifr.ifr_flags & IFF_UP);
-	c = (struct link_change){.ifname = "vt4", .up = true};
-	assert_int_equal(link_set(&c), 0);
+	c = (struct rtnl_link_change){.ifname = "vt4", .up = true};
+	assert_int_equal(rtnl_link_set(&c), 0);
 	ask("vt4", SIOCGIFFLAGS, &ifr);
 	assert_true(ifr.ifr_flags & IFF_UP);
 	c.ifname = "none";
-	assert_int_equal(link_set(&c), -ENODEV);
-	assert_int_equal(link_txqlen("none"), -ENODEV);
-	c = (struct link_change){.ifname = "vt4", .mtu = 1 << 20};
-	assert_int_equal(link_set(&c), -EINVAL);
+	assert_int_equal(rtnl_link_set(&c), -ENODEV);
+	assert_int_equal(txqlen_of("none"), -ENODEV);
+	c = (struct rtnl_link_change){.ifname = "vt4", .mtu = 1 << 20};
+	assert_int_equal(rtnl_link_set(&c), -EINVAL);
 	tap_result_deinit(&t);
 }
 

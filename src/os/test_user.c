@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Users and namespaces of tests; see test_user.h. */
 #include "os/test_user.h"
+#include "os/rtnl.h"
+#include "os/userns.h"
+
 
 #include <fcntl.h>
 #include <grp.h>
@@ -14,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "os/link.h"
 
 enum { ORDINARY = 65534, DENIED = 77 };
 
@@ -54,29 +56,15 @@ int test_as_both(int (*group)(void))
 	return failed;
 }
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-
-	if (fd >= 0)
-		close(fd);
-	return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-
 int test_enter_netns(void)
 {
-	const struct link_change lo = {.ifname = "lo", .up = true};
-	char map[2][64];
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
 
-	snprintf(map[0], sizeof(map[0]), "0 %u 1", geteuid());
-	snprintf(map[1], sizeof(map[1]), "0 %u 1", getegid());
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 ||
-	    put("/proc/self/setgroups", "deny") < 0 ||
-	    put("/proc/self/uid_map", map[0]) < 0 ||
-	    put("/proc/self/gid_map", map[1]) < 0)
+	    userns_map(uid, gid, 0, 0) < 0)
 		return -1;
-	return link_set(&lo) < 0 ? -1 : 0;
+	return rtnl_lo_up() < 0 ? -1 : 0;
 }
 
 static int enter_and_run(void *arg)

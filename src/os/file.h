@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writing files. */
+#ifndef OS_FILE_H
+#define OS_FILE_H
+
+#include <stddef.h>
+
+#include "base/mem.h"
+
+/* All of it, in as many pieces as the kernel likes; 0 or a negative errno. */
+MUST_USE int file_write(int fd, const void *p, size_t len);
+/* In one piece to a file that is there, as those of /proc want it; 0 or a
+ * negative errno. */
+MUST_USE int file_put(const char *path, const char *text);
+
+#endif
