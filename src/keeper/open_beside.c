@@ -87,20 +87,38 @@ static const addr *source_for(const struct msg_tap_add *m, const addr *ip)
 	return source;
 }
 
+/* The host's routes by the card, which are read once for all neighbours: some
+ * hosts have very many. */
+struct view {
+	int card;
+	int n; /* negative: they are not known */
+	struct rtnl_route *v;
+};
+
+static void view_init(struct view *w, const struct plan_beside *b)
+{
+	*w = (struct view){.card = (int)if_nametoindex(b->card), .n = 0};
+	if (b->n)
+		w->n = rtnl_route_list(w->card, &w->v);
+}
+
+static void view_deinit(struct view *w)
+{
+	free(w->v);
+}
+
 /* True for the address of a router of the host's, or of somebody on the wire
  * whom the host knows already. */
-static bool is_others(int card, const struct neighbour *x)
+static bool is_others(const struct view *w, const struct neighbour *x)
 {
-	CLEANUP_FREE struct rtnl_route *v = NULL;
-	int n = rtnl_route_list(card, &v);
 	mac m;
 
-	for (int i = 0; i < n; i++) {
-		if (rtnl_route_has_router(&v[i], &x->ip))
+	for (int i = 0; i < w->n; i++) {
+		if (rtnl_route_has_router(&w->v[i], &x->ip))
 			return true;
 	}
-	return n < 0 || (rtnl_neighbour_find(card, &x->ip, &m) == 0 &&
-			 !mac_eq(m, x->mac));
+	return w->n < 0 || (rtnl_neighbour_find(w->card, &x->ip, &m) == 0 &&
+			    !mac_eq(m, x->mac));
 }
 
 /* ---- the routes ---- */
@@ -142,11 +160,12 @@ static void reach(const struct plan_netdev *n, struct neighbour *x)
 	x->is_reached = r == 0;
 }
 
-static void settle(struct plan_netdev *n, struct neighbour *x)
+static void settle(struct plan_netdev *n, struct neighbour *x,
+		   const struct view *w)
 {
 	const struct plan_beside *b = n->beside;
 	const addr *source = source_for(&n->order.tap_add, &x->ip);
-	bool may = source && !is_others((int)if_nametoindex(b->card), x);
+	bool may = source && !is_others(w, x);
 
 	if (x->is_reached && (!may || !addr_eq(source, &x->source)))
 		unreach(b, x);
@@ -179,6 +198,7 @@ void beside_neighbour(struct keeper *k, const struct msg_neighbour *m)
 	struct plan_netdev *n = plan_find(&k->plan, m->port);
 	struct plan_beside *b = n ? n->beside : NULL;
 	struct neighbour *x = b ? find(b, &m->ip) : NULL;
+	struct view w;
 
 	if (x)
 		forget(b, x);
@@ -188,7 +208,9 @@ void beside_neighbour(struct keeper *k, const struct msg_neighbour *m)
 		return;
 	x = &b->v[b->n++];
 	*x = (struct neighbour){.ip = m->ip, .mac = m->mac};
-	settle(n, x);
+	view_init(&w, b);
+	settle(n, x, &w);
+	view_deinit(&w);
 }
 
 void beside_restart(struct plan_netdev *n)
@@ -201,6 +223,7 @@ void beside_look(struct keeper *k, struct plan_netdev *n)
 {
 	struct msg_tap_add *m = &n->order.tap_add;
 	union engine_msg now = {.hostif_host = {.port = n->id}};
+	struct view w;
 
 	if (!n->beside)
 		return;
@@ -209,8 +232,10 @@ void beside_look(struct keeper *k, struct plan_netdev *n)
 	memcpy(now.hostif_host.ip, m->host_ip, sizeof(m->host_ip));
 	/* If the engine is gone the next one gets them with its order. */
 	(void)!engine_link_send(k, &now, ENGINE_MSG_HOSTIF_HOST, NULL, 0);
+	view_init(&w, n->beside);
 	for (unsigned i = 0; i < n->beside->n; i++)
-		settle(n, &n->beside->v[i]);
+		settle(n, &n->beside->v[i], &w);
+	view_deinit(&w);
 }
 
 /* ---- opening ---- */
