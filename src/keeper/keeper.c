@@ -3,6 +3,7 @@
 #include "keeper/keeper.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -171,6 +172,7 @@ static int start(struct keeper *k)
 		.dir = c->network ? c->network->dir : NULL,
 	};
 	const char *conf = c->resolv_conf ? c->resolv_conf : "/etc/resolv.conf";
+	json_t *past = NULL;
 	int r;
 
 	r = loop_new(&k->loop);
@@ -184,7 +186,12 @@ static int start(struct keeper *k)
 	if (c->network && (c->network->is_shared || c->network->state))
 		timer_arm(loop_wheel(k->loop), &k->log_timer,
 			  *loop_now(k->loop) + LOG_LOOK_NS);
+	if (c->network && c->network->state)
+		past = json_loads(c->network->state, 0, NULL);
+	args.port_before = past ? state_port : NULL;
+	args.past = past;
 	r = plan_open(&k->plan, &args, &k->error);
+	json_decref(past);
 	if (r < 0)
 		return r;
 	keep_addresses(k);

@@ -9,6 +9,29 @@
 #include "keeper/plan.h"
 #include "os/sock.h"
 
+/* By the port that this forward, which asks for any, had with another keeper:
+ * negative if it had none, or somebody else has it now. */
+static int bind_again(struct plan_netdev *n, struct plan_forward *f)
+{
+	const struct plan *p = n->plan;
+	struct error e = ERROR_NULL;
+	int fd;
+
+	f->host.port = p->port_before ? p->port_before(p->past, n->id - 1,
+						       n->n_forwards)
+				      : 0;
+	if (!f->host.port)
+		return -1;
+	fd = sock_listen_forward(f->proto, &f->host, &e);
+	if (fd < 0)
+		log_warn(n->log,
+			 "%s: its port of before cannot be forwarded again, "
+			 "it gets another: %s",
+			 n->name, e.text);
+	f->host.port = fd < 0 ? 0 : f->host.port;
+	return fd;
+}
+
 /* Binds one host port of a rule, offset ports above its first. */
 static int bind_one(struct plan_netdev *n, const struct port_rule *r,
 		    uint16_t offset, struct error *e)
@@ -21,10 +44,12 @@ static int bind_one(struct plan_netdev *n, const struct port_rule *r,
 			 .port = (uint16_t)(r->host_lo + offset)},
 		.guest = {.ip = r->guest_ip,
 			  .port = (uint16_t)(r->guest_lo + offset)},
+		.is_drawn = !r->host_lo && !r->unix_path[0],
 	};
-	if (r->unix_path[0])
+	f->fd = f->is_drawn ? bind_again(n, f) : -1;
+	if (f->fd < 0 && r->unix_path[0])
 		f->fd = sock_listen_unix(r->unix_path, false, false, e);
-	else
+	else if (f->fd < 0)
 		f->fd = sock_listen_forward(r->proto, &f->host, e);
 	if (f->fd < 0)
 		return f->fd;

@@ -298,6 +298,8 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 	p->deny = a->deny;
 	p->dir = a->dir;
 	p->journal = JOURNAL_NULL;
+	p->port_before = a->port_before;
+	p->past = a->past;
 	for (unsigned i = 0; i < a->n_specs && r == 0; i++)
 		r = netdev_make(p, a->specs[i], NULL, e) ? 0 : -EINVAL;
 	if (r == 0)
@@ -306,6 +308,8 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 		r = place(p, a->n_specs, e);
 	if (r == 0)
 		r = open_all(p, e);
+	p->port_before = NULL;
+	p->past = NULL;
 	if (r < 0)
 		plan_close(p);
 	list_each(it, &p->netdevs)

@@ -44,6 +44,7 @@ struct plan_forward {
 	char unix_path[108];   /* not "": that socket, and no host */
 	int fd;		       /* owned; -1: a free place in the array */
 	struct machine *machine; /* whose it is; NULL: the netdev's own */
+	bool is_drawn; /* any host port was asked for */
 };
 
 /* Connections of guests to server go to a program or socket of the host. */
@@ -117,6 +118,9 @@ struct plan {
 	uint32_t deny;	  /* ENGINE_DENY_* */
 	const char *dir;  /* borrowed: the network's folder; NULL: none */
 	struct journal journal; /* owned; see plan_journal() */
+	/* As of plan_args, while it is opened. */
+	uint16_t (*port_before)(const void *past, unsigned n, unsigned i);
+	const void *past;
 };
 
 #define PLAN_INIT(p)                                                           \
@@ -129,6 +133,11 @@ struct plan_args {
 	struct log *log;
 	uint32_t deny;
 	const char *dir; /* borrowed, as the specs; NULL: no network's */
+	/* Which host port the i-th forward of the netdev made of the n-th spec
+	 * had with another keeper, if it asks for any; 0: it had none.  NULL:
+	 * there was no other. */
+	uint16_t (*port_before)(const void *past, unsigned n, unsigned i);
+	const void *past; /* borrowed until plan_open() returns */
 };
 
 /* Lays out lans and hubs and opens every netdev. On failure what was opened

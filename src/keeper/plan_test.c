@@ -21,24 +21,29 @@ struct world {
 	struct netdev_spec *specs[SPECS_MAX];
 	unsigned n;
 	struct plan plan;
+	struct log log;
 	struct error e;
 };
 
-/* Opens a plan of netdev strings; 0 or negative as plan_open(). */
-static int open_plan(struct world *w, const char *const *texts)
+static void begin_plan(struct world *w, const char *const *texts)
 {
-	struct plan_args a = {.specs = w->specs};
-	int r;
-
 	memset(w, 0, sizeof(*w));
+	w->log = LOG_INIT(LOG_LEVEL_ERROR);
 	w->plan = PLAN_INIT(w->plan);
 	for (; texts[w->n]; w->n++)
 		assert_int_equal(netdev_parse(texts[w->n], &w->specs[w->n],
 					      &w->e),
 				 0);
+}
+
+/* Opens a plan of netdev strings; 0 or negative as plan_open(). */
+static int open_plan(struct world *w, const char *const *texts)
+{
+	struct plan_args a = {.specs = w->specs};
+
+	begin_plan(w, texts);
 	a.n_specs = w->n;
-	r = plan_open(&w->plan, &a, &w->e);
-	return r;
+	return plan_open(&w->plan, &a, &w->e);
 }
 
 static void close_plan(struct world *w)
@@ -232,6 +237,50 @@ static void the_test_switch_is_strict(void **state)
 	assert_int_equal(keeper_deny_parse("ping,,gso"), -1);
 }
 
+static uint16_t before_port(const void *past, unsigned n, unsigned i)
+{
+	return n == 1 && i == 1 ? *(const uint16_t *)past : 0;
+}
+
+/* The port of before, if it is free; who asks for one gets that. */
+static void drawn_ports_stay(void **state)
+{
+	struct plan_netdev *n;
+	struct world w;
+	uint16_t past, second;
+
+	(void)state;
+	assert_int_equal(open_plan(&w, PLAN("user,hostfwd=tcp:127.0.0.1:0-:1")),
+			 0);
+	past = plan_gateway(&w.plan)->forwards[0].host.port;
+	assert_true(past && plan_gateway(&w.plan)->forwards[0].is_drawn);
+	close_plan(&w);
+
+	begin_plan(&w, PLAN("hubport,hubid=0",
+			    "user,hostfwd=tcp:127.0.0.1:0-:1,"
+			    "hostfwd=tcp:127.0.0.1:0-:2"));
+	for (int again = 0; again < 2; again++) {
+		const struct plan_args a = {
+			.specs = w.specs,
+			.n_specs = w.n,
+			.log = again ? &w.log : NULL,
+			.port_before = before_port,
+			.past = &past,
+		};
+		struct plan other = PLAN_INIT(other);
+
+		assert_int_equal(plan_open(again ? &other : &w.plan, &a, &w.e),
+				 0);
+		n = plan_gateway(again ? &other : &w.plan);
+		second = n->forwards[1].host.port;
+		assert_int_equal(second == past, !again);
+		assert_true(second);
+		if (again)
+			plan_close(&other);
+	}
+	close_plan(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +293,7 @@ int main(void)
 		cmocka_unit_test(a_machine_gets_a_hub_that_is_there),
 		cmocka_unit_test(what_changes_the_host_takes_a_folder),
 		cmocka_unit_test(the_test_switch_is_strict),
+		cmocka_unit_test(drawn_ports_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

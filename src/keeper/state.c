@@ -76,6 +76,29 @@ static bool put_netdevs(const struct keeper *k, json_t *list)
 	return true;
 }
 
+/* The host ports of the network's own forwards that ask for any; 0: others. */
+static bool put_ports(const struct keeper *k, json_t *list)
+{
+	list_each(it, &k->plan.netdevs) {
+		const struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+		json_t *ports = n->machine ? NULL : json_array();
+
+		if (n->machine)
+			continue;
+		for (unsigned i = 0; i < n->n_forwards; i++) {
+			const struct plan_forward *f = &n->forwards[i];
+			bool is_own = f->is_drawn && !f->machine;
+
+			json_array_append_new(
+				ports, json_integer(is_own ? f->host.port : 0));
+		}
+		if (json_array_append_new(list, ports) < 0)
+			return false;
+	}
+	return true;
+}
+
 static bool put_options(const struct keeper_network *n, json_t *list)
 {
 	for (unsigned i = 0; i < n->n_options; i++) {
@@ -102,16 +125,17 @@ static char *print(const struct keeper *k)
 	CLEANUP_FREE char *cwd = get_current_dir_name();
 	const struct keeper_network *n = k->c->network;
 	json_t *options = json_array(), *netdevs = json_array();
-	json_t *machines = json_array();
+	json_t *machines = json_array(), *ports = json_array();
 	bool whole = put_options(n, options) && put_netdevs(k, netdevs) &&
-		     put_machines(k, machines);
+		     put_ports(k, ports) && put_machines(k, machines);
 	json_t *o = json_pack(
-		"{s:s,s:s,s:s,s:o,s:b,s:b,s:o,s:i,s:I,s:o*,s:I,"
+		"{s:s,s:s,s:s,s:o,s:b,s:b,s:o,s:o,s:i,s:I,s:o*,s:I,"
 		"s:b,s:o}",
 		"name", n->name, "mode", n->mode, "mac_name", n->mac_name,
 		"options", options, "kept", k->is_kept, "shared", n->is_shared,
-		"netdevs", netdevs, "engine", (int)k->engine.pid,
-		"engine_started", (json_int_t)proc_started(k->engine.pid),
+		"netdevs", netdevs, "ports", ports, "engine",
+		(int)k->engine.pid, "engine_started",
+		(json_int_t)proc_started(k->engine.pid),
 		"cwd", cwd ? text_to_json(cwd) : NULL, "netns",
 		(json_int_t)proc_netns(), "has_fds", has_fds(k), "machines",
 		machines);
@@ -157,15 +181,24 @@ void state_save(struct keeper *k)
 
 /* ---- from the file ---- */
 
+static uint16_t port_at(const json_t *list, size_t i)
+{
+	json_int_t port = json_integer_value(json_array_get(list, i));
+
+	return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+uint16_t state_port(const void *past, unsigned n, unsigned i)
+{
+	const json_t *list = json_object_get(past, "ports");
+
+	return port_at(json_array_get(list, n), i);
+}
+
 static void take_ports(const json_t *list, struct machine_past *past)
 {
-	for (size_t i = 0; i < CONTROL_FORWARDS_MAX; i++) {
-		json_int_t port = json_integer_value(json_array_get(list, i));
-
-		past->ports[i] = port > 0 && port <= UINT16_MAX
-					 ? (uint16_t)port
-					 : 0;
-	}
+	for (size_t i = 0; i < CONTROL_FORWARDS_MAX; i++)
+		past->ports[i] = port_at(list, i);
 }
 
 static int restore_one(struct keeper *k, const json_t *o, struct error *e)

@@ -6,7 +6,8 @@
  * starts a keeper with it.
  *
  *	{"name", "mode", "mac_name", "options": [..], "kept", "shared",
- *	 "netdevs": [..], "engine", "engine_started", "cwd", "netns", "has_fds",
+ *	 "netdevs": [..], "ports": [[..], ..], "engine", "engine_started",
+ *	 "cwd", "netns", "has_fds",
  *	 "machines": [{"request": {..}, "plug", "address", "ports": [..],
  *	 "pid", "pid_started"}]}
  *
@@ -23,6 +24,8 @@
 
 /* Writes it down. A failure is told in the log, once for each. */
 void state_save(struct keeper *k);
+/* plan_args.port_before; past: network->state, read. */
+uint16_t state_port(const void *past, unsigned n, unsigned i);
 /* Plugs the machines of network->state in again, before there is an engine;
  * one that cannot be is left out, and the log says so. */
 void state_restore(struct keeper *k);

@@ -8,6 +8,8 @@ import resource
 import socket
 import time
 
+import pytest
+
 from test_modes import (ask, control, get, kill_keeper, names, rundir,  # noqa: F401
                         show, vmlan)
 from world import VMLAN, popen, sh, stop, wait_for
@@ -117,30 +119,32 @@ def test_no_new_keeper_for_descriptors():
     assert names() == []
 
 
-def test_a_port_that_was_drawn_stays():
+@pytest.mark.parametrize("net", ["natnet:lab", "nat"])
+def test_a_port_that_was_drawn_stays(net):
     """A forward from any port of the host has the same one with another
     keeper, or, if somebody took that meanwhile, another; the log says so."""
-    def ports():
-        return [f["host"].rsplit(":", 1)[1] for f in show("lab")["forwards"]]
+    name = "lab" if net == "natnet:lab" else "nat-a"
 
-    vmm = popen(VMLAN, "run", "-q", "--net", "natnet:lab", "-p", "tcp:127.0.0.1:0-:22", "-p", "udp:127.0.0.1:0-:53",
-                "-p", "2290:80", "--nic", "virtio,mac=52:54:00:00:00:0a", "--", "sh", "-c",
-                ": {socket}; exec sleep 1000")
-    wait_for("the machine", lambda: names() and len(ports()) == 3)
+    def ports():
+        return [f["host"].rsplit(":", 1)[1] for f in show(name)["forwards"]]
+
+    vmm = popen(VMLAN, "run", "-q", "--name", "a", "--net", net, "-p", "tcp:127.0.0.1:0-:22",
+                "-p", "udp:127.0.0.1:0-:53", "-p", "2290:80", "--nic",
+                "virtio,mac=52:54:00:00:00:0a", "--", "sh", "-c", ": {socket}; exec sleep 1000")
+    wait_for("the machine", lambda: name in names() and len(ports()) == 3)
     before = ports()
     assert before[2] == "2290" and "0" not in before
-    kill_keeper("lab")
+    folder = show(name)["folder"]
+    kill_keeper(name)
     assert ports() == before
-    folder = show("lab")["folder"]
-    vmlan("up", "lab")
-    o = kill_keeper("lab")
+    o = kill_keeper(name)
     os.kill(o["engine"], 9)
     wait_for("the port to be free", lambda: takes(int(before[0])))
     with taken(int(before[0])):
         assert ports()[0] not in ("0", before[0]) and ports()[1:] == before[1:]
     assert "gets another" in pathlib.Path(folder, "log").read_text()
     stop(vmm)
-    vmlan("down", "lab")
+    wait_for("its end", lambda: names() == [])
 
 
 def taken(port):
