@@ -469,7 +469,8 @@ static void test_network_that_moved_is_asked_by_other_sockets(void **state)
 	b->room.up->source = addr_v4(192, 0, 2, 2);
 	for (uint16_t i = 0; i < 20; i++)
 		ask(b, i, "www");
-	assert_int_equal(b->room.up->n_open, DNS_SOCKETS);
+	/* Which socket a question leaves by is drawn. */
+	assert_in_range(b->room.up->n_open, 2, DNS_SOCKETS);
 	for (uint16_t i = 0; i < 5; i++)
 		answer(b, i, 0);
 	assert_int_equal(n_got(b), 5);
