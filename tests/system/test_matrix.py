@@ -159,6 +159,7 @@ def test_finds_what_is_broken():
     assert out.endswith("This is not as it should be.\n")
 
 
+@pytest.mark.qemu
 @pytest.mark.takes("ping")
 def test_guests_of_qemu():
     """The same table by real guests; all of it in the long run."""
@@ -177,12 +178,14 @@ def test_guests_of_qemu():
     assert host() == before and processes() <= pids
 
 
+@pytest.mark.qemu
 def test_guests_of_qemu_find_what_is_broken():
     row, = rows(*GUESTS, "nat", code=1, VMLAN_MATRIX_BREAK="gateway")
     assert cells(row) == "nnnnny" and cells(row, "expected") == "ynnyny"
     assert set(probes(row, "internet").values()) == {"n"}
 
 
+@pytest.mark.qemu
 def test_guests_of_qemu_lack_something(tmp_path):
     """One line, and what to do."""
     def fails(*args, code=1, **env):
