@@ -5,10 +5,11 @@
         |
       [network] -- host -- inet (the world of world.py)
         |
-        a, b            machines, with OpenSSH's server on port 22
+        a, b            machines, with a server on port 22
 
 Each test runs as the root of the world and as an ordinary user of it.  The
-server runs as the user who is its only one, for whom it needs no right.
+client is OpenSSH's, the server Dropbear, whose package starts none on the host;
+it runs as the user who is its only one, for whom it needs no right.
 """
 import hashlib
 import json
@@ -35,23 +36,17 @@ BatchMode yes
 ConnectTimeout 1
 LogLevel ERROR
 """
-SERVER = """
-HostKey {dir}/{name}
-AuthorizedKeysFile {dir}/key.pub
-StrictModes no
-UsePAM no
-PidFile none
-LogLevel ERROR
-"""
-
 
 @pytest.fixture
 def keys():
     """Keys, and an account whose shell takes commands."""
     DIR.mkdir(exist_ok=True)
-    for name in ("key", "a", "b"):
-        if not (DIR / name).exists():
-            sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(DIR / name))
+    if not (DIR / "key").exists():
+        sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(DIR / "key"))
+        sh("dropbearkey", "-t", "ed25519", "-f", str(DIR / "host"))
+    (DIR / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    (DIR / ".ssh" / "authorized_keys").write_text((DIR / "key.pub").read_text())
+    (DIR / ".ssh" / "authorized_keys").chmod(0o600)
     (DIR / "config").write_text(CONFIG)
     (DIR / "known").write_text("")
     passwd = DIR / "passwd"
@@ -79,12 +74,11 @@ class Machine:
                                                check=False).returncode == 0)
 
     def serve(self, port=22):
-        """OpenSSH's server, as the user of the account."""
-        conf = DIR / f"{self.name}.conf"
-        conf.write_text(SERVER.format(dir=DIR, name=self.name))
+        """An SSH server, as the user of the account."""
         self.guest.sh("sysctl", "-q", "net.ipv4.ip_unprivileged_port_start=0")
-        self.server = self.guest.popen(*ORDINARY, "/usr/sbin/sshd", "-D", "-e", "-p", str(port),
-                                       "-f", str(conf))
+        self.server = self.guest.popen(*ORDINARY, "/usr/sbin/dropbear", "-F", "-E", "-m", "-p",
+                                       str(port), "-r", str(DIR / "host"), "-P", "",
+                                       stderr=subprocess.DEVNULL)
         return self
 
     def up(self):
@@ -132,7 +126,7 @@ def test_a_command(lab, machine):  # noqa: F811
     assert ssh(lab, "-v", "tester@a", "--", "true").returncode == 0
     assert [m["name"] for m in lab.machines("lab")] == ["a"]
     # another machine in its place is another key
-    key = (DIR / "b.pub").read_text().split()
+    key = (DIR / "key.pub").read_text().split()
     (DIR / "known").write_text(f"lab/a {key[0]} {key[1]}\n")
     assert "verification failed" in ssh(lab, "lab/a", "true", code=255).stderr
 
