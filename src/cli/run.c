@@ -32,8 +32,10 @@ static const char usage[] =
 	"                   the disk's)\n"
 	"  --net MODE[:NAME][,KEY=VALUE]...\n"
 	"                   the network: nat (the default), natnet:NAME,\n"
-	"                   internal:NAME, generic[:NAME],netdev=.., none;\n"
-	"                   again for each further card\n"
+	"                   bridged[:NAME],bridge=BRIDGE (or if=CARD),\n"
+	"                   hostonly:NAME, internal:NAME,\n"
+	"                   generic[:NAME],netdev=NETDEV, none; again for\n"
+	"                   each further card; vmlan up --help has all keys\n"
 	"  -p SPEC          forward host ports: 2222:22, "
 	"127.0.0.1:8080:80/udp,\n"
 	"                   22-80:32-90, tcp::2222-:22; on 127.0.0.1 unless\n"
@@ -211,6 +213,8 @@ static int check_none(struct run *r)
 	}
 	if (!r->is_none || r->n_nets)
 		return 0;
+	if (r->n_cards)
+		return cli_usage("run: --net none has no card (--nic)");
 	if (r->n_modes > 1)
 		return cli_usage("run: --net none and another --net; leave one "
 				 "out");

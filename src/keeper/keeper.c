@@ -35,7 +35,8 @@ void keeper_fail(struct keeper *k)
 
 void keeper_check_ready(struct keeper *k)
 {
-	if (k->is_ready || !k->engine.synced)
+	/* Who cannot connect has failed already, and waits no more. */
+	if (k->is_ready || k->is_stopping || !k->engine.synced)
 		return;
 	list_each(it, &k->plan.netdevs) {
 		struct plan_netdev *n =

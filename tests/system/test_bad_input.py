@@ -139,6 +139,7 @@ RUN = [
     ["-p", "80,80:81"], ["-p", ""], ["-p", "a:b"], ["-p", "0.0.0.256:80:80"],
     ["--nic", "e1000,mac=x"], ["--nic", "nosuch"], ["--nic", "e1000,mac=01:00:00:00:00:01"],
     ["--net", "bridged,colour=red"], ["--net", "hostonly"], ["--net", "nosuch"], ["--net", "none", "-p", "80:80"],
+    ["--net", "none", "--nic", "e1000"],
     ["-nic", "usr"], ["-nic", "e1000"], ["-nic", "user,model=nosuch"],
     ["-nic", "user,mac=x"], ["-nic", "none,model=e1000"], ["-nic", "none", "--net", "nat"],
     ["-nic", "user", "-nic", "user"], ["-nic", "user", "-net", "user"],
@@ -220,6 +221,15 @@ def test_things_that_are_not_there():
     assert "number" in one_line(vmlan("join", "user,guestfwd=tcp::80-tcp:127.0.0.1:nosuch"), 1)
     assert "reconnect-ms" in one_line(vmlan("join", "socket,connect=127.0.0.1:1"), 1)
     assert "x" not in sh("ip", "-o", "link").stdout.split()
+
+
+def test_who_has_failed_was_never_ready():
+    """A client whose peer is not there, by join and by up."""
+    for peer in ("unix,addr.path=/run/nobody", "inet,addr.host=127.0.0.1,addr.port=1"):
+        one_line(vmlan("join", "--ready-fd", "1", "user", f"stream,addr.type={peer}"), 1)
+        line = one_line(vmlan("up", "lab", "generic", f"netdev=stream,addr.type={peer}"), 1)
+        assert "cannot connect" in line
+        assert vmlan("ls").stdout == ""
 
 
 def test_given_twice():
