@@ -7,11 +7,12 @@
 #include "cli/cpio.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include "os/file.h"
 
 enum { HEADER_LEN = 110, ALIGN = 4 };
 
@@ -71,14 +72,14 @@ void cpio_file(struct cpio *c, const char *name, mode_t mode, const void *data,
 
 int cpio_copy(struct cpio *c, const char *name, mode_t mode, const char *path)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP_FD int fd = file_open_plain(path, INT32_MAX);
 	struct stat st;
 	void *data;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size > INT32_MAX)
-		return -EINVAL;
 	if (!st.st_size) {
 		cpio_file(c, name, mode, NULL, 0);
 		return 0;

@@ -110,7 +110,7 @@ static void has_what_was_put(void **state)
 	cpio_file(&a.c, "empty", 0644, NULL, 0);
 	assert_int_equal(cpio_copy(&a.c, "bin", 0755, path), 0);
 	assert_int_equal(cpio_copy(&a.c, "x", 0755, "/nonexistent"), -ENOENT);
-	assert_int_equal(cpio_copy(&a.c, "x", 0755, "/tmp"), -EINVAL);
+	assert_int_equal(cpio_copy(&a.c, "x", 0755, "/tmp"), -EISDIR);
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(cpio_copy(&a.c, "void", 0755, path), 0);
 	unlink(path);

@@ -3,13 +3,18 @@
 #include "cli/kernel.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
+
+#include "os/file.h"
+
+/* Of a kernel, or a list of modules. */
+enum { FILE_MAX = 1 << 30 };
 
 /* ---- the kernel ---- */
 
@@ -40,7 +45,7 @@ int kernel_release(int fd, char buf[KERNEL_RELEASE_LEN])
 /* -1: it cannot be read, or is no kernel. */
 static int open_kernel(const char *path)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP_FD int fd = file_open_plain(path, FILE_MAX);
 	char release[KERNEL_RELEASE_LEN];
 
 	return fd >= 0 && kernel_release(fd, release) == 0 ? fd_steal(&fd)
@@ -105,9 +110,9 @@ int kernel_open(const char *path, struct error *e)
 					  "modules")
 			      : fd;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = file_open_plain(path, FILE_MAX);
 	if (fd < 0)
-		return error_errno(e, errno, "--kernel %s", path);
+		return error_errno(e, fd, "--kernel %s", path);
 	r = kernel_release(fd, release);
 	if (r < 0) {
 		close(fd);
@@ -185,15 +190,20 @@ int kernel_modules_find(const char *folder, const char *const names[],
 {
 	char path[4096];
 	FILE *dep;
-	int r = 0;
+	int fd, r = 0;
 
 	*m = (struct kernel_modules){.n = 0};
 	if ((size_t)snprintf(path, sizeof(path), "%s/modules.dep", folder) >=
 	    sizeof(path))
 		return -ENAMETOOLONG;
-	dep = fopen(path, "re");
-	if (!dep)
-		return -errno;
+	fd = file_open_plain(path, FILE_MAX);
+	if (fd < 0)
+		return fd;
+	dep = fdopen(fd, "r");
+	if (!dep) {
+		close(fd);
+		return -ENOMEM;
+	}
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = find_one(dep, names[i], m);
 	fclose(dep);

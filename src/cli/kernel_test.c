@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -87,7 +88,7 @@ static const char *release_of(const struct folder *d,
 static void tells_the_release(void **state)
 {
 	static const char text[] = "6.1.0-42-amd64 (nobody) #1 SMP";
-	char buf[KERNEL_RELEASE_LEN], lengthy[300];
+	char buf[KERNEL_RELEASE_LEN], lengthy[300], fifo[128];
 	struct error e = ERROR_NULL;
 	struct folder d;
 
@@ -108,6 +109,17 @@ static void tells_the_release(void **state)
 	put(&d, "vmlinuz", "short", 5);
 	assert_null(release_of(&d, buf));
 	end(&d, "vmlinuz");
+	/* What would be waited for, or never ends. */
+	begin(&d);
+	snprintf(fifo, sizeof(fifo), "%s/vmlinuz", d.path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_true(kernel_open(fifo, &e) < 0);
+	assert_int_equal(e.code, EXIT_FAILED);
+	end(&d, "vmlinuz");
+	e = ERROR_NULL;
+	assert_true(kernel_open("/dev/zero", &e) < 0);
+	assert_string_equal(e.text, "--kernel /dev/zero: Invalid argument");
+	e = ERROR_NULL;
 	assert_true(kernel_open("/nonexistent/vmlinuz", &e) < 0);
 	assert_string_equal(e.text, "--kernel /nonexistent/vmlinuz: No such "
 				    "file or directory");

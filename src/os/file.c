@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Writing files; see file.h. */
+/* Files; see file.h. */
 #include "os/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int file_write(int fd, const void *p, size_t len)
@@ -34,4 +35,17 @@ int file_put(const char *path, const char *text)
 	if (n < 0)
 		return -errno;
 	return n == (ssize_t)len ? 0 : -EIO;
+}
+
+int file_open_plain(const char *path, off_t max)
+{
+	/* Not to wait for the other end of a FIFO. */
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	return st.st_size > max ? -EFBIG : fd_steal(&fd);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Writing files. */
+/* Files, read and written. */
 #ifndef OS_FILE_H
 #define OS_FILE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/mem.h"
 
@@ -12,5 +13,9 @@ MUST_USE int file_write(int fd, const void *p, size_t len);
 /* In one piece to a file that is there, as those of /proc want it; 0 or a
  * negative errno. */
 MUST_USE int file_put(const char *path, const char *text);
+/* An ordinary file of at most max bytes, to read: its descriptor.  -EFBIG;
+ * -EISDIR, or -EINVAL for what else is none: it may make one wait for ever, or
+ * have no end. */
+MUST_USE int file_open_plain(const char *path, off_t max);
 
 #endif
