@@ -143,10 +143,13 @@ static void probe_forward(struct finding *f)
 static void probe_firewall(struct finding *f)
 {
 	struct error e = ERROR_NULL;
-	char chain[80], fix[2 * sizeof(chain) + 100];
+	char chain[80], fix[2 * sizeof(chain) + 100], path[256];
 	int r = nft_find_dropper("vm-*", chain, sizeof(chain), &e);
 
-	if (r < 0)
+	if (r < 0 && !nft_find(path, sizeof(path)))
+		unknown(f, "whether the host's own firewall drops what is "
+			   "forwarded cannot be seen without nft");
+	else if (r < 0)
 		unknown(f, "whether the host's own firewall drops what is "
 			   "forwarded is for root to see");
 	if (r <= 0)
@@ -422,7 +425,13 @@ static void default_link(char *name)
 		fclose(f);
 }
 
-/* The first bridge that is allowed, else the first there is, else none. */
+/* One that is made for a network of ours (natnet) is no place for others. */
+static bool is_own(const char *name)
+{
+	return strncmp(name, "vm-", 3) == 0;
+}
+
+/* The first bridge that is allowed, else the first of the host's, else none. */
 static int ask_bridges(const char *acl, char *name)
 {
 	struct if_nameindex *v = if_nameindex();
@@ -437,13 +446,31 @@ static int ask_bridges(const char *acl, char *name)
 		    strcmp(l.kind, "bridge") != 0)
 			continue;
 		allowed = bridge_acl_ask(acl, l.name);
-		if (name[0] && allowed <= 0)
+		if ((name[0] || is_own(l.name)) && allowed <= 0)
 			continue;
 		memcpy(name, l.name, sizeof(l.name));
 		r = allowed;
 	}
 	if_freenameindex(v);
 	return r;
+}
+
+/* link: what could be made one. */
+static void no_place(const char *link, struct finding *f)
+{
+	char fix[128];
+
+	if (link_is_wireless(link)) {
+		snprintf(fix, sizeof(fix),
+			 "sudo vmlan run --net bridged,if=%s -- ...", link);
+		no(f, fix,
+		   "this host has no bridge to plug into, and %s cannot be in "
+		   "one: on Wi-Fi each station has one address",
+		   link);
+		return;
+	}
+	snprintf(fix, sizeof(fix), "sudo vmlan setup bridge %s", link);
+	no(f, fix, "this host has no bridge to plug into");
 }
 
 /* acl is an absolute path. */
@@ -455,9 +482,7 @@ static void probe_acl(const char *acl, struct finding *place, struct finding *f)
 
 	if (!name[0]) {
 		default_link(name);
-		snprintf(text, sizeof(text), "sudo vmlan setup bridge %s",
-			 name);
-		no(place, text, "this host has no bridge to plug into");
+		no_place(name, place);
 		strcpy(name, "br0");
 		r = bridge_acl_ask(acl, name);
 	}

@@ -138,6 +138,29 @@ def test_no_bridge(w):
         sh(VMLAN, "setup", "bridge", "up0", "--undo")
 
 
+def test_a_bridge_of_ours_is_no_place(w):
+    """Nobody is told to let users onto the bridge of a natnet."""
+    sh(VMLAN, "up", "-q", "lab", "natnet", "backend=kernel")
+    try:
+        probes, ways = doctor()
+    finally:
+        sh(VMLAN, "down", "lab")
+    assert probes["lan-bridge"]["fix"] == "sudo vmlan setup bridge up0"
+    assert "vm-lab" not in probes["acl"]["what"] + probes["acl"]["fix"]
+    assert ways["natnet", "backend=kernel"]["ok"]
+
+
+@pytest.mark.root  # a sysfs of one's own
+def test_wifi(w):
+    """It is in no bridge, and setup bridge would say so."""
+    index = json.loads(sh("ip", "-j", "link", "show", "up0").stdout)[0]["ifindex"]
+    pathlib.Path("/run/uevent").write_text(f"DEVTYPE=wlan\nINTERFACE=up0\nIFINDEX={index}\n")
+    probes, _ = in_shell("mount -t sysfs none /sys; "
+                         "mount --bind /run/uevent /sys/devices/virtual/net/up0/uevent",
+                         wrap=("unshare", "--mount"))
+    assert probes["lan-bridge"]["fix"] == "sudo vmlan run --net bridged,if=up0 -- ..."
+
+
 # An /etc of our own.
 OWN_ETC = ("unshare", "--mount")
 EMPTY_ETC = "mount -t tmpfs none /etc"
@@ -181,6 +204,7 @@ def test_no_nft(w):
                             "export PATH=/usr/bin:/bin", wrap=("unshare", "--mount"))
     assert probes["nft"]["fix"] == "sudo apt install nftables"
     assert ways["natnet", "backend=kernel"]["missing"] == ["nft"]
+    assert "without nft" in probes["firewall"]["what"]
 
 
 def test_nobody_in_particular(w):
