@@ -53,6 +53,8 @@ int ownns_enter(struct error *e)
 	r = rtnl_lo_up();
 	if (r < 0)
 		return error_errno(e, r, "lo");
+	/* Its MAC is nobody else's, and a machine is asked at once. */
+	(void)!sysctl_set("net/ipv6/conf/default/accept_dad", "0");
 	/* Programs that ping without a right to; those that may need none. */
 	snprintf(range, sizeof(range), "%u %u", getegid(), getegid());
 	(void)!sysctl_set("net/ipv4/ping_group_range", range);

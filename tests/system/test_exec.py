@@ -311,6 +311,9 @@ def test_without_dhcp(w, user):
     user.vmlan("up", "-q", "in", "internal", "exec=on")
     r = user.exec("in", "ip", "-4", "-br", "addr", "show", "eth0")
     assert r.stdout.split()[2:] == [] and "no DHCP" in r.stderr and "ip=ADDRESS" in r.stderr
+    # the kernel's own is of use from the first moment on
+    r = user.exec("in", "ip=none", "ip", "-6", "-o", "addr", "show", "eth0")
+    assert "fe80::" in r.stdout and "tentative" not in r.stdout
     p = user.popen("exec", "--name", "one", "in", "ip=10.1.2.3/24", "--", "sh", "-c",
                    "echo up; exec sleep 1000")
     assert p.stdout.readline() == "up\n"
