@@ -62,7 +62,7 @@ static const struct matrix_row rows[] = {
 	 .has_bridge = true, .expected = {"nnynn-"}},
 	/* Plugged into the neighbour, by a cable of its own. */
 	{.word = "generic", .label = "generic",
-	 .options = "netdev=netns,,pid=%d,,ifname=plug0",
+	 .options = "netdev=netns,,pid=PID,,ifname=plug0",
 	 .addressing = BY_PLUG, .has_bridge = true, .expected = {"yyynn-"}},
 };
 

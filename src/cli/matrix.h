@@ -81,7 +81,7 @@ enum addressing { BY_LEASE, BY_PRIVATE, BY_LAN, BY_PLUG };
 struct matrix_row {
 	const char *word;
 	const char *label;
-	const char *options; /* of the mode; %d: pid of the neighbour */
+	const char *options; /* of the mode; PID: the neighbour's */
 	enum addressing addressing;
 	bool has_bridge; /* of the host, on the LAN */
 	bool host_has_routes; /* to machines: it asks nobody by ARP */

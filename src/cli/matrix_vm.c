@@ -70,7 +70,7 @@ static void put_net(const struct world *w, char buf[static TEXT_LEN])
 	int n = snprintf(buf, TEXT_LEN, "%s%s%s%s", row->word,
 			 is_shared(w) ? ":" : "", is_shared(w) ? net_name : "",
 			 row->options ? "," : "");
-	const char *pid = row->options ? strstr(row->options, "%d") : NULL;
+	const char *pid = row->options ? strstr(row->options, "PID") : NULL;
 
 	if (!row->options || n < 0)
 		return;
@@ -79,7 +79,7 @@ static void put_net(const struct world *w, char buf[static TEXT_LEN])
 	n = (int)strlen(buf);
 	if (pid)
 		snprintf(buf + n, (size_t)(TEXT_LEN - n), "%d%s",
-			 (int)w->nodes[NODE_LAN].pid, pid + 2);
+			 (int)w->nodes[NODE_LAN].pid, pid + 3);
 }
 
 static void namespace_words(const struct world *w, const struct node *n,

@@ -26,7 +26,7 @@ DESIGN = [
     ("bridged", "if=lan0,via=packet", "yyyyy-"),
     ("hostonly", "", "nnyny-"),
     ("internal", "", "nnynn-"),
-    ("generic", "netdev=netns,,pid=%d,,ifname=plug0", "yyynn-"),
+    ("generic", "netdev=netns,,pid=PID,,ifname=plug0", "yyynn-"),
 ]
 
 
