@@ -201,12 +201,15 @@ static int start_one(struct run *r, struct run_nic *nic, struct error *e)
 	const char *mode = nic->mode.mode ? nic->mode.mode->word : "nat";
 	struct specs specs = {.n = 0};
 	bool is_shared = nic->mode.name[0];
+	char mac_name[START_MAC_NAME_LEN];
 	int rc = -ENOENT;
 
+	start_mac_name(nic->mode.mode, is_shared ? nic->mode.name : mode,
+		       mac_name);
 	nic->start = (struct start){
 		.name = nic->network,
 		.mode = mode,
-		.mac_name = is_shared ? nic->network : mode,
+		.mac_name = mac_name,
 		.options = nic->mode.options,
 		.n_options = nic->mode.n_options,
 		.specs = specs.v,
@@ -232,6 +235,7 @@ static int start_one(struct run *r, struct run_nic *nic, struct error *e)
 	if (rc == 0 && nic->start.said[0])
 		log_info(&r->common.log, "%s", nic->start.said);
 	nic->start.specs = NULL;
+	nic->start.mac_name = NULL;
 	specs_deinit(&specs);
 	return rc < 0 ? rc : 0;
 }

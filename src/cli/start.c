@@ -24,6 +24,7 @@ enum {
 	PAUSE_MS = 10,	  /* between two looks at a network */
 	JOIN_MS = 15000,  /* for one that starts or ends */
 	END_MS = 5000,
+	HOST_ID_LEN = 65,
 };
 
 /* What the keeper's process tells the command: ready, or why not. */
@@ -297,6 +298,33 @@ int start_or_join(struct start *s, struct error *e)
 	error_set(e, EXIT_FAILED, "network %s runs, but nobody answers for it",
 		  s->name);
 	return -ETIMEDOUT;
+}
+
+static void put_host_id(char buf[static HOST_ID_LEN])
+{
+	FILE *f = fopen("/etc/machine-id", "re");
+
+	buf[0] = '\0';
+	if (f && fgets(buf, HOST_ID_LEN, f))
+		buf[strcspn(buf, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	if (!buf[0] && gethostname(buf, HOST_ID_LEN) < 0)
+		buf[0] = '\0';
+	buf[HOST_ID_LEN - 1] = '\0';
+}
+
+void start_mac_name(const struct mode *mode, const char *name,
+		    char buf[static START_MAC_NAME_LEN])
+{
+	char host[HOST_ID_LEN];
+
+	if (mode && mode->owner != MODE_EITHER) {
+		snprintf(buf, START_MAC_NAME_LEN, "%s", name);
+		return;
+	}
+	put_host_id(host);
+	snprintf(buf, START_MAC_NAME_LEN, "%s@%s@%u", name, host, geteuid());
 }
 
 void start_look_at_host(struct mode_host *h)

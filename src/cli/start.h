@@ -55,6 +55,15 @@ MUST_USE int start_join(const struct start *s, struct error *e);
  * value of a key that is given. 0: started, 1: found, negative with *e. */
 MUST_USE int start_or_join(struct start *s, struct error *e);
 
+enum { START_MAC_NAME_LEN = 192 };
+
+/* What the MACs of a network's machines are made from.  LANs of our own know
+ * each other's machines by nothing but their names; what a machine is called on
+ * a LAN that others share (mode NULL: it may be one) says nothing there without
+ * host and user. */
+void start_mac_name(const struct mode *mode, const char *name,
+		    char buf[static START_MAC_NAME_LEN]);
+
 /* The host's side of modes: where it has routes to; free routes. */
 void start_look_at_host(struct mode_host *h);
 /* As ctl_ask(), but waits a while for a network that starts or ends. */

@@ -140,11 +140,12 @@ static int make_specs(struct up *u, struct start *s, struct netdev_spec **v,
 static int bring_up(struct up *u, const char *name, struct error *e)
 {
 	struct netdev_spec *specs[MODE_NETDEVS_MAX];
+	char mac_name[START_MAC_NAME_LEN];
 	unsigned n = 0;
 	struct start s = {
 		.name = name,
 		.mode = u->mode.mode->word,
-		.mac_name = name,
+		.mac_name = mac_name,
 		.options = u->mode.options,
 		.n_options = u->mode.n_options,
 		.specs = specs,
@@ -156,6 +157,7 @@ static int bring_up(struct up *u, const char *name, struct error *e)
 	};
 	int r = start_join(&s, e);
 
+	start_mac_name(u->mode.mode, name, mac_name);
 	if (r == -ENOENT) {
 		r = make_specs(u, &s, specs, &n, e);
 		s.n_specs = n;

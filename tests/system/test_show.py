@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is said of machines: the keys of `vmlan show --json`, and their MACs."""
+import json
+
+import world
+from test_modes import Machine, lan, names, rundir, show  # noqa: F401
+from world import VMLAN, sh
+
+
+def test_what_show_tells(w, lan):
+    """The keys that the manual names, and no other."""
+    with Machine(lan, "a", "--net", "natnet:lab", "-p", "2222:80", mac="52:54:00:00:00:0a"):
+        o = show("lab")
+        assert names() == ["lab"]
+    assert list(o) == ["name", "mode", "options", "kept", "serving", "exec", "keeper", "engine",
+                       "folder", "netdevs", "forwards", "machines"]
+    assert list(o["forwards"][0]) == ["proto", "host", "guest", "machine"]
+    assert list(o["machines"][0]) == ["name", "link", "listen", "socket", "connected", "pid",
+                                      "mac", "address", "addresses"]
+    manual = (world.HERE.parent.parent / "man" / "vmlan.1.scd").read_text()
+    manual = manual[manual.index("*--json*, of *ls*"):manual.index("# MODES")]
+    for key in (*o, *o["forwards"][0], *o["machines"][0]):
+        assert f"_{key}_" in manual, key
+
+
+def test_macs_by_name(w):
+    """On LANs of ours by name alone; where others are, by host as well."""
+    def mac(mode, host):
+        r = sh("unshare", "--mount", "sh", "-c",
+               f"mount -t tmpfs none /etc && echo {host} >/etc/machine-id && "
+               f"{VMLAN} up -q lab {mode} && {VMLAN} exec lab ip=none -- ip -j link show eth0; "
+               f"{VMLAN} down lab", timeout=60)
+        return json.loads(r.stdout)[0]["address"]
+
+    sh("ip", "link", "add", "brm", "type", "bridge")
+    sh("ip", "link", "set", "brm", "up")
+    try:
+        for mode in ("bridged bridge=brm", "generic netdev=user"):
+            assert mac(mode, "a" * 32) == mac(mode, "a" * 32) != mac(mode, "b" * 32)
+    finally:
+        sh("ip", "link", "del", "brm")
+    assert mac("natnet", "a" * 32) == mac("natnet", "b" * 32)
