@@ -186,7 +186,7 @@ static bool is_dropper(const json_t *chain)
 /* What it lists, malloc'd: *textp is the caller's. */
 static int list(const char *what, char **textp, struct error *e)
 {
-	char json[TEXT_LEN];
+	char json[TEXT_LEN + 64];
 	size_t len;
 	FILE *f = open_memstream(textp, &len);
 	int r;
