@@ -52,7 +52,7 @@ static const struct way ways[] = {
 	{"bridged", "bridge=, as root", P(RUNDIR) | P(ROOT) | P(TUN) | P(PLACE),
 	 0, "bridge=br0"},
 	{"bridged", "bridge=, by QEMU's helper",
-	 P(RUNDIR) | P(PLACE) | P(HELPER) | P(ACL), 0, "bridge=br0"},
+	 P(RUNDIR) | P(TUN) | P(PLACE) | P(HELPER) | P(ACL), 0, "bridge=br0"},
 	{"bridged", "if=, by macvtap", P(RUNDIR) | P(ROOT) | P(MACVTAP), 0,
 	 "if=eth0"},
 	{"bridged", "if=, by packet socket", P(RUNDIR) | P(RAW), 0, "if=eth0"},

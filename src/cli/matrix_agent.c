@@ -17,6 +17,7 @@
 
 #include "cli/cli.h"
 #include "cli/matrix.h"
+#include "os/enclave.h"
 #include "os/rtnl.h"
 
 enum { NAME_LEN = 256 };
@@ -71,35 +72,18 @@ static int load_all(struct error *e)
 
 static int set_lo_up(struct error *e)
 {
-	struct rtnl_link lo;
-	int r = rtnl_link_get("lo", 0, &lo);
+	int r = rtnl_lo_up();
 
-	if (r == 0)
-		r = rtnl_link_set_up(lo.index, true);
 	return r < 0 ? error_errno(e, r, "lo") : 0;
 }
 
 static int start_answering(enum node_id id, struct error *e)
 {
 	struct node n = {.id = id};
-	int fd[2];
-	char byte;
-	ssize_t got;
-	pid_t pid;
+	pid_t pid = enclave_child(matrix_answer, &n, e);
 
-	if (pipe2(fd, O_CLOEXEC) < 0)
-		return error_errno(e, errno, "pipe");
-	pid = fork();
-	if (pid == 0) {
-		close(fd[0]);
-		matrix_answer(&n, fd[1]);
-		_exit(EXIT_FAILED);
-	}
-	close(fd[1]);
-	got = pid < 0 ? -1 : read(fd[0], &byte, 1);
-	close(fd[0]);
-	return got == 1 ? 0
-			: error_set(e, EXIT_FAILED, "nobody answers in it");
+	return pid ? pid
+		   : error_set(e, EXIT_FAILED, "nobody answers in it");
 }
 
 /* ---- orders ---- */
@@ -181,7 +165,7 @@ int matrix_agent(const char *name)
 				 "see vmlan matrix --help");
 	signal(SIGCHLD, SIG_IGN); /* children's ends are nobody's matter */
 	if (mount_all(&e) == 0 && load_all(&e) == 0 && set_lo_up(&e) == 0 &&
-	    start_answering(id, &e) == 0)
+	    start_answering(id, &e) > 0)
 		fd = open_line(&e);
 	if (fd >= 0)
 		serve(fd);

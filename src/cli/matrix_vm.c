@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/ctl.h"
+#include "cli/find.h"
 #include "cli/matrix.h"
 #include "control/protocol.h"
 #include "os/rtnl.h"
@@ -208,19 +209,15 @@ static bool is_plugged_in(const struct world *w, unsigned which)
 {
 	struct error e = ERROR_NULL;
 	char name[TEXT_LEN];
-	json_t *o = NULL, *m;
-	bool found = false;
-	size_t i;
+	json_t *o = NULL;
+	bool found;
 
 	if (is_none(w))
 		return true;
 	put_network(w, which, name);
 	if (ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e) < 0)
 		return false;
-	json_array_foreach(json_object_get(o, "machines"), i, m) {
-		if (strcmp(ctl_str(m, "name"), node_names[NODE_A + which]) == 0)
-			found = ctl_bool(m, "connected");
-	}
+	found = ctl_bool(find_in(o, node_names[NODE_A + which]), "connected");
 	json_decref(o);
 	return found;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/ctl.h"
+#include "cli/find.h"
 #include "control/protocol.h"
 #include "keeper/keeper.h"
 #include "os/inherit.h"
@@ -344,25 +345,13 @@ void start_look_at_host(struct mode_host *h)
 	};
 }
 
-static bool has_machine(const json_t *o, const char *machine)
-{
-	size_t i;
-	json_t *v;
-
-	json_array_foreach(json_object_get(o, "machines"), i, v) {
-		if (strcmp(ctl_str(v, "name"), machine) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* True if machine has left a network that goes on for others. */
 static bool has_left(const json_t *o, const char *machine)
 {
 	bool is_needed = ctl_bool(o, "kept") ||
 			 json_array_size(json_object_get(o, "machines")) > 0;
 
-	return machine && is_needed && !has_machine(o, machine);
+	return machine && is_needed && !find_in(o, machine);
 }
 
 void start_await_end(const char *name, const char *machine)

@@ -130,7 +130,7 @@ bool enclave_is_users(void)
 	return !userns_is_first();
 }
 
-pid_t enclave_room(void (*fn)(void *arg, int fd), void *arg, struct error *e)
+pid_t enclave_child(void (*fn)(void *arg, int fd), void *arg, struct error *e)
 {
 	int fd[2];
 	ssize_t n;
@@ -142,8 +142,7 @@ pid_t enclave_room(void (*fn)(void *arg, int fd), void *arg, struct error *e)
 	pid = fork();
 	if (pid == 0) {
 		close(fd[0]);
-		if (unshare(CLONE_NEWNET) == 0 && rtnl_lo_up() == 0)
-			fn(arg, fd[1]);
+		fn(arg, fd[1]);
 		_exit(EXIT_FAILED);
 	}
 	close(fd[1]);
@@ -158,7 +157,30 @@ pid_t enclave_room(void (*fn)(void *arg, int fd), void *arg, struct error *e)
 	if (n == 1)
 		return pid;
 	(void)waitpid(pid, NULL, 0); /* it ends without a word */
-	return error_set(e, EXIT_FAILED, "a network namespace is denied");
+	return 0;
+}
+
+struct room {
+	void (*fn)(void *arg, int fd);
+	void *arg;
+};
+
+static void in_room(void *arg, int fd)
+{
+	const struct room *r = arg;
+
+	if (unshare(CLONE_NEWNET) == 0 && rtnl_lo_up() == 0)
+		r->fn(r->arg, fd);
+}
+
+pid_t enclave_room(void (*fn)(void *arg, int fd), void *arg, struct error *e)
+{
+	struct room r = {.fn = fn, .arg = arg};
+	pid_t pid = enclave_child(in_room, &r, e);
+
+	return pid ? pid
+		   : error_set(e, EXIT_FAILED,
+			       "a network namespace is denied");
 }
 
 int enclave_net(pid_t pid)

@@ -22,6 +22,11 @@
 MUST_USE pid_t enclave_start(int (*fn)(void *arg), void *arg, struct error *e);
 /* True in an enclave that is in a user namespace of its own. */
 bool enclave_is_users(void);
+/* A child that calls fn(arg, fd), writes a byte to fd when it is ready, and
+ * goes on.  Returns when it is: its pid, 0 if it ended before, or negative with
+ * one line in *e. */
+MUST_USE pid_t enclave_child(void (*fn)(void *arg, int fd), void *arg,
+			     struct error *e);
 /* In an enclave: a child in a network namespace of its own, with its loopback
  * up, calls fn(arg, fd), writes a byte to fd when it is ready, and goes on.
  * Returns when it is: its pid, or negative with one line in *e. */

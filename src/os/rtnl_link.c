@@ -178,15 +178,20 @@ int rtnl_link_del(int index)
 	return rtnl_talk(link_request(buf, RTM_DELLINK, index));
 }
 
-int rtnl_link_set_master(int index, int master)
+static int set_u32(int index, uint16_t attr, uint32_t value)
 {
 	char buf[64];
 	struct nlmsghdr *h = link_request(buf, RTM_SETLINK, index);
 
 	if (index <= 0)
 		return -ENODEV;
-	mnl_attr_put_u32(h, IFLA_MASTER, (uint32_t)master);
+	mnl_attr_put_u32(h, attr, value);
 	return rtnl_talk(h);
+}
+
+int rtnl_link_set_master(int index, int master)
+{
+	return set_u32(index, IFLA_MASTER, (uint32_t)master);
 }
 
 int rtnl_link_set_up(int index, bool up)
@@ -240,11 +245,5 @@ int rtnl_link_set(const struct rtnl_link_change *c)
 
 int rtnl_link_set_netns(int index, pid_t pid)
 {
-	char buf[64];
-	struct nlmsghdr *h = link_request(buf, RTM_SETLINK, index);
-
-	if (index <= 0)
-		return -ENODEV;
-	mnl_attr_put_u32(h, IFLA_NET_NS_PID, (uint32_t)pid);
-	return rtnl_talk(h);
+	return set_u32(index, IFLA_NET_NS_PID, (uint32_t)pid);
 }

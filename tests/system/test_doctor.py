@@ -186,6 +186,8 @@ def test_no_tun(w):
     probes, ways = in_shell("mount -t tmpfs none /dev/net", wrap=("unshare", "--mount"))
     assert probes["tun"]["ok"] is False and "modprobe tun" in probes["tun"]["fix"]
     assert ways["nat", "user"]["ok"] and "tun" in ways["generic", "tap"]["missing"]
+    # the helper opens it as the user
+    assert "tun" in ways["bridged", "bridge=, by QEMU's helper"]["missing"]
 
 
 def test_no_user_namespaces(w):
@@ -219,6 +221,8 @@ def test_nobody_in_particular(w):
                 ("hostonly", "a host interface")):
         assert "root" in ways[way]["missing"]
     assert "raw" in ways["bridged", "if=, by packet socket"]["missing"]
+    if os.path.exists("/usr/lib/qemu/qemu-bridge-helper"):
+        assert "user namespace" in probes["helper"]["what"]
 
 
 def test_helper(w):

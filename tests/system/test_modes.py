@@ -198,24 +198,29 @@ def lan(w):
         yield w
 
 
+def is_natnet(a, b):
+    """Who sees whom there."""
+    with Server("a"), Server("b"):
+        table = {
+            "a sees b": sees("a", b.guest.ip, arp="eth0"),
+            "b sees a": sees("b", a.guest.ip, arp="eth0"),
+            "a sees the internet": sees("a", INET_IP),
+            "b sees the internet": sees("b", INET_IP),
+            "the internet sees a": sees("inet", a.guest.ip),
+            "the host sees a": sees(None, a.guest.ip),
+        }
+    assert table == {
+        "a sees b": "y", "b sees a": "y", "a sees the internet": "y",
+        "b sees the internet": "y", "the internet sees a": "n", "the host sees a": "n"}
+
+
 def test_natnet(lan):
     with Machine(lan, "a", "--net", "natnet:lab") as a, \
             Machine(lan, "b", "--net", "natnet:lab") as b:
         a.guest.dhcp()
         b.guest.dhcp()
         assert a.guest.ip != b.guest.ip
-        with Server("a"), Server("b"):
-            table = {
-                "a sees b": sees("a", b.guest.ip, arp="eth0"),
-                "b sees a": sees("b", a.guest.ip, arp="eth0"),
-                "a sees the internet": sees("a", INET_IP),
-                "b sees the internet": sees("b", INET_IP),
-                "the internet sees a": sees("inet", a.guest.ip),
-                "the host sees a": sees(None, a.guest.ip),
-            }
-        assert table == {
-            "a sees b": "y", "b sees a": "y", "a sees the internet": "y",
-            "b sees the internet": "y", "the internet sees a": "n", "the host sees a": "n"}
+        is_natnet(a, b)
         o = show("lab")
         assert o["mode"] == "natnet" and [m["name"] for m in o["machines"]] == ["a", "b"]
         assert all(m["connected"] for m in o["machines"])
