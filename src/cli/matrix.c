@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/clock.h"
 #include "cli/matrix.h"
 #include "os/enclave.h"
 
@@ -124,14 +124,6 @@ static bool row_ok(const struct matrix_row *row, const struct row_found *f)
 
 /* ---- in the enclave ---- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 struct trial {
 	const struct matrix_row *row;
 	const struct guest_image *image;
@@ -142,7 +134,7 @@ static int try_row(void *arg)
 {
 	const struct trial *t = arg;
 	const char *broken = getenv("VMLAN_MATRIX_BREAK");
-	uint64_t began = now_ms();
+	int64_t began = now_ms();
 	struct world w = {
 		.row = t->row,
 		.image = t->image,

@@ -17,9 +17,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/matrix.h"
 #include "os/sockaddr.h"
 #include "wire/arp.h"
@@ -121,24 +121,16 @@ void matrix_answer(void *node, int ready_fd)
 struct ask {
 	struct endpoint to;
 	const char *name; /* who must answer */
-	uint64_t end_ms;
+	int64_t end_ms;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static int left_ms(const struct ask *a, int most)
 {
-	uint64_t now = now_ms();
+	int64_t now = now_ms();
 
 	if (now >= a->end_ms)
 		return 0;
-	return a->end_ms - now < (uint64_t)most ? (int)(a->end_ms - now) : most;
+	return a->end_ms - now < most ? (int)(a->end_ms - now) : most;
 }
 
 static void rest(const struct ask *a)
@@ -218,7 +210,7 @@ static bool ask_udp(const struct ask *a)
 /* Hears until the answer has come or ms are over. */
 static bool hear_ping(const struct ask *a, int fd, uint16_t id)
 {
-	uint64_t end = now_ms() + AGAIN_MS;
+	int64_t end = now_ms() + AGAIN_MS;
 
 	while (now_ms() < end && is_ready(a, fd, POLLIN, AGAIN_MS)) {
 		uint8_t buf[256];
@@ -328,7 +320,7 @@ static void find_onlink(const addr *ip, struct onlink *o)
 
 static bool hear_arp(const struct ask *a, int fd)
 {
-	uint64_t end = now_ms() + AGAIN_MS;
+	int64_t end = now_ms() + AGAIN_MS;
 
 	while (now_ms() < end && is_ready(a, fd, POLLIN, AGAIN_MS)) {
 		uint8_t buf[128];
@@ -403,7 +395,7 @@ static enum answer ask(const struct ask *a, enum protocol proto)
 
 void matrix_probe(const struct order *o, struct probe_found *found)
 {
-	uint64_t began_ms = now_ms();
+	int64_t began_ms = now_ms();
 	const struct ask a = {
 		.to = o->to,
 		.name = node_names[o->whom],
