@@ -111,18 +111,15 @@ int kernel_open(const char *path, struct error *e)
 			      : fd;
 	}
 	fd = file_open_plain(path, FILE_MAX);
-	if (fd < 0)
-		return error_errno(e, fd, "--kernel %s", path);
-	r = kernel_release(fd, release);
-	if (r < 0) {
-		close(fd);
-		return r == -ENOEXEC ? error_set(e, EXIT_FAILED,
-						 "--kernel %s: that is no "
-						 "kernel for x86-64",
-						 path)
-				     : error_errno(e, r, "--kernel %s", path);
-	}
-	return fd;
+	r = fd < 0 ? fd : kernel_release(fd, release);
+	if (r >= 0)
+		return fd;
+	fd_close(&fd);
+	return r == -ENOEXEC || r == -EINVAL
+		       ? error_set(e, EXIT_FAILED,
+				   "--kernel %s: that is no kernel for x86-64",
+				   path)
+		       : error_errno(e, r, "--kernel %s", path);
 }
 
 /* ---- its modules ---- */

@@ -118,7 +118,8 @@ static void tells_the_release(void **state)
 	end(&d, "vmlinuz");
 	e = ERROR_NULL;
 	assert_true(kernel_open("/dev/zero", &e) < 0);
-	assert_string_equal(e.text, "--kernel /dev/zero: Invalid argument");
+	assert_string_equal(e.text, "--kernel /dev/zero: that is no kernel "
+				    "for x86-64");
 	e = ERROR_NULL;
 	assert_true(kernel_open("/nonexistent/vmlinuz", &e) < 0);
 	assert_string_equal(e.text, "--kernel /nonexistent/vmlinuz: No such "
