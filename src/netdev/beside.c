@@ -264,20 +264,21 @@ static void hear(struct beside *b, const struct neighbour *n)
 	claim(b, &n->from, n->mac);
 }
 
-/* A machine that knows the host's MAC may ask nobody for long: its packets say
- * as much, to an engine that is new. */
-static void hear_packet(struct beside *b, const addr *from, mac m)
+/* True if the sender's address is its own, as far as is known.  A machine that
+ * knows the host's MAC may ask nobody for long: its packets say as much, to an
+ * engine that is new. */
+static bool hear_packet(struct beside *b, const addr *from, mac m)
 {
 	const struct place *p = &b->place[b->last];
 
 	if (p->state == TOLD && mac_eq(p->mac, m) && addr_eq(&p->ip, from))
-		return;
+		return true;
 	claim(b, from, m);
-	for (b->last = 0; b->last < BESIDE_MAX - 1; b->last++) {
-		p = &b->place[b->last];
-		if (p->state == TOLD && addr_eq(&p->ip, from))
-			break;
-	}
+	p = find(b, from);
+	if (!p || !mac_eq(p->mac, m) || (p->state != NEW && p->state != TOLD))
+		return false;
+	b->last = (unsigned)(p - b->place);
+	return true;
 }
 
 bool beside_takes(struct beside *b, const struct frame *f)
@@ -293,10 +294,9 @@ bool beside_takes(struct beside *b, const struct frame *f)
 	if (lan_ingress_is_uplink(b->env->lan) ||
 	    !mac_eq(mac_bytes(f->hdr), b->own))
 		return false;
-	if (hostif_addresses(f, &from, &to) && hostif_is_own(b->host, &to)) {
-		hear_packet(b, &from, mac_bytes(f->hdr + AT_SOURCE));
+	if (hostif_addresses(f, &from, &to) && hostif_is_own(b->host, &to) &&
+	    hear_packet(b, &from, mac_bytes(f->hdr + AT_SOURCE)))
 		return true;
-	}
 	drop(b->env->drops, DROP_NOT_THE_HOST);
 	b->port->stats.tx_drops++;
 	return false;

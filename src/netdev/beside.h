@@ -14,8 +14,8 @@
  *
  * Nothing passes between the tap and the card, so nobody on the wire ever sees
  * the tap's MAC, and the host hears nothing twice.  From machines only what is
- * for the host's own addresses passes, from the host only what is from those:
- * it is no router here.
+ * from an address of theirs for one of the host's passes, from the host only
+ * what is from those: it is no router here.
  *
  *	         claim            told            silent, gone, or
  *	FREE ------------> NEW ---------> TOLD ------------------+

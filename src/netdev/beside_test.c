@@ -436,6 +436,46 @@ static void what_passes(void **state)
 	bench_close(&t);
 }
 
+static bool is_taken_from(struct bench *t, mac from, const char *src,
+			  const char *dst)
+{
+	uint8_t buf[ROOM];
+	unsigned n = t->n_taken;
+
+	push(t, mac_eq(from, mac_a) ? t->a : t->b, buf,
+	     packet(buf, from, own, src, dst));
+	return t->n_taken > n;
+}
+
+/* Who speaks to the host by an address that is not his is not heard: neither
+ * for another machine, nor for somebody elsewhere, nor, by IPv6's link-local
+ * addresses, as a router. */
+static void nobody_speaks_for_others(void **state)
+{
+	static const char *const lies[] = {
+		"192.0.2.8",   "192.0.2.1", "192.0.2.255", "198.51.100.7",
+		"127.0.0.1", "0.0.0.0",   "224.0.0.1",
+	};
+	static const char *const lies6[] = {"fe80::9", "::", "2001:db8:1::9",
+					    "2001:db8::1", "ff02::1"};
+	struct bench t;
+
+	(void)state;
+	bench_open(&t);
+	arp(&t, t.b, mac_b, "192.0.2.8", "192.0.2.1");
+	for (size_t i = 0; i < array_len(lies); i++)
+		assert_false(is_taken_from(&t, mac_a, lies[i], "192.0.2.1"));
+	for (size_t i = 0; i < array_len(lies6); i++)
+		assert_false(is_taken_from(&t, mac_a, lies6[i], "2001:db8::1"));
+	assert_true(is_taken_from(&t, mac_b, "192.0.2.8", "192.0.2.1"));
+	assert_true(is_taken_from(&t, mac_a, "192.0.2.9", "192.0.2.1"));
+	assert_true(is_taken_from(&t, mac_a, "2001:db8::9", "2001:db8::1"));
+	/* Somebody on the wire has it. */
+	arp(&t, t.wire, mac_far, "192.0.2.9", "192.0.2.78");
+	assert_false(is_taken_from(&t, mac_a, "192.0.2.9", "192.0.2.1"));
+	bench_close(&t);
+}
+
 /* A question for target of who has from. */
 static void solicit(struct bench *t, mac sender, const char *from,
 		    const char *target)
@@ -531,6 +571,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_told_is_told_later),
 		cmocka_unit_test(nobody_has_all_places),
 		cmocka_unit_test(what_passes),
+		cmocka_unit_test(nobody_speaks_for_others),
 		cmocka_unit_test(ip6_likewise),
 		cmocka_unit_test(packets_tell_as_well),
 		cmocka_unit_test(only_what_is_whole),
