@@ -267,6 +267,7 @@ static int make_mute(const struct plan_netdev *n, const char *ifname,
 	/* Where the host has no IPv6, or /proc/sys may not be written: then
 	 * what the kernel sends of itself ends in the port. */
 	(void)!sysctl_set(name, "1");
+	hostif_guard(n, ifname);
 	return rtnl_link_set(&up);
 }
 

@@ -16,6 +16,7 @@
 #include "keeper/plan.h"
 #include "os/bridge.h"
 #include "os/change.h"
+#include "os/guard.h"
 #include "os/nft.h"
 #include "os/router_table.h"
 #include "os/routes.h"
@@ -99,7 +100,8 @@ static int set_up_bridge(const struct router *r, struct error *e)
 	res = sysctl_set(name, "1");
 	if (res < 0 && res != -ENOENT)
 		return error_errno(e, res, "setting %s", name);
-	return 0;
+	res = guard_link(r->br, false);
+	return res < 0 ? error_errno(e, res, "settings of %s", r->br) : 0;
 }
 
 /* Two networks that start at once do not get one place: the second finds the

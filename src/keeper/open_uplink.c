@@ -9,6 +9,7 @@
 #include "grammar/uplink_opts.h"
 #include "keeper/keeper_priv.h"
 #include "os/bridge.h"
+#include "os/guard.h"
 #include "os/packet.h"
 #include "os/rtnl.h"
 
@@ -71,6 +72,17 @@ static int add_addresses(struct plan_netdev *n, const struct tap_result *t,
 	return 0;
 }
 
+void hostif_guard(const struct plan_netdev *n, const char *ifname)
+{
+	int r = guard_link(ifname, spec_bool(n->spec, "forward"));
+
+	if (r < 0)
+		log_warn(n->log,
+			 "%s: machines can give the host routes by %s: its "
+			 "settings cannot be written: %s",
+			 n->name, ifname, strerror(-r));
+}
+
 static int make_hostif(struct plan_netdev *n, struct tap_result *t,
 		       struct error *e)
 {
@@ -84,6 +96,7 @@ static int make_hostif(struct plan_netdev *n, struct tap_result *t,
 	r = rtnl_link_set(&c);
 	if (r < 0)
 		return error_errno(e, r, "hostif: %s", t->ifname);
+	hostif_guard(n, t->ifname);
 	r = add_addresses(n, t, e);
 	if (r < 0)
 		return r;

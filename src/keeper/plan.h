@@ -201,6 +201,9 @@ int open_bridge(struct plan_netdev *n, struct error *e);
 int open_hostif(struct plan_netdev *n, struct error *e);
 int open_router(struct plan_netdev *n, struct error *e);
 int open_beside(struct plan_netdev *n, struct error *e);
+/* What its machines say changes nothing else of the host; a warning where
+ * that cannot be had. */
+void hostif_guard(const struct plan_netdev *n, const char *ifname);
 int open_macvtap(struct plan_netdev *n, struct error *e);
 int open_packet(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);
