@@ -9,7 +9,8 @@
  *
  * The engine says which machine has which address.  It is believed only in so
  * far as no connection of the host suffers: for an address on the card's own
- * network, that is not the host's, nor a router's, nor known to be another's.
+ * network, that is not the host's, nor a router's, nor known to be another's,
+ * and that the host would look for on the card.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -107,12 +108,24 @@ static void view_deinit(struct view *w)
 	free(w->v);
 }
 
-/* True for the address of a router of the host's, or of somebody on the wire
- * whom the host knows already. */
+/* True if the host would ask for it on the card: no route of its own leads
+ * elsewhere, or nowhere. */
+static bool is_on_the_card(const struct view *w, const addr *ip)
+{
+	struct rtnl_route t;
+
+	return rtnl_route_find(ip, &t) == 0 &&
+	       rtnl_route_is_direct(&t, w->card);
+}
+
+/* True for the address of a router of the host's, of somebody on the wire whom
+ * the host knows already, or of one who is not on the wire. */
 static bool is_others(const struct view *w, const struct neighbour *x)
 {
 	mac m;
 
+	if (!x->is_reached && !is_on_the_card(w, &x->ip))
+		return true;
 	for (int i = 0; i < w->n; i++) {
 		if (rtnl_route_has_router(&w->v[i], &x->ip))
 			return true;

@@ -136,6 +136,12 @@ struct rtnl_route rtnl_route_via(const struct prefix *to, const addr *router,
 				 int index);
 /* One to the address alone, without a router; the host speaks as `from`. */
 struct rtnl_route rtnl_route_to(const addr *to, const addr *from, int index);
+/* The one by which the host would speak to that address now; a negative errno
+ * if it would not, -ENETUNREACH and others as the kernel says. */
+MUST_USE int rtnl_route_find(const addr *to, struct rtnl_route *t);
+/* Whether it leads there by that link itself: by no router, and to somebody
+ * else than the host. */
+bool rtnl_route_is_direct(const struct rtnl_route *t, int index);
 /* Whether it goes by that router. */
 bool rtnl_route_has_router(const struct rtnl_route *t, const addr *router);
 /* The same route by link `to`, with no end of its life. */

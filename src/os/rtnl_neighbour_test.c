@@ -117,6 +117,27 @@ static void routers_are_known(void **state)
 	assert_false(rtnl_route_has_router(&t, &other));
 }
 
+/* Where the host would look for somebody. */
+static void the_way_to_an_address(void **state)
+{
+	const struct site *s = *state;
+	const addr near = ip_of("192.0.2.9"), far = ip_of("198.51.100.1");
+	const addr own = ip_of("192.0.2.2");
+	struct rtnl_route t = site_default_by(s->veth);
+
+	assert_int_equal(rtnl_route_find(&far, &t), -ENETUNREACH);
+	assert_int_equal(rtnl_route_add(&t), 0);
+	assert_int_equal(rtnl_route_find(&near, &t), 0);
+	assert_true(rtnl_route_is_direct(&t, s->veth));
+	assert_false(rtnl_route_is_direct(&t, s->veth + 1));
+	assert_int_equal(rtnl_route_find(&far, &t), 0);
+	assert_int_equal(rtnl_route_index(&t), s->veth);
+	assert_false(rtnl_route_is_direct(&t, s->veth)); /* by a router */
+	assert_int_equal(rtnl_route_find(&own, &t), 0);
+	assert_false(rtnl_route_is_direct(&t, s->veth));
+	assert_false(rtnl_route_is_direct(&t, rtnl_route_index(&t)));
+}
+
 #define on_site(fn)                                                            \
 	cmocka_unit_test_setup_teardown(fn, site_set_up, site_tear_down)
 
@@ -126,6 +147,7 @@ static int group(void)
 		on_site(neighbours_are_told),
 		on_site(a_route_to_one_address),
 		on_site(routers_are_known),
+		on_site(the_way_to_an_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

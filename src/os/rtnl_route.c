@@ -307,6 +307,53 @@ int rtnl_route_del(const struct rtnl_route *t)
 	return request(t, RTM_DELROUTE, 0);
 }
 
+static int on_answer(const struct nlmsghdr *h, void *data)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	struct reader *r = data;
+
+	if (h->nlmsg_type != RTM_NEWROUTE ||
+	    mnl_nlmsg_get_payload_len(h) < sizeof(*m))
+		return MNL_CB_OK;
+	r->t.len = HEAD;
+	memcpy(r->t.raw, m, sizeof(*m));
+	(void)mnl_attr_parse(h, sizeof(*m), on_attr, r); /* never fails */
+	return MNL_CB_OK;
+}
+
+int rtnl_route_find(const addr *to, struct rtnl_route *t)
+{
+	char buf[128];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct reader r = {.t = {.len = 0}};
+	bool is_v4 = addr_is_v4(to);
+	struct rtmsg *m;
+	int res;
+
+	h->nlmsg_type = RTM_GETROUTE;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	h->nlmsg_seq = 1;
+	m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	m->rtm_family = is_v4 ? AF_INET : AF_INET6;
+	m->rtm_dst_len = is_v4 ? 32 : 128;
+	mnl_attr_put(h, RTA_DST, is_v4 ? 4 : 16, to->b + (is_v4 ? 12 : 0));
+	res = rtnl_exchange(h, on_answer, &r);
+	if (res == 0 && !rtnl_route_is_sound(&r.t))
+		res = -EBADMSG;
+	if (res == 0)
+		*t = r.t;
+	return res;
+}
+
+bool rtnl_route_is_direct(const struct rtnl_route *t, int index)
+{
+	struct rtmsg m;
+
+	memcpy(&m, t->raw, sizeof(m));
+	return m.rtm_type == RTN_UNICAST && rtnl_route_index(t) == index &&
+	       !rtnl_route_has_gateway(t);
+}
+
 struct rtnl_route rtnl_route_via(const struct prefix *to, const addr *router,
 				 int index)
 {
