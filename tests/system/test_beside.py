@@ -166,6 +166,70 @@ def test_no_machine_takes_the_hosts_connections(w, host, ip):
     wait_for("its end", lambda: state() == before)
 
 
+# A router's advertisement to $2, whose MAC is $1: of a network, and of itself.
+ADVERTISE = """
+import sys
+from scapy.all import (Ether, IPv6, ICMPv6ND_RA, ICMPv6NDOptPrefixInfo, ICMPv6NDOptSrcLLAddr,
+                       get_if_hwaddr, sendp)
+sendp(Ether(dst=sys.argv[1])/IPv6(src="fe80::bad", dst=sys.argv[2], hlim=255)
+      /ICMPv6ND_RA(routerlifetime=1800, prf=1)
+      /ICMPv6NDOptPrefixInfo(prefix="2001:db8:bad::", prefixlen=64, L=1, A=1)
+      /ICMPv6NDOptSrcLLAddr(lladdr=get_if_hwaddr("eth0")), iface="eth0", verbose=False)
+"""
+
+
+def test_no_machine_is_the_hosts_router(w, host):
+    """Neither in the port nor in the kernel, be it asked past the port."""
+    before = sh("ip", "-6", "route", "show", "default").stdout
+    with Machine(w, "a", "--net", "bridged,host=on,if=lan0") as a:
+        a.guest.sh("ip", "addr", "add", "2001:db8:77::9/64", "dev", "eth0")
+        a.guest.sh("ip", "link", "set", "eth0", "up")
+        wait_for("an answer", lambda: a.guest.sh("ping", "-c", "1", "-W", "1", HOST6,
+                                                 check=False).returncode == 0)
+        a.guest.sh(PYTHON, "-c", ADVERTISE, mac_of("vmlan0"), HOST6)
+        a.guest.sh("ping", "-c", "1", "-W", "5", HOST6)
+        assert "bad" not in sh("ip", "-6", "route").stdout + sh("ip", "-6", "addr").stdout
+        assert sh("ip", "-6", "route", "show", "default").stdout == before
+        conf = "/proc/sys/net/ipv{}/conf/vmlan0/{}"
+        for family, name, value in ((6, "accept_ra", 0), (6, "accept_redirects", 0),
+                                    (4, "accept_redirects", 0), (4, "rp_filter", 1)):
+            with open(conf.format(family, name)) as f:
+                assert int(f.read()) == value, name
+
+
+OWN_ROUTES = {
+    "a part of the network": ["192.168.77.128/25", "dev", "vpn0"],
+    "the address, though later": ["192.168.77.130", "dev", "vpn0", "metric", "100"],
+    "by a router on the card": ["192.168.77.128/25", "via", LAN_IP, "dev", "lan0"],
+    "nobody": ["blackhole", "192.168.77.130"],
+}
+
+
+@pytest.mark.parametrize("what", OWN_ROUTES)
+def test_no_machine_takes_the_hosts_routes(w, host, what):
+    """What the host has by another way than the card's own network."""
+    sh("ip", "link", "add", "vpn0", "type", "bridge")
+    sh("ip", "addr", "add", "198.51.100.1/24", "dev", "vpn0")
+    sh("ip", "link", "set", "vpn0", "up")
+    sh("ip", "route", "add", *OWN_ROUTES[what])
+    before = state()
+    ip = "192.168.77.130"
+    try:
+        with Machine(w, "a", "--net", "bridged,if=lan0,via=packet") as a:
+            a.static(ip)
+            a.guest.sh("ping", "-c", "2", "-W", "1", HOST, check=False)
+            # one that comes after it is told
+            a.static("192.168.77.60")
+            a.guest.sh("ping", "-c", "2", "-W", "1", "-I", "192.168.77.60", "192.168.77.51",
+                       check=False)
+            wait_for("a route", lambda: is_beside("192.168.77.60"))
+            assert f"{ip} dev vmlan" not in sh("ip", "route").stdout
+        wait_for("its end", lambda: state() == before)
+    finally:
+        sh("ip", "route", "del", *OWN_ROUTES[what], check=False)
+        sh("ip", "link", "del", "vpn0")
+
+
 def test_killed(w, host):
     """Keeper and engine: what the host had besides goes with them, and comes
     back with the next keeper."""

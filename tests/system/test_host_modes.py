@@ -5,7 +5,8 @@ import pathlib
 
 import pytest
 
-from test_modes import Machine, one_line, rundir, show, vmlan  # noqa: F401
+from test_beside import ADVERTISE
+from test_modes import PYTHON, Machine, one_line, rundir, show, vmlan  # noqa: F401
 from test_uplink import (LAN_IP, NO_ADMIN, br0, lan, links, one_mac,  # noqa: F401
                          pings)
 from world import HOST_IP, HOST_ROOT, INET_IP, VMLAN, process, sh
@@ -102,6 +103,40 @@ def test_hostonly(w):
         b.guest.sh("ip", "route", "replace", "default", "via", "192.168.56.2")
         assert b.guest.sh("ping", "-c", "1", "-W", "1", INET_IP, check=False).returncode
     assert links() == before
+
+
+# Asks $1 in many foreign names for its MAC.
+MANY = """
+import sys
+from scapy.all import ARP, Ether, get_if_hwaddr, sendp, srp1
+me = get_if_hwaddr("eth0")
+gw = srp1(Ether(dst="ff:ff:ff:ff:ff:ff")/ARP(pdst=sys.argv[1]), iface="eth0", timeout=5,
+          verbose=False).hwsrc
+sendp([Ether(dst=gw)/ARP(op=1, hwsrc=me, psrc=f"198.18.{i // 250}.{i % 250 + 1}", pdst=sys.argv[1])
+       for i in range(1100)], iface="eth0", verbose=False)
+"""
+
+
+@pytest.mark.parametrize("net,ip", [("hostonly:lab", "192.168.56.1"),
+                                    ("natnet:lab,backend=kernel", "10.0.2.2")])
+def test_no_machine_has_the_hosts_neighbours(w, net, ip):
+    """The host's table of neighbours is one for all its interfaces: nobody
+    fills it with those who are not there."""
+    with Machine(w, "a", "--net", net) as a:
+        a.guest.dhcp()
+        pings(a.guest, ip)
+        a.guest.sh(PYTHON, "-c", MANY, ip)
+        pings(a.guest, ip)
+        assert "198.18." not in sh("ip", "neigh", "show", "dev", "vm-lab").stdout
+
+
+def test_no_machine_is_the_hosts_router(w):
+    with Machine(w, "a", "--net", "hostonly:lab") as a:
+        a.static("192.168.56.5")
+        pings(a.guest, "192.168.56.1")
+        a.guest.sh(PYTHON, "-c", ADVERTISE, "33:33:00:00:00:01", "ff02::1")
+        a.guest.sh("ping", "-c", "1", "-W", "5", "192.168.56.1")
+        assert "bad" not in sh("ip", "-6", "route").stdout + sh("ip", "-6", "addr").stdout
 
 
 @pytest.fixture
