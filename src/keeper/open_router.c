@@ -166,6 +166,14 @@ static void look_at_others(struct plan_netdev *n, const char *br)
 			 chain, br);
 }
 
+/* Without its bridge the tap would be an interface of the host like any. */
+static int shut_tap(const struct router *r, const char *tap, struct error *e)
+{
+	CLEANUP_FREE char *json = router_table_tap(r->br, tap);
+
+	return json ? nft_run(json, e) : error_errno(e, ENOMEM, "nft");
+}
+
 int open_router(struct plan_netdev *n, struct error *e)
 {
 	struct tap_result t = TAP_RESULT_NULL;
@@ -187,7 +195,10 @@ int open_router(struct plan_netdev *n, struct error *e)
 		res = make(&r, e);
 	if (res == 0)
 		res = bridge_tap_open(&o, &t, e);
+	if (res == 0)
+		res = shut_tap(&r, t.ifname, e);
 	if (res < 0) {
+		tap_result_deinit(&t);
 		error_prefix(e, "router: ");
 		return res;
 	}

@@ -185,6 +185,19 @@ char *router_table(const char *br, const struct prefix *net)
 	return end(&o);
 }
 
+char *router_table_tap(const char *br, const char *tap)
+{
+	struct out o;
+
+	if (!begin(&o, br))
+		return NULL;
+	o.br = tap;
+	put_rule(&o, "source", IN "," DROP);
+	put_rule(&o, "from-host", OUT "," DROP);
+	put_rule(&o, "through", OUT "," DROP);
+	return end(&o);
+}
+
 /* By the kernel where it comes from elsewhere: a machine's connection to a
  * machine would be answered on their LAN, past the kernel.  So that is let
  * through to who listens, as the host's own are. */

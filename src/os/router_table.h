@@ -32,6 +32,11 @@ const char *router_table_name(const char *br,
  * memory. */
 char *router_table(const char *br, const struct prefix *net);
 
+/* Added for the tap by which the LAN is plugged into the bridge: what comes
+ * from the tap itself passes nowhere, for somebody has taken the bridge away.
+ * malloc'd, NULL: no memory. */
+char *router_table_tap(const char *br, const char *tap);
+
 /* What comes to a port of the host from elsewhere and goes to a machine.  The
  * host's own connections, and machines', go to who listens at that port. */
 struct router_forward {

@@ -75,6 +75,12 @@ static void a_table_with_forwards(void **state)
 	assert_int_equal(listed("ip saddr 10.0.2.0/24 drop"), 1);
 	assert_int_equal(listed("masquerade"), 1);
 	assert_int_equal(listed("policy drop"), 0);
+	json = router_table_tap("br0", "tap7");
+	assert_non_null(json);
+	ok(nft_run, json);
+	free(json);
+	assert_int_equal(listed("iifname \"tap7\" drop"), 1);
+	assert_int_equal(listed("oifname \"tap7\" drop"), 2);
 	for (int i = 0; i < 2; i++) {
 		forward(v, 2);
 		assert_int_equal(listed("fib daddr type local tcp dport 2222 "
