@@ -423,14 +423,20 @@ static void expect_no_forwarding(void)
 /* What the kernel changes besides is given back, by the last of two. */
 static void forwarding(void **state)
 {
+	/* A name of any bytes. */
+	const struct rtnl_link_new odd = {.name = "v\xc3\xbc.7",
+					  .kind = "bridge"};
+	static const char odd_name[] = "net/ipv4/conf/v\xc3\xbc.7/forwarding";
 	struct site *s = *state;
 	struct journal b;
 
+	assert_int_equal(rtnl_link_add(&odd), 0);
 	set("net/ipv4/ip_forward", "0");
 	set("net/ipv4/conf/all/accept_redirects", "0");
 	set("net/ipv4/conf/default/forwarding", "1");
 	set("net/ipv4/conf/v0/forwarding", "1");
 	set("net/ipv4/conf/lo/forwarding", "0");
+	set(odd_name, "1");
 	ok(change_forwarding, &s->j);
 	expect("net/ipv4/ip_forward", "1");
 	expect("net/ipv4/conf/lo/forwarding", "1");
@@ -440,6 +446,8 @@ static void forwarding(void **state)
 	expect("net/ipv4/ip_forward", "1");
 	ok(journal_undo, &b);
 	expect_no_forwarding();
+	expect(odd_name, "1");
+	assert_int_equal(rtnl_link_del(index_of(odd.name)), 0);
 	end_second(s, "b", &b);
 	/* Somebody else's stays. */
 	set("net/ipv4/ip_forward", "1");

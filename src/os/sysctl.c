@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +16,8 @@ bool sysctl_is_name(const char *name)
 	if (strncmp(name, "net/", 4) != 0)
 		return false;
 	for (const char *p = name; *p; p++) {
-		if (*p <= ' ' || *p >= 0x7f)
+		/* An interface's name may be of any other bytes. */
+		if ((uint8_t)*p <= ' ' || *p == 0x7f)
 			return false;
 		if (*p == '/' && (p[1] == '/' || !p[1]))
 			return false;
