@@ -11,6 +11,10 @@
 
 #include "os/journal.h"
 
+/* Where networks' folders are: beside the journal's own, and, as root's
+ * runtime folder depends on how he came to be root, in the other two. */
+static const char *const bases[] = {"..", "/run/vmlan", "/run/user/0/vmlan"};
+
 /* Beside the networks' folders; a name that no network has. */
 #define LOCK_FILE "../.settings"
 
@@ -64,20 +68,18 @@ static bool is_same_folder(int a, int b)
 	       sa.st_ino == sb.st_ino && sa.st_dev == sb.st_dev;
 }
 
-bool journal_shared_find(const struct journal *j, const struct undo *mine,
-			 struct undo *found)
+static bool find_below(const struct journal *j, const char *path,
+		       const uint8_t *head, const struct undo *mine,
+		       struct undo *found)
 {
-	int base = openat(j->dir_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int base = openat(j->dir_fd, path,
+			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *d = base < 0 ? NULL : fdopendir(base);
-	uint8_t head[JOURNAL_HEAD_LEN];
 	struct dirent *de;
 	bool is_found = false;
 
-	if (!d)
+	if (!d) {
 		fd_close(&base);
-	if (!d || pread(j->fd, head, sizeof(head), 0) != sizeof(head)) {
-		if (d)
-			closedir(d);
 		return false;
 	}
 	while (!is_found && (de = readdir(d))) {
@@ -92,4 +94,19 @@ bool journal_shared_find(const struct journal *j, const struct undo *mine,
 	}
 	closedir(d);
 	return is_found;
+}
+
+bool journal_shared_find(const struct journal *j, const struct undo *mine,
+			 struct undo *found)
+{
+	const size_t n = geteuid() == 0 ? array_len(bases) : 1;
+	uint8_t head[JOURNAL_HEAD_LEN];
+
+	if (pread(j->fd, head, sizeof(head), 0) != sizeof(head))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (find_below(j, bases[i], head, mine, found))
+			return true;
+	}
+	return false;
 }
