@@ -374,6 +374,51 @@ def test_machines_go_on(outside):
         wait_for("it to be there", lambda: reaches(a))
 
 
+# Datagrams to port $3 of $2, whose MAC is $1: by an address of nobody's, and by
+# IPv6 to address $4 of the link.
+STRAY = """
+import sys
+from scapy.all import Ether, IP, IPv6, UDP, Raw, sendp
+to = Ether(dst=sys.argv[1])
+port = int(sys.argv[3])
+for net in (IP(src="198.18.0.1", dst=sys.argv[2]), IPv6(src="fe80::9", dst=sys.argv[4])):
+    sendp(to/net/UDP(sport=99, dport=port)/Raw(b"x"), iface="eth0", verbose=False)
+"""
+
+# As FROM, by both families.
+FROM_BOTH = """
+import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("::", int(sys.argv[1])))
+print("up", flush=True)
+while True:
+    print(s.recvfrom(100)[1][0], flush=True)
+"""
+
+
+def test_bridge_taken_away(outside):
+    """Somebody removes the bridge: what is left of it is no way to the host."""
+    with Machine(outside, "a", "--net", NET) as a:
+        a.guest.dhcp()
+        assert reaches(a, "10.0.2.2")
+        tap = sh("ip", "-o", "link", "show", "master", "vm-lab").stdout.split(": ")[1]
+        sh("ip", "link", "del", "vm-lab")
+
+        def settled():
+            out = sh("ip", "-6", "addr", "show", "dev", tap).stdout
+            return "tentative" not in out and re.search(r"inet6 (fe80\S+)/", out)
+
+        link = wait_for("the tap's own address", settled)[1]
+        mac = re.search(r"ether (\S+)", sh("ip", "link", "show", tap).stdout)[1]
+        with process(PYTHON, "-c", FROM_BOTH, "7071", stdout=subprocess.PIPE, text=True) as p:
+            assert p.stdout.readline() == "up\n"
+            a.guest.sh(PYTHON, "-c", STRAY, mac, HOST_IP, "7071", link)
+            sh(PYTHON, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+               f"s.sendto(b'x', ('{HOST_IP}', 7071))")
+            assert p.stdout.readline() == f"::ffff:{HOST_IP}\n"
+            p.stdout.close()
+
+
 def test_two_networks(outside):
     """Each its bridge and its table; the host routes until the last is gone."""
     before = host()
@@ -398,6 +443,31 @@ def test_two_networks(outside):
     assert FORWARD.read_text() == "1\n" and "br-two" not in links()
     vmlan("down", "lab")
     assert host() == before
+
+
+def test_roots_two_folders(outside, monkeypatch):
+    """Root by sudo has another folder than root who has logged in; the host
+    routes until the last network of both is gone."""
+    home = pathlib.Path("/run/user/0")
+    home.mkdir(parents=True, exist_ok=True)
+    before = host()
+    for first, last in ((None, home), (home, None)):
+        for name, folder in (("one", first), ("two", last)):
+            set_folder(monkeypatch, folder)
+            vmlan("up", name, "natnet", "backend=kernel")
+        set_folder(monkeypatch, first)
+        vmlan("down", "one")
+        assert FORWARD.read_text() == "1\n"
+        set_folder(monkeypatch, last)
+        vmlan("down", "two")
+        assert host() == before
+
+
+def set_folder(monkeypatch, folder):
+    if folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    else:
+        monkeypatch.delenv("XDG_RUNTIME_DIR")
 
 
 def test_refused(outside):
