@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
@@ -180,6 +179,14 @@ static int try_all(struct caller *c, struct error *e)
 	return -EAGAIN;
 }
 
+/* A moment's pause; false if nobody reads us any more: ssh has ended. */
+static bool pause_read(void)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+
+	return poll(&p, 1, AGAIN_MS) <= 0;
+}
+
 static void say_why(struct caller *c)
 {
 	if (strcmp(c->why, c->told) == 0)
@@ -191,8 +198,6 @@ static void say_why(struct caller *c)
 
 static int reach(struct caller *c, struct error *e)
 {
-	const struct timespec moment = {.tv_nsec = AGAIN_MS * 1000000};
-
 	for (;;) {
 		int fd = try_all(c, e);
 
@@ -203,7 +208,10 @@ static int reach(struct caller *c, struct error *e)
 					 "%s/%s does not answer (%s)",
 					 c->vm.network, c->vm.machine, c->why);
 		say_why(c);
-		nanosleep(&moment, NULL);
+		if (!pause_read())
+			return error_set(e, EXIT_FAILED,
+					 "nobody waits for %s/%s any more",
+					 c->vm.network, c->vm.machine);
 	}
 }
 

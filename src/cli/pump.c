@@ -110,7 +110,8 @@ static int turn(struct pump *p)
 		{.fd = uses_sock ? p->sock : -1,
 		 .events = (short)((reads_down ? POLLIN : 0) |
 				   (p->up.n ? POLLOUT : 0))},
-		/* Says POLLERR, asked or not, when nobody reads it. */
+		/* Says POLLERR, asked or not, when nobody reads it; a socket
+		 * POLLHUP. */
 		{.fd = p->down.has_ended ? -1 : p->out,
 		 .events = p->down.n ? POLLOUT : 0},
 	};
@@ -118,7 +119,7 @@ static int turn(struct pump *p)
 
 	if (poll(f, sizeof(f) / sizeof(f[0]), -1) < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (f[2].revents & (POLLERR | POLLNVAL))
+	if (f[2].revents & (POLLERR | POLLHUP | POLLNVAL))
 		return -EPIPE;
 	if (f[0].revents)
 		up_read(p);

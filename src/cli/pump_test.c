@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,10 +37,13 @@ static void *run(void *arg)
 static int setup(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
+	bool is_socket = *state;
 
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(pipe(b->in), 0);
-	assert_int_equal(pipe(b->out), 0);
+	assert_int_equal(is_socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, b->out)
+				   : pipe(b->out),
+			 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b->sock), 0);
 	assert_int_equal(pthread_create(&b->thread, NULL, run, b), 0);
 	*state = b;
@@ -207,10 +211,14 @@ static void test_much_both_ways(void **state)
 
 int main(void)
 {
+	static bool out_is_socket = true;
 	const struct CMUnitTest tests[] = {
 		T(test_half_close_upward),
 		T(test_half_close_downward),
 		T(test_the_reader_is_gone),
+		cmocka_unit_test_prestate_setup_teardown(
+			test_the_reader_is_gone, setup, teardown,
+			&out_is_socket),
 		T(test_the_far_end_reads_no_more),
 		T(test_much_both_ways),
 	};
