@@ -196,7 +196,7 @@ int ctl_ask(const char *name, const char *method, const char *path,
 	return r;
 }
 
-int ctl_ask_all(json_t *list, struct error *e)
+int ctl_ask_all(ctl_asker *ask, json_t *list, struct error *e)
 {
 	char **names;
 	unsigned n;
@@ -208,8 +208,7 @@ int ctl_ask_all(json_t *list, struct error *e)
 		json_t *o = NULL;
 
 		if (r == 0)
-			r = ctl_ask(names[i], "GET", CONTROL_NETWORK, NULL, &o,
-				    e);
+			r = ask(names[i], "GET", CONTROL_NETWORK, NULL, &o, e);
 		if (r == -ENOENT)
 			r = 0;
 		if (o)

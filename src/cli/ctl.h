@@ -19,10 +19,12 @@
 MUST_USE int ctl_ask(const char *name, const char *method, const char *path,
 		     const char *body, json_t **answerp, struct error *e);
 
-/* Appends what each network that answers shows to list; one that starts or ends
- * is none yet, or no more.  0, or negative with *e at the first that does not
- * answer. */
-MUST_USE int ctl_ask_all(json_t *list, struct error *e);
+typedef int ctl_asker(const char *name, const char *method, const char *path,
+		      const char *body, json_t **answerp, struct error *e);
+/* Appends what each network shows to list, asked by ctl_ask, for which one that
+ * starts or ends is none yet, or no more, or by start_ask, which waits for
+ * those.  0, or negative with *e at the first that does not answer. */
+MUST_USE int ctl_ask_all(ctl_asker *ask, json_t *list, struct error *e);
 
 /* Members of an answer; "" / 0 / false where there is none of that type. */
 const char *ctl_str(const json_t *o, const char *key);

@@ -218,7 +218,7 @@ static void choose_ip(struct exec *x, const json_t *network)
 static int look(struct exec *x, struct error *e)
 {
 	json_t *o = NULL;
-	int r = ctl_ask(x->network, "GET", CONTROL_NETWORK, NULL, &o, e);
+	int r = start_ask(x->network, "GET", CONTROL_NETWORK, NULL, &o, e);
 
 	if (r == -ENOENT)
 		not_running(x, e);

@@ -90,7 +90,8 @@ static int find_in_all(const char *name, struct found *f, struct error *e)
 	int r = -ENOMEM;
 
 	if (list)
-		r = ctl_ask_all(list, e);
+		/* One to which another command gives its keeper back. */
+		r = ctl_ask_all(start_ask, list, e);
 	else
 		error_errno(e, ENOMEM, "%s", name);
 	n = r < 0 ? 0 : candidates(list, name, names, sizeof(names));

@@ -69,7 +69,7 @@ int cmd_ls(int argc, char **argv)
 	list = json_array();
 	if (!list)
 		return cli_usage("ls: out of memory");
-	if (ctl_ask_all(list, &e) < 0)
+	if (ctl_ask_all(ctl_ask, list, &e) < 0)
 		cli_fail(&e); /* those that answer are listed */
 	if (is_json) {
 		print_json(list);
