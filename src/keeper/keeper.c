@@ -219,6 +219,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	k.plan = PLAN_INIT(k.plan);
 	list_init(&k.machines);
 	timer_init(&k.log_timer, on_log);
+	state_init(&k);
 	k.n_files = rlimit_raise_nofile();
 	r = start(&k);
 	if (r == 0)
@@ -236,8 +237,10 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	refuse_stop(&k);
 	resolv_watch_free(k.resolv);
 	netwatch_free(k.network);
-	if (k.loop)
+	if (k.loop) {
 		timer_disarm(loop_wheel(k.loop), &k.log_timer);
+		timer_disarm(loop_wheel(k.loop), &k.state_timer);
+	}
 	plan_close(&k.plan);
 	sigwatch_free(k.signals);
 	if (k.starter.fd >= 0) {

@@ -62,6 +62,8 @@ struct keeper {
 	struct loop_io starter;	 /* fd -1: has done */
 	bool is_kept;
 	struct timer log_timer; /* looks at the log's length */
+	struct timer state_timer; /* until state_save_rarely() may write */
+	bool state_is_old; /* and is to, then */
 	bool is_ready;
 	bool is_stopping;
 	struct error error; /* what ended it, if anything failed */

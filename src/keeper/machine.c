@@ -111,26 +111,8 @@ void machine_peer(struct machine *m, bool is_here)
 	}
 	if (*n)
 		(*n)--;
+	m->n_before = 0; /* who comes next may be another */
 	leave(m);
-}
-
-/* The gateway answers at its own, whoever says he has one of them. */
-static bool is_gateways(struct keeper *k, const addr *ip)
-{
-	const struct plan_netdev *n = plan_gateway(&k->plan);
-
-	return n && (addr_eq(ip, &n->order.user_add.host4) ||
-		     addr_eq(ip, &n->order.user_add.dns4));
-}
-
-void machine_heard(struct machine *m, const struct msg_heard *h)
-{
-	m->heard_mac = h->mac;
-	m->n_heard = 0;
-	for (unsigned i = 0; i < h->n; i++) {
-		if (!is_gateways(m->keeper, &h->ip[i]))
-			m->heard[m->n_heard++] = h->ip[i];
-	}
 }
 
 void machines_engine_lost(struct keeper *k)
@@ -140,6 +122,7 @@ void machines_engine_lost(struct keeper *k)
 		bool had_peer = m->netdev->n_connected > 0;
 
 		m->netdev->n_connected = 0;
+		machine_heard_before(m);
 		if (had_peer)
 			timer_arm(loop_wheel(k->loop), &m->lonely,
 				  *loop_now(k->loop) + LONELY_NS);
@@ -333,8 +316,7 @@ static void choose_address(struct machine *m)
 	for (uint32_t i = 0; i < u->n_kept; i++) {
 		addr ip = addr_v4_u32(addr_u32(&u->dhcp_start4) + i);
 
-		if (addr_eq(&ip, &u->host4) || addr_eq(&ip, &u->dns4) ||
-		    addr_eq(&ip, &u->router4) || is_taken(m->keeper, &ip))
+		if (plan_is_gateways(n, &ip) || is_taken(m->keeper, &ip))
 			continue;
 		m->ip = ip;
 		return;
@@ -524,6 +506,8 @@ int machine_restore(struct keeper *k, const struct attach_request *a,
 	m->plug = past->plug;
 	m->ip = past->ip;
 	memcpy(m->ports, past->ports, sizeof(m->ports));
+	memcpy(m->before, past->before, sizeof(m->before));
+	m->n_before = past->n_before;
 	r = name_socket(m, e);
 	if (r == 0 && past->pid)
 		r = machine_hold(m, past->pid, e);

@@ -37,6 +37,10 @@ struct machine {
 	mac heard_mac; /* what the engine heard: zero, none */
 	addr heard[ENGINE_HEARD_MAX]; /* last first */
 	unsigned n_heard;
+	/* What engines before this one heard: a machine that goes on need not
+	 * say again where it is. */
+	addr before[ENGINE_HEARD_MAX];
+	unsigned n_before;
 	struct attach_request request; /* owned; as it would be asked again */
 	/* Of the forwards that ask for any host port: the one that they got. */
 	uint16_t ports[CONTROL_FORWARDS_MAX];
@@ -55,6 +59,8 @@ struct machine_past {
 	addr ip;
 	pid_t pid; /* 0: nobody is known to hold it; it must come by itself */
 	uint16_t ports[CONTROL_FORWARDS_MAX]; /* as struct machine's */
+	addr before[ENGINE_HEARD_MAX];
+	unsigned n_before;
 };
 /* Plugs such a machine in again, before there is an engine. */
 __attribute__((warn_unused_result)) int
@@ -71,8 +77,14 @@ machine_hold(struct machine *m, pid_t pid, struct error *e);
 void machine_detach(struct machine *m);
 /* A peer of its netdev came or went. */
 void machine_peer(struct machine *m, bool is_here);
-/* The engine heard which addresses it has. */
+/* The engine heard which addresses it has (heard.c). */
 void machine_heard(struct machine *m, const struct msg_heard *h);
+/* The engine that heard it is no more. */
+void machine_heard_before(struct machine *m);
+enum { MACHINE_ADDRESSES_MAX = 2 * ENGINE_HEARD_MAX };
+/* All that were heard, and not elsewhere since; their number. */
+unsigned machine_addresses(const struct machine *m,
+			   addr list[MACHINE_ADDRESSES_MAX]);
 /* All cables died with the engine. */
 void machines_engine_lost(struct keeper *k);
 

@@ -75,6 +75,20 @@ static int forward_place(struct plan_netdev *n, uint32_t *idp)
 	return 0;
 }
 
+bool plan_is_gateways(const struct plan_netdev *n, const addr *ip)
+{
+	const struct msg_user_add *m = &n->order.user_add;
+	bool found;
+
+	if (n->order.head.type != ENGINE_MSG_USER_ADD)
+		return false;
+	found = addr_eq(ip, &m->host4) || addr_eq(ip, &m->dns4) ||
+		addr_eq(ip, &m->router4);
+	for (unsigned i = 0; i < n->n_guestfwds; i++)
+		found |= addr_eq(ip, &n->guestfwds[i].rule.server.ip);
+	return found;
+}
+
 /* As check_guest() below does, of what the order says. */
 static int check_machine(const struct plan_netdev *n, const addr *ip,
 			 struct error *e)
@@ -82,13 +96,9 @@ static int check_machine(const struct plan_netdev *n, const addr *ip,
 	const struct msg_user_add *m = &n->order.user_add;
 	const addr broadcast = prefix_broadcast(&m->net4);
 	char text[ADDR_STRLEN];
-	bool is_ours = addr_eq(ip, &m->host4) || addr_eq(ip, &m->dns4) ||
-		       addr_eq(ip, &m->router4);
 
-	for (unsigned i = 0; i < n->n_guestfwds; i++)
-		is_ours |= addr_eq(ip, &n->guestfwds[i].rule.server.ip);
-	if (prefix_has(&m->net4, ip) && !is_ours && !addr_eq(ip, &broadcast) &&
-	    !addr_eq(ip, &m->net4.ip))
+	if (prefix_has(&m->net4, ip) && !plan_is_gateways(n, ip) &&
+	    !addr_eq(ip, &broadcast) && !addr_eq(ip, &m->net4.ip))
 		return 0;
 	return error_set(e, EXIT_USAGE,
 			 "a forwarded port leads to %s, which no machine of "

@@ -151,6 +151,8 @@ plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 	 const int *hub, struct plan_netdev **np, struct error *e);
 /* The first netdev user, NULL: there is none. */
 struct plan_netdev *plan_gateway(struct plan *p);
+/* True if n is the netdev user, and ip is one at which the gateway answers. */
+bool plan_is_gateways(const struct plan_netdev *n, const addr *ip);
 /* Binds one host port more that leads to a guest of the netdev user n; *idp is
  * its number. rule: of one port, its guest named. */
 __attribute__((warn_unused_result)) int

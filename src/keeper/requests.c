@@ -128,12 +128,14 @@ static json_t *addresses_of(const struct machine *m)
 	json_t *list = json_array();
 	char text[ADDR_STRLEN];
 	bool whole = list != NULL, has_kept = addr_is_unspecified(&m->ip);
+	addr ip[MACHINE_ADDRESSES_MAX];
+	unsigned n = machine_addresses(m, ip);
 
-	for (unsigned i = 0; i < m->n_heard && whole; i++) {
-		has_kept |= addr_eq(&m->heard[i], &m->ip);
+	for (unsigned i = 0; i < n && whole; i++) {
+		has_kept |= addr_eq(&ip[i], &m->ip);
 		whole = json_array_append_new(
-				list, json_string(addr_format(&m->heard[i],
-							      text))) == 0;
+				list,
+				json_string(addr_format(&ip[i], text))) == 0;
 	}
 	if (whole && !has_kept)
 		whole = json_array_append_new(

@@ -17,6 +17,8 @@
 #include "os/file.h"
 #include "os/proc.h"
 
+#define PAUSE_NS UINT64_C(1000000000)
+
 /* ---- to the file ---- */
 
 static json_t *print_ports(const struct machine *m)
@@ -28,6 +30,19 @@ static json_t *print_ports(const struct machine *m)
 	return list;
 }
 
+static json_t *print_heard(const struct machine *m)
+{
+	json_t *list = json_array();
+	addr ip[MACHINE_ADDRESSES_MAX];
+	unsigned n = machine_addresses(m, ip);
+	char text[ADDR_STRLEN];
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(list,
+				      json_string(addr_format(&ip[i], text)));
+	return list;
+}
+
 static json_t *print_machine(const struct machine *m)
 {
 	CLEANUP_FREE char *request = attach_request_format(&m->request);
@@ -35,10 +50,10 @@ static json_t *print_machine(const struct machine *m)
 
 	if (!request)
 		return NULL;
-	return json_pack("{s:o,s:i,s:s,s:o,s:i,s:I}", "request",
+	return json_pack("{s:o,s:i,s:s,s:o,s:o,s:i,s:I}", "request",
 			 json_loads(request, 0, NULL), "plug", (int)m->plug,
 			 "address", addr_format(&m->ip, ip), "ports",
-			 print_ports(m), "pid",
+			 print_ports(m), "heard", print_heard(m), "pid",
 			 (int)m->pid, "pid_started",
 			 (json_int_t)proc_started(m->pid));
 }
@@ -179,6 +194,34 @@ void state_save(struct keeper *k)
 			 strerror(-r));
 }
 
+static void save_and_wait(struct keeper *k, uint64_t now_ns)
+{
+	k->state_is_old = false;
+	state_save(k);
+	timer_arm(loop_wheel(k->loop), &k->state_timer, now_ns + PAUSE_NS);
+}
+
+static void on_pause_over(struct timer *t, uint64_t now_ns)
+{
+	struct keeper *k = container_of(t, struct keeper, state_timer);
+
+	if (k->state_is_old)
+		save_and_wait(k, now_ns);
+}
+
+void state_init(struct keeper *k)
+{
+	timer_init(&k->state_timer, on_pause_over);
+}
+
+void state_save_rarely(struct keeper *k)
+{
+	if (timer_is_armed(&k->state_timer))
+		k->state_is_old = true;
+	else
+		save_and_wait(k, *loop_now(k->loop));
+}
+
 /* ---- from the file ---- */
 
 static uint16_t port_at(const json_t *list, size_t i)
@@ -201,6 +244,20 @@ static void take_ports(const json_t *list, struct machine_past *past)
 		past->ports[i] = port_at(list, i);
 }
 
+static void take_heard(const json_t *list, struct machine_past *past)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(list, i, v) {
+		const char *ip = json_string_value(v);
+
+		if (ip && past->n_before < ENGINE_HEARD_MAX &&
+		    addr_parse(ip, &past->before[past->n_before]))
+			past->n_before++;
+	}
+}
+
 static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 {
 	CLEANUP_FREE char *text = json_dumps(json_object_get(o, "request"), 0);
@@ -221,6 +278,7 @@ static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 	if (!started || proc_started(past.pid) != started)
 		past.pid = 0;
 	take_ports(json_object_get(o, "ports"), &past);
+	take_heard(json_object_get(o, "heard"), &past);
 	r = attach_request_parse(text, strlen(text), &a, e);
 	if (r == 0)
 		r = machine_restore(k, &a, &past, &m, e);

@@ -9,7 +9,7 @@
  *	 "netdevs": [..], "ports": [[..], ..], "engine", "engine_started",
  *	 "cwd", "netns", "has_fds",
  *	 "machines": [{"request": {..}, "plug", "address", "ports": [..],
- *	 "pid", "pid_started"}]}
+ *	 "heard": [..], "pid", "pid_started"}]}
  *
  * "options", "netdevs" and "cwd" may be any bytes (control/text.h).
  *
@@ -24,6 +24,10 @@
 
 /* Writes it down. A failure is told in the log, once for each. */
 void state_save(struct keeper *k);
+/* The same, once a second at most: what machines say is no reason to write more
+ * often. */
+void state_save_rarely(struct keeper *k);
+void state_init(struct keeper *k);
 /* plan_args.port_before; past: network->state, read. */
 uint16_t state_port(const void *past, unsigned n, unsigned i);
 /* Plugs the machines of network->state in again, before there is an engine;

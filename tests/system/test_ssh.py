@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -222,6 +223,59 @@ def test_much(lab, machine):  # noqa: F811
     assert hashlib.sha256(p.stdout).digest() == hashlib.sha256(much + b"end\n").digest()
 
 
+def test_it_ends_with_ssh(lab, machine):  # noqa: F811
+    """Whatever ended that: nobody waits for the machine any more."""
+    machine("a", "natnet:lab")
+    for sig in (signal.SIGTERM, signal.SIGKILL):
+        p = lab.popen(*words("a", "true", wait="86400"))
+        assert "address is not known" in p.stderr.readline()
+        p.send_signal(sig)
+        p.wait()
+        wait_for("the end of its machine", lambda: len(lab.machines("lab")) == 1)
+        end(p)
+
+
+def wait_written(ip):
+    """The keeper has written down, for the next one, where the machine is."""
+    wait_for("the record", lambda: ip in (RUNDIR / "vmlan/lab/state").read_text())
+
+
+def test_two_at_once_after_a_kill(lab, machine):  # noqa: F811
+    """One gives the network its keeper back, the other waits for that."""
+    a = machine("a", "natnet:lab").serve()
+    a.guest.dhcp()
+    wait_written(a.guest.ip)
+    for _ in range(5):
+        o = json.loads(lab.vmlan("show", "--json", "lab").stdout)
+        os.kill(o["keeper"], signal.SIGKILL)
+        wait_for("its end", lambda: not pathlib.Path(f"/proc/{o['keeper']}/fd/0").exists())
+        two = [lab.popen(*words("a", "true")) for _ in range(2)]
+        for p in two:
+            said = p.stderr.read()
+            assert p.wait(30) == 0, said
+            end(p)
+
+
+@pytest.mark.parametrize("whose", [("engine",), ("keeper",), ("keeper", "engine")])
+def test_after_a_kill(whose, lab, machine):  # noqa: F811
+    """The machine has said where it is, and does not say it again."""
+    a = machine("a", "natnet:lab").serve()
+    a.guest.dhcp()
+    # one that says nothing of itself: no IPv6, and no questions
+    gone = a.guest.sh("sysctl", "-q", "net.ipv6.conf.eth0.disable_ipv6=1", check=False)
+    assert gone.returncode == 0
+    wait_for("its address", lambda: a.guest.ip in lab.machines("lab")[0]["addresses"])
+    wait_written(a.guest.ip)
+    o = json.loads(lab.vmlan("show", "--json", "lab").stdout)
+    for who in whose:
+        os.kill(o[who], signal.SIGKILL)
+    wait_for("its end", lambda: not pathlib.Path(f"/proc/{o[whose[0]]}/fd/0").exists())
+    lab.vmlan("ls")
+    wait_for("the machine again", lambda: lab.machines("lab")[0]["connected"])
+    assert a.guest.ip in lab.machines("lab")[0]["addresses"]
+    ssh(lab, "a", "true")
+
+
 TO_THE_END = """
 import socket
 s = socket.create_server(('', 7000))
@@ -265,6 +319,27 @@ def test_addresses(lab, machine):  # noqa: F811
     a.guest.sh("ping", "-c", "1", "-W", "1", "-I", "10.0.2.77", "10.0.2.78", check=False)
     wait_for("the other one", lambda: "10.0.2.77" in lab.machines("lab")[0]["addresses"])
     assert "10.0.2.2" not in lab.machines("lab")[0]["addresses"]
+
+
+def test_the_hosts_addresses(user, machine):  # noqa: F811
+    """A machine that says it has one is not sought at the host."""
+    user.vmlan("up", "-q", "home", "hostonly")
+    host = [l.split("addr=")[1].split(",")[0] for l in user.vmlan("show", "home").stdout.split()
+            if l.startswith("hostif,")]
+    a = machine("a", "hostonly:home")
+    a.guest.dhcp()
+    net = a.guest.ip.rsplit(".", 1)[0]
+    mine = f"{net}.77"
+    for i, ip in enumerate((*host, f"{net}.2/24", f"{net}.3/24", f"{mine}/24")):
+        a.guest.sh("ip", "addr", "add", ip, "dev", "eth0")
+        # by which it asks for the other's MAC
+        a.guest.sh("ping", "-c", "1", "-W", "1", "-I", ip.split("/")[0], f"{net}.{90 + i}",
+                   check=False)
+    assert bool(host) == user.is_root
+    got = wait_for("its own", lambda: (lambda l: mine in l and l)(
+        user.machines("home")[0]["addresses"]))
+    assert not {*(ip.split("/")[0] for ip in host), f"{net}.2", f"{net}.3"} & {*got}, got
+    user.vmlan("down", "home")
 
 
 FAKE = "#!/bin/sh\nfor i; do printf '%s\\n' \"$i\"; done\nexit 9\n"
