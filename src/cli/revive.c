@@ -212,17 +212,18 @@ static bool revive(const char *name, struct log *log)
 void start_sweep(void)
 {
 	struct log log = LOG_INIT(LOG_LEVEL_WARN);
-	bool stays = false;
 	char **names;
-	unsigned n;
+	unsigned n, n_left = 0;
 
 	(void)!rundir_names(&names, &n); /* those that it could read */
 	for (unsigned i = 0; i < n; i++) {
-		if (!rundir_is_held(names[i]))
-			stays |= revive(names[i], &log);
-		free(names[i]);
+		if (!rundir_is_held(names[i]) && revive(names[i], &log))
+			names[n_left++] = names[i];
+		else
+			free(names[i]);
 	}
+	rundir_sweep_but(names, n_left);
+	for (unsigned i = 0; i < n_left; i++)
+		free(names[i]);
 	free(names);
-	if (!stays)
-		rundir_sweep();
 }

@@ -360,7 +360,16 @@ static void sweep_one(int base, const char *name)
 		(void)unlinkat(base, name, AT_REMOVEDIR);
 }
 
-static void sweep_base(const char *path)
+static bool is_left(const char *name, char *const *left, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(left[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void sweep_base(const char *path, char *const *left, unsigned n)
 {
 	CLEANUP_FD int base = -1;
 	struct dirent *de;
@@ -371,7 +380,7 @@ static void sweep_base(const char *path)
 	if (!d)
 		return;
 	while ((de = readdir(d))) {
-		if (de->d_name[0] != '.')
+		if (de->d_name[0] != '.' && !is_left(de->d_name, left, n))
 			sweep_one(base, de->d_name);
 	}
 	closedir(d);
@@ -379,13 +388,18 @@ static void sweep_base(const char *path)
 
 void rundir_sweep(void)
 {
+	rundir_sweep_but(NULL, 0);
+}
+
+void rundir_sweep_but(char *const *left, unsigned n)
+{
 	char path[sizeof(((struct rundir *)0)->path)];
 	int r = base_path(path, sizeof(path));
 
 	if (r == 0)
-		sweep_base(path);
+		sweep_base(path, left, n);
 	if (geteuid() == 0 && (r < 0 || strcmp(path, system_base) != 0))
-		sweep_base(system_base);
+		sweep_base(system_base, NULL, 0);
 }
 
 int rundir_path(const char *name, char path[96], struct error *e)

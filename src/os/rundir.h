@@ -74,5 +74,7 @@ void rundir_remove(struct rundir *d);
 /* Removes the folders that nobody holds, as rundir_remove(). Two at once are
  * safe. */
 void rundir_sweep(void);
+/* The same, but the networks of these names are left as they are. */
+void rundir_sweep_but(char *const *left, unsigned n);
 
 #endif

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from test_modes import (ask, control, get, kill_keeper, names, rundir,  # noqa: F401
+from test_modes import (RUNDIR, ask, control, get, kill_keeper, names, rundir,  # noqa: F401
                         show, vmlan)
 from world import VMLAN, popen, sh, stop, wait_for
 
@@ -97,7 +97,12 @@ def test_a_new_keeper_is_where_the_first_was(tmp_path):
 def test_no_new_keeper_in_another_namespace():
     vmlan("up", "lab", "internal")
     kill_keeper("lab")
+    # what another kill left is removed nevertheless
+    dead = RUNDIR / "vmlan" / "dead"
+    dead.mkdir()
+    (dead / "lock").write_text("")
     r = sh("unshare", "-n", VMLAN, "ls", "--json")
+    assert not dead.exists()
     assert "in its network namespace" in r.stderr and json.loads(r.stdout) == []
     assert show("lab")["kept"]
     vmlan("down", "lab")
