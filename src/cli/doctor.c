@@ -60,12 +60,12 @@ static const struct way ways[] = {
 	 P(RUNDIR) | P(ROOT) | P(TUN) | P(RAW), 0, "if=eth0"},
 	{"hostonly", "a host interface", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL},
 	{"hostonly", "without the host", USER_NEEDS, P(USERNS), NULL},
-	{"hostonly", "vmlan exec", P(RUNDIR) | START | P(USERNS) | P(TUN), 0,
+	{"hostonly", "vmlan exec", P(RUNDIR) | START | P(NETNS) | P(TUN), 0,
 	 NULL},
 	{"internal", "no way out", USER_NEEDS, P(USERNS), NULL},
 	{"generic", "sockets", USER_NEEDS, P(USERNS), NULL},
 	{"generic", "tap", P(RUNDIR) | P(ROOT) | P(TUN), 0, NULL},
-	{"generic", "netns", P(RUNDIR) | P(USERNS) | P(TUN), 0, NULL},
+	{"generic", "netns", P(RUNDIR) | P(NETNS) | P(TUN), 0, NULL},
 };
 
 static const char usage[] =

@@ -36,6 +36,7 @@ enum { NOFILE_ENOUGH = 4096 };
 const char *const probe_names[N_PROBES] = {
 	[PROBE_RUNDIR] = "rundir",   [PROBE_NOFILE] = "descriptors",
 	[PROBE_PING] = "ping",       [PROBE_USERNS] = "namespaces",
+	[PROBE_NETNS] = "own-network",
 	[PROBE_TUN] = "tun",         [PROBE_ROOT] = "root",
 	[PROBE_RAW] = "raw",         [PROBE_BRIDGE] = "bridge",
 	[PROBE_MACVTAP] = "macvtap", [PROBE_NFT] = "nft",
@@ -179,6 +180,12 @@ static int try_userns(struct error *e)
 	return r < 0 ? r : rtnl_lo_up();
 }
 
+static int try_netns(struct error *e)
+{
+	(void)e;
+	return unshare(CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
 static int try_tun(struct error *e)
 {
 	const struct tap_opts o = {.ifname = "probe0", .queues = 1};
@@ -235,14 +242,22 @@ struct result {
 	char text[256];
 };
 
-enum trial { TRY_USERNS, TRY_TUN, TRY_BRIDGE, TRY_MACVTAP, TRY_NFT, N_TRIALS };
+enum trial {
+	TRY_USERNS,
+	TRY_NETNS,
+	TRY_TUN,
+	TRY_BRIDGE,
+	TRY_MACVTAP,
+	TRY_NFT,
+	N_TRIALS,
+};
 
 static void child(int fd)
 {
 	static int (*const fns[N_TRIALS])(struct error * e) = {
-		[TRY_USERNS] = try_userns, [TRY_TUN] = try_tun,
-		[TRY_BRIDGE] = try_bridge, [TRY_MACVTAP] = try_macvtap,
-		[TRY_NFT] = try_nft,
+		[TRY_USERNS] = try_userns, [TRY_NETNS] = try_netns,
+		[TRY_TUN] = try_tun,	   [TRY_BRIDGE] = try_bridge,
+		[TRY_MACVTAP] = try_macvtap, [TRY_NFT] = try_nft,
 	};
 
 	for (int i = 0; i < N_TRIALS; i++) {
@@ -254,7 +269,7 @@ static void child(int fd)
 			 e.code != EXIT_DONE ? e.text : strerror(-x.r));
 		(void)!write(fd, &x, sizeof(x));
 		/* Root needs no user namespace to go on. */
-		if (i == TRY_USERNS && x.r < 0 && unshare(CLONE_NEWNET) < 0)
+		if (i == TRY_NETNS && x.r < 0)
 			break;
 	}
 	_exit(0);
@@ -321,6 +336,16 @@ static void judge_userns(const struct result *x, struct finding *f)
 	no(f, fix, "user namespaces are refused: %s", x->text);
 }
 
+/* Who is not root makes it in a user namespace. */
+static void judge_netns(const struct result *x, const struct finding *userns,
+			struct finding *f)
+{
+	if (userns->state == PROBE_UNKNOWN)
+		*f = *userns;
+	else if (userns->state == PROBE_NO && (geteuid() != 0 || x->r < 0))
+		no(f, userns->fix, "no process can have a network of its own");
+}
+
 /* What of the host is missing is told even where nothing can be made. */
 static void judge_tun(const struct result *x, struct finding *f)
 {
@@ -372,6 +397,7 @@ static void probe_in_child(struct finding *v)
 		unknown(&v[PROBE_USERNS], "no process to try it in");
 	else
 		judge_userns(&x[TRY_USERNS], &v[PROBE_USERNS]);
+	judge_netns(&x[TRY_NETNS], &v[PROBE_USERNS], &v[PROBE_NETNS]);
 	judge_tun(&x[TRY_TUN], &v[PROBE_TUN]);
 	judge_kind(&x[TRY_BRIDGE], "bridge", &v[PROBE_BRIDGE]);
 	judge_kind(&x[TRY_MACVTAP], "macvtap", &v[PROBE_MACVTAP]);

@@ -12,6 +12,7 @@ enum probe {
 	PROBE_NOFILE,  /* descriptors enough for many connections */
 	PROBE_PING,    /* guests' pings leave the host */
 	PROBE_USERNS,  /* namespaces of a user's own */
+	PROBE_NETNS,   /* a network of one's own, by these or as root */
 	PROBE_TUN,     /* taps, in such a namespace */
 	PROBE_ROOT,    /* links and addresses of this host may be changed */
 	PROBE_RAW,     /* packet sockets */

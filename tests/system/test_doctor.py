@@ -196,7 +196,11 @@ def test_no_user_namespaces(w):
     probes, ways = in_shell("echo 0 >/proc/sys/user/max_user_namespaces", "namespaces", own)
     assert probes["namespaces"]["fix"].endswith("user.max_user_namespaces=10000")
     assert ways["nat", "user"]["ok"] and "namespaces" in ways["nat", "user"]["without"]
-    assert "namespaces" in ways["hostonly", "vmlan exec"]["missing"]
+    # root does without, and nobody else
+    assert ways["hostonly", "vmlan exec"]["ok"]
+    _, ways = in_shell("echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv "
+                       f"--bounding-set=-all --inh-caps=-all {VMLAN} doctor --json", wrap=own)
+    assert "own-network" in ways["hostonly", "vmlan exec"]["missing"]
 
 
 def test_no_nft(w):
