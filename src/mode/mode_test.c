@@ -271,6 +271,11 @@ static void test_subnets(void **state)
 	expand("natnet:a,net=10.0.0.0/16", &h, buf, sizeof(buf));
 	assert_non_null(strstr(buf, "!5 natnet: net=10.0.0.0/16: the host has "
 				    "a route to 10.0.2.0/25"));
+	h.may_make_links = true;
+	expand("natnet:lab,backend=kernel", &h, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "(the network is 10.0.3.0/24, "));
+	assert_non_null(strstr(buf, "; the host's kernel is its router, "
+				    "10.0.3.2)"));
 	h = (struct mode_host){.routes = wide, .n_routes = 2};
 	expand("nat", &h, buf, sizeof(buf));
 	assert_non_null(strstr(buf, "user,net=172.28.0.0/24"));

@@ -52,15 +52,17 @@ static int add_both(const struct mode_spec *s, const struct mode_host *h,
 	char server[ADDR_STRLEN], router[ADDR_STRLEN];
 	char more[2 * ADDR_STRLEN + 64];
 	const addr ip = free_address(o);
+	size_t at;
 
 	snprintf(more, sizeof(more), ",host=%s,router=%s,restrict=services",
 		 addr_format(&ip, server), addr_format(&o->host4, router));
 	if (mode_netdev_add(n, router_text(s, o), e) < 0 ||
 	    mode_gateway(s, h, more, n, e) < 0)
 		return -1;
-	if (!n->said[0])
-		snprintf(n->said, sizeof(n->said),
-			 "the host's kernel is its router, %s", router);
+	at = strlen(n->said); /* a subnet that was moved is told, too */
+	snprintf(n->said + at, sizeof(n->said) - at,
+		 "%sthe host's kernel is its router, %s", at ? "; " : "",
+		 router);
 	return 0;
 }
 
