@@ -445,6 +445,7 @@ static int matrix_of_guests(struct matrix *m, const struct options *o)
 	} else {
 		m->image = &im;
 		r = matrix(m);
+		m->image = NULL;
 	}
 	fd_close(&im.kernel);
 	fd_close(&im.initrd);

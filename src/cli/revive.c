@@ -144,7 +144,7 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 		r = 0;
 	rundir_await_engine(dir); /* one that was just being started */
 	if (r < 0) {
-		rundir_release(dir);
+		rundir_remove(dir);
 		return error_set(e, EXIT_FAILED, "%s", strerror(-r));
 	}
 	s.options = p->options;
@@ -159,7 +159,7 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 }
 
 /* False, and why, if this is no place to start it again. */
-static bool can_be_here(const json_t *o, bool *staysp, struct log *log)
+static bool can_be_here(const json_t *o, struct log *log)
 {
 	const char *name = ctl_str(o, "name");
 
@@ -167,7 +167,6 @@ static bool can_be_here(const json_t *o, bool *staysp, struct log *log)
 		log_warn(log, "the keeper of network %s was killed; vmlan ls "
 			      "in its network namespace gives it another",
 			 name);
-		*staysp = true;
 		return false;
 	}
 	if (ctl_bool(o, "has_fds"))
@@ -178,18 +177,16 @@ static bool can_be_here(const json_t *o, bool *staysp, struct log *log)
 	return !ctl_bool(o, "has_fds");
 }
 
-/* True if the folder is to be left as it is. */
-static bool revive(const char *name, struct log *log)
+void start_revive(const char *name, struct log *log)
 {
 	struct past p = {.state = read_state(name)};
 	struct error e = ERROR_NULL;
 	struct rundir dir = RUNDIR_NULL;
-	bool stays = false;
 
-	if (!is_wanted(p.state) || !can_be_here(p.state, &stays, log) ||
+	if (!is_wanted(p.state) || !can_be_here(p.state, log) ||
 	    rundir_take(name, &dir) < 0) {
 		past_deinit(&p);
-		return stays;
+		return;
 	}
 	/* As it is now that nobody else can be at it. */
 	json_decref(p.state);
@@ -206,24 +203,30 @@ static bool revive(const char *name, struct log *log)
 			      "cannot have another: %s",
 			 name, e.text);
 	past_deinit(&p);
-	return false;
+}
+
+/* It may have been killed since this command looked for such ones. */
+bool start_spares(const char *name)
+{
+	json_t *o = read_state(name);
+	bool is_spared = is_wanted(o) && !ctl_bool(o, "has_fds");
+
+	json_decref(o);
+	return is_spared;
 }
 
 void start_sweep(void)
 {
 	struct log log = LOG_INIT(LOG_LEVEL_WARN);
 	char **names;
-	unsigned n, n_left = 0;
+	unsigned n;
 
 	(void)!rundir_names(&names, &n); /* those that it could read */
 	for (unsigned i = 0; i < n; i++) {
-		if (!rundir_is_held(names[i]) && revive(names[i], &log))
-			names[n_left++] = names[i];
-		else
-			free(names[i]);
-	}
-	rundir_sweep_but(names, n_left);
-	for (unsigned i = 0; i < n_left; i++)
+		if (!rundir_is_held(names[i]))
+			start_revive(names[i], &log);
 		free(names[i]);
+	}
 	free(names);
+	rundir_sweep_sparing(start_spares);
 }

@@ -181,7 +181,8 @@ static int start_own(struct run *r, struct run_nic *nic, struct error *e)
 	char full[sizeof(nic->network)];
 	int rc = -EEXIST;
 
-	for (unsigned i = 1; i <= NAMES_MAX && rc == -EEXIST; i++) {
+	for (unsigned i = 1;
+	     i <= NAMES_MAX && (rc == -EEXIST || rc == -EXDEV); i++) {
 		*e = ERROR_NULL;
 		if (i == 1)
 			snprintf(full, sizeof(full), "%s-%s", mode, r->name);

@@ -198,12 +198,27 @@ int start_taken(struct start *s, struct error *e)
 
 int start_network(struct start *s, struct error *e)
 {
+	struct log log = LOG_INIT(LOG_LEVEL_WARN);
 	int r;
 
-	s->dir = RUNDIR_NULL;
 	s->keeper = 0;
 	s->life_fd = -1;
-	r = rundir_make(s->name, &s->dir, e);
+	r = rundir_make_sparing(s->name, start_spares, &s->dir, e);
+	if (r == -ESTALE) {
+		/* Killed since this command looked for such ones. */
+		start_revive(s->name, &log);
+		*e = ERROR_NULL;
+		r = rundir_make_sparing(s->name, start_spares, &s->dir, e);
+	}
+	if (r == -ESTALE) {
+		*e = ERROR_NULL;
+		error_set(e, EXIT_CONFLICT,
+			  "the keeper of network %s was killed, and it "
+			  "cannot have another here (vmlan ls says why); "
+			  "take another name",
+			  s->name);
+		r = -EXDEV;
+	}
 	return r < 0 ? r : start_taken(s, e);
 }
 

@@ -41,7 +41,8 @@ struct start {
 };
 
 /* Starts it and waits until all is served. 0; -EEXIST if a living network has
- * that name; else negative; *e is filled unless 0. */
+ * that name; -EXDEV if one has whose keeper was killed, and this is not the
+ * place to give it another; else negative; *e is filled unless 0. */
 MUST_USE int start_network(struct start *s, struct error *e);
 /* The same in dir, whose lock is taken. */
 MUST_USE int start_taken(struct start *s, struct error *e);
@@ -69,6 +70,11 @@ void start_look_at_host(struct mode_host *h);
 /* As ctl_ask(), but waits a while for a network that starts or ends. */
 MUST_USE int start_ask(const char *name, const char *method, const char *path,
 		       const char *body, json_t **answerp, struct error *e);
+/* Gives the network of that name, whose keeper was killed, another one if it is
+ * wanted and this is the place for it; says so, or why not (revive.c). */
+void start_revive(const char *name, struct log *log);
+/* True if it is wanted: its folder is not to be removed (rundir_spares). */
+bool start_spares(const char *name);
 /* Gives networks that lost their keeper another one, where they are wanted, and
  * removes what else kills left behind, as rundir_sweep() (revive.c). */
 void start_sweep(void);

@@ -182,7 +182,7 @@ void rundir_await_engine(const struct rundir *d)
 		await_engine(dir);
 }
 
-static int make_folder(int base, const char *name)
+static int make_folder(int base, const char *name, rundir_spares *spares)
 {
 	CLEANUP_FD int dir = -1, lock = -1;
 	struct error e = ERROR_NULL;
@@ -197,6 +197,8 @@ static int make_folder(int base, const char *name)
 	lock = take_lock(dir, true);
 	if (lock < 0)
 		return lock;
+	if (spares && spares(name))
+		return -ESTALE;
 	await_engine(dir);
 	is_free = settle(dir, &e);
 	say_unsettled(name, &e);
@@ -206,8 +208,8 @@ static int make_folder(int base, const char *name)
 	return fd_steal(&lock);
 }
 
-static int make_in(const char *path, const char *name, struct rundir *d,
-		   struct error *e)
+static int make_in(const char *path, const char *name, rundir_spares *spares,
+		   struct rundir *d, struct error *e)
 {
 	CLEANUP_FD int base = -1;
 	char full[sizeof(d->path)];
@@ -227,7 +229,7 @@ static int make_in(const char *path, const char *name, struct rundir *d,
 	base = lock_base(path, true, e);
 	if (base < 0)
 		return base;
-	r = make_folder(base, name);
+	r = make_folder(base, name, spares);
 	if (r == -EWOULDBLOCK)
 		r = -EEXIST;
 	if (r < 0)
@@ -239,18 +241,24 @@ static int make_in(const char *path, const char *name, struct rundir *d,
 
 int rundir_make(const char *name, struct rundir *d, struct error *e)
 {
+	return rundir_make_sparing(name, NULL, d, e);
+}
+
+int rundir_make_sparing(const char *name, rundir_spares *spares,
+			struct rundir *d, struct error *e)
+{
 	char path[sizeof(d->path)];
 	int r = base_path(path, sizeof(path));
 
 	*d = RUNDIR_NULL;
 	if (r < 0)
 		return error_errno(e, r, "XDG_RUNTIME_DIR");
-	return make_in(path, name, d, e);
+	return make_in(path, name, spares, d, e);
 }
 
 int rundir_make_system(const char *name, struct rundir *d, struct error *e)
 {
-	return make_in(system_base, name, d, e);
+	return make_in(system_base, name, NULL, d, e);
 }
 
 int rundir_open_system(const char *name, struct rundir *d, struct error *e)
@@ -343,7 +351,7 @@ void rundir_remove(struct rundir *d)
 	rundir_release(d);
 }
 
-static void sweep_one(int base, const char *name)
+static void sweep_one(int base, const char *name, rundir_spares *spares)
 {
 	CLEANUP_FD int dir = -1, lock = -1;
 
@@ -352,7 +360,7 @@ static void sweep_one(int base, const char *name)
 	if (dir < 0)
 		return;
 	lock = take_lock(dir, false);
-	if (lock >= 0)
+	if (lock >= 0 && (!spares || !spares(name)))
 		remove_folder(base, name, dir);
 	/* Without a lock file: killed between two steps of making or removing;
 	 * nothing of it is left but the folder. */
@@ -360,16 +368,7 @@ static void sweep_one(int base, const char *name)
 		(void)unlinkat(base, name, AT_REMOVEDIR);
 }
 
-static bool is_left(const char *name, char *const *left, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (strcmp(left[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void sweep_base(const char *path, char *const *left, unsigned n)
+static void sweep_base(const char *path, rundir_spares *spares)
 {
 	CLEANUP_FD int base = -1;
 	struct dirent *de;
@@ -380,26 +379,26 @@ static void sweep_base(const char *path, char *const *left, unsigned n)
 	if (!d)
 		return;
 	while ((de = readdir(d))) {
-		if (de->d_name[0] != '.' && !is_left(de->d_name, left, n))
-			sweep_one(base, de->d_name);
+		if (de->d_name[0] != '.')
+			sweep_one(base, de->d_name, spares);
 	}
 	closedir(d);
 }
 
 void rundir_sweep(void)
 {
-	rundir_sweep_but(NULL, 0);
+	rundir_sweep_sparing(NULL);
 }
 
-void rundir_sweep_but(char *const *left, unsigned n)
+void rundir_sweep_sparing(rundir_spares *spares)
 {
 	char path[sizeof(((struct rundir *)0)->path)];
 	int r = base_path(path, sizeof(path));
 
 	if (r == 0)
-		sweep_base(path, left, n);
+		sweep_base(path, spares);
 	if (geteuid() == 0 && (r < 0 || strcmp(path, system_base) != 0))
-		sweep_base(system_base, NULL, 0);
+		sweep_base(system_base, NULL);
 }
 
 int rundir_path(const char *name, char path[96], struct error *e)

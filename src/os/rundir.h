@@ -32,6 +32,13 @@ struct rundir {
  * living network has that name. */
 __attribute__((warn_unused_result)) int
 rundir_make(const char *name, struct rundir *d, struct error *e);
+/* Whether the folder of that name, which nobody holds, is to be left as it is:
+ * somebody may want what is written in it. */
+typedef bool rundir_spares(const char *name);
+/* As rundir_make(). -ESTALE: there is a folder that is spared. */
+__attribute__((warn_unused_result)) int
+rundir_make_sparing(const char *name, rundir_spares *spares, struct rundir *d,
+		    struct error *e);
 /* As rundir_make(), in /run/vmlan. */
 __attribute__((warn_unused_result)) int
 rundir_make_system(const char *name, struct rundir *d, struct error *e);
@@ -74,7 +81,7 @@ void rundir_remove(struct rundir *d);
 /* Removes the folders that nobody holds, as rundir_remove(). Two at once are
  * safe. */
 void rundir_sweep(void);
-/* The same, but the networks of these names are left as they are. */
-void rundir_sweep_but(char *const *left, unsigned n);
+/* The same, but for those that are spared. */
+void rundir_sweep_sparing(rundir_spares *spares);
 
 #endif

@@ -236,6 +236,39 @@ static void a_dead_ones_name_is_free_and_empty(void **state)
 }
 
 /* Killed between mkdir and lock. */
+static bool spares_b(const char *name)
+{
+	return strcmp(name, "b") == 0;
+}
+
+/* What somebody may want is neither swept nor made anew. */
+static void one_that_is_wanted_stays(void **state)
+{
+	struct error e = ERROR_NULL;
+	char a[96], b[96], in_b[128];
+	struct rundir d, owner;
+
+	snprintf(a, sizeof(a), "%s/vmlan/a", (char *)*state);
+	snprintf(b, sizeof(b), "%s/vmlan/b", (char *)*state);
+	snprintf(in_b, sizeof(in_b), "%s/leases", b);
+	abandon("a", "/nowhere");
+	abandon("b", "/nowhere");
+	rundir_sweep_sparing(spares_b);
+	assert_false(exists(a));
+	assert_true(exists(in_b));
+	assert_int_equal(rundir_make_sparing("b", spares_b, &d, &e), -ESTALE);
+	assert_int_equal(d.lock_fd, -1);
+	assert_true(exists(in_b));
+	assert_false(rundir_is_held("b"));
+	/* Its owner's, once there is one. */
+	assert_int_equal(rundir_take("b", &owner), 0);
+	e = ERROR_NULL;
+	assert_int_equal(rundir_make_sparing("b", spares_b, &d, &e), -EEXIST);
+	rundir_release(&owner);
+	rundir_sweep();
+	assert_false(exists(b));
+}
+
 static void an_unfinished_one_is_swept(void **state)
 {
 	struct rundir d;
@@ -390,6 +423,8 @@ static int group(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_dead_ones_name_is_free_and_empty, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(one_that_is_wanted_stays,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unfinished_one_is_swept,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_child_keeps_the_lock, set_up,
