@@ -70,6 +70,7 @@ static void test_one_guest_takes_half(void **state)
 	struct flow flows[MAX];
 	struct flow_table t;
 	unsigned n = 0, m = 0;
+	uint8_t other = 16; /* one of another quota, which is drawn */
 
 	assert_int_equal(flow_table_init(&t, MAX), 0);
 	for (; n < MAX; n++) {
@@ -79,9 +80,14 @@ static void test_one_guest_takes_half(void **state)
 			break;
 	}
 	assert_int_equal(n, MAX / 2);
-	for (m = n; m < MAX; m++) {
+	do {
+		flows[n] = (struct flow){.proto = 17};
+		flows[n].guest = fake_ep(10, 0, 2, other++, (uint16_t)n);
+	} while (!flow_add(&t, &flows[n]) && other < 255);
+	for (m = n + 1; m < MAX; m++) {
 		flows[m] = (struct flow){.proto = 17};
-		flows[m].guest = fake_ep(10, 0, 2, 16, (uint16_t)m);
+		flows[m].guest = flows[n].guest;
+		flows[m].guest.port = (uint16_t)m;
 		if (!flow_add(&t, &flows[m]))
 			break;
 	}
