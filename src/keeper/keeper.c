@@ -220,6 +220,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	list_init(&k.machines);
 	timer_init(&k.log_timer, on_log);
 	state_init(&k);
+	timer_init(&k.beside_timer, beside_tick);
 	k.n_files = rlimit_raise_nofile();
 	r = start(&k);
 	if (r == 0)
@@ -240,6 +241,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	if (k.loop) {
 		timer_disarm(loop_wheel(k.loop), &k.log_timer);
 		timer_disarm(loop_wheel(k.loop), &k.state_timer);
+		timer_disarm(loop_wheel(k.loop), &k.beside_timer);
 	}
 	plan_close(&k.plan);
 	sigwatch_free(k.signals);

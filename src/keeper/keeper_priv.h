@@ -64,6 +64,7 @@ struct keeper {
 	struct timer log_timer; /* looks at the log's length */
 	struct timer state_timer; /* until state_save_rarely() may write */
 	bool state_is_old; /* and is to, then */
+	struct timer beside_timer; /* armed while machines have no route */
 	bool is_ready;
 	bool is_stopping;
 	struct error error; /* what ended it, if anything failed */
@@ -134,6 +135,7 @@ void packet_look(struct keeper *k, struct plan_netdev *n);
 void beside_neighbour(struct keeper *k, const struct msg_neighbour *m);
 void beside_restart(struct plan_netdev *n);
 void beside_look(struct keeper *k, struct plan_netdev *n);
+void beside_tick(struct timer *t, uint64_t now_ns);
 
 /* Starts an attempt to connect n, if it wants one. */
 void client_start(struct keeper *k, struct plan_netdev *n);

@@ -25,6 +25,9 @@
 #include "os/sysctl.h"
 #include "os/tap.h"
 
+/* How often those are looked at again to whom the host has no route. */
+#define LOOK_NS UINT64_C(5000000000)
+
 enum {
 	NEIGHBOURS_MAX = 128, /* what the engine keeps */
 	PREFIX_LEAST = 8,     /* no network of a card is wider */
@@ -130,8 +133,12 @@ static bool is_others(const struct view *w, const struct neighbour *x)
 		if (rtnl_route_has_router(&w->v[i], &x->ip))
 			return true;
 	}
-	return w->n < 0 || (rtnl_neighbour_find(w->card, &x->ip, &m) == 0 &&
-			    !mac_eq(m, x->mac));
+	if (w->n >= 0 && (rtnl_neighbour_find(w->card, &x->ip, &m) < 0 ||
+			  mac_eq(m, x->mac)))
+		return false;
+	/* He may have left: the answer is known when it is looked again. */
+	(void)!rtnl_neighbour_ask(w->card, &x->ip);
+	return true;
 }
 
 /* ---- the routes ---- */
@@ -206,6 +213,43 @@ static void forget(struct plan_beside *b, struct neighbour *x)
 	*x = b->v[--b->n];
 }
 
+static void look_again(struct keeper *k)
+{
+	if (!timer_is_armed(&k->beside_timer))
+		timer_arm(loop_wheel(k->loop), &k->beside_timer,
+			  *loop_now(k->loop) + LOOK_NS);
+}
+
+static void settle_all(struct keeper *k, struct plan_netdev *n)
+{
+	struct plan_beside *b = n->beside;
+	bool is_whole = true;
+	struct view w;
+
+	view_init(&w, b);
+	for (unsigned i = 0; i < b->n; i++) {
+		settle(n, &b->v[i], &w);
+		is_whole &= b->v[i].is_reached;
+	}
+	view_deinit(&w);
+	if (!is_whole)
+		look_again(k);
+}
+
+void beside_tick(struct timer *t, uint64_t now_ns)
+{
+	struct keeper *k = container_of(t, struct keeper, beside_timer);
+
+	(void)now_ns;
+	list_each (it, &k->plan.netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		if (n->beside)
+			settle_all(k, n);
+	}
+}
+
 void beside_neighbour(struct keeper *k, const struct msg_neighbour *m)
 {
 	struct plan_netdev *n = plan_find(&k->plan, m->port);
@@ -224,6 +268,8 @@ void beside_neighbour(struct keeper *k, const struct msg_neighbour *m)
 	view_init(&w, b);
 	settle(n, x, &w);
 	view_deinit(&w);
+	if (!x->is_reached)
+		look_again(k);
 }
 
 void beside_restart(struct plan_netdev *n)
@@ -236,7 +282,6 @@ void beside_look(struct keeper *k, struct plan_netdev *n)
 {
 	struct msg_tap_add *m = &n->order.tap_add;
 	union engine_msg now = {.hostif_host = {.port = n->id}};
-	struct view w;
 
 	if (!n->beside)
 		return;
@@ -245,10 +290,7 @@ void beside_look(struct keeper *k, struct plan_netdev *n)
 	memcpy(now.hostif_host.ip, m->host_ip, sizeof(m->host_ip));
 	/* If the engine is gone the next one gets them with its order. */
 	(void)!engine_link_send(k, &now, ENGINE_MSG_HOSTIF_HOST, NULL, 0);
-	view_init(&w, n->beside);
-	for (unsigned i = 0; i < n->beside->n; i++)
-		settle(n, &n->beside->v[i], &w);
-	view_deinit(&w);
+	settle_all(k, n);
 }
 
 /* ---- opening ---- */

@@ -159,6 +159,8 @@ enum { RTNL_ROUTE_STRLEN = 2 * ADDR_STRLEN + 64 };
  * that is there gets this MAC. */
 MUST_USE int rtnl_neighbour_set(int index, const addr *ip, mac m);
 MUST_USE int rtnl_neighbour_del(int index, const addr *ip);
+/* Has the kernel ask whether he who had it last is still there. */
+MUST_USE int rtnl_neighbour_ask(int index, const addr *ip);
 /* The MAC that the kernel has heard it has, now or lately; -ENOENT: none. */
 MUST_USE int rtnl_neighbour_find(int index, const addr *ip, mac *mp);
 

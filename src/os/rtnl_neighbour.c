@@ -44,6 +44,17 @@ int rtnl_neighbour_del(int index, const addr *ip)
 	return rtnl_talk(request(buf, RTM_DELNEIGH, index, ip));
 }
 
+int rtnl_neighbour_ask(int index, const addr *ip)
+{
+	char buf[128];
+	struct nlmsghdr *h = request(buf, RTM_NEWNEIGH, index, ip);
+	struct ndmsg *m = mnl_nlmsg_get_payload(h);
+
+	m->ndm_state = NUD_NONE;
+	m->ndm_flags = NTF_USE;
+	return rtnl_talk(h);
+}
+
 struct search {
 	int index;
 	const addr *ip;

@@ -45,6 +45,7 @@ static void neighbours_are_told(void **state)
 		/* of that link, and no other */
 		assert_int_equal(rtnl_neighbour_find(s->veth + 1, &ip, &m),
 				 -ENOENT);
+		assert_int_equal(rtnl_neighbour_ask(s->veth, &ip), 0);
 		assert_int_equal(rtnl_neighbour_del(s->veth, &ip), 0);
 		assert_int_equal(rtnl_neighbour_find(s->veth, &ip, &m),
 				 -ENOENT);
