@@ -230,6 +230,21 @@ def test_no_machine_takes_the_hosts_routes(w, host, what):
         sh("ip", "link", "del", "vpn0")
 
 
+def test_an_address_that_was_anothers(w, host):
+    """Whom the host knows by an address may be gone: then it is the machine's."""
+    ip = "192.168.77.7"
+    sh("ip", "addr", "add", f"{ip}/24", "dev", "eth0", ns="lan")
+    sh("sysctl", "net.ipv4.neigh.lan0.delay_first_probe_time=1",
+       "net.ipv4.neigh.lan0.base_reachable_time_ms=1000")
+    sh("ping", "-c", "1", "-W", "5", ip)
+    sh("ip", "addr", "del", f"{ip}/24", "dev", "eth0", ns="lan")
+    with Machine(w, "a", "--net", "bridged,if=lan0") as a:
+        a.static(ip)
+        a.guest.sh("ping", "-c", "1", "-W", "1", HOST, check=False)
+        wait_for("the route", lambda: is_beside(ip), seconds=60)
+        pings(a.guest, HOST)
+
+
 def test_killed(w, host):
     """Keeper and engine: what the host had besides goes with them, and comes
     back with the next keeper."""
