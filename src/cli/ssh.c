@@ -223,7 +223,7 @@ static int make_words(const struct ssh *s, struct words *w)
 
 	for (unsigned i = 0; s->rest[i]; i++)
 		n++;
-	w->argv = calloc(n + 9, sizeof(*w->argv));
+	w->argv = calloc(n + 10, sizeof(*w->argv));
 	w->proxy = proxy_option(s);
 	if (asprintf(&w->alias, "HostKeyAlias=%s/%s", f->network, f->machine) <
 	    0)
@@ -248,6 +248,7 @@ static void order_words(const struct ssh *s, struct words *w)
 	*p++ = (char *)"ssh";
 	*p++ = (char *)"-o";
 	*p++ = w->proxy;
+	*p++ = (char *)"-oProxyUseFdpass=no";
 	for (unsigned i = 0; i < s->n_options; i++)
 		*p++ = s->options[i];
 	*p++ = (char *)"-o";

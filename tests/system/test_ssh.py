@@ -125,6 +125,8 @@ def test_a_command(lab, machine):  # noqa: F811
     assert [l.split()[0] for l in (DIR / "known").read_text().splitlines()] == ["lab/a"]
     assert ssh(lab, "a", "echo", "$HOME").stdout == f"{DIR}\n"
     assert ssh(lab, "-v", "tester@a", "--", "true").returncode == 0
+    # whatever the way to other hosts is like
+    ssh(lab, "-o", "ProxyUseFdpass=yes", "-o", "ProxyCommand=false", "a", "true")
     assert [m["name"] for m in lab.machines("lab")] == ["a"]
     # another machine in its place is another key
     key = (DIR / "key.pub").read_text().split()
@@ -358,12 +360,13 @@ def test_what_ssh_is_told(lab, machine, tmp_path):  # noqa: F811
     assert lines[0] == "-o"
     assert lines[1] == (f"ProxyCommand='{VMLAN}' 'exec' '--name' 'ssh-a' 'lab' 'ip=dhcp' '--' "
                         f"'{VMLAN}' 'connect' '60' 'lab/a' %p")
-    assert lines[2:] == ["-vl", "me", "-p2222", "-t", "-o", "HostKeyAlias=lab/a",
+    assert lines[2] == "-oProxyUseFdpass=no"
+    assert lines[3:] == ["-vl", "me", "-p2222", "-t", "-o", "HostKeyAlias=lab/a",
                          "-oConnectTimeout=120", "--", "you@a+lab", "-x", "cmd"]
     r = lab.vmlan("ssh", "--wait=5", "ip=10.0.2.9/24'%", "lab/a", code=9, env=env)
     lines = r.stdout.splitlines()
     assert "'ip=10.0.2.9/24'\\''%%'" in lines[1] and "'5'" in lines[1]
-    assert lines[2:] == ["-o", "HostKeyAlias=lab/a", "-oConnectTimeout=65", "a+lab"]
+    assert lines[3:] == ["-o", "HostKeyAlias=lab/a", "-oConnectTimeout=65", "a+lab"]
     (fake / "ssh").write_text("nothing")
     (fake / "ssh").chmod(0o755)
     env["PATH"] = str(fake)
