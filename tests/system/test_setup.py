@@ -96,7 +96,7 @@ def host(w):
     yield w
     setup("up0", "--undo")
     assert "br0" not in [l["ifname"] for l in js("link")]
-    assert not list(FOLDER.glob("*"))
+    assert not list(FOLDER.glob("[!.]*"))
 
 
 def is_bridged():
@@ -143,7 +143,7 @@ def test_bridge_that_somebody_took_away(host):
     assert r.returncode == 5 and "up0 --undo" in r.stderr, r.stderr
     ok(setup("up0", "--undo"))
     same(before, snapshot())
-    assert not list(FOLDER.glob("*"))
+    assert not list(FOLDER.glob("[!.]*"))
 
 
 def test_dry_run_changes_nothing(host):
@@ -154,7 +154,7 @@ def test_dry_run_changes_nothing(host):
     assert sh("unshare", "--user", VMLAN, "setup", "bridge", "up0", "--dry-run",
               "--name", "lan0").stdout == out
     same(before, snapshot())
-    assert not list(FOLDER.glob("*"))
+    assert not list(FOLDER.glob("[!.]*"))
 
 
 class Echo:
@@ -234,7 +234,7 @@ def test_a_step_that_fails_takes_all_back(host):
         r = setup("up0")
         assert r.returncode == 5 and "up0 cannot be plugged in" in r.stderr, r.stderr
         same(before, snapshot())
-        assert not list(FOLDER.glob("*"))
+        assert not list(FOLDER.glob("[!.]*"))
     finally:
         sh("ip", "link", "del", "mv0")
 
@@ -269,7 +269,7 @@ def test_an_interface_that_was_unplugged(w):
     sh("ip", "link", "del", "un0")
     ok(setup("un0", "--undo"))
     assert "br0" not in [l["ifname"] for l in js("link")]
-    assert not list(FOLDER.glob("*"))
+    assert not list(FOLDER.glob("[!.]*"))
 
 
 def next_command():
@@ -320,7 +320,7 @@ def test_killed_at_random(host):
         if is_bridged():
             ok(setup("up0", "--undo"))
         same(before, snapshot())
-        assert not list(FOLDER.glob("*"))
+        assert not list(FOLDER.glob("[!.]*"))
     print(seen)
 
 
