@@ -592,8 +592,9 @@ def test_keeper_killed(lan):
 def test_keeper_of_a_private_network_killed(lan):
     """A machine's own LAN gets another keeper as well, and still ends with its
     machine."""
-    with Machine(lan, "a", "-p", "2222:7000") as a, Server("a"):
+    with Machine(lan, "a", "-p", "2222:7000", mac="52:54:00:00:00:0a") as a, Server("a"):
         a.guest.dhcp()
+        wait_for("its address is told", lambda: show("nat-a")["machines"][0]["addresses"])
         o = kill_keeper("nat-a")
         a.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
         assert "nat-a was killed; it has another one now" in vmlan("ls").stderr

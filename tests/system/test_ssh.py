@@ -209,6 +209,7 @@ def test_without_dhcp(user, machine):  # noqa: F811
     assert r.stdout.startswith("fe80::")
     # or by an address of one's own
     a.guest.sh("ip", "addr", "add", "10.9.9.1/24", "dev", "eth0")
+    a.guest.sh("ip", "-6", "addr", "flush", "dev", "eth0")
     a.guest.sh("ping", "-c", "1", "-W", "1", "10.9.9.77", check=False)
     wait_for("the address", lambda: "10.9.9.1" in user.machines("in")[0]["addresses"])
     r = user.vmlan("ssh", "ip=10.9.9.2/24", *words("a", "echo $SSH_CONNECTION")[1:])
