@@ -35,6 +35,17 @@ bool addr_is_broadcast(const addr *a)
 	return addr_is_v4(a) && addr_u32(a) == UINT32_MAX;
 }
 
+bool addr_is_unicast(const addr *a)
+{
+	return !addr_is_unspecified(a) && !addr_is_loopback(a) &&
+	       !addr_is_multicast(a) && !addr_is_broadcast(a);
+}
+
+bool addr_is_link_local6(const addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 /* The mask of byte i for a prefix of len bits. */
 static uint8_t mask_byte(unsigned len, unsigned i)
 {

@@ -94,6 +94,11 @@ bool addr_is_loopback(const addr *a);
 bool addr_is_multicast(const addr *a);
 /* True for 255.255.255.255. */
 bool addr_is_broadcast(const addr *a);
+/* True for one that a machine can have and others can reach it by: none of the
+ * four above. */
+bool addr_is_unicast(const addr *a);
+/* True for fe80::/10 (RFC 4291 2.5.6): no router passes it on. */
+bool addr_is_link_local6(const addr *a);
 /* True if a lies in p. */
 bool prefix_has(const struct prefix *p, const addr *a);
 /* The directed broadcast of an IPv4 prefix; ff02::1 for IPv6. */

@@ -53,6 +53,26 @@ static void kinds(void **state)
 		assert_int_equal(addr_is_loopback(&a), t[i].loopback);
 		assert_int_equal(addr_is_multicast(&a), t[i].multicast);
 		assert_int_equal(addr_is_broadcast(&a), t[i].broadcast);
+		assert_int_equal(addr_is_unicast(&a),
+				 !t[i].unspecified && !t[i].loopback &&
+					 !t[i].multicast && !t[i].broadcast);
+	}
+}
+
+static void link_local(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_so;
+	} t[] = {
+		{"fe80::1", true},  {"febf::1", true},	  {"fec0::1", false},
+		{"fe7f::1", false}, {"169.254.0.1", false}, {"ff02::1", false},
+	};
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		addr a = parse(t[i].text);
+
+		assert_int_equal(addr_is_link_local6(&a), t[i].is_so);
 	}
 }
 
@@ -248,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(link_local),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(formats),
 		cmocka_unit_test(random_text_comes_back),

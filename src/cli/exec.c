@@ -89,8 +89,7 @@ static bool parse_prefix(const char *text, struct prefix *p)
 	if (end == text + n + 1 || *end || len < 1 || len > most)
 		return false;
 	p->len = (uint8_t)(128 - most + len);
-	return !addr_is_unspecified(&p->ip) && !addr_is_multicast(&p->ip) &&
-	       !addr_is_loopback(&p->ip) && !addr_is_broadcast(&p->ip);
+	return addr_is_unicast(&p->ip);
 }
 
 static int set_ip(struct exec *x, const char *text)

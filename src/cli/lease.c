@@ -196,8 +196,7 @@ bool lease_take(const struct dhcp_msg *m, struct lease *lp)
 	uint32_t mask = 0xffffff00;
 	struct rd r;
 
-	if (addr_is_unspecified(&l.ip.ip) || addr_is_multicast(&l.ip.ip) ||
-	    addr_is_loopback(&l.ip.ip) || addr_is_broadcast(&l.ip.ip))
+	if (!addr_is_unicast(&l.ip.ip))
 		return false;
 	(void)!dhcp_find_u32(m, DHCP_O_MASK, &mask);
 	l.ip.len = (uint8_t)(96 + (mask == UINT32_MAX ? 32 : mask_len(mask)));

@@ -39,8 +39,7 @@ static bool is_host(const struct prefix *p)
 	struct prefix net = prefix_network(p);
 	addr all = prefix_broadcast(p);
 
-	if (addr_is_unspecified(&p->ip) || addr_is_multicast(&p->ip) ||
-	    addr_is_loopback(&p->ip) || addr_is_broadcast(&p->ip))
+	if (!addr_is_unicast(&p->ip))
 		return false;
 	if (!addr_is_v4(&p->ip) || p->len >= 127)
 		return true;

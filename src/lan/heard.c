@@ -8,18 +8,6 @@
 
 enum { IP6_AT_SRC = 8 };
 
-static bool is_link_local6(const addr *a)
-{
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
-/* One that a machine can have and others can reach it by. */
-static bool is_useful(const addr *ip)
-{
-	return !addr_is_unspecified(ip) && !addr_is_multicast(ip) &&
-	       !addr_is_loopback(ip) && !addr_is_broadcast(ip);
-}
-
 static unsigned place_of(const struct port *p, const addr *ip)
 {
 	unsigned i = 0;
@@ -63,7 +51,7 @@ void heard_put(struct port *p, const addr *ip)
 {
 	unsigned i = place_of(p, ip);
 
-	if (p->caps.is_uplink || p->caps.is_ours || !is_useful(ip))
+	if (p->caps.is_uplink || p->caps.is_ours || !addr_is_unicast(ip))
 		return;
 	if (p->n_heard && i == 0)
 		return;
@@ -98,7 +86,7 @@ void heard_frame(struct port *from, const struct frame *f)
 	if (!src)
 		return;
 	memcpy(ip.b, src, sizeof(ip.b));
-	if (is_link_local6(&ip))
+	if (addr_is_link_local6(&ip))
 		heard_put(from, &ip);
 }
 

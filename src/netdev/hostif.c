@@ -37,12 +37,6 @@ bool hostif_addresses(const struct frame *f, addr *from, addr *to)
 	return false;
 }
 
-/* fe80::/10 (RFC 4291 2.5.6): no router passes it on. */
-static bool is_link_local(const addr *a)
-{
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
 bool hostif_is_own(const struct hostif *h, const addr *a)
 {
 	for (unsigned i = 0; i < h->n; i++) {
@@ -54,7 +48,7 @@ bool hostif_is_own(const struct hostif *h, const addr *a)
 
 static bool is_hosts(const struct hostif *h, const addr *a)
 {
-	return hostif_is_own(h, a) || is_link_local(a);
+	return hostif_is_own(h, a) || addr_is_link_local6(a);
 }
 
 static bool is_group(const struct hostif *h, const addr *a)

@@ -119,12 +119,6 @@ static struct translate_entry *find(struct translate *t, const addr *ip)
 	return NULL;
 }
 
-static bool is_one_machines(const addr *ip)
-{
-	return !addr_is_unspecified(ip) && !addr_is_multicast(ip) &&
-	       !addr_is_broadcast(ip) && !addr_is_loopback(ip);
-}
-
 /* A place for one more; NULL: all are in use. */
 static struct translate_entry *place(struct translate *t, uint64_t now)
 {
@@ -146,7 +140,7 @@ static bool learn(struct translate *t, const addr *ip, mac m, uint64_t now)
 		e->place.used_ns = now;
 		return false;
 	}
-	if (!is_one_machines(ip) || is_hosts(t, ip))
+	if (!addr_is_unicast(ip) || is_hosts(t, ip))
 		return false;
 	e = place(t, now);
 	if (e)
@@ -158,7 +152,7 @@ bool translate_host_ip(struct translate *t, const addr *ip)
 {
 	struct translate_entry *e;
 
-	if (!is_one_machines(ip) || is_hosts(t, ip))
+	if (!addr_is_unicast(ip) || is_hosts(t, ip))
 		return false;
 	t->host_ip[t->n_host++ % TRANSLATE_HOST_MAX] = *ip;
 	e = find(t, ip);
