@@ -26,6 +26,7 @@
 #include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/pump.h"
+#include "os/sockaddr.h"
 
 static const char usage[] =
 	"usage: vmlan connect WAIT-SECONDS NETWORK/VM PORT\n";
@@ -49,21 +50,13 @@ struct caller {
 static socklen_t sockaddr_of(const addr *ip, uint16_t port,
 			     struct sockaddr_storage *ss)
 {
-	struct sockaddr_in *s4 = (void *)ss;
-	struct sockaddr_in6 *s6 = (void *)ss;
+	const struct endpoint to = {.ip = *ip, .port = port};
+	socklen_t len = sockaddr_from(&to, ss);
 
-	memset(ss, 0, sizeof(*ss));
-	if (addr_is_v4(ip)) {
-		s4->sin_family = AF_INET;
-		s4->sin_port = htons(port);
-		memcpy(&s4->sin_addr, ip->b + 12, 4);
-		return sizeof(*s4);
-	}
-	s6->sin6_family = AF_INET6;
-	s6->sin6_port = htons(port);
-	memcpy(&s6->sin6_addr, ip->b, 16);
-	s6->sin6_scope_id = if_nametoindex("eth0"); /* exec's only one */
-	return sizeof(*s6);
+	if (ss->ss_family == AF_INET6) /* exec's only card */
+		((struct sockaddr_in6 *)ss)->sin6_scope_id =
+			if_nametoindex("eth0");
+	return len;
 }
 
 static int await_connect(int fd, int64_t ms)

@@ -25,6 +25,7 @@
 #include "cli/clock.h"
 #include "cli/ctl.h"
 #include "cli/exec.h"
+#include "cli/find.h"
 #include "cli/renew.h"
 #include "cli/start.h"
 #include "control/request.h"
@@ -265,17 +266,16 @@ static int attach(struct exec *x, pid_t child, struct error *e)
 static bool is_ours(const struct exec *x)
 {
 	struct error e = ERROR_NULL;
-	json_t *o = NULL, *m;
-	bool found = false;
-	size_t i;
+	json_t *o = NULL;
+	const json_t *m;
+	bool is_there;
 
 	if (ctl_ask(x->network, "GET", CONTROL_NETWORK, NULL, &o, &e) < 0)
 		return false;
-	json_array_foreach(json_object_get(o, "machines"), i, m)
-		found |= strcmp(ctl_str(m, "name"), x->card.machine) == 0 &&
-			 ctl_int(m, "pid") == getpid();
+	m = find_in(o, x->card.machine);
+	is_there = m && ctl_int(m, "pid") == getpid();
 	json_decref(o);
-	return found;
+	return is_there;
 }
 
 /* Its name and address are free for others when this returns. */

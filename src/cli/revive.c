@@ -228,5 +228,5 @@ void start_sweep(void)
 		free(names[i]);
 	}
 	free(names);
-	rundir_sweep_sparing(start_spares);
+	rundir_sweep(start_spares);
 }

@@ -101,7 +101,7 @@ static void a_dead_network(void **state)
 			rundir_remove(&d);
 		} else if (i == 1) { /* swept */
 			rundir_release(&d);
-			rundir_sweep();
+			rundir_sweep(NULL);
 		} else { /* the name is wanted again */
 			rundir_release(&d);
 			ok(rundir_make, "dead", &d);
@@ -118,10 +118,10 @@ static void a_dead_network(void **state)
 	(void)site_add_bridge(s);
 	lock = dup(d.lock_fd);
 	rundir_release(&d);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_true(site_has_link("br0"));
 	close(lock);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_false(site_has_link("br0"));
 	assert_int_equal(rmdir_of_all(s), 0);
 }
@@ -141,14 +141,14 @@ static void a_kept_network(void **state)
 	ok(journal_keep, &s->j);
 	snprintf(path, sizeof(path), "%s", d.path);
 	rundir_release(&d);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_true(site_has_link("br0"));
 	assert_int_equal(rundir_make("kept", &other, &e), -EEXIST);
 	assert_int_equal(e.code, EXIT_CONFLICT);
 	assert_true(site_has_link("br0"));
 	assert_int_equal(access(path, F_OK), 0);
 	ok(journal_undo, &s->j);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(rmdir_of_all(s), 0);
 }

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A network of a process's own; see ownns.h. */
 #include "os/ownns.h"
-#include "os/rtnl.h"
-#include "os/sysctl.h"
-#include "os/userns.h"
-
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/rtnl.h"
+#include "os/sysctl.h"
+#include "os/userns.h"
 
 static int leave_host(struct error *e)
 {

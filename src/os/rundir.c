@@ -385,12 +385,7 @@ static void sweep_base(const char *path, rundir_spares *spares)
 	closedir(d);
 }
 
-void rundir_sweep(void)
-{
-	rundir_sweep_sparing(NULL);
-}
-
-void rundir_sweep_sparing(rundir_spares *spares)
+void rundir_sweep(rundir_spares *spares)
 {
 	char path[sizeof(((struct rundir *)0)->path)];
 	int r = base_path(path, sizeof(path));

@@ -78,10 +78,8 @@ void rundir_await_engine(const struct rundir *d);
  * the lock; another folder that has its name by now is left alone.  What cannot
  * be undone is said on stderr and stays written there for the next command. */
 void rundir_remove(struct rundir *d);
-/* Removes the folders that nobody holds, as rundir_remove(). Two at once are
- * safe. */
-void rundir_sweep(void);
-/* The same, but for those that are spared. */
-void rundir_sweep_sparing(rundir_spares *spares);
+/* Removes the folders that nobody holds, but for those that are spared (NULL:
+ * none), as rundir_remove(). Two at once are safe. */
+void rundir_sweep(rundir_spares *spares);
 
 #endif

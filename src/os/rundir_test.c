@@ -100,7 +100,7 @@ static void one_name_has_one_owner(void **state)
 	assert_int_equal(b.lock_fd, -1);
 	assert_string_equal(b.path, "");
 	make_ok("b", &b);
-	rundir_sweep(); /* both alive */
+	rundir_sweep(NULL); /* both alive */
 	assert_true(exists(a.path) && exists(b.path));
 	rundir_remove(&a);
 	assert_false(exists(want));
@@ -167,7 +167,7 @@ static void an_engine_is_waited_for(void **state)
 		if (again)
 			make_ok("a", &d);
 		else
-			rundir_sweep();
+			rundir_sweep(NULL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_int_equal(status, 0);
 	}
@@ -209,13 +209,13 @@ static void the_dead_are_swept(void **state)
 	abandon("dead", outside);
 	snprintf(path, sizeof(path), "%s/vmlan/dead", (char *)*state);
 	assert_true(exists(path));
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_false(exists(path));
 	assert_true(exists(outside)); /* links are not followed */
 	/* A folder that is a link is not entered. */
 	snprintf(path, sizeof(path), "%s/vmlan/alias", (char *)*state);
 	assert_int_equal(symlink(*state, path), 0);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_true(exists(outside));
 	unlink(path);
 	unlink(outside);
@@ -253,7 +253,7 @@ static void one_that_is_wanted_stays(void **state)
 	snprintf(in_b, sizeof(in_b), "%s/leases", b);
 	abandon("a", "/nowhere");
 	abandon("b", "/nowhere");
-	rundir_sweep_sparing(spares_b);
+	rundir_sweep(spares_b);
 	assert_false(exists(a));
 	assert_true(exists(in_b));
 	assert_int_equal(rundir_make_sparing("b", spares_b, &d, &e), -ESTALE);
@@ -265,7 +265,7 @@ static void one_that_is_wanted_stays(void **state)
 	e = ERROR_NULL;
 	assert_int_equal(rundir_make_sparing("b", spares_b, &d, &e), -EEXIST);
 	rundir_release(&owner);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_false(exists(b));
 }
 
@@ -277,7 +277,7 @@ static void an_unfinished_one_is_swept(void **state)
 	make_ok("x", &d);
 	snprintf(path, sizeof(path), "%s/vmlan/unfinished", (char *)*state);
 	assert_int_equal(mkdir(path, 0700), 0);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_false(exists(path));
 	rundir_remove(&d);
 }
@@ -298,11 +298,11 @@ static void a_child_keeps_the_lock(void **state)
 		_exit((int)read(hold[0], &c, 1));
 	}
 	rundir_release(&d);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_true(exists(path));
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	rundir_sweep();
+	rundir_sweep(NULL);
 	assert_false(exists(path));
 	close(hold[0]);
 	close(hold[1]);
@@ -388,7 +388,7 @@ static int contend(void *arg)
 			rundir_remove(&d);
 		else
 			rundir_release(&d);
-		rundir_sweep();
+		rundir_sweep(NULL);
 	}
 	return 0;
 }
@@ -407,7 +407,7 @@ static void many_at_once_are_safe(void **state)
 		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
 		assert_int_equal(status, 0);
 	}
-	rundir_sweep();
+	rundir_sweep(NULL);
 }
 
 static int group(void)
