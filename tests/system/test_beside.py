@@ -52,6 +52,12 @@ def is_beside(ip):
     return route(ip)[0].startswith("vmlan")
 
 
+def meets(a, ip):
+    """The first contact may be lost: the host answers once it has a route."""
+    wait_for("an answer", lambda: a.sh("ping", "-c", "1", "-W", "1", ip,
+                                       check=False).returncode == 0, seconds=30)
+
+
 def tcp(ns, ip):
     return sh(PYTHON, "-c", ASK, ip, "tcp", "5", ns=ns).stdout.strip()
 
@@ -73,7 +79,7 @@ def test_both_ways(w, host, options, request):
     with Machine(w, "a", "--net", "bridged:home," + options) as a:
         a.guest.dhcp()
         the_host_is_on_its_lan()
-        pings(a.guest, HOST)
+        meets(a.guest, HOST)
         wait_for("the host's route", lambda: is_beside(a.guest.ip))
         assert route(a.guest.ip)[1] == HOST
         sh("ping", "-c", "2", "-W", "5", a.guest.ip)
@@ -93,7 +99,7 @@ def test_bytes(w, host):
     """32 MiB each way between machine and host."""
     with Machine(w, "a", "--net", "bridged,if=lan0") as a:
         a.guest.dhcp()
-        pings(a.guest, HOST)
+        meets(a.guest, HOST)
         moves(w, a.guest, None, HOST)
 
 
@@ -105,8 +111,7 @@ def test_ip6(w, host, options, request):
         a.guest.sh("ip", "addr", "add", "2001:db8:77::9/64", "dev", "eth0")
         a.guest.sh("ip", "link", "set", "eth0", "up")
         wait_for("the host's route", lambda: is_beside("2001:db8:77::9"))
-        wait_for("an answer", lambda: a.guest.sh("ping", "-c", "1", "-W", "1", HOST6,
-                                                 check=False).returncode == 0)
+        meets(a.guest, HOST6)
         sh("ping", "-c", "1", "-W", "5", "2001:db8:77::9")
         sh("ping", "-c", "1", "-W", "5", "2001:db8:77::1")
 
@@ -115,11 +120,11 @@ def test_addresses_come_and_go(w, host):
     """A machine takes another address, and somebody on the LAN the old one."""
     with Machine(w, "a", "--net", "bridged,if=lan0") as a:
         old, new = a.static("192.168.77.200"), "192.168.77.201"
-        pings(a.guest, HOST)
+        meets(a.guest, HOST)
         wait_for("the route", lambda: is_beside(old))
         a.guest.sh("ip", "addr", "flush", "dev", "eth0")
         a.static(new)
-        pings(a.guest, HOST)
+        meets(a.guest, HOST)
         wait_for("the new route", lambda: is_beside(new))
         sh("ip", "addr", "add", f"{old}/24", "dev", "eth0", ns="lan")
         sh("ping", "-c", "1", "-W", "1", "-I", old, "192.168.77.222", ns="lan", check=False)
@@ -132,13 +137,12 @@ def test_the_host_moves(w, host):
     """Its address changes: machines reach it by the new one."""
     with Machine(w, "a", "--net", "bridged,if=lan0") as a:
         ip = a.static("192.168.77.200")
-        pings(a.guest, HOST)
+        meets(a.guest, HOST)
         wait_for("the route", lambda: is_beside(ip))
         sh("ip", "addr", "del", f"{HOST}/24", "dev", "lan0")
         sh("ip", "addr", "add", "192.168.77.3/24", "dev", "lan0")
         wait_for("the route", lambda: is_beside(ip) and route(ip)[1] == "192.168.77.3")
-        wait_for("an answer", lambda: a.guest.sh("ping", "-c", "1", "-W", "1", "192.168.77.3",
-                                                 check=False).returncode == 0)
+        meets(a.guest, "192.168.77.3")
         sh("ip", "addr", "flush", "dev", "lan0")
         wait_for("the end of the route",
                  lambda: "192.168.77.200" not in sh("ip", "route").stdout)
@@ -184,8 +188,7 @@ def test_no_machine_is_the_hosts_router(w, host):
     with Machine(w, "a", "--net", "bridged,host=on,if=lan0") as a:
         a.guest.sh("ip", "addr", "add", "2001:db8:77::9/64", "dev", "eth0")
         a.guest.sh("ip", "link", "set", "eth0", "up")
-        wait_for("an answer", lambda: a.guest.sh("ping", "-c", "1", "-W", "1", HOST6,
-                                                 check=False).returncode == 0)
+        meets(a.guest, HOST6)
         a.guest.sh(PYTHON, "-c", ADVERTISE, mac_of("vmlan0"), HOST6)
         a.guest.sh("ping", "-c", "1", "-W", "5", HOST6)
         assert "bad" not in sh("ip", "-6", "route").stdout + sh("ip", "-6", "addr").stdout
@@ -251,11 +254,10 @@ def test_killed(w, host):
     before = state()
     with Machine(w, "a", "--net", "bridged:home,if=lan0") as a:
         ip = a.static("192.168.77.200")
-        pings(a.guest, HOST)
+        meets(a.guest, HOST)
         wait_for("the route", lambda: is_beside(ip))
         os.kill(show("home")["engine"], signal.SIGKILL)
-        wait_for("another engine", lambda: a.guest.sh("ping", "-c", "1", "-W", "1", HOST,
-                                                      check=False).returncode == 0)
+        meets(a.guest, HOST)
         wait_for("the route", lambda: is_beside(ip))
         o = kill_keeper("home")
         pings(a.guest, HOST)  # the engine goes on
@@ -263,8 +265,7 @@ def test_killed(w, host):
         wait_for("its end", lambda: zombie(o["engine"]))
         wait_for("its traces", lambda: state() == before)
         assert show("home")["serving"]
-        wait_for("an answer", lambda: a.guest.sh("ping", "-c", "1", "-W", "1", HOST,
-                                                 check=False).returncode == 0)
+        meets(a.guest, HOST)
         wait_for("the route", lambda: is_beside(ip))
     wait_for("its end", lambda: state() == before)
 
