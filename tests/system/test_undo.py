@@ -182,7 +182,8 @@ def kills(rnd, before, up, moment, *args):
         seen[victim, who != "nobody", state] += 1
         if state == "up":
             assert whole in (None, len(links())), (when, links())
-            assert show("lab")["serving"], when
+            # Its engine may have been killed behind the command's back.
+            wait_for(f"that it serves: {when}", lambda: show("lab")["serving"])
             vmlan("down", "lab")
         same(before, snapshot(), when)
     print(seen)
