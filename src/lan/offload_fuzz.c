@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "lan/gso.h"
-#include "lan/lan.h"
+#include "lan/lan_priv.h"
 #include "lan/offload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -73,7 +73,9 @@ static uint16_t get16(const uint8_t *p)
 static void segment(const struct frame *f, unsigned room)
 {
 	static const struct port_ops ops = {.kind = "sink", .send = sink_send};
-	struct sink sink = {.port = {.ops = &ops, .carrier = true,
+	const uint64_t now_ns = 1;
+	struct lan lan = {.now_ns = &now_ns};
+	struct sink sink = {.port = {.ops = &ops, .lan = &lan, .carrier = true,
 				     .admin_up = true},
 			    .room = room};
 	struct drops drops = {{0}};
