@@ -15,7 +15,7 @@ import pytest
 
 from test_modes import (ASK, PYTHON, Machine, Server, kill_keeper, one_line,  # noqa: F401
                         rundir, show, vmlan, zombie)
-from test_uplink import (LAN_IP, NO_ADMIN, lan, links, mac_of, moves,  # noqa: F401
+from test_uplink import (LAN_IP, NO_ADMIN, lan, links, mac_of, meets, moves,  # noqa: F401
                          one_mac, pings)
 from world import VMLAN, Vmlan, sh, wait_for
 
@@ -50,12 +50,6 @@ def route(ip):
 
 def is_beside(ip):
     return route(ip)[0].startswith("vmlan")
-
-
-def meets(a, ip):
-    """The first contact may be lost: the host answers once it has a route."""
-    wait_for("an answer", lambda: a.sh("ping", "-c", "1", "-W", "1", ip,
-                                       check=False).returncode == 0, seconds=30)
 
 
 def tcp(ns, ip):

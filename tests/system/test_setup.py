@@ -48,8 +48,12 @@ def js(*args):
 
 
 def is_settled():
-    """No address is being asked for, no link is on its way."""
-    return not any(a.get("tentative") for l in js("addr") for a in l.get("addr_info", []))
+    """No address is being asked for, and each has its route, which the kernel
+    adds a moment after it has told of the address."""
+    addrs = [a for l in js("addr") if "UP" in l.get("flags", []) for a in l.get("addr_info", [])]
+    local = {r["dst"] for r in js("-6", "route", "show", "table", "local")}
+    return all(not a.get("tentative") and a["local"] in local
+               for a in addrs if a["family"] == "inet6")
 
 
 def snapshot():

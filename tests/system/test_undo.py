@@ -20,7 +20,7 @@ import pytest
 
 import qemu
 from test_modes import Machine, kill_keeper, names, rundir, show, vmlan, zombie  # noqa: F401
-from test_uplink import LAN_IP, br0, lan, pings  # noqa: F401
+from test_uplink import LAN_IP, br0, lan, meets, pings  # noqa: F401
 from world import FULL, INET_IP, VMLAN, engine_of, popen, sh, wait_for
 
 TIMES = 50 if FULL else 6
@@ -358,6 +358,7 @@ def test_keeper_killed_under_machines(mode, w, lost):
                 pings(c.guest, INET_IP)
             else:
                 pings(c.guest, LAN_IP)
+                meets(None, a.guest.ip, ns="lan")
                 pings(None, a.guest.ip, ns="lan")
     assert names() == []
     same(before, snapshot(), "the end")

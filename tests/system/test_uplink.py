@@ -122,6 +122,13 @@ def pings(a, ip, ns=None):
     sh("ping", "-c", "2", "-i", "0.2", "-W", "5", ip, ns=ns or a.ns)
 
 
+def meets(a, ip, ns=None):
+    """The first contact may be lost: a host answers once it has a route, and
+    cards are told of a machine when it has spoken."""
+    wait_for(f"an answer of {ip}", lambda: sh(
+        "ping", "-c", "1", "-W", "1", ip, ns=ns or a.ns, check=False).returncode == 0, seconds=30)
+
+
 def is_on_the_lan(w, g, seen_as=None):
     """The guest has a lease of the LAN's own, is seen as itself on the host's
     interface, and reaches and is reached."""
