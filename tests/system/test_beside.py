@@ -17,7 +17,7 @@ from test_modes import (ASK, PYTHON, Machine, Server, kill_keeper, one_line,  # 
                         rundir, show, vmlan, zombie)
 from test_uplink import (LAN_IP, NO_ADMIN, lan, links, mac_of, meets, moves,  # noqa: F401
                          one_mac, pings)
-from world import VMLAN, Vmlan, sh, wait_for
+from world import VMLAN, Vmlan, settle, sh, wait_for
 
 HOST = "192.168.77.2"
 HOST6 = "2001:db8:77::2"
@@ -31,6 +31,7 @@ def host(lan):
     sh("ip", "addr", "add", f"{HOST6}/64", "dev", "lan0", "nodad")
     sh("ip", "addr", "add", "2001:db8:77::1/64", "dev", "eth0", "nodad", ns="lan")
     sh("ip", "route", "add", "203.0.113.0/24", "via", LAN_IP)
+    settle("lan0")
     yield lan
 
 

@@ -22,7 +22,7 @@ import pytest
 from test_modes import (PYTHON, Machine, Server, is_natnet, kill_keeper, names,  # noqa: F401
                         one_line, rundir, sees, show, vmlan, zombie)
 from test_uplink import NO_ADMIN, links
-from world import HOST_IP, INET_IP, VMLAN, WEB_IP, popen, process, sh, wait_for
+from world import HOST_IP, INET_IP, VMLAN, WEB_IP, popen, process, settle, sh, wait_for
 
 NET = "natnet:lab,backend=kernel"
 MACS = {n: f"52:54:00:00:00:0{n}" for n in "abc"}
@@ -48,7 +48,7 @@ def outside(w):
     FORWARD.write_text("0\n")
     (CONF / "all/accept_redirects").write_text("0\n")
     (CONF / "up0/forwarding").write_text("1\n")
-    wait_for("addresses", lambda: "tentative" not in sh("ip", "addr").stdout)
+    settle("up0")
     before = host()
     with Server("inet"), Server(None):
         yield w

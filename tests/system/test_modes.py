@@ -22,7 +22,7 @@ import pytest
 
 import qemu
 import world
-from world import HOST_IP, INET_IP, VMLAN, popen, sh, stop, wait_for
+from world import HOST_IP, INET_IP, VMLAN, popen, sh, soon, stop, wait_for
 
 PYTHON = "/usr/bin/python3"
 RUNDIR = pathlib.Path("/run/xdg-modes")
@@ -34,7 +34,7 @@ def rundir(monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(RUNDIR))
     yield
     d = RUNDIR / "vmlan"
-    left = networks(d)
+    left = [] if soon(lambda: not networks(d)) else networks(d)
     for net in left:
         sh(VMLAN, "down", "-q", net, check=False)
     wait_for("all networks to end", lambda: not networks(d))

@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-from world import FULL, HOST_IP, INET_IP, VMLAN, Vmlan, popen, sh, wait_for
+from world import FULL, HOST_IP, INET_IP, VMLAN, Vmlan, js, popen, settle, sh, wait_for
 
 TIMES = 50 if FULL else 5
 FOLDER = pathlib.Path("/run/vmlan")
@@ -43,22 +43,9 @@ def one_line(r, code):
     return err[0]
 
 
-def js(*args):
-    return json.loads(sh("ip", "-j", *args).stdout or "[]")
-
-
-def is_settled():
-    """No address is being asked for, and each has its route, which the kernel
-    adds a moment after it has told of the address."""
-    addrs = [a for l in js("addr") if "UP" in l.get("flags", []) for a in l.get("addr_info", [])]
-    local = {r["dst"] for r in js("-6", "route", "show", "table", "local")}
-    return all(not a.get("tentative") and a["local"] in local
-               for a in addrs if a["family"] == "inet6")
-
-
 def snapshot():
     """All that a command could have changed."""
-    wait_for("addresses that are sure", is_settled)
+    settle()
     links = js("-d", "link")
     for l in links:
         l.pop("linkinfo", None) if l["ifname"] == "up0" else None
@@ -96,7 +83,7 @@ def host(w):
     sh("ip", "route", "add", "10.8.0.0/16", "via", INET_IP, "table", "100", "src", HOST_IP)
     sh("ip", "-6", "route", "add", "default", "via", "fd00:2::1", "metric", "512")
     sh("ip", "-6", "route", "add", "fd00:99::/64", "via", "fd00:2::1")
-    wait_for("addresses that are sure", is_settled)
+    settle()
     yield w
     setup("up0", "--undo")
     assert "br0" not in [l["ifname"] for l in js("link")]

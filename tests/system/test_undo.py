@@ -19,9 +19,10 @@ import time
 import pytest
 
 import qemu
+import world
 from test_modes import Machine, kill_keeper, names, rundir, show, vmlan, zombie  # noqa: F401
 from test_uplink import LAN_IP, br0, lan, meets, pings  # noqa: F401
-from world import FULL, INET_IP, VMLAN, engine_of, popen, sh, wait_for
+from world import FULL, INET_IP, VMLAN, engine_of, popen, settle, sh, wait_for
 
 TIMES = 50 if FULL else 6
 SEED = int(os.environ.get("VMLAN_SEED", random.randrange(1 << 32)))
@@ -60,16 +61,12 @@ def stands(o):
 
 
 def js(*args):
-    return stands(json.loads(sh("ip", "-j", *args).stdout or "[]"))
-
-
-def is_settled():
-    return not any(a.get("tentative") for l in js("addr") for a in l.get("addr_info", []))
+    return stands(world.js(*args))
 
 
 def snapshot():
     """All that a command could have changed on the host."""
-    wait_for("addresses that are sure", is_settled)
+    settle()
     routes = js("-4", "route", "show", "table", "all") + js("-6", "route", "show", "table", "all")
     return {
         "links": js("-d", "link"),

@@ -13,6 +13,7 @@ and a mount namespace, as an ordinary user in a user namespace besides
 last process.
 """
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -80,6 +81,34 @@ def wait_for(what, cond, seconds=10):
             return r
         time.sleep(0.01)
     raise AssertionError(f"never happened: {what}")
+
+
+def soon(cond):
+    """True if what may be about to happen does."""
+    with contextlib.suppress(AssertionError):
+        return wait_for("it", cond, seconds=2)
+    return False
+
+
+def js(*args):
+    """What ip tells, by its JSON."""
+    return json.loads(sh("ip", "-j", *args).stdout or "[]")
+
+
+def is_settled():
+    """No address is being asked for, and each has its route, which the kernel
+    adds a moment after it has told of the address."""
+    of = [(l["flags"], a) for l in js("addr") for a in l.get("addr_info", [])]
+    local = {r["dst"] for r in js("-6", "route", "show", "table", "local")}
+    return not any(a.get("tentative") for _, a in of) and all(
+        a["local"] in local for flags, a in of if a["family"] == "inet6" and "LOWER_UP" in flags)
+
+
+def settle(*links):
+    """The same, and these have a carrier."""
+    wait_for("carriers", lambda: all(
+        "LOWER_UP" in js("link", "show", l)[0]["flags"] for l in links))
+    wait_for("addresses that are sure", is_settled)
 
 
 def stop(proc, sig=signal.SIGTERM, timeout=10):
