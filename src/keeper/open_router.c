@@ -171,7 +171,8 @@ static int shut_tap(const struct router *r, const char *tap, struct error *e)
 {
 	CLEANUP_FREE char *json = router_table_tap(r->br, tap);
 
-	return json ? nft_run(json, e) : error_errno(e, ENOMEM, "nft");
+	return json ? nft_run(json, r->j->fd, e)
+		    : error_errno(e, ENOMEM, "nft");
 }
 
 int open_router(struct plan_netdev *n, struct error *e)
@@ -248,7 +249,7 @@ static void forward_by(struct plan_netdev *n, const struct router_forward *v,
 	json = router_table_forwards(spec_str(n->spec, "br"), v, n_v);
 	if (!json)
 		error_errno(&e, ENOMEM, "nft");
-	else if (nft_run(json, &e) == 0)
+	else if (nft_run(json, n->plan->journal.fd, &e) == 0)
 		n->n_routed = n_v;
 	if (e.code != EXIT_DONE)
 		log_warn(n->log, "%s: forwards are not the kernel's: %s",

@@ -252,7 +252,7 @@ int change_nft_table(struct journal *j, const char *family, const char *name,
 		r = journal_add(j, &u, e);
 	if (r < 0)
 		return r;
-	r = nft_run(json, e);
+	r = nft_run(json, j->fd, e);
 	/* However else it failed, the table may be there. */
 	return r == -EPERM || r == -ENOENT ? answer(j, mark, r, e) : r;
 }

@@ -477,7 +477,7 @@ static void a_table(void **state)
 	assert_int_equal(nft_table_find("inet", "vmlan-t", &e), 0);
 	/* Somebody has removed it. */
 	ok(change_nft_table, &s->j, "inet", "vmlan-t", json);
-	assert_int_equal(nft_table_del("inet", "vmlan-t", &e), 0);
+	assert_int_equal(nft_table_del("inet", "vmlan-t", -1, &e), 0);
 	site_undo(s);
 	e = ERROR_NULL;
 	assert_true(change_nft_table(&s->j, "inet", "vmlan-t", "{", &e) < 0);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -271,6 +272,16 @@ static int take_up(const uint8_t *p, int n, const uint8_t *head, uint32_t *lenp,
 	return 0;
 }
 
+/* A program that its last owner had started may be at work still. */
+static int own(int fd)
+{
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
 int journal_open(int dir_fd, struct journal *j, struct error *e)
 {
 	CLEANUP_FREE uint8_t *p = NULL;
@@ -288,7 +299,8 @@ int journal_open(int dir_fd, struct journal *j, struct error *e)
 	if (mine.fd < 0)
 		return error_errno(e, errno, "journal");
 	mine.dir_fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	n = journal_load(mine.fd, &p);
+	r = own(mine.fd);
+	n = r < 0 ? r : journal_load(mine.fd, &p);
 	r = n < 0 ? n : take_up(p, n, head, &len, e);
 	if (mine.dir_fd < 0)
 		r = -EIO;
@@ -383,7 +395,7 @@ static int undo_one(struct journal *j, const struct undo *u, uint32_t off,
 			return lock;
 	}
 	if (lock < 0 || !journal_shared_find(j, u, &other))
-		r = undo_apply(u, e);
+		r = undo_apply(u, j->fd, e);
 	return r < 0 ? r : cut(j, off);
 }
 

@@ -13,7 +13,9 @@
  * The file begins with the boot and the network namespace it speaks of.  After
  * a reboot there is nothing to undo; in another namespace nothing may be.
  *
- * Whoever holds the folder's lock owns the file.
+ * Whoever holds the folder's lock owns the file.  A program that changes the
+ * host for the owner (os/nft.h) holds the file's own lock with it, so that what
+ * it does when the owner was killed is done before the next owner reads.
  */
 #ifndef OS_JOURNAL_H
 #define OS_JOURNAL_H
@@ -40,7 +42,8 @@ struct journal {
 #define JOURNAL_NULL ((struct journal){.fd = -1, .dir_fd = -1})
 
 /* Opens the journal of the folder, makes it if there is none.  One that holds
- * records of this boot is continued.  -EXDEV: it is of another namespace. */
+ * records of this boot is continued, when the programs of its last owner have
+ * ended.  -EXDEV: it is of another namespace. */
 MUST_USE int journal_open(int dir_fd, struct journal *j, struct error *e);
 /* Gives the descriptor up; nothing is undone. */
 void journal_close(struct journal *j);

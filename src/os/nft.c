@@ -16,6 +16,7 @@
 #include "os/file.h"
 
 enum {
+	HELD_FD = STDERR_FILENO + 1, /* in the program */
 	PATH_LEN = 256,
 	SAID_LEN = 512, /* of what the program says, for the person */
 	TEXT_LEN = 512, /* of our own short texts */
@@ -69,7 +70,7 @@ static int as_file(const char *text)
 	return fd_steal(&fd);
 }
 
-static int spawn(const char *path, int in, int out, pid_t *pidp)
+static int spawn(const char *path, int in, int out, int held, pid_t *pidp)
 {
 	char *const argv[] = {"nft", "-j", "-f", "-", NULL};
 	char *const env[] = {"LC_ALL=C", NULL};
@@ -88,6 +89,8 @@ static int spawn(const char *path, int in, int out, pid_t *pidp)
 	if (!err)
 		err = posix_spawn_file_actions_adddup2(&files, out,
 						       STDERR_FILENO);
+	if (!err && held >= 0)
+		err = posix_spawn_file_actions_adddup2(&files, held, HELD_FD);
 	if (!err)
 		err = posix_spawnattr_setsigmask(&attr, &none);
 	if (!err)
@@ -131,7 +134,7 @@ static int judge(int status, const char *said, struct error *e)
 	return strstr(said, "No such file or directory") ? -ESRCH : -EIO;
 }
 
-static int run(const char *json, FILE *all, struct error *e)
+static int run(const char *json, int held, FILE *all, struct error *e)
 {
 	CLEANUP_FD int in = as_file(json), hears = -1, says = -1;
 	char path[PATH_LEN], said[SAID_LEN];
@@ -150,7 +153,7 @@ static int run(const char *json, FILE *all, struct error *e)
 		return error_errno(e, errno, "nft");
 	hears = fd[0];
 	says = fd[1];
-	r = spawn(path, in, says, &pid);
+	r = spawn(path, in, says, held, &pid);
 	if (r < 0)
 		return error_errno(e, r, "%s cannot be run", path);
 	fd_close(&says);
@@ -162,9 +165,9 @@ static int run(const char *json, FILE *all, struct error *e)
 	return judge(status, said, e);
 }
 
-int nft_run(const char *json, struct error *e)
+int nft_run(const char *json, int held, struct error *e)
 {
-	return run(json, NULL, e);
+	return run(json, held, NULL, e);
 }
 
 static const char *text_of(const json_t *o, const char *key)
@@ -194,7 +197,7 @@ static int list(const char *what, char **textp, struct error *e)
 	if (!f)
 		return error_errno(e, ENOMEM, "nft");
 	snprintf(json, sizeof(json), "{\"nftables\":[{\"list\":{%s}}]}", what);
-	r = run(json, f, e);
+	r = run(json, -1, f, e);
 	if (fclose(f) != 0 && r == 0)
 		r = error_errno(e, ENOMEM, "nft");
 	return r;
@@ -261,7 +264,7 @@ int nft_table_find(const char *family, const char *name, struct error *e)
 		 "{\"nftables\":[{\"list\":{\"table\":{\"family\":\"%s\","
 		 "\"name\":\"%s\"}}}]}",
 		 family, name);
-	r = nft_run(text, &quiet);
+	r = nft_run(text, -1, &quiet);
 	if (r == -ESRCH)
 		return 0;
 	if (r < 0)
@@ -270,7 +273,8 @@ int nft_table_find(const char *family, const char *name, struct error *e)
 }
 
 /* To remove one that may be missing, it is added first. */
-int nft_table_del(const char *family, const char *name, struct error *e)
+int nft_table_del(const char *family, const char *name, int held,
+		  struct error *e)
 {
 	char text[TEXT_LEN];
 
@@ -279,5 +283,5 @@ int nft_table_del(const char *family, const char *name, struct error *e)
 		 "\"name\":\"%s\"}}},{\"delete\":{\"table\":{\"family\":"
 		 "\"%s\",\"name\":\"%s\"}}}]}",
 		 family, name, family, name);
-	return nft_run(text, e);
+	return nft_run(text, held, e);
 }

@@ -17,8 +17,11 @@ bool nft_is_name(const char *name);
 /* Where the program is: PATH and the places for root's.  False: nowhere. */
 bool nft_find(char *path, size_t room);
 /* Runs the commands of this JSON text ({"nftables":[...]}).  0; -ENOENT: the
- * program is missing; -EPERM, -EIO: it refused; *e tells. */
-MUST_USE int nft_run(const char *json, struct error *e);
+ * program is missing; -EPERM, -EIO: it refused; *e tells.  The program may
+ * outlive a caller that is killed, and do its work then: so it holds a
+ * descriptor, the journal's of what it changes, as long as it runs; -1: it
+ * changes nothing that would matter. */
+MUST_USE int nft_run(const char *json, int held, struct error *e);
 /* 1 if there is such a table, 0 if not, negative as nft_run(). */
 MUST_USE int nft_table_find(const char *family, const char *name,
 			    struct error *e);
@@ -28,8 +31,8 @@ MUST_USE int nft_table_find(const char *family, const char *name,
  * negative as nft_run(). */
 MUST_USE int nft_find_dropper(const char *ifname, char *buf, size_t room,
 			      struct error *e);
-/* Removes it, if it is there. */
-MUST_USE int nft_table_del(const char *family, const char *name,
+/* Removes it, if it is there; held as in nft_run(). */
+MUST_USE int nft_table_del(const char *family, const char *name, int held,
 			   struct error *e);
 
 #endif

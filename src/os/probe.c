@@ -233,7 +233,7 @@ static int try_nft(struct error *e)
 		       "\"policy\":\"accept\"}}},{\"add\":{\"rule\":{"
 		       "\"family\":\"inet\",\"table\":\"probe\",\"chain\":\"c\""
 		       ",\"expr\":[{\"masquerade\":null}]}}}]}",
-		       e);
+		       -1, e);
 }
 
 /* What a trial in the child came to. */

@@ -46,7 +46,7 @@ static void forward(const struct router_forward *v, unsigned n)
 	char *json = router_table_forwards("br0", v, n);
 
 	assert_non_null(json);
-	ok(nft_run, json);
+	ok(nft_run, json, -1);
 	free(json);
 }
 
@@ -77,7 +77,7 @@ static void a_table_with_forwards(void **state)
 	assert_int_equal(listed("policy drop"), 0);
 	json = router_table_tap("br0", "tap7");
 	assert_non_null(json);
-	ok(nft_run, json);
+	ok(nft_run, json, -1);
 	free(json);
 	assert_int_equal(listed("iifname \"tap7\" drop"), 1);
 	assert_int_equal(listed("oifname \"tap7\" drop"), 2);
@@ -125,15 +125,15 @@ static void what_others_drop(void **state)
 	if (!has_nft())
 		skip();
 	assert_int_equal(nft_find_dropper("vm-a", found, sizeof(found), &e), 0);
-	ok(nft_run, table);
+	ok(nft_run, table, -1);
 	assert_int_equal(nft_find_dropper("vm-a", found, sizeof(found), &e), 0);
-	ok(nft_run, drops);
+	ok(nft_run, drops, -1);
 	assert_int_equal(nft_find_dropper("vm-a", found, sizeof(found), &e), 1);
 	assert_string_equal(found, "ip theirs FORWARD");
-	ok(nft_run, knows);
+	ok(nft_run, knows, -1);
 	assert_int_equal(nft_find_dropper("vm-a", found, sizeof(found), &e), 0);
 	assert_int_equal(nft_find_dropper("br0", found, sizeof(found), &e), 1);
-	ok(nft_table_del, "ip", "theirs");
+	ok(nft_table_del, "ip", "theirs", -1);
 }
 
 static int group(void)

@@ -347,7 +347,7 @@ static int undo_sysctl(const struct undo *u, struct error *e)
 	return judge(r, e, "give back the setting", u->sysctl.name);
 }
 
-int undo_apply(const struct undo *u, struct error *e)
+int undo_apply(const struct undo *u, int held, struct error *e)
 {
 	switch (u->type) {
 	case UNDO_LINK_ADD:
@@ -365,7 +365,7 @@ int undo_apply(const struct undo *u, struct error *e)
 	case UNDO_ROUTE_DEL:
 		return undo_route_del(u, e);
 	case UNDO_NFT_TABLE:
-		return nft_table_del(u->table.family, u->table.name, e);
+		return nft_table_del(u->table.family, u->table.name, held, e);
 	case UNDO_SYSCTL:
 		return undo_sysctl(u, e);
 	case UNDO_KEEP:

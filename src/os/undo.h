@@ -81,7 +81,7 @@ void undo_encode(const struct undo *u, struct wr *w);
 MUST_USE bool undo_decode(struct rd *r, struct undo *u);
 /* Undoes it, as said above.  Negative with *e filled: it could not be, and
  * trying again may help (no permission, no memory).  1 with *e filled: it
- * cannot be, ever; 0: done. */
-MUST_USE int undo_apply(const struct undo *u, struct error *e);
+ * cannot be, ever; 0: done.  held: as nft_run() says. */
+MUST_USE int undo_apply(const struct undo *u, int held, struct error *e);
 
 #endif

@@ -157,9 +157,9 @@ def look():
 
 
 def found(victim, when):
-    """The keeper of a command that was killed goes its way; where it was the
-    one, all is over when the next command is."""
-    state = wait_for(f"an end: {when}", look) if victim == "command" else look()
+    """Where the keeper was killed, all is over when the next command is; else it
+    goes its way, and its process ends a little after the network."""
+    state = look() if victim == "keeper" else wait_for(f"an end: {when}", look)
     assert state, (when, processes())
     return state
 
