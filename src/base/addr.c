@@ -3,6 +3,7 @@
 #include "base/addr.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdio.h>
 
 enum { N_GROUPS = 8 }; /* of 16 bits in an IPv6 address */
@@ -35,6 +36,12 @@ bool addr_is_broadcast(const addr *a)
 	return addr_is_v4(a) && addr_u32(a) == UINT32_MAX;
 }
 
+addr addr_loopback(const addr *like)
+{
+	return addr_is_v4(like) ? addr_v4(127, 0, 0, 1)
+				: (addr){.b = {[15] = 1}};
+}
+
 bool addr_is_unicast(const addr *a)
 {
 	return !addr_is_unspecified(a) && !addr_is_loopback(a) &&
@@ -58,13 +65,27 @@ static uint8_t mask_byte(unsigned len, unsigned i)
 	return (uint8_t)(0xff << (8 - (len - before)));
 }
 
+/* The 64 bits from byte at on, set where the two differ. */
+static uint64_t differing(const addr *a, const addr *b, unsigned at)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a->b + at, sizeof(x));
+	memcpy(&y, b->b + at, sizeof(y));
+	return be64toh(x ^ y);
+}
+
+/* Asked of each packet, more than once. */
 bool prefix_has(const struct prefix *p, const addr *a)
 {
-	for (unsigned i = 0; i < sizeof(a->b); i++) {
-		if ((p->ip.b[i] ^ a->b[i]) & mask_byte(p->len, i))
-			return false;
-	}
-	return true;
+	uint64_t first = differing(&p->ip, a, 0);
+	uint64_t last = differing(&p->ip, a, 8);
+
+	if (p->len < 64)
+		return !p->len || !(first >> (64 - p->len));
+	if (first || p->len == 64)
+		return !first;
+	return !(p->len < 128 ? last >> (128 - p->len) : last);
 }
 
 struct prefix prefix_network(const struct prefix *p)
@@ -74,6 +95,18 @@ struct prefix prefix_network(const struct prefix *p)
 	for (unsigned i = 0; i < sizeof(n.ip.b); i++)
 		n.ip.b[i] &= mask_byte(p->len, i);
 	return n;
+}
+
+bool prefix_twin(const addr *ip, const struct prefix *net4,
+		 const struct prefix *net6, addr *ap)
+{
+	uint32_t n = addr_u32(ip) - addr_u32(&net4->ip);
+	unsigned bits = 128u - net6->len;
+
+	*ap = net6->ip;
+	for (unsigned i = 0; i < 4; i++)
+		ap->b[12 + i] |= (uint8_t)(n >> (24 - 8 * i));
+	return bits >= 32 || n >> bits == 0;
 }
 
 addr prefix_broadcast(const struct prefix *p)

@@ -94,6 +94,8 @@ bool addr_is_loopback(const addr *a);
 bool addr_is_multicast(const addr *a);
 /* True for 255.255.255.255. */
 bool addr_is_broadcast(const addr *a);
+/* 127.0.0.1 or ::1, whichever is of like's family. */
+addr addr_loopback(const addr *like);
 /* True for one that a machine can have and others can reach it by: none of the
  * four above. */
 bool addr_is_unicast(const addr *a);
@@ -103,6 +105,10 @@ bool addr_is_link_local6(const addr *a);
 bool prefix_has(const struct prefix *p, const addr *a);
 /* The directed broadcast of an IPv4 prefix; ff02::1 for IPv6. */
 addr prefix_broadcast(const struct prefix *p);
+/* The address that has in net6 the number that ip has in net4: *ap, whatever
+ * is returned. False: net6 is too long for it. */
+bool prefix_twin(const addr *ip, const struct prefix *net4,
+		 const struct prefix *net6, addr *ap);
 /* The prefix with its host bits cleared. */
 struct prefix prefix_network(const struct prefix *p);
 

@@ -11,7 +11,10 @@
  *   inside one of the ops; it may close any socket, including its own;
  * - every op returns a negative errno on failure, -EAGAIN when it would block;
  * - addresses are struct addr in both families; the implementation chooses
- *   AF_INET or AF_INET6 by the family given to open().
+ *   AF_INET or AF_INET6 by the family given to open();
+ * - a datagram socket of IPv6 carries IPv4 as well, and so does a listener
+ *   that was adopted as one: options hold for both;
+ * - open() says -EAFNOSUPPORT on a host without the family.
  */
 #ifndef BASE_HOST_H
 #define BASE_HOST_H
@@ -73,7 +76,9 @@ enum host_opt {
 	HOST_OPT_PEEK_OFF,  /* SO_PEEK_OFF; -ENOTSUP where TCP has none */
 	HOST_OPT_SNDQ,	    /* get only: bytes not yet ACKed (SIOCOUTQ) */
 	HOST_OPT_MTU,	    /* get only: path MTU of a connected socket */
-	HOST_OPT_PKTINFO,   /* bool: datagrams tell where they came to; IPv4 */
+	HOST_OPT_PKTINFO,   /* bool: datagrams tell where they came to */
+	HOST_OPT_GROUP_TTL, /* of datagrams to multicast groups */
+	HOST_OPT_GROUP_LINK, /* the interface they leave by */
 	HOST_OPT_ATMARK,    /* get only, TCP: the next byte is the urgent one */
 };
 
@@ -90,11 +95,11 @@ struct host_msg {
 	uint8_t ttl;	    /* receive: as it came (0 unknown) */
 	bool truncated;	    /* receive: the datagram was longer */
 	bool has_local;	    /* local counts */
-	addr local;	    /* IPv4.  receive: our address that it came to, if
+	addr local;	    /* receive: our address that it came to, if
 			     * HOST_OPT_PKTINFO is on; send: from which of our
 			     * addresses, else the host chooses */
 	bool is_to_group;   /* receive: it came to a broadcast or multicast
-			     * address, and local is what stands for that */
+			     * address; IPv4: local is what stands for that */
 };
 
 /* One entry of the error queue (IP_RECVERR). */
@@ -113,9 +118,16 @@ struct host_ops {
 	/* A new socket into *s (s->event set by the caller before). */
 	int (*open)(struct host *h, struct host_sock *s, enum host_proto proto,
 		    bool is_v6);
+	/* Two ends of one stream, as two sockets (events set before). */
+	int (*pair)(struct host *h, struct host_sock *a, struct host_sock *b);
 	/* Takes over a descriptor made elsewhere (a listener, one end of a
 	 * socketpair); owned by s afterwards. */
 	int (*adopt)(struct host *h, struct host_sock *s, int fd);
+	/* A new UDP socket into *s that hears what comes to this group and
+	 * port by the interface numbered link, whoever else hears it, and
+	 * sends to groups by it. */
+	int (*open_group)(struct host *h, struct host_sock *s,
+			  const struct endpoint *group, uint32_t link);
 	int (*bind)(struct host *h, struct host_sock *s,
 		    const struct endpoint *ep);
 	/* 0, -EINPROGRESS (OUT or ERR will be reported), or the refusal. */

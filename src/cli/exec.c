@@ -40,7 +40,8 @@ static const char usage[] =
 	"  --name NAME      the machine's name (default: the program's)\n"
 	"  ip=ADDRESS/LENGTH, ip=dhcp, ip=none\n"
 	"                   its address (default: by DHCP, where the network\n"
-	"                   has netdevs of its own)\n"
+	"                   has netdevs of its own; without IPv4, of the\n"
+	"                   prefix that is advertised)\n"
 	"The program's exit status is passed on; 125 is a failure of vmlan.\n";
 
 struct exec {
@@ -202,11 +203,28 @@ static int not_running(const struct exec *x, struct error *e)
 			 x->network, x->network);
 }
 
+/* Whether its gateway serves IPv6 alone; *dnsp is then the name server. */
+static bool is_only_v6(const json_t *network, addr *dnsp)
+{
+	const json_t *list = json_object_get(network, "subnets");
+	const json_t *s = json_array_get(list, 0);
+
+	if (json_array_size(list) != 1 || !strchr(ctl_str(s, "net"), ':'))
+		return false;
+	if (!addr_parse(ctl_str(s, "dns"), dnsp))
+		*dnsp = (addr){{0}};
+	return true;
+}
+
 /* Who would lease an address where there is nobody but machines? */
 static void choose_ip(struct exec *x, const json_t *network)
 {
 	if (x->has_ip)
 		return;
+	if (is_only_v6(network, &x->child.dns)) {
+		x->child.how = EXEC_IP_ADVERTISED;
+		return;
+	}
 	if (json_array_size(json_object_get(network, "netdevs"))) {
 		x->child.how = EXEC_IP_DHCP;
 		return;

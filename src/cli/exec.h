@@ -20,6 +20,7 @@ enum exec_ip {
 	EXEC_IP_DHCP,
 	EXEC_IP_NONE, /* the kernel's link-local one */
 	EXEC_IP_STATIC,
+	EXEC_IP_ADVERTISED, /* the kernel's, of an advertised prefix */
 };
 
 /* Parent to child: the card is there. */
@@ -44,6 +45,7 @@ struct exec_child {
 	const char *network;
 	enum exec_ip how;
 	struct prefix ip; /* of EXEC_IP_STATIC */
+	addr dns;	  /* of EXEC_IP_ADVERTISED; unspecified = none */
 	char **argv;
 };
 

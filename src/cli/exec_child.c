@@ -2,27 +2,34 @@
 /* The child of vmlan exec, until it is the program; see exec.h. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/exec.h"
+#include "cli/clock.h"
 #include "cli/lease.h"
 #include "cli/renew.h"
 #include "os/fdpass.h"
 #include "os/ownns.h"
 #include "os/rtnl.h"
+#include "os/sock.h"
+#include "os/sockaddr.h"
 
 static const char ifname[] = "eth0";
 
 enum {
 	DHCP_FIRST_MS = 500, /* 500, 1000, 2000, 4000: 7.5 s */
 	DHCP_TRIES = 4,
+	ADVERTISED_MS = 10000, /* the kernel asks who else has it, twice */
+	PAUSE_MS = 20,
 };
 
 /* Frames of the card, once it is there. */
@@ -61,6 +68,49 @@ static int set_address(int fd, const struct exec_card *card,
 	return r < 0 ? error_errno(e, r, "%s: route by %s", ifname,
 				   addr_format(&l->router, ip))
 		     : 0;
+}
+
+/* True once the card has an address of more than its link that nobody else
+ * has. */
+static bool has_advertised(void)
+{
+	struct ifaddrs *all;
+	bool found = false;
+
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
+		struct sockaddr_storage ss = {0};
+		struct endpoint own;
+
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET6 ||
+		    strcmp(i->ifa_name, ifname) != 0)
+			continue;
+		memcpy(&ss, i->ifa_addr, sizeof(struct sockaddr_in6));
+		found = sockaddr_to(&ss, &own) &&
+			!addr_is_link_local6(&own.ip) &&
+			sock_has_address(&own.ip);
+	}
+	freeifaddrs(all);
+	return found;
+}
+
+static int await_advertised(struct error *e)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	int64_t until = now_ms() + ADVERTISED_MS;
+
+	while (!has_advertised()) {
+		if (now_ms() >= until) {
+			error_set(e, EXIT_FAILED,
+				  "nobody advertises an IPv6 prefix to choose "
+				  "an address of on this network; give one by "
+				  "ip=ADDRESS/LENGTH, or ip=none");
+			return -ETIMEDOUT;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 /* The host's names are not this network's. */
@@ -118,7 +168,11 @@ static int set_up(const struct exec_child *c, const struct exec_card *card,
 		return fd;
 	if (c->how == EXEC_IP_DHCP)
 		r = lease_ask(&a, &l, e);
-	if (r == 0 && c->how != EXEC_IP_NONE)
+	else if (c->how == EXEC_IP_ADVERTISED)
+		r = await_advertised(e);
+	if (!addr_is_unspecified(&c->dns))
+		l.dns[l.n_dns++] = c->dns;
+	if (r == 0 && (c->how == EXEC_IP_DHCP || c->how == EXEC_IP_STATIC))
 		r = set_address(fd, card, &l, e);
 	if (r == 0 && c->how == EXEC_IP_DHCP)
 		r = tell_lease(c, &l, e);

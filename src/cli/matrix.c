@@ -38,32 +38,32 @@ static const char usage[] =
  * internet, host reaches VM, the same by a forward. */
 static const struct matrix_row rows[] = {
 	{.word = "none", .label = "none", .addressing = BY_PRIVATE,
-	 .has_bridge = true, .expected = {"nnnnn-"}},
+	 .has_bridge = true, .expected = "nnnnn-"},
 	{.word = "nat", .label = "nat", .addressing = BY_LEASE,
-	 .has_bridge = true, .expected = {"ynnyny"}},
+	 .has_bridge = true, .expected = "ynnyny"},
 	{.word = "natnet", .label = "natnet", .addressing = BY_LEASE,
-	 .has_bridge = true, .expected = {"ynyyny"}},
+	 .has_bridge = true, .expected = "ynyyny"},
 	/* The host's kernel has to ask for a machine's MAC to answer it. */
 	{.word = "natnet", .label = "natnet backend=kernel",
 	 .options = "backend=kernel", .addressing = BY_LEASE,
-	 .has_bridge = true, .host_has_routes = true, .expected = {"ynyyny"}},
+	 .has_bridge = true, .host_has_routes = true, .expected = "ynyyny"},
 	{.word = "bridged", .label = "bridged bridge=br0",
 	 .options = "bridge=br0", .addressing = BY_LAN, .has_bridge = true,
-	 .expected = {"yyyyy-"}},
+	 .expected = "yyyyy-"},
 	{.word = "bridged", .label = "bridged if=lan0", .options = "if=lan0",
 	 .addressing = BY_LAN, .host_has_routes = true,
-	 .expected = {"yyyyy-"}},
+	 .expected = "yyyyy-"},
 	{.word = "bridged", .label = "bridged via=packet",
 	 .options = "if=lan0,via=packet", .addressing = BY_LAN,
-	 .host_has_routes = true, .expected = {"yyyyy-"}},
+	 .host_has_routes = true, .expected = "yyyyy-"},
 	{.word = "hostonly", .label = "hostonly", .addressing = BY_LEASE,
-	 .has_bridge = true, .expected = {"nnyny-"}},
+	 .has_bridge = true, .expected = "nnyny-"},
 	{.word = "internal", .label = "internal", .addressing = BY_PRIVATE,
-	 .has_bridge = true, .expected = {"nnynn-"}},
+	 .has_bridge = true, .expected = "nnynn-"},
 	/* Plugged into the neighbour, by a cable of its own. */
 	{.word = "generic", .label = "generic",
 	 .options = "netdev=netns,,pid=PID,,ifname=plug0",
-	 .addressing = BY_PLUG, .has_bridge = true, .expected = {"yyynn-"}},
+	 .addressing = BY_PLUG, .has_bridge = true, .expected = "yyynn-"},
 };
 
 /* ---- judging ---- */
@@ -107,18 +107,24 @@ char matrix_letter(enum answer a)
 }
 
 bool matrix_cell_ok(const struct matrix_row *row, const struct row_found *f,
-		    enum question q)
+		    enum matrix_family family, enum question q)
 {
-	return matrix_letter(matrix_cell(&f->cells[q])) ==
-	       row->expected[MATRIX_IP4][q];
+	return matrix_letter(matrix_cell(&f->cells[family][q])) ==
+	       row->expected[q];
 }
 
 static bool row_ok(const struct matrix_row *row, const struct row_found *f)
 {
 	bool is_ok = f->is_built;
 
-	for (int q = 0; q < N_QUESTIONS; q++)
-		is_ok = is_ok && matrix_cell_ok(row, f, (enum question)q);
+	for (int i = 0; i < N_MATRIX_FAMILIES * N_QUESTIONS; i++) {
+		enum matrix_family family =
+			(enum matrix_family)(i / N_QUESTIONS);
+		enum question q = (enum question)(i % N_QUESTIONS);
+
+		is_ok = is_ok && (!f->has_family[family] ||
+				  matrix_cell_ok(row, f, family, q));
+	}
 	return is_ok;
 }
 

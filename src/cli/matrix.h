@@ -16,6 +16,7 @@
  *	  |   /
  *	 inet      192.0.2.1, 198.51.100.254; 203.0.113.80 is the internet
  *
+ * In IPv6 2001:db8:0::2 .. 2001:db8:2::80 for these.
  * The host forwards, and lan and inet have routes by it to whatever a machine
  * may have as address: who does not get in is kept out.
  */
@@ -41,9 +42,10 @@ enum question {
 	N_QUESTIONS,
 };
 
-enum matrix_family { MATRIX_IP4, N_MATRIX_FAMILIES };
+enum matrix_family { MATRIX_IP4, MATRIX_IP6, N_MATRIX_FAMILIES };
 
-enum protocol { PROTO_ARP, PROTO_PING, PROTO_TCP, PROTO_UDP, N_PROTOS };
+/* NEIGHBOUR: ARP, or a solicitation of IPv6's. */
+enum protocol { PROTO_NEIGHBOUR, PROTO_PING, PROTO_TCP, PROTO_UDP, N_PROTOS };
 
 enum answer {
 	ANSWER_NONE, /* was not asked, for it has no sense there */
@@ -84,9 +86,9 @@ struct matrix_row {
 	const char *options; /* of the mode; PID: the neighbour's */
 	enum addressing addressing;
 	bool has_bridge; /* of the host, on the LAN */
-	bool host_has_routes; /* to machines: it asks nobody by ARP */
-	/* For each question 'y', 'n' or '-'. */
-	const char *expected[N_MATRIX_FAMILIES];
+	bool host_has_routes; /* to machines: it asks for no neighbour */
+	/* For each question 'y', 'n' or '-', over either family. */
+	const char *expected;
 };
 
 struct probe_found {
@@ -108,7 +110,8 @@ struct cell_found {
 
 /* What came of a row; in shared memory. */
 struct row_found {
-	struct cell_found cells[N_QUESTIONS];
+	struct cell_found cells[N_MATRIX_FAMILIES][N_QUESTIONS];
+	bool has_family[N_MATRIX_FAMILIES]; /* was asked over it */
 	bool is_built;
 	char error[512]; /* why not */
 	char way[16];
@@ -121,8 +124,10 @@ struct node {
 	enum node_id id;
 	pid_t pid; /* 0: the enclave's first process */
 	int net;   /* owned */
-	addr ip;   /* where it is asked for .. */
-	addr near; /* .. and where by the other machine */
+	/* Where it is asked for, and where by the other machine; unspecified:
+	 * it has none. */
+	addr ip[N_MATRIX_FAMILIES];
+	addr near[N_MATRIX_FAMILIES];
 };
 
 /* What guests boot; NULL stands for machines that are namespaces. */
@@ -144,7 +149,13 @@ struct world {
 	pid_t vmms[2]; /* vmlan run of a and b */
 	struct guest_line lines[2];
 	bool has_gateway_broken; /* by the switch for tests */
+	bool has_ip6;		 /* the kernel does */
 };
+
+static inline bool world_has(const struct world *w, enum matrix_family f)
+{
+	return f == MATRIX_IP4 || w->has_ip6;
+}
 
 extern const char *const node_names[N_NODES];
 
@@ -152,6 +163,8 @@ extern const char *const node_names[N_NODES];
 
 /* The current namespace is the host's. */
 MUST_USE int world_build(struct world *w, struct error *e);
+/* 2001:db8:NET::LAST, of RFC 3849. */
+addr world_ip6(uint8_t net, uint8_t last);
 /* The current process goes to that node. */
 MUST_USE int world_enter(const struct world *w, enum node_id id,
 			 struct error *e);
@@ -169,6 +182,8 @@ struct matrix_lease {
 	addr ip;
 	uint8_t len;	/* of the network, as IPv4's */
 	addr router;	/* unspecified: none */
+	addr ip6; /* unspecified: none */
+	addr router6;
 };
 /* Asks on that interface of the current namespace, which has no address. */
 MUST_USE int matrix_lease_get(const char *ifname, struct matrix_lease *l,
@@ -185,6 +200,9 @@ struct order {
 	/* SET_UP: what the card gets, unless by DHCP; ADDRESS: one more */
 	struct matrix_lease lease;
 	bool by_dhcp;
+	bool has_ip6; /* besides; by_ra: by advertisements */
+	bool by_ra;
+	bool has_way6; /* a router is advertised, or will be */
 	bool may_lack_card;
 	bool has_router;
 	/* PROBE: what is asked, who must answer, and how long that may take */
@@ -273,7 +291,7 @@ enum answer matrix_cell(const struct cell_found *c);
 /* 'y', 'n', '-', '?' for some of it, '!' where it could not be asked. */
 char matrix_letter(enum answer a);
 bool matrix_cell_ok(const struct matrix_row *row, const struct row_found *f,
-		    enum question q);
+		    enum matrix_family family, enum question q);
 
 /* ---- matrix_print.c ---- */
 

@@ -2,14 +2,16 @@
 /* What a node of the matrix does, by whomever it is told to. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "cli/matrix.h"
 #include "os/rtnl.h"
 #include "os/sysctl.h"
 
-enum { CARD_TRIES = 100, CARD_PAUSE_MS = 50 };
+enum { CARD_TRIES = 100, CARD_PAUSE_MS = 50, RA_TRIES = 300 };
 
 static const char card[] = "eth0";
 
@@ -41,6 +43,86 @@ static bool has_card(const struct order *o)
 	return false;
 }
 
+/* Routes of IPv6 that go by a router: how many; forgets: and takes them. */
+static int ways6(int index, bool forgets)
+{
+	struct rtnl_route *v = NULL;
+	int n = rtnl_route_list(index, &v), found = 0, r = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && r == 0; i++) {
+		char text[RTNL_ROUTE_STRLEN];
+
+		if (!rtnl_route_has_gateway(&v[i]) ||
+		    !strchr(rtnl_route_format(&v[i], text), ':'))
+			continue;
+		found++;
+		r = forgets ? rtnl_route_del(&v[i]) : 0;
+	}
+	free(v);
+	return r < 0 ? r : found;
+}
+
+static void find_ip6(struct matrix_lease *l, int index)
+{
+	struct rtnl_addr *v = NULL;
+	int n = rtnl_addr_list(index, &v);
+
+	for (int k = 0; k < n; k++) {
+		if (v[k].family == AF_INET6)
+			l->ip6 = v[k].local;
+	}
+	free(v);
+}
+
+/* What its kernel makes of the router's advertisements, if they come. */
+static void await_ip6(const struct order *o, struct matrix_lease *l, int index)
+{
+	const struct timespec t = {.tv_nsec = CARD_PAUSE_MS * 1000000L};
+
+	for (int i = 0; i < RA_TRIES; i++) {
+		find_ip6(l, index);
+		if (!addr_is_unspecified(&l->ip6) &&
+		    (!o->has_way6 || ways6(index, false) > 0))
+			break;
+		nanosleep(&t, NULL);
+	}
+}
+
+/* Where no router is advertised a machine tries the first address, as above. */
+static int try_a_router6(struct matrix_lease *l, struct error *e)
+{
+	static const struct prefix everything = {.len = 0};
+	const struct prefix own = {.ip = l->ip6, .len = 64};
+
+	if (addr_is_unspecified(&l->ip6))
+		return 0;
+	if (addr_is_unspecified(&l->router6)) {
+		l->router6 = prefix_network(&own).ip;
+		l->router6.b[15]++;
+	}
+	return world_route_add(card, &everything, &l->router6, e);
+}
+
+static int set_up6(const struct order *o, struct matrix_lease *l, int index,
+		   struct error *e)
+{
+	int r;
+
+	if (!o->has_ip6)
+		return 0;
+	if (o->by_ra)
+		await_ip6(o, l, index);
+	else if (world_addr_add(card, &l->ip6, 64, e) < 0)
+		return -1;
+	if (o->has_router)
+		return o->has_way6 ? 0 : try_a_router6(l, e);
+	/* and hears of none again */
+	r = sysctl_set("net/ipv6/conf/eth0/accept_ra", "0");
+	if (r == 0)
+		r = ways6(index, true);
+	return r < 0 ? error_errno(e, r, "%s: its routes of IPv6", card) : 0;
+}
+
 static int set_up(const struct order *o, struct matrix_lease *l,
 		  struct error *e)
 {
@@ -60,6 +142,10 @@ static int set_up(const struct order *o, struct matrix_lease *l,
 	if (sysctl_set("net/ipv4/conf/all/rp_filter", "0") < 0 ||
 	    sysctl_set("net/ipv4/conf/eth0/rp_filter", "0") < 0)
 		return error_set(e, EXIT_FAILED, "rp_filter cannot be set");
+	/* Nobody else has its addresses; that takes a second to find out. */
+	r = sysctl_set("net/ipv6/conf/eth0/accept_dad", "0");
+	if (r < 0 && r != -ENOENT)
+		return error_errno(e, r, "accept_dad");
 	r = rtnl_link_get(card, 0, &link);
 	if (r == 0)
 		r = rtnl_link_set_up(link.index, true);
@@ -70,9 +156,10 @@ static int set_up(const struct order *o, struct matrix_lease *l,
 	if (world_addr_add(card, &l->ip, l->len, e) < 0)
 		return -1;
 	try_a_router(l);
-	return o->has_router
-		       ? world_route_add(card, &everything, &l->router, e)
-		       : 0;
+	if (o->has_router &&
+	    world_route_add(card, &everything, &l->router, e) < 0)
+		return -1;
+	return set_up6(o, l, link.index, e);
 }
 
 void order_obey(const struct order *o, struct report *rep)

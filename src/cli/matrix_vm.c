@@ -96,6 +96,24 @@ static void namespace_words(const struct world *w, const struct node *n,
 			    "reconnect-ms=50");
 }
 
+static void forward_words(const struct world *w, struct vmm_words *v)
+{
+	static const char *const loopbacks[N_MATRIX_FAMILIES] = {
+		[MATRIX_IP4] = "127.0.0.1",
+		[MATRIX_IP6] = "[::1]",
+	};
+
+	for (int f = 0; f < N_MATRIX_FAMILIES; f++) {
+		if (!world_has(w, (enum matrix_family)f))
+			continue;
+		vmm_word(v, "-p");
+		vmm_word(v, "%s:%d:%d", loopbacks[f], FORWARD_PORT, TCP_PORT);
+		vmm_word(v, "-p");
+		vmm_word(v, "%s:%d:%d/udp", loopbacks[f], FORWARD_PORT + 1,
+			 UDP_PORT);
+	}
+}
+
 static void exec_run(const struct world *w, unsigned which)
 {
 	const struct node *n = &w->nodes[NODE_A + which];
@@ -112,12 +130,8 @@ static void exec_run(const struct world *w, unsigned which)
 		vmm_word(&v, "--nic");
 		vmm_word(&v, "virtio,mac=%s", macs[which]);
 	}
-	if (n->id == NODE_A && mode_has_gateway(mode_find(w->row->word))) {
-		vmm_word(&v, "-p");
-		vmm_word(&v, "127.0.0.1:%d:%d", FORWARD_PORT, TCP_PORT);
-		vmm_word(&v, "-p");
-		vmm_word(&v, "127.0.0.1:%d:%d/udp", FORWARD_PORT + 1, UDP_PORT);
-	}
+	if (n->id == NODE_A && mode_has_gateway(mode_find(w->row->word)))
+		forward_words(w, &v);
 	vmm_word(&v, "--");
 	if (w->image)
 		guest_words(w, n->id, &v);
@@ -276,17 +290,24 @@ static void fixed_lease(const struct world *w, unsigned which,
 	*l = (struct matrix_lease){.len = 24};
 	switch (w->row->addressing) {
 	case BY_LEASE:
+		break;
 	case BY_PRIVATE:
 		l->ip = addr_v4(10, 0, 2, last);
 		l->router = addr_v4(10, 0, 2, 2);
+		l->ip6 = (addr){{0xfd, [3] = 2, [15] = last}};
+		l->router6 = (addr){{0xfd, [3] = 2, [15] = 2}};
 		break;
 	case BY_LAN:
 		l->ip = addr_v4(198, 51, 100, last);
 		l->router = addr_v4(198, 51, 100, 254);
+		l->ip6 = world_ip6(1, last);
+		l->router6 = world_ip6(1, 254);
 		break;
 	case BY_PLUG:
 		l->ip = addr_v4(10, 9, 0, last);
 		l->router = addr_v4(10, 9, 0, 3);
+		l->ip6 = (addr){{0xfd, [3] = 9, [15] = last}};
+		l->router6 = (addr){{0xfd, [3] = 9, [15] = 3}};
 		break;
 	}
 }
@@ -297,6 +318,10 @@ static int configure(struct world *w, unsigned which, struct error *e)
 	struct order o = {
 		.kind = ORDER_SET_UP,
 		.by_dhcp = w->row->addressing == BY_LEASE,
+		.has_ip6 = w->has_ip6,
+		.by_ra = w->row->addressing == BY_LEASE,
+		.has_way6 = w->row->addressing == BY_LEASE &&
+			    w->row->expected[Q_INTERNET] == 'y',
 		.may_lack_card = w->image && is_none(w),
 		.has_router = !w->has_gateway_broken,
 	};
@@ -305,16 +330,20 @@ static int configure(struct world *w, unsigned which, struct error *e)
 
 	fixed_lease(w, which, &o.lease);
 	r = let_do(w, id, &o, &rep, e);
-	if (r == 0)
-		w->nodes[id].ip = rep.lease.ip;
+	if (r == 0) {
+		w->nodes[id].ip[MATRIX_IP4] = rep.lease.ip;
+		w->nodes[id].ip[MATRIX_IP6] = rep.lease.ip6;
+		w->nodes[id].near[MATRIX_IP6] = rep.lease.ip6;
+	}
 	return r;
 }
 
-/* Machines with LANs of their own may have one address: there they get one
- * more, which the other can ask for. */
+/* Machines with LANs of their own may have one address of IPv4: there they get
+ * one more, which the other can ask for. */
 static int part_addresses(struct world *w, struct error *e)
 {
-	bool is_same = addr_eq(&w->nodes[NODE_A].ip, &w->nodes[NODE_B].ip);
+	bool is_same = addr_eq(&w->nodes[NODE_A].ip[MATRIX_IP4],
+			       &w->nodes[NODE_B].ip[MATRIX_IP4]);
 	int r = 0;
 
 	for (int i = NODE_A; i <= NODE_B && r == 0; i++) {
@@ -322,11 +351,11 @@ static int part_addresses(struct world *w, struct error *e)
 		struct node *n = &w->nodes[i];
 		struct report rep;
 
-		n->near = n->ip;
+		n->near[MATRIX_IP4] = n->ip[MATRIX_IP4];
 		if (!is_same)
 			continue;
-		n->near.b[15] = (uint8_t)(77 + i);
-		o.lease.ip = n->near;
+		n->near[MATRIX_IP4].b[15] = (uint8_t)(77 + i);
+		o.lease.ip = n->near[MATRIX_IP4];
 		r = let_do(w, n->id, &o, &rep, e);
 	}
 	return r;
@@ -336,13 +365,16 @@ static int part_addresses(struct world *w, struct error *e)
 static int configure_plug(struct world *w, struct error *e)
 {
 	const addr ip = addr_v4(10, 9, 0, 3);
+	const addr ip6 = {{0xfd, [3] = 9, [15] = 3}};
 
 	if (w->row->addressing != BY_PLUG)
 		return 0;
-	w->nodes[NODE_LAN].ip = ip;
-	if (world_enter(w, NODE_LAN, e) < 0)
+	w->nodes[NODE_LAN].ip[MATRIX_IP4] = ip;
+	w->nodes[NODE_LAN].ip[MATRIX_IP6] = ip6;
+	if (world_enter(w, NODE_LAN, e) < 0 ||
+	    world_addr_add("plug0", &ip, 24, e) < 0)
 		return -1;
-	return world_addr_add("plug0", &ip, 24, e);
+	return w->has_ip6 ? world_addr_add("plug0", &ip6, 64, e) : 0;
 }
 
 /* ---- which way it took ---- */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cli/matrix.h"
 #include "os/enclave.h"
@@ -23,6 +24,16 @@ int world_enter(const struct world *w, enum node_id id, struct error *e)
 	return 0;
 }
 
+/* Nobody else has the addresses here; that takes a second to find out. */
+static int skip_checks(struct error *e)
+{
+	int r = sysctl_set("net/ipv6/conf/default/accept_dad", "0");
+
+	return r == 0 || r == -ENOENT
+		       ? 0 /* or no IPv6 at all */
+		       : error_errno(e, r, "accept_dad");
+}
+
 int world_node_add(struct world *w, enum node_id id, struct error *e)
 {
 	struct node *n = &w->nodes[id];
@@ -31,7 +42,11 @@ int world_node_add(struct world *w, enum node_id id, struct error *e)
 	if (n->pid < 0)
 		return -1;
 	n->net = enclave_net(n->pid);
-	return n->net < 0 ? error_errno(e, n->net, "%s", node_names[id]) : 0;
+	if (n->net < 0)
+		return error_errno(e, n->net, "%s", node_names[id]);
+	if (world_enter(w, id, e) < 0 || skip_checks(e) < 0)
+		return -1;
+	return world_enter(w, NODE_HOST, e);
 }
 
 /* ---- in the current namespace ---- */
@@ -144,6 +159,11 @@ static int bridge(const char *name, const char *const ports[], struct error *e)
 
 static const struct prefix everything = {.len = 0};
 
+addr world_ip6(uint8_t net, uint8_t last)
+{
+	return (addr){{0x20, 0x01, 0x0d, 0xb8, 0, net, [15] = last}};
+}
+
 /* Where machines may be that are not of the LAN. */
 static int routes_to_machines(const char *ifname, const addr *host,
 			      struct error *e)
@@ -151,12 +171,33 @@ static int routes_to_machines(const char *ifname, const addr *host,
 	const struct prefix places[] = {
 		{.ip = addr_v4(10, 0, 0, 0), .len = 96 + 8},
 		{.ip = addr_v4(192, 168, 0, 0), .len = 96 + 16},
+		{.ip = {{0xfc}}, .len = 7},
+		{.ip = {{0xfe, 0xc0}}, .len = 10},
 	};
 	int r = 0;
 
-	for (size_t i = 0; i < array_len(places) && r == 0; i++)
-		r = world_route_add(ifname, &places[i], host, e);
+	for (size_t i = 0; i < array_len(places) && r == 0; i++) {
+		if (addr_is_v4(&places[i].ip) == addr_is_v4(host))
+			r = world_route_add(ifname, &places[i], host, e);
+	}
 	return r;
+}
+
+static int build_inet6(struct world *w, struct error *e)
+{
+	const addr ip = world_ip6(0, 1), host = world_ip6(0, 2);
+	const addr router = world_ip6(1, 254);
+
+	if (!w->has_ip6)
+		return 0;
+	w->nodes[NODE_INET].ip[MATRIX_IP6] = world_ip6(2, 80);
+	if (set("net/ipv6/conf/all/forwarding", "1", e) < 0 ||
+	    world_addr_add("eth0", &ip, 64, e) < 0 ||
+	    world_addr_add("eth1", &router, 64, e) < 0 ||
+	    world_addr_add("lo", &w->nodes[NODE_INET].ip[MATRIX_IP6], 128,
+			   e) < 0)
+		return -1;
+	return routes_to_machines("eth0", &host, e);
 }
 
 static int build_inet(struct world *w, struct error *e)
@@ -164,14 +205,30 @@ static int build_inet(struct world *w, struct error *e)
 	const addr ip = addr_v4(192, 0, 2, 1), host = addr_v4(192, 0, 2, 2);
 	const addr router = addr_v4(198, 51, 100, 254);
 
-	w->nodes[NODE_INET].ip = addr_v4(203, 0, 113, 80);
+	w->nodes[NODE_INET].ip[MATRIX_IP4] = addr_v4(203, 0, 113, 80);
 	if (world_enter(w, NODE_INET, e) < 0 ||
 	    set("net/ipv4/ip_forward", "1", e) < 0 ||
 	    world_addr_add("eth0", &ip, 24, e) < 0 ||
 	    world_addr_add("eth1", &router, 24, e) < 0 ||
-	    world_addr_add("lo", &w->nodes[NODE_INET].ip, 32, e) < 0)
+	    world_addr_add("lo", &w->nodes[NODE_INET].ip[MATRIX_IP4], 32,
+			   e) < 0 ||
+	    routes_to_machines("eth0", &host, e) < 0)
 		return -1;
-	return routes_to_machines("eth0", &host, e);
+	return build_inet6(w, e);
+}
+
+static int build_lan6(struct world *w, struct error *e)
+{
+	const addr router = world_ip6(1, 254), host = world_ip6(1, 1);
+
+	if (!w->has_ip6)
+		return 0;
+	w->nodes[NODE_LAN].ip[MATRIX_IP6] = world_ip6(1, 9);
+	if (world_addr_add("sw0", &w->nodes[NODE_LAN].ip[MATRIX_IP6], 64, e) <
+		    0 ||
+	    world_route_add("sw0", &everything, &router, e) < 0)
+		return -1;
+	return routes_to_machines("sw0", &host, e);
 }
 
 static int build_lan(struct world *w, struct error *e)
@@ -180,14 +237,32 @@ static int build_lan(struct world *w, struct error *e)
 	const addr router = addr_v4(198, 51, 100, 254);
 	const addr host = addr_v4(198, 51, 100, 1);
 
-	w->nodes[NODE_LAN].ip = addr_v4(198, 51, 100, 9);
+	w->nodes[NODE_LAN].ip[MATRIX_IP4] = addr_v4(198, 51, 100, 9);
 	if (world_enter(w, NODE_LAN, e) < 0 ||
 	    set("net/ipv4/ip_forward", "0", e) < 0 ||
 	    bridge("sw0", ports, e) < 0 ||
-	    world_addr_add("sw0", &w->nodes[NODE_LAN].ip, 24, e) < 0 ||
-	    world_route_add("sw0", &everything, &router, e) < 0)
+	    world_addr_add("sw0", &w->nodes[NODE_LAN].ip[MATRIX_IP4], 24, e) <
+		    0 ||
+	    world_route_add("sw0", &everything, &router, e) < 0 ||
+	    routes_to_machines("sw0", &host, e) < 0)
 		return -1;
-	return routes_to_machines("sw0", &host, e);
+	return build_lan6(w, e);
+}
+
+static int build_host6(struct world *w, const char *lan, struct error *e)
+{
+	const addr ip = world_ip6(0, 2), router = world_ip6(0, 1);
+	const addr on_lan = world_ip6(1, 1);
+	const addr any = {{0}};
+
+	if (!w->has_ip6)
+		return 0;
+	w->nodes[NODE_HOST].ip[MATRIX_IP6] = addr_loopback(&any);
+	if (set("net/ipv6/conf/all/forwarding", "1", e) < 0 ||
+	    world_addr_add("up0", &ip, 64, e) < 0 ||
+	    world_addr_add(lan, &on_lan, 64, e) < 0)
+		return -1;
+	return world_route_add("up0", &everything, &router, e);
 }
 
 static int build_host(struct world *w, struct error *e)
@@ -197,15 +272,16 @@ static int build_host(struct world *w, struct error *e)
 	const addr on_lan = addr_v4(198, 51, 100, 1);
 	const char *lan = w->row->has_bridge ? "br0" : "lan0";
 
-	w->nodes[NODE_HOST].ip = addr_v4(127, 0, 0, 1);
+	w->nodes[NODE_HOST].ip[MATRIX_IP4] = addr_v4(127, 0, 0, 1);
 	if (world_enter(w, NODE_HOST, e) < 0 ||
 	    set("net/ipv4/ip_forward", "1", e) < 0 ||
 	    set("net/ipv4/ping_group_range", "0 0", e) < 0 ||
 	    world_addr_add("up0", &ip, 24, e) < 0 ||
 	    (w->row->has_bridge && bridge("br0", ports, e) < 0) ||
-	    world_addr_add(lan, &on_lan, 24, e) < 0)
+	    world_addr_add(lan, &on_lan, 24, e) < 0 ||
+	    world_route_add("up0", &everything, &router, e) < 0)
 		return -1;
-	return world_route_add("up0", &everything, &router, e);
+	return build_host6(w, lan, e);
 }
 
 int world_build(struct world *w, struct error *e)
@@ -215,7 +291,8 @@ int world_build(struct world *w, struct error *e)
 	w->nodes[NODE_HOST].net = enclave_net(0);
 	if (w->nodes[NODE_HOST].net < 0)
 		return error_errno(e, w->nodes[NODE_HOST].net, "host");
-	if (world_node_add(w, NODE_LAN, e) < 0 ||
+	w->has_ip6 = access("/proc/sys/net/ipv6", F_OK) == 0;
+	if (skip_checks(e) < 0 || world_node_add(w, NODE_LAN, e) < 0 ||
 	    world_node_add(w, NODE_INET, e) < 0 ||
 	    cable(w, "up0", NODE_HOST, "eth0", NODE_INET, e) < 0 ||
 	    cable(w, "lan0", NODE_HOST, "eth0", NODE_LAN, e) < 0 ||

@@ -72,12 +72,7 @@ static int set_net(struct run *r, const char *text)
 static bool is_forwarded(const struct run *r, const struct port_rule *rule)
 {
 	for (unsigned i = 0; i < r->n_rules; i++) {
-		const struct port_rule *old = &r->rules[i];
-
-		if (old->proto == rule->proto && rule->host_lo &&
-		    addr_eq(&old->host_ip, &rule->host_ip) &&
-		    old->host_lo <= rule->host_hi &&
-		    rule->host_lo <= old->host_hi)
+		if (port_rule_overlaps(rule, &r->rules[i]))
 			return true;
 	}
 	return false;
@@ -92,17 +87,16 @@ static int add_ports(struct run *r, const char *text)
 			    RUN_RULES_MAX - r->n_rules, &n, &e) < 0)
 		return cli_fail(&e);
 	for (unsigned i = 0; i < n; i++) {
-		struct port_rule *rule = &r->rules[r->n_rules + i];
+		struct port_rule *rule = &r->rules[r->n_rules];
 
-		if (!rule->has_host_ip)
-			rule->host_ip = addr_v4(127, 0, 0, 1);
-		rule->has_host_ip = true;
+		if (!rule->has_host_ip && !rule->unix_path[0])
+			port_rule_localhost(rule);
 		if (is_forwarded(r, rule))
 			return cli_usage("run: -p %s: a host port of it is "
 					 "forwarded already; name each once",
 					 text);
+		r->n_rules++;
 	}
-	r->n_rules += n;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "cli/ctl.h"
+#include "cli/forward.h"
 #include "cli/run.h"
 #include "control/request.h"
 
@@ -152,13 +153,21 @@ static bool has_forwards(const struct run *r, const struct run_nic *nic)
 static int add_mode(const struct run *r, struct run_nic *nic, struct specs *s,
 		    struct error *e)
 {
+	char own[sizeof(nic->network)];
 	struct mode_netdevs n;
 	struct mode_host h;
 	int rc;
 
 	start_look_at_host(&h);
+	if (nic > r->nics)
+		snprintf(own, sizeof(own), "%s-%zu", r->name,
+			 (size_t)(nic - r->nics) + 1);
+	else
+		snprintf(own, sizeof(own), "%s", r->name);
+	if (is_nat(nic))
+		h.machine = own;
 	rc = mode_expand(&nic->mode, &h, &n, e);
-	free((void *)h.routes);
+	start_forget_host(&h);
 	memcpy(nic->start.said, n.said, sizeof(nic->start.said));
 	for (unsigned i = 0; i < n.n && rc == 0; i++) {
 		CLEANUP_FREE char *user = NULL;
@@ -282,13 +291,12 @@ static int put_forwards(const struct run *r, const struct run_nic *nic,
 
 static void say_forwards(struct run *r, const json_t *answer)
 {
-	size_t i;
-	json_t *f;
+	const json_t *list = json_object_get(answer, "forwards");
+	char text[FORWARD_TEXT_LEN];
 
-	json_array_foreach(json_object_get(answer, "forwards"), i, f)
-		log_info(&r->common.log, "forward %s %s -> %s",
-			 ctl_str(f, "proto"), ctl_str(f, "host"),
-			 ctl_str(f, "guest"));
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (forward_text(list, i, text))
+			log_info(&r->common.log, "forward %s", text);
 }
 
 /* Whether the card is on hub 0. Without a netdev on it there is no such hub,

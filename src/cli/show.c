@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/ctl.h"
+#include "cli/forward.h"
 #include "cli/start.h"
 #include "control/protocol.h"
 #include "mode/mode.h"
@@ -131,6 +132,24 @@ static void print_host(const json_t *list)
 			       : "not reached, nor does it reach the machines");
 }
 
+static void print_subnet(const json_t *s)
+{
+	const char *gateway = ctl_str(s, "gateway"), *dns = ctl_str(s, "dns");
+
+	printf("subnet   %s%s%s%s%s\n", ctl_str(s, "net"),
+	       *gateway ? ", gateway " : ", no gateway", gateway,
+	       *dns ? ", name server " : "", dns);
+}
+
+static void print_forwards(const json_t *list)
+{
+	char text[FORWARD_TEXT_LEN];
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (forward_text(list, i, text))
+			printf("forward  %s\n", text);
+}
+
 static void print_network(const json_t *o)
 {
 	char state[64];
@@ -143,9 +162,9 @@ static void print_network(const json_t *o)
 	print_list(json_object_get(o, "options"), "option   ");
 	print_list(json_object_get(o, "netdevs"), "netdev   ");
 	print_host(json_object_get(o, "netdevs"));
-	json_array_foreach(json_object_get(o, "forwards"), i, v)
-		printf("forward  %s %s -> %s\n", ctl_str(v, "proto"),
-		       ctl_str(v, "host"), ctl_str(v, "guest"));
+	json_array_foreach(json_object_get(o, "subnets"), i, v)
+		print_subnet(v);
+	print_forwards(json_object_get(o, "forwards"));
 	json_array_foreach(json_object_get(o, "machines"), i, v)
 		print_machine(v);
 }

@@ -345,19 +345,37 @@ void start_mac_name(const struct mode *mode, const char *name,
 
 void start_look_at_host(struct mode_host *h)
 {
-	struct prefix *v = NULL;
-	unsigned n = 0;
+	struct prefix *v = NULL, *mine = NULL;
+	char host[HOST_ID_LEN], *id = NULL;
+	unsigned n = 0, n_mine = 0;
 
 	/* Where nothing is known, nothing is in the way. */
 	if (routes_read(&v, &n) < 0)
 		n = 0;
+	if (routes_delegated(&mine, &n_mine) < 0)
+		n_mine = 0;
+	put_host_id(host);
+	if (asprintf(&id, "%s@%u", host, geteuid()) < 0)
+		id = NULL;
 	*h = (struct mode_host){
 		.routes = v,
 		.n_routes = n,
+		.delegated = mine,
+		.n_delegated = n_mine,
+		.host_id = id,
 		.may_make_links = may_make_links(),
+		.may_have_ipv6 = may_have_ipv6(),
 		.may_make_macvtaps = may_make_macvtaps(),
 		.is_wireless = link_is_wireless,
 	};
+}
+
+void start_forget_host(struct mode_host *h)
+{
+	free((void *)h->routes);
+	free((void *)h->delegated);
+	free((void *)h->host_id);
+	*h = (struct mode_host){.routes = NULL};
 }
 
 /* True if machine has left a network that goes on for others. */

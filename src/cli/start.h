@@ -65,8 +65,9 @@ enum { START_MAC_NAME_LEN = 192 };
 void start_mac_name(const struct mode *mode, const char *name,
 		    char buf[static START_MAC_NAME_LEN]);
 
-/* The host's side of modes: where it has routes to; free routes. */
+/* The host's side of modes: where it has routes to, and who it is. */
 void start_look_at_host(struct mode_host *h);
+void start_forget_host(struct mode_host *h);
 /* As ctl_ask(), but waits a while for a network that starts or ends. */
 MUST_USE int start_ask(const char *name, const char *method, const char *path,
 		       const char *body, json_t **answerp, struct error *e);

@@ -126,7 +126,7 @@ static int make_specs(struct up *u, struct start *s, struct netdev_spec **v,
 
 	start_look_at_host(&h);
 	r = mode_expand(&u->mode, &h, &n, e);
-	free((void *)h.routes);
+	start_forget_host(&h);
 	memcpy(s->said, n.said, sizeof(s->said));
 	for (unsigned i = 0; i < n.n && r == 0; i++) {
 		r = netdev_parse(n.text[i], &v[*np], e);

@@ -94,6 +94,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_NEIGHBOUR:
+	case ENGINE_MSG_USER_MOVE:
 	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_ADD:

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/subnet.h"
 
 enum {
 	ENGINE_NAME_LEN = 48, /* PORT_NAME_LEN */
@@ -47,6 +48,7 @@ enum {
 	X(PORT_LOST, msg_port, 0, 0)                                           \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
+	X(USER_MOVE, msg_user_move, 0, 0)                                      \
 	X(NETDEV_DEL, msg_port, 0, 0)                                          \
 	X(LEASE_KEEP, msg_lease_keep, 0, 0)                                    \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
@@ -214,18 +216,30 @@ struct msg_user_add {
 	struct msg_head head;
 	uint32_t port;
 	uint32_t lan;
-	struct prefix net4;
-	addr host4, dns4, dhcp_start4;
-	addr router4; /* unspecified: host4 */
+	struct subnet v4, v6;
+	addr dhcp_start4;
+	addr router4; /* unspecified: v4.gw */
+	addr router6; /* unspecified: the gateway */
 	uint32_t mtu;
 	uint8_t is_restricted;
 	uint8_t keeps_services;
+	uint8_t has_multicast;
+	uint8_t has_way6; /* the host leads somewhere in IPv6 */
+	uint8_t nat64;
+	uint8_t follows_host; /* USER_MOVE will come */
 	uint32_t n_kept; /* of the pool's first addresses, for LEASE_KEEP */
 	uint32_t n_dnssearch;
 	char hostname[ENGINE_DNS_NAME_LEN];
 	char domainname[ENGINE_DNS_NAME_LEN];
 	char dnssearch[ENGINE_SEARCH_MAX][ENGINE_DNS_NAME_LEN];
 	char name[ENGINE_NAME_LEN];
+};
+
+/* Its IPv6 network is another now. */
+struct msg_user_move {
+	struct msg_head head;
+	uint32_t port; /* the user netdev */
+	struct subnet v6;
 };
 
 /* The address is for the machine with this MAC; zero: for nobody. */
@@ -274,9 +288,12 @@ struct msg_resolvers {
 	struct endpoint ep[ENGINE_RESOLVERS_MAX];
 };
 
-/* The host's addresses or routes changed; it has lost n addresses. */
+/* The host's addresses or routes changed; it has lost n addresses.  An engine
+ * that is new is told its ways, too. */
 struct msg_network {
 	struct msg_head head;
+	uint8_t has_way4, has_way6; /* a way out in each family */
+	uint32_t link4, link6; /* the interfaces they lead by, 0: unknown */
 	uint32_t n;
 	addr gone[ENGINE_GONE_MAX];
 };
@@ -355,6 +372,7 @@ union engine_msg {
 	struct msg_neighbour neighbour;
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
+	struct msg_user_move user_move;
 	struct msg_lease_keep lease_keep;
 	struct msg_forward_add forward_add;
 	struct msg_forward_del forward_del;

@@ -399,16 +399,20 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	struct gateway_config c = {
 		.name = m->name,
 		.id = m->port,
-		.net4 = m->net4,
-		.host4 = m->host4,
-		.dns4 = m->dns4,
+		.v4 = m->v4,
+		.v6 = m->v6,
+		.has_way6 = m->has_way6,
+		.follows_host = m->follows_host,
+		.nat64 = m->nat64,
 		.dhcp_start4 = m->dhcp_start4,
 		.router4 = m->router4,
+		.router6 = m->router6,
 		.n_dnssearch = m->n_dnssearch,
 		.mtu = m->mtu,
 		.n_kept = m->n_kept,
 		.is_restricted = m->is_restricted,
 		.keeps_services = m->keeps_services,
+		.has_multicast = m->has_multicast,
 		.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF,
 	};
 	struct gateway_env env = {
@@ -431,6 +435,13 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	memcpy(c.domainname, m->domainname, sizeof(c.domainname));
 	memcpy(c.dnssearch, m->dnssearch, sizeof(c.dnssearch));
 	return netdev_made(n, gateway_new(&env, &c, &n->gateway));
+}
+
+static int order_move(struct engine *e, const struct msg_user_move *m)
+{
+	struct gateway *gw = gateway_find(e, m->port);
+
+	return gw ? gateway_move6(gw, &m->v6) : -EINVAL;
 }
 
 static int order_lease_keep(struct engine *e, const struct msg_lease_keep *m)
@@ -517,8 +528,11 @@ static int order_network(struct engine *e, const struct msg_network *m)
 		struct engine_netdev *n =
 			container_of(it, struct engine_netdev, link);
 
-		if (n->role == ROLE_GATEWAY)
-			gateway_network(n->gateway, m->gone, m->n);
+		if (n->role != ROLE_GATEWAY)
+			continue;
+		gateway_network(n->gateway, m->gone, m->n);
+		gateway_ways(n->gateway, m->has_way4, m->has_way6);
+		gateway_links(n->gateway, m->link4, m->link6);
 	}
 	return 0;
 }
@@ -639,6 +653,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_hubport(e, &m->hubport_add);
 	case ENGINE_MSG_USER_ADD:
 		return order_user(e, &m->user_add);
+	case ENGINE_MSG_USER_MOVE:
+		return order_move(e, &m->user_move);
 	case ENGINE_MSG_NETDEV_DEL:
 		return order_netdev_del(e, m->port.port);
 	case ENGINE_MSG_LEASE_KEEP:

@@ -8,13 +8,28 @@ struct gateway_config fake_gateway_config(void)
 {
 	return (struct gateway_config){
 		.name = "net0",
-		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.host4 = addr_v4(10, 0, 2, 2),
-		.dns4 = addr_v4(10, 0, 2, 3),
+		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.v4.is_on = true,
+		.v4.gw = addr_v4(10, 0, 2, 2),
+		.v4.dns = addr_v4(10, 0, 2, 3),
 		.dhcp_start4 = addr_v4(10, 0, 2, 15),
 		.resolvers = {fake_ep(192, 0, 2, 53, 53)},
 		.n_resolvers = 1,
 	};
+}
+
+struct gateway_config fake_gateway_config6(void)
+{
+	struct gateway_config c = fake_gateway_config();
+
+	c.v6 = (struct subnet){
+		.net = {.ip = fake_inside6(0), .len = 64},
+		.is_on = true,
+		.gw = fake_inside6(2),
+		.dns = fake_inside6(3),
+	};
+	c.has_way6 = true;
+	return c;
 }
 
 static int serve(void *arg, uint32_t id, const struct endpoint *guest,
@@ -86,6 +101,17 @@ int fake_gateway_setup(void **state)
 	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
 
 	return fake_gateway_setup_with(state, &gc, &pc);
+}
+
+int fake_gateway_setup6(void **state, struct gateway_config gc)
+{
+	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
+	struct fake_gateway *b;
+
+	(void)fake_gateway_setup_with(state, &gc, &pc); /* 0 */
+	b = *state;
+	b->g.ip = fake_inside6(0x15);
+	return 0;
 }
 
 int fake_gateway_teardown(void **state)

@@ -29,6 +29,14 @@ struct fake_gateway {
 
 /* QEMU's network. */
 struct gateway_config fake_gateway_config(void);
+/* The same in both families, on a host with a way out. */
+struct gateway_config fake_gateway_config6(void);
+/* fec0::host, of that network. */
+static inline addr fake_inside6(uint8_t host)
+{
+	return (addr){{0xfe, 0xc0, [15] = host}};
+}
+
 /* Aborts if it cannot be made. */
 void fake_gateway_init(struct fake_gateway *b, const struct gateway_config *gc,
 		       const struct fake_config *pc);
@@ -39,6 +47,8 @@ void fake_gateway_deinit(struct fake_gateway *b);
 int fake_gateway_setup(void **state);
 int fake_gateway_setup_with(void **state, const struct gateway_config *gc,
 			    const struct fake_config *pc);
+/* The same with a guest of IPv6. */
+int fake_gateway_setup6(void **state, struct gateway_config gc);
 int fake_gateway_teardown(void **state);
 /* Time passes: timers fire, then events are delivered. */
 void fake_gateway_pass(struct fake_gateway *b, uint64_t ns);

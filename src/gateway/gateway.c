@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/nat64.h"
+#include "wire/dns.h"
+
 enum {
 	MTU_MIN = 576, /* RFC 791: what every host takes */
 	MTU_MAX = 65520,
@@ -66,6 +69,15 @@ static void port_room(struct port *p, struct port *other)
 	gw->is_udp_turn = !gw->is_udp_turn;
 }
 
+static void port_listeners(struct port *p)
+{
+	struct gateway *gw = gateway_of(p);
+
+	querier_listeners(&gw->querier);
+	if (gw->groups)
+		groups_listeners(gw->groups);
+}
+
 static void port_close(struct port *p)
 {
 	(void)gateway_free(gateway_of(p)); /* NULL */
@@ -77,6 +89,7 @@ static const struct port_ops gateway_ops = {
 	.done = port_done,
 	.send = port_send,
 	.room = port_room,
+	.listeners = port_listeners,
 	.close = port_close,
 };
 
@@ -91,7 +104,7 @@ static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
 		*to = g->target;
 		return true;
 	}
-	if (!addr_eq(&dst->ip, &gw->nat.dns4))
+	if (!gateway_is_dns(gw, &dst->ip))
 		return !gw->config.is_restricted;
 	if (gw->config.is_restricted && !gw->config.keeps_services)
 		return false;
@@ -99,6 +112,39 @@ static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
 		return false;
 	*to = dns_tcp_upstream(gw->dns);
 	return true;
+}
+
+/* The name server's answers over TCP are made here. */
+static bool is_dns_tcp(const struct gateway *gw, const struct endpoint *dst)
+{
+	return gw->nat.nat64.len && !addr_is_v4(&dst->ip) &&
+	       dst->port == DNS_PORT && gateway_is_dns(gw, &dst->ip);
+}
+
+static bool env_is_served(void *arg, const struct endpoint *dst)
+{
+	struct gateway *gw = arg;
+
+	return is_dns_tcp(gw, dst) || gateway_is_served(gw, dst);
+}
+
+static int env_serve(void *arg, const struct endpoint *guest,
+		     const struct endpoint *dst)
+{
+	struct gateway *gw = arg;
+
+	if (is_dns_tcp(gw, dst))
+		return dns_tcp_open(gw->dns_tcp, guest, dst);
+	return gateway_serve(gw, guest, dst);
+}
+
+static void dns_tcp_served(void *arg, const struct endpoint *guest,
+			   const struct endpoint *server,
+			   struct host_sock *far)
+{
+	struct gateway *gw = arg;
+
+	tcp_serve_sock(gw->tcp, guest, server, far);
 }
 
 static bool env_neigh(void *arg, const addr *ip, mac *macp)
@@ -117,7 +163,8 @@ static void env_hold(void *arg, const addr *ip, const struct frame *f)
 
 void gateway_learn(struct gateway *gw, const addr *ip, mac m)
 {
-	neigh_learn(&gw->neigh, ip, m);
+	neigh_learn(&gw->neigh, ip, m, lan_ingress(gw->nat.lan),
+		    *gw->nat.now_ns);
 	held_known(&gw->held);
 }
 
@@ -139,6 +186,21 @@ static mac gateway_mac(const addr *a)
 	return (mac){{0x52, 0x55, a->b[12], a->b[13], a->b[14], a->b[15]}};
 }
 
+static bool has_other_router(const struct gateway_config *c)
+{
+	return !addr_is_unspecified(&c->router4) ||
+	       !addr_is_unspecified(&c->router6);
+}
+
+/* What leads nowhere is not shown. */
+static struct prefix nat64_prefix(const struct gateway_config *c)
+{
+	if (!c->nat64 || !c->v6.is_on || c->is_restricted ||
+	    has_other_router(c))
+		return (struct prefix){.len = 0};
+	return NAT64_PREFIX;
+}
+
 static void init_env(struct gateway *gw, const struct gateway_env *env)
 {
 	const struct gateway_config *c = &gw->config;
@@ -153,16 +215,17 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.log = env->log,
 		.lan = env->lan,
 		.port = &gw->port,
-		.gw_mac = gateway_mac(&c->host4),
-		.net4 = prefix_network(&c->net4),
-		.gw4 = c->host4,
-		.dns4 = c->dns4,
+		.gw_mac = gateway_mac(&c->v4.gw),
+		.v4 = c->v4,
+		.v6 = c->v6,
+		.ll6 = {{0xfe, 0x80, [15] = 2}},
+		.nat64 = nat64_prefix(c),
 		.mtu = mtu > MTU_MAX ? MTU_MAX : mtu,
-		.has_other_router = !addr_is_unspecified(&c->router4),
+		.has_other_router = has_other_router(c),
 		.arg = gw,
 		.redirect = env_redirect,
-		.is_served = gateway_is_served,
-		.serve = gateway_serve,
+		.is_served = env_is_served,
+		.serve = env_serve,
 		.refuse = env->refuse ? env_refuse : NULL,
 		.neigh = env_neigh,
 		.hold = env_hold,
@@ -176,16 +239,17 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.log = env->log,
 		.port = &gw->port,
 		.gw_mac = gw->nat.gw_mac,
-		.net4 = gw->nat.net4,
-		.gw4 = c->host4,
-		.dns4 = c->dns4,
+		.v4 = c->v4,
+		.v6 = c->v6,
+		.ll6 = gw->nat.ll6,
+		.nat64 = gw->nat.nat64,
 		.mtu = gw->nat.mtu,
 	};
 	gw->serve = env->serve;
 	gw->refuse = env->refuse;
 	gw->env_arg = env->arg;
-	gw->dns_mac = gateway_mac(&c->dns4);
-	gw->broadcast4 = prefix_broadcast(&gw->nat.net4);
+	gw->dns_mac = gateway_mac(&c->v4.dns);
+	gw->broadcast4 = prefix_broadcast(&gw->nat.v4.net);
 }
 
 static void init_port(struct gateway *gw, const struct gateway_config *c)
@@ -196,7 +260,8 @@ static void init_port(struct gateway *gw, const struct gateway_config *c)
 	p->id = c->id;
 	p->caps = (struct port_caps){
 		.offload = PORT_O_CSUM | PORT_O_TSO4 | PORT_O_TSO6 |
-			   PORT_O_ECN | PORT_O_USO4 | PORT_O_UFO,
+			   PORT_O_ECN | PORT_O_USO4 | PORT_O_USO6 |
+			   PORT_O_UFO,
 		.max_frame = FRAME_MAX,
 		.queues = 1,
 		.is_ours = true,
@@ -235,6 +300,22 @@ static void dhcp_bound(void *arg, const addr *ip, mac m)
 	lan_heard(gw->port.lan, ip);
 }
 
+static int make_dhcp6(struct gateway *gw, const struct dhcp_config *dc)
+{
+	struct dhcp6_config c = {
+		.domain = dc->domain,
+		.n_search = dc->n_search,
+		.hides_dns = dc->hides_dns,
+		.moves = gw->config.follows_host,
+	};
+
+	_Static_assert((int)DHCP_SEARCH_NAMES == (int)DHCP6_SEARCH_NAMES,
+		       "one bound");
+	memcpy(c.search, dc->search, sizeof(c.search));
+	return dhcp6_new(&gw->service, &c, dhcp_leases_of(gw->dhcp),
+			 dhcp_bound, gw, &gw->dhcp6);
+}
+
 static int make_services(struct gateway *gw)
 {
 	const struct gateway_config *c = &gw->config;
@@ -258,11 +339,18 @@ static int make_services(struct gateway *gw)
 	for (unsigned i = 0; i < c->n_dnssearch; i++)
 		dc.search[i] = c->dnssearch[i];
 	r = dhcp_new(&gw->service, &dc, dhcp_bound, gw, &gw->dhcp);
+	if (r == 0 && c->v6.is_on)
+		r = make_dhcp6(gw, &dc);
 	if (r == 0)
 		r = dns_new(&gw->service, &gw->dns);
-	if (r == 0)
-		dns_set_upstreams(gw->dns, c->resolvers, c->n_resolvers);
-	return r;
+	if (r == 0 && gw->nat.nat64.len)
+		r = dns_tcp_new(&gw->service, gw->dns, dns_tcp_served, gw,
+				&gw->dns_tcp);
+	if (r < 0)
+		return r;
+	dns_set_upstreams(gw->dns, c->resolvers, c->n_resolvers);
+	dns_ways(gw->dns, c->has_way6);
+	return 0;
 }
 
 static int make_parts(struct gateway *gw)
@@ -294,6 +382,18 @@ static int make_parts(struct gateway *gw)
 	return r;
 }
 
+static bool carries_groups(const struct gateway_config *c)
+{
+	return c->has_multicast && !c->is_restricted;
+}
+
+/* What guests are told of a way out, by DHCP and by advertisements. */
+static void note_ways(struct gateway *gw)
+{
+	gw->nat.lacks_way4 = gw->config.is_restricted;
+	gw->nat.lacks_way6 = !gateway_is_way6(gw);
+}
+
 int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 		struct gateway **gwp)
 {
@@ -305,16 +405,23 @@ int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 	gw->config = *c;
 	gw->config.name = NULL; /* copied into the port */
 	init_env(gw, env);
+	note_ways(gw);
 	init_port(gw, c);
 	neigh_init(&gw->neigh);
+	gateway_nd_init(gw);
 	held_init(&gw->held, &gw->neigh, &gw->nat);
+	querier_init(&gw->querier, &gw->nat, carries_groups(c));
 	r = make_parts(gw);
+	if (r == 0 && carries_groups(c))
+		r = groups_new(&gw->nat, gw->udp, &gw->groups);
 	if (r < 0) {
 		(void)gateway_free(gw); /* NULL */
 		return r;
 	}
 	lan_port_add(env->lan, &gw->port);
 	lan_port_link(&gw->port, true);
+	querier_listeners(&gw->querier);
+	gateway_nd_start(gw);
 	*gwp = gw;
 	return 0;
 }
@@ -325,13 +432,18 @@ struct gateway *gateway_free(struct gateway *gw)
 		return NULL;
 	/* The parts say good-bye to the guests: the port goes last. */
 	gw->forward = forward_free(gw->forward);
+	gw->groups = groups_free(gw->groups);
 	gw->tcp = tcp_free(gw->tcp);
 	gw->udp = udp_free(gw->udp);
+	gateway_nd_stop(gw);
 	gw->reasm = reasm_free(gw->reasm);
 	gw->icmp = icmp_free(gw->icmp);
+	gw->dns_tcp = dns_tcp_free(gw->dns_tcp);
 	gw->dns = dns_free(gw->dns);
+	gw->dhcp6 = dhcp6_free(gw->dhcp6);
 	gw->dhcp = dhcp_free(gw->dhcp);
 	held_deinit(&gw->held);
+	querier_deinit(&gw->querier);
 	lan_port_del(&gw->port);
 	free(gw);
 	return NULL;
@@ -353,6 +465,30 @@ void gateway_network(struct gateway *gw, const addr *gone, unsigned n)
 	if (n)
 		tcp_addrs_gone(gw->tcp, gone, n);
 	dns_network(gw->dns);
+}
+
+void gateway_ways(struct gateway *gw, bool has_v4, bool has_v6)
+{
+	struct gateway_config *c = &gw->config;
+	bool was_out = gateway_is_way6(gw), lost4 = c->has_way4 && !has_v4,
+	     lost6 = c->has_way6 && !has_v6;
+
+	c->has_way4 = has_v4;
+	c->has_way6 = has_v6;
+	note_ways(gw);
+	dns_ways(gw->dns, has_v6);
+	if (gateway_is_way6(gw) != was_out)
+		gateway_nd_changed(gw);
+	if (lost4)
+		tcp_way_gone(gw->tcp, true);
+	if (lost6)
+		tcp_way_gone(gw->tcp, false);
+}
+
+void gateway_links(struct gateway *gw, uint32_t v4, uint32_t v6)
+{
+	if (gw->groups)
+		groups_links(gw->groups, v4, v6);
 }
 
 int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)

@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/subnet.h"
 #include "base/timer.h"
 #include "lan/lan.h"
 
@@ -27,9 +28,16 @@ enum {
 struct gateway_config {
 	const char *name; /* copied */
 	uint32_t id;
-	struct prefix net4;
-	addr host4, dns4, dhcp_start4;
-	addr router4; /* named by DHCP; unspecified: host4, if that is one */
+	struct subnet v4, v6; /* v4 is filled in though it be off: our MAC is
+			       * made of it */
+	/* the host has a way out: as gateway_ways() */
+	bool has_way4, has_way6;
+	bool follows_host; /* gateway_move6() will be called */
+	bool nat64; /* IPv4 for guests without it, by NAT64 and DNS64 */
+	addr dhcp_start4;
+	addr router4; /* named by DHCP; unspecified: v4.gw, if that is one */
+	addr router6; /* of the link, in whose name we advertise; unspecified:
+		       * we are it */
 	char hostname[GATEWAY_NAME_LEN];   /* DHCP option 12, "" = none */
 	char domainname[GATEWAY_NAME_LEN]; /* option 15, "" = none */
 	char dnssearch[GATEWAY_SEARCH_MAX][GATEWAY_NAME_LEN];
@@ -41,6 +49,7 @@ struct gateway_config {
 	unsigned n_resolvers; /* 0: the host has none */
 	bool is_restricted;   /* no way out (reference 2.7) .. */
 	bool keeps_services;  /* .. but to the name server */
+	bool has_multicast;   /* groups pass, nat/group.h; not if restricted */
 	bool deny_peek_off;   /* test switch, tcp.h */
 };
 
@@ -82,6 +91,19 @@ void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
 
 /* The host's addresses or routes changed; it has lost these n addresses. */
 void gateway_network(struct gateway *gw, const addr *gone, unsigned n);
+
+/* The host has a way out, or none, by each family: routers' advertisements say
+ * no more than is so. */
+void gateway_ways(struct gateway *gw, bool has_v4, bool has_v6);
+
+/* The IPv6 network is another now, of 64 bits as before: guests are told, and
+ * have the addresses of before as long as they keep them.  -EINVAL: IPv6 is
+ * off, or a prefix has another length. */
+__attribute__((warn_unused_result)) int gateway_move6(struct gateway *gw,
+						      const struct subnet *to);
+
+/* The interfaces of the host that lead out in either family, 0: none. */
+void gateway_links(struct gateway *gw, uint32_t v4, uint32_t v6);
 
 /* A kept address of the pool is for the machine with MAC m, zero: for nobody.
  * Another than those is ignored. */

@@ -24,6 +24,9 @@ enum setup {
 	SETUP_SERVICES = 2,
 	SETUP_GUESTFWD = 4,
 	SETUP_UNASKED = 8, /* nobody can be asked */
+	SETUP_IP6 = 16,
+	SETUP_NAT64 = 32,
+	SETUP_GROUPS = 64,
 };
 
 enum answer {
@@ -79,7 +82,8 @@ static void answer(struct fake_gateway *b, uint8_t how)
 
 static void bench_init(struct fake_gateway *b, uint8_t how)
 {
-	struct gateway_config gc = fake_gateway_config();
+	struct gateway_config gc = how & SETUP_IP6 ? fake_gateway_config6()
+						   : fake_gateway_config();
 	const struct fake_config pc = {.name = "vm0",
 				       .offload = PORT_O_CSUM,
 				       .can_lend = true,
@@ -88,7 +92,10 @@ static void bench_init(struct fake_gateway *b, uint8_t how)
 
 	gc.is_restricted = how & SETUP_RESTRICT;
 	gc.keeps_services = how & SETUP_SERVICES;
+	gc.nat64 = how & SETUP_NAT64;
+	gc.has_multicast = how & SETUP_GROUPS;
 	fake_gateway_init(b, &gc, &pc);
+	gateway_links(b->gw, 1, 1);
 	if (how & SETUP_GUESTFWD)
 		add_guestfwds(b);
 	if (how & SETUP_UNASKED)

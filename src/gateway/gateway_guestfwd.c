@@ -48,10 +48,10 @@ int gateway_serve(void *arg, const struct endpoint *guest,
 
 int gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g)
 {
-	const struct prefix *net = &gw->nat.net4;
 	const addr *ip = &g->server.ip;
+	const struct subnet *s = nat_subnet(&gw->nat, ip);
 
-	if (!prefix_has(net, ip) || addr_eq(ip, &net->ip) ||
+	if (!subnet_has(s, ip) || addr_eq(ip, &s->net.ip) ||
 	    addr_eq(ip, &gw->broadcast4) || g->server.port == 0)
 		return -EINVAL;
 	if (gateway_guestfwd_find(gw, &g->server))

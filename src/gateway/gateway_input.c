@@ -15,13 +15,22 @@ enum {
 	PORT_DNS = 53,
 	PORT_DHCP_SERVER = 67,
 	PORT_DHCP_CLIENT = 68,
+	PORT_DHCP6_SERVER = 547,
 };
 
 /* What a part does with a packet of its protocol. */
 typedef void (*proto_fn)(struct gateway *gw, const struct packet *pkt,
 			 const struct frame *f);
 
-static enum drop_reason parse_reason(enum packet_result r)
+static enum drop_reason l4_reason(uint8_t proto)
+{
+	if (proto == IPPROTO_TCP)
+		return DROP_TCP_SHORT;
+	return proto == IPPROTO_UDP ? DROP_UDP_SHORT : DROP_ICMP_SHORT;
+}
+
+static enum drop_reason parse_reason(enum packet_result r,
+				     const struct packet *pkt)
 {
 	static const uint8_t why[] = {
 		[PACKET_OK] = DROP_ETHERTYPE,
@@ -33,13 +42,12 @@ static enum drop_reason parse_reason(enum packet_result r)
 		[PACKET_IP6_SHORT] = DROP_IP6_SHORT,
 	};
 
-	return why[r];
+	return r == PACKET_L4_SHORT ? l4_reason(pkt->proto) : why[r];
 }
 
-static bool is_ours(const struct gateway *gw, const addr *a)
+bool gateway_is_ours(const struct gateway *gw, const addr *a)
 {
-	return addr_eq(a, &gw->nat.gw4) || addr_eq(a, &gw->nat.dns4) ||
-	       gateway_is_guestfwd(gw, a);
+	return nat_is_ours(&gw->nat, a) || gateway_is_guestfwd(gw, a);
 }
 
 /* Answers a request for one of our addresses, and nobody else's. */
@@ -60,7 +68,7 @@ static void input_arp(struct gateway *gw, const struct packet *pkt,
 	}
 	if (gateway_source_ok(gw, &m.spa))
 		gateway_learn(gw, &m.spa, m.sha);
-	if (m.op != ARP_REQUEST || !is_ours(gw, &m.tpa))
+	if (m.op != ARP_REQUEST || !gateway_is_ours(gw, &m.tpa))
 		return;
 	reply = (struct arp_msg){.op = ARP_REPLY,
 				 .sha = gw->nat.gw_mac,
@@ -75,13 +83,6 @@ static void input_arp(struct gateway *gw, const struct packet *pkt,
 	(void)lan_input(gw->nat.port, &b, false); /* losses are counted */
 }
 
-static enum drop_reason l4_reason(uint8_t proto)
-{
-	if (proto == IPPROTO_TCP)
-		return DROP_TCP_SHORT;
-	return proto == IPPROTO_UDP ? DROP_UDP_SHORT : DROP_ICMP_SHORT;
-}
-
 /* True for the MAC of a gateway (ours or another) of our network: QEMU's are
  * 52:55 and the address, and so are ours.  Two on one lan would answer each
  * other, each inside the call in which the other sends.  A guest may well have
@@ -91,7 +92,7 @@ static bool is_gateway_mac(const struct gateway *gw, const mac *m)
 	addr a = addr_v4_bytes(m->b + 2);
 
 	return m->b[0] == 0x52 && m->b[1] == 0x55 &&
-	       prefix_has(&gw->nat.net4, &a);
+	       prefix_has(&gw->nat.v4.net, &a);
 }
 
 /* True if the frame's MACs say that it is ours to look at. */
@@ -107,10 +108,19 @@ static bool is_for_us(const struct gateway *gw, const struct packet *pkt)
 
 bool gateway_source_ok(const struct gateway *gw, const addr *src)
 {
-	const struct prefix *net = &gw->nat.net4;
+	const struct subnet *s = nat_subnet(&gw->nat, src);
 
-	return prefix_has(net, src) && !is_ours(gw, src) &&
-	       !addr_eq(src, &net->ip) && !addr_eq(src, &gw->broadcast4);
+	/* In IPv6 the network's own address is every router's (RFC 4291
+	 * 2.6.1). */
+	return subnet_has(s, src) && !gateway_is_ours(gw, src) &&
+	       !addr_eq(src, &s->net.ip) && !addr_eq(src, &gw->broadcast4);
+}
+
+bool gateway_neighbour_ok(const struct gateway *gw, const addr *a)
+{
+	if (addr_is_link_local6(a))
+		return gw->nat.v6.is_on && !addr_eq(a, &gw->nat.ll6);
+	return gateway_source_ok(gw, a);
 }
 
 static bool is_group_dst(const struct gateway *gw, const struct packet *pkt)
@@ -149,8 +159,7 @@ static void input_udp(struct gateway *gw, const struct packet *pkt,
 {
 	int len;
 
-	if (pkt->dst.port != PORT_DNS ||
-	    !addr_eq(&pkt->dst.ip, &gw->nat.dns4)) {
+	if (pkt->dst.port != PORT_DNS || !gateway_is_dns(gw, &pkt->dst.ip)) {
 		udp_input(gw->udp, pkt, f);
 		return;
 	}
@@ -159,20 +168,40 @@ static void input_udp(struct gateway *gw, const struct packet *pkt,
 		dns_input(gw->dns, pkt, gw->payload, (size_t)len);
 }
 
+static bool is_dhcp4(const struct gateway *gw, const struct packet *pkt)
+{
+	const addr *dst = &pkt->dst.ip;
+
+	return pkt->dst.port == PORT_DHCP_SERVER &&
+	       pkt->src.port == PORT_DHCP_CLIENT &&
+	       (addr_is_broadcast(dst) || addr_eq(dst, &gw->nat.v4.gw) ||
+		addr_eq(dst, &gw->broadcast4));
+}
+
+/* Clients send from any port (RFC 8415 7.2). */
+static bool is_dhcp6(const struct gateway *gw, const struct packet *pkt)
+{
+	const addr servers = {{0xff, 0x02, [13] = 1, 0, 2}};
+
+	return gw->dhcp6 && pkt->dst.port == PORT_DHCP6_SERVER &&
+	       pkt->ip_version == 6 &&
+	       (addr_eq(&pkt->dst.ip, &servers) ||
+		nat_is_ours(&gw->nat, &pkt->dst.ip));
+}
+
 /* DHCP comes from machines without an address: no source is asked for. */
 static bool input_dhcp(struct gateway *gw, const struct packet *pkt,
 		       const struct frame *f)
 {
-	const addr *dst = &pkt->dst.ip;
+	bool is_v6 = is_dhcp6(gw, pkt);
 	int len;
 
-	if (pkt->proto != IPPROTO_UDP || pkt->dst.port != PORT_DHCP_SERVER ||
-	    pkt->src.port != PORT_DHCP_CLIENT ||
-	    (!addr_is_broadcast(dst) && !addr_eq(dst, &gw->nat.gw4) &&
-	     !addr_eq(dst, &gw->broadcast4)))
+	if (pkt->proto != IPPROTO_UDP || (!is_v6 && !is_dhcp4(gw, pkt)))
 		return false;
 	len = service_payload(gw, pkt, f, DROP_DHCP_BAD);
-	if (len >= 0)
+	if (len >= 0 && is_v6)
+		dhcp6_input(gw->dhcp6, pkt, gw->payload, (size_t)len);
+	else if (len >= 0)
 		dhcp_input(gw->dhcp, pkt, gw->payload, (size_t)len);
 	return true;
 }
@@ -192,6 +221,12 @@ static void input_icmp(struct gateway *gw, const struct packet *pkt,
 		udp_refused(gw->udp, &r);
 }
 
+/* ICMP of its own family. */
+static bool is_icmp(const struct packet *pkt)
+{
+	return pkt->proto == icmp_proto(&pkt->src.ip);
+}
+
 /* What restrict= lets through (reference 2.7): replies to forwarded ports and
  * what is asked of our own addresses.  TCP is judged by its own part, for it
  * is refused and not dropped. */
@@ -199,66 +234,115 @@ static bool is_allowed(const struct gateway *gw, const struct packet *pkt,
 		       const struct frame *f)
 {
 	const struct gateway_config *c = &gw->config;
-	bool is_dns = addr_eq(&pkt->dst.ip, &gw->nat.dns4);
+	bool is_dns = gateway_is_dns(gw, &pkt->dst.ip);
 
 	if (!c->is_restricted || pkt->proto == IPPROTO_TCP)
 		return true;
 	/* The whole is judged when it is put together. */
 	if (pkt->is_fragment)
-		return pkt->ttl > 1 && (pkt->proto == IPPROTO_UDP ||
-					pkt->proto == IPPROTO_ICMP);
+		return pkt->ttl > 1 &&
+		       (pkt->proto == IPPROTO_UDP || is_icmp(pkt));
 	if (pkt->proto == IPPROTO_UDP)
 		return (c->keeps_services && is_dns &&
 			pkt->dst.port == PORT_DNS) ||
 		       udp_is_answer(gw->udp, pkt);
 	/* An error is about something that was let through. */
-	return pkt->proto == IPPROTO_ICMP &&
-	       (is_dns || addr_eq(&pkt->dst.ip, &gw->nat.gw4) ||
-		f->hdr[pkt->l4_off] != ICMP_ECHO);
+	return is_icmp(pkt) &&
+	       (nat_is_ours(&gw->nat, &pkt->dst.ip) ||
+		f->hdr[pkt->l4_off] != icmp_echo_type(&pkt->src.ip));
 }
 
 static const proto_fn proto_table[256] = {
 	[IPPROTO_ICMP] = input_icmp,
+	[IPPROTO_ICMPV6] = input_icmp,
 	[IPPROTO_TCP] = input_tcp,
 	[IPPROTO_UDP] = input_udp,
 };
 
-/* A fragment of a datagram that we serve. */
+/* Who takes a packet of this protocol; NULL: nobody. */
+static proto_fn proto_of(const struct packet *pkt)
+{
+	bool is_any_icmp = pkt->proto == IPPROTO_ICMP ||
+			   pkt->proto == IPPROTO_ICMPV6;
+
+	return is_any_icmp && !is_icmp(pkt) ? NULL : proto_table[pkt->proto];
+}
+
+/* A packet that is for us to carry, to the part that can. */
+static void input_transport(struct gateway *gw, const struct packet *pkt,
+			    const struct frame *f)
+{
+	proto_fn input = proto_of(pkt);
+
+	if (input) {
+		input(gw, pkt, f);
+		return;
+	}
+	drop(gw->nat.drops, DROP_IP_PROTOCOL);
+	icmp_error(gw->icmp, ICMP_UNREACHABLE, ICMP_U_PROTOCOL, 0, pkt, f);
+}
+
+/* True for a fragment of a datagram that we may serve: what is behind options
+ * for the destination shows only when it is whole. */
+static bool is_for_reasm(const struct packet *pkt)
+{
+	bool may_show = pkt->ip_version == 6 && pkt->proto == IPPROTO_DSTOPTS;
+
+	return pkt->is_fragment && (proto_of(pkt) || may_show);
+}
+
+/* A fragment of such a datagram. */
 static void input_fragment(struct gateway *gw, const struct packet *pkt,
 			   const struct frame *f)
 {
 	/* Kept, as f is, until the batch ends. */
 	const struct frame *whole = reasm_input(
 		gw->reasm, lan_ingress(gw->port.lan), pkt, f);
+	enum packet_result r;
 	struct packet p;
 
 	if (!whole)
 		return;
-	if (packet_parse(whole->hdr, whole->hdr_len, whole->len, &p) !=
-	    PACKET_OK)
-		drop(gw->nat.drops, l4_reason(p.proto));
-	else if (input_dhcp(gw, &p, whole))
+	r = packet_parse(whole->hdr, whole->hdr_len, whole->len, &p);
+	if (r != PACKET_OK || p.is_fragment) {
+		drop(gw->nat.drops, r == PACKET_OK ? DROP_FRAG_BAD
+						   : parse_reason(r, &p));
+		return;
+	}
+	p.df = false; /* it came in fragments, and may leave in some */
+	if (input_dhcp(gw, &p, whole))
 		return;
 	else if (is_allowed(gw, &p, whole))
-		proto_table[p.proto](gw, &p, whole);
+		input_transport(gw, &p, whole);
 	else
 		drop(gw->nat.drops, DROP_RESTRICTED);
 }
 
-/* A sound IPv4 packet. */
+/* Addresses of the link are for the link: RFC 4443 3.1, "beyond scope". */
+static bool is_beyond_scope(const struct gateway *gw, const struct packet *pkt)
+{
+	return addr_is_link_local6(&pkt->src.ip) &&
+	       !gateway_is_ours(gw, &pkt->dst.ip);
+}
+
+/* A sound packet of a family that is served. */
 static void input_ip(struct gateway *gw, const struct packet *pkt,
 		     const struct frame *f)
 {
 	struct drops *drops = gw->nat.drops;
-	proto_fn input = proto_table[pkt->proto];
 
-	if (!pkt->is_fragment && input_dhcp(gw, pkt, f))
+	if (!pkt->is_fragment &&
+	    (input_dhcp(gw, pkt, f) || gateway_nd_input(gw, pkt, f)))
 		return;
-	if (!gateway_source_ok(gw, &pkt->src.ip)) {
+	if (!gateway_neighbour_ok(gw, &pkt->src.ip)) {
 		drop(drops, DROP_IP_SOURCE);
 		return;
 	}
 	gateway_learn(gw, &pkt->src.ip, pkt->eth_src);
+	if (gw->groups && addr_is_multicast(&pkt->dst.ip)) {
+		groups_input(gw->groups, pkt, f);
+		return;
+	}
 	if (is_group_dst(gw, pkt)) {
 		drop(drops, DROP_IP_MULTICAST);
 		return;
@@ -267,21 +351,20 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 		drop(drops, DROP_RESTRICTED);
 		return;
 	}
-	if (pkt->ttl <= 1 && !is_ours(gw, &pkt->dst.ip)) {
+	if (is_beyond_scope(gw, pkt)) {
+		drop(drops, DROP_IP_DEST);
+		icmp_error(gw->icmp, ICMP_UNREACHABLE, ICMP_U_SCOPE, 0, pkt, f);
+		return;
+	}
+	if (pkt->ttl <= 1 && !gateway_is_ours(gw, &pkt->dst.ip)) {
 		drop(drops, DROP_IP_TTL);
 		icmp_error(gw->icmp, ICMP_TIME_EXCEEDED, 0, 0, pkt, f);
 		return;
 	}
-	if (!input) {
-		drop(drops, DROP_IP_PROTOCOL);
-		icmp_error(gw->icmp, ICMP_UNREACHABLE, ICMP_U_PROTOCOL, 0, pkt,
-			   f);
-		return;
-	}
-	if (pkt->is_fragment)
+	if (is_for_reasm(pkt))
 		input_fragment(gw, pkt, f);
 	else
-		input(gw, pkt, f);
+		input_transport(gw, pkt, f);
 }
 
 void gateway_input(struct gateway *gw, const struct frame *f)
@@ -290,16 +373,17 @@ void gateway_input(struct gateway *gw, const struct frame *f)
 	struct packet pkt;
 	enum packet_result r = packet_parse(f->hdr, f->hdr_len, f->len, &pkt);
 
+	/* What is to be cut on its way (UFO) may be. */
+	if (f->off.gso == FRAME_GSO_FRAG4 || f->off.gso == FRAME_GSO_FRAG6)
+		pkt.df = false;
 	if (r != PACKET_ETH_SHORT && !is_for_us(gw, &pkt)) {
 		drop(drops, DROP_NOT_FOR_US);
 		return;
 	}
-	if (r == PACKET_OK && pkt.ip_version == 4)
+	if (r == PACKET_OK && nat_subnet(&gw->nat, &pkt.src.ip)->is_on)
 		input_ip(gw, &pkt, f);
 	else if (r == PACKET_NOT_IP && pkt.ethertype == ETH_T_ARP)
 		input_arp(gw, &pkt, f);
-	else if (r == PACKET_L4_SHORT)
-		drop(drops, l4_reason(pkt.proto));
 	else
-		drop(drops, parse_reason(r));
+		drop(drops, parse_reason(r, &pkt));
 }

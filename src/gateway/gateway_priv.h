@@ -8,16 +8,20 @@
 #define GATEWAY_GATEWAY_PRIV_H
 
 #include "gateway/gateway.h"
+#include "gateway/gateway_nd.h"
 #include "gateway/held.h"
 #include "gateway/neigh.h"
+#include "gateway/querier.h"
 #include "nat/env.h"
 #include "nat/forward.h"
+#include "nat/group.h"
 #include "nat/icmp.h"
 #include "nat/reasm.h"
 #include "nat/tcp.h"
 #include "nat/udp.h"
 #include "service/dhcp.h"
-#include "service/dns.h"
+#include "service/dhcp6.h"
+#include "service/dns_tcp.h"
 
 struct gateway {
 	struct port port; /* first */
@@ -34,17 +38,22 @@ struct gateway {
 		       const struct icmp_refusal *r);
 	void *env_arg; /* of the two above */
 	struct neigh neigh;
+	struct gateway_nd nd;
 	struct held held;
+	struct querier querier;
 	bool is_busy;      /* inside send() */
 	bool is_udp_turn;  /* UDP is told first of the next room */
 	struct icmp *icmp; /* owned, as those below */
 	struct reasm *reasm;
 	struct udp *udp;
 	struct tcp *tcp;
+	struct groups *groups; /* NULL: none pass */
 	struct forward *forward;
 	struct service_env service;
 	struct dhcp *dhcp;
+	struct dhcp6 *dhcp6; /* NULL: IPv6 is off */
 	struct dns *dns;
+	struct dns_tcp *dns_tcp; /* NULL without nat64 */
 	uint8_t payload[2048]; /* of the datagram a service looks at */
 };
 
@@ -61,7 +70,20 @@ bool gateway_is_guestfwd(const struct gateway *gw, const addr *a);
 bool gateway_is_served(void *arg, const struct endpoint *dst);
 int gateway_serve(void *arg, const struct endpoint *guest,
 		  const struct endpoint *dst);
-/* True if a guest may send from src. */
+/* True if a is the name server's address, of either family. */
+static inline bool gateway_is_dns(const struct gateway *gw, const addr *a)
+{
+	const struct subnet *s = nat_subnet(&gw->nat, a);
+
+	return s->is_on && addr_eq(a, &s->dns);
+}
+
+/* True if a is an address of ours, guestfwd's among them. */
+bool gateway_is_ours(const struct gateway *gw, const addr *a);
+/* True if a guest may send from src: of a subnet that is served. */
 bool gateway_source_ok(const struct gateway *gw, const addr *src);
+/* The same, or an address of the link (RFC 4291 2.5.6), which goes no further
+ * than to us. */
+bool gateway_neighbour_ok(const struct gateway *gw, const addr *a);
 
 #endif

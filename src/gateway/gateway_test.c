@@ -274,7 +274,7 @@ static void test_fragments_of_nothing(void **state)
 
 	fragment(b, far.ip, IPPROTO_UDP, bytes, 4, 12, true); /* no eights */
 	fake_guest_kick(&b->g);
-	assert_int_equal(b->drops.n[DROP_IP4_FRAGMENT], 1);
+	assert_int_equal(b->drops.n[DROP_FRAG_BAD], 1);
 	/* a header that promises more than all of them hold */
 	fragment(b, far.ip, IPPROTO_UDP, bytes, 0, 16, true);
 	fragment(b, far.ip, IPPROTO_UDP, bytes, 16, 16, false);

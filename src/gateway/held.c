@@ -52,7 +52,7 @@ static bool is_first(struct held *h, const struct held_frame *f)
 	return true;
 }
 
-/* One question for each guest: those who share a place of neigh.h would
+/* One question for each guest: those who share places of neigh.h would
  * otherwise be asked for with each frame. */
 static void ask(struct held *h, uint64_t now_ns)
 {

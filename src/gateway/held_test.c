@@ -160,19 +160,19 @@ static void test_a_long_one_is_kept_whole(void **state)
 	assert_int_equal(b->gw.drops.n[DROP_NEIGH_PENDING], 0);
 }
 
-/* Two guests whose addresses fall on one place of neigh.h, each behind a port
+/* Two guests whose addresses fall on one set of neigh.h, each behind a forward
  * of its own. */
 static void make_neighbours(struct bench *b, addr ip[2], unsigned sock[2])
 {
 	const struct neigh *n = &b->gw.gw->neigh;
-	uint8_t at[NEIGH_PLACES] = {0};
+	uint8_t at[NEIGH_SETS] = {0};
 
 	for (uint8_t i = 20; i < 250; i++) {
 		unsigned k;
 
 		ip[1] = addr_v4(10, 0, 2, i);
 		k = hash_bytes(&n->key, ip[1].b, sizeof(ip[1].b)) %
-		    NEIGH_PLACES;
+		    NEIGH_SETS;
 		if (at[k]) {
 			ip[0] = addr_v4(10, 0, 2, at[k]);
 			break;

@@ -175,17 +175,20 @@ static const char *parse_target(const char *text, struct guestfwd_rule *r)
 /* "[SERVER]:PORT-"; *pp is left behind it. */
 static const char *parse_server(const char **pp, struct guestfwd_rule *r)
 {
-	const char *colon = strchr(*pp, ':');
-	const char *dash = colon ? strchr(colon, '-') : NULL;
+	const char *from = *pp, *colon, *dash;
 	char field[64];
 	uint64_t port;
 	bool too_big;
 
-	if (**pp == '[')
-		return "Bad server address: IPv6 is not built yet";
+	if (*from == '[' && (!ip6_take(&from, &r->server.ip) ||
+			     addr_is_unspecified(&r->server.ip)))
+		return "Bad server address";
+	colon = strchr(from, ':');
+	dash = colon ? strchr(colon, '-') : NULL;
 	if (!colon)
 		return "Missing : separator";
-	if (!copy(field, sizeof(field), *pp, (size_t)(colon - *pp)))
+	if (!copy(field, sizeof(field), from, (size_t)(colon - from)) ||
+	    (from > *pp && *field))
 		return "Bad server address";
 	if (*field && !ip4_parse(field, &r->server.ip))
 		return "Bad server address";

@@ -76,8 +76,10 @@ static const struct netdev_option nic_options[] = {
 };
 
 static const struct netdev_option user_options[] = {
-	OPT("ipv4", OPT_BOOL, "on", "IPv4", LATER("on")),
-	OPT("ipv6", OPT_BOOL, "off", "IPv6", LATER("off")),
+	OPT("ipv4", OPT_BOOL, "on",
+	    "IPv4; on alone turns IPv6 off, as QEMU does"),
+	OPT("ipv6", OPT_BOOL, "on",
+	    "IPv6; on alone turns IPv4 off, as QEMU does"),
 	OPT("net", OPT_STR, "10.0.2.0/24",
 	    "network and mask of the guests; without a mask, that of the "
 	    "class"),
@@ -107,16 +109,33 @@ static const struct netdev_option user_options[] = {
 	    "no way out, except by guestfwd= and in answer to hostfwd=; ours: "
 	    "services keeps the name server",
 	    .also = "services"),
-	OPT("ipv6-net", OPT_STR, "fec0::/64", "IPv6 prefix of the guests",
-	    LATER(NULL)),
-	OPT("ipv6-prefix", OPT_STR, "fec0::", "IPv6 prefix without its length",
-	    LATER(NULL)),
-	OPT("ipv6-prefixlen", OPT_INT, "64", "length of ipv6-prefix",
-	    LATER(NULL)),
-	OPT("ipv6-host", OPT_STR, NULL, "IPv6 address of the gateway",
-	    LATER(NULL)),
-	OPT("ipv6-dns", OPT_STR, NULL, "IPv6 address of the name server",
-	    LATER(NULL)),
+	OPT("multicast", OPT_BOOL, "off",
+	    "multicast groups pass to and from the host's network, mDNS and "
+	    "SSDP among them",
+	    EXTENSION),
+	OPT("ipv6-net", OPT_STR, "fec0::/64",
+	    "IPv6 prefix of the guests and its length, 64 if not given: with "
+	    "another guests cannot choose addresses themselves (SLAAC)"),
+	OPT("ipv6-prefix", OPT_STR, "fec0::",
+	    "IPv6 prefix without its length, in place of ipv6-net"),
+	OPT("ipv6-prefixlen", OPT_INT, "64",
+	    "length of ipv6-prefix, 1 to 126; 0 is 64"),
+	OPT("ipv6-host", OPT_STR, NULL,
+	    "IPv6 address of the gateway, second of the network (fec0::2)"),
+	OPT("ipv6-dns", OPT_STR, NULL,
+	    "IPv6 address of the name server, third of the network (fec0::3)"),
+	OPT("ipv6-follow", OPT_BOOL, "off",
+	    "ipv6-net= is a /64 of a prefix of the host's, and is replaced by "
+	    "one of another when the host has that instead",
+	    EXTENSION),
+	OPT("ipv6-router", OPT_STR, NULL,
+	    "address of the link of another router of the network, which is "
+	    "advertised in place of this gateway (fe80::1)",
+	    EXTENSION),
+	OPT("nat64", OPT_BOOL, "off",
+	    "guests with IPv6 alone reach IPv4: by addresses in 64:ff9b::/96 "
+	    "(NAT64), which the name server makes (DNS64)",
+	    EXTENSION),
 	OPT("tftp", OPT_STR, NULL, "folder served by TFTP", LATER(NULL)),
 	OPT("bootfile", OPT_STR, NULL, "name of the boot file", LATER(NULL)),
 	OPT("tftp-server-name", OPT_STR, NULL, "TFTP server named by DHCP",
@@ -366,9 +385,9 @@ static const struct netdev_option hostif_options[] = {
 
 static const struct netdev_option router_options[] = {
 	OPT("br", OPT_STR, "vmlan0", "name of the bridge made", EXTENSION),
-	OPT("addr", OPT_STR, NULL,
+	OPT("addr", OPT_LIST, NULL,
 	    "address of the host on it, and the length of its network: "
-	    "10.0.2.2/24",
+	    "10.0.2.2/24; may be given again, for the other family",
 	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
 	OPT("mtu", OPT_U32, "1500", "largest IP packet in bytes, 68 to 65521",
 	    EXTENSION),

@@ -76,15 +76,15 @@ static const struct bad bad_netdevs[] = {
 		       "'user,help' lists all"},
 	{"user,hostfwd", "user: Expected '=' after parameter 'hostfwd'"},
 	{"user,tftp=/x", "user: Parameter 'tftp' is not built yet"},
-	{"user,ipv6=on",
-	 "user: Parameter 'ipv6' is not built yet; only ipv6=off is "
-	 "accepted, not 'on'"},
-	{"user,ipv4=off",
-	 "user: Parameter 'ipv4' is not built yet; only ipv4=on is "
-	 "accepted, not 'off'"},
+	{"user,ipv6-prefixlen=x",
+	 "user: Parameter 'ipv6-prefixlen' expects an int64 value, not 'x'"},
 	{"user,ipv4=off,ipv6=off", "user: IPv4 and IPv6 disabled"},
 	{"user,ipv4=off,net=10.0.0.0/8",
 	 "user: IPv4 disabled but netmask/host/dns provided"},
+	{"user,ipv6=on,dns=10.0.2.3",
+	 "user: IPv4 disabled but netmask/host/dns provided"},
+	{"user,ipv6=off,ipv6-prefix=fd00::",
+	 "user: IPv6 disabled but prefix/host6/dns6 provided"},
 	{"user,ipv4=on,ipv6-host=fe80::1",
 	 "user: IPv6 disabled but prefix/host6/dns6 provided"},
 	{"user,restrict=maybe",
@@ -269,14 +269,16 @@ static const struct bad bad_netdevs[] = {
 	 "(mac=01:00:00:00:00:01)"},
 	{"router", "router: Parameter 'addr' is missing"},
 	{"router,addr=10.0.2.2",
-	 "router: Parameter 'addr' expects an IPv4 address of the host and the "
+	 "router: Parameter 'addr' expects an address of the host and the "
 	 "length of its network (10.0.2.2/24), not '10.0.2.2'"},
-	{"router,addr=fd00::1/64",
-	 "router: Parameter 'addr' expects an IPv4 address of the host and the "
-	 "length of its network (10.0.2.2/24), not 'fd00::1/64'"},
+	{"router,addr=fe80::1/64",
+	 "router: Parameter 'addr' expects an address of the host and the "
+	 "length of its network (10.0.2.2/24), not 'fe80::1/64'"},
 	{"router,addr=10.0.2.2/31",
-	 "router: Parameter 'addr' expects an IPv4 address of the host and the "
+	 "router: Parameter 'addr' expects an address of the host and the "
 	 "length of its network (10.0.2.2/24), not '10.0.2.2/31'"},
+	{"router,addr=10.0.2.2/24,addr=fd00::1/64,addr=fd01::1/64",
+	 "router: Parameter 'addr' is given twice for one family (fd01::1/64)"},
 	{"router,addr=10.0.2.2/24,br=a*",
 	 "router: Parameter 'br' expects letters, digits, '_', '.' and '-', "
 	 "not 'a*'"},

@@ -485,25 +485,22 @@ static int check_dgram(const struct netdev_spec *s, struct error *e)
 	return check_peer(s, "remote", e);
 }
 
-/* Which of the families QEMU would leave on. */
 static int check_user(const struct netdev_spec *s, struct error *e)
 {
-	bool has4 = spec_has(s, "ipv4"), has6 = spec_has(s, "ipv6");
-	bool on4 = spec_bool(s, "ipv4"), on6 = !has6 || spec_bool(s, "ipv6");
-	bool is_v4 = !(has4 && !on4) && !(has6 && on6 && !has4);
-	bool is_v6 = !(has6 && !on6) && !(has4 && on4 && !has6);
+	const struct user_families on = netdev_user_families(s);
 
-	if (!is_v4 && (spec_has(s, "net") || spec_has(s, "ip") ||
+	if (!on.v4 && (spec_has(s, "net") || spec_has(s, "ip") ||
 		       spec_has(s, "host") || spec_has(s, "dns")))
 		return spec_error(s->kind, e,
 				  "IPv4 disabled but netmask/host/dns "
 				  "provided");
-	if (!is_v6 && (spec_has(s, "ipv6-net") || spec_has(s, "ipv6-prefix") ||
-		       spec_has(s, "ipv6-host") || spec_has(s, "ipv6-dns")))
+	if (!on.v6 && (spec_has(s, "ipv6-net") || spec_has(s, "ipv6-prefix") ||
+		       spec_has(s, "ipv6-host") || spec_has(s, "ipv6-dns") ||
+		       spec_has(s, "ipv6-router")))
 		return spec_error(s->kind, e,
 				  "IPv6 disabled but prefix/host6/dns6 "
 				  "provided");
-	if (!is_v4 && !is_v6)
+	if (!on.v4 && !on.v6)
 		return spec_error(s->kind, e, "IPv4 and IPv6 disabled");
 	return 0;
 }

@@ -161,21 +161,39 @@ int netdev_check_hostif(const struct netdev_spec *s, struct error *e)
 	return netdev_check_ifname(s, "ifname", e);
 }
 
-/* Its name is in the firewall's rules too, and in a table's name. */
-int netdev_check_router(const struct netdev_spec *s, struct error *e)
+/* Of a network with room for machines, one of a family. */
+static int check_router_addrs(const struct netdev_spec *s, struct error *e)
 {
-	const char *text = spec_str(s, "addr");
-	const char *br = spec_str(s, "br");
+	size_t n, of_family[2] = {0, 0};
+	const char *const *list = spec_list(s, "addr", &n);
 	struct prefix p;
 	char q[QUOTE_LEN];
 
-	if (!hostif_addr_parse(text, &p) || !addr_is_v4(&p.ip) ||
-	    p.len > 96 + ROUTER_LEN_MAX)
-		return spec_error(s->kind, e,
-				  "Parameter 'addr' expects an IPv4 address of "
-				  "the host and the length of its network "
-				  "(10.0.2.2/24), not '%s'",
-				  quote(q, text));
+	for (size_t i = 0; i < n; i++) {
+		if (!hostif_addr_parse(list[i], &p) ||
+		    p.len > 96 + ROUTER_LEN_MAX || addr_is_link_local6(&p.ip))
+			return spec_error(s->kind, e,
+					  "Parameter 'addr' expects an address "
+					  "of the host and the length of its "
+					  "network (10.0.2.2/24), not '%s'",
+					  quote(q, list[i]));
+		if (of_family[addr_is_v4(&p.ip)]++)
+			return spec_error(s->kind, e,
+					  "Parameter 'addr' is given twice for "
+					  "one family (%s)",
+					  quote(q, list[i]));
+	}
+	return 0;
+}
+
+/* Its name is in the firewall's rules too, and in a table's name. */
+int netdev_check_router(const struct netdev_spec *s, struct error *e)
+{
+	const char *br = spec_str(s, "br");
+	char q[QUOTE_LEN];
+
+	if (check_router_addrs(s, e) < 0)
+		return -1;
 	for (const char *c = br; *c; c++) {
 		if (!isalnum((unsigned char)*c) && !strchr("_.-", *c))
 			return spec_error(s->kind, e,

@@ -30,8 +30,8 @@ static void resolve(const struct netdev_spec *s)
 		judge_error(&e);
 		return;
 	}
-	assert(prefix_has(&o.net4, &o.host4));
-	assert(prefix_has(&o.net4, &o.dhcp_start4));
+	assert(prefix_has(&o.v4.net, &o.v4.gw));
+	assert(prefix_has(&o.v4.net, &o.dhcp_start4));
 	user_opts_deinit(&o);
 }
 

@@ -7,6 +7,7 @@
 #ifndef GRAMMAR_NETDEV_PRIV_H
 #define GRAMMAR_NETDEV_PRIV_H
 
+#include "base/subnet.h"
 #include "grammar/netdev_spec.h"
 
 /* The three ways to write a netdev. */
@@ -95,9 +96,25 @@ MUST_USE int netdev_check_router(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_macvtap(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_packet(const struct netdev_spec *s, struct error *e);
 
+/* Which families of the netdev user QEMU would have on. */
+struct user_families {
+	bool v4, v6;
+};
+struct user_families netdev_user_families(const struct netdev_spec *s);
+struct user_opts;
+/* What the netdev user has of IPv6: user_opts6.c. */
+MUST_USE int netdev_user_resolve6(const struct netdev_spec *s,
+				  struct user_opts *o, struct error *e);
+/* "user: TEXT (KEY=VALUE)"; returns -1. */
+int user_error(const struct netdev_spec *s, struct error *e, const char *text,
+	       const char *key);
+
 /* The value of a key of the table, of the type given. */
 const struct value *spec_value(const struct netdev_spec *s, const char *key,
 			       enum opt_type type);
+/* The value as it was typed, of any type but lists and addresses; or the
+ * default's. */
+const char *spec_typed(const struct netdev_spec *s, const char *key);
 /* "no such key", with the nearest one; returns -1. */
 int netdev_unknown_key(const struct netdev_kind *kind, enum netdev_form form,
 		       const char *key, struct error *e);

@@ -433,6 +433,13 @@ const char *spec_str(const struct netdev_spec *s, const char *key)
 	return spec_value(s, key, OPT_STR)->str;
 }
 
+const char *spec_typed(const struct netdev_spec *s, const char *key)
+{
+	const struct netdev_option *opt;
+
+	return value_of(s, key, &opt)->str;
+}
+
 bool spec_bool(const struct netdev_spec *s, const char *key)
 {
 	return spec_value(s, key, OPT_BOOL)->b;

@@ -133,3 +133,29 @@ bool ip4_parse(const char *text, addr *ap)
 	*ap = addr_v4_u32(ntohl(in.s_addr));
 	return true;
 }
+
+bool ip6_parse(const char *text, addr *ap)
+{
+	addr a;
+
+	if (!addr_parse(text, &a) || addr_is_v4(&a))
+		return false;
+	*ap = a;
+	return true;
+}
+
+bool ip6_take(const char **pp, addr *ap)
+{
+	const char *end = **pp == '[' ? strchr(*pp, ']') : NULL;
+	char text[ADDR_STRLEN];
+	size_t len = end ? (size_t)(end - *pp) - 1 : sizeof(text);
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, *pp + 1, len);
+	text[len] = '\0';
+	if (!ip6_parse(text, ap))
+		return false;
+	*pp = end + 1;
+	return true;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Text to number, boolean, size and IPv4 address, as QEMU reads them.  Used
+ * Text to number, boolean, size and address, as QEMU reads them.  Used
  * within this room.
  */
 #ifndef GRAMMAR_NUMBER_H
@@ -20,5 +20,10 @@ bool bool_parse(const char *text, bool *bp);
 bool size_parse(const char *text, uint64_t *np);
 /* What inet_aton() takes ("127.1", "0x7f000001"), but nothing behind it. */
 bool ip4_parse(const char *text, addr *ap);
+/* An IPv6 address that is none of IPv4's in disguise (RFC 4291 2.5.5.2), and
+ * no name of an interface behind it. */
+bool ip6_parse(const char *text, addr *ap);
+/* "[IPV6]" at *pp, which is then behind it. */
+bool ip6_take(const char **pp, addr *ap);
 
 #endif

@@ -12,6 +12,7 @@
 enum {
 	FIELD_LEN = 256, /* QEMU's limit of one field, with NUL */
 	RULE_LEN = 1024, /* and of a whole rule */
+	WHY_LEN = 160,	 /* of a reason */
 };
 
 static int bad_rule(const char *text, const char *why, struct error *e)
@@ -40,6 +41,36 @@ static bool take_field(const char **pp, char sep, char field[FIELD_LEN])
 	return true;
 }
 
+void port_rule_localhost(struct port_rule *r)
+{
+	r->is_localhost = true;
+	r->has_host_ip = true;
+	r->host_ip = addr_v4(127, 0, 0, 1);
+}
+
+static const char no_interface[] =
+	"binding to an interface (%) is not built yet; listen on [::]";
+
+/* The address in brackets at *pp, which is then behind it; returns why nobody
+ * listens there, or NULL. */
+static const char *take_host6(const char **pp, struct port_rule *r)
+{
+	const char *p = *pp;
+
+	if (p[strcspn(p, "]%")] == '%')
+		return no_interface;
+	if (!ip6_take(pp, &r->host_ip))
+		return "";
+	r->has_host_ip = true;
+	if (addr_is_link_local6(&r->host_ip))
+		return "fe80::/10 means another one on each interface; listen "
+		       "on [::]";
+	if (addr_is_multicast(&r->host_ip))
+		return "a group's, which nobody listens on alone; listen on "
+		       "[::]";
+	return NULL;
+}
+
 static bool hostfwd_port(const char *text, unsigned least, uint16_t *portp)
 {
 	uint64_t n;
@@ -55,12 +86,14 @@ static bool hostfwd_port(const char *text, unsigned least, uint16_t *portp)
 static const char *hostfwd_guest(const char *p, struct port_rule *r)
 {
 	char field[FIELD_LEN];
+	bool is_v6 = *p == '[';
 
-	if (*p == '[')
-		return "Bad guest address: IPv6 is not built yet";
+	if (is_v6 &&
+	    (!ip6_take(&p, &r->guest_ip) || addr_is_unspecified(&r->guest_ip)))
+		return "Bad guest address";
 	if (!take_field(&p, ':', field))
 		return "Missing guest address";
-	if (*field && !ip4_parse(field, &r->guest_ip))
+	if (*field && (is_v6 || !ip4_parse(field, &r->guest_ip)))
 		return "Bad guest address";
 	if (!hostfwd_port(p, 1, &r->guest_lo))
 		return "Bad guest port";
@@ -84,9 +117,37 @@ static const char *hostfwd_unix(const char *path, struct port_rule *r)
 	return hostfwd_guest(dash + 1, r);
 }
 
-static const char *hostfwd_inet(const char *p, struct port_rule *r)
+/* "[HOSTADDR]:", *pp is left behind it; returns why not, or NULL.  why is
+ * room for that. */
+static const char *hostfwd_host(const char **pp, struct port_rule *r,
+				char why[WHY_LEN])
 {
 	char field[FIELD_LEN];
+	bool is_v6 = **pp == '[';
+	const char *bad = is_v6 ? take_host6(pp, r) : NULL;
+
+	if (bad) {
+		snprintf(why, WHY_LEN, "Bad host address%s%s",
+			 *bad ? ": " : "", bad);
+		return why;
+	}
+	if (!take_field(pp, ':', field))
+		return "Missing : separator";
+	if (is_v6)
+		return *field ? "Bad host address" : NULL;
+	r->has_host_ip = *field;
+	if (strcmp(field, "localhost") == 0)
+		port_rule_localhost(r);
+	else if (*field && !ip4_parse(field, &r->host_ip))
+		return "Bad host address";
+	return NULL;
+}
+
+static const char *hostfwd_inet(const char *p, struct port_rule *r,
+				char room[WHY_LEN])
+{
+	char field[FIELD_LEN];
+	const char *why;
 
 	if (!take_field(&p, ':', field))
 		return "No : separators";
@@ -94,13 +155,9 @@ static const char *hostfwd_inet(const char *p, struct port_rule *r)
 		r->proto = IPPROTO_UDP;
 	else if (*field && strcmp(field, "tcp"))
 		return "Bad protocol name";
-	if (*p == '[')
-		return "Bad host address: IPv6 is not built yet";
-	if (!take_field(&p, ':', field))
-		return "Missing : separator";
-	if (*field && !ip4_parse(field, &r->host_ip))
-		return "Bad host address";
-	r->has_host_ip = *field;
+	why = hostfwd_host(&p, r, room);
+	if (why)
+		return why;
 	if (!take_field(&p, '-', field))
 		return "Bad host port separator";
 	if (!hostfwd_port(field, 0, &r->host_lo))
@@ -115,6 +172,7 @@ int hostfwd_parse(const char *text, struct port_rule *rulep, struct error *e)
 		.proto = IPPROTO_TCP,
 		.host_ip = addr_v4(0, 0, 0, 0),
 	};
+	char room[WHY_LEN];
 	const char *why;
 
 	if (strlen(text) >= RULE_LEN)
@@ -122,7 +180,7 @@ int hostfwd_parse(const char *text, struct port_rule *rulep, struct error *e)
 	if (!strncmp(text, "unix:", 5))
 		why = hostfwd_unix(text + 5, &r);
 	else
-		why = hostfwd_inet(text, &r);
+		why = hostfwd_inet(text, &r, room);
 	if (why)
 		return bad_rule(text, why, e);
 	*rulep = r;
@@ -135,6 +193,7 @@ struct port_parser {
 	unsigned max, n;
 	bool has_ip; /* passt's ADDRESS/ in front of the whole list */
 	addr ip;
+	bool is_localhost;
 	struct error *e;
 };
 
@@ -217,8 +276,10 @@ static const char *host_address(const char *text, struct port_rule *r)
 {
 	if (strchr(text, '%'))
 		return "binding to an interface (%) is not built yet";
-	if (strchr(text, ':'))
-		return "IPv6 forwards are not built yet";
+	if (strcmp(text, "localhost") == 0) {
+		port_rule_localhost(r);
+		return NULL;
+	}
 	if (!addr_parse(text, &r->host_ip))
 		return "the host address is not an IPv4 address";
 	r->has_host_ip = true;
@@ -229,16 +290,17 @@ static const char *host_address(const char *text, struct port_rule *r)
 static const char *take_address(char **textp, char sep, struct port_rule *r)
 {
 	char *text = *textp, *end;
-	addr ip;
 
 	if (*text == '[') {
+		const char *p = text, *bad;
+
 		end = strchr(text, ']');
 		if (!end || end[1] != sep)
 			return "'[' without its ']'";
-		*end = '\0';
-		return addr_parse(text + 1, &ip)
-			       ? "IPv6 forwards are not built yet"
-			       : "the host address is not an address";
+		*textp = end + 2;
+		bad = take_host6(&p, r);
+		return !bad || *bad ? bad
+				    : "the host address is not an IPv6 address";
 	}
 	end = strchr(text, sep);
 	*end = '\0';
@@ -267,6 +329,7 @@ static const char *take_slashes(struct port_parser *p, char **textp,
 		return why;
 	p->has_ip = true;
 	p->ip = r->host_ip;
+	p->is_localhost = r->is_localhost;
 	return strchr(*textp, '/') ? "there are too many '/'" : NULL;
 }
 
@@ -278,6 +341,8 @@ static bool has_address(const char *text)
 	return *text == '[' || (colon && strchr(colon + 1, ':'));
 }
 
+static const char localhost[] = "localhost";
+
 static const char *parse_plain(struct port_parser *p, char *text,
 			       struct port_rule *r)
 {
@@ -288,9 +353,10 @@ static const char *parse_plain(struct port_parser *p, char *text,
 	if (!strcmp(text, "auto") || !strcmp(text, "all") ||
 	    !strcmp(text, "none"))
 		return "this word of passt is not built yet; name the ports";
-	if (isalpha((unsigned char)*text))
-		return "it begins with neither a port, an IPv4 address, tcp: "
-		       "nor udp:";
+	if (isalpha((unsigned char)*text) &&
+	    strncmp(text, localhost, sizeof(localhost) - 1) != 0)
+		return "it begins with neither a port, an address, tcp: nor "
+		       "udp:";
 	why = take_slashes(p, &text, r);
 	if (why)
 		return why;
@@ -300,7 +366,7 @@ static const char *parse_plain(struct port_parser *p, char *text,
 		why = take_address(&text, ':', r);
 		if (why)
 			return why;
-	} else if (strchr(text, '.')) {
+	} else if (strchr(text, '.') || isalpha((unsigned char)*text)) {
 		return "an address is followed by two ports, "
 		       "ADDRESS:HOSTPORT:GUESTPORT";
 	} else if (*text == ':') {
@@ -309,20 +375,56 @@ static const char *parse_plain(struct port_parser *p, char *text,
 	return port_pair(text, r);
 }
 
-static bool is_qemu(const char *item)
+/* Whether an address of IPv6 begins it, without brackets. */
+static bool has_bare6(const char *item)
 {
-	return *item == ':' || !strncmp(item, "tcp:", 4) ||
-	       !strncmp(item, "udp:", 4) || !strncmp(item, "unix:", 5);
+	char text[FIELD_LEN];
+	size_t n = strcspn(item, "-/");
+	unsigned colons = 0;
+	addr ip;
+
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, item, n);
+	text[n] = '\0';
+	for (size_t i = 0; i < n; i++)
+		colons += text[i] == ':';
+	return colons >= 7 || (colons > 2 && strstr(text, "::")) ||
+	       (item[n] == '/' && ip6_parse(text, &ip));
 }
 
-static bool overlaps(const struct port_rule *a, const struct port_rule *b)
+/* As QEMU's begin; it may also be left out in front of the ':'. */
+static bool is_proto(const char *item)
+{
+	return !strncmp(item, "tcp:", 4) || !strncmp(item, "udp:", 4) ||
+	       !strncmp(item, "unix:", 5);
+}
+
+/* Whoever has all addresses of a family has each. */
+static bool shares_address(const addr *a, const addr *b)
+{
+	return addr_is_v4(a) == addr_is_v4(b) &&
+	       (addr_eq(a, b) || addr_is_unspecified(a) ||
+		addr_is_unspecified(b));
+}
+
+/* Whether they listen at one address; localhost is two. */
+static bool shares_host(const struct port_rule *a, const struct port_rule *b)
+{
+	static const addr one6 = {{[15] = 1}};
+
+	return shares_address(&a->host_ip, &b->host_ip) ||
+	       (a->is_localhost && shares_address(&one6, &b->host_ip)) ||
+	       (b->is_localhost && shares_address(&one6, &a->host_ip));
+}
+
+bool port_rule_overlaps(const struct port_rule *a, const struct port_rule *b)
 {
 	if (*a->unix_path || *b->unix_path)
 		return !strcmp(a->unix_path, b->unix_path);
 	return a->proto == b->proto && a->host_lo &&
-	       a->has_host_ip == b->has_host_ip &&
-	       addr_eq(&a->host_ip, &b->host_ip) && a->host_lo <= b->host_hi &&
-	       b->host_lo <= a->host_hi;
+	       a->has_host_ip == b->has_host_ip && shares_host(a, b) &&
+	       a->host_lo <= b->host_hi && b->host_lo <= a->host_hi;
 }
 
 static int add_item(struct port_parser *p, const char *item)
@@ -336,7 +438,11 @@ static int add_item(struct port_parser *p, const char *item)
 
 	if (!*item)
 		return bad_item(p, item, "an item is empty");
-	if (is_qemu(item)) {
+	if (*item != '[' && !is_proto(item) && has_bare6(item))
+		return bad_item(p, item,
+				"an IPv6 address is written in brackets, "
+				"[ADDRESS]:HOSTPORT:GUESTPORT");
+	if (*item == ':' || is_proto(item)) {
 		if (hostfwd_parse(item, &r, p->e) < 0)
 			return -1;
 	} else {
@@ -350,9 +456,10 @@ static int add_item(struct port_parser *p, const char *item)
 	if (!r.has_host_ip && p->has_ip && !*r.unix_path) {
 		r.has_host_ip = true;
 		r.host_ip = p->ip;
+		r.is_localhost = p->is_localhost;
 	}
 	for (unsigned i = 0; i < p->n; i++) {
-		if (overlaps(&p->rules[i], &r))
+		if (port_rule_overlaps(&p->rules[i], &r))
 			return bad_item(p, item,
 					"its host port is named twice");
 	}
@@ -385,15 +492,26 @@ int port_spec_parse(const char *text, struct port_rule *rules, unsigned max,
 	return 0;
 }
 
+/* As it is in front of a port. */
+static void put_address(const addr *a, char buf[ADDR_STRLEN + 2])
+{
+	char text[ADDR_STRLEN];
+
+	snprintf(buf, ADDR_STRLEN + 2, addr_is_v4(a) ? "%s" : "[%s]",
+		 addr_format(a, text));
+}
+
 const char *port_rule_format(const struct port_rule *r, char *buf)
 {
 	const char *proto = r->proto == IPPROTO_UDP ? "udp" : "tcp";
-	char host[ADDR_STRLEN] = "", guest[ADDR_STRLEN] = "";
+	char host[ADDR_STRLEN + 2] = "", guest[ADDR_STRLEN + 2] = "";
 
-	if (r->has_host_ip)
-		addr_format(&r->host_ip, host);
+	if (r->is_localhost)
+		memcpy(host, localhost, sizeof(localhost));
+	else if (r->has_host_ip)
+		put_address(&r->host_ip, host);
 	if (!addr_is_unspecified(&r->guest_ip))
-		addr_format(&r->guest_ip, guest);
+		put_address(&r->guest_ip, guest);
 	if (*r->unix_path)
 		snprintf(buf, PORT_RULE_STRLEN, "unix:%s-%s:%u", r->unix_path,
 			 guest, r->guest_lo);

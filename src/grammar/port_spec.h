@@ -18,8 +18,10 @@
 struct port_rule {
 	uint8_t proto;	  /* IPPROTO_TCP or IPPROTO_UDP */
 	bool has_host_ip; /* false: nothing typed; hostfwd= then means
-			   * 0.0.0.0, -p means 127.0.0.1 (the caller's
+			   * 0.0.0.0, -p means localhost (the caller's
 			   * choice; host_ip is 0.0.0.0) */
+	bool is_localhost; /* that word: 127.0.0.1, which is host_ip, and ::1
+			    * where the host has it */
 	addr host_ip;
 	uint16_t host_lo, host_hi; /* both 0: the kernel picks one */
 	addr guest_ip;		   /* unspecified: the default guest */
@@ -32,13 +34,18 @@ enum {
 };
 
 /* QEMU's [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, or
- * unix:PATH-[GUESTADDR]:GUESTPORT. */
+ * unix:PATH-[GUESTADDR]:GUESTPORT; ours: an IPv6 address in brackets for each
+ * of the two, and localhost for the host's. */
 MUST_USE int hostfwd_parse(const char *text, struct port_rule *rulep,
 			   struct error *e);
 /* A spec of -p: one or more items joined by commas.  *np rules stored, at
  * most max (more are refused). */
 MUST_USE int port_spec_parse(const char *text, struct port_rule *rules,
 			     unsigned max, unsigned *np, struct error *e);
+/* The rule without an address of the host leads from localhost. */
+void port_rule_localhost(struct port_rule *r);
+/* True if the two would listen on the same port of one address. */
+bool port_rule_overlaps(const struct port_rule *a, const struct port_rule *b);
 /* One rule as QEMU writes it ("tcp:127.0.0.1:2222-:22"), a range as Docker
  * does ("127.0.0.1:8000-8010:9000-9010/tcp"): port_spec_parse() reads both.
  * buf takes PORT_RULE_STRLEN; returns buf. */

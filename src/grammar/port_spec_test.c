@@ -48,12 +48,48 @@ static const struct bad bad_hostfwds[] = {
 	{"tcp:1.2.3.4x:22-:22",
 	 "Invalid host forwarding rule 'tcp:1.2.3.4x:22-:22' (Bad "
 	 "host address)"},
-	{"tcp:[::1]:22-:22",
-	 "Invalid host forwarding rule 'tcp:[::1]:22-:22' (Bad host "
-	 "address: IPv6 is not built yet)"},
-	{"tcp::22-[::1]:22",
-	 "Invalid host forwarding rule 'tcp::22-[::1]:22' (Bad guest "
-	 "address: IPv6 is not built yet)"},
+	{"tcp:[::x]:22-:22",
+	 "Invalid host forwarding rule 'tcp:[::x]:22-:22' (Bad host "
+	 "address)"},
+	{"tcp:[::1:22-:22",
+	 "Invalid host forwarding rule 'tcp:[::1:22-:22' (Bad host "
+	 "address)"},
+	{"tcp:[::1]x:22-:22",
+	 "Invalid host forwarding rule 'tcp:[::1]x:22-:22' (Bad host "
+	 "address)"},
+	{"tcp:[::1]22-:22",
+	 "Invalid host forwarding rule 'tcp:[::1]22-:22' (Bad host "
+	 "address)"},
+	{"tcp:[127.0.0.1]:22-:22",
+	 "Invalid host forwarding rule 'tcp:[127.0.0.1]:22-:22' (Bad host "
+	 "address)"},
+	{"tcp:[fe80::1]:22-:22",
+	 "Invalid host forwarding rule 'tcp:[fe80::1]:22-:22' (Bad host "
+	 "address: fe80::/10 means another one on each interface; listen on "
+	 "[::])"},
+	{"tcp:[fe80::1%eth0]:22-:22",
+	 "Invalid host forwarding rule 'tcp:[fe80::1%eth0]:22-:22' (Bad host "
+	 "address: binding to an interface (%) is not built yet; listen on "
+	 "[::])"},
+	{"udp:[ff02::1]:22-:22",
+	 "Invalid host forwarding rule 'udp:[ff02::1]:22-:22' (Bad host "
+	 "address: a group's, which nobody listens on alone; listen on [::])"},
+	{"tcp::22-[::]:22",
+	 "Invalid host forwarding rule 'tcp::22-[::]:22' (Bad guest address)"},
+	{"tcp:::1:22-:22",
+	 "Invalid host forwarding rule 'tcp:::1:22-:22' (Bad host port)"},
+	{"tcp::22-[::ffff:10.0.2.15]:22",
+	 "Invalid host forwarding rule 'tcp::22-[::ffff:10.0.2.15]:22' (Bad "
+	 "guest address)"},
+	{"tcp::22-[fec0::5]x:22",
+	 "Invalid host forwarding rule 'tcp::22-[fec0::5]x:22' (Bad guest "
+	 "address)"},
+	{"tcp::22-fec0::5:22",
+	 "Invalid host forwarding rule 'tcp::22-fec0::5:22' (Bad guest "
+	 "address)"},
+	{"tcp::22-[fec0::5]",
+	 "Invalid host forwarding rule 'tcp::22-[fec0::5]' (Missing guest "
+	 "address)"},
 	{"unix:/a-b-:0", "Invalid host forwarding rule 'unix:/a-b-:0' (Bad "
 			 "guest port)"},
 	{"unix:/a-22", "Invalid host forwarding rule 'unix:/a-22' (Missing "
@@ -77,15 +113,53 @@ static const struct bad bad_specs[] = {
 		   "the ports"},
 	{"all", "port spec 'all': this word of passt is not built yet; name "
 		"the ports"},
-	{"localhost:80:80",
-	 "port spec 'localhost:80:80': it begins with neither a "
-	 "port, an IPv4 address, tcp: nor udp:"},
-	{"[::1]:80:80",
-	 "port spec '[::1]:80:80': IPv6 forwards are not built yet"},
-	{"[::1]/80", "port spec '[::1]/80': IPv6 forwards are not built yet"},
+	{"otherhost:80:80",
+	 "port spec 'otherhost:80:80': it begins with neither a port, an "
+	 "address, tcp: nor udp:"},
+	{"localhost:80",
+	 "port spec 'localhost:80': an address is followed by two ports, "
+	 "ADDRESS:HOSTPORT:GUESTPORT"},
+	{"localhosts:80:80",
+	 "port spec 'localhosts:80:80': the host address is not an IPv4 "
+	 "address"},
+	{"[::ffff:1.2.3.4]:80:80",
+	 "port spec '[::ffff:1.2.3.4]:80:80': the host address is not an IPv6 "
+	 "address"},
+	{"1::5/80", "port spec '1::5/80': an IPv6 address is written in "
+		    "brackets, [ADDRESS]:HOSTPORT:GUESTPORT"},
+	{"::1:80:80", "port spec '::1:80:80': an IPv6 address is written in "
+		      "brackets, [ADDRESS]:HOSTPORT:GUESTPORT"},
+	{"::1/80", "port spec '::1/80': an IPv6 address is written in "
+		   "brackets, [ADDRESS]:HOSTPORT:GUESTPORT"},
+	{"2001:db8::1:80:80",
+	 "port spec '2001:db8::1:80:80': an IPv6 address is written in "
+	 "brackets, [ADDRESS]:HOSTPORT:GUESTPORT"},
+	{"fe80::1%eth0:80:80",
+	 "port spec 'fe80::1%eth0:80:80': an IPv6 address is written in "
+	 "brackets, [ADDRESS]:HOSTPORT:GUESTPORT"},
+	{"fd00:1:2:3:4:5:6:7:80:80",
+	 "port spec 'fd00:1:2:3:4:5:6:7:80:80': an IPv6 address is written in "
+	 "brackets, [ADDRESS]:HOSTPORT:GUESTPORT"},
+	{"[fe80::1%eth0]:80:80",
+	 "port spec '[fe80::1%eth0]:80:80': binding to an interface (%) is not "
+	 "built yet; listen on [::]"},
+	{"[ff02::1]:80:80",
+	 "port spec '[ff02::1]:80:80': a group's, which nobody listens on "
+	 "alone; listen on [::]"},
+	{"[::]:80:80,[::1]:80:81",
+	 "port spec '[::1]:80:81': its host port is named twice"},
+	{"127.0.0.1:80-82:80-82,0.0.0.0:81:81",
+	 "port spec '0.0.0.0:81:81': its host port is named twice"},
+	{"localhost:80:80,[::]:80:81",
+	 "port spec '[::]:80:81': its host port is named twice"},
+	{"[::1]:80:80,localhost:80:81",
+	 "port spec 'localhost:80:81': its host port is named twice"},
+	{"localhost:80:80,127.0.0.1:80:81",
+	 "port spec '127.0.0.1:80:81': its host port is named twice"},
 	{"[::1", "port spec '[::1': '[' without its ']'"},
 	{"[zz]:80:80",
-	 "port spec '[zz]:80:80': the host address is not an address"},
+	 "port spec '[zz]:80:80': the host address is not an IPv6 "
+	 "address"},
 	{"80/sctp", "port spec '80/sctp': the protocol behind '/' is neither "
 		    "tcp nor udp"},
 	{"80/", "port spec '80/': the protocol behind '/' is neither tcp "
@@ -128,9 +202,9 @@ static const struct bad bad_specs[] = {
 	       "range is LOW-HIGH"},
 	{"sctp::1-:2",
 	 "port spec 'sctp::1-:2': it begins with neither a port, an "
-	 "IPv4 address, tcp: nor udp:"},
-	{"a", "port spec 'a': it begins with neither a port, an IPv4 "
-	      "address, tcp: nor udp:"},
+	 "address, tcp: nor udp:"},
+	{"a", "port spec 'a': it begins with neither a port, an address, tcp: "
+	      "nor udp:"},
 	{"999999", "port spec '999999': a port is a number from 1 to 65535, a "
 		   "range is LOW-HIGH"},
 };
@@ -211,6 +285,25 @@ static const char *const specs[][2] = {
 	{"127.0.0.1:80:80,127.0.0.2:80:80",
 	 "tcp:127.0.0.1:80-:80 tcp:127.0.0.2:80-:80"},
 	{"1-65535", "1-65535:1-65535/tcp"},
+	{"[::1]:8080:80", "tcp:[::1]:8080-:80"},
+	{"[::]/80/udp", "udp:[::]:80-:80"},
+	{"[2001:DB8::0:1]:80-81:90-91", "[2001:db8::1]:80-81:90-91/tcp"},
+	{"[::1]/80,81:82", "tcp:[::1]:80-:80 tcp:[::1]:81-:82"},
+	{"tcp::80-[fec0::15]:81", "tcp::80-[fec0::15]:81"},
+	{"tcp:[::1]:80-[fec0::15]:81", "tcp:[::1]:80-[fec0::15]:81"},
+	{"tcp:127.0.0.1:80-[fec0::15]:81", "tcp:127.0.0.1:80-[fec0::15]:81"},
+	{"unix:/a-[fec0::15]:81", "unix:/a-[fec0::15]:81"},
+	{"localhost:80:81", "tcp:localhost:80-:81"},
+	{"udp:localhost:0-:81", "udp:localhost:0-:81"},
+	{"localhost/80-82", "localhost:80-82:80-82/tcp"},
+	{"localhost/80,81", "tcp:localhost:80-:80 tcp:localhost:81-:81"},
+	{"0.0.0.0:80:80,[::]:80:80,0.0.0.0:80:80/udp",
+	 "tcp:0.0.0.0:80-:80 tcp:[::]:80-:80 udp:0.0.0.0:80-:80"},
+	{"0.0.0.0:80:80,[::1]:80:80",
+	 "tcp:0.0.0.0:80-:80 tcp:[::1]:80-:80"},
+	{"127.0.0.1::80,::81-:82", "tcp:127.0.0.1:0-:80 tcp::81-:82"},
+	{"127.0.0.1:80:80,[::1]:80:80",
+	 "tcp:127.0.0.1:80-:80 tcp:[::1]:80-:80"},
 };
 
 static void test_unix(void **state)

@@ -11,6 +11,9 @@
  * the length of its network. */
 bool hostif_addr_parse(const char *text, struct prefix *p);
 
+/* The address of the link that a router of ours has on its bridge. */
+#define UPLINK_ROUTER_LINK ((addr){{0xfe, 0x80, [15] = 1}})
+
 /* mode= of macvtap. */
 enum uplink_mode {
 	UPLINK_BRIDGE,

@@ -22,11 +22,11 @@ struct net {
 	uint32_t router; /* 0: host */
 };
 
-static int user_error(const struct netdev_spec *s, struct error *e,
-		      const char *text, const char *key)
+int user_error(const struct netdev_spec *s, struct error *e, const char *text,
+	       const char *key)
 {
 	char q[QUOTE_LEN];
-	const char *value = spec_str(s, key);
+	const char *value = spec_typed(s, key);
 
 	return spec_error(s->kind, e, "%s (%s=%s)", text, key,
 			  value ? quote(q, value) : " not given");
@@ -351,27 +351,53 @@ static bool is_taken(const struct user_opts *o, const struct guestfwd_rule *r)
 		if (endpoint_eq(&old->server, &r->server))
 			return true;
 	}
-	return addr_eq(&r->server.ip, &o->dns4) && r->server.port == 53;
+	return (addr_eq(&r->server.ip, &o->v4.dns) ||
+		addr_eq(&r->server.ip, &o->v6.dns)) &&
+	       r->server.port == 53;
+}
+
+/* The fourth of the network, as QEMU's. */
+static addr deflt_server(const struct user_opts *o)
+{
+	const struct subnet *s = o->v4.is_on ? &o->v4 : &o->v6;
+	uint32_t room = UINT32_MAX;
+	addr a = s->net.ip;
+
+	if (s == &o->v4)
+		room = (uint32_t)((UINT64_C(1) << (128 - s->net.len)) - 1);
+	a.b[14] |= (uint8_t)(s == &o->v4 ? 0x02 & room >> 8 : 0);
+	a.b[15] |= (uint8_t)(0x04 & room);
+	return a;
+}
+
+bool user_opts_has(const struct user_opts *o, const addr *ip)
+{
+	return user_subnet_has(addr_is_v4(ip) ? &o->v4 : &o->v6, ip);
+}
+
+bool user_subnet_has(const struct subnet *s, const addr *ip)
+{
+	const addr last = prefix_broadcast(&s->net);
+
+	return subnet_has(s, ip) && !addr_eq(ip, &s->net.ip) &&
+	       !addr_eq(ip, &last);
 }
 
 /* Completes a rule and checks it against the network and those before. */
-static int place_guestfwd(const struct netdev_spec *s, const struct net *n,
+static int place_guestfwd(const struct netdev_spec *s,
 			  const struct user_opts *o, const char *text,
 			  struct guestfwd_rule *r, struct error *e)
 {
 	char q[QUOTE_LEN];
-	uint32_t ip;
 
 	if (addr_is_unspecified(&r->server.ip))
-		r->server.ip = addr_v4_u32(n->ip | (0x0204 & ~n->mask));
-	ip = addr_u32(&r->server.ip);
-	if (!in_net(n, ip) || ip == n->ip || ip == (n->ip | ~n->mask) ||
-	    is_taken(o, r))
+		r->server.ip = deflt_server(o);
+	if (!user_opts_has(o, &r->server.ip) || is_taken(o, r))
 		return spec_error(s->kind, e,
 				  "Conflicting/invalid host:port in guest "
 				  "forwarding rule '%s'",
 				  quote(q, text));
-	if (ip == n->dhcp)
+	if (addr_eq(&r->server.ip, &o->dhcp_start4))
 		return spec_error(s->kind, e,
 				  "guest forwarding rule '%s' has the address "
 				  "of the first guest (dhcpstart=)",
@@ -379,8 +405,8 @@ static int place_guestfwd(const struct netdev_spec *s, const struct net *n,
 	return 0;
 }
 
-static int resolve_guestfwds(const struct netdev_spec *s, const struct net *n,
-			     struct user_opts *o, struct error *e)
+static int resolve_guestfwds(const struct netdev_spec *s, struct user_opts *o,
+			     struct error *e)
 {
 	size_t n_texts;
 	const char *const *texts = spec_list(s, "guestfwd", &n_texts);
@@ -401,7 +427,7 @@ static int resolve_guestfwds(const struct netdev_spec *s, const struct net *n,
 			error_prefix(e, "user: ");
 			return -1;
 		}
-		if (place_guestfwd(s, n, o, text, r, e) < 0)
+		if (place_guestfwd(s, o, text, r, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -412,8 +438,42 @@ static int resolve_restrict(const struct netdev_spec *s, const struct net *n,
 {
 	o->is_restricted = spec_bool(s, "restrict");
 	o->keeps_services = spec_is_also(s, "restrict");
+	o->has_multicast = spec_bool(s, "multicast");
+	if (o->is_restricted && o->has_multicast)
+		return user_error(s, e, "restrict lets no group pass",
+				  "multicast");
 	if (o->is_restricted && !in_net(n, n->dns))
 		return user_error(s, e, "DNS doesn't belong to network", "dns");
+	return 0;
+}
+
+static int resolve_nat64(const struct netdev_spec *s, struct user_opts *o,
+			 struct error *e)
+{
+	o->nat64 = spec_bool(s, "nat64");
+	if (o->nat64 && !o->v6.is_on)
+		return user_error(s, e,
+				  "NAT64 is for guests with IPv6, and that is "
+				  "off",
+				  "nat64");
+	return 0;
+}
+
+static int resolve_follow(const struct netdev_spec *s, struct user_opts *o,
+			  struct error *e)
+{
+	o->follows_host = spec_bool(s, "ipv6-follow");
+	if (o->follows_host && (!o->v6.is_on || !spec_has(s, "ipv6-net") ||
+				o->v6.net.len != USER_FOLLOW_LEN))
+		return user_error(s, e,
+				  "what follows the host is a /64 given by "
+				  "ipv6-net=",
+				  "ipv6-follow");
+	if (o->follows_host && !addr_is_unspecified(&o->router6))
+		return user_error(s, e,
+				  "the network of another router does not "
+				  "move",
+				  "ipv6-follow");
 	return 0;
 }
 
@@ -426,21 +486,24 @@ int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 	if (resolve_addrs(spec, &n, e) < 0 || check_addrs(spec, &n, e) < 0 ||
 	    resolve_router(spec, &n, e) < 0 ||
 	    resolve_restrict(spec, &n, o, e) < 0 ||
+	    netdev_user_resolve6(spec, o, e) < 0 ||
 	    resolve_names(spec, o, e) < 0 || resolve_mtu(spec, o, e) < 0 ||
 	    resolve_hostfwds(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;
 	}
-	o->dns4 = addr_v4_u32(n.dns);
-	if (resolve_guestfwds(spec, &n, o, e) < 0) {
+	o->v4.net.ip = addr_v4_u32(n.ip);
+	o->v4.net.len = (uint8_t)(96 + __builtin_popcount(n.mask));
+	o->v4.gw = addr_v4_u32(n.host);
+	o->v4.dns = addr_v4_u32(n.dns);
+	o->v4.is_on = netdev_user_families(spec).v4;
+	o->dhcp_start4 = addr_v4_u32(n.dhcp);
+	o->router4 = addr_v4_u32(n.router);
+	if (resolve_nat64(spec, o, e) < 0 || resolve_follow(spec, o, e) < 0 ||
+	    resolve_guestfwds(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;
 	}
-	o->net4.ip = addr_v4_u32(n.ip);
-	o->net4.len = (uint8_t)(96 + __builtin_popcount(n.mask));
-	o->host4 = addr_v4_u32(n.host);
-	o->dhcp_start4 = addr_v4_u32(n.dhcp);
-	o->router4 = addr_v4_u32(n.router);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #define GRAMMAR_USER_OPTS_H
 
 #include "base/addr.h"
+#include "base/subnet.h"
 #include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
 #include "grammar/port_spec.h"
@@ -16,14 +17,17 @@ enum {
 	USER_SEARCH_MAX = 8, /* entries of dnssearch= */
 	USER_GUESTFWDS_MAX = 64,
 	USER_LEASES = 16,    /* leases QEMU's pool has */
+	USER_FOLLOW_LEN = 64, /* of a prefix that follows the host's */
 	USER_MTU_MIN = 576,  /* RFC 791: what every host takes */
+	USER_MTU_MIN6 = 1280, /* RFC 8200: and every one of IPv6 */
 	USER_MTU_MAX = 65520, /* what a virtio card can say */
 };
 
 struct user_opts {
-	struct prefix net4; /* host bits clear */
-	addr host4, dns4, dhcp_start4;
-	addr router4;			/* unspecified: host4 */
+	struct subnet v4, v6; /* filled in, be they off */
+	addr dhcp_start4;
+	addr router4;			/* unspecified: v4.gw */
+	addr router6;			/* unspecified: the gateway */
 	uint32_t mtu;			/* bytes of an IP packet */
 	char hostname[USER_NAME_LEN];	/* "" = not given */
 	char domainname[USER_NAME_LEN]; /* "" = not given */
@@ -33,7 +37,10 @@ struct user_opts {
 	unsigned n_hostfwds;
 	struct guestfwd_rule *guestfwds; /* owned; server is set */
 	unsigned n_guestfwds;
+	bool follows_host; /* v6 moves along with a prefix of the host's */
+	bool nat64; /* IPv4 for guests of IPv6 */
 	bool is_restricted; /* no way out but guestfwds */
+	bool has_multicast; /* groups pass to and from the host's network */
 	bool keeps_services; /* restricted, but for the name server */
 };
 
@@ -43,6 +50,11 @@ struct user_opts {
  * on failure *o is USER_OPTS_NULL and *e has one line (EXIT_USAGE). */
 MUST_USE int netdev_user_resolve(const struct netdev_spec *spec,
 				 struct user_opts *o, struct error *e);
+/* True for an address of its networks that a machine can have: neither a
+ * network's own (of all its routers, RFC 4291 2.6.1) nor its broadcast. */
+bool user_opts_has(const struct user_opts *o, const addr *ip);
+/* The same of one of them. */
+bool user_subnet_has(const struct subnet *s, const addr *ip);
 void user_opts_deinit(struct user_opts *o);
 
 #endif

@@ -213,8 +213,9 @@ static void test_networks(void **state)
 
 		resolved(nets[i][0], &o);
 		snprintf(got, sizeof(got), "%s/%d %s %s %s",
-			 addr_format(&o.net4.ip, net), o.net4.len - 96,
-			 addr_format(&o.host4, host), addr_format(&o.dns4, dns),
+			 addr_format(&o.v4.net.ip, net), o.v4.net.len - 96,
+			 addr_format(&o.v4.gw, host),
+			 addr_format(&o.v4.dns, dns),
 			 addr_format(&o.dhcp_start4, dhcp));
 		assert_string_equal(got, nets[i][1]);
 		user_opts_deinit(&o);

@@ -78,20 +78,33 @@ void engine_link_resolvers(struct keeper *k, bool is_new)
 	(void)engine_link_send(k, &m, ENGINE_MSG_RESOLVERS, NULL, 0);
 }
 
+static int send_gone(struct keeper *k, const addr *gone, unsigned n)
+{
+	union engine_msg m = {.network = {
+				      .has_way4 = k->ways.v4,
+				      .has_way6 = k->ways.v6,
+				      .link4 = k->ways.link4,
+				      .link6 = k->ways.link6,
+				      .n = n,
+			      }};
+
+	if (n)
+		memcpy(m.network.gone, gone, n * sizeof(*gone));
+	return engine_link_send(k, &m, ENGINE_MSG_NETWORK, NULL, 0);
+}
+
 void engine_link_network(struct keeper *k, const addr *gone, unsigned n)
 {
+	k->ways = ways_now();
 	do {
-		union engine_msg m = {0};
 		unsigned now = n < ENGINE_GONE_MAX ? n : ENGINE_GONE_MAX;
 
-		m.network.n = now;
-		if (now)
-			memcpy(m.network.gone, gone, now * sizeof(*gone));
 		/* A new engine has nothing at an old address. */
-		(void)engine_link_send(k, &m, ENGINE_MSG_NETWORK, NULL, 0);
+		(void)send_gone(k, gone, now);
 		gone += now;
 		n -= now;
 	} while (n);
+	follow_look(k, true);
 	list_each (it, &k->plan.netdevs) {
 		struct plan_netdev *d =
 			container_of(it, struct plan_netdev, link);
@@ -180,7 +193,11 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 		return 0;
 	macvtap_restart(n);
 	beside_restart(n);
+	if (type == ENGINE_MSG_USER_ADD)
+		n->order.user_add.has_way6 = k->ways.v6;
 	r = engine_link_send(k, &n->order, type, n->fds, n->n_fds);
+	if (r == 0)
+		r = follow_tell(k, n);
 	if (r < 0)
 		return r;
 	if (n->gives_fds) {
@@ -207,6 +224,8 @@ static int send_plan(struct keeper *k)
 	union engine_msg sync = {.sync = {.cookie = SYNC_PLAN}};
 	int r;
 
+	k->ways = ways_now();
+	follow_look(k, false);
 	r = engine_link_send(k, &start, ENGINE_MSG_START, NULL, 0);
 	k->engine.n_hubs = 0;
 	if (r == 0)
@@ -221,7 +240,8 @@ static int send_plan(struct keeper *k)
 	if (r < 0)
 		return r;
 	engine_link_resolvers(k, true);
-	return engine_link_send(k, &sync, ENGINE_MSG_SYNC, NULL, 0);
+	r = send_gone(k, NULL, 0);
+	return r < 0 ? r : engine_link_send(k, &sync, ENGINE_MSG_SYNC, NULL, 0);
 }
 
 void engine_link_add(struct keeper *k, struct plan_netdev *n)
@@ -370,6 +390,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
+	case ENGINE_MSG_USER_MOVE:
 	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_ADD:

@@ -15,10 +15,12 @@ static bool has(const addr *list, unsigned n, const addr *ip)
 	return false;
 }
 
-static void put_all(addr *list, unsigned *np, const addr *ip, unsigned n)
+static void put_all(addr *list, unsigned *np, const addr *ip, unsigned n,
+		    bool is_link_local)
 {
 	for (unsigned i = 0; i < n; i++) {
-		if (!has(list, *np, &ip[i]))
+		if (addr_is_link_local6(&ip[i]) == is_link_local &&
+		    !has(list, *np, &ip[i]))
 			list[(*np)++] = ip[i];
 	}
 }
@@ -28,8 +30,10 @@ unsigned machine_addresses(const struct machine *m,
 {
 	unsigned n = 0;
 
-	put_all(list, &n, m->heard, m->n_heard);
-	put_all(list, &n, m->before, m->n_before);
+	for (int local = 0; local < 2; local++) {
+		put_all(list, &n, m->heard, m->n_heard, local);
+		put_all(list, &n, m->before, m->n_before, local);
+	}
 	return n;
 }
 

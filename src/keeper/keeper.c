@@ -156,7 +156,7 @@ static void keep_addresses(struct keeper *k)
 
 	if (!n || !k->c->network || !k->c->network->is_shared)
 		return;
-	last = prefix_broadcast(&m->net4);
+	last = prefix_broadcast(&m->v4.net);
 	size = addr_u32(&last) - addr_u32(&m->dhcp_start4);
 	m->n_kept = size / 2 < KEPT_MAX ? size / 2 : KEPT_MAX;
 }
@@ -208,7 +208,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	struct keeper k = {
 		.c = c,
 		.engine = {.sock = -1},
-		.refuser = {.fd = -1},
+		.refuser = {{.fd = -1}, {.fd = -1}},
 		.starter = {.fd = c->network ? c->network->starter_fd : -1,
 			    .fn = on_starter},
 		.is_kept = c->network && c->network->is_kept,

@@ -15,6 +15,7 @@
 #include "os/loop.h"
 #include "os/netwatch.h"
 #include "os/sigwatch.h"
+#include "os/ways.h"
 
 /* The engine's process and channel. */
 struct engine_link {
@@ -27,7 +28,7 @@ struct engine_link {
 	uint64_t window_ns; /* start of that window */
 };
 
-/* What it takes to tell clients of a refusal. */
+/* What it takes to tell clients of one family of a refusal. */
 struct refuser {
 	int fd;		/* owned; raw, to send only; -1 = none */
 	bool was_tried; /* to open it */
@@ -48,13 +49,14 @@ struct keeper {
 	struct sigwatch *signals;      /* owned */
 	struct resolv_watch *resolv;   /* owned; NULL: not followed */
 	struct resolv_list resolvers;  /* sent last */
+	struct ways ways;	       /* out of the host, sent last */
 	struct netwatch *network;      /* owned; NULL: not followed */
 	struct plan plan;
 	struct engine_link engine;
 	unsigned long n_files; /* soft limit of descriptors we came with */
 	struct keeper_child children[CHILDREN_MAX];
 	unsigned n_children;
-	struct refuser refuser;
+	struct refuser refuser[2]; /* of IPv4, of IPv6 */
 	/* With a network only. */
 	struct control *control; /* owned; the socket that takes requests */
 	struct list machines;	 /* of struct machine */
@@ -94,8 +96,15 @@ void engine_link_keep(struct keeper *k, const addr *ip, mac owner);
 /* Sends the host's resolvers as they are now, if they are others than those
  * sent last, or the engine is new. */
 void engine_link_resolvers(struct keeper *k, bool is_new);
-/* Says that the host's network changed and lost these n addresses. */
+/* Says that the host's network changed and lost these n addresses, and which
+ * ways out it has now. */
 void engine_link_network(struct keeper *k, const addr *gone, unsigned n);
+
+/* The host may have other IPv6 prefixes: moves the networks that follow it,
+ * and tells the engine, or leaves that to who starts one. */
+void follow_look(struct keeper *k, bool tells);
+/* Tells a new engine, which has n's order, the networks that n had before. */
+MUST_USE int follow_tell(struct keeper *k, const struct plan_netdev *n);
 
 /* A guest calls a server of guestfwd=: what comes of it goes to the engine. */
 void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call);

@@ -314,9 +314,10 @@ static void choose_address(struct machine *m)
 	if (!n || !m->has_mac)
 		return;
 	for (uint32_t i = 0; i < u->n_kept; i++) {
-		addr ip = addr_v4_u32(addr_u32(&u->dhcp_start4) + i);
+		addr ip;
 
-		if (plan_is_gateways(n, &ip) || is_taken(m->keeper, &ip))
+		if (!plan_place(n, i, &ip) || plan_is_gateways(n, &ip) ||
+		    is_taken(m->keeper, &ip))
 			continue;
 		m->ip = ip;
 		return;
@@ -342,6 +343,19 @@ static int bind_again(struct machine *m, const struct port_rule *rule,
 	return r;
 }
 
+/* The same port of the host's other loopback address. */
+static int open_beside6(struct machine *m, uint32_t id, bool is_any,
+			struct error *e)
+{
+	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
+	uint32_t other = id;
+	int r = plan_forward_beside(n, id, is_any, &other, e);
+
+	if (r == 0 && other != id)
+		engine_link_forward_add(m->keeper, n, other);
+	return r;
+}
+
 /* The i-th of its forwards. */
 static int open_forward(struct machine *m, unsigned i, struct error *e)
 {
@@ -362,10 +376,11 @@ static int open_forward(struct machine *m, unsigned i, struct error *e)
 	if (addr_is_unspecified(&rule.guest_ip))
 		return error_set(e, EXIT_USAGE,
 				 "ports can be forwarded to %s only by its "
-				 "address, as in tcp::2222-10.0.2.115:22, or "
-				 "if its card's MAC is known (--nic "
-				 "MODEL,mac=)",
-				 m->name);
+				 "address, as in tcp::2222-%s:22, or if its "
+				 "card's MAC is known (--nic MODEL,mac=)",
+				 m->name,
+				 n->order.user_add.v4.is_on ? "10.0.2.115"
+							    : "[fd00::73]");
 	is_any = !rule.host_lo && !rule.unix_path[0];
 	r = is_any && m->ports[i] ? bind_again(m, &rule, m->ports[i], &id) : -1;
 	if (r < 0)
@@ -375,7 +390,7 @@ static int open_forward(struct machine *m, unsigned i, struct error *e)
 	if (is_any)
 		m->ports[i] = n->forwards[id].host.port;
 	engine_link_forward_add(m->keeper, n, id);
-	return 0;
+	return rule.is_localhost ? open_beside6(m, id, is_any, e) : 0;
 }
 
 static int open_forwards(struct machine *m, struct error *e)

@@ -82,7 +82,8 @@ void machine_heard(struct machine *m, const struct msg_heard *h);
 /* The engine that heard it is no more. */
 void machine_heard_before(struct machine *m);
 enum { MACHINE_ADDRESSES_MAX = 2 * ENGINE_HEARD_MAX };
-/* All that were heard, and not elsewhere since; their number. */
+/* All that were heard, and not elsewhere since; their number.  Those that mean
+ * something on one link alone (RFC 4291 2.5.6) come last. */
 unsigned machine_addresses(const struct machine *m,
 			   addr list[MACHINE_ADDRESSES_MAX]);
 /* All cables died with the engine. */

@@ -28,8 +28,10 @@ struct router {
 	struct plan_netdev *n;
 	struct journal *j; /* borrowed from the plan */
 	const char *br;
-	struct prefix host; /* its address, and the network's length */
-	int index;	    /* of the bridge */
+	/* Its addresses, one of a family at most, and the networks' lengths. */
+	struct prefix hosts[2];
+	unsigned n_hosts;
+	int index; /* of the bridge */
 };
 
 /* The machines find the same one when the bridge is made again. */
@@ -50,8 +52,16 @@ static int check_name(const struct router *r, struct error *e)
 			 r->br);
 }
 
+/* The route is in the way of the network: in IPv6 one to more than that is not,
+ * for such are there to lead whatever nobody has to nowhere. */
+static bool is_in_the_way(const struct prefix *route, const struct prefix *host)
+{
+	return prefix_has(host, &route->ip) ||
+	       (addr_is_v4(&host->ip) && prefix_has(route, &host->ip));
+}
+
 /* Another network may have taken the place since it was looked for. */
-static int check_place(const struct router *r, struct error *e)
+static int check_place(const struct prefix *host, struct error *e)
 {
 	CLEANUP_FREE struct prefix *v = NULL;
 	char own[ADDR_STRLEN], ip[ADDR_STRLEN];
@@ -60,27 +70,61 @@ static int check_place(const struct router *r, struct error *e)
 	if (routes_read(&v, &n) < 0)
 		return 0; /* nothing is known to be in the way */
 	for (unsigned i = 0; i < n; i++) {
-		if (!prefix_has(&v[i], &r->host.ip) &&
-		    !prefix_has(&r->host, &v[i].ip))
+		if (!is_in_the_way(&v[i], host))
 			continue;
 		return error_set(e, EXIT_CONFLICT,
 				 "the host has a route to %s/%u already, where "
 				 "%s would be",
-				 addr_format(&v[i].ip, ip), v[i].len - 96u,
-				 addr_format(&r->host.ip, own));
+				 addr_format(&v[i].ip, ip),
+				 v[i].len - (addr_is_v4(&v[i].ip) ? 96u : 0),
+				 addr_format(&host->ip, own));
 	}
 	return 0;
 }
 
 static int make_table(const struct router *r, struct error *e)
 {
-	CLEANUP_FREE char *json = router_table(r->br, &r->host);
+	CLEANUP_FREE char *json = router_table(r->br, r->hosts, r->n_hosts);
 	char name[ROUTER_TABLE_LEN];
 
 	if (!json)
 		return error_errno(e, ENOMEM, "nft");
 	return change_nft_table(r->j, ROUTER_TABLE_FAMILY,
 				router_table_name(r->br, name), json, e);
+}
+
+/* Whose network it is to have. */
+static bool has_family(const struct router *r, bool is_v4)
+{
+	for (unsigned i = 0; i < r->n_hosts; i++) {
+		if (addr_is_v4(&r->hosts[i].ip) == is_v4)
+			return true;
+	}
+	return false;
+}
+
+/* No address of the kernel's own choice, and none at all where the machines
+ * have no business with one. */
+static int set_up_ip6(const struct router *r, struct error *e)
+{
+	const struct {
+		const char *name, *value;
+	} settings[] = {
+		{"addr_gen_mode", "1"},
+		{"disable_ipv6", has_family(r, false) ? "0" : "1"},
+	};
+	char name[64];
+
+	for (size_t i = 0; i < array_len(settings); i++) {
+		int res;
+
+		snprintf(name, sizeof(name), "net/ipv6/conf/%s/%s", r->br,
+			 settings[i].name);
+		res = sysctl_set(name, settings[i].value);
+		if (res < 0 && res != -ENOENT)
+			return error_errno(e, res, "setting %s", name);
+	}
+	return 0;
 }
 
 /* The bridge's own settings, which go with it. */
@@ -90,40 +134,49 @@ static int set_up_bridge(const struct router *r, struct error *e)
 		.ifname = r->br,
 		.mtu = (uint32_t)spec_u64(r->n->spec, "mtu"),
 	};
-	char name[64];
 	int res = rtnl_link_set(&c);
 
 	if (res < 0)
 		return error_errno(e, res, "%s", r->br);
-	/* Machines have no business with an IPv6 address of the host's. */
-	snprintf(name, sizeof(name), "net/ipv6/conf/%s/disable_ipv6", r->br);
-	res = sysctl_set(name, "1");
-	if (res < 0 && res != -ENOENT)
-		return error_errno(e, res, "setting %s", name);
+	if (set_up_ip6(r, e) < 0)
+		return -1;
 	res = guard_link(r->br, false);
 	return res < 0 ? error_errno(e, res, "settings of %s", r->br) : 0;
+}
+
+static int add_address(const struct router *r, const struct prefix *p,
+		       struct error *e)
+{
+	const bool is_v4 = addr_is_v4(&p->ip);
+	const struct rtnl_addr a = {
+		.index = r->index,
+		.family = is_v4 ? AF_INET : AF_INET6,
+		.prefix_len = (uint8_t)(p->len - (is_v4 ? 96 : 0)),
+		.local = p->ip,
+		.peer = p->ip,
+		.broadcast = is_v4 ? prefix_broadcast(p) : (addr){{0}},
+		.valid_s = RTNL_FOREVER,
+		.preferred_s = RTNL_FOREVER,
+	};
+
+	return change_addr_add(r->j, &a, e);
 }
 
 /* Two networks that start at once do not get one place: the second finds the
  * first one's route. */
 static int take_place(const struct router *r, struct error *e)
 {
+	/* Routers of IPv6 are known by their address of the link. */
+	const struct prefix link = {.ip = UPLINK_ROUTER_LINK, .len = 64};
 	CLEANUP_FD int lock = journal_shared_lock(r->j);
-	struct rtnl_addr a = {
-		.index = r->index,
-		.family = AF_INET,
-		.prefix_len = (uint8_t)(r->host.len - 96),
-		.local = r->host.ip,
-		.peer = r->host.ip,
-		.broadcast = prefix_broadcast(&r->host),
-		.valid_s = RTNL_FOREVER,
-		.preferred_s = RTNL_FOREVER,
-	};
-	int res = lock < 0 ? error_errno(e, lock, "journal")
-			   : check_place(r, e);
+	int res = lock < 0 ? error_errno(e, lock, "journal") : 0;
 
-	if (res == 0)
-		res = change_addr_add(r->j, &a, e);
+	for (unsigned i = 0; i < r->n_hosts && res == 0; i++)
+		res = check_place(&r->hosts[i], e);
+	for (unsigned i = 0; i < r->n_hosts && res == 0; i++)
+		res = add_address(r, &r->hosts[i], e);
+	if (res == 0 && has_family(r, false))
+		res = add_address(r, &link, e);
 	if (res == 0)
 		res = change_link_up(r->j, r->index, true, e);
 	return res;
@@ -135,7 +188,7 @@ static int make(struct router *r, struct error *e)
 	const struct rtnl_link_new bridge = {
 		.name = r->br,
 		.kind = "bridge",
-		.mac = router_mac(&r->host.ip),
+		.mac = router_mac(&r->hosts[0].ip),
 	};
 	int res = check_name(r, e);
 
@@ -147,23 +200,25 @@ static int make(struct router *r, struct error *e)
 		res = set_up_bridge(r, e);
 	if (res == 0)
 		res = take_place(r, e);
-	if (res == 0)
-		res = change_forwarding(r->j, e);
+	for (unsigned i = 0; i < r->n_hosts && res == 0; i++)
+		res = change_forwarding(r->j, !addr_is_v4(&r->hosts[i].ip), e);
 	return res;
 }
 
 /* What others of the host's rules do is theirs to say, and ours to tell. */
-static void look_at_others(struct plan_netdev *n, const char *br)
+static void look_at_others(const struct router *r)
 {
+	struct plan_netdev *n = r->n;
 	struct error e = ERROR_NULL;
 	char chain[160];
 
-	if (nft_find_dropper(br, chain, sizeof(chain), &e) > 0)
+	if (nft_find_dropper(r->br, has_family(r, false), chain, sizeof(chain),
+			     &e) > 0)
 		snprintf(n->warning, sizeof(n->warning),
 			 "the host's own nftables chain '%s' drops what it has "
 			 "no rule for: machines get out only if it lets %s "
 			 "through (vmlan doctor)",
-			 chain, br);
+			 chain, r->br);
 }
 
 /* Without its bridge the tap would be an interface of the host like any. */
@@ -173,6 +228,33 @@ static int shut_tap(const struct router *r, const char *tap, struct error *e)
 
 	return json ? nft_run(json, r->j->fd, e)
 		    : error_errno(e, ENOMEM, "nft");
+}
+
+/* Its addresses, IPv4's first.  A kernel without IPv6 has none of that. */
+static int read_hosts(struct router *r, struct error *e)
+{
+	char value[UNDO_VALUE_LEN];
+	const bool has_ip6 = sysctl_get("net/ipv6/conf/all/forwarding", value,
+					sizeof(value)) == 0;
+	size_t n;
+	const char *const *list = spec_list(r->n->spec, "addr", &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct prefix p;
+
+		if (!hostif_addr_parse(list[i], &p) ||
+		    r->n_hosts == array_len(r->hosts))
+			return error_set(e, EXIT_USAGE, "addr=%s", list[i]);
+		if (addr_is_v4(&p.ip) || has_ip6)
+			r->hosts[r->n_hosts++] = p;
+		else
+			snprintf(r->n->warning, sizeof(r->n->warning),
+				 "the host's kernel has no IPv6, and so leads "
+				 "no machine out by that");
+	}
+	return r->n_hosts ? 0
+			  : error_set(e, EXIT_FAILED,
+				      "the host's kernel has no IPv6");
 }
 
 int open_router(struct plan_netdev *n, struct error *e)
@@ -187,11 +269,8 @@ int open_router(struct plan_netdev *n, struct error *e)
 		.bridge = r.br,
 		.vnet_hdr = plan_vnet_hdr(n),
 	};
-	const char *text = spec_str(n->spec, "addr");
-	int res = r.j ? 0 : -EINVAL;
+	int res = r.j ? read_hosts(&r, e) : -EINVAL;
 
-	if (res == 0 && !hostif_addr_parse(text, &r.host))
-		res = error_set(e, EXIT_USAGE, "addr=%s", text);
 	if (res == 0)
 		res = make(&r, e);
 	if (res == 0)
@@ -203,8 +282,13 @@ int open_router(struct plan_netdev *n, struct error *e)
 		error_prefix(e, "router: ");
 		return res;
 	}
-	log_info(n->log, "%s: bridge %s, address %s", n->name, r.br, text);
-	look_at_others(n, r.br);
+	for (unsigned i = 0; i < r.n_hosts; i++) {
+		char ip[ADDR_STRLEN];
+
+		log_info(n->log, "%s: bridge %s, address %s", n->name, r.br,
+			 addr_format(&r.hosts[i].ip, ip));
+	}
+	look_at_others(&r);
 	plan_tap(n, &t);
 	return 0;
 }
@@ -212,11 +296,18 @@ int open_router(struct plan_netdev *n, struct error *e)
 /* ---- forwards ---- */
 
 /* Those that come from elsewhere: what the host itself asks of a port is
- * answered by the netdev user, which listens there. */
+ * answered by the netdev user, which listens there, and so is who comes by
+ * another family than his machine's. */
 static bool is_routed(const struct plan_forward *f)
 {
-	return f->fd >= 0 && !f->unix_path[0] && addr_is_v4(&f->host.ip) &&
-	       !addr_is_loopback(&f->host.ip);
+	const bool is_v4 = addr_is_v4(&f->host.ip);
+
+	return f->fd >= 0 && !f->unix_path[0] &&
+	       !addr_is_loopback(&f->host.ip) &&
+	       !addr_is_link_local6(&f->host.ip) &&
+	       (addr_is_unspecified(&f->guest.ip)
+			? is_v4
+			: addr_is_v4(&f->guest.ip) == is_v4);
 }
 
 static unsigned collect(const struct plan_netdev *user,

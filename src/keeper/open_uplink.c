@@ -10,6 +10,7 @@
 #include "keeper/keeper_priv.h"
 #include "os/bridge.h"
 #include "os/guard.h"
+#include "os/may.h"
 #include "os/packet.h"
 #include "os/rtnl.h"
 
@@ -56,11 +57,17 @@ static int add_addresses(struct plan_netdev *n, const struct tap_result *t,
 	const char *const *list = spec_list(n->spec, "addr", &k);
 
 	for (size_t i = 0; i < k; i++) {
-		struct prefix p;
+		struct prefix p = {.len = 0};
 		int r = hostif_addr_parse(list[i], &p)
 				? rtnl_addr_put(t->ifname, &p)
 				: -EINVAL;
 
+		if (r < 0 && !addr_is_v4(&p.ip) && !may_have_ipv6())
+			return error_set(e, EXIT_USAGE,
+					 "hostif: %s: addr=%s: this host has "
+					 "IPv6 turned off "
+					 "(net.ipv6.conf.default.disable_ipv6)",
+					 t->ifname, list[i]);
 		if (r < 0)
 			return error_errno(e, r, "hostif: %s: addr=%s",
 					   t->ifname, list[i]);

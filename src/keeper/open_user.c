@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Openers of user (host ports are bound here) and hubport. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +12,14 @@
 
 /* By the port that this forward, which asks for any, had with another keeper:
  * negative if it had none, or somebody else has it now. */
-static int bind_again(struct plan_netdev *n, struct plan_forward *f)
+static int bind_again(struct plan_netdev *n, uint32_t id,
+		      struct plan_forward *f)
 {
 	const struct plan *p = n->plan;
 	struct error e = ERROR_NULL;
 	int fd;
 
-	f->host.port = p->port_before ? p->port_before(p->past, n->id - 1,
-						       n->n_forwards)
+	f->host.port = p->port_before ? p->port_before(p->past, n->id - 1, id)
 				      : 0;
 	if (!f->host.port)
 		return -1;
@@ -30,32 +31,6 @@ static int bind_again(struct plan_netdev *n, struct plan_forward *f)
 			 n->name, e.text);
 	f->host.port = fd < 0 ? 0 : f->host.port;
 	return fd;
-}
-
-/* Binds one host port of a rule, offset ports above its first. */
-static int bind_one(struct plan_netdev *n, const struct port_rule *r,
-		    uint16_t offset, struct error *e)
-{
-	struct plan_forward *f = &n->forwards[n->n_forwards];
-
-	*f = (struct plan_forward){
-		.proto = r->proto,
-		.host = {.ip = r->host_ip,
-			 .port = (uint16_t)(r->host_lo + offset)},
-		.guest = {.ip = r->guest_ip,
-			  .port = (uint16_t)(r->guest_lo + offset)},
-		.is_drawn = !r->host_lo && !r->unix_path[0],
-	};
-	f->fd = f->is_drawn ? bind_again(n, f) : -1;
-	if (f->fd < 0 && r->unix_path[0])
-		f->fd = sock_listen_unix(r->unix_path, false, false, e);
-	else if (f->fd < 0)
-		f->fd = sock_listen_forward(r->proto, &f->host, e);
-	if (f->fd < 0)
-		return f->fd;
-	memcpy(f->unix_path, r->unix_path, sizeof(f->unix_path));
-	n->n_forwards++;
-	return 0;
 }
 
 /* A place in the array, free or new. */
@@ -75,6 +50,36 @@ static int forward_place(struct plan_netdev *n, uint32_t *idp)
 	return 0;
 }
 
+/* Binds one host port of a rule, offset ports above its first. */
+static int bind_one(struct plan_netdev *n, const struct port_rule *r,
+		    uint16_t offset, struct error *e)
+{
+	struct plan_forward f = {
+		.proto = r->proto,
+		.host = {.ip = r->host_ip,
+			 .port = (uint16_t)(r->host_lo + offset)},
+		.guest = {.ip = r->guest_ip,
+			  .port = (uint16_t)(r->guest_lo + offset)},
+		.is_drawn = !r->host_lo && !r->unix_path[0],
+	};
+	uint32_t id;
+
+	if (forward_place(n, &id) < 0)
+		return error_errno(e, ENOMEM, "%s", n->name);
+	f.fd = f.is_drawn ? bind_again(n, id, &f) : -1;
+	if (f.fd < 0 && r->unix_path[0])
+		f.fd = sock_listen_unix(r->unix_path, false, false, e);
+	else if (f.fd < 0)
+		f.fd = sock_listen_forward(r->proto, &f.host, e);
+	if (f.fd < 0)
+		return f.fd;
+	memcpy(f.unix_path, r->unix_path, sizeof(f.unix_path));
+	n->forwards[id] = f;
+	return r->is_localhost
+		       ? plan_forward_beside(n, id, f.is_drawn, &id, e)
+		       : 0;
+}
+
 bool plan_is_gateways(const struct plan_netdev *n, const addr *ip)
 {
 	const struct msg_user_add *m = &n->order.user_add;
@@ -82,11 +87,21 @@ bool plan_is_gateways(const struct plan_netdev *n, const addr *ip)
 
 	if (n->order.head.type != ENGINE_MSG_USER_ADD)
 		return false;
-	found = addr_eq(ip, &m->host4) || addr_eq(ip, &m->dns4) ||
-		addr_eq(ip, &m->router4);
+	found = subnet_is_ours(&m->v4, ip) || subnet_is_ours(&m->v6, ip) ||
+		addr_eq(ip, &m->router4) || addr_eq(ip, &m->router6);
 	for (unsigned i = 0; i < n->n_guestfwds; i++)
 		found |= addr_eq(ip, &n->guestfwds[i].rule.server.ip);
 	return found;
+}
+
+bool plan_place(const struct plan_netdev *n, uint32_t i, addr *ap)
+{
+	const struct msg_user_add *m = &n->order.user_add;
+	const addr ip = addr_v4_u32(addr_u32(&m->dhcp_start4) + i);
+
+	*ap = ip;
+	return m->v4.is_on ||
+	       prefix_twin(&ip, &m->v4.net, &m->v6.net, ap);
 }
 
 /* As check_guest() below does, of what the order says. */
@@ -94,11 +109,10 @@ static int check_machine(const struct plan_netdev *n, const addr *ip,
 			 struct error *e)
 {
 	const struct msg_user_add *m = &n->order.user_add;
-	const addr broadcast = prefix_broadcast(&m->net4);
+	const struct subnet *s = addr_is_v4(ip) ? &m->v4 : &m->v6;
 	char text[ADDR_STRLEN];
 
-	if (prefix_has(&m->net4, ip) && !plan_is_gateways(n, ip) &&
-	    !addr_eq(ip, &broadcast) && !addr_eq(ip, &m->net4.ip))
+	if (user_subnet_has(s, ip) && !plan_is_gateways(n, ip))
 		return 0;
 	return error_set(e, EXIT_USAGE,
 			 "a forwarded port leads to %s, which no machine of "
@@ -132,6 +146,33 @@ int plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
 	return 0;
 }
 
+int plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
+			uint32_t *idp, struct error *e)
+{
+	struct plan_forward f = n->forwards[id];
+	struct error busy = ERROR_NULL;
+	uint32_t place;
+
+	f.host.ip = (addr){{[15] = 1}};
+	f.is_drawn = false;
+	if (!sock_has_address(&f.host.ip))
+		return 0;
+	f.fd = sock_listen_forward(f.proto, &f.host, is_drawn ? &busy : e);
+	if (f.fd < 0 && !is_drawn)
+		return f.fd;
+	if (f.fd < 0) {
+		log_warn(n->log, "%s: %s", n->name, busy.text);
+		return 0;
+	}
+	if (forward_place(n, &place) < 0) {
+		fd_close(&f.fd);
+		return error_errno(e, ENOMEM, "%s", n->name);
+	}
+	n->forwards[place] = f;
+	*idp = place;
+	return 0;
+}
+
 void plan_forward_del(struct plan_netdev *n, uint32_t id)
 {
 	struct plan_forward *f = &n->forwards[id];
@@ -155,14 +196,17 @@ static bool is_server(const struct user_opts *o, const addr *a)
 static int check_guest(const struct user_opts *o, const addr *guest,
 		       struct error *e)
 {
-	const addr broadcast = prefix_broadcast(&o->net4);
+	const struct subnet *s = addr_is_v4(guest) ? &o->v4 : &o->v6;
 	char text[ADDR_STRLEN];
 
-	if (addr_is_unspecified(guest) ||
-	    (prefix_has(&o->net4, guest) && !addr_eq(guest, &o->host4) &&
-	     !addr_eq(guest, &o->dns4) && !addr_eq(guest, &o->router4) &&
-	     !is_server(o, guest) &&
-	     !addr_eq(guest, &o->net4.ip) && !addr_eq(guest, &broadcast)))
+	if (!s->is_on)
+		return error_set(e, EXIT_USAGE,
+				 "user: hostfwd= to guest address %s, but %s "
+				 "is off",
+				 addr_format(guest, text),
+				 s == &o->v4 ? "IPv4" : "IPv6");
+	if (user_subnet_has(s, guest) && !subnet_is_ours(s, guest) &&
+	    !addr_eq(guest, &o->router4) && !is_server(o, guest))
 		return 0;
 	return error_set(
 		e, EXIT_USAGE,
@@ -171,22 +215,21 @@ static int check_guest(const struct user_opts *o, const addr *guest,
 		addr_format(guest, text));
 }
 
-static int bind_forwards(struct plan_netdev *n, const struct user_opts *o,
+static int bind_forwards(struct plan_netdev *n, struct user_opts *o,
 			 struct error *e)
 {
-	size_t total = 0;
-
 	for (unsigned i = 0; i < o->n_hostfwds; i++) {
-		int r = check_guest(o, &o->hostfwds[i].guest_ip, e);
+		addr *guest = &o->hostfwds[i].guest_ip;
+		int r;
 
+		/* Who is not named is the first that asks for a lease; what
+		 * has no place is refused below. */
+		if (addr_is_unspecified(guest))
+			(void)!plan_place(n, 0, guest);
+		r = check_guest(o, guest, e);
 		if (r < 0)
 			return r;
-		total += (size_t)(o->hostfwds[i].host_hi -
-				  o->hostfwds[i].host_lo) + 1;
 	}
-	n->forwards = calloc(total + 1, sizeof(*n->forwards));
-	if (!n->forwards)
-		return error_errno(e, ENOMEM, "user");
 	for (unsigned i = 0; i < o->n_hostfwds; i++) {
 		const struct port_rule *rule = &o->hostfwds[i];
 
@@ -224,7 +267,7 @@ static int resolve_guestfwds(struct plan_netdev *n, const struct user_opts *o,
 		/* What connect() takes it for. */
 		if (g->rule.kind == GUESTFWD_TCP &&
 		    addr_is_unspecified(&g->target.ip))
-			g->target.ip = addr_v4(127, 0, 0, 1);
+			g->target.ip = addr_loopback(&g->target.ip);
 		n->n_guestfwds++;
 	}
 	return 0;
@@ -243,20 +286,30 @@ int open_user(struct plan_netdev *n, struct error *e)
 		return r;
 	m->port = n->id;
 	m->lan = n->lan;
-	m->net4 = o.net4;
-	m->host4 = o.host4;
-	m->dns4 = o.dns4;
+	m->v4 = o.v4;
+	m->v6 = o.v6;
 	m->dhcp_start4 = o.dhcp_start4;
 	m->router4 = o.router4;
+	m->router6 = o.router6;
 	m->n_dnssearch = o.n_dnssearch;
 	m->mtu = o.mtu;
+	m->nat64 = o.nat64;
+	m->follows_host = o.follows_host;
+	n->begun6 = o.v6.net;
 	m->is_restricted = o.is_restricted;
 	m->keeps_services = o.keeps_services;
+	m->has_multicast = o.has_multicast;
 	memcpy(m->hostname, o.hostname, sizeof(m->hostname));
 	memcpy(m->domainname, o.domainname, sizeof(m->domainname));
 	memcpy(m->dnssearch, o.dnssearch, sizeof(m->dnssearch));
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_USER_ADD;
+	if (o.v6.is_on && o.v6.net.len != 64)
+		snprintf(n->warning, sizeof(n->warning),
+			 "its IPv6 prefix has a length of %u, and machines "
+			 "choose their addresses themselves (SLAAC) in one of "
+			 "64 only (RFC 4862)",
+			 o.v6.net.len);
 	r = bind_forwards(n, &o, e);
 	if (r == 0)
 		r = resolve_guestfwds(n, &o, e);

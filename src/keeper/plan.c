@@ -401,21 +401,49 @@ struct journal *plan_journal(struct plan *p, struct error *e)
 	return journal_open(dir, &p->journal, e) < 0 ? NULL : &p->journal;
 }
 
+static bool is_localhost(const struct plan_forward *f)
+{
+	const addr own = addr_loopback(&f->host.ip);
+
+	return f->fd >= 0 && !f->unix_path[0] && addr_eq(&f->host.ip, &own);
+}
+
+/* The same port of localhost's other address, which leads to the same place;
+ * NULL: none. */
+static const struct plan_forward *other_of(const struct plan_netdev *n,
+					   const struct plan_forward *f)
+{
+	for (unsigned i = 0; i < n->n_forwards && is_localhost(f); i++) {
+		const struct plan_forward *o = &n->forwards[i];
+
+		if (is_localhost(o) && o->proto == f->proto &&
+		    o->host.port == f->host.port &&
+		    !addr_eq(&o->host.ip, &f->host.ip) &&
+		    endpoint_eq(&o->guest, &f->guest))
+			return o;
+	}
+	return NULL;
+}
+
 static void say_forward(const struct plan_netdev *n,
 			const struct plan_forward *f, struct log *log)
 {
 	char host[ENDPOINT_STRLEN], guest[ENDPOINT_STRLEN];
-	struct endpoint to = f->guest;
+	char more[ENDPOINT_STRLEN] = "";
+	const struct plan_forward *other = other_of(n, f);
 
-	if (addr_is_unspecified(&to.ip))
-		to.ip = n->order.user_add.dhcp_start4;
-	endpoint_format(&to, guest);
+	if (other && !addr_is_v4(&f->host.ip))
+		return; /* told with the other */
+	if (other)
+		endpoint_format(&other->host, more);
+	endpoint_format(&f->guest, guest);
 	if (f->unix_path[0])
 		log_info(log, "forward unix:%s -> %s", f->unix_path, guest);
 	else
-		log_info(log, "forward %s %s -> %s",
+		log_info(log, "forward %s %s%s%s -> %s",
 			 f->proto == IPPROTO_UDP ? "udp" : "tcp",
-			 endpoint_format(&f->host, host), guest);
+			 endpoint_format(&f->host, host), other ? " and " : "",
+			 more, guest);
 }
 
 static void say_guestfwd(const struct plan_guestfwd *g, struct log *log)
@@ -426,12 +454,16 @@ static void say_guestfwd(const struct plan_guestfwd *g, struct log *log)
 		[GUESTFWD_UNIX] = "unix:",
 	};
 	char server[ENDPOINT_STRLEN], target[ENDPOINT_STRLEN];
+	const char *to = g->rule.target;
 
+	if (g->rule.kind == GUESTFWD_TCP && addr_is_link_local6(&g->target.ip))
+		snprintf(target, sizeof(target), "[%.40s]:%u", to,
+			 g->target.port); /* and of which link */
+	else if (g->rule.kind == GUESTFWD_TCP)
+		endpoint_format(&g->target, target);
 	log_info(log, "guest forward tcp %s -> %s%s",
 		 endpoint_format(&g->rule.server, server), kinds[g->rule.kind],
-		 g->rule.kind == GUESTFWD_TCP
-			 ? endpoint_format(&g->target, target)
-			 : g->rule.target);
+		 g->rule.kind == GUESTFWD_TCP ? target : to);
 }
 
 void plan_say(const struct plan *p, struct log *log)

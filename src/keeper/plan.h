@@ -24,6 +24,8 @@
 
 struct plan_netdev;
 
+enum { PLAN_WAS_MAX = 4 };
+
 /* How the netdevs of one kind are opened: a row of a table (opener.c). */
 struct opener {
 	const char *kind; /* netdev type */
@@ -75,6 +77,12 @@ struct plan_netdev {
 	unsigned n_forwards;
 	struct plan_guestfwd *guestfwds; /* owned array; user only */
 	unsigned n_guestfwds;
+
+	/* user that follows the host: the IPv6 prefix it began with, and its
+	 * networks before the order's, the last one last */
+	struct prefix begun6;
+	struct subnet was6[PLAN_WAS_MAX];
+	unsigned n_was6;
 
 	uint64_t refuse_ns; /* user: start of a second, and .. */
 	unsigned n_refused; /* .. how often its guests refused in it */
@@ -153,11 +161,20 @@ plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 struct plan_netdev *plan_gateway(struct plan *p);
 /* True if n is the netdev user, and ip is one at which the gateway answers. */
 bool plan_is_gateways(const struct plan_netdev *n, const addr *ip);
+/* The i-th address that the netdev user n leases, of IPv4 where that is on.
+ * False: IPv6 alone is, and has no room for it. */
+bool plan_place(const struct plan_netdev *n, uint32_t i, addr *ap);
 /* Binds one host port more that leads to a guest of the netdev user n; *idp is
  * its number. rule: of one port, its guest named. */
 __attribute__((warn_unused_result)) int
 plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
 		 struct machine *m, uint32_t *idp, struct error *e);
+/* The same port of ::1 for a rule of localhost, whose forward of 127.0.0.1 is
+ * number id; *idp stays as it is where the host has none, or somebody else has
+ * a port that was drawn. */
+__attribute__((warn_unused_result)) int
+plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
+		    uint32_t *idp, struct error *e);
 void plan_forward_del(struct plan_netdev *n, uint32_t id);
 /* Closes and undoes what the netdev opened, and frees it. */
 void plan_remove(struct plan_netdev *n);

@@ -281,6 +281,47 @@ static void drawn_ports_stay(void **state)
 	close_plan(&w);
 }
 
+static addr guest_of(const char *spec)
+{
+	struct world w;
+	addr ip;
+
+	assert_int_equal(open_plan(&w, PLAN(spec)), 0);
+	ip = plan_gateway(&w.plan)->forwards[0].guest.ip;
+	close_plan(&w);
+	return ip;
+}
+
+/* Who is not named is the first that gets a lease, of either family. */
+static void a_guest_without_a_name(void **state)
+{
+	const struct {
+		const char *spec, *guest;
+	} t[] = {
+		{"user,hostfwd=tcp:127.0.0.1:0-:1", "10.0.2.15"},
+		{"user,net=10.9.0.0/16,dhcpstart=10.9.3.4,"
+		 "hostfwd=udp:127.0.0.1:0-:1", "10.9.3.4"},
+		{"user,ipv4=off,hostfwd=tcp:127.0.0.1:0-:1", "fec0::f"},
+		{"user,ipv4=off,ipv6-net=fd00:1::/64,"
+		 "hostfwd=udp:127.0.0.1:0-:1", "fd00:1::f"},
+	};
+	char text[ADDR_STRLEN];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		const addr ip = guest_of(t[i].spec);
+
+		assert_string_equal(addr_format(&ip, text), t[i].guest);
+	}
+	/* a place that is not there, or is the gateway's */
+	refused(PLAN("user,ipv4=off,ipv6-net=fd00::/126,"
+		     "hostfwd=tcp:127.0.0.1:0-:1"), EXIT_USAGE,
+		"no guest of this network can have");
+	refused(PLAN("user,ipv4=off,ipv6-host=fec0::f,"
+		     "hostfwd=tcp:127.0.0.1:0-:1"), EXIT_USAGE,
+		"no guest of this network can have");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +335,7 @@ int main(void)
 		cmocka_unit_test(what_changes_the_host_takes_a_folder),
 		cmocka_unit_test(the_test_switch_is_strict),
 		cmocka_unit_test(drawn_ports_stay),
+		cmocka_unit_test(a_guest_without_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,28 @@ static void test_an_own_address_stays(void **state)
 	assert_true(addr_eq(&a, &own));
 }
 
+/* ::1 is all that every host has of IPv6. */
+static void test_of_ipv6(void **state)
+{
+	const struct endpoint client6 = {.ip = {{[15] = 1}}, .port = 999};
+	const addr own = {{[15] = 1}};
+	const addr t[] = {
+		own,
+		{{0}},
+		{{0x20, 0x01, 0x0d, 0xb8, [15] = 1}}, /* RFC 3849 */
+		{{0xff, 0x02, [15] = 1}},
+		addr_v4(127, 0, 0, 1),
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		addr a = t[i];
+
+		assert_true(refuse_source(&client6, &a));
+		assert_true(addr_eq(&a, &own));
+	}
+}
+
 static void test_others_do_not(void **state)
 {
 	const addr t[] = {
@@ -74,12 +96,14 @@ static int bound(int domain, int type, int proto, const addr *a)
 
 static void test_the_port_is_the_sockets(void **state)
 {
-	const addr t[] = {addr_v4(0, 0, 0, 0), addr_v4(127, 0, 0, 9)};
+	const addr t[] = {addr_v4(0, 0, 0, 0), addr_v4(127, 0, 0, 9),
+			  {{0}}, {{[15] = 1}}};
 	struct endpoint own;
 
 	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		int fd = bound(AF_INET, SOCK_DGRAM, 0, &t[i]);
+	for (unsigned i = 0; i < 4; i++) {
+		int fd = bound(i < 2 ? AF_INET : AF_INET6, SOCK_DGRAM, 0,
+			       &t[i]);
 		struct sockaddr_storage ss;
 		socklen_t len = sizeof(ss);
 		struct endpoint want;
@@ -94,7 +118,7 @@ static void test_the_port_is_the_sockets(void **state)
 	}
 }
 
-/* A socket of another kind, of another family, without a port, none at all. */
+/* A socket of another kind, without a port, none at all. */
 static void test_other_sockets_have_none(void **state)
 {
 	const addr v4 = addr_v4(127, 0, 0, 1), v6 = {{[15] = 1}};
@@ -103,7 +127,7 @@ static void test_other_sockets_have_none(void **state)
 
 	(void)state;
 	fds[0] = bound(AF_INET, SOCK_STREAM, 0, &v4);
-	fds[1] = bound(AF_INET6, SOCK_DGRAM, 0, &v6);
+	fds[1] = bound(AF_INET6, SOCK_STREAM, 0, &v6);
 	fds[2] = bound(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, &v4);
 	fds[3] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* no port */
 	for (unsigned i = 0; i < 4; i++) {
@@ -125,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_own_address_stays),
+		cmocka_unit_test(test_of_ipv6),
 		cmocka_unit_test(test_others_do_not),
 		cmocka_unit_test(test_a_group_is_no_client),
 		cmocka_unit_test(test_the_port_is_the_sockets),

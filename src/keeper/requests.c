@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,21 +70,48 @@ static json_t *shown(const char *text)
 
 /* ---- what there is ---- */
 
-static json_t *one_forward(const struct plan_netdev *n,
-			   const struct plan_forward *f)
+static json_t *one_forward(const struct plan_forward *f)
 {
 	char host[ENDPOINT_STRLEN], guest[ENDPOINT_STRLEN];
-	struct endpoint to = f->guest;
 
-	if (addr_is_unspecified(&to.ip))
-		to.ip = n->order.user_add.dhcp_start4;
 	return json_pack("{s:s,s:o,s:s,s:s*}", "proto",
 			 f->proto == IPPROTO_UDP ? "udp" : "tcp", "host",
 			 shown(f->unix_path[0]
 				       ? f->unix_path
 				       : endpoint_format(&f->host, host)),
-			 "guest", endpoint_format(&to, guest), "machine",
+			 "guest", endpoint_format(&f->guest, guest), "machine",
 			 f->machine ? f->machine->name : NULL);
+}
+
+/* Of one family: what machines are told of it. */
+static json_t *one_subnet(const struct msg_user_add *m, const struct subnet *s)
+{
+	char net[ADDR_STRLEN], gw[ADDR_STRLEN], dns[ADDR_STRLEN];
+	char text[ADDR_STRLEN + 4];
+	bool is_v4 = addr_is_v4(&s->net.ip);
+	const addr *router = is_v4 ? &m->router4 : &m->router6;
+	bool has_router = !addr_is_unspecified(router);
+	bool has_dns = !m->is_restricted || m->keeps_services;
+
+	snprintf(text, sizeof(text), "%s/%u", addr_format(&s->net.ip, net),
+		 s->net.len - (is_v4 ? 96u : 0));
+	addr_format(has_router ? router : &s->gw, gw);
+	return json_pack("{s:s,s:s*,s:s*}", "net", text, "gateway",
+			 has_router || !m->is_restricted ? gw : NULL, "dns",
+			 has_dns ? addr_format(&s->dns, dns) : NULL);
+}
+
+/* The networks of the netdev user. */
+static bool put_subnets(struct keeper *k, json_t *list)
+{
+	const struct plan_netdev *n = plan_gateway(&k->plan);
+	const struct msg_user_add *m = n ? &n->order.user_add : NULL;
+
+	if (m && m->v4.is_on &&
+	    json_array_append_new(list, one_subnet(m, &m->v4)) < 0)
+		return false;
+	return !m || !m->v6.is_on ||
+	       json_array_append_new(list, one_subnet(m, &m->v6)) == 0;
 }
 
 /* Those of a netdev; m not NULL: of that machine only. */
@@ -95,7 +123,7 @@ static bool put_forwards(const struct plan_netdev *n, const struct machine *m,
 
 		if (f->fd < 0 || (m && f->machine != m))
 			continue;
-		if (json_array_append_new(list, one_forward(n, f)) < 0)
+		if (json_array_append_new(list, one_forward(f)) < 0)
 			return false;
 	}
 	return true;
@@ -200,18 +228,21 @@ static unsigned show(struct keeper *k, char **bodyp)
 	const struct keeper_network *n = k->c->network;
 	json_t *options = json_array(), *netdevs = json_array();
 	json_t *machines = json_array(), *forwards = json_array();
-	bool whole = options && netdevs && machines && forwards &&
+	json_t *subnets = json_array();
+	bool whole = options && netdevs && machines && forwards && subnets &&
+		     put_subnets(k, subnets) &&
 		     put_options(n, options) &&
 		     put_netdevs(k, netdevs, forwards) &&
 		     put_machines(k, machines);
 	json_t *o = json_pack("{s:s,s:s,s:o,s:b,s:b,s:b,s:i,s:i,s:s,s:o,s:o,"
-			      "s:o}",
+			      "s:o,s:o}",
 			      "name", n->name, "mode", n->mode, "options",
 			      options, "kept", k->is_kept, "serving",
 			      k->engine.synced, "exec", !n->denies_exec,
 			      "keeper", (int)getpid(), "engine",
 			      (int)k->engine.pid, "folder", n->dir,
-			      "netdevs", netdevs, "forwards", forwards,
+			      "netdevs", netdevs, "subnets", subnets,
+			      "forwards", forwards,
 			      "machines", machines);
 
 	if (!whole) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/sockaddr.h"
 
 enum {
 	FILE_MAX_LEN = 65536,
@@ -34,12 +36,34 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* An address, and for one of a link its interface: by name or number (RFC 4007
+ * 11). */
+static bool parse_address(char *text, addr *ap)
+{
+	char *percent = strchr(text, '%');
+	unsigned long scope;
+	char *end;
+
+	if (!percent)
+		return addr_parse(text, ap);
+	*percent++ = '\0';
+	scope = if_nametoindex(percent);
+	if (!scope && *percent) {
+		scope = strtoul(percent, &end, 10);
+		scope = *end || scope > INT_MAX ? 0 : scope;
+	}
+	if (!scope || !addr_parse(text, ap) || !addr_is_link_local6(ap))
+		return false;
+	*ap = sockaddr_scoped(*ap, (uint32_t)scope);
+	return true;
+}
+
 /* One line, without its end. */
 static void parse_line(const char *p, const char *end, struct resolv_list *l)
 {
 	static const char key[] = "nameserver";
 	const size_t key_len = sizeof(key) - 1;
-	char text[ADDR_STRLEN];
+	char text[ADDR_STRLEN + IF_NAMESIZE];
 	size_t len;
 
 	while (p < end && is_blank(*p))
@@ -56,7 +80,7 @@ static void parse_line(const char *p, const char *end, struct resolv_list *l)
 		return;
 	memcpy(text, p, len);
 	text[len] = '\0';
-	if (addr_parse(text, &l->ep[l->n].ip))
+	if (parse_address(text, &l->ep[l->n].ip))
 		l->ep[l->n++].port = DNS_PORT;
 }
 

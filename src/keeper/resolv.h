@@ -19,7 +19,8 @@ struct resolv_list {
 };
 
 /* Reads the nameserver lines of len bytes of text; others are passed over,
- * bad addresses and link-local ones with a scope are skipped. */
+ * bad addresses are skipped, and those behind an interface (fe80::1%eth0)
+ * that is not there. */
 void resolv_parse(const char *text, size_t len, struct resolv_list *listp);
 /* Reads a file (at most 64 KiB of it); one that is missing names none. */
 void resolv_read(const char *path, struct resolv_list *listp);

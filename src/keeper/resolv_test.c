@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "keeper/resolv.h"
+#include "os/sockaddr.h"
 
 static void parse(const char *text, struct resolv_list *l)
 {
@@ -41,10 +42,20 @@ static void other_lines_are_passed_over(void **state)
 	parse("", &l);
 	assert_int_equal(l.n, 0);
 	parse("nameserver\nnameserver \nnameserverx 192.0.2.1\n"
-	      "nameserver 192.0.2\nnameserver fe80::1%eth0\n;nameserver "
-	      "1.1.1.1",
+	      "nameserver 192.0.2\nnameserver fe80::1%nosuch0\n;nameserver "
+	      "1.1.1.1\nnameserver fe80::1%\nnameserver fd00::1%lo\n"
+	      "nameserver 127.0.0.1%lo\nnameserver fe80::1%1x",
 	      &l);
 	assert_int_equal(l.n, 0);
+	/* loopback is the first interface of every namespace */
+	parse("nameserver fe80::1%lo\nnameserver fe80::2%1\n"
+	      "nameserver 2001:db8::53",
+	      &l);
+	assert_int_equal(l.n, 3);
+	assert_int_equal(sockaddr_unscope(&l.ep[0].ip), 1);
+	assert_int_equal(sockaddr_unscope(&l.ep[1].ip), 1);
+	assert_int_equal(sockaddr_unscope(&l.ep[2].ip), 0);
+	assert_int_equal(l.ep[1].ip.b[15], 2);
 }
 
 static void the_list_is_bounded(void **state)

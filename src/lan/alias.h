@@ -9,8 +9,8 @@
  * the first one by it.  So neither ever sees its own address as another's,
  * and their MAC table, their DHCP server (ours or any other) and their ARP
  * caches hold two addresses.  Besides Ethernet's two fields that is: ARP and
- * RARP, DHCP's chaddr and a client identifier that ends in the MAC, and the
- * link-layer addresses of IPv6 neighbour discovery.
+ * RARP, DHCP's chaddr and a client identifier of either family's DHCP that ends
+ * in the MAC, and the link-layer addresses of IPv6 neighbour discovery.
  *
  * When is it a second machine, and when has the first one moved?
  *

@@ -16,6 +16,7 @@
 #include "wire/arp.h"
 #include "wire/csum.h"
 #include "wire/dhcp.h"
+#include "wire/dhcp6.h"
 #include "wire/eth.h"
 #include "wire/nd.h"
 #include "wire/packet.h"
@@ -152,8 +153,20 @@ static void swap_nd(struct bytes *x, const struct packet *pkt)
 	}
 }
 
+/* Where the options of a DHCPv6 message are; 0: it is none. */
+static uint32_t dhcp6_at(const struct bytes *x, const struct packet *pkt)
+{
+	uint32_t at = x->tags + pkt->l4_off + UDP_HDR_LEN + DHCP6_HDR_LEN;
+
+	if ((pkt->dst.port != DHCP6_PORT_CLIENT &&
+	     pkt->dst.port != DHCP6_PORT_SERVER) ||
+	    x->len < at)
+		return 0;
+	return at;
+}
+
 /* Where chaddr is, if it is to change; else 0. */
-static uint32_t dhcp_at(const struct bytes *x, const struct packet *pkt)
+static uint32_t dhcp4_at(const struct bytes *x, const struct packet *pkt)
 {
 	uint32_t at = x->tags + pkt->l4_off + UDP_HDR_LEN;
 
@@ -168,45 +181,61 @@ static uint32_t dhcp_at(const struct bytes *x, const struct packet *pkt)
 	return at + DHCP_AT_CHADDR;
 }
 
-/* The client identifier, which most clients make of their MAC: type 1 and the
- * MAC (RFC 2132 9.14), or a DUID that ends in it (RFC 4361). */
-static void swap_client_id(struct bytes *x, uint32_t l4, uint32_t end)
+/* A code or a length. */
+static uint32_t get_word(const uint8_t *p, uint32_t n)
 {
-	uint32_t at = l4 + UDP_HDR_LEN + DHCP_HDR_LEN;
+	return n == 1 ? p[0] : get16(p);
+}
 
-	while (at + 2 <= end && x->p[at] != DHCP_O_END) {
-		uint32_t len = x->p[at + 1];
+/* The client identifier, which most clients make of their MAC: type 1 and the
+ * MAC (RFC 2132 9.14), or a DUID that ends in it (RFC 4361, 8415 11).  Of the
+ * options from at on; codes and lengths have two bytes in DHCPv6. */
+static void swap_client_id(struct bytes *x, bool is_v4, uint32_t l4,
+			   uint32_t at, uint32_t end)
+{
+	const uint32_t n = is_v4 ? 1 : 2;
+	const uint32_t id = is_v4 ? (uint32_t)DHCP_O_CLIENT_ID
+				  : (uint32_t)DHCP6_O_CLIENT_ID;
 
-		if (x->p[at] == DHCP_O_PAD) {
+	while (at + 2 * n <= end && !(is_v4 && x->p[at] == DHCP_O_END)) {
+		uint32_t code = get_word(x->p + at, n);
+		uint32_t len = get_word(x->p + at + n, n);
+
+		if (is_v4 && code == DHCP_O_PAD) {
 			at++;
 			continue;
 		}
-		at += 2;
+		at += 2 * n;
 		if (len > end - at)
 			return;
-		if (x->p[at - 2] == DHCP_O_CLIENT_ID && len > MAC_LEN)
+		if (code == id && len > MAC_LEN)
 			swap_summed(x, at + len - MAC_LEN, l4,
 				    l4 + UDP_AT_CSUM);
 		at += len;
 	}
 }
 
-/* chaddr is at; x is the whole message, or its beginning. */
+/* chaddr is at, or DHCPv6's options are; x is the whole message, or its
+ * beginning. */
 static void swap_dhcp(struct bytes *x, const struct packet *pkt, uint32_t at)
 {
+	bool is_v4 = pkt->ip_version == 4;
 	uint32_t l4 = x->tags + pkt->l4_off;
 	uint8_t *sum = x->p + l4 + UDP_AT_CSUM;
 	uint32_t end = l4 + pkt->l4_len;
 
 	x->is_summed = x->is_summed && get16(sum) != 0;
-	swap_summed(x, at, l4, l4 + UDP_AT_CSUM);
-	swap_client_id(x, l4, end < x->len ? end : x->len);
+	if (is_v4) {
+		swap_summed(x, at, l4, l4 + UDP_AT_CSUM);
+		at = l4 + UDP_HDR_LEN + DHCP_HDR_LEN;
+	}
+	swap_client_id(x, is_v4, l4, at, end < x->len ? end : x->len);
 	if (x->is_summed && get16(sum) == 0)
 		put16(sum, 0xffff); /* 0 would say there is none */
 }
 
-/* Changes all that is in reach but DHCP's.  True if it is a DHCP message of
- * somebody who has an alias; then *atp is the place of chaddr. */
+/* Changes all that is in reach but DHCP's.  True if it is a DHCP message that
+ * may be of somebody who has an alias; then *atp is for swap_dhcp(). */
 static bool swap_head(struct bytes *x, struct packet *pktp, uint32_t *atp)
 {
 	uint16_t type = ether_type(x);
@@ -227,9 +256,9 @@ static bool swap_head(struct bytes *x, struct packet *pktp, uint32_t *atp)
 		return false;
 	if (pktp->proto == IPPROTO_ICMPV6 && pktp->ip_version == 6)
 		swap_nd(x, pktp);
-	if (pktp->proto != IPPROTO_UDP || pktp->ip_version != 4)
+	if (pktp->proto != IPPROTO_UDP)
 		return false;
-	*atp = dhcp_at(x, pktp);
+	*atp = pktp->ip_version == 4 ? dhcp4_at(x, pktp) : dhcp6_at(x, pktp);
 	return *atp != 0;
 }
 

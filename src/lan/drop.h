@@ -19,6 +19,7 @@
 	X(PORT_FULL, "exit had no room")                                       \
 	X(PORT_FAULT, "exit is shut after a fault")                            \
 	X(NO_EXIT, "no other port on the lan")                                 \
+	X(NO_LISTENER, "nobody else listens to the multicast group")           \
 	X(HAIRPIN, "destination is behind the entrance")                       \
 	X(LAN_LOOP, "lans are joined in a loop")                               \
 	X(GSO_FAILED, "frame could not be segmented")                          \
@@ -29,22 +30,24 @@
 	X(ETHERTYPE, "Ethernet type not served by the gateway")                \
 	X(NOT_FOR_US, "unicast frame for another machine")                     \
 	X(ARP_BAD, "malformed ARP")                                            \
+	X(ND_BAD, "malformed IPv6 neighbour discovery")                        \
 	X(NEIGH_PENDING, "too many frames wait for one address")               \
 	X(NEIGH_FAILED, "nobody answered for the address")                     \
 	X(IP4_SHORT, "IPv4 header cut short")                                  \
 	X(IP4_CSUM, "IPv4 header checksum")                                    \
 	X(IP4_OPTIONS, "IPv4 options")                                         \
-	X(IP4_FRAGMENT, "IPv4 fragment that cannot be part of a datagram")     \
-	X(FRAG_AGAIN, "IPv4 fragment received before")                         \
-	X(FRAG_OVERLAP, "IPv4 fragments overlap or disagree")                  \
-	X(FRAG_TIMEOUT, "IPv4 datagram stayed incomplete")                     \
-	X(FRAG_FULL, "too many incomplete IPv4 datagrams")                     \
+	X(FRAG_BAD, "fragment that cannot be part of a datagram")              \
+	X(FRAG_AGAIN, "fragment received before")                              \
+	X(FRAG_OVERLAP, "fragments overlap or disagree")                       \
+	X(FRAG_TIMEOUT, "datagram stayed incomplete")                          \
+	X(FRAG_FULL, "too many incomplete datagrams")                          \
 	X(IP6_SHORT, "IPv6 header cut short")                                  \
 	X(IP_SOURCE, "source address not valid on this lan")                   \
 	X(IP_DEST, "destination address not routed")                           \
 	X(IP_TTL, "time to live used up")                                      \
 	X(IP_PROTOCOL, "IP protocol not served")                               \
 	X(IP_MULTICAST, "multicast is not routed")                             \
+	X(GROUP_RATE, "more multicast than passes in a second")                \
 	X(RESTRICTED, "the network is closed by restrict=")                    \
 	X(NOT_THE_HOST, "neither from nor to the host's own address")          \
 	X(TCP_SHORT, "TCP header cut short")                                   \
@@ -56,6 +59,7 @@
 	X(TCP_NO_MEMORY, "no buffer for out-of-order or waiting TCP bytes")    \
 	X(UDP_SHORT, "UDP header cut short")                                   \
 	X(UDP_CSUM, "UDP checksum")                                            \
+	X(UDP_NO_CSUM, "UDP without a checksum over IPv6")                     \
 	X(UDP_SEND, "host socket refused the datagram")                        \
 	X(UDP_TOO_LONG, "datagram longer than the guest's MTU")                \
 	X(ICMP_SHORT, "ICMP message cut short")                                \

@@ -3,8 +3,8 @@
 #include "lan/heard.h"
 
 #include "lan/lan_priv.h"
-#include "wire/arp.h"
 #include "wire/eth.h"
+#include "wire/neighbour.h"
 
 enum { IP6_AT_SRC = 8 };
 
@@ -66,19 +66,21 @@ void heard_put(struct port *p, const addr *ip)
 	tell(p);
 }
 
+/* ARP and neighbour discovery tell whose an address is.  Who asks for one and
+ * has none is about to take it (RFC 4862 5.4): if it is another's, that one is
+ * heard next. */
 void heard_frame(struct port *from, const struct frame *f)
 {
 	struct rd r = rd_init(f->hdr, f->hdr_len);
-	struct arp_msg arp;
+	struct neighbour n;
 	const uint8_t *src;
 	struct eth_hdr eth;
 	addr ip;
 
 	if (!eth_parse(&r, &eth))
 		return;
-	if (eth.type == ETH_T_ARP && arp_parse(&r, &arp) &&
-	    mac_eq(arp.sha, eth.src))
-		heard_put(from, &arp.spa);
+	if (neighbour_parse(f->hdr, f->hdr_len, f->len, &n))
+		heard_put(from, &n.from);
 	if (eth.type != ETH_T_IP6)
 		return;
 	rd_skip(&r, IP6_AT_SRC);

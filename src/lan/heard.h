@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which IP addresses a machine has, as it says itself to all others: by the
- * sender's address of its ARP, and by the link-local source of its IPv6
- * multicasts; and by what our DHCP server has just leased it (lan_heard).
+ * sender's address of its ARP, by its neighbour discovery and the link-local
+ * source of its IPv6 multicasts; and by what our DHCP server has just leased it
+ * and our neighbour discovery alone has heard (lan_heard).
  *
  * Nothing is carried by what is kept here, it is for people: who asks for a
  * machine by its name wants to know where it is.  An address is that port's

@@ -13,6 +13,8 @@
 #include "lan/fake_port.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
+#include "wire/group.h"
+#include "wire/nd.h"
 
 static const mac MAC_ALL_NODES = {{0x33, 0x33, 0, 0, 0, 1}};
 
@@ -140,6 +142,70 @@ static void test_link_local(void **state)
 	assert_heard(p, 0, want);
 }
 
+static addr ip6(uint8_t last)
+{
+	return (addr){{0x20, 0x01, 0x0d, 0xb8, [15] = last}};
+}
+
+static void nd(struct fake_port *f, uint32_t n, addr src, struct nd_msg m)
+{
+	const addr all = nd_all_nodes(), group = nd_solicited(&m.target);
+	const addr *dst = m.type == ND_SOLICIT ? &group : &all;
+	uint8_t buf[100];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	nd_emit_frame(&w, group_mac(dst), fake_mac(n), &src, dst, &m);
+	fake_rx(f, buf, (uint32_t)wr_len(&w), NULL);
+}
+
+static void test_neighbours(void **state)
+{
+	struct fake_lan *b = *state;
+	struct fake_port *p = port_make(b), *q = port_make(b);
+	const struct nd_msg probe = {.type = ND_SOLICIT, .target = ip6(1)};
+
+	nd(p, 1, (addr){{0}}, probe);
+	assert_heard(p, 0, ip6(1));
+	nd(p, 1, ip6(2),
+	   (struct nd_msg){.type = ND_SOLICIT,
+			   .source = fake_mac(1),
+			   .target = ip6(9)});
+	assert_heard(p, 0, ip6(2));
+	nd(p, 1, ip6(1),
+	   (struct nd_msg){.type = ND_ADVERTISE,
+			   .target_mac = fake_mac(1),
+			   .target = ip6(3)});
+	assert_heard(p, 0, ip6(3));
+	assert_int_equal(p->port.n_heard, 3);
+	/* Another one wants it, and is told whose it is. */
+	nd(q, 2, (addr){{0}}, probe);
+	assert_heard(q, 0, ip6(1));
+	nd(p, 1, ip6(1),
+	   (struct nd_msg){.type = ND_ADVERTISE,
+			   .target_mac = fake_mac(1),
+			   .target = ip6(1)});
+	assert_heard(p, 0, ip6(1));
+	assert_int_equal(q->port.n_heard, 0);
+}
+
+static void test_neighbours_of_others(void **state)
+{
+	struct fake_port *p = port_make(*state);
+
+	nd(p, 1, ip6(2),
+	   (struct nd_msg){.type = ND_SOLICIT, .target = ip6(9)});
+	nd(p, 1, ip6(2),
+	   (struct nd_msg){.type = ND_SOLICIT,
+			   .source = fake_mac(2),
+			   .target = ip6(9)});
+	nd(p, 1, ip6(2),
+	   (struct nd_msg){.type = ND_ADVERTISE,
+			   .target_mac = fake_mac(2),
+			   .target = ip6(9)});
+	nd(p, 1, ip6(2), (struct nd_msg){.type = ND_SOLICIT_ROUTER});
+	assert_int_equal(p->port.n_heard, 0);
+}
+
 /* The ones that came last are kept. */
 static void test_many(void **state)
 {
@@ -244,6 +310,8 @@ int main(void)
 		T(test_arp_tells),
 		T(test_what_tells_nothing),
 		T(test_link_local),
+		T(test_neighbours),
+		T(test_neighbours_of_others),
 		T(test_many),
 		T(test_it_moves),
 		T(test_the_link),

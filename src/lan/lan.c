@@ -8,15 +8,22 @@
  * A call of lan_input() goes in two steps.  First every frame is judged and
  * its bit goes into a mask: the pending mask of its one known exit, or the
  * flood mask.  No hook runs in this step, so port.pending belongs to this call
- * alone.  Then the exits (at most 64) are copied to the stack and sent to; a
- * send() may well call lan_input() again (the gateway answers, a hubport leads
- * to another lan and back), and finds the ports' fields clean.
+ * alone.  Then the exits (at most 128: a group with more is flooded) are
+ * copied to the stack and sent to; a send() may well call lan_input() again
+ * (the gateway answers, a hubport leads to another lan and back), and finds
+ * the ports' fields clean.
  */
 #include <assert.h>
 
 #include "lan/gso.h"
 #include "lan/heard.h"
 #include "lan/lan_priv.h"
+
+enum {
+	/* A batch's unicast frames may have as many exits as there are
+	 * frames; what is left over is for those to groups. */
+	CARRY_EXITS = 2 * FRAME_BATCH,
+};
 
 /* Where frames with one pair of addresses go. */
 struct verdict {
@@ -41,9 +48,11 @@ struct carry {
 	uint32_t need;		/* PORT_O_* of all frames together */
 	uint32_t longest;	/* on the wire */
 	uint64_t flood;
+	uint64_t group;		/* of the masks of exits: not unicast */
+	unsigned n_pending;	/* exits with a mask */
 	uint64_t seen;		/* bit per serial % 64 of the exits below */
 	unsigned n_exits;
-	struct carry_exit exit[FRAME_BATCH];
+	struct carry_exit exit[CARRY_EXITS];
 };
 
 static inline unsigned count_bits(uint64_t mask)
@@ -75,6 +84,13 @@ static inline bool is_reserved_group(const uint8_t *dst)
 	return memcmp(dst, group, sizeof(group)) == 0 && dst[5] < 0x10;
 }
 
+/* The MACs of IP multicast (RFC 1112 6.4, 2464 7). */
+static inline bool is_ip_group(const uint8_t *dst)
+{
+	return (dst[0] == 0x33 && dst[1] == 0x33) ||
+	       (dst[0] == 0x01 && dst[1] == 0 && dst[2] == 0x5e);
+}
+
 static struct verdict judge(struct lan *lan, struct port *from,
 			    const struct frame *f)
 {
@@ -99,6 +115,39 @@ static struct verdict judge(struct lan *lan, struct port *from,
 	if (v.exit == from)
 		return (struct verdict){.is_drop = true, .why = DROP_HAIRPIN};
 	return v;
+}
+
+/* i is for p, too; first is the list of exits. */
+static struct port *exit_add(struct carry *c, struct port *first,
+			     struct port *p, unsigned i)
+{
+	if (!p->pending) {
+		p->pending_next = first;
+		first = p;
+		c->n_pending++;
+	}
+	p->pending |= UINT64_C(1) << i;
+	return first;
+}
+
+/* Frame i is for a group: to all, or to those who want it. */
+static __attribute__((noinline)) struct port *
+group_add(struct carry *c, struct port *first, unsigned i)
+{
+	struct port *exit[CARRY_EXITS];
+	unsigned max = CARRY_EXITS - c->n_pending - (c->b->n - 1 - i);
+	int n = snoop_exits(c->from, &c->b->f[i], exit, max);
+
+	if (n == 0) {
+		drop(c->lan->drops, DROP_NO_LISTENER);
+		c->from->stats.rx_drops++;
+	}
+	c->group |= UINT64_C(1) << i;
+	if (n == SNOOP_FLOOD)
+		c->flood |= UINT64_C(1) << i;
+	for (int k = 0; k < n; k++)
+		first = exit_add(c, first, exit[k], i);
+	return first;
 }
 
 /* Step one: a mask for each exit. Returns the list of exits.  It ends early,
@@ -137,16 +186,15 @@ static struct port *classify(struct carry *c)
 		}
 		if (wire_len > c->longest)
 			c->longest = wire_len;
-		if (!v.exit) {
-			c->flood |= UINT64_C(1) << i;
-			heard_frame(c->from, f);
+		if (v.exit) {
+			first = exit_add(c, first, v.exit, i);
 			continue;
 		}
-		if (!v.exit->pending) {
-			v.exit->pending_next = first;
-			first = v.exit;
-		}
-		v.exit->pending |= UINT64_C(1) << i;
+		heard_frame(c->from, f);
+		if (is_ip_group(f->hdr))
+			first = group_add(c, first, i);
+		else
+			c->flood |= UINT64_C(1) << i;
 	}
 	c->next = c->b->n;
 	return first;
@@ -330,8 +378,9 @@ static uint64_t deliver(struct carry *c)
 	unsigned n = c->n_exits;
 
 	for (unsigned i = 0; i < c->n_exits; i++)
-		back |= exit_carry(c, c->exit[i].port, c->exit[i].mask,
-				   c->flood);
+		back |= exit_carry(c, c->exit[i].port,
+				   c->exit[i].mask & ~c->group,
+				   c->flood | (c->exit[i].mask & c->group));
 	if (!c->flood)
 		return back;
 	n += flood_others(c);
@@ -351,6 +400,8 @@ static inline void carry_init(struct carry *c, const struct batch *b,
 	c->need = 0;
 	c->longest = 0;
 	c->flood = 0;
+	c->group = 0;
+	c->n_pending = 0;
 	c->seen = 0;
 	c->n_exits = 0; /* the array is filled as far as it is used */
 }
@@ -440,6 +491,11 @@ uint32_t lan_ingress(const struct lan *lan)
 bool lan_ingress_is_uplink(const struct lan *lan)
 {
 	return lan->ingress && lan->ingress->caps.is_uplink;
+}
+
+uint32_t lan_payer(const struct lan *lan)
+{
+	return lan_ingress_is_uplink(lan) ? 0 : lan_ingress(lan);
 }
 
 bool lan_port_readable(struct port *p)

@@ -2,7 +2,8 @@
 /*
  * The lan: a learning switch (or a hub) between ports.
  *
- * It knows MACs and ports and nothing of IP.  Called by the port kinds when
+ * It knows MACs and ports and nothing of IP but who listens to which
+ * multicast group (snoop.h).  Called by the port kinds when
  * they have frames, by the gateway when it makes some, by the engine to add
  * and remove ports.  One worker's thread; no system call is made here; the
  * time is a pointer to the worker's clock.
@@ -103,6 +104,9 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep);
 /* Inside send(): by which port the frames came in (port.serial); 0 outside.
  * Who sent them may name himself as he likes, but comes by no other port. */
 uint32_t lan_ingress(const struct lan *lan);
+/* The same of the port that pays for what the frames cost here; 0 also for an
+ * uplink: there are others' networks behind it, where the machines are many. */
+uint32_t lan_payer(const struct lan *lan);
 /* Inside send(): who sent the frames has this IP address. */
 void lan_heard(struct lan *lan, const addr *ip);
 /* True inside send() if that port is an uplink. */
@@ -141,6 +145,14 @@ void lend_put(struct lend_frame *f, uint32_t off, const void *p, uint32_t len);
 typedef void (*lan_mac_fn)(void *arg, mac m, struct port *p,
 			   uint64_t age_ns);
 void lan_macs(struct lan *lan, lan_mac_fn fn, void *arg);
+/* Whose queries for multicast listeners were heard within the time in which
+ * RFC 2236 and 2710 count on him, the gateways' left out: the lowest address.
+ * False (and *ipp untouched): nobody's. */
+bool lan_querier(const struct lan *lan, enum port_family family, addr *ipp);
+/* Calls fn for each multicast group that has a listener; link-local ones are
+ * not among them. */
+typedef void (*lan_group_fn)(void *arg, const addr *group);
+void lan_groups(struct lan *lan, lan_group_fn fn, void *arg);
 const char *lan_name(const struct lan *lan);
 struct list *lan_ports(struct lan *lan); /* of struct port.link_all */
 

@@ -65,13 +65,17 @@ int lan_new(const struct lan_config *c, struct lan **lanp)
 		goto err_free;
 	if (fdb_init(&lan->fdb, fdb_max, age_ns, c->wheel) < 0)
 		goto err_free_name;
+	if (snoop_init(&lan->snoop, c->wheel) < 0)
+		goto err_deinit_fdb;
 	if (slab_init(&lan->scratch,
 		      FRAME_BATCH * (FRAME_MAX + LAN_SCRATCH_ALIGN),
 		      LAN_SCRATCH_MAX) < 0)
-		goto err_deinit_fdb;
+		goto err_deinit_snoop;
 	*lanp = lan;
 	return 0;
 
+err_deinit_snoop:
+	snoop_deinit(&lan->snoop);
 err_deinit_fdb:
 	fdb_deinit(&lan->fdb);
 err_free_name:
@@ -88,6 +92,7 @@ struct lan *lan_free(struct lan *lan)
 	assert(list_empty(&lan->ports));
 	timer_disarm(lan->wheel, &lan->wake_timer);
 	slab_deinit(&lan->scratch);
+	snoop_deinit(&lan->snoop);
 	fdb_deinit(&lan->fdb);
 	free(lan->name);
 	free(lan);
@@ -150,6 +155,7 @@ void lan_port_add(struct lan *lan, struct port *p)
 	p->alias_use = 0;
 	p->n_heard = 0;
 	fdb_port_init(p);
+	snoop_port_init(p);
 	list_add_tail(&lan->ports, &p->link_all);
 }
 
@@ -163,6 +169,7 @@ void lan_port_del(struct port *p)
 	p->carrier = false;
 	fdb_flush(&lan->fdb, p);
 	alias_forget(p);
+	snoop_forget(p);
 	if (p->ops->room)
 		waiter_slot_give(lan, p);
 	lan_port_room(p);
@@ -188,8 +195,11 @@ static void port_changed(struct port *p, bool was_up)
 		fdb_flush(&lan->fdb, p);
 		alias_forget(p);
 		heard_forget(p);
+		snoop_forget(p);
 		if (p->wants_room)
 			lan_wake_later(p);
+	} else {
+		snoop_link_up(p);
 	}
 	if (lan->events.link)
 		lan->events.link(lan->events.arg, p, is_up);

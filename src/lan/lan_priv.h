@@ -10,6 +10,7 @@
 #include "lan/alias.h"
 #include "lan/fdb.h"
 #include "lan/lan.h"
+#include "lan/snoop.h"
 
 enum {
 	LAN_DEPTH_MAX = 8,    /* lan_input() inside lan_input() of one lan */
@@ -41,6 +42,7 @@ struct lan {
 	bool lend_open;		    /* between lan_lend() and lan_give() */
 	struct list ports;	    /* of port.link_all */
 	struct fdb fdb;		    /* unused in a hub */
+	struct snoop snoop;
 	const uint64_t *now_ns;	    /* borrowed */
 	struct drops *drops;	    /* borrowed */
 	struct timer_wheel *wheel;  /* borrowed */

@@ -175,7 +175,18 @@ struct port_ops {
 	void (*link)(struct port *p, bool up);
 	unsigned (*lend)(struct port *p, struct lend *l);
 	void (*give)(struct port *p, struct lend *l);
+	/* Listeners of multicast groups came or went (lan_groups()), or
+	 * another port's link came up.  Called while a batch is carried:
+	 * notes it and returns.  May be NULL. */
+	void (*listeners)(struct port *p);
 	void (*close)(struct port *p); /* frees p */
+};
+
+/* The two that differ in who listens and who asks (snoop.h). */
+enum port_family {
+	PORT_V4,
+	PORT_V6,
+	PORT_FAMILIES
 };
 
 /* worker: rw, control: ro relaxed */
@@ -187,7 +198,7 @@ struct port_stats {
 
 enum {
 	PORT_NAME_LEN = 48,
-	HEARD_MAX = 4,
+	HEARD_MAX = 8,
 };
 
 /* Embedded at the front of each kind's own struct. */
@@ -226,6 +237,12 @@ struct port {
 	addr heard[HEARD_MAX]; /* IP addresses behind it, that heard last
 			* first, see heard.h */
 	unsigned n_heard;
+	unsigned n_listens;
+	struct list listens; /* multicast groups with a listener behind it, see
+			      * snoop.h */
+	uint64_t router_until_ns; /* a multicast router is behind it */
+	uint64_t all_until_ns[PORT_FAMILIES]; /* gets every group: UINT64_MAX,
+			      * until it has been asked what it wants */
 	struct port_stats stats;
 };
 

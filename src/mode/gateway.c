@@ -31,7 +31,7 @@ const struct prefix *mode_route_into(const struct mode_host *h,
 				     const struct prefix *net)
 {
 	for (unsigned i = 0; i < h->n_routes; i++) {
-		if (addr_is_v4(&h->routes[i].ip) &&
+		if (addr_is_v4(&h->routes[i].ip) == addr_is_v4(&net->ip) &&
 		    overlaps(&h->routes[i], net))
 			return &h->routes[i];
 	}
@@ -61,7 +61,10 @@ static bool is_own(const char *option)
 	return strncmp(option, "dhcp=", 5) == 0 ||
 	       strncmp(option, "exec=", 5) == 0 ||
 	       strncmp(option, "ifname=", 7) == 0 ||
-	       strncmp(option, "backend=", 8) == 0;
+	       strncmp(option, "backend=", 8) == 0 ||
+	       strncmp(option, "prefix=", 7) == 0 ||
+	       /* user would turn the other family off */
+	       strcmp(option, "ipv4=on") == 0 || strcmp(option, "ipv6=on") == 0;
 }
 
 /* True if its key is one of those in more, ",KEY=VALUE..". */
@@ -77,9 +80,9 @@ static bool is_replaced(const char *option, const char *more)
 }
 
 static char *print(const struct mode_spec *s, const struct prefix *net,
-		   const char *more)
+		   const struct mode_net6 *net6, const char *more)
 {
-	char ip[ADDR_STRLEN];
+	char ip[ADDR_STRLEN], text6[MODE_NET6_STRLEN];
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -89,6 +92,11 @@ static char *print(const struct mode_spec *s, const struct prefix *net,
 	fputs("user", f);
 	if (net)
 		fprintf(f, ",net=%s/24", addr_format(&net->ip, ip));
+	if (net6->is_on && !mode_value(s, "ipv6-net"))
+		fprintf(f, ",ipv6-net=%s", mode_net6_text(net6, 0, text6));
+	/* A router of the kernel's does not move along. */
+	if (net6->follows && !strstr(more, ",ipv6-router="))
+		fputs(",ipv6-follow=on", f);
 	for (unsigned i = 0; i < s->n_options; i++) {
 		if (!is_own(s->options[i]) && !is_replaced(s->options[i], more))
 			mode_put_key(f, s->options[i]);
@@ -115,7 +123,7 @@ static int check(const struct mode_spec *s, const char *text,
 	if (r == 0)
 		r = netdev_user_resolve(spec, &o, e);
 	if (r == 0)
-		*net = o.net4;
+		*net = o.v4.net;
 	user_opts_deinit(&o);
 	netdev_spec_free(spec);
 	return r;
@@ -128,13 +136,20 @@ int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 	CLEANUP_FREE char *text = NULL;
 	const struct prefix *route;
 	struct prefix net, was;
+	const char *ipv4 = mode_value(s, "ipv4");
+	bool is_off = ipv4 && strcmp(ipv4, "off") == 0;
 	bool is_given = mode_value(s, "net") != NULL;
+	struct mode_net6 net6 = {.is_on = false};
 
-	if (!is_given && find_place(h, &net, e) < 0)
+	if (!strstr(more, ",ipv6=off") && mode_net6(s, h, &net6, e) < 0)
 		return -1;
-	text = print(s, is_given ? NULL : &net, more);
+	if (!is_given && !is_off && find_place(h, &net, e) < 0)
+		return -1;
+	text = print(s, is_given || is_off ? NULL : &net, &net6, more);
 	if (check(s, text, &net, e) < 0)
 		return -1;
+	if (is_off)
+		return mode_netdev_add(n, mem_steal(text), e);
 	route = is_given ? mode_route_into(h, &net) : NULL;
 	if (route)
 		return error_set(e, EXIT_CONFLICT,

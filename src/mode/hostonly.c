@@ -26,6 +26,9 @@ const struct mode_key mode_hostonly_keys[] = {
 	 .help = "domain to search for short names; may be given again",
 	 .is_list = true},
 	{.key = "mtu", .help = "bytes of an IP packet, given to the machines"},
+	{.key = "ipv6", .help = "off: no IPv6 (on)"},
+	{.key = "ipv6-net", .help = "IPv6 prefix of the network, whose first "
+				    "address is the host's"},
 	{.key = NULL},
 };
 
@@ -40,6 +43,9 @@ struct plan {
 	bool has_host;
 	bool has_dhcp;
 	char text[ADDR_STRLEN + 4]; /* host, as typed */
+	struct mode_net6 net6;
+	bool has_host6;		      /* the host has an address of it */
+	char text6[MODE_NET6_STRLEN]; /* host's first of it */
 };
 
 static int find_host(const struct mode_host *h, struct plan *p, struct error *e)
@@ -98,6 +104,10 @@ static int make_plan(const struct mode_spec *s, const struct mode_host *h,
 		return -1;
 	snprintf(p->text, sizeof(p->text), "%s/%u",
 		 addr_format(&p->host.ip, ip), p->host.len - 96u);
+	if (mode_net6(s, h, &p->net6, e) < 0)
+		return -1;
+	p->has_host6 = p->net6.is_on && h->may_have_ipv6;
+	mode_net6_text(&p->net6, 1, p->text6);
 	return 0;
 }
 
@@ -110,6 +120,7 @@ static char *hostif_text(const struct mode_spec *s, const struct plan *p)
 			 (const struct mode_pair[]){
 				 {"ifname", mode_ifname(s, made, sizeof(made))},
 				 {"addr", p->text},
+				 {"addr", p->has_host6 ? p->text6 : NULL},
 				 {"mtu", mtu},
 				 {NULL, NULL}});
 }
@@ -132,7 +143,7 @@ static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
 {
 	struct prefix net = prefix_network(&p->host);
 	char ip[ADDR_STRLEN], net_text[ADDR_STRLEN + 4];
-	char server[ADDR_STRLEN], dns[ADDR_STRLEN];
+	char server[ADDR_STRLEN], dns[ADDR_STRLEN], net6[MODE_NET6_STRLEN];
 	struct mode_pair pairs[MODE_OPTIONS_MAX + 8];
 	unsigned n = 0;
 
@@ -141,6 +152,11 @@ static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
 	pairs[n++] = (struct mode_pair){"net", net_text};
 	pairs[n++] = (struct mode_pair){"host", other(p, 1, server)};
 	pairs[n++] = (struct mode_pair){"dns", other(p, 2, dns)};
+	if (p->net6.is_on)
+		pairs[n++] = (struct mode_pair){
+			"ipv6-net", mode_net6_text(&p->net6, 0, net6)};
+	else if (mode_value(s, "ipv6"))
+		pairs[n++] = (struct mode_pair){"ipv6", "off"};
 	for (unsigned i = 0; i < s->n_options; i++) {
 		static const char *const passed[] = {"dhcpstart", "hostname",
 						     "domainname", "dnssearch",
@@ -172,8 +188,13 @@ int mode_hostonly(const struct mode_spec *s, const struct mode_host *h,
 	if (p.has_dhcp && mode_netdev_add(n, dhcp_text(s, &p), e) < 0)
 		return -1;
 	if (p.has_host)
-		snprintf(n->said, sizeof(n->said), "the host is %s on it",
-			 p.text);
+		snprintf(n->said, sizeof(n->said), "the host is %s%s%s on it%s",
+			 p.text, p.has_host6 ? " and " : "",
+			 p.has_host6 ? p.text6 : "",
+			 p.has_host6 || !p.net6.is_on
+				 ? ""
+				 : ", without IPv6, which it has turned off: "
+				   "net.ipv6.conf.default.disable_ipv6");
 	else
 		snprintf(n->said, sizeof(n->said),
 			 "the host is not on it: an interface of the host "

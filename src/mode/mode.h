@@ -65,7 +65,15 @@ struct mode_host {
 	const struct prefix *routes; /* where it has routes to, none of length
 				      * 0 */
 	unsigned n_routes;
+	const struct prefix *delegated; /* IPv6 prefixes shorter than /64 that
+					 * are the host's to divide */
+	unsigned n_delegated;
+	const char *host_id; /* who the host and the user are, for IPv6
+			      * networks of their own; NULL: choose none */
+	const char *machine; /* of whom the network is alone, for the same;
+			      * NULL: it has a name of its own */
 	bool may_make_links; /* interfaces, with addresses */
+	bool may_have_ipv6;  /* those among the addresses */
 	bool may_make_macvtaps;
 	bool (*is_wireless)(const char *ifname); /* NULL: none is */
 };

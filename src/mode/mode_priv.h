@@ -23,6 +23,23 @@ void mode_put_key(FILE *f, const char *option);
 const struct prefix *mode_route_into(const struct mode_host *h,
 				     const struct prefix *net);
 
+enum { MODE_NET6_STRLEN = ADDR_STRLEN + 4 };
+
+/* The IPv6 network that a gateway of s has. */
+struct mode_net6 {
+	struct prefix net;
+	bool is_on;
+	bool follows; /* it is of a prefix of the host's */
+};
+MUST_USE int mode_net6(const struct mode_spec *s, const struct mode_host *h,
+		       struct mode_net6 *n, struct error *e);
+/* "ADDRESS/LENGTH" of either family; returns buf. */
+char *mode_prefix_text(const struct prefix *p,
+		       char buf[static MODE_NET6_STRLEN]);
+/* Its host-th address, 0: its own, with the length.  buf takes
+ * MODE_NET6_STRLEN; returns buf. */
+char *mode_net6_text(const struct mode_net6 *n, unsigned host, char *buf);
+
 /* The interface made for the network: ifname=, or one made of the network's
  * name, which may be longer than an interface's.  buf is room for that. */
 const char *mode_ifname(const struct mode_spec *s, char *buf, size_t room);
@@ -47,7 +64,24 @@ MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 	{.key = "domainname", .help = "domain given to the machines"},        \
 	{.key = "dnssearch", .help = "domain to search for short names; may " \
 				     "be given again", .is_list = true},       \
-	{.key = "mtu", .help = "bytes of an IP packet, given to the machines"}
+	{.key = "mtu", .help = "bytes of an IP packet, given to the "	       \
+			       "machines"},				       \
+	{.key = "ipv4", .help = "off: no IPv4 (on)"},			       \
+	{.key = "ipv6", .help = "off: no IPv6 (on)"},			       \
+	{.key = "prefix", .help = "host: a part of the host's own IPv6 "       \
+				  "prefix, where it has one shorter than "     \
+				  "/64; ula: one of the network's own (ula)"}, \
+	{.key = "ipv6-net", .help = "IPv6 prefix of the network"},	       \
+	{.key = "ipv6-host", .help = "IPv6 address of the gateway, second of " \
+				     "the network"},			       \
+	{.key = "ipv6-dns", .help = "IPv6 address of the name server, third "  \
+				    "of the network"}
+/* Those of one that leads out. */
+#define MODE_NAT_KEYS                                                          \
+	{.key = "multicast", .help = "on: multicast groups pass to and from "  \
+				     "the host's network"},		       \
+	{.key = "nat64", .help = "on: machines with IPv6 alone reach IPv4 "    \
+				 "(off)"}
 
 extern const struct mode_key mode_no_keys[];
 extern const struct mode_key mode_nat_keys[];

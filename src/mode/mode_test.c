@@ -286,6 +286,216 @@ static void test_subnets(void **state)
 	assert_string_equal(buf, "user,net=100.64.0.0/24");
 }
 
+static void test_ipv6(void **state)
+{
+	static const struct {
+		const char *text, *netdevs; /* or how it begins */
+	} rows[] = {
+		{"nat,ipv6=off", "user,net=10.0.2.0/24,ipv6=off"},
+		{"nat,ipv6=on,ipv6-net=fd01::/64",
+		 "user,net=10.0.2.0/24,ipv6-net=fd01::/64"},
+		{"nat,ipv4=off,ipv6-net=fd01::/64",
+		 "user,ipv4=off,ipv6-net=fd01::/64"},
+		{"nat,ipv4=on,mtu=1279", "user,net=10.0.2.0/24,mtu=1279"},
+		{"natnet:x,ipv4=off,ipv6=off", "!2 user: IPv4 and IPv6 dis"},
+		{"natnet:x,ipv6=yes", "!2 natnet: ipv6= must be on or off"},
+		{"natnet:x,prefix=host",
+		 "!5 natnet: prefix=host: the host has no IPv6 prefix shorter"},
+		{"natnet:x,prefix=mine",
+		 "!2 natnet: prefix= must be host or ula"},
+		{"natnet:x,prefix=host,ipv6-net=fd00::",
+		 "!2 natnet: prefix= chooses what ipv6-net= names"},
+		{"natnet:x,prefix=host,ipv6=off",
+		 "!2 natnet: prefix= is for IPv6"},
+		{"natnet:x,ipv6-net=fe80::/64", "!2 user: a network of guests"},
+		{"natnet:x,ipv6-net=fd77::/48",
+		 "!5 natnet: ipv6-net=fd77::/48: the host has a route to "
+		 "fd77:0:0:1::/64"},
+		{"natnet:x,ipv6=off,ipv6-net=fd01::/64",
+		 "!2 natnet: ipv6-net= is for IPv6, which ipv6=off turns off"},
+		{"hostonly:x,ipv6=off,ipv6-net=fd01::/64",
+		 "!2 hostonly: ipv6-net= is for IPv6, which ipv6=off turns "
+		 "off"},
+		{"nat,ipv6=off,ipv6-host=fd01::2",
+		 "!2 user: IPv6 disabled but prefix/host6/dns6 provided"},
+		{"nat,ipv6=on,mtu=1279",
+		 "!2 nat: IPv6 takes an mtu= of 1280, and ipv6=on asks for "
+		 "it"},
+		{"nat,ipv4=off,mtu=1279", "!2 user: IPv6 takes an mtu= of"},
+		{"nat,prefix=ula,mtu=1279",
+		 "!2 nat: IPv6 takes an mtu= of 1280, and prefix=ula asks for "
+		 "it"},
+		{"hostonly:x,ipv6=on,mtu=1279", "!2 hostonly: IPv6 takes"},
+		{"nat,ipv4=off,nat64=on,ipv6-net=fd01::/64",
+		 "user,ipv4=off,nat64=on,ipv6-net=fd01::/64"},
+		{"natnet:x,nat64=on,ipv6=off", "!2 user: NAT64 is for guests"},
+		{"natnet:x,nat64=on,backend=kernel",
+		 "!2 natnet: nat64=on is for backend=user"},
+		{"natnet:x,backend=kernel,ipv6-net=fd01::/64",
+		 "router,br=vm-x,addr=10.0.2.2/24,addr=fd01::2/64 "
+		 "user,net=10.0.2.0/24,ipv6-net=fd01::/64,host=10.0.2.1,"
+		 "router=10.0.2.2,ipv6-host=fd01::1,ipv6-router=fe80::1,"
+		 "restrict=services (the host's kernel is its router, 10.0.2.2 "
+		 "and fd01::2)"},
+		{"natnet:x,backend=kernel,ipv6-net=fd01::/64,ipv6-host=fd01::1,"
+		 "net=10.9.0.0/24,host=10.9.0.1",
+		 "router,br=vm-x,addr=10.9.0.1/24,addr=fd01::1/64 "
+		 "user,ipv6-net=fd01::/64,net=10.9.0.0/24,host=10.9.0.2,"
+		 "router=10.9.0.1,ipv6-host=fd01::2,ipv6-router=fe80::1,"
+		 "restrict=services"},
+		{"natnet:x,backend=kernel,ipv6-net=fd01::/64,"
+		 "net=10.9.0.0/24,host=10.9.0.3,dns=10.9.0.4",
+		 "router,br=vm-x,addr=10.9.0.3/24,addr=fd01::4/64 "},
+		{"natnet:x,backend=kernel,ipv4=off,ipv6-net=fd01::/64",
+		 "router,br=vm-x,addr=fd01::2/64 user,ipv4=off,"
+		 "ipv6-net=fd01::/64,ipv6-host=fd01::1,ipv6-router=fe80::1,"
+		 "restrict=services (the host's kernel is its router, "
+		 "fd01::2)"},
+		{"natnet:x,backend=kernel,ipv6=off",
+		 "router,br=vm-x,addr=10.0.2.2/24 user,net=10.0.2.0/24,"
+		 "ipv6=off,host=10.0.2.1,router=10.0.2.2,restrict=services "
+		 "(the host's kernel is its router, 10.0.2.2)"},
+		{"natnet:x,backend=kernel,mtu=1000",
+		 "router,br=vm-x,addr=10.0.2.2/24,mtu=1000 user,"},
+		{"hostonly:x,ipv6-net=fd01::/64",
+		 "hostif,ifname=vm-x,addr=192.168.56.1/24,addr=fd01::1/64 "
+		 "user,net=192.168.56.0/24,host=192.168.56.2,"
+		 "dns=192.168.56.3,ipv6-net=fd01::/64,restrict=on (the host "
+		 "is 192.168.56.1/24 and fd01::1/64 on it)"},
+		{"hostonly:x,ipv6=off",
+		 "hostif,ifname=vm-x,addr=192.168.56.1/24 "
+		 "user,net=192.168.56.0/24,host=192.168.56.2,"
+		 "dns=192.168.56.3,ipv6=off,restrict=on"},
+		{"internal:x", ""},
+	};
+	struct prefix route = {.len = 64};
+	const struct mode_host h = {.routes = &route,
+				    .n_routes = 1,
+				    .host_id = "a@0",
+				    .may_make_links = true,
+				    .may_have_ipv6 = true};
+	char buf[1024];
+
+	assert_true(addr_parse("fd77:0:0:1::", &route.ip));
+	for (size_t i = 0; i < array_len(rows); i++) {
+		const char *want = rows[i].netdevs;
+
+		expand(rows[i].text, &h, buf, sizeof(buf));
+		if (strncmp(buf, want, strlen(want)) != 0)
+			fail_msg("%s: '%s', not '%s'", rows[i].text, buf, want);
+	}
+}
+
+/* The network that an expansion names by ipv6-net=. */
+static struct prefix net6(const char *text, const struct mode_host *h)
+{
+	char buf[1024], ip[ADDR_STRLEN] = "";
+	struct prefix p = {.len = 0};
+	const char *at;
+
+	expand(text, h, buf, sizeof(buf));
+	at = strstr(buf, "ipv6-net=");
+	if (!at)
+		fail_msg("%s: %s", text, buf);
+	at += strlen("ipv6-net=");
+	memcpy(ip, at, strcspn(at, "/"));
+	assert_true(addr_parse(ip, &p.ip));
+	p.len = (uint8_t)atoi(at + strcspn(at, "/") + 1);
+	return p;
+}
+
+/* The same each time; another of another network, user or host; moved out of
+ * the way of a route. */
+static void test_own_prefixes(void **state)
+{
+	struct mode_host h = {.host_id = "a@0"};
+	struct prefix first = net6("natnet:x", &h), p = net6("natnet:x", &h);
+	struct prefix other;
+	char text[ADDR_STRLEN];
+
+	assert_int_equal(first.ip.b[0], 0xfd);
+	assert_int_equal(first.len, 64);
+	assert_true(addr_eq(&first.ip, &p.ip));
+	/* for ever: guests have it in their files */
+	assert_string_equal(addr_format(&first.ip, text),
+			    "fd26:aa67:4b34:299f::");
+	p = net6("internal:x,dhcp=on", &h);
+	assert_true(addr_eq(&first.ip, &p.ip));
+	p = net6("natnet:y", &h);
+	assert_false(addr_eq(&first.ip, &p.ip));
+	/* a network of each machine */
+	h.machine = "web";
+	p = net6("nat", &h);
+	h.machine = "db";
+	other = net6("nat", &h);
+	assert_false(addr_eq(&other.ip, &p.ip));
+	h.machine = "web";
+	other = net6("nat", &h);
+	assert_true(addr_eq(&other.ip, &p.ip));
+	h.host_id = "a@1";
+	p = net6("natnet:x", &h);
+	assert_false(addr_eq(&first.ip, &p.ip));
+	h = (struct mode_host){
+		.host_id = "a@0", .routes = &first, .n_routes = 1};
+	first.len = 48;
+	p = net6("natnet:x", &h);
+	assert_int_equal(p.ip.b[0], 0xfd);
+	assert_false(prefix_has(&first, &p.ip));
+}
+
+/* The machines have IPv6 among themselves, and the host does not. */
+static void test_a_host_without_ipv6(void **state)
+{
+	const struct mode_host h = {.host_id = "a@0", .may_make_links = true};
+	char buf[1024];
+
+	expand("hostonly:x,ipv6-net=fd01::/64", &h, buf, sizeof(buf));
+	assert_string_equal(
+		buf, "hostif,ifname=vm-x,addr=192.168.56.1/24 "
+		     "user,net=192.168.56.0/24,host=192.168.56.2,"
+		     "dns=192.168.56.3,ipv6-net=fd01::/64,restrict=on (the "
+		     "host is 192.168.56.1/24 on it, without IPv6, which it "
+		     "has turned off: net.ipv6.conf.default.disable_ipv6)");
+	expand("hostonly:x,ipv6=off,dhcp=off", &h, buf, sizeof(buf));
+	assert_string_equal(buf, "hostif,ifname=vm-x,addr=192.168.56.1/24 "
+				 "(the host is 192.168.56.1/24 on it)");
+}
+
+static void test_the_hosts_prefix(void **state)
+{
+	struct prefix mine[2] = {{.len = 56}, {.len = 60}};
+	struct prefix routes[17] = {{.len = 56}};
+	struct mode_host h = {.host_id = "a@0",
+			      .routes = routes,
+			      .n_routes = 1,
+			      .delegated = mine,
+			      .n_delegated = 1};
+	struct prefix p;
+	char buf[1024];
+
+	assert_true(addr_parse("2001:db8:0:ff00::", &mine[0].ip));
+	routes[0] = mine[0];
+	p = net6("natnet:x,prefix=host", &h);
+	expand("natnet:x,prefix=host", &h, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "::/64,ipv6-follow=on"));
+	assert_int_equal(p.len, 64);
+	assert_true(prefix_has(&mine[0], &p.ip));
+	assert_false(addr_eq(&mine[0].ip, &p.ip));
+	/* all of it is in use */
+	mine[0].len = 60;
+	for (uint8_t i = 0; i < 16; i++) {
+		routes[i + 1] = (struct prefix){.ip = mine[0].ip, .len = 64};
+		routes[i + 1].ip.b[7] |= i;
+	}
+	h.n_routes = 17;
+	expand("natnet:x,prefix=host", &h, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "!5 natnet: prefix=host: "));
+	assert_true(addr_parse("2001:db8:0:10::", &mine[1].ip));
+	h.n_delegated = 2;
+	p = net6("natnet:x,prefix=host", &h);
+	assert_true(prefix_has(&mine[1], &p.ip));
+}
+
 static void test_help_names_all_that_is_built(void **state)
 {
 	char *text = NULL;
@@ -310,6 +520,10 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_many_options),
 		cmocka_unit_test(test_subnets),
+		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_own_prefixes),
+		cmocka_unit_test(test_a_host_without_ipv6),
+		cmocka_unit_test(test_the_hosts_prefix),
 		cmocka_unit_test(test_help_names_all_that_is_built),
 	};
 

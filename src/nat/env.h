@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/subnet.h"
 #include "base/timer.h"
 #include "lan/drop.h"
 #include "lan/lan.h"
@@ -21,6 +22,7 @@
 enum {
 	NAT_FLOWS_MAX = 262144, /* all protocols, all guests */
 	NAT_MTU = 1500,         /* default guest-side MTU (QEMU's) */
+	NAT_WAS_MAX = 4,        /* networks of before */
 };
 
 struct icmp_refusal;
@@ -34,18 +36,26 @@ struct nat_env {
 	struct lan *lan;
 	struct port *port;  /* the gateway's port: source of all we send */
 	mac gw_mac;         /* source MAC of all we send */
-	struct prefix net4; /* the lan's prefix */
-	addr gw4;           /* our address; stands for the host's loopback */
-	addr dns4;          /* the virtual resolver */
+	/* The lan's networks; gw stands for the host's loopback. */
+	struct subnet v4, v6;
+	/* v6 of before, the last one first: guests still have addresses there,
+	 * and we are what we were. */
+	struct subnet was6[NAT_WAS_MAX];
+	unsigned n_was6;
+	addr ll6; /* ours too where IPv6 is on, of the link (RFC 4291 2.5.6) */
+	struct prefix nat64; /* IPv4 as guests without it see it; len 0: off */
 	uint32_t mtu;       /* guest-side IP MTU */
 	/* The guests' router is another: who comes in by us is shown as the
 	 * gateway, whoever it is, or the answers would go there. */
 	bool has_other_router;
+	/* Guests have no router in that family, so they answer nobody beyond
+	 * their own wire: new clients of forwards are shown as the gateway. */
+	bool lacks_way4, lacks_way6;
 
 	/* The gateway's answers; arg is passed back. */
 	void *arg;
 	/* Where a connection of the guest to dst is to go on the host, beyond
-	 * the rules of nat_map_out(): the resolver for dns4:53, a guestfwd
+	 * the rules of nat_map_out(): the name server, port 53, a guestfwd
 	 * target.  False: refused (RST or unreachable). *to starts as the
 	 * ordinary mapping. */
 	bool (*redirect)(void *arg, uint8_t proto, const struct endpoint *dst,
@@ -71,17 +81,49 @@ struct nat_env {
 	void (*refuse)(void *arg, int fd, const struct endpoint *client,
 		       const struct icmp_refusal *r);
 	/* True if a guest that runs on the lan may use src (anti-spoofing:
-	 * inside net4, not ours, not broadcast). */
+	 * of its subnets, not ours, not broadcast). */
 	bool (*source_ok)(void *arg, const addr *src);
 };
 
-/* Guest's destination -> host's: gw4 becomes 127.0.0.1, the rest stays; then
- * env->redirect. False: not to be connected. */
+/* The subnet of a's family; of several the one that has a. */
+static inline const struct subnet *nat_subnet(const struct nat_env *env,
+					      const addr *a)
+{
+	for (unsigned i = 0; i < env->n_was6; i++) {
+		if (subnet_has(&env->was6[i], a))
+			return &env->was6[i];
+	}
+	return addr_is_v4(a) ? &env->v4 : &env->v6;
+}
+
+/* True if a is the gateway's or the name server's. */
+static inline bool nat_is_ours(const struct nat_env *env, const addr *a)
+{
+	return subnet_is_ours(nat_subnet(env, a), a) ||
+	       (env->v6.is_on && addr_eq(a, &env->ll6));
+}
+
+/* True if a is on the guests' own wire: of their network, the gateway or the
+ * name server. */
+static inline bool nat_is_inside(const struct nat_env *env, const addr *a)
+{
+	const struct subnet *s = nat_subnet(env, a);
+
+	return subnet_has(s, a) || subnet_is_ours(s, a);
+}
+
+/* Guest's destination -> host's: an address in nat64 becomes the IPv4 address
+ * in it, gw the loopback, the rest stays; then env->redirect, which knows
+ * nothing of nat64.  False: not to be connected. */
 bool nat_map_out(const struct nat_env *env, uint8_t proto,
 		 const struct endpoint *dst, struct endpoint *to);
-/* Host's source -> what the guest sees: loopback becomes gw4, and everybody
- * does where has_other_router. */
+/* Host's source -> what guest sees: nat64 shows IPv4 to IPv6, its loopback as
+ * IPv4's gateway, if there is one; gw stands for the loopback, for who has no
+ * address of guest's family, and for everybody where has_other_router. */
 struct endpoint nat_map_in(const struct nat_env *env,
-			   const struct endpoint *src);
+			   const struct endpoint *src, const addr *guest);
+/* The same of who comes unasked, and must be somebody whom guest can answer. */
+struct endpoint nat_map_client(const struct nat_env *env,
+			       const struct endpoint *src, const addr *guest);
 
 #endif

@@ -11,10 +11,10 @@
 #include "wire/csum.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 #include "wire/udp.h"
 
-enum { FRAME_ROOM = 70000 };
+enum { FRAME_ROOM = 70000, FRAG_ID = 7, ICMP6_ECHO_REQUEST = 128 };
 
 void fake_guest_init(struct fake_guest *g, struct fake_port *port, mac m,
 		     mac gw_mac, addr ip)
@@ -27,26 +27,53 @@ void fake_guest_init(struct fake_guest *g, struct fake_port *port, mac m,
 				 .df = true};
 }
 
-void fake_guest_ip(struct fake_guest *g, addr dst, uint8_t proto,
-		   const void *l4, uint32_t len)
+static void put_ip4(const struct fake_guest *g, addr dst, uint8_t proto,
+		    uint32_t len, struct wr *w)
 {
-	uint8_t *buf = calloc(1, FRAME_ROOM);
-	struct wr w = wr_init(buf, FRAME_ROOM);
-	struct eth_hdr eth = {
-		.dst = g->gw_mac, .src = g->mac, .type = ETH_T_IP4};
 	struct ip4_hdr ip = {.total_len = (uint16_t)(IP4_HDR_LEN + len),
-			     .id = 7,
+			     .id = FRAG_ID,
 			     .frag = g->frag,
 			     .tos = g->tos,
 			     .ttl = g->ttl,
 			     .proto = proto,
 			     .src = g->ip,
 			     .dst = dst};
+	struct eth_hdr eth = {
+		.dst = g->gw_mac, .src = g->mac, .type = ETH_T_IP4};
 
 	if (g->df && !g->frag)
 		ip.frag = IP4_F_DF;
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
+	eth_emit(w, &eth);
+	ip4_emit(w, &ip);
+}
+
+static void put_ip6(const struct fake_guest *g, addr dst, uint8_t proto,
+		    uint32_t len, struct wr *w)
+{
+	struct ip_hdr ip = {.src = g->ip,
+			    .dst = dst,
+			    .l4_len = len,
+			    .proto = proto,
+			    .ttl = g->ttl,
+			    .tos = g->tos,
+			    .is_fragment = g->frag,
+			    .more = g->frag & IP4_F_MF,
+			    .off = (g->frag & IP4_OFF_MASK) * 8u,
+			    .id = FRAG_ID};
+
+	ip_emit_frame(w, g->gw_mac, g->mac, &ip);
+}
+
+void fake_guest_ip(struct fake_guest *g, addr dst, uint8_t proto,
+		   const void *l4, uint32_t len)
+{
+	uint8_t *buf = calloc(1, FRAME_ROOM);
+	struct wr w = wr_init(buf, FRAME_ROOM);
+
+	if (addr_is_v4(&g->ip))
+		put_ip4(g, dst, proto, len, &w);
+	else
+		put_ip6(g, dst, proto, len, &w);
 	if (g->bad_ip_csum)
 		buf[ETH_HDR_LEN + 10] ^= 0x55;
 	wr_bytes(&w, l4, len);
@@ -90,18 +117,25 @@ void fake_guest_udp(struct fake_guest *g, uint16_t sport,
 void fake_guest_echo(struct fake_guest *g, addr dst, uint16_t id, uint16_t seq,
 		     const void *data, uint32_t len)
 {
+	bool is_v4 = addr_is_v4(&g->ip);
+	uint8_t proto = is_v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	uint8_t buf[4096];
 	struct wr w = wr_init(buf, sizeof(buf));
-	struct icmp_hdr h = {.type = ICMP_ECHO, .id = id, .seq = seq};
+	struct icmp_hdr h = {.type = is_v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+			     .id = id,
+			     .seq = seq};
+	uint64_t sum = 0;
 
+	if (!is_v4)
+		sum = csum_pseudo(&g->ip, &dst, proto, ICMP_HDR_LEN + len);
 	icmp_emit(&w, &h);
 	wr_bytes(&w, data, len);
-	h.csum = csum_fold(csum_add(buf, ICMP_HDR_LEN + len, 0));
+	h.csum = csum_fold(csum_add(buf, ICMP_HDR_LEN + len, sum));
 	if (g->bad_l4_csum)
 		h.csum ^= 0x5500;
 	w = wr_init(buf, sizeof(buf));
 	icmp_emit(&w, &h);
-	fake_guest_ip(g, dst, IPPROTO_ICMP, buf, ICMP_HDR_LEN + len);
+	fake_guest_ip(g, dst, proto, buf, ICMP_HDR_LEN + len);
 }
 
 void fake_guest_arp(struct fake_guest *g, addr target)
@@ -156,5 +190,5 @@ bool fake_guest_got(const struct fake_guest *g, unsigned i,
 	gotp->l4 = f->data + gotp->pkt.l4_off;
 	gotp->l4_len = gotp->pkt.l4_len;
 	gotp->csum_ok = check_csum(f, gotp);
-	return gotp->pkt.ip_version == 4;
+	return gotp->pkt.ip_version == (addr_is_v4(&g->ip) ? 4 : 6);
 }

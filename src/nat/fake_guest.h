@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A guest for tests: a fake port on the lan that makes IPv4 packets and reads
- * those it got.  Tests of nat and gateway only.
+ * A guest for tests: a fake port on the lan that makes packets of its
+ * address's family and reads those it got.  Tests of nat and gateway only.
  */
 #ifndef NAT_FAKE_GUEST_H
 #define NAT_FAKE_GUEST_H
@@ -20,7 +20,7 @@ struct fake_guest {
 	bool df;
 	/* what is wrong with the next packet only */
 	bool bad_ip_csum, bad_l4_csum, no_l4_csum;
-	uint16_t frag;    /* IP4_F_MF | offset / 8 */
+	uint16_t frag;    /* IP4_F_MF | offset / 8, in either family */
 	uint16_t udp_len; /* instead of the true one */
 	unsigned pad;     /* bytes of rubbish behind the packet */
 };
@@ -48,8 +48,8 @@ struct fake_got {
 	bool csum_ok; /* transport checksum right, or left to the guest by an
 		       * offload request that is right */
 };
-/* The ith frame that the guest got, an IPv4 packet; false: there is none or
- * it is none. */
+/* The ith frame that the guest got, a packet of its family; false: there is
+ * none or it is none. */
 bool fake_guest_got(const struct fake_guest *g, unsigned i,
 		    struct fake_got *gotp);
 
@@ -57,6 +57,13 @@ static inline struct endpoint fake_ep(uint8_t a, uint8_t b, uint8_t c,
 				      uint8_t d, uint16_t port)
 {
 	return (struct endpoint){.ip = addr_v4(a, b, c, d), .port = port};
+}
+
+/* 2001:db8::host. */
+static inline struct endpoint fake_ep6(uint8_t host, uint16_t port)
+{
+	return (struct endpoint){
+		.ip = {{0x20, 0x01, 0x0d, 0xb8, [15] = host}}, .port = port};
 }
 
 #endif

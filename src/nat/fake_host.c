@@ -51,7 +51,7 @@ struct fake_sock {
 	struct list errs;
 	struct list conns; /* of a listener */
 	struct bytes in, out;
-	bool fin_in, is_listener, is_shared;
+	bool fin_in, is_listener, is_shared, is_v6;
 };
 
 static void *must(void *p)
@@ -147,13 +147,41 @@ static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
 		   bool is_v6)
 {
 	struct fake_host *fh = fake_of(h);
+	struct fake_sock *k;
 	int err;
 
 	if (fails(fh, FAKE_OPEN, &err))
 		return err;
 	if (fh->n_socks >= FAKE_SOCKS_MAX)
 		return -EMFILE;
-	sock_attach(sock_make(fh, proto), s);
+	k = sock_make(fh, proto);
+	k->is_v6 = is_v6;
+	sock_attach(k, s);
+	return 0;
+}
+
+static int op_pair(struct host *h, struct host_sock *a, struct host_sock *b)
+{
+	struct fake_host *fh = fake_of(h);
+	int err;
+
+	if (fails(fh, FAKE_OPEN, &err))
+		return err;
+	sock_attach(sock_make(fh, HOST_TCP), a);
+	sock_attach(sock_make(fh, HOST_TCP), b);
+	return 0;
+}
+
+static int op_open_group(struct host *h, struct host_sock *s,
+			 const struct endpoint *group, uint32_t link)
+{
+	int r = op_open(h, s, HOST_UDP, !addr_is_v4(&group->ip));
+	struct fake_sock *k = s->priv;
+
+	if (r < 0)
+		return r;
+	k->local = *group;
+	k->opt[HOST_OPT_GROUP_LINK] = (int)link;
 	return 0;
 }
 
@@ -495,6 +523,8 @@ static int op_get(struct host *h, struct host_sock *s, enum host_opt opt,
 
 static const struct host_ops fake_ops = {
 	.open = op_open,
+	.pair = op_pair,
+	.open_group = op_open_group,
 	.adopt = op_adopt,
 	.bind = op_bind,
 	.connect = op_connect,
@@ -572,9 +602,24 @@ int fake_option(const struct fake_host *fh, unsigned sock, enum host_opt opt)
 	return k ? k->opt[opt] : -1;
 }
 
+bool fake_local(const struct fake_host *fh, unsigned sock, struct endpoint *ep)
+{
+	const struct fake_sock *k = sock_find(fh, sock);
+
+	if (!k)
+		return false;
+	*ep = k->local;
+	return true;
+}
+
 bool fake_is_open(const struct fake_host *fh, unsigned sock)
 {
 	return sock_find(fh, sock);
+}
+
+bool fake_is_v6(const struct fake_host *fh, unsigned sock)
+{
+	return sock_find(fh, sock)->is_v6;
 }
 
 bool fake_is_shared(const struct fake_host *fh, unsigned sock)

@@ -111,8 +111,13 @@ const struct fake_sent *fake_sent(const struct fake_host *fh, unsigned i);
 /* Option opt of a socket as set last, -1: never. */
 int fake_option(const struct fake_host *fh, unsigned sock, enum host_opt opt);
 bool fake_is_open(const struct fake_host *fh, unsigned sock);
+/* True if an open one was opened for IPv6. */
+bool fake_is_v6(const struct fake_host *fh, unsigned sock);
 /* True if a copy of an open one may be given away (share()). */
 bool fake_is_shared(const struct fake_host *fh, unsigned sock);
+/* What an open socket is bound to; false: it is not open. */
+bool fake_local(const struct fake_host *fh, unsigned sock,
+		struct endpoint *ep);
 /* What an open socket was connected to; zero: to nothing. */
 struct endpoint fake_peer(const struct fake_host *fh, unsigned sock);
 

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "wire/ip.h"
+
 static const mac gw_mac = {{0x52, 0x55, 10, 0, 2, 2}};
 
 static void gw_send(struct fake_port *f, const struct batch *b, uint64_t mask)
@@ -107,9 +109,14 @@ struct fake_nat *fake_nat_new(const struct fake_nat_config *c)
 		.lan = n->lan,
 		.port = &n->gw->port,
 		.gw_mac = gw_mac,
-		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.gw4 = addr_v4(10, 0, 2, 2),
-		.dns4 = addr_v4(10, 0, 2, 3),
+		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.v4.is_on = true,
+		.v4.gw = addr_v4(10, 0, 2, 2),
+		.v4.dns = addr_v4(10, 0, 2, 3),
+		.v6.net = {.ip = {{0xfe, 0xc0}}, .len = 64},
+		.v6.is_on = true,
+		.v6.gw = {{0xfe, 0xc0, [15] = 2}},
+		.v6.dns = {{0xfe, 0xc0, [15] = 3}},
 		.mtu = c->mtu ? c->mtu : NAT_MTU,
 		.arg = n,
 		.neigh = env_neigh,
@@ -118,8 +125,24 @@ struct fake_nat *fake_nat_new(const struct fake_nat_config *c)
 	};
 	n->udp = udp_make(n, c);
 	fake_guest_init(&n->g, fake_new(n->lan, &c->port), fake_mac(1), gw_mac,
-			addr_v4(10, 0, 2, 15));
+			c->is_v6 ? (addr){{0xfe, 0xc0, [15] = 0x15}}
+				 : addr_v4(10, 0, 2, 15));
+	n->far = fake_nat_ep(n, 1, 9);
+	n->gw_ip = nat_subnet(&n->env, &n->g.ip)->gw;
+	n->dns_ip = nat_subnet(&n->env, &n->g.ip)->dns;
 	return n;
+}
+
+struct endpoint fake_nat_ep(const struct fake_nat *n, uint8_t host,
+			    uint16_t port)
+{
+	return addr_is_v4(&n->g.ip) ? fake_ep(192, 0, 2, host, port)
+				    : fake_ep6(host, port);
+}
+
+uint32_t fake_nat_l4(const struct fake_nat *n)
+{
+	return FRAME_ETH_LEN + ip_hdr_len(&n->g.ip);
 }
 
 void fake_nat_free(struct fake_nat *n)
@@ -141,15 +164,26 @@ void fake_nat_pass(struct fake_nat *n, uint64_t ns)
 	fake_host_run(n->fh);
 }
 
-int fake_nat_setup(void **state)
+static int setup(void **state, bool is_v6)
 {
 	const struct fake_nat_config c = {.port = {.name = "vm0",
 						   .offload = PORT_O_CSUM,
 						   .can_lend = true,
-						   .lend_piece = 300}};
+						   .lend_piece = 300},
+					  .is_v6 = is_v6};
 
 	*state = fake_nat_new(&c);
 	return 0;
+}
+
+int fake_nat_setup(void **state)
+{
+	return setup(state, false);
+}
+
+int fake_nat_setup6(void **state)
+{
+	return setup(state, true);
 }
 
 int fake_nat_teardown(void **state)

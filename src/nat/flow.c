@@ -79,22 +79,22 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key)
 	return NULL;
 }
 
-bool flow_add(struct flow_table *t, struct flow *f)
+bool flow_add(struct flow_table *t, struct flow *f, uint32_t port)
 {
-	uint32_t quota = (uint32_t)hash_bytes(&t->key, f->guest.ip.b,
-					      sizeof(f->guest.ip.b)) %
-			 FLOW_QUOTAS;
+	struct quota_payer payer = quota_payer(
+		hash_bytes(&t->key, f->guest.ip.b, sizeof(f->guest.ip.b)),
+		port);
 	struct flow **head;
 
-	if (t->n >= t->n_max || t->n_quota[quota] >= t->n_max - t->n)
+	if (!quota_has_room(&t->quota, payer, t->n_max - t->n))
 		return false;
 	f->hash = key_hash(t, f->proto, &f->guest, &f->remote);
-	f->quota = (uint16_t)quota;
+	f->payer = payer;
 	head = &t->bucket[f->hash & t->mask];
 	f->chain = *head;
 	*head = f;
 	list_add_tail(&t->all, &f->link);
-	t->n_quota[quota]++;
+	quota_take(&t->quota, payer);
 	t->n++;
 	t->last = f;
 	return true;
@@ -108,7 +108,7 @@ void flow_del(struct flow_table *t, struct flow *f)
 		at = &(*at)->chain;
 	*at = f->chain;
 	list_del(&f->link);
-	t->n_quota[f->quota]--;
+	quota_give(&t->quota, f->payer);
 	t->n--;
 	if (t->last == f)
 		t->last = NULL;

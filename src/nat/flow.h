@@ -12,20 +12,13 @@
  * calls flow_add(), and calls flow_del() before it frees.
  *
  * The key is (proto, guest, remote).  A mapping that does not depend on the
- * remote end (RFC 4787 4.1: UDP, ping) leaves remote all zero.  Keys are
+ * remote end (RFC 4787 4.1: UDP, ping) leaves remote all zero, or zero in the
+ * family that the host's end has.  Keys are
  * hashed under a random key, so a guest cannot aim for one bucket.  The bucket
  * array has its final size from the start (untouched pages cost nothing), so
  * no insertion ever pauses to grow it.
  *
- * Quota
- * -----
- * A guest may hold as many flows as are still free:
- *
- *	may add  <=>  n_flows(guest) < n_max - n
- *
- * so the first guest can take half of the table, the next one half of the
- * rest, and none can take all.  Guests are told apart by the hash of their
- * address, modulo FLOW_QUOTAS: two that fall together share one quota.
+ * How many flows a guest may hold: quota.h.
  */
 #ifndef NAT_FLOW_H
 #define NAT_FLOW_H
@@ -38,8 +31,7 @@
 #include "base/host.h"
 #include "base/list.h"
 #include "base/timer.h"
-
-enum { FLOW_QUOTAS = 1024 };
+#include "nat/quota.h"
 
 struct flow {
 	/* the key, set by the part before flow_add(), constant until
@@ -56,7 +48,7 @@ struct flow {
 	struct list link;   /* in table->all */
 	struct flow *chain; /* next in the bucket */
 	uint32_t hash;
-	uint16_t quota; /* index of the guest's quota */
+	struct quota_payer payer;
 };
 
 struct flow_key {
@@ -73,7 +65,7 @@ struct flow_table {
 	struct flow *last; /* found last: bulk hits it without hashing */
 	struct hash_key key;
 	struct list all; /* oldest first; the part may reorder it */
-	unsigned n_quota[FLOW_QUOTAS];
+	struct quota quota;
 };
 
 /* An empty table for at most n_max flows. 0 or -ENOMEM. */
@@ -84,10 +76,12 @@ void flow_table_deinit(struct flow_table *t);
 
 /* The flow of exactly this key, or NULL. */
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key);
-/* Puts f in; its key must not be in the table yet. False: the table is full
- * or the guest has used its quota (DROP_FLOW_TABLE_FULL). */
-__attribute__((warn_unused_result)) bool flow_add(struct flow_table *t,
-						  struct flow *f);
+/* Puts f in; its key must not be in the table yet.  port is the number of the
+ * one that its guest began it by (lan_payer()), 0: it comes to the guest.
+ * False: the table is full or the guest has used its quota
+ * (DROP_FLOW_TABLE_FULL). */
+__attribute__((warn_unused_result)) bool
+flow_add(struct flow_table *t, struct flow *f, uint32_t port);
 /* Takes f out. */
 void flow_del(struct flow_table *t, struct flow *f);
 

@@ -54,7 +54,7 @@ static void test_table_agrees_with_a_list(void **state)
 		if (in[i])
 			flow_del(&t, &flows[i]);
 		else
-			assert_true(flow_add(&t, &flows[i]));
+			assert_true(flow_add(&t, &flows[i], 0));
 		in[i] = !in[i];
 		n = in[i] ? n + 1 : n - 1;
 		assert_int_equal(t.n, n);
@@ -76,25 +76,46 @@ static void test_one_guest_takes_half(void **state)
 	for (; n < MAX; n++) {
 		flows[n] = (struct flow){.proto = 17};
 		flows[n].guest = fake_ep(10, 0, 2, 15, (uint16_t)n);
-		if (!flow_add(&t, &flows[n]))
+		if (!flow_add(&t, &flows[n], 0))
 			break;
 	}
 	assert_int_equal(n, MAX / 2);
 	do {
 		flows[n] = (struct flow){.proto = 17};
 		flows[n].guest = fake_ep(10, 0, 2, other++, (uint16_t)n);
-	} while (!flow_add(&t, &flows[n]) && other < 255);
+	} while (!flow_add(&t, &flows[n], 0) && other < 255);
 	for (m = n + 1; m < MAX; m++) {
 		flows[m] = (struct flow){.proto = 17};
 		flows[m].guest = flows[n].guest;
 		flows[m].guest.port = (uint16_t)m;
-		if (!flow_add(&t, &flows[m]))
+		if (!flow_add(&t, &flows[m], 0))
 			break;
 	}
 	assert_int_equal(m - n, MAX / 4);
 	/* What one gives back another may take. */
 	flow_del(&t, &flows[0]);
-	assert_true(flow_add(&t, &flows[m]));
+	assert_true(flow_add(&t, &flows[m], 0));
+	flow_table_deinit(&t);
+}
+
+/* A machine has as many addresses as it likes: in IPv6 a whole network's. */
+static void test_many_addresses_of_one_port(void **state)
+{
+	enum { MAX = 64 };
+	struct flow flows[MAX], other = {.proto = 17};
+	struct flow_table t;
+	unsigned n = 0;
+
+	assert_int_equal(flow_table_init(&t, MAX), 0);
+	for (; n < MAX; n++) {
+		flows[n] = (struct flow){.proto = 17};
+		flows[n].guest = fake_ep6((uint8_t)n, 9);
+		if (!flow_add(&t, &flows[n], 3))
+			break;
+	}
+	assert_int_equal(n, MAX / 4 * 3);
+	other.guest = fake_ep6(0, 10);
+	assert_true(flow_add(&t, &other, 4));
 	flow_table_deinit(&t);
 }
 
@@ -110,10 +131,10 @@ static void test_no_bucket_can_be_aimed_at(void **state)
 		uint32_t hash;
 
 		a.guest.port = i;
-		assert_true(flow_add(&t, &a));
+		assert_true(flow_add(&t, &a, 0));
 		hash = a.hash;
 		flow_del(&t, &a);
-		assert_true(flow_add(&u, &a));
+		assert_true(flow_add(&u, &a, 0));
 		same += hash == a.hash;
 		flow_del(&u, &a);
 	}
@@ -125,9 +146,10 @@ static void test_no_bucket_can_be_aimed_at(void **state)
 static struct nat_env env_make(void)
 {
 	return (struct nat_env){
-		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.gw4 = addr_v4(10, 0, 2, 2),
-		.dns4 = addr_v4(10, 0, 2, 3),
+		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.v4.is_on = true,
+		.v4.gw = addr_v4(10, 0, 2, 2),
+		.v4.dns = addr_v4(10, 0, 2, 3),
 	};
 }
 
@@ -142,7 +164,7 @@ static void test_map_out(void **state)
 
 	assert_true(nat_map_out(&env, 17, &dst, &to));
 	assert_true(endpoint_eq(&dst, &to));
-	dst.ip = env.gw4;
+	dst.ip = env.v4.gw;
 	assert_true(nat_map_out(&env, 17, &dst, &to));
 	assert_int_equal(addr_u32(&to.ip), 0x7f000001);
 	assert_int_equal(to.port, 80);
@@ -164,7 +186,7 @@ static bool redirect_dns(void *arg, uint8_t proto, const struct endpoint *dst,
 static void test_map_out_redirect(void **state)
 {
 	struct nat_env env = env_make();
-	struct endpoint dst = {.ip = env.dns4, .port = 53}, to;
+	struct endpoint dst = {.ip = env.v4.dns, .port = 53}, to;
 
 	env.redirect = redirect_dns;
 	assert_true(nat_map_out(&env, 6, &dst, &to));
@@ -187,11 +209,12 @@ static void test_map_in(void **state)
 		{0x0a000207, 0x0a000202}, /* an outer net of our prefix */
 	};
 	struct nat_env env = env_make();
+	const addr guest = addr_v4(10, 0, 2, 15);
 
 	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		struct endpoint src = {.ip = addr_v4_u32(t[i].src),
 				       .port = 1234};
-		struct endpoint seen = nat_map_in(&env, &src);
+		struct endpoint seen = nat_map_in(&env, &src, &guest);
 
 		assert_int_equal(addr_u32(&seen.ip), t[i].seen);
 		assert_int_equal(seen.port, 1234);
@@ -203,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_agrees_with_a_list),
 		cmocka_unit_test(test_one_guest_takes_half),
+		cmocka_unit_test(test_many_addresses_of_one_port),
 		cmocka_unit_test(test_no_bucket_can_be_aimed_at),
 		cmocka_unit_test(test_map_out),
 		cmocka_unit_test(test_map_out_redirect),

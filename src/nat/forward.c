@@ -44,7 +44,7 @@ static struct endpoint client_seen(const struct listener *l,
 				   const struct endpoint *client)
 {
 	struct forward *fw = l->forward;
-	struct endpoint seen = nat_map_in(fw->env, client);
+	struct endpoint seen = nat_map_client(fw->env, client, &l->guest.ip);
 
 	for (int i = 0; i < PORT_TRIES; i++) {
 		if (seen.port != 0 &&

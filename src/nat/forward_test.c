@@ -22,6 +22,7 @@ struct tcp {
 	struct host *host;
 	unsigned n;
 	struct endpoint guest, peer; /* of the last one */
+	struct endpoint taken; /* no port of it is free */
 	int result;
 	struct host_sock keep[64];
 };
@@ -39,29 +40,77 @@ int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 		      const struct endpoint *peer)
 {
-	return true;
+	return !endpoint_eq(peer, &t->taken);
 }
 
 struct bench {
 	struct fake_nat *n;
 	struct tcp tcp;
 	struct forward *fw;
-	struct endpoint guest; /* 10.0.2.15:22 */
+	struct endpoint guest; /* port 22 */
+	bool has_v6_clients;
 };
 
-static int setup(void **state)
+static int setup(void **state, bool is_v6, bool has_v6_clients)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	void *n;
 
-	fake_nat_setup(&n);
+	(void)(is_v6 ? fake_nat_setup6(&n) : fake_nat_setup(&n)); /* 0 */
 	b->n = n;
 	b->tcp.host = &b->n->fh->host;
-	b->guest = fake_ep(10, 0, 2, 15, 22);
+	b->guest = (struct endpoint){.ip = b->n->g.ip, .port = 22};
+	b->has_v6_clients = has_v6_clients;
 	assert_int_equal(forward_new(&b->n->env, &b->tcp, b->n->udp, &b->fw),
 			 0);
 	*state = b;
 	return 0;
+}
+
+/* Guest's family, clients' family. */
+static int setup44(void **state)
+{
+	return setup(state, false, false);
+}
+
+static int setup46(void **state)
+{
+	return setup(state, false, true);
+}
+
+static int setup64(void **state)
+{
+	return setup(state, true, false);
+}
+
+static int setup66(void **state)
+{
+	return setup(state, true, true);
+}
+
+/* Somebody outside. */
+static struct endpoint away(const struct bench *b, uint8_t host, uint16_t port)
+{
+	return b->has_v6_clients ? fake_ep6(host, port)
+				 : fake_ep(192, 0, 2, host, port);
+}
+
+/* A program of the host. */
+static struct endpoint local(const struct bench *b, uint16_t port)
+{
+	const addr like = away(b, 1, port).ip;
+
+	return (struct endpoint){.ip = addr_loopback(&like), .port = port};
+}
+
+/* What the guest sees of an outer client, if nobody is in its way. */
+static struct endpoint seen(const struct bench *b, const struct endpoint *c)
+{
+	struct endpoint ep = *c;
+
+	if (b->has_v6_clients != !addr_is_v4(&b->guest.ip))
+		ep.ip = b->n->gw_ip;
+	return ep;
 }
 
 static int teardown(void **state)
@@ -83,7 +132,7 @@ static void turn(struct bench *b)
 static void test_client_keeps_its_address(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
 	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
@@ -91,19 +140,59 @@ static void test_client_keeps_its_address(void **state)
 	fake_host_run(b->n->fh);
 	assert_int_equal(b->tcp.n, 1);
 	assert_true(endpoint_eq(&b->tcp.guest, &b->guest));
+	c = seen(b, &c);
 	assert_true(endpoint_eq(&b->tcp.peer, &c));
+}
+
+/* A guest without a router could not answer anybody else. */
+static void test_client_of_a_guest_without_a_way(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = away(b, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+	bool is_v4 = addr_is_v4(&b->guest.ip);
+
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	b->n->env.lacks_way4 = !is_v4; /* another family's is no matter */
+	b->n->env.lacks_way6 = is_v4;
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_true(endpoint_eq(&b->tcp.peer, &(struct endpoint){
+						      .ip = seen(b, &c).ip,
+						      .port = 3333}));
+	b->n->env.lacks_way4 = is_v4;
+	b->n->env.lacks_way6 = !is_v4;
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->gw_ip));
+	assert_int_equal(b->tcp.peer.port, 3333);
+}
+
+/* Another client looks like it to the guest: it gets a port of its own. */
+static void test_a_client_that_looks_like_another(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = away(b, 9, 3333);
+	int fd = fake_listen(b->n->fh);
+
+	b->tcp.taken = seen(b, &c);
+	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	fake_client(b->n->fh, fd, &c);
+	fake_host_run(b->n->fh);
+	assert_true(addr_eq(&b->tcp.peer.ip, &b->tcp.taken.ip));
+	assert_int_not_equal(b->tcp.peer.port, 3333);
 }
 
 static void test_loopback_client_is_the_gateway(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(127, 0, 0, 1, 3333);
+	struct endpoint c = local(b, 3333);
 	int fd = fake_listen(b->n->fh);
 
 	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
-	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->env.gw4));
+	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->gw_ip));
 	assert_int_equal(b->tcp.peer.port, 3333);
 }
 
@@ -118,7 +207,7 @@ static void test_unix_clients_get_ports(void **state)
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	first = b->tcp.peer.port;
-	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->env.gw4));
+	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->gw_ip));
 	assert_in_range(first, 49152, 65535);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
@@ -128,7 +217,7 @@ static void test_unix_clients_get_ports(void **state)
 static void test_a_listener_goes_away(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	struct endpoint c = away(b, 9, 3333);
 	int first = fake_listen(b->n->fh), second = fake_listen(b->n->fh);
 
 	assert_int_equal(forward_add(b->fw, 7, IPPROTO_TCP, first, &b->guest),
@@ -156,7 +245,7 @@ static void test_a_listener_goes_away(void **state)
 static void test_accepts_in_turns(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
 	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
@@ -172,7 +261,7 @@ static void test_accepts_in_turns(void **state)
 static void test_clients_from_before_are_seen(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
 	fake_client(b->n->fh, fd, &c);
@@ -184,7 +273,7 @@ static void test_clients_from_before_are_seen(void **state)
 static void test_no_descriptor_is_tried_again(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
 	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
@@ -200,7 +289,7 @@ static void test_no_descriptor_is_tried_again(void **state)
 static void test_aborted_client_does_not_stop_the_next(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
 	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
@@ -213,7 +302,7 @@ static void test_aborted_client_does_not_stop_the_next(void **state)
 static void test_tcp_that_cannot(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 3333);
+	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
 	b->tcp.result = -ENOBUFS;
@@ -268,77 +357,108 @@ static void say(struct bench *b, const struct endpoint *dst, const char *text)
 static void test_udp_answer_leaves_by_the_forward(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint lo = fake_ep(127, 0, 0, 1, 999);
-	struct endpoint away = fake_ep(192, 0, 2, 9, 999);
+	struct endpoint lo = local(b, 999);
+	struct endpoint far = away(b, 9, 999), far_seen = seen(b, &far);
 	unsigned sock = udp_forward(b);
 	struct fake_got got;
 
 	hear(b, sock, &lo, "one");
-	hear(b, sock, &away, "two");
+	hear(b, sock, &far, "two");
 	assert_true(fake_guest_got(&b->n->g, 0, &got));
-	assert_true(addr_eq(&got.pkt.src.ip, &b->n->env.gw4));
+	assert_true(addr_eq(&got.pkt.src.ip, &b->n->gw_ip));
 	assert_int_equal(got.pkt.src.port, 999);
 	assert_int_equal(got.pkt.dst.port, 22);
 	say(b, &got.pkt.src, "to one");
 	assert_true(fake_guest_got(&b->n->g, 1, &got));
-	assert_true(endpoint_eq(&got.pkt.src, &away));
+	assert_true(addr_eq(&got.pkt.src.ip, &far_seen.ip));
+	/* as the gateway it needs a port of its own */
+	assert_int_equal(got.pkt.src.port,
+			 addr_eq(&far_seen.ip, &b->n->gw_ip) ? 1000 : 999);
 	say(b, &got.pkt.src, "to two");
 	assert_int_equal(b->n->fh->n_sent, 2);
 	assert_int_equal(fake_sent(b->n->fh, 0)->sock, sock);
 	assert_true(endpoint_eq(&fake_sent(b->n->fh, 0)->to, &lo));
 	assert_int_equal(fake_sent(b->n->fh, 1)->sock, sock);
-	assert_true(endpoint_eq(&fake_sent(b->n->fh, 1)->to, &away));
+	assert_true(endpoint_eq(&fake_sent(b->n->fh, 1)->to, &far));
 	assert_int_equal(udp_n_flows(b->n->udp), 0);
+}
+
+static void test_udp_client_of_a_guest_without_a_way(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint far = away(b, 9, 999);
+	unsigned sock = udp_forward(b);
+	struct fake_got got;
+
+	b->n->env.lacks_way4 = b->n->env.lacks_way6 = true;
+	hear(b, sock, &far, "one");
+	assert_true(fake_guest_got(&b->n->g, 0, &got));
+	assert_true(addr_eq(&got.pkt.src.ip, &b->n->gw_ip));
+	say(b, &got.pkt.src, "to one");
+	assert_int_equal(b->n->fh->n_sent, 1);
+	assert_true(endpoint_eq(&fake_sent(b->n->fh, 0)->to, &far));
 }
 
 static void test_udp_forward_goes_away(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint away = fake_ep(192, 0, 2, 9, 999);
-	struct endpoint other = fake_ep(192, 0, 2, 9, 1000);
+	struct endpoint one = away(b, 9, 999), two = away(b, 9, 1000);
 	unsigned first = udp_forward(b), second;
 
 	second = (unsigned)fake_udp(b->n->fh, 2223);
 	assert_int_equal(forward_add(b->fw, 8, IPPROTO_UDP, (int)second,
 				     &b->guest), 0);
-	hear(b, first, &away, "one");
-	hear(b, second, &other, "two");
+	hear(b, first, &one, "one");
+	hear(b, second, &two, "two");
+	one = seen(b, &one);
+	two = seen(b, &two);
 	assert_int_equal(forward_del(b->fw, 0), 0);
 	assert_int_equal(forward_del(b->fw, 0), -ENOENT);
 	assert_false(fake_is_open(b->n->fh, first));
 	/* its client is forgotten: an answer is a flow of its own */
-	say(b, &away, "to one");
+	say(b, &one, "to one");
 	assert_int_equal(udp_n_flows(b->n->udp), 1);
-	say(b, &other, "to two");
+	say(b, &two, "to two");
 	assert_int_equal(fake_sent(b->n->fh, 1)->sock, second);
 }
+
+/* fe80::1 behind interface i (os/sockaddr.h). */
+static struct endpoint on_link(uint8_t i, uint16_t port)
+{
+	return (struct endpoint){.ip = {{0xfe, 0x80, [7] = i, [15] = 1}},
+				 .port = port};
+}
+
+enum { ALIKE = 5 };
 
 static void test_udp_clients_that_look_alike(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c[2] = {fake_ep(127, 0, 0, 1, 999),
-				fake_ep(127, 0, 0, 2, 999)};
+	struct endpoint c[ALIKE] = {fake_ep(127, 0, 0, 1, 999),
+				    fake_ep(127, 0, 0, 2, 999),
+				    on_link(2, 999), on_link(3, 999),
+				    {.ip = {{[15] = 1}}, .port = 999}};
 	unsigned sock = udp_forward(b);
 	struct fake_got got;
 
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < ALIKE; i++)
 		hear(b, sock, &c[i], "x");
 	hear(b, sock, &c[1], "again");
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < ALIKE; i++) {
 		assert_true(fake_guest_got(&b->n->g, i, &got));
 		say(b, &got.pkt.src, "y");
 		assert_true(endpoint_eq(&fake_sent(b->n->fh, i)->to, &c[i]));
 	}
-	assert_true(fake_guest_got(&b->n->g, 2, &got));
+	assert_true(fake_guest_got(&b->n->g, ALIKE, &got));
 	say(b, &got.pkt.src, "z");
-	assert_true(endpoint_eq(&fake_sent(b->n->fh, 2)->to, &c[1]));
+	assert_true(endpoint_eq(&fake_sent(b->n->fh, ALIKE)->to, &c[1]));
 }
 
 /* One client, two ports of the host that lead to one port of the guest. */
 static void test_udp_forwards_that_meet(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	struct endpoint c = away(b, 9, 999);
 	unsigned sock[2] = {udp_forward(b), udp_forward(b)};
 	struct fake_got got;
 
@@ -353,8 +473,8 @@ static void test_udp_forwards_that_meet(void **state)
 static void test_udp_others_use_a_flow(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
-	struct endpoint other = fake_ep(192, 0, 2, 10, 999);
+	struct endpoint c = away(b, 9, 999);
+	struct endpoint other = fake_nat_ep(b->n, 10, 999);
 	unsigned sock = udp_forward(b);
 
 	hear(b, sock, &c, "x");
@@ -365,10 +485,11 @@ static void test_udp_others_use_a_flow(void **state)
 static void test_udp_client_is_forgotten(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	struct endpoint c = away(b, 9, 999);
 	unsigned sock = udp_forward(b);
 
 	hear(b, sock, &c, "x");
+	c = seen(b, &c);
 	fake_nat_pass(b->n, (UDP_NEW_IDLE_SECONDS - 1) * FAKE_SECOND);
 	say(b, &c, "still here");
 	assert_int_equal(fake_sent(b->n->fh, 0)->sock, sock);
@@ -383,13 +504,13 @@ static void test_udp_client_is_forgotten(void **state)
 static void test_udp_waits_for_the_guest(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	struct endpoint c = away(b, 9, 999);
 	unsigned sock = udp_forward(b);
 
 	b->n->knows_guest = false;
 	hear(b, sock, &c, "hello");
 	assert_int_equal(b->n->n_held, 1);
-	assert_int_equal(b->n->held_len, 42 + 5);
+	assert_int_equal(b->n->held_len, fake_nat_l4(b->n) + 8 + 5);
 	assert_int_equal(b->n->g.port->n_out, 0);
 	b->n->env.hold = NULL; /* nobody keeps it */
 	hear(b, sock, &c, "hello");
@@ -402,7 +523,7 @@ static void test_udp_waits_for_the_guest(void **state)
 static void test_udp_from_before_is_read(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(192, 0, 2, 9, 999);
+	struct endpoint c = away(b, 9, 999);
 	int fd = fake_udp(b->n->fh, 2222);
 
 	fake_deliver(b->n->fh, (unsigned)fd, &c, "early", 5);
@@ -414,15 +535,17 @@ static void test_udp_from_before_is_read(void **state)
 
 static void test_udp_client_table_full(void **state)
 {
-	struct fake_nat_config nc = {.max_clients = 16, .port.name = "vm0"};
+	struct bench *b = *state;
+	struct fake_nat_config nc = {.max_clients = 16,
+				     .port.name = "vm0",
+				     .is_v6 = !addr_is_v4(&b->guest.ip)};
 	struct fake_nat *n = fake_nat_new(&nc);
-	struct endpoint guest = fake_ep(10, 0, 2, 15, 22);
+	struct endpoint guest = b->guest;
 	int fd = fake_udp(n->fh, 2222);
 
-	(void)state;
 	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest), 0);
 	for (uint16_t i = 1; i <= 12; i++) {
-		struct endpoint c = fake_ep(192, 0, 2, 9, i);
+		struct endpoint c = away(b, 9, i);
 
 		fake_deliver(n->fh, (unsigned)fd, &c, "x", 1);
 	}
@@ -436,18 +559,20 @@ static void test_udp_client_table_full(void **state)
  * another port kept from its first client. */
 static void test_udp_strangers(void **state)
 {
-	struct fake_nat_config nc = {.max_clients = 16, .port.name = "vm0"};
+	struct bench *b = *state;
+	struct fake_nat_config nc = {.max_clients = 16,
+				     .port.name = "vm0",
+				     .is_v6 = !addr_is_v4(&b->guest.ip)};
 	struct fake_nat *n = fake_nat_new(&nc);
-	struct endpoint guest = fake_ep(10, 0, 2, 15, 22);
-	struct endpoint friend = fake_ep(192, 0, 2, 8, 7);
-	struct endpoint last = fake_ep(192, 0, 2, 9, 100);
+	struct endpoint guest = b->guest;
+	struct endpoint friend = away(b, 8, 7);
+	struct endpoint last = away(b, 9, 100);
 	int fd = fake_udp(n->fh, 2222), other = fake_udp(n->fh, 2223);
 
-	(void)state;
 	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest), 0);
 	assert_int_equal(udp_forward_add(n->udp, 0, other, &guest), 0);
 	for (uint16_t i = 1; i <= 100; i++) {
-		struct endpoint c = fake_ep(192, 0, 2, 9, i);
+		struct endpoint c = away(b, 9, i);
 
 		fake_deliver(n->fh, (unsigned)fd, &friend, "x", 1);
 		fake_deliver(n->fh, (unsigned)fd, &c, "x", 1);
@@ -468,32 +593,48 @@ static void test_udp_strangers(void **state)
 static void test_udp_refusal_by_the_client(void **state)
 {
 	struct bench *b = *state;
-	struct endpoint c = fake_ep(127, 0, 0, 1, 999);
+	struct endpoint c = local(b, 999);
 	unsigned sock = udp_forward(b);
+	bool is_v6 = !addr_is_v4(&b->guest.ip);
 	struct host_err e = {.err = ECONNREFUSED,
-			     .origin = SO_EE_ORIGIN_ICMP,
-			     .type = ICMP_UNREACHABLE,
-			     .code = ICMP_U_PORT,
+			     .origin = b->has_v6_clients ? SO_EE_ORIGIN_ICMP6
+							 : SO_EE_ORIGIN_ICMP,
+			     .type = b->has_v6_clients ? ICMP6_UNREACHABLE
+						       : ICMP_UNREACHABLE,
+			     .code = b->has_v6_clients ? ICMP6_U_PORT
+						       : ICMP_U_PORT,
 			     .dst = c,
 			     .offender = c.ip};
+	const uint8_t *quoted;
 	struct fake_got got;
 
 	hear(b, sock, &c, "x");
 	fake_error(b->n->fh, sock, &e);
 	fake_host_run(b->n->fh);
 	assert_true(fake_guest_got(&b->n->g, 1, &got));
-	assert_int_equal(got.l4[0], ICMP_UNREACHABLE);
+	assert_int_equal(got.l4[0],
+			 is_v6 ? ICMP6_UNREACHABLE : ICMP_UNREACHABLE);
+	assert_int_equal(got.l4[1], is_v6 ? ICMP6_U_PORT : ICMP_U_PORT);
 	/* quoted: from port 22 of the guest to port 999 of the gateway */
-	assert_memory_equal(got.l4 + 28, "\0\x16\x03\xe7", 4);
-	assert_memory_equal(got.l4 + 24, b->n->env.gw4.b + 12, 4);
+	quoted = got.l4 + ICMP_HDR_LEN + fake_nat_l4(b->n) - FRAME_ETH_LEN;
+	assert_memory_equal(quoted, "\0\x16\x03\xe7", 4);
+	assert_memory_equal(quoted - 4, b->n->gw_ip.b + 12, 4);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T4(f) cmocka_unit_test_setup_teardown(f, setup44, teardown)
+#define T6(f) {#f " over IPv6", f, setup66, teardown, NULL}
+/* a guest and clients of one family; of either */
+#define TS(f) T4(f), T6(f)
+#define T(f)                                                                   \
+	TS(f), {#f " from IPv6", f, setup46, teardown, NULL},                  \
+		{#f " to IPv6", f, setup64, teardown, NULL}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_client_keeps_its_address),
+		T(test_client_of_a_guest_without_a_way),
+		T(test_a_client_that_looks_like_another),
 		T(test_loopback_client_is_the_gateway),
 		T(test_unix_clients_get_ports),
 		T(test_a_listener_goes_away),
@@ -504,6 +645,7 @@ int main(void)
 		T(test_tcp_that_cannot),
 		T(test_add_that_fails_leaves_the_descriptor),
 		T(test_udp_answer_leaves_by_the_forward),
+		T(test_udp_client_of_a_guest_without_a_way),
 		T(test_udp_forward_goes_away),
 		T(test_udp_clients_that_look_alike),
 		T(test_udp_forwards_that_meet),
@@ -511,8 +653,8 @@ int main(void)
 		T(test_udp_client_is_forgotten),
 		T(test_udp_waits_for_the_guest),
 		T(test_udp_from_before_is_read),
-		cmocka_unit_test(test_udp_client_table_full),
-		cmocka_unit_test(test_udp_strangers),
+		T(test_udp_client_table_full),
+		TS(test_udp_strangers),
 		T(test_udp_refusal_by_the_client),
 	};
 

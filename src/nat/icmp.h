@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ICMP for the guest: errors about what it sent, echo of our own addresses,
- * and ping of the world by ping sockets.
+ * ICMP for the guest, of both families: errors about what it sent, echo of our
+ * own addresses, and ping of the world by ping sockets.
  *
  * A ping is answered only by who was pinged: each (guest, identifier) has one
  * host ping socket; the kernel puts its own identifier on the wire and we put
@@ -69,10 +69,13 @@ bool icmp_ration(struct icmp *ic, mac guest);
  * that comes. */
 bool icmp_ration_refusal(struct icmp *ic);
 
-/* Tells the guest, from gw4, that its frame f was not carried.  Says nothing
- * about what may not be answered (RFC 1122 3.2.2: errors, broadcasts, later
- * fragments).  mtu is for ICMP_U_FRAG_NEEDED, else 0. */
-void icmp_error(struct icmp *ic, uint8_t type, uint8_t code, uint16_t mtu,
+/* Tells the guest, from the gateway, that its frame f was not carried.  Says
+ * nothing about what may not be answered (RFC 1122 3.2.2: errors, broadcasts,
+ * later fragments; RFC 4443 2.4 (e)).  Type and code are those of ICMP; to a
+ * guest of IPv6 goes what means the same.  arg is the MTU for
+ * ICMP_U_FRAG_NEEDED, the pointer, into the packet as it is, for
+ * ICMP_PARAMETER, else 0. */
+void icmp_error(struct icmp *ic, uint8_t type, uint8_t code, uint16_t arg,
 		const struct packet *pkt, const struct frame *f);
 /* As icmp_error(), for the errno of a host socket; an err that is nobody's
  * refusal (EAGAIN, ENOBUFS) says nothing.  mtu is for EMSGSIZE. */

@@ -16,7 +16,7 @@ enum {
 	ICMP_BUCKETS = 256,
 	ICMP_REFUSERS = 256, /* ports that refusals are counted of */
 	ICMP_PROBES = 128,   /* remembered, of all guests */
-	ICMP_PROBE_LEN = 64, /* bytes of each */
+	ICMP_PROBE_LEN = 84, /* bytes of each */
 };
 
 /* Errors to one guest (two that fall together share). */

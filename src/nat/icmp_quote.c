@@ -9,17 +9,20 @@
 
 #include "nat/icmp_priv.h"
 #include "wire/csum.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 #include "wire/udp.h"
 
 enum {
-	IP_TTL_AT = 8,
-	IP_PROTO_AT = 9,
-	IP_CSUM_AT = 10,
-	IP_SRC_AT = 12,
-	IP_ADDRS = 8,	/* bytes of source and destination */
-	ICMP_ID_AT = 4, /* identifier and sequence number */
+	IP_CSUM_AT = 10, /* of IPv4 */
+	ICMP_ID_AT = 4,	 /* identifier and sequence number */
 };
+
+/* Where in an IP header is what. */
+static const struct fields {
+	uint8_t ttl, proto;
+	uint8_t addrs, n_addrs; /* source and destination, bytes of both */
+	uint8_t len;		/* of the header */
+} fields4 = {8, 9, 12, 8, IP4_HDR_LEN}, fields6 = {7, 6, 8, 32, IP6_HDR_LEN};
 
 void icmp_probe(struct icmp *ic, const struct packet *pkt,
 		const struct frame *f)
@@ -39,7 +42,7 @@ static bool is_same_l4(const uint8_t *p, const uint8_t *q, uint32_t len,
 {
 	if (len < UDP_HDR_LEN)
 		return false;
-	if (proto == IPPROTO_ICMP)
+	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
 		return memcmp(p + ICMP_ID_AT, q + ICMP_ID_AT, 4) == 0;
 	if (proto == IPPROTO_TCP) /* ports, sequence number */
 		return memcmp(p, q, 8) == 0;
@@ -48,35 +51,47 @@ static bool is_same_l4(const uint8_t *p, const uint8_t *q, uint32_t len,
 		       0;
 }
 
-static bool is_same(const struct icmp_probe *p, const uint8_t *q, uint32_t len)
+static bool is_same(const struct icmp_probe *p, const uint8_t *q, uint32_t len,
+		    const struct fields *f)
 {
-	if (p->len < IP4_HDR_LEN || p->b[IP_PROTO_AT] != q[IP_PROTO_AT] ||
-	    memcmp(p->b + IP_SRC_AT, q + IP_SRC_AT, IP_ADDRS) != 0)
+	if (p->len < f->len || p->b[0] >> 4 != q[0] >> 4 ||
+	    p->b[f->proto] != q[f->proto] ||
+	    memcmp(p->b + f->addrs, q + f->addrs, f->n_addrs) != 0)
 		return false;
 	if (len > p->len)
 		len = p->len;
-	return is_same_l4(p->b + IP4_HDR_LEN, q + IP4_HDR_LEN,
-			  len - IP4_HDR_LEN, q[IP_PROTO_AT]);
+	return is_same_l4(p->b + f->len, q + f->len, len - f->len,
+			  q[f->proto]);
+}
+
+/* The header becomes as it reached the hop where it ended. */
+static void end_here(uint8_t *ip, const struct fields *f)
+{
+	uint16_t sum;
+
+	ip[f->ttl] = 1;
+	if (f != &fields4)
+		return;
+	ip[IP_CSUM_AT] = ip[IP_CSUM_AT + 1] = 0;
+	sum = csum_fold(csum_add(ip, f->len, 0));
+	ip[IP_CSUM_AT] = (uint8_t)(sum >> 8);
+	ip[IP_CSUM_AT + 1] = (uint8_t)sum;
 }
 
 void icmp_quote(const struct icmp *ic, uint8_t *quote, uint32_t *lenp)
 {
+	const struct fields *f = quote[0] >> 4 == 4 ? &fields4 : &fields6;
+
 	for (unsigned i = 1; i <= ICMP_PROBES; i++) {
 		const struct icmp_probe *p =
 			&ic->probe[(ic->next_probe - i) % ICMP_PROBES];
-		uint16_t sum;
 
-		if (!is_same(p, quote, *lenp))
+		if (!is_same(p, quote, *lenp, f))
 			continue;
 		memcpy(quote, p->b, p->len);
 		if (*lenp < p->len)
 			*lenp = p->len;
-		/* as it reached the hop where it ended */
-		quote[IP_TTL_AT] = 1;
-		quote[IP_CSUM_AT] = quote[IP_CSUM_AT + 1] = 0;
-		sum = csum_fold(csum_add(quote, IP4_HDR_LEN, 0));
-		quote[IP_CSUM_AT] = (uint8_t)(sum >> 8);
-		quote[IP_CSUM_AT + 1] = (uint8_t)sum;
+		end_here(quote, f);
 		return;
 	}
 }

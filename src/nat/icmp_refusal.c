@@ -10,12 +10,17 @@
 #include "nat/icmp_priv.h"
 #include "wire/udp.h"
 
-enum { QUOTE_MAX = 60 + UDP_HDR_LEN + 64 }; /* the longest IP header */
+/* behind the longest IP header */
+enum { QUOTE_MAX = 60 + UDP_HDR_LEN + 64 };
 
-static bool is_refusal_code(uint8_t code)
+/* True if h refuses; it is ICMP's afterwards, whichever it was. */
+static bool is_refusal(const addr *from, struct icmp_hdr *h)
 {
+	if (!addr_is_v4(from) && !icmp_to4(&h->type, &h->code))
+		return false;
 	/* 15 is the last that RFC 1812 5.2.7.1 knows. */
-	return code <= 15 && code != ICMP_U_FRAG_NEEDED;
+	return h->type == ICMP_UNREACHABLE && h->code <= 15 &&
+	       h->code != ICMP_U_FRAG_NEEDED;
 }
 
 /* Of a UDP datagram, from its length field on. */
@@ -44,11 +49,12 @@ bool icmp_is_refusal(const struct packet *pkt, const struct frame *f,
 	struct icmp_hdr h;
 	struct rd r;
 
-	if (!frame_copy(f, pkt->l4_off, len, b))
+	if (pkt->proto != icmp_proto(&pkt->src.ip) ||
+	    !frame_copy(f, pkt->l4_off, len, b))
 		return false;
 	r = rd_init(b, len);
-	if (!icmp_parse(&r, &h) || h.type != ICMP_UNREACHABLE ||
-	    !is_refusal_code(h.code) || !icmp_parse_quote(&r, &q))
+	if (!icmp_parse(&r, &h) || !is_refusal(&pkt->src.ip, &h) ||
+	    !icmp_parse_quote(&r, &q))
 		return false;
 	/* A machine speaks for itself only. */
 	if ((q.proto != IPPROTO_UDP && q.proto != IPPROTO_TCP) || q.is_later ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ping, ICMP errors, and every ICMP drop. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +17,40 @@
 #include "nat/fake_nat.h"
 #include "wire/csum.h"
 
-static const addr world = {
-	{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}};
+/* What messages are called in each family (RFC 792, 4443). */
+static const struct names {
+	uint8_t proto, echo, reply, unreachable, exceeded, parameter, origin;
+	uint8_t u_net, u_host, u_port, u_admin;
+	uint32_t ip_len, error_max; /* of an error, from the IP header on */
+} names4 = {1, 8, 0, 3, 11, 12, SO_EE_ORIGIN_ICMP, 0, 1, 3, 13, 20, 576},
+  names6 = {58, 128, 129, 1, 3, 4, SO_EE_ORIGIN_ICMP6, 0, 3, 4, 1, 40, 1280};
+
+static const struct names *names(const struct fake_nat *n)
+{
+	return addr_is_v4(&n->g.ip) ? &names4 : &names6;
+}
+
+/* Of the guest's own wire, and there is nobody. */
+static addr nobody(const struct fake_nat *n)
+{
+	addr a = n->gw_ip;
+
+	a.b[15] = 99;
+	return a;
+}
+
+/* The ith frame that the guest got is such an error from the gateway. */
+static void heard(struct fake_nat *n, unsigned i, uint8_t type, uint8_t code)
+{
+	struct fake_got got;
+
+	assert_true(fake_guest_got(&n->g, i, &got));
+	assert_true(got.csum_ok);
+	assert_int_equal(got.pkt.proto, names(n)->proto);
+	assert_int_equal(got.l4[0], type);
+	assert_int_equal(got.l4[1], code);
+	assert_true(addr_eq(&got.pkt.src.ip, &n->gw_ip));
+}
 
 static void ping(struct fake_nat *n, addr dst, uint16_t id, uint16_t seq)
 {
@@ -33,7 +66,7 @@ static void answer(struct fake_nat *n, unsigned i, const addr *from)
 	uint8_t buf[2048];
 
 	memcpy(buf, d->data, d->len);
-	buf[0] = ICMP_ECHO_REPLY;
+	buf[0] = names(n)->reply;
 	buf[4] = 0xde; /* the kernel's identifier */
 	buf[5] = 0xad;
 	fake_deliver(n->fh, d->sock, &ep, buf, d->len);
@@ -45,18 +78,18 @@ static void test_echo_self(void **state)
 	struct fake_nat *n = *state;
 	struct fake_got got;
 
-	ping(n, n->env.gw4, 0x1234, 1);
-	ping(n, n->env.dns4, 0x1234, 2);
+	ping(n, n->gw_ip, 0x1234, 1);
+	ping(n, n->dns_ip, 0x1234, 2);
 	assert_int_equal(n->fh->n_numbers, 0); /* no socket was asked */
 	assert_true(fake_guest_got(&n->g, 0, &got));
-	assert_true(addr_eq(&got.pkt.src.ip, &n->env.gw4));
+	assert_true(addr_eq(&got.pkt.src.ip, &n->gw_ip));
 	assert_true(got.csum_ok);
 	assert_memory_equal(got.l4 + 4,
 			    "\x12\x34\0\1"
 			    "0123456789",
 			    14);
 	assert_true(fake_guest_got(&n->g, 1, &got));
-	assert_true(addr_eq(&got.pkt.src.ip, &n->env.dns4));
+	assert_true(addr_eq(&got.pkt.src.ip, &n->dns_ip));
 }
 
 static void test_echo_self_ttl_one(void **state)
@@ -65,7 +98,7 @@ static void test_echo_self_ttl_one(void **state)
 	struct fake_got got;
 
 	n->g.ttl = 1;
-	ping(n, n->env.gw4, 1, 1);
+	ping(n, n->gw_ip, 1, 1);
 	assert_true(fake_guest_got(&n->g, 0, &got));
 	assert_int_equal(got.pkt.ttl, 64);
 }
@@ -75,30 +108,30 @@ static void test_ping_answered_by_target_only(void **state)
 	struct fake_nat *n = *state;
 	struct fake_got got;
 
-	ping(n, world, 0x1234, 9);
+	ping(n, n->far.ip, 0x1234, 9);
 	assert_int_equal(n->fh->n_sent, 1);
 	assert_int_equal(n->g.port->n_out, 0); /* nobody has answered yet */
 	assert_int_equal(fake_sent(n->fh, 0)->proto, HOST_PING);
-	answer(n, 0, &world);
+	answer(n, 0, &n->far.ip);
 	assert_true(fake_guest_got(&n->g, 0, &got));
 	assert_true(got.csum_ok);
-	assert_int_equal(got.l4[0], ICMP_ECHO_REPLY);
+	assert_int_equal(got.l4[0], names(n)->reply);
 	assert_memory_equal(got.l4 + 4,
 			    "\x12\x34\0\x09"
 			    "0123456789",
 			    14);
-	assert_true(addr_eq(&got.pkt.src.ip, &world));
+	assert_true(addr_eq(&got.pkt.src.ip, &n->far.ip));
 }
 
 static void test_one_socket_per_identifier(void **state)
 {
 	struct fake_nat *n = *state;
 
-	ping(n, world, 1, 1);
-	ping(n, world, 1, 2);
-	ping(n, addr_v4(192, 0, 2, 9), 1, 3);
+	ping(n, n->far.ip, 1, 1);
+	ping(n, n->far.ip, 1, 2);
+	ping(n, fake_nat_ep(n, 9, 0).ip, 1, 3);
 	assert_int_equal(n->fh->n_socks, 1);
-	ping(n, world, 2, 1);
+	ping(n, n->far.ip, 2, 1);
 	assert_int_equal(n->fh->n_socks, 2);
 	assert_int_equal(icmp_n_flows(n->icmp), 2);
 }
@@ -107,9 +140,9 @@ static void test_idle_flow_ends(void **state)
 {
 	struct fake_nat *n = *state;
 
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	fake_nat_pass(n, (ICMP_IDLE_SECONDS - 1) * FAKE_SECOND);
-	ping(n, world, 1, 2);
+	ping(n, n->far.ip, 1, 2);
 	fake_nat_pass(n, (ICMP_IDLE_SECONDS - 1) * FAKE_SECOND);
 	assert_int_equal(n->fh->n_socks, 1); /* it was used in between */
 	fake_nat_pass(n, 2 * FAKE_SECOND);
@@ -122,9 +155,9 @@ static void test_low_hop_limit_is_carried(void **state)
 	struct fake_nat *n = *state;
 
 	n->g.ttl = 3;
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	n->g.ttl = 64;
-	ping(n, world, 1, 2);
+	ping(n, n->far.ip, 1, 2);
 	assert_int_equal(fake_sent(n->fh, 0)->ttl, 2);
 	assert_int_equal(fake_sent(n->fh, 1)->ttl, 64);
 }
@@ -132,45 +165,180 @@ static void test_low_hop_limit_is_carried(void **state)
 static void test_time_exceeded_comes_from_the_hop(void **state)
 {
 	struct fake_nat *n = *state;
+	const struct names *m = names(n);
+	uint32_t ip_len = m->ip_len, addr_len = m == &names4 ? 4 : 16;
 	struct host_err e = {.err = EHOSTUNREACH,
-			     .origin = SO_EE_ORIGIN_ICMP,
-			     .type = ICMP_TIME_EXCEEDED,
-			     .dst = {.ip = world},
-			     .offender = addr_v4(198, 51, 100, 1),
-			     .payload = {8, 0, 1, 2, 0xde, 0xad, 0, 5},
+			     .origin = m->origin,
+			     .type = m->exceeded,
+			     .dst = {.ip = n->far.ip},
+			     .offender = fake_nat_ep(n, 77, 0).ip,
+			     .payload = {m->echo, 0, 1, 2, 0xde, 0xad, 0, 5},
 			     .payload_len = 8};
+	struct packet pkt = {0};
 	struct fake_got got;
+	uint8_t probe[FRAME_ETH_LEN + 58];
 
 	n->g.ttl = 2;
-	ping(n, world, 0x1234, 5);
+	ping(n, n->far.ip, 0x1234, 5);
 	fake_error(n->fh, fake_sent(n->fh, 0)->sock, &e);
 	fake_host_run(n->fh);
 	assert_true(fake_guest_got(&n->g, 0, &got));
 	assert_true(got.csum_ok);
-	assert_int_equal(addr_u32(&got.pkt.src.ip), 0xc6336401);
-	assert_int_equal(got.l4[0], ICMP_TIME_EXCEEDED);
+	assert_true(addr_eq(&got.pkt.src.ip, &e.offender));
+	assert_int_equal(got.l4[0], m->exceeded);
 	/* the guest's own packet is quoted: its address, its identifier, and
 	 * all it said */
-	assert_memory_equal(got.l4 + 8 + 12, "\x0a\0\2\x0f\xc0\0\2\1", 8);
-	assert_memory_equal(got.l4 + 8 + 20 + 4,
+	assert_int_equal(got.l4_len, 8 + ip_len + 18);
+	assert_memory_equal(got.l4 + 8 + ip_len - 2 * addr_len,
+			    n->g.ip.b + 16 - addr_len, addr_len);
+	assert_memory_equal(got.l4 + 8 + ip_len - addr_len,
+			    n->far.ip.b + 16 - addr_len, addr_len);
+	assert_memory_equal(got.l4 + 8 + ip_len + 4,
 			    "\x12\x34\0\5"
 			    "0123456789",
 			    14);
-	assert_int_equal(csum_fold(csum_add(got.l4 + 8 + 20, 18, 0)), 0);
+	/* as a frame of the guest it would be right */
+	memcpy(probe, got.frame, FRAME_ETH_LEN);
+	memcpy(probe + FRAME_ETH_LEN, got.l4 + 8, ip_len + 18);
+	assert_int_equal(packet_parse(probe, FRAME_ETH_LEN + ip_len + 18,
+				      FRAME_ETH_LEN + ip_len + 18, &pkt),
+			 PACKET_OK);
+	assert_int_equal(pkt.ttl, 1);
+	assert_int_equal(
+		csum_fold(csum_add(probe + FRAME_ETH_LEN + ip_len, 18,
+				   icmp_pseudo(&pkt.src.ip, &pkt.dst.ip, 18))),
+		0);
+}
+
+/* What was not remembered is quoted as it can be told, checksum and all. */
+static void test_an_error_about_an_ordinary_echo(void **state)
+{
+	struct fake_nat *n = *state;
+	const struct names *m = names(n);
+	struct host_err e = {.err = EHOSTUNREACH,
+			     .origin = m->origin,
+			     .type = m->unreachable,
+			     .code = m->u_host,
+			     .dst = {.ip = n->far.ip},
+			     .offender = fake_nat_ep(n, 77, 0).ip,
+			     .payload_len = 18};
+	const struct fake_sent *d;
+	struct fake_got got;
+	uint64_t sum;
+
+	ping(n, n->far.ip, 0x1234, 5);
+	d = fake_sent(n->fh, 0);
+	assert_int_equal(d->len, 18);
+	memcpy(e.payload, d->data, 18);
+	/* the kernel's identifier, which the checksum allows for */
+	e.payload[4] = 0;
+	e.payload[5] = 0;
+	sum = (uint64_t)(e.payload[2] << 8 | e.payload[3]) + 0x1234;
+	sum = (sum & 0xffff) + (sum >> 16);
+	e.payload[2] = (uint8_t)(sum >> 8);
+	e.payload[3] = (uint8_t)sum;
+	fake_error(n->fh, d->sock, &e);
+	fake_host_run(n->fh);
+	assert_true(fake_guest_got(&n->g, 0, &got));
+	assert_int_equal(got.l4[0], m->unreachable);
+	assert_int_equal(got.l4[1], m->u_host);
+	assert_memory_equal(got.l4 + 8 + m->ip_len + 4, "\x12\x34\0\5", 4);
+	assert_int_equal(csum_fold(csum_add(got.l4 + 8 + m->ip_len, 18,
+					    icmp_pseudo(&n->g.ip, &n->far.ip,
+							18))),
+			 0);
+}
+
+/* IPv6's own words, and IPv4's for a guest of IPv6 (RFC 7915 4.2). */
+static void test_what_the_path_of_ipv6_says(void **state)
+{
+	static const struct {
+		uint8_t origin, type, code;
+		uint32_t info;
+		uint8_t want_type, want_code;
+		uint32_t want_rest;
+	} t[] = {
+		{SO_EE_ORIGIN_ICMP6, 1, 5, 7, 1, 5, 0},
+		{SO_EE_ORIGIN_ICMP6, 2, 0, 1400, 2, 0, 1400},
+		{SO_EE_ORIGIN_ICMP6, 2, 0, 600, 2, 0, 1280},
+		{SO_EE_ORIGIN_ICMP6, 3, 0, 0, 3, 0, 0},
+		{SO_EE_ORIGIN_ICMP6, 4, 1, 6, 4, 1, 6},
+		{SO_EE_ORIGIN_ICMP, 3, 1, 0, 1, 3, 0},
+		{SO_EE_ORIGIN_ICMP, 3, 2, 0, 4, 1, 6},
+		{SO_EE_ORIGIN_ICMP, 3, 4, 1400, 2, 0, 1420},
+		{SO_EE_ORIGIN_ICMP, 3, 4, 0, 2, 0, 1280},
+		{SO_EE_ORIGIN_ICMP, 11, 0, 0, 3, 0, 0},
+		{SO_EE_ORIGIN_ICMP, 12, 0, 8, 4, 0, 7},
+	};
+	struct fake_nat *n = *state;
+
+	ping(n, n->far.ip, 1, 1);
+	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct host_err e = {.err = EPROTO,
+				     .origin = t[i].origin,
+				     .type = t[i].type,
+				     .code = t[i].code,
+				     .info = t[i].info,
+				     .dst = {.ip = n->far.ip},
+				     .payload = {128},
+				     .payload_len = 8};
+		struct fake_got got;
+		struct rd r;
+
+		/* who has no address of IPv6 is shown as the gateway */
+		if (e.origin == SO_EE_ORIGIN_ICMP)
+			e.offender = addr_v4(192, 0, 2, 1);
+		fake_clear(n->g.port);
+		fake_error(n->fh, 0, &e);
+		fake_host_run(n->fh);
+		heard(n, 0, t[i].want_type, t[i].want_code);
+		assert_true(fake_guest_got(&n->g, 0, &got));
+		r = rd_init(got.l4 + 4, 4);
+		assert_int_equal(rd_u32(&r), t[i].want_rest);
+	}
+}
+
+static void test_what_ipv6_has_no_word_for(void **state)
+{
+	static const struct {
+		uint8_t origin, type, code, info;
+	} t[] = {
+		{SO_EE_ORIGIN_ICMP6, 5, 0, 0}, {SO_EE_ORIGIN_ICMP6, 0, 0, 0},
+		{SO_EE_ORIGIN_ICMP, 3, 14, 0}, {SO_EE_ORIGIN_ICMP, 12, 0, 4},
+		{SO_EE_ORIGIN_ICMP, 12, 1, 0}, {SO_EE_ORIGIN_ICMP, 4, 0, 0},
+	};
+	struct fake_nat *n = *state;
+
+	ping(n, n->far.ip, 1, 1);
+	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct host_err e = {.err = EPROTO,
+				     .origin = t[i].origin,
+				     .type = t[i].type,
+				     .code = t[i].code,
+				     .info = t[i].info,
+				     .dst = {.ip = n->far.ip},
+				     .payload = {128},
+				     .payload_len = 8};
+
+		fake_error(n->fh, 0, &e);
+	}
+	fake_host_run(n->fh);
+	assert_int_equal(n->g.port->n_out, 0);
 }
 
 static void test_error_that_is_no_refusal_is_not_told(void **state)
 {
 	struct fake_nat *n = *state;
 	struct host_err e = {.err = EPROTO,
-			     .origin = SO_EE_ORIGIN_ICMP,
-			     .type = 4, /* source quench */
-			     .payload = {8},
+			     .origin = names(n)->origin,
+			     /* source quench; in IPv6 none is known */
+			     .type = names(n) == &names4 ? 4 : 5,
+			     .payload = {names(n)->echo},
 			     .payload_len = 8};
 
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	fake_error(n->fh, 0, &e);
-	e.type = ICMP_UNREACHABLE;
+	e.type = names(n)->unreachable;
 	e.payload_len = 7; /* too short to quote */
 	fake_error(n->fh, 0, &e);
 	fake_host_run(n->fh);
@@ -180,11 +348,12 @@ static void test_error_that_is_no_refusal_is_not_told(void **state)
 static void test_what_is_no_reply_is_ignored(void **state)
 {
 	struct fake_nat *n = *state;
-	struct endpoint ep = {.ip = world};
+	struct endpoint ep = {.ip = n->far.ip};
+	const uint8_t msg[8] = {names(n)->echo, [5] = 1, [7] = 1};
 
-	ping(n, world, 1, 1);
-	fake_deliver(n->fh, 0, &ep, "\x08\0\0\0\0\1\0\1", 8);
-	fake_deliver(n->fh, 0, &ep, "\0\0\0", 3);
+	ping(n, n->far.ip, 1, 1);
+	fake_deliver(n->fh, 0, &ep, msg, 8);
+	fake_deliver(n->fh, 0, &ep, &names(n)->reply, 1);
 	fake_deliver(n->fh, 0, &ep, "", 0);
 	fake_host_run(n->fh);
 	assert_int_equal(n->g.port->n_out, 0);
@@ -193,12 +362,13 @@ static void test_what_is_no_reply_is_ignored(void **state)
 static void test_flood_takes_turns(void **state)
 {
 	struct fake_nat *n = *state;
+	const uint8_t msg[8] = {names(n)->reply, [5] = 1, [7] = 1};
 
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	for (int i = 0; i < 200; i++) {
-		struct endpoint ep = {.ip = world};
+		struct endpoint ep = {.ip = n->far.ip};
 
-		fake_deliver(n->fh, 0, &ep, "\0\0\0\0\0\1\0\1", 8);
+		fake_deliver(n->fh, 0, &ep, msg, 8);
 	}
 	fake_host_run(n->fh);
 	assert_in_range(n->g.port->n_out, 1, 199);
@@ -210,20 +380,15 @@ static void test_flood_takes_turns(void **state)
 static void test_denied_is_counted_and_said_once(void **state)
 {
 	struct fake_nat *n = *state;
-	struct fake_got got;
 
 	fake_fail(n->fh, FAKE_OPEN, EACCES, 2);
-	ping(n, world, 1, 1);
-	ping(n, world, 2, 1);
+	ping(n, n->far.ip, 1, 1);
+	ping(n, n->far.ip, 2, 1);
 	assert_int_equal(n->drops.n[DROP_ICMP_DENIED], 2);
-	for (unsigned i = 0; i < 2; i++) { /* no answer is made up */
-		assert_true(fake_guest_got(&n->g, i, &got));
-		assert_int_equal(got.l4[0], ICMP_UNREACHABLE);
-		assert_int_equal(got.l4[1], ICMP_U_ADMIN);
-		assert_true(addr_eq(&got.pkt.src.ip, &n->env.gw4));
-	}
+	for (unsigned i = 0; i < 2; i++) /* no answer is made up */
+		heard(n, i, names(n)->unreachable, names(n)->u_admin);
 	assert_int_equal(n->g.port->n_out, 2);
-	ping(n, world, 3, 1);
+	ping(n, n->far.ip, 3, 1);
 	assert_int_equal(n->fh->n_sent, 1);
 }
 
@@ -232,7 +397,7 @@ static void test_no_socket(void **state)
 	struct fake_nat *n = *state;
 
 	fake_fail(n->fh, FAKE_OPEN, EMFILE, 1);
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	assert_int_equal(n->drops.n[DROP_HOST_SOCKET], 1);
 	assert_int_equal(icmp_n_flows(n->icmp), 0);
 }
@@ -243,7 +408,7 @@ static void test_table_full(void **state)
 	struct fake_nat *n = fake_nat_new(&c);
 
 	for (uint16_t id = 0; id < 10; id++)
-		ping(n, world, id, 1);
+		ping(n, n->far.ip, id, 1);
 	assert_int_equal(icmp_n_flows(n->icmp), 8);
 	assert_int_equal(n->drops.n[DROP_FLOW_TABLE_FULL], 2);
 	fake_nat_free(n);
@@ -252,24 +417,20 @@ static void test_table_full(void **state)
 static void test_unreachable_on_send(void **state)
 {
 	struct fake_nat *n = *state;
-	struct fake_got got;
 
 	fake_fail(n->fh, FAKE_SEND, ENETUNREACH, 2);
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	assert_int_equal(n->drops.n[DROP_UDP_SEND], 1);
-	assert_true(fake_guest_got(&n->g, 0, &got));
-	assert_int_equal(got.l4[0], ICMP_UNREACHABLE);
-	assert_int_equal(got.l4[1], ICMP_U_NET);
-	assert_true(addr_eq(&got.pkt.src.ip, &n->env.gw4));
+	heard(n, 0, names(n)->unreachable, names(n)->u_net);
 }
 
 static void test_earlier_error_does_not_cost_an_echo(void **state)
 {
 	struct fake_nat *n = *state;
 
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	fake_fail(n->fh, FAKE_SEND, EHOSTUNREACH, 1);
-	ping(n, world, 1, 2);
+	ping(n, n->far.ip, 1, 2);
 	assert_int_equal(n->fh->n_sent, 2);
 	assert_int_equal(n->drops.n[DROP_UDP_SEND], 0);
 }
@@ -277,25 +438,39 @@ static void test_earlier_error_does_not_cost_an_echo(void **state)
 static void test_not_routed(void **state)
 {
 	struct fake_nat *n = *state;
-	struct fake_got got;
 
-	ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+	ping(n, nobody(n), 1, 1);
 	assert_int_equal(n->drops.n[DROP_IP_DEST], 1);
-	assert_true(fake_guest_got(&n->g, 0, &got));
-	assert_int_equal(got.l4[1], ICMP_U_HOST);
+	heard(n, 0, names(n)->unreachable, names(n)->u_host);
 }
 
 static void test_short_bad_and_foreign(void **state)
 {
-	static const uint8_t timestamp[20] = {13, 0, 0xf2, 0xff};
+	/* A timestamp; IPv6 has none of this number either. */
+	uint8_t timestamp[20] = {13, 0, 0xf2, 0xff};
 	struct fake_nat *n = *state;
+	uint16_t sum;
 
 	n->g.bad_l4_csum = true;
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	assert_int_equal(n->drops.n[DROP_ICMP_CSUM], 1);
-	fake_guest_ip(&n->g, world, 1, timestamp, sizeof(timestamp));
+	if (names(n) == &names6) {
+		timestamp[2] = timestamp[3] = 0;
+		sum = csum_fold(csum_add(
+			timestamp, sizeof(timestamp),
+			icmp_pseudo(&n->g.ip, &n->far.ip, sizeof(timestamp))));
+		timestamp[2] = (uint8_t)(sum >> 8);
+		timestamp[3] = (uint8_t)sum;
+	}
+	fake_guest_ip(&n->g, n->far.ip, names(n)->proto, timestamp,
+		      sizeof(timestamp));
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 1);
+	/* the other family's protocol */
+	fake_guest_ip(&n->g, n->far.ip, 59 - names(n)->proto, timestamp,
+		      sizeof(timestamp));
+	fake_guest_kick(&n->g);
+	assert_int_equal(n->drops.n[DROP_ICMP_TYPE], 2);
 	assert_int_equal(n->fh->n_sent, 0);
 	assert_int_equal(n->g.port->n_out, 0);
 }
@@ -304,12 +479,12 @@ static void test_cut_short(void **state)
 {
 	struct fake_nat *n = *state;
 	uint8_t buf[64] = {0};
-	struct packet pkt = {.ip_version = 4,
-			     .proto = 1,
+	struct packet pkt = {.proto = names(n)->proto,
 			     .l3_off = 14,
 			     .l4_off = 34,
 			     .l4_len = 7,
-			     .dst.ip = world};
+			     .src.ip = n->g.ip,
+			     .dst.ip = n->far.ip};
 	struct frame f = frame_flat(buf, sizeof(buf));
 
 	icmp_input(n->icmp, &pkt, &f);
@@ -323,18 +498,18 @@ static void test_padding_is_not_data(void **state)
 	struct fake_nat *n = *state;
 
 	n->g.pad = 8;
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	assert_int_equal(fake_sent(n->fh, 0)->len, 18);
 }
 
 static void test_long_reply_is_fragmented(void **state)
 {
 	struct fake_nat *n = *state;
-	struct endpoint ep = {.ip = world};
-	uint8_t big[3000] = {0};
+	struct endpoint ep = {.ip = n->far.ip};
+	uint8_t big[3000] = {names(n)->reply};
 	struct fake_got got;
 
-	ping(n, world, 1, 1);
+	ping(n, n->far.ip, 1, 1);
 	fake_deliver(n->fh, 0, &ep, big, sizeof(big));
 	fake_host_run(n->fh);
 	assert_int_equal(n->g.port->n_out, 3);
@@ -353,14 +528,15 @@ static void error_about(struct fake_nat *n, const struct packet *pkt,
 static void test_what_gets_no_error(void **state)
 {
 	struct fake_nat *n = *state;
-	uint8_t buf[64] = {0};
+	bool is_v4 = names(n) == &names4;
+	uint8_t buf[84] = {0}, *type = buf + fake_nat_l4(n);
 	struct frame f = frame_flat(buf, sizeof(buf));
-	struct packet good = {.ip_version = 4,
+	struct packet good = {.ip_version = is_v4 ? 4 : 6,
 			      .proto = 17,
 			      .l3_off = 14,
-			      .l4_off = 34,
+			      .l4_off = (uint16_t)fake_nat_l4(n),
 			      .l4_len = 30,
-			      .dst.ip = world,
+			      .dst.ip = n->far.ip,
 			      .eth_src = n->g.mac,
 			      .src.ip = n->g.ip};
 	struct packet pkt = good;
@@ -368,26 +544,67 @@ static void test_what_gets_no_error(void **state)
 	pkt.eth_dst = MAC_BROADCAST;
 	error_about(n, &pkt, &f);
 	pkt = good;
-	pkt.is_fragment = true;
-	pkt.frag_off = 8;
+	pkt.eth_src = MAC_BROADCAST;
 	error_about(n, &pkt, &f);
 	pkt = good;
-	pkt.dst.ip = addr_v4(224, 0, 0, 1);
+	pkt.src.ip = (addr){{0}};
+	error_about(n, &pkt, &f);
+	pkt = good;
+	pkt.is_fragment = is_v4; /* IPv6 answers later fragments */
+	pkt.frag_off = 8;
+	if (!is_v4)
+		pkt.proto = IPPROTO_NONE;
+	error_about(n, &pkt, &f);
+	pkt = good;
+	pkt.dst.ip = is_v4 ? addr_v4(224, 0, 0, 1)
+			   : (addr){{0xff, 0x0e, [15] = 1}};
 	error_about(n, &pkt, &f);
 	pkt.dst.ip = addr_v4(255, 255, 255, 255);
 	error_about(n, &pkt, &f);
 	pkt = good;
-	pkt.proto = 1;
-	buf[34] = ICMP_UNREACHABLE; /* about an error */
+	pkt.proto = names(n)->proto;
+	*type = names(n)->unreachable; /* about an error */
+	error_about(n, &pkt, &f);
+	*type = 137; /* about a redirect */
 	error_about(n, &pkt, &f);
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->g.port->n_out, 0);
-	buf[34] = ICMP_ECHO;
-	fake_guest_udp(&n->g, 1, &(struct endpoint){.ip = world, .port = 2},
-		       "x", 1);
+	*type = names(n)->echo;
+	fake_guest_udp(&n->g, 1, &n->far, "x", 1);
 	fake_guest_kick(&n->g); /* the lan learns the guest */
 	error_about(n, &pkt, &f);
 	assert_int_equal(n->g.port->n_out, 1);
+}
+
+/* RFC 8200 4, 4.4: where the parameter problem points. */
+static void test_an_unknown_next_header(void **state)
+{
+	struct fake_nat *n = *state;
+	uint8_t buf[84] = {0};
+	struct frame f = frame_flat(buf, sizeof(buf));
+	struct packet pkt = {.ip_version = 6,
+			     .proto = 132,
+			     .l3_off = 14,
+			     .l4_off = 62,
+			     .next_off = 40,
+			     .l4_len = 22,
+			     .dst.ip = n->far.ip,
+			     .eth_src = n->g.mac,
+			     .src.ip = n->g.ip};
+	struct fake_got got;
+
+	ping(n, n->gw_ip, 1, 1); /* the lan learns the guest */
+	fake_clear(n->g.port);
+	icmp_error(n->icmp, ICMP_UNREACHABLE, ICMP_U_PROTOCOL, 0, &pkt, &f);
+	heard(n, 0, 4, 1);
+	assert_true(fake_guest_got(&n->g, 0, &got));
+	assert_memory_equal(got.l4 + 4, "\0\0\0\x28", 4);
+	pkt.proto = IPPROTO_ROUTING;
+	pkt.next_off = 42;
+	icmp_error(n->icmp, ICMP_UNREACHABLE, ICMP_U_PROTOCOL, 0, &pkt, &f);
+	heard(n, 1, 4, 0);
+	assert_true(fake_guest_got(&n->g, 1, &got));
+	assert_memory_equal(got.l4 + 4, "\0\0\0\x2a", 4);
 }
 
 static void test_errors_are_rationed(void **state)
@@ -395,20 +612,20 @@ static void test_errors_are_rationed(void **state)
 	struct fake_nat *n = *state;
 
 	for (int i = 0; i < ICMP_ERROR_BURST + 5; i++)
-		ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+		ping(n, nobody(n), 1, 1);
 	assert_int_equal(n->g.port->n_out, ICMP_ERROR_BURST);
 	assert_int_equal(n->drops.n[DROP_ICMP_RATE], 5);
-	n->g.ip = addr_v4(10, 0, 2, 16); /* another name is of no use */
-	ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+	n->g.ip.b[15]++; /* another name is of no use */
+	ping(n, nobody(n), 1, 1);
 	assert_int_equal(n->g.port->n_out, ICMP_ERROR_BURST);
-	n->g.ip = addr_v4(10, 0, 2, 15);
+	n->g.ip.b[15]--;
 	fake_clear(n->g.port);
 	fake_nat_pass(n, FAKE_SECOND / ICMP_ERROR_RATE);
-	ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+	ping(n, nobody(n), 1, 1);
 	assert_int_equal(n->g.port->n_out, 1);
 	fake_nat_pass(n, 3600 * FAKE_SECOND);
 	for (int i = 0; i < ICMP_ERROR_BURST + 5; i++)
-		ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+		ping(n, nobody(n), 1, 1);
 	assert_int_equal(n->g.port->n_out, ICMP_ERROR_BURST + 1);
 }
 
@@ -423,30 +640,34 @@ static void test_errors_of_others_are_not_spent(void **state)
 		fake_nat_pass(n, FAKE_SECOND);
 		n->g.mac = fake_mac(2 + i);
 		for (int k = 0; k < ICMP_ERROR_BURST + 5; k++)
-			ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+			ping(n, nobody(n), 1, 1);
 		before = n->g.port->n_out;
 		n->g.mac = fake_mac(1);
-		ping(n, addr_v4(10, 0, 2, 99), 1, 1);
+		ping(n, nobody(n), 1, 1);
 	}
 	assert_true(n->g.port->n_out > before);
 }
 
-static void test_error_is_at_most_576_bytes(void **state)
+static void test_errors_are_bounded(void **state)
 {
 	struct fake_nat *n = *state;
-	struct endpoint dst = fake_ep(10, 0, 2, 99, 9);
+	struct endpoint dst = {.ip = nobody(n), .port = 9};
 	struct fake_got got;
 	uint8_t big[1400] = {0};
 
 	fake_guest_udp(&n->g, 1, &dst, big, sizeof(big));
 	fake_guest_kick(&n->g);
 	assert_true(fake_guest_got(&n->g, 0, &got));
-	assert_int_equal(got.len, 14 + 576);
+	assert_int_equal(got.len, 14 + names(n)->error_max);
 	assert_true(got.csum_ok);
 }
 
+#define T6(f)                                                                  \
+	cmocka_unit_test_setup_teardown(f, fake_nat_setup6, fake_nat_teardown)
+/* In both families. */
 #define T(f)                                                                   \
-	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
+	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown), \
+		T6(f)
 
 int main(void)
 {
@@ -458,6 +679,9 @@ int main(void)
 		T(test_idle_flow_ends),
 		T(test_low_hop_limit_is_carried),
 		T(test_time_exceeded_comes_from_the_hop),
+		T(test_an_error_about_an_ordinary_echo),
+		T6(test_what_the_path_of_ipv6_says),
+		T6(test_what_ipv6_has_no_word_for),
 		T(test_error_that_is_no_refusal_is_not_told),
 		T(test_what_is_no_reply_is_ignored),
 		T(test_flood_takes_turns),
@@ -472,9 +696,10 @@ int main(void)
 		T(test_padding_is_not_data),
 		T(test_long_reply_is_fragmented),
 		T(test_what_gets_no_error),
+		T6(test_an_unknown_next_header),
 		T(test_errors_are_rationed),
 		T(test_errors_of_others_are_not_spent),
-		T(test_error_is_at_most_576_bytes),
+		T(test_errors_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

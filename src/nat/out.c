@@ -5,9 +5,11 @@
  */
 #include "nat/out.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/cursor.h"
+#include "wire/csum.h"
 
 void out_init(struct out *o, const struct nat_env *env)
 {
@@ -17,27 +19,44 @@ void out_init(struct out *o, const struct nat_env *env)
 	o->b.n = 0;
 }
 
-void out_put_ip4(uint8_t *p, const struct nat_env *env,
-		 const struct out_addr *a, uint32_t l4_len,
-		 const struct out_frag *fr)
+static struct ip_hdr header(const struct out_addr *a, uint32_t l4_len)
 {
-	struct wr w = wr_init(p, OUT_L4);
-	struct eth_hdr eth = {
-		.dst = a->to, .src = env->gw_mac, .type = ETH_T_IP4};
-	struct ip4_hdr ip = {.total_len = (uint16_t)(IP4_HDR_LEN + l4_len),
-			     .frag = IP4_F_DF,
-			     .tos = a->tos,
-			     .ttl = a->ttl,
-			     .proto = a->proto,
-			     .src = a->src,
-			     .dst = a->dst};
+	return (struct ip_hdr){.src = a->src,
+			       .dst = a->dst,
+			       .l4_len = l4_len,
+			       .proto = a->proto,
+			       .ttl = a->ttl,
+			       .tos = a->tos};
+}
 
-	if (fr) {
-		ip.id = fr->id;
-		ip.frag = (uint16_t)(fr->off / 8 | (fr->more ? IP4_F_MF : 0));
+void out_put_ip(uint8_t *p, const struct nat_env *env, const struct out_addr *a,
+		uint32_t l4_len)
+{
+	struct wr w = wr_init(p, out_l4(&a->dst));
+	struct ip_hdr ip = header(a, l4_len);
+
+	ip_emit_frame(&w, a->to, env->gw_mac, &ip);
+}
+
+void out_udp_head(struct out_dgram *d, uint16_t sport, uint16_t dport)
+{
+	struct wr w = wr_init(d->head, UDP_HDR_LEN);
+	struct udp_hdr udp = {.sport = sport,
+			      .dport = dport,
+			      .len = (uint16_t)(UDP_HDR_LEN + d->len)};
+	uint64_t sum = csum_pseudo(&d->a.src, &d->a.dst, IPPROTO_UDP, udp.len);
+
+	if (d->is_partial) {
+		udp.csum = csum_partial(sum);
+	} else {
+		udp_emit(&w, &udp);
+		sum = csum_add(d->head, UDP_HDR_LEN, sum);
+		udp.csum = csum_fold(csum_add(d->payload, d->len, sum));
+		if (udp.csum == 0)
+			udp.csum = 0xffff; /* zero says "none" */
+		w = wr_init(d->head, UDP_HDR_LEN);
 	}
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
+	udp_emit(&w, &udp);
 }
 
 void out_flush(struct out *o)
@@ -56,16 +75,35 @@ void out_flush(struct out *o)
 	o->b.n = 0;
 }
 
-/* Queues bytes [off, off + len) of head and payload behind an IP header. */
-static void put_frame(struct out *o, const struct out_dgram *d, uint32_t off,
-		      uint32_t len, const struct out_frag *fr)
+/* What the exit is to do with a datagram whose transport header is at l4. */
+static struct frame_offload offload(const struct out_dgram *d, uint32_t l4)
+{
+	struct frame_offload o = {0};
+
+	if (d->is_partial)
+		o = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
+					   .csum_start = (uint16_t)l4,
+					   .csum_offset = 6};
+	if (d->gso_size) {
+		o.gso = addr_is_v4(&d->a.dst) ? FRAME_GSO_UDP4
+					      : FRAME_GSO_UDP6;
+		o.gso_size = d->gso_size;
+		o.hdr_len = (uint16_t)(l4 + UDP_HDR_LEN);
+	}
+	return o;
+}
+
+/* Queues the l4_len bytes of head and payload from ip->off on behind ip. */
+static void put_frame(struct out *o, const struct out_dgram *d,
+		      const struct ip_hdr *ip)
 {
 	uint8_t *hdr = o->hdr[o->b.n];
 	struct frame *f = &o->b.f[o->b.n];
-	uint32_t used = OUT_L4;
-	uint32_t n;
+	struct wr w = wr_init(hdr, FRAME_HDR_MAX);
+	uint32_t off = ip->off, len = ip->l4_len, used, n;
 
-	out_put_ip4(hdr, o->env, &d->a, len, fr);
+	ip_emit_frame(&w, d->a.to, o->env->gw_mac, ip);
+	used = (uint32_t)wr_len(&w);
 	if (off == 0) {
 		memcpy(hdr + used, d->head, OUT_HEAD_MAX);
 		used += OUT_HEAD_MAX;
@@ -79,15 +117,7 @@ static void put_frame(struct out *o, const struct out_dgram *d, uint32_t off,
 	if (n > 0)
 		memcpy(hdr + used, d->payload + off, n);
 	*f = frame_flat(hdr, used + n);
-	if (d->is_partial)
-		f->off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
-						.csum_start = OUT_L4,
-						.csum_offset = 6};
-	if (d->gso_size) {
-		f->off.gso = FRAME_GSO_UDP4;
-		f->off.gso_size = d->gso_size;
-		f->off.hdr_len = OUT_UDP_PAYLOAD;
-	}
+	f->off = offload(d, out_l4(&d->a.dst));
 	if (len > n) {
 		o->iov[o->b.n] = (struct iovec){
 			.iov_base = (void *)(uintptr_t)(d->payload + off + n),
@@ -103,22 +133,23 @@ static void put_frame(struct out *o, const struct out_dgram *d, uint32_t off,
 void out_dgram(struct out *o, const struct out_dgram *d)
 {
 	uint32_t l4_len = OUT_HEAD_MAX + d->len;
-	uint32_t room = o->env->mtu - IP4_HDR_LEN;
-	struct out_frag fr = {0};
+	uint32_t room = o->env->mtu - ip_hdr_len(&d->a.dst);
+	struct ip_hdr ip = header(&d->a, l4_len);
 
 	if (l4_len <= room || d->gso_size) {
-		put_frame(o, d, 0, l4_len, NULL);
+		put_frame(o, d, &ip);
 		return;
 	}
-	fr.id = ++o->ip_id;
-	room &= ~UINT32_C(7);
-	while (fr.off < l4_len) {
-		uint32_t n = l4_len - fr.off;
-
-		fr.more = n > room;
-		if (fr.more)
-			n = room;
-		put_frame(o, d, fr.off, n, &fr);
-		fr.off += n;
+	ip.is_fragment = true;
+	/* In IPv6 the protocols have one room of numbers; each protocol's
+	 * part counts for itself. */
+	ip.id = ++o->ip_id | (uint32_t)d->a.proto << 24;
+	room = (o->env->mtu - ip_frag_hdr_len(&d->a.dst)) & ~UINT32_C(7);
+	for (; ip.off < l4_len; ip.off += ip.l4_len) {
+		ip.l4_len = l4_len - ip.off;
+		ip.more = ip.l4_len > room;
+		if (ip.more)
+			ip.l4_len = room;
+		put_frame(o, d, &ip);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Datagrams made here for a guest: IPv4 header, fragments where the guest's
+ * Datagrams made here for a guest: IP header, fragments where the guest's
  * MTU asks for them, frames in batches through the lan.
  *
  * Used by icmp for all it sends and by udp for what could not be received
@@ -15,15 +15,14 @@
 
 #include "nat/env.h"
 #include "wire/eth.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 #include "wire/udp.h"
 
 enum {
 	OUT_FRAMES = 16,  /* frames collected before they are sent */
 	OUT_HEAD_MAX = 8, /* bytes of a UDP or ICMP header */
-	/* Ethernet and IPv4 headers; then those and the UDP header. */
-	OUT_L4 = ETH_HDR_LEN + IP4_HDR_LEN,
-	OUT_UDP_PAYLOAD = OUT_L4 + UDP_HDR_LEN,
+	/* The most of Ethernet and IP headers and a UDP header. */
+	OUT_UDP_PAYLOAD_MAX = ETH_HDR_LEN + IP6_HDR_LEN + UDP_HDR_LEN,
 };
 
 /* The ways of one datagram. */
@@ -52,7 +51,7 @@ struct out_dgram {
 
 struct out {
 	const struct nat_env *env; /* borrowed */
-	uint16_t ip_id;            /* of the last fragmented datagram */
+	uint32_t ip_id;            /* of the last fragmented datagram */
 	const addr *hold;          /* not NULL: this guest's MAC is not known,
 				    * env->hold() takes the frames */
 	struct batch b;
@@ -63,20 +62,31 @@ struct out {
 void out_init(struct out *o, const struct nat_env *env);
 /* Queues one datagram, sending what was queued when there is no room. */
 void out_dgram(struct out *o, const struct out_dgram *d);
+/* d->head becomes that of a UDP datagram, its checksum what d->is_partial
+ * says; all else of d is there. */
+void out_udp_head(struct out_dgram *d, uint16_t sport, uint16_t dport);
 /* Sends what is queued; what finds no room is counted by the lan. */
 void out_flush(struct out *o);
 
-/* Where a piece lies in its datagram. */
-struct out_frag {
-	uint16_t id;
-	uint32_t off; /* bytes */
-	bool more;
-};
+/* Where the transport header of a whole datagram to dst lies in its frame. */
+static inline uint32_t out_l4(const addr *dst)
+{
+	return ETH_HDR_LEN + ip_hdr_len(dst);
+}
 
-/* Writes OUT_L4 bytes of Ethernet and IPv4 header for l4_len bytes behind
- * them.  fr is NULL for a whole datagram (don't fragment, id 0: RFC 6864). */
-void out_put_ip4(uint8_t *p, const struct nat_env *env,
-		 const struct out_addr *a, uint32_t l4_len,
-		 const struct out_frag *fr);
+/* Writes out_l4() bytes: the headers of a whole datagram whose transport
+ * header and payload are l4_len bytes. */
+void out_put_ip(uint8_t *p, const struct nat_env *env, const struct out_addr *a,
+		uint32_t l4_len);
+
+/* The MTU of the path to real, in packets of guest's family (RFC 7915 4.2,
+ * 5.2). */
+static inline uint32_t nat_mtu_seen(uint32_t mtu, const addr *real,
+				    const addr *guest)
+{
+	uint32_t both = mtu + ip_hdr_len(guest), hdr = ip_hdr_len(real);
+
+	return mtu && both > hdr ? both - hdr : mtu;
+}
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Ping of the world: one host ping socket per (guest, identifier).  Called by
- * icmp.c and by the loop through the sockets; the worker's thread.
+ * Ping of the world: one host ping socket per (guest, identifier), and of each
+ * family, for a guest of IPv6 may ping IPv4 too (NAT64).  Called by icmp.c and
+ * by the loop through the sockets; the worker's thread.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,6 +13,7 @@
 
 #include "base/cursor.h"
 #include "nat/icmp_priv.h"
+#include "wire/csum.h"
 
 enum {
 	PING_READS = 64, /* messages read per event, then others' turn */
@@ -21,7 +23,8 @@ enum {
 #define PING_IDLE_NS (ICMP_IDLE_SECONDS * UINT64_C(1000000000))
 
 struct ping_flow {
-	struct flow flow; /* guest.port is the identifier */
+	struct flow flow; /* guest.port is the identifier, remote is zero in
+			   * the socket's family */
 	struct icmp *ic;
 	uint64_t used_ns;
 	/* options the socket has now */
@@ -49,20 +52,37 @@ static void ping_close(struct ping_flow *p)
 }
 
 /* The quoted header has the kernel's identifier; the guest's comes back, and
- * with it the checksum (RFC 1624). */
-static void restore_id(struct host_err *e, uint16_t id)
+ * with it the checksum (RFC 1624).  Of ICMPv6 that is of the guest's address
+ * too; it is right if the message is quoted whole. */
+static void restore_id(struct host_err *e, const struct endpoint *guest)
 {
+	uint16_t id = guest->port;
 	uint16_t sum = (uint16_t)(e->payload[2] << 8 | e->payload[3]);
 	uint16_t theirs = (uint16_t)(e->payload[4] << 8 | e->payload[5]);
-	uint32_t s = (uint16_t)~sum + (uint32_t)(uint16_t)~theirs + id;
 
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	sum = (uint16_t)~s;
-	e->payload[2] = (uint8_t)(sum >> 8);
-	e->payload[3] = (uint8_t)sum;
 	e->payload[4] = (uint8_t)(id >> 8);
 	e->payload[5] = (uint8_t)id;
+	sum = csum_update(sum, theirs, id);
+	if (!addr_is_v4(&guest->ip)) {
+		e->payload[2] = e->payload[3] = 0;
+		sum = csum_fold(csum_add(
+			e->payload, e->payload_len,
+			icmp_pseudo(&guest->ip, &e->dst.ip,
+				    (uint32_t)e->payload_len)));
+	}
+	e->payload[2] = (uint8_t)(sum >> 8);
+	e->payload[3] = (uint8_t)sum;
+}
+
+/* What IPv4 quotes of a guest of IPv6. */
+static void as_guest_sent(const struct ping_flow *p, struct host_err *e)
+{
+	const addr *guest = &p->flow.guest.ip;
+
+	if (addr_is_v4(&p->flow.remote.ip) == addr_is_v4(guest))
+		return;
+	e->dst = nat_map_in(p->ic->env, &e->dst, guest);
+	e->payload[0] = icmp_echo_type(guest);
 }
 
 /* Passes the error queue on to the guest.  What the host says of a message
@@ -76,7 +96,7 @@ static void read_errors(struct ping_flow *p, uint32_t *mtup)
 	for (int i = 0; i < PING_READS; i++) {
 		struct icmp_relay r = {.err = &e,
 				       .guest_mac = p->flow.guest_mac,
-				       .proto = IPPROTO_ICMP,
+				       .proto = p->flow.proto,
 				       .guest = p->flow.guest};
 
 		if (h->ops->recv_err(h, &p->flow.sock, &e) <= 0)
@@ -84,9 +104,12 @@ static void read_errors(struct ping_flow *p, uint32_t *mtup)
 		if (e.origin == SO_EE_ORIGIN_LOCAL && e.err == EMSGSIZE &&
 		    mtup)
 			*mtup = e.info;
-		if (e.payload_len < ICMP_HDR_LEN || e.payload[0] != ICMP_ECHO)
+		if (e.payload_len < ICMP_HDR_LEN ||
+		    e.payload_len > sizeof(e.payload) ||
+		    e.payload[0] != icmp_echo_type(&p->flow.remote.ip))
 			continue;
-		restore_id(&e, p->flow.guest.port);
+		as_guest_sent(p, &e);
+		restore_id(&e, &r.guest);
 		r.dst = e.dst;
 		r.quote = e.payload;
 		r.quote_len = (uint32_t)e.payload_len;
@@ -98,12 +121,12 @@ static void read_errors(struct ping_flow *p, uint32_t *mtup)
 static void reply(struct ping_flow *p, const struct host_msg *m)
 {
 	struct icmp *ic = p->ic;
-	struct endpoint seen = nat_map_in(ic->env, &m->ep);
+	struct endpoint seen = nat_map_in(ic->env, &m->ep, &p->flow.guest.ip);
 	struct out_addr a = {.to = p->flow.guest_mac,
 			     .src = seen.ip,
 			     .dst = p->flow.guest.ip,
-			     .proto = IPPROTO_ICMP,
-			     .ttl = m->ttl > 1 ? m->ttl - 1 : IP4_TTL,
+			     .proto = p->flow.proto,
+			     .ttl = m->ttl > 1 ? m->ttl - 1 : IP_HOP_LIMIT,
 			     .tos = m->tos};
 	struct rd r = rd_init(ic->scratch, m->len);
 	uint8_t type = rd_u8(&r);
@@ -111,9 +134,10 @@ static void reply(struct ping_flow *p, const struct host_msg *m)
 
 	rd_skip(&r, 5);
 	seq = rd_u16(&r);
-	if (!rd_ok(&r) || type != ICMP_ECHO_REPLY || m->truncated)
+	if (!rd_ok(&r) || type != icmp_reply_type(&p->flow.remote.ip) ||
+	    m->truncated)
 		return;
-	icmp_send(ic, &a, ICMP_ECHO_REPLY, 0,
+	icmp_send(ic, &a, icmp_reply_type(&a.dst), 0,
 		  (uint32_t)p->flow.guest.port << 16 | seq, r.p,
 		  (uint32_t)rd_left(&r));
 }
@@ -122,11 +146,14 @@ static void read_replies(struct ping_flow *p)
 {
 	struct icmp *ic = p->ic;
 	struct host *h = ic->env->host;
+	/* what a datagram can hold: IPv4 counts its header */
+	size_t room = addr_is_v4(&p->flow.remote.ip)
+			      ? UINT16_MAX - IP4_HDR_LEN
+			      : UINT16_MAX;
 
 	p->has_more = false;
 	for (int i = 0; i < PING_READS; i++) {
-		struct iovec v = {.iov_base = ic->scratch,
-				  .iov_len = UINT16_MAX - IP4_HDR_LEN};
+		struct iovec v = {.iov_base = ic->scratch, .iov_len = room};
 		struct host_msg m = {.iov = &v, .n_iov = 1};
 		int r = h->ops->recv_batch(h, &p->flow.sock, &m, 1);
 
@@ -170,6 +197,7 @@ static void socket_failed(struct icmp *ic, int err, const struct packet *pkt,
 {
 	if (err != -EACCES && err != -EPERM) {
 		drop(ic->env->drops, DROP_HOST_SOCKET);
+		icmp_errno(ic, err, 0, pkt, f);
 		return;
 	}
 	drop(ic->env->drops, DROP_ICMP_DENIED);
@@ -196,18 +224,20 @@ static struct ping_flow *ping_open(struct icmp *ic, const struct flow_key *key,
 		return NULL;
 	}
 	p->ic = ic;
-	p->ttl = IP4_TTL;
+	p->ttl = IP_HOP_LIMIT;
 	p->flow.guest = key->guest;
+	p->flow.remote = key->remote;
 	p->flow.proto = key->proto;
 	p->flow.sock = HOST_SOCK_NULL;
 	p->flow.sock.event = ping_event;
 	timer_init(&p->flow.timer, ping_timeout);
-	if (!flow_add(&ic->flows, &p->flow)) {
+	if (!flow_add(&ic->flows, &p->flow, lan_payer(ic->env->lan))) {
 		drop(ic->env->drops, DROP_FLOW_TABLE_FULL);
 		slab_free(&ic->slab, p);
 		return NULL;
 	}
-	r = h->ops->open(h, &p->flow.sock, HOST_PING, false);
+	r = h->ops->open(h, &p->flow.sock, HOST_PING,
+			 !addr_is_v4(&key->remote.ip));
 	if (r < 0) {
 		socket_failed(ic, r, pkt, f);
 		ping_close(p);
@@ -231,7 +261,7 @@ static void set_option(struct ping_flow *p, enum host_opt opt, int value)
 /* Hop limit, traffic class and don't-fragment as the guest asked. */
 static void carry_options(struct ping_flow *p, const struct packet *pkt)
 {
-	uint8_t ttl = ip4_carried_ttl(pkt->ttl);
+	uint8_t ttl = ip_carried_ttl(pkt->ttl);
 
 	if (ttl != p->ttl) {
 		set_option(p, HOST_OPT_TTL, ttl);
@@ -253,14 +283,19 @@ static void send_echo(struct ping_flow *p, const struct endpoint *to,
 {
 	struct icmp *ic = p->ic;
 	struct host *h = ic->env->host;
-	struct iovec iov[FRAME_IOV_MAX + 1];
+	uint8_t type = icmp_echo_type(&to->ip);
+	struct iovec iov[FRAME_IOV_MAX + 2] = {
+		{.iov_base = &type, .iov_len = sizeof(type)}};
 	struct frame cut = *f;
 	struct host_msg m = {.ep = *to, .iov = iov};
 	uint32_t mtu = 0;
 	int r;
 
 	cut.len = pkt->l4_off + pkt->l4_len;
-	m.n_iov = frame_iov(&cut, pkt->l4_off, iov, FRAME_IOV_MAX + 1);
+	/* The rest is the same in both families, but for what the host fills
+	 * in: identifier and checksum. */
+	m.n_iov = 1 + frame_iov(&cut, pkt->l4_off + sizeof(type), iov + 1,
+				FRAME_IOV_MAX + 1);
 	r = h->ops->send_batch(h, &p->flow.sock, &m, 1);
 	if (r < 0 && r != -EAGAIN) {
 		/* It may be an earlier error: pass it on and try again. */
@@ -271,7 +306,7 @@ static void send_echo(struct ping_flow *p, const struct endpoint *to,
 		return;
 	read_errors(p, &mtu); /* the same again of the second try */
 	drop(ic->env->drops, DROP_UDP_SEND);
-	icmp_errno(ic, r, mtu, pkt, f);
+	icmp_errno(ic, r, nat_mtu_seen(mtu, &to->ip, &pkt->src.ip), pkt, f);
 }
 
 void ping_input(struct icmp *ic, const struct packet *pkt,
@@ -289,6 +324,8 @@ void ping_input(struct icmp *ic, const struct packet *pkt,
 		return;
 	}
 	key.guest.port = rd_u16(&r);
+	if (addr_is_v4(&to.ip))
+		key.remote.ip = addr_v4(0, 0, 0, 0);
 	found = flow_find(&ic->flows, &key);
 	p = found ? flow_of(found) : ping_open(ic, &key, pkt, f);
 	if (!p)
@@ -296,7 +333,7 @@ void ping_input(struct icmp *ic, const struct packet *pkt,
 	p->flow.guest_mac = pkt->eth_src;
 	p->used_ns = *ic->env->now_ns;
 	carry_options(p, pkt);
-	if (p->ttl != IP4_TTL)
+	if (p->ttl != IP_HOP_LIMIT)
 		icmp_probe(ic, pkt, f);
 	send_echo(p, &to, pkt, f);
 }

@@ -16,16 +16,20 @@
 
 #include "base/cursor.h"
 #include "base/slab.h"
-#include "nat/flow.h"
+#include "nat/quota.h"
 #include "wire/eth.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 
 enum {
 	UNIT = 8, /* what offsets count in */
 	UNITS = 65536 / UNIT,
 	WORD_BITS = 64,
-	HEAD_LEN = ETH_HDR_LEN + IP4_HDR_LEN,
-	BODY_MAX = 65535 - IP4_HDR_LEN,
+	/* of a fragment: where the body begins */
+	HEAD_MAX = ETH_HDR_LEN + IP6_HDR_LEN + IP6_FRAG_LEN,
+	BODY_MAX = 65535,   /* IPv6 does not count the header */
+	IP6_LENGTH_AT = 4,  /* where the header names its payload's length */
+	IP6_OFFSET_AT = -6, /* the fragment's offset, from what follows its
+			     * header on */
 	ECN_MASK = 3,
 	ECN_NOT = 0, /* RFC 3168 5 */
 	ECN_CE = 3,
@@ -34,15 +38,16 @@ enum {
 #define LIFE_NS (REASM_SECONDS * UINT64_C(1000000000))
 
 /* RFC 791: what the fragments of one datagram have in common, and who sent
- * them.  Compared as bytes: no padding inside. */
+ * them.  Of IPv6 the protocol is among it, for nobody sends it otherwise
+ * (RFC 8200 4.5 believes the first).  Compared as bytes: no padding inside. */
 struct item_key {
 	addr src;
 	addr dst;
 	uint32_t port;
+	uint32_t id;
 	mac from;
-	uint16_t id;
 	uint8_t proto;
-	uint8_t zero[3];
+	uint8_t zero;
 };
 
 struct item {
@@ -52,15 +57,20 @@ struct item {
 	uint16_t quota;    /* index of the port's quota */
 	bool is_dead;      /* it was not believed */
 	uint8_t ecn_seen;  /* bit per codepoint */
+	/* of the first fragment */
+	uint8_t tos, ttl;
+	mac to;
+	uint16_t first_len; /* its headers, in buf before the body; 0: it is
+			     * not here, or has more than can be kept */
 	unsigned n_frames; /* fragments it holds */
 	uint32_t have;     /* bytes of body */
 	uint32_t top;      /* one past the highest of them */
 	uint32_t total;    /* bytes of the whole body; 0: not known */
-	uint32_t first;    /* bytes of the first fragment; 0: not here */
+	uint32_t first;    /* bytes of body in the first fragment */
 	uint64_t filled[UNITS / WORD_BITS];
 	uint64_t starts[UNITS / WORD_BITS];
 	struct frame whole; /* once it is */
-	uint8_t buf[HEAD_LEN + BODY_MAX + UNIT];
+	uint8_t buf[HEAD_MAX + BODY_MAX + UNIT];
 };
 
 struct reasm {
@@ -71,7 +81,7 @@ struct reasm {
 	struct list done;  /* whole ones, until the batch is over */
 	struct timer timer; /* for the oldest */
 	unsigned n;         /* items on the first list */
-	unsigned n_quota[FLOW_QUOTAS];
+	unsigned n_quota[QUOTA_PLACES];
 };
 
 static bool bit(const uint64_t *map, uint32_t i)
@@ -116,13 +126,14 @@ static void give_up(struct reasm *r, struct item *t, enum drop_reason why)
 	slab_free(&r->slab, t);
 }
 
-/* RFC 792: what is told is the first fragment. */
+/* RFC 792, 8200 4.5: what is told is the first fragment. */
 static void tell_timeout(struct reasm *r, struct item *t)
 {
-	struct frame f = frame_flat(t->buf, HEAD_LEN + t->first);
+	struct frame f = frame_flat(t->buf + HEAD_MAX - t->first_len,
+				    t->first_len + t->first);
 	struct packet pkt;
 
-	if (t->is_dead || t->first == 0 ||
+	if (t->is_dead || t->first_len == 0 ||
 	    packet_parse(f.hdr, f.hdr_len, f.len, &pkt) != PACKET_OK)
 		return;
 	icmp_error(r->icmp, ICMP_TIME_EXCEEDED, ICMP_T_REASSEMBLY, 0, &pkt,
@@ -177,7 +188,7 @@ static void make_room(struct reasm *r, uint16_t quota, const mac *from)
 
 static struct item *item_new(struct reasm *r, const struct item_key *key)
 {
-	uint16_t quota = (uint16_t)(key->port % FLOW_QUOTAS);
+	uint16_t quota = (uint16_t)(key->port % QUOTA_PLACES);
 	struct item *t;
 
 	make_room(r, quota, &key->from);
@@ -225,6 +236,20 @@ static enum fit fit_of(const struct item *t, uint32_t off, uint32_t len,
 	return FIT_OVERLAP;
 }
 
+/* Takes the headers of the first fragment. */
+static void put_first(struct item *t, const struct packet *pkt,
+		      const struct frame *f)
+{
+	t->first = pkt->l4_len;
+	t->tos = pkt->tos;
+	t->ttl = pkt->ttl;
+	t->to = pkt->eth_dst;
+	if (pkt->l4_off > HEAD_MAX)
+		return; /* other extension headers: who sent it is not told */
+	t->first_len = pkt->l4_off;
+	memcpy(t->buf + HEAD_MAX - pkt->l4_off, f->hdr, pkt->l4_off);
+}
+
 static void put(struct item *t, const struct packet *pkt,
 		const struct frame *f)
 {
@@ -240,10 +265,8 @@ static void put(struct item *t, const struct packet *pkt,
 		t->top = off + len;
 	if (!pkt->frag_more)
 		t->total = off + len;
-	if (off == 0) {
-		t->first = len;
-		memcpy(t->buf, f->hdr, HEAD_LEN);
-	}
+	if (off == 0)
+		put_first(t, pkt, f);
 }
 
 /* RFC 3168 5.3: congestion seen by any fragment was seen by the datagram,
@@ -256,41 +279,65 @@ static bool join_ecn(const struct item *t, uint8_t *tosp)
 	return !(t->ecn_seen & 1 << ECN_NOT);
 }
 
-/* All is there: the header becomes the one of a whole datagram.  It may be
+/* All is there: the headers become those of a whole datagram.  It may be
  * fragmented again on its way, as it was here. */
 static const struct frame *complete(struct reasm *r, struct item *t)
 {
-	struct wr w = wr_init(t->buf + ETH_HDR_LEN, IP4_HDR_LEN);
-	struct packet first;
-	struct ip4_hdr ip;
+	bool is_v4 = addr_is_v4(&t->key.dst);
+	uint32_t head_len = ETH_HDR_LEN + ip_hdr_len(&t->key.dst);
+	uint8_t *head = t->buf + HEAD_MAX - head_len;
+	struct wr w = wr_init(head, head_len);
+	struct ip_hdr ip = {.src = t->key.src,
+			    .dst = t->key.dst,
+			    .l4_len = t->total,
+			    .proto = t->key.proto,
+			    .ttl = t->ttl,
+			    .tos = t->tos,
+			    .is_fragment = is_v4, /* of IPv4: without DF */
+			    .id = t->key.id};
 
-	/* It was parsed before: this cannot fail. */
-	if (packet_parse(t->buf, HEAD_LEN + t->first, HEAD_LEN + t->first,
-			 &first) != PACKET_OK ||
-	    !join_ecn(t, &first.tos)) {
-		give_up(r, t, DROP_IP4_FRAGMENT);
+	if (!join_ecn(t, &ip.tos)) {
+		give_up(r, t, DROP_FRAG_BAD);
 		return NULL;
 	}
-	ip = (struct ip4_hdr){.total_len = (uint16_t)(IP4_HDR_LEN + t->total),
-			      .id = t->key.id,
-			      .tos = first.tos,
-			      .ttl = first.ttl,
-			      .proto = t->key.proto,
-			      .src = t->key.src,
-			      .dst = t->key.dst};
-	ip4_emit(&w, &ip);
+	ip_emit_frame(&w, t->to, t->key.from, &ip);
 	unlink_item(r, t);
 	list_add_tail(&r->done, &t->link);
-	t->whole = frame_flat(t->buf, HEAD_LEN + t->total);
+	t->whole = frame_flat(head, head_len + t->total);
 	return &t->whole;
 }
 
-/* What no fragment of a datagram can be. */
-static bool is_bad(const struct packet *pkt)
+/* Bytes of the longest datagram. */
+static uint32_t body_max(const addr *a)
 {
-	return pkt->l4_len == 0 || pkt->l4_off != HEAD_LEN ||
-	       (pkt->frag_more && pkt->l4_len % UNIT) ||
-	       pkt->l4_len > (uint32_t)(BODY_MAX - pkt->frag_off);
+	return addr_is_v4(a) ? BODY_MAX - IP4_HDR_LEN : BODY_MAX;
+}
+
+/* True of what no fragment of a datagram can be.  IPv6 wants to hear it
+ * (RFC 8200 4.5): *pointerp is at what, from the IP header on, else 0. */
+static bool is_bad(const struct packet *pkt, uint16_t *pointerp)
+{
+	uint32_t max = body_max(&pkt->dst.ip);
+
+	*pointerp = 0;
+	if (pkt->frag_more && pkt->l4_len % UNIT) {
+		*pointerp = IP6_LENGTH_AT;
+		return true;
+	}
+	if (pkt->frag_off > max || pkt->l4_len > max - pkt->frag_off) {
+		*pointerp = (uint16_t)(pkt->l4_off - pkt->l3_off +
+				       IP6_OFFSET_AT);
+		return true;
+	}
+	return pkt->l4_len == 0;
+}
+
+static void refuse(struct reasm *r, uint16_t pointer, const struct packet *pkt,
+		   const struct frame *f)
+{
+	drop(r->env->drops, DROP_FRAG_BAD);
+	if (pointer && pkt->ip_version == 6)
+		icmp_error(r->icmp, ICMP_PARAMETER, 0, pointer, pkt, f);
 }
 
 const struct frame *reasm_input(struct reasm *r, uint32_t port,
@@ -300,14 +347,15 @@ const struct frame *reasm_input(struct reasm *r, uint32_t port,
 	struct item_key key = {.src = pkt->src.ip,
 			       .dst = pkt->dst.ip,
 			       .port = port,
+			       .id = pkt->ip_id,
 			       .from = pkt->eth_src,
-			       .id = (uint16_t)pkt->ip_id,
 			       .proto = pkt->proto};
 	struct drops *drops = r->env->drops;
+	uint16_t pointer;
 	struct item *t;
 
-	if (pkt->frag_off > BODY_MAX || is_bad(pkt)) {
-		drop(drops, DROP_IP4_FRAGMENT);
+	if (is_bad(pkt, &pointer)) {
+		refuse(r, pointer, pkt, f);
 		return NULL;
 	}
 	t = item_find(r, &key);
@@ -334,8 +382,8 @@ const struct frame *reasm_input(struct reasm *r, uint32_t port,
 		return NULL;
 	}
 	if (!frame_copy(f, pkt->l4_off, pkt->l4_len,
-			t->buf + HEAD_LEN + pkt->frag_off)) {
-		drop(drops, DROP_IP4_FRAGMENT);
+			t->buf + HEAD_MAX + pkt->frag_off)) {
+		drop(drops, DROP_FRAG_BAD);
 		return NULL;
 	}
 	put(t, pkt, f);
@@ -357,8 +405,8 @@ int reasm_new(const struct nat_env *env, struct icmp *ic, struct reasm **rp)
 	struct reasm *r = calloc(1, sizeof(*r));
 
 	_Static_assert(sizeof(struct item_key) ==
-			       2 * sizeof(addr) + sizeof(uint32_t) +
-				       sizeof(mac) + 6,
+			       2 * sizeof(addr) + 2 * sizeof(uint32_t) +
+				       sizeof(mac) + 2,
 		       "compared as bytes");
 	if (!r)
 		return -ENOMEM;

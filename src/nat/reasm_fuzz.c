@@ -13,7 +13,7 @@
 #include "nat/fake_host.h"
 #include "nat/reasm.h"
 #include "wire/eth.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 
 enum {
 	F_MORE = 1,
@@ -21,6 +21,7 @@ enum {
 	F_LONG_PAUSE = 4,
 	F_FLUSH = 8,
 	F_CE = 16,
+	F_SIX = 32, /* of IPv6 */
 };
 
 #define SECOND UINT64_C(1000000000)
@@ -57,7 +58,10 @@ static void bench_init(struct bench *b)
 				  .drops = &b->drops,
 				  .lan = b->lan,
 				  .port = &b->gw->port,
-				  .gw4 = addr_v4(10, 0, 2, 2),
+				  .v4.is_on = true,
+				  .v4.gw = addr_v4(10, 0, 2, 2),
+				  .v6.is_on = true,
+				  .v6.gw = {{0xfe, 0xc0, [15] = 2}},
 				  .mtu = NAT_MTU};
 	if (icmp_new(&b->env, 16, &b->icmp) < 0 ||
 	    reasm_new(&b->env, b->icmp, &b->reasm) < 0)
@@ -85,10 +89,12 @@ static void check_whole(const struct frame *f)
 	struct packet pkt;
 
 	if (packet_parse(f->hdr, f->hdr_len, f->len, &pkt) != PACKET_OK ||
-	    pkt.is_fragment || pkt.l4_len != f->len - 34)
+	    pkt.is_fragment ||
+	    pkt.l4_off != ETH_HDR_LEN + ip_hdr_len(&pkt.dst.ip) ||
+	    pkt.l4_len != f->len - pkt.l4_off)
 		abort();
 	for (uint32_t i = 0; i < pkt.l4_len; i++)
-		if (f->hdr[34 + i] != body_at(i))
+		if (f->hdr[pkt.l4_off + i] != body_at(i))
 			abort();
 }
 
@@ -98,22 +104,25 @@ static void feed(struct bench *b, uint8_t head, uint8_t flags, uint32_t off,
 {
 	static uint8_t buf[FRAME_MAX];
 	struct wr w = wr_init(buf, sizeof(buf));
-	struct eth_hdr eth = {.src = fake_mac(head >> 4), .type = ETH_T_IP4};
-	struct ip4_hdr ip = {
-		.total_len = (uint16_t)(IP4_HDR_LEN + len),
+	bool is_v6 = flags & F_SIX;
+	const addr v6 = {{0xfe, 0xc0, [15] = 15}};
+	const addr far6 = {{0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	const struct ip_hdr ip = {
+		.l4_len = len,
+		.is_fragment = true,
 		.id = head & 15,
-		.frag = (uint16_t)(off / 8 | (flags & F_MORE ? IP4_F_MF : 0)),
+		.off = off,
+		.more = flags & F_MORE,
 		.tos = flags & F_CE ? 3 : 2,
 		.ttl = 64,
 		.proto = IPPROTO_UDP,
-		.src = addr_v4(10, 0, 2, 15),
-		.dst = addr_v4(192, 0, 2, 1)};
+		.src = is_v6 ? v6 : addr_v4(10, 0, 2, 15),
+		.dst = is_v6 ? far6 : addr_v4(192, 0, 2, 1)};
 	const struct frame *whole = NULL;
 	struct frame f;
 	struct packet pkt;
 
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
+	ip_emit_frame(&w, b->env.gw_mac, fake_mac(head >> 4), &ip);
 	for (uint32_t i = 0; i < len; i++)
 		wr_u8(&w, body_at(off + i));
 	f = frame_flat(buf, (uint32_t)wr_len(&w));
@@ -139,13 +148,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint8_t head = rd_u8(&r), flags = rd_u8(&r);
 		uint32_t off = (rd_u16(&r) & IP4_OFF_MASK) * 8u;
 		uint32_t len = rd_u16(&r);
+		uint32_t max = flags & F_SIX ? 65527 : 65515;
 
 		/* A batch has so many frames. */
 		if (flags & F_FLUSH || ++n_whole == FRAME_BATCH) {
 			reasm_flush(b.reasm);
 			n_whole = 0;
 		}
-		feed(&b, head, flags, off, len < 65515 ? len : 65515);
+		feed(&b, head, flags, off, len < max ? len : max);
 		if (flags & F_PAUSE)
 			b.now_ns += SECOND;
 		if (flags & F_LONG_PAUSE)

@@ -14,13 +14,14 @@
 #include "nat/fake_nat.h"
 #include "nat/reasm.h"
 #include "wire/eth.h"
-#include "wire/ip4.h"
-
-enum { BODY_MAX = 65515 };
+#include "wire/ip.h"
 
 struct bench {
 	struct fake_nat *n;
 	struct reasm *r;
+	bool is_v6;
+	uint32_t head_len; /* of a whole datagram, from Ethernet on */
+	uint32_t body_max;
 	const struct frame *whole; /* of the last fragment */
 };
 
@@ -28,23 +29,37 @@ struct bench {
 struct piece {
 	uint32_t off, len;
 	bool more;
-	uint16_t id;
+	uint32_t id;
 	uint8_t tos;
 	uint8_t from; /* which machine */
 	uint8_t port; /* behind which port */
 	uint8_t fill; /* added to each byte */
+	bool has_hop; /* IPv6: hop-by-hop options before it */
 };
 
-static int setup(void **state)
+static int setup_family(void **state, bool is_v6)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	void *n;
 
-	assert_int_equal(fake_nat_setup(&n), 0);
+	assert_int_equal(is_v6 ? fake_nat_setup6(&n) : fake_nat_setup(&n), 0);
 	b->n = n;
+	b->is_v6 = is_v6;
+	b->head_len = fake_nat_l4(n);
+	b->body_max = is_v6 ? 65535 : 65515;
 	assert_int_equal(reasm_new(&b->n->env, b->n->icmp, &b->r), 0);
 	*state = b;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_family(state, false);
+}
+
+static int setup6(void **state)
+{
+	return setup_family(state, true);
 }
 
 static int teardown(void **state)
@@ -65,28 +80,42 @@ static uint8_t body_at(uint32_t i)
 	return (uint8_t)(i * 7 + i / 251);
 }
 
+/* Hop-by-hop options come between the IPv6 header and the fragment's. */
+static void put_hop(struct wr *w)
+{
+	uint8_t *ip = w->start + ETH_HDR_LEN, *ext = ip + IP6_HDR_LEN;
+	static const uint8_t pad[8] = {44, 0, 1, 4};
+	unsigned len = 8u + (unsigned)(ip[4] << 8 | ip[5]);
+
+	memmove(ext + 8, ext, IP6_FRAG_LEN);
+	memcpy(ext, pad, 8);
+	ip[4] = (uint8_t)(len >> 8);
+	ip[5] = (uint8_t)len;
+	ip[IP6_PROTO_AT] = IPPROTO_HOPOPTS;
+	w->p += 8;
+}
+
 static bool feed(struct bench *b, const struct piece *p)
 {
 	static uint8_t buf[FRAME_MAX];
 	struct wr w = wr_init(buf, sizeof(buf));
-	struct eth_hdr eth = {.dst = b->n->env.gw_mac,
-			      .src = p->from ? fake_mac(100 + p->from)
-					     : b->n->g.mac,
-			      .type = ETH_T_IP4};
-	struct ip4_hdr ip = {
-		.total_len = (uint16_t)(IP4_HDR_LEN + p->len),
-		.id = p->id,
-		.frag = (uint16_t)(p->off / 8 | (p->more ? IP4_F_MF : 0)),
-		.tos = p->tos,
-		.ttl = 64,
-		.proto = IPPROTO_UDP,
-		.src = b->n->g.ip,
-		.dst = addr_v4(192, 0, 2, 1)};
+	struct ip_hdr ip = {.l4_len = p->len,
+			    .is_fragment = true,
+			    .id = p->id,
+			    .off = p->off,
+			    .more = p->more,
+			    .tos = p->tos,
+			    .ttl = 64,
+			    .proto = IPPROTO_UDP,
+			    .src = b->n->g.ip,
+			    .dst = b->n->far.ip};
+	mac from = p->from ? fake_mac(100 + p->from) : b->n->g.mac;
 	struct packet pkt;
 	struct frame f;
 
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
+	ip_emit_frame(&w, b->n->env.gw_mac, from, &ip);
+	if (p->has_hop)
+		put_hop(&w);
 	for (uint32_t i = 0; i < p->len; i++)
 		wr_u8(&w, (uint8_t)(body_at(p->off + i) + p->fill));
 	f = frame_flat(buf, (uint32_t)wr_len(&w));
@@ -107,16 +136,18 @@ static void check_whole(struct bench *b, uint32_t len)
 {
 	struct packet pkt;
 
-	assert_int_equal(b->whole->len, 34 + len);
+	assert_int_equal(b->whole->len, b->head_len + len);
 	assert_int_equal(packet_parse(b->whole->hdr, b->whole->hdr_len,
 				      b->whole->len, &pkt),
 			 PACKET_OK);
 	assert_false(pkt.is_fragment);
-	assert_false(pkt.df); /* it may be fragmented, as it was */
+	/* it may be fragmented, as it was; IPv6 has no words for it */
+	assert_int_equal(pkt.df, b->is_v6);
+	assert_int_equal(pkt.proto, IPPROTO_UDP);
 	assert_int_equal(pkt.l4_len, len);
 	assert_int_equal(pkt.ttl, 64);
 	for (uint32_t i = 0; i < len; i++)
-		assert_int_equal(b->whole->hdr[34 + i], body_at(i));
+		assert_int_equal(b->whole->hdr[b->head_len + i], body_at(i));
 }
 
 static uint64_t lost(const struct bench *b, enum drop_reason why)
@@ -160,10 +191,10 @@ static void test_the_longest(void **state)
 {
 	struct bench *b = *state;
 
-	for (uint32_t off = 0; off + 1480 < BODY_MAX; off += 1480)
+	for (uint32_t off = 0; off + 1480 < b->body_max; off += 1480)
 		assert_false(frag(b, off, 1480, true));
-	assert_true(frag(b, 65120, BODY_MAX - 65120, false));
-	check_whole(b, BODY_MAX);
+	assert_true(frag(b, 65120, b->body_max - 65120, false));
+	check_whole(b, b->body_max);
 }
 
 static void test_pieces_of_eight(void **state)
@@ -176,18 +207,86 @@ static void test_pieces_of_eight(void **state)
 	check_whole(b, 65512);
 }
 
+/* The lan has to know where the guest is. */
+static void be_known(struct bench *b)
+{
+	fake_guest_echo(&b->n->g, b->n->gw_ip, 1, 1, "", 0);
+	fake_guest_kick(&b->n->g);
+	fake_clear(b->n->g.port);
+}
+
+/* The ith answer is a parameter problem there (RFC 8200 4.5). */
+static void check_pointer(struct bench *b, unsigned i, uint8_t at)
+{
+	struct fake_got got;
+
+	assert_true(fake_guest_got(&b->n->g, i, &got));
+	assert_true(got.csum_ok);
+	assert_int_equal(got.l4[0], 4);
+	assert_int_equal(got.l4[1], 0);
+	assert_int_equal(got.l4[7], at);
+}
+
 static void test_what_cannot_be(void **state)
 {
 	struct bench *b = *state;
+	uint32_t last = b->body_max & ~7u, len = b->body_max - last;
 
+	be_known(b);
 	assert_false(frag(b, 0, 1479, true)); /* no multiple of eight */
 	assert_false(frag(b, 8, 0, false));   /* nothing */
-	assert_false(frag(b, 65512, 4, false)); /* longer than IP can be */
+	assert_false(frag(b, last, len + 1, false)); /* longer than IP can be */
 	assert_false(frag(b, 65528, 8, false));
-	assert_int_equal(lost(b, DROP_IP4_FRAGMENT), 4);
+	assert_int_equal(lost(b, DROP_FRAG_BAD), 4);
 	assert_int_equal(reasm_n(b->r), 0);
-	assert_false(frag(b, 65512, 3, false)); /* just as long */
+	assert_false(frag(b, last, len, false)); /* just as long */
 	assert_int_equal(reasm_n(b->r), 1);
+	if (!b->is_v6) {
+		assert_int_equal(b->n->g.port->n_out, 0);
+		return;
+	}
+	assert_int_equal(b->n->g.port->n_out, 3);
+	check_pointer(b, 0, 4);	 /* payload length */
+	check_pointer(b, 1, 42); /* fragment offset */
+	check_pointer(b, 2, 42);
+}
+
+/* IPv6: the headers before the fragment's are left away. */
+static void test_headers_in_front(void **state)
+{
+	struct bench *b = *state;
+	struct piece p = {.len = 80, .more = true, .has_hop = true};
+
+	be_known(b);
+	assert_false(feed(b, &p));
+	p = (struct piece){.off = 80, .len = 9};
+	assert_true(feed(b, &p));
+	check_whole(b, 89);
+	/* The offset that is wrong is behind them. */
+	p = (struct piece){.off = 65528, .len = 8, .has_hop = true};
+	assert_false(feed(b, &p));
+	check_pointer(b, 0, 50);
+	/* Of these who sent it is not told. */
+	p = (struct piece){.len = 80, .more = true, .has_hop = true};
+	assert_false(feed(b, &p));
+	fake_nat_pass(b->n, (REASM_SECONDS + 1) * FAKE_SECOND);
+	assert_int_equal(lost(b, DROP_FRAG_TIMEOUT), 1);
+	assert_int_equal(b->n->g.port->n_out, 1);
+}
+
+/* IPv6's identification has 32 bits. */
+static void test_long_identification(void **state)
+{
+	struct bench *b = *state;
+	struct piece p = {.len = 80, .more = true, .id = 0x10001};
+
+	assert_false(feed(b, &p));
+	p = (struct piece){.off = 80, .len = 9, .id = 0x20001};
+	assert_false(feed(b, &p));
+	assert_int_equal(reasm_n(b->r), 2);
+	p.id = 0x10001;
+	assert_true(feed(b, &p));
+	check_whole(b, 89);
 }
 
 static void test_repetition_is_let_pass(void **state)
@@ -254,17 +353,10 @@ static void test_what_is_apart(void **state)
 	assert_int_equal(reasm_n(b->r), 4);
 }
 
-/* The lan has to know where the guest is. */
-static void be_known(struct bench *b)
-{
-	fake_guest_echo(&b->n->g, b->n->env.gw4, 1, 1, "", 0);
-	fake_guest_kick(&b->n->g);
-	fake_clear(b->n->g.port);
-}
-
 static void test_timeout_is_told(void **state)
 {
 	struct bench *b = *state;
+	uint32_t head = b->is_v6 ? 48 : 20;
 	struct fake_got got;
 
 	be_known(b);
@@ -276,12 +368,15 @@ static void test_timeout_is_told(void **state)
 	assert_int_equal(reasm_n(b->r), 0);
 	assert_int_equal(lost(b, DROP_FRAG_TIMEOUT), 2);
 	assert_true(fake_guest_got(&b->n->g, 0, &got));
-	assert_int_equal(got.l4[0], ICMP_TIME_EXCEEDED);
+	assert_int_equal(got.l4[0], b->is_v6 ? 3 : 11);
 	assert_int_equal(got.l4[1], ICMP_T_REASSEMBLY);
 	/* the first fragment is quoted, as it was */
-	assert_int_equal(got.l4_len, 8 + IP4_HDR_LEN + 80);
-	assert_int_equal(got.l4[8 + 6], IP4_F_MF >> 8);
-	assert_int_equal(got.l4[8 + 20 + 79], body_at(79));
+	assert_int_equal(got.l4_len, 8 + head + 80);
+	if (b->is_v6)
+		assert_int_equal(got.l4[8 + 43], 1);
+	else
+		assert_int_equal(got.l4[8 + 6], IP4_F_MF >> 8);
+	assert_int_equal(got.l4[8 + head + 79], body_at(79));
 }
 
 static void test_timeout_without_the_first_is_silent(void **state)
@@ -391,6 +486,16 @@ static void test_whole_ones_stay_for_the_batch(void **state)
 	reasm_flush(b->r);
 }
 
+static uint8_t tos_of(const struct bench *b)
+{
+	struct packet pkt;
+
+	assert_int_equal(packet_parse(b->whole->hdr, b->whole->hdr_len,
+				      b->whole->len, &pkt),
+			 PACKET_OK);
+	return pkt.tos;
+}
+
 /* RFC 3168 5.3 */
 static void test_congestion_marks(void **state)
 {
@@ -406,21 +511,23 @@ static void test_congestion_marks(void **state)
 	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		struct piece p = {.len = 8, .more = true, .tos = t[i].a};
 
-		p.id = (uint16_t)i;
+		p.id = i;
 		assert_false(feed(b, &p));
 		p.off = 8;
 		p.more = false;
 		p.tos = t[i].b;
 		assert_int_equal(feed(b, &p), !t[i].is_lost);
 		if (!t[i].is_lost)
-			assert_int_equal(b->whole->hdr[15], t[i].tos);
+			assert_int_equal(tos_of(b), t[i].tos);
 		reasm_flush(b->r);
 	}
-	assert_int_equal(lost(b, DROP_IP4_FRAGMENT), 4);
+	assert_int_equal(lost(b, DROP_FRAG_BAD), 4);
 	assert_int_equal(reasm_n(b->r), 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T6(f) cmocka_unit_test_setup_teardown(f, setup6, teardown)
+/* In both families. */
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown), T6(f)
 
 int main(void)
 {
@@ -430,6 +537,8 @@ int main(void)
 		T(test_the_longest),
 		T(test_pieces_of_eight),
 		T(test_what_cannot_be),
+		T6(test_headers_in_front),
+		T6(test_long_identification),
 		T(test_repetition_is_let_pass),
 		T(test_overlaps),
 		T(test_what_is_apart),

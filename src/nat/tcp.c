@@ -150,9 +150,9 @@ struct tcp_flow *tcp_flow_new(struct tcp *t, const struct flow_key *key)
 	f->rcv_cap = TCP_WIN_INIT;
 	f->expect = TCP_EXPECT_MIN;
 	f->dupthresh = TCP_DUPTHRESH;
-	f->ttl = IP4_TTL;
+	f->ttl = IP_HOP_LIMIT;
 	f->pingpong = TCP_PINGPONG; /* most begin with a request */
-	if (!flow_add(&t->flows, &f->flow)) {
+	if (!flow_add(&t->flows, &f->flow, lan_payer(t->env->lan))) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
 		slab_free(&t->flow_slab, f);
 		return NULL;
@@ -166,12 +166,15 @@ static void count_half_open(struct tcp_flow *f)
 	bool is_half = f->state == TCP_S_CONNECT ||
 		       f->state == TCP_S_SYN_SENT ||
 		       f->state == TCP_S_SYN_RCVD;
-	unsigned *n = &f->tcp->n_half[f->is_inward][f->flow.quota];
+	struct quota *half = &f->tcp->half[f->is_inward];
 
 	if (is_half == tcp_is(f, TCP_F_HALF_OPEN))
 		return;
 	f->flags ^= TCP_F_HALF_OPEN;
-	*n = is_half ? *n + 1 : *n - 1;
+	if (is_half)
+		quota_take(half, f->flow.payer);
+	else
+		quota_give(half, f->flow.payer);
 }
 
 /* How long f may stay in its state without a word of the guest. */

@@ -63,11 +63,18 @@ tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 __attribute__((warn_unused_result)) int
 tcp_serve(struct tcp *t, const struct endpoint *guest,
 	  const struct endpoint *dst, int fd);
+/* The same of a socket that is registered already: it is moved away, unless
+ * nobody waits for it. */
+void tcp_serve_sock(struct tcp *t, const struct endpoint *guest,
+		    const struct endpoint *dst, struct host_sock *sock);
 
 /* The host has lost these n addresses: what is connected from there ends, by a
  * RST behind what has come for the guest; what is not connected yet begins
  * anew. */
 void tcp_addrs_gone(struct tcp *t, const addr *gone, unsigned n);
+/* The host has no way out any more in that family: what is not connected yet
+ * begins anew, and is refused if there is none to its server either. */
+void tcp_way_gone(struct tcp *t, bool is_v4);
 
 /* True if tcp_connect_guest() would not find this pair in use. */
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,

@@ -71,7 +71,9 @@ bool tcp_down_is_stuck(const struct tcp_flow *f)
 /* Borrows frames for b; their number, 0 = no room. */
 static unsigned borrow(struct tcp_flow *f, struct burst *b)
 {
-	const uint32_t tso = PORT_O_TSO4 | PORT_O_CSUM;
+	const bool is_v4 = addr_is_v4(&f->flow.guest.ip);
+	const uint32_t tso =
+		PORT_O_CSUM | (is_v4 ? PORT_O_TSO4 : PORT_O_TSO6);
 	struct tcp *t = f->tcp;
 	struct lend *l = &t->lend;
 	unsigned max = FRAME_BATCH;
@@ -156,6 +158,7 @@ static void copy_ring(struct tcp_flow *f, const struct burst *b)
 static void put_headers(struct tcp_flow *f, struct burst *b, uint32_t len)
 {
 	struct lend *l = &f->tcp->lend;
+	const addr *guest = &f->flow.guest.ip;
 	struct tcp_patch c = {.seq = b->seq, .flags = TCP_ACK};
 
 	b->hdr = tcp_emit_headers(f, b->head);
@@ -173,11 +176,12 @@ static void put_headers(struct tcp_flow *f, struct burst *b, uint32_t len)
 		to->len = b->hdr + c.payload;
 		to->off = (struct frame_offload){
 			.flags = FRAME_F_NEEDS_CSUM,
-			.csum_start = TCP_FRAME_HDR,
+			.csum_start = (uint16_t)tcp_l4(guest),
 			.csum_offset = 16,
 		};
 		if (c.payload > b->seg) {
-			to->off.gso = FRAME_GSO_TCP4;
+			to->off.gso = addr_is_v4(guest) ? FRAME_GSO_TCP4
+							: FRAME_GSO_TCP6;
 			to->off.gso_size = (uint16_t)b->seg;
 			to->off.hdr_len = (uint16_t)b->hdr;
 		}

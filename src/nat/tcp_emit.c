@@ -14,28 +14,19 @@
 enum { TCP_CSUM_OFF = 16, TCP_SEQ_OFF = 4, TCP_FLAGS_OFF = 13,
        TCP_URG_OFF = 18 };
 
-static uint16_t mss_offered(const struct tcp *t)
-{
-	return (uint16_t)tcp_rcv_mss(t);
-}
-
-/* Ethernet and IPv4 headers of a segment from remote to guest. */
+/* Ethernet and IP headers of a segment from remote to guest. */
 static void put_outer(struct wr *w, const struct tcp *t, mac dst,
 		      const struct flow_key *key, unsigned l4_len)
 {
-	const struct eth_hdr eth = {
-		.dst = dst, .src = t->env->gw_mac, .type = ETH_T_IP4};
-	const struct ip4_hdr ip = {
-		.total_len = (uint16_t)(IP4_HDR_LEN + l4_len),
-		.frag = IP4_F_DF, /* so the id may be 0 (RFC 6864 4.1) */
-		.ttl = IP4_TTL,
+	const struct ip_hdr ip = {
+		.l4_len = l4_len,
+		.ttl = IP_HOP_LIMIT,
 		.proto = IPPROTO_TCP,
 		.src = key->remote.ip,
 		.dst = key->guest.ip,
 	};
 
-	eth_emit(w, &eth);
-	ip4_emit(w, &ip);
+	ip_emit_frame(w, dst, t->env->gw_mac, &ip);
 }
 
 /* Queues h as a frame of its own; false if there is no place for it. */
@@ -43,7 +34,7 @@ static bool queue(struct tcp *t, mac dst, const struct flow_key *key,
 		  struct tcp_hdr *h, struct tcp_flow *f)
 {
 	struct tcp_out *o = &t->out;
-	unsigned len = tcp_hdr_len(h);
+	unsigned len = tcp_hdr_len(h), l4 = tcp_l4(&key->guest.ip);
 	unsigned i;
 	struct wr w;
 	uint64_t sum;
@@ -60,10 +51,10 @@ static bool queue(struct tcp *t, mac dst, const struct flow_key *key,
 	h->csum = 0;
 	tcp_hdr_emit(&w, h);
 	sum = csum_pseudo(&key->remote.ip, &key->guest.ip, IPPROTO_TCP, len);
-	h->csum = csum_fold(csum_add(o->hdr[i] + TCP_FRAME_HDR, len, sum));
-	w = wr_init(o->hdr[i] + TCP_FRAME_HDR + TCP_CSUM_OFF, 2);
+	h->csum = csum_fold(csum_add(o->hdr[i] + l4, len, sum));
+	w = wr_init(o->hdr[i] + l4 + TCP_CSUM_OFF, 2);
 	wr_u16(&w, h->csum);
-	o->b.f[i] = frame_flat(o->hdr[i], TCP_FRAME_HDR + len);
+	o->b.f[i] = frame_flat(o->hdr[i], l4 + len);
 	o->flow[i] = f;
 	o->b.n++;
 	return true;
@@ -96,7 +87,7 @@ static struct tcp_hdr header(const struct tcp_flow *f, uint8_t flags,
 static void put_syn_options(const struct tcp_flow *f, struct tcp_hdr *h)
 {
 	h->has_mss = true;
-	h->mss = mss_offered(f->tcp);
+	h->mss = (uint16_t)tcp_rcv_mss(f);
 	h->has_ws = f->rcv_shift > 0;
 	h->ws = f->rcv_shift;
 	h->sack_ok = tcp_is(f, TCP_F_SACK);
@@ -220,7 +211,8 @@ void tcp_emit_flush(struct tcp *t)
 		if (!f)
 			drop(t->env->drops, DROP_PORT_FULL);
 		else if (f->state != TCP_S_CLOSED)
-			lost_room(f, o->hdr[i][TCP_FRAME_HDR + TCP_FLAGS_OFF]);
+			lost_room(f, o->hdr[i][tcp_l4(&f->flow.guest.ip) +
+					    TCP_FLAGS_OFF]);
 	}
 	t->in_lan = false;
 	o->b.n -= b.n;
@@ -233,7 +225,8 @@ void tcp_emit_flush(struct tcp *t)
 
 unsigned tcp_emit_headers_len(const struct tcp_flow *f)
 {
-	return TCP_FRAME_HDR + TCP_HDR_LEN + (tcp_is(f, TCP_F_TS) ? 12 : 0);
+	return tcp_l4(&f->flow.guest.ip) + TCP_HDR_LEN +
+	       (tcp_is(f, TCP_F_TS) ? 12 : 0);
 }
 
 unsigned tcp_emit_headers(struct tcp_flow *f, uint8_t *p)
@@ -253,25 +246,19 @@ unsigned tcp_emit_headers(struct tcp_flow *f, uint8_t *p)
 void tcp_emit_patch(const struct tcp_flow *f, uint8_t *p, unsigned len,
 		    const struct tcp_patch *c)
 {
-	uint32_t l4_len = len - TCP_FRAME_HDR + c->payload;
-	uint8_t *ip = p + ETH_HDR_LEN, *th = p + TCP_FRAME_HDR;
-	uint16_t ip_len = (uint16_t)(IP4_HDR_LEN + l4_len);
-	uint16_t old_len = (uint16_t)(ip[2] << 8 | ip[3]);
+	const addr *guest = &f->flow.guest.ip;
+	unsigned l4 = tcp_l4(guest);
+	uint32_t l4_len = len - l4 + c->payload;
+	uint8_t *th = p + l4;
 	struct wr w;
 
-	if (ip_len != old_len) {
-		uint16_t sum = (uint16_t)(ip[10] << 8 | ip[11]);
-
-		w = wr_init(ip + 2, 2);
-		wr_u16(&w, ip_len);
-		w = wr_init(ip + 10, 2);
-		wr_u16(&w, csum_update(sum, old_len, ip_len));
+	if (ip_set_len(p + ETH_HDR_LEN, guest, l4_len)) {
 		/* The field holds the pseudo-header's sum (FRAME_F_NEEDS_CSUM)
 		 * and depends on nothing else. */
 		w = wr_init(th + TCP_CSUM_OFF, 2);
 		wr_u16(&w, csum_partial(csum_pseudo(&f->flow.remote.ip,
-						    &f->flow.guest.ip,
-						    IPPROTO_TCP, l4_len)));
+						    guest, IPPROTO_TCP,
+						    l4_len)));
 	}
 	w = wr_init(th + TCP_SEQ_OFF, 4);
 	wr_u32(&w, c->seq);

@@ -260,23 +260,24 @@ static void test_paws(void **state)
 static void test_short_header(void **state)
 {
 	struct hand *g = hand_make(&hand_usual);
-	uint8_t b[60] = {0x52, 0x55, 10, 0, 2, 2, 0x52, 0x54, 0, 0, 0, 1, 8, 0};
+	unsigned l4 = g->s->l4;
+	uint8_t b[80] = {0};
 	struct packet pkt = {.eth_src = sim_guest_mac,
 			     .proto = IPPROTO_TCP,
 			     .src = g->p->me,
-			     .dst = hand_server,
+			     .dst = g->s->server,
 			     .l3_off = 14,
-			     .l4_off = 34,
+			     .l4_off = (uint16_t)l4,
 			     .l4_len = 26};
-	struct frame f = frame_flat(b, 60);
+	struct frame f = frame_flat(b, l4 + 26);
 
-	b[46] = 0x40; /* a header of 16 bytes */
+	b[l4 + 12] = 0x40; /* a header of 16 bytes */
 	tcp_input(g->s->tcp, &pkt, &f);
-	b[46] = 0x80; /* of 32, of which 26 are there */
+	b[l4 + 12] = 0x80; /* of 32, of which 26 are there */
 	tcp_input(g->s->tcp, &pkt, &f);
 	tcp_flush(g->s->tcp);
 	assert_int_equal(hand_drops(g, DROP_TCP_SHORT), 2);
-	b[46] = 0x50;
+	b[l4 + 12] = 0x50;
 	tcp_input(g->s->tcp, &pkt, &f);
 	tcp_flush(g->s->tcp);
 	assert_int_equal(hand_drops(g, DROP_TCP_CSUM), 1);
@@ -400,5 +401,5 @@ int main(void)
 		cmocka_unit_test(test_free_resets_all),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SIM_RUN(tests);
 }

@@ -14,9 +14,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct endpoint server = {
-	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}}, 80};
-
 enum { ORDERS_MAX = 400, PEERS = 3 };
 
 struct fuzz {
@@ -170,21 +167,18 @@ static void order_segment(struct fuzz *z)
 /* Bytes for a header, whatever they are. */
 static void order_garbage(struct fuzz *z)
 {
-	uint8_t b[34 + 80];
+	uint8_t b[54 + 80];
 	uint32_t n = rd_u8(&z->r) % 81;
 	const struct frame_offload off = {.flags = FRAME_F_CSUM_VALID};
 	const struct peer *p = z->p[0];
 	struct wr w = wr_init(b, sizeof(b));
-	const struct eth_hdr eth = {
-		.dst = sim_gw_mac, .src = sim_guest_mac, .type = ETH_T_IP4};
-	const struct ip4_hdr ip = {.total_len = (uint16_t)(20 + n),
-				   .ttl = 64,
-				   .proto = IPPROTO_TCP,
-				   .src = p->me.ip,
-				   .dst = p->other.ip};
+	const struct ip_hdr ip = {.l4_len = n,
+				  .ttl = 64,
+				  .proto = IPPROTO_TCP,
+				  .src = p->me.ip,
+				  .dst = p->other.ip};
 
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
+	ip_emit_frame(&w, sim_gw_mac, sim_guest_mac, &ip);
 	for (uint32_t i = 0; i < n; i++)
 		wr_u8(&w, rd_u8(&z->r));
 	sim_send_up(z->s, b, (uint32_t)wr_len(&w), &off);
@@ -276,8 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sim_config c = {.seed = 1, .max_flows = 16};
 	struct fuzz z = {.r = rd_init(data, size), .hs = HOST_SOCK_NULL};
-	struct endpoint guest = {addr_v4(10, 0, 2, 15), 22};
-	struct endpoint client = {addr_v4(10, 0, 2, 2), 5555};
+	struct endpoint guest = {.port = 22};
 	uint8_t b = rd_u8(&z.r);
 	int r;
 
@@ -296,16 +289,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	c.rcv_buf = b & 8 ? 3000 : 0;
 	c.slow_connect = b & 16;
 	c.connect_err = b & 32 && b & 16 ? 111 : 0;
+	(void)(b & 128 ? sim_speaks6(NULL) : sim_speaks4(NULL)); /* 0 */
 	z.s = sim_new(&c);
+	guest.ip = z.s->guest_ip;
 	z.s->arg = &z;
 	z.s->on_down = on_down;
 	z.p[2] = peer_listen(z.s, 22);
-	z.p[2]->other = client;
+	z.p[2]->other = z.s->gw;
 	(void)sim_client(z.s, &z.hs);
-	r = tcp_connect_guest(z.s->tcp, &z.hs, &guest, &client);
+	r = tcp_connect_guest(z.s->tcp, &z.hs, &guest, &z.s->gw);
 	must(r == 0);
 	for (unsigned i = 0; i < 2; i++)
-		z.p[i] = peer_connect(z.s, (uint16_t)(1000 + i), &server);
+		z.p[i] = peer_connect(z.s, (uint16_t)(1000 + i), &z.s->server);
 	sim_pass(z.s, b & 64 ? 0 : SIM_MS);
 	check(z.s);
 	for (unsigned i = 0; i < ORDERS_MAX && rd_left(&z.r); i++) {

@@ -120,7 +120,7 @@ static void test_connect_begins_anew(void **state)
 	hand_hear_nothing(g);
 	assert_true(k->was_closed);
 	assert_int_equal(g->s->n_socks, 2);
-	assert_true(endpoint_eq(&g->s->sock[1]->to, &hand_server));
+	assert_true(endpoint_eq(&g->s->sock[1]->to, &g->s->server));
 	sim_pass(g->s, 30 * SIM_MS);
 	hand_hear(g, TCP_SYN | TCP_ACK);
 	assert_int_equal(hand_n_flows(g), 1);
@@ -144,16 +144,46 @@ static void test_connect_that_cannot_begin_anew(void **state)
 	hand_finish(g);
 }
 
+/* Nobody waits for a way that has gone; what is open waits for another. */
+static void test_way_is_gone(void **state)
+{
+	struct sim_config c = {.seed = 1, .slow_connect = true};
+	struct hand *g = hand_make(&c);
+	bool is_v4;
+
+	hand_tell(g, TCP_SYN, 0);
+	g->s->sock[0]->local = here;
+	is_v4 = addr_is_v4(&here);
+	tcp_way_gone(g->s->tcp, !is_v4);
+	hand_settle(g);
+	assert_int_equal(g->s->n_socks, 1);
+	g->s->c.slow_connect = false;
+	g->s->c.connect_err = ENETUNREACH;
+	tcp_way_gone(g->s->tcp, is_v4);
+	hand_settle(g);
+	assert_int_equal(g->s->last_unreachable, ENETUNREACH);
+	assert_int_equal(hand_n_flows(g), 0);
+	hand_finish(g);
+
+	g = make_open();
+	tcp_way_gone(g->s->tcp, true);
+	tcp_way_gone(g->s->tcp, false);
+	hand_settle(g);
+	hand_hear_nothing(g);
+	assert_int_equal(hand_n_flows(g), 1);
+	hand_finish(g);
+}
+
 static void test_forwarded_flow_is_reset(void **state)
 {
 	struct hand *g = hand_make(&hand_usual);
 	struct host_sock hs = HOST_SOCK_NULL;
-	const struct endpoint guest = {addr_v4(10, 0, 2, 15), PORT};
+	const struct endpoint guest = {g->s->guest_ip, PORT};
 
 	g->k = sim_client(g->s, &hs);
 	g->k->local = here;
 	assert_int_equal(tcp_connect_guest(g->s->tcp, &hs, &guest,
-					   &hand_server),
+					   &g->s->server),
 			 0);
 	hand_settle(g);
 	hand_hear(g, TCP_SYN);
@@ -171,7 +201,7 @@ static void test_many_flows(void **state)
 	struct peer *p[200];
 
 	for (unsigned i = 0; i < 200; i++)
-		p[i] = peer_connect(s, (uint16_t)(1000 + i), &hand_server);
+		p[i] = peer_connect(s, (uint16_t)(1000 + i), &s->server);
 	sim_pass(s, 10 * SIM_MS);
 	for (unsigned i = 0; i < 200; i++) {
 		assert_int_equal(p[i]->state, PEER_OPEN);
@@ -195,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_handshake_is_reset),
 		cmocka_unit_test(test_connect_begins_anew),
 		cmocka_unit_test(test_connect_that_cannot_begin_anew),
+		cmocka_unit_test(test_way_is_gone),
 		cmocka_unit_test(test_forwarded_flow_is_reset),
 		cmocka_unit_test(test_many_flows),
 	};

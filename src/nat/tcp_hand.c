@@ -10,9 +10,6 @@
 
 #include "nat/tcp_hand.h"
 
-const struct endpoint hand_server = {
-	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}}, 80};
-
 static void on_down(struct sim *s, const uint8_t *b, uint32_t len)
 {
 	struct hand *g = s->arg;
@@ -32,7 +29,7 @@ void hand_init(struct hand *g, struct sim *s)
 	s->arg = g;
 	s->on_down = on_down;
 	g->p = peer_listen(s, PORT);
-	g->p->other = hand_server;
+	g->p->other = s->server;
 	g->p->drop_all = true;
 }
 

@@ -29,7 +29,6 @@ struct hand {
 	uint16_t win;
 };
 
-extern const struct endpoint hand_server;
 extern const struct sim_config hand_usual;
 
 void hand_init(struct hand *g, struct sim *s);

@@ -9,9 +9,6 @@
 
 #include "nat/tcp_peer.h"
 
-static const struct endpoint server = {
-	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}}, 80};
-
 enum { MIB = 1 << 20 };
 
 static bool is_open(struct sim *s, void *arg)
@@ -37,7 +34,7 @@ struct expect {
 static void run(const struct sim_config *c, const struct expect *e)
 {
 	struct sim *s = sim_new(c);
-	struct peer *p = peer_connect(s, 40000, &server);
+	struct peer *p = peer_connect(s, 40000, &s->server);
 	uint64_t begin = s->now_ns;
 	struct tcp_stats st;
 	struct sim_sock *k;
@@ -180,7 +177,7 @@ static void test_many_short(void **state)
 
 	for (uint16_t i = 0; i < 300; i++) {
 		struct peer *p = peer_connect(s, (uint16_t)(1000 + i),
-					      &server);
+					      &s->server);
 		struct sim_sock *k;
 
 		assert_true(sim_run(s, 60 * SIM_SEC, is_open, p));
@@ -215,5 +212,5 @@ int main(void)
 		cmocka_unit_test(test_many_short),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SIM_RUN(tests);
 }

@@ -32,12 +32,19 @@ static void start_sending(struct tcp_flow *f)
 	f->ring_from = f->ring_end = f->snd_nxt;
 }
 
+/* Of a guest that says nothing of it. */
+static uint32_t default_mss(const struct tcp_flow *f)
+{
+	return addr_is_v4(&f->flow.guest.ip) ? TCP_MSS_DEFAULT
+					     : TCP_MSS_DEFAULT6;
+}
+
 /* What the guest's SYN or SYN-ACK says. */
 static void learn_options(struct tcp_flow *f, const struct tcp_hdr *h,
 			  bool is_answer)
 {
-	uint32_t mss = h->has_mss ? h->mss : TCP_MSS_DEFAULT;
-	uint32_t ours = tcp_rcv_mss(f->tcp);
+	uint32_t mss = h->has_mss ? h->mss : default_mss(f);
+	uint32_t ours = tcp_rcv_mss(f);
 	bool may_ts = !is_answer || tcp_is(f, TCP_F_TS);
 	bool may_sack = !is_answer || tcp_is(f, TCP_F_SACK);
 
@@ -120,16 +127,26 @@ void tcp_open_expired(struct tcp_flow *f)
 void tcp_connect_host(struct tcp_flow *f, const struct endpoint *to)
 {
 	struct host *h = f->tcp->env->host;
-	int r = h->ops->open(h, &f->flow.sock, HOST_TCP, !addr_is_v4(&to->ip));
+	bool is_v6 = !addr_is_v4(&to->ip);
+	int r = h->ops->open(h, &f->flow.sock, HOST_TCP, is_v6);
 
+	tcp_state(f, TCP_S_CONNECT);
+	if (r == -EAFNOSUPPORT) { /* the host has no IPv6 */
+		f->has_queue = false;
+		tcp_refused(f, ENETUNREACH, false);
+		return;
+	}
 	if (r < 0) { /* the guest's SYN comes again */
 		drop(f->tcp->env->drops, DROP_HOST_SOCKET);
 		tcp_kill(f, false);
 		return;
 	}
-	tcp_state(f, TCP_S_CONNECT);
 	tcp_carry_open(f);
 	r = h->ops->connect(h, &f->flow.sock, to);
+	/* Without an address of its own a host says so in the words in which
+	 * it says that no port is left. */
+	if (r == -EADDRNOTAVAIL && is_v6)
+		r = -ENETUNREACH;
 	if (r == 0) {
 		connected(f);
 	} else if (r == -EADDRNOTAVAIL || r == -ENOBUFS || r == -ENOMEM) {
@@ -155,7 +172,7 @@ static void await_served(struct tcp_flow *f)
 	const struct nat_env *env = f->tcp->env;
 	int r;
 
-	f->syn_ttl = IP4_TTL; /* there is no path to measure */
+	f->syn_ttl = IP_HOP_LIMIT; /* there is no path to measure */
 	tcp_carry_open(f);
 	tcp_state(f, TCP_S_CONNECT);
 	r = env->serve(env->arg, &f->flow.guest, &f->flow.remote);
@@ -167,29 +184,56 @@ static void await_served(struct tcp_flow *f)
 	}
 }
 
-int tcp_serve(struct tcp *t, const struct endpoint *guest,
-	      const struct endpoint *dst, int fd)
+/* The flow that waits for serve()'s answer, or NULL: the guest may have gone,
+ * or begun anew and been served. */
+static struct tcp_flow *awaiting(struct tcp *t, const struct endpoint *guest,
+				 const struct endpoint *dst)
 {
 	struct flow_key key = {.guest = *guest, .remote = *dst,
 			       .proto = IPPROTO_TCP};
 	struct flow *found = flow_find(&t->flows, &key);
-	struct host *h = t->env->host;
 	struct tcp_flow *f = found ? tcp_of(found) : NULL;
+
+	return f && f->state == TCP_S_CONNECT && f->flow.sock.fd < 0 ? f : NULL;
+}
+
+/* Its socket is there. */
+static void served(struct tcp_flow *f)
+{
+	/* An edge may have come and gone before. */
+	f->flags |= TCP_F_READABLE;
+	connected(f);
+}
+
+int tcp_serve(struct tcp *t, const struct endpoint *guest,
+	      const struct endpoint *dst, int fd)
+{
+	struct tcp_flow *f = awaiting(t, guest, dst);
+	struct host *h = t->env->host;
 	int r;
 
-	/* The guest may have gone, or begun anew and been served. */
-	if (!f || f->state != TCP_S_CONNECT || f->flow.sock.fd >= 0)
+	if (!f)
 		return -ENOENT;
 	r = fd < 0 ? 0 : h->ops->adopt(h, &f->flow.sock, fd);
-	if (fd < 0 || r < 0) {
+	if (fd < 0 || r < 0)
 		tcp_refused(f, ECONNREFUSED, false);
-	} else {
-		/* An edge may have come and gone before. */
-		f->flags |= TCP_F_READABLE;
-		connected(f);
-	}
+	else
+		served(f);
 	tcp_finish(t);
 	return r;
+}
+
+void tcp_serve_sock(struct tcp *t, const struct endpoint *guest,
+		    const struct endpoint *dst, struct host_sock *sock)
+{
+	struct tcp_flow *f = awaiting(t, guest, dst);
+	struct host *h = t->env->host;
+
+	if (!f)
+		return;
+	h->ops->move(h, sock, &f->flow.sock);
+	served(f);
+	tcp_finish(t);
 }
 
 void tcp_open(struct tcp *t, const struct tcp_seg *s)
@@ -211,7 +255,8 @@ void tcp_open(struct tcp *t, const struct tcp_seg *s)
 	if (!f)
 		return;
 	f->flow.guest_mac = s->pkt->eth_src;
-	if (t->n_half[f->is_inward][f->flow.quota] >= TCP_HALF_OPEN_MAX) {
+	if (!quota_has_room(&t->half[f->is_inward], f->flow.payer,
+			    TCP_HALF_OPEN_MAX)) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
 		tcp_kill(f, false);
 		return;
@@ -454,7 +499,8 @@ int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 		return give_up(t, sock, -ENOBUFS);
 	f->is_inward = true;
 	t->env->host->ops->move(t->env->host, sock, &f->flow.sock);
-	if (t->n_half[f->is_inward][f->flow.quota] >= TCP_HALF_OPEN_MAX) {
+	if (!quota_has_room(&t->half[f->is_inward], f->flow.payer,
+			    TCP_HALF_OPEN_MAX)) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
 		tcp_kill(f, true);
 		tcp_finish(t);

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "wire/csum.h"
-#include "wire/eth.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 
-enum { HDR_MAX = 34 + TCP_HDR_MAX, GSO_MAX = 45 };
+enum { HDR_MAX = 54 + TCP_HDR_MAX, GSO_MAX = 45 };
 
 #define DELACK_NS (40 * SIM_MS)
 #define RTO_MIN_NS (200 * SIM_MS)
@@ -74,40 +73,38 @@ static void emit(struct peer *p, struct tcp_hdr *h, const void *data,
 {
 	uint8_t b[65536 + HDR_MAX];
 	struct wr w = wr_init(b, sizeof(b));
-	const struct eth_hdr eth = {
-		.dst = sim_gw_mac, .src = sim_guest_mac, .type = ETH_T_IP4};
 	struct frame_offload off = {.flags = 0};
-	unsigned hlen = tcp_hdr_len(h);
-	struct ip4_hdr ip = {.total_len = (uint16_t)(20 + hlen + len),
-			     .frag = IP4_F_DF,
-			     .ttl = 64,
-			     .proto = IPPROTO_TCP,
-			     .src = p->me.ip,
-			     .dst = p->other.ip};
+	unsigned hlen = tcp_hdr_len(h), l4 = p->sim->l4;
+	struct ip_hdr ip = {.l4_len = hlen + len,
+			    .ttl = 64,
+			    .proto = IPPROTO_TCP,
+			    .src = p->me.ip,
+			    .dst = p->other.ip};
 	uint64_t sum;
 
 	h->sport = p->me.port;
 	h->dport = p->other.port;
 	h->csum = 0;
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
+	ip_emit_frame(&w, sim_gw_mac, sim_guest_mac, &ip);
 	tcp_hdr_emit(&w, h);
 	wr_bytes(&w, data, len);
 	if (!wr_ok(&w))
 		abort();
 	if (gso) {
 		off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
-					     .gso = FRAME_GSO_TCP4,
+					     .gso = p->sim->is_v6
+							    ? FRAME_GSO_TCP6
+							    : FRAME_GSO_TCP4,
 					     .gso_size = gso,
-					     .hdr_len = (uint16_t)(34 + hlen),
-					     .csum_start = 34,
+					     .hdr_len = (uint16_t)(l4 + hlen),
+					     .csum_start = (uint16_t)l4,
 					     .csum_offset = 16};
 	} else {
 		sum = csum_pseudo(&p->me.ip, &p->other.ip, IPPROTO_TCP,
 				  hlen + len);
-		h->csum = csum_fold(csum_add(b + 34, hlen + len, sum));
-		b[50] = (uint8_t)(h->csum >> 8);
-		b[51] = (uint8_t)h->csum;
+		h->csum = csum_fold(csum_add(b + l4, hlen + len, sum));
+		b[l4 + 16] = (uint8_t)(h->csum >> 8);
+		b[l4 + 17] = (uint8_t)h->csum;
 	}
 	sim_send_up(p->sim, b, (uint32_t)wr_len(&w), &off);
 }
@@ -202,13 +199,18 @@ static void send_data(struct peer *p, uint64_t off, uint32_t len)
 	emit(p, &h, b, len, len > p->mss ? p->mss : 0);
 }
 
+static uint16_t mss_max(const struct sim *s)
+{
+	return (uint16_t)(s->env.mtu - (s->l4 - 14) - TCP_HDR_LEN);
+}
+
 static void send_syn(struct peer *p, uint8_t flags)
 {
 	const struct sim_config *c = &p->sim->c;
 	struct tcp_hdr h = {.flags = flags, .seq = p->iss, .has_mss = true};
 
 	h.mss = (uint16_t)(c->guest_mss ? c->guest_mss
-					: p->sim->env.mtu - 40);
+					: mss_max(p->sim));
 	h.has_ws = p->rcv_shift > 0;
 	h.ws = p->rcv_shift;
 	h.sack_ok = p->sack;
@@ -241,7 +243,7 @@ static struct peer *peer_new(struct sim *s, uint16_t port)
 	p->rcv_shift = s->c.no_wscale ? 0 : 7;
 	p->rcv_buf = s->c.rcv_buf ? s->c.rcv_buf : 1 << 20;
 	p->iss = (uint32_t)sim_random(s);
-	p->mss = (uint16_t)(s->env.mtu - 40);
+	p->mss = mss_max(s);
 	p->rx_fin = UINT64_MAX;
 	p->cwnd = 10 * p->mss;
 	p->ssthresh = 1 << 30;

@@ -78,7 +78,7 @@
 #include "nat/flow.h"
 #include "nat/tcp.h"
 #include "wire/eth.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 #include "wire/tcp.h"
 
 #define TCP_MS UINT64_C(1000000)
@@ -101,12 +101,12 @@ enum {
 	TCP_WIN_SHIFT = 5,		     /* our window scale */
 	TCP_MSS_MIN = 64,
 	TCP_MSS_DEFAULT = 536,		     /* RFC 9293 3.7.1 */
+	TCP_MSS_DEFAULT6 = 1220,
 	TCP_CWND_MIN_SEGS = 10,
 	TCP_CWND_LOSSY_SEGS = 64,	     /* first flight, lossy exit */
 
 	/* segments and system calls */
-	TCP_FRAME_HDR = ETH_HDR_LEN + IP4_HDR_LEN, /* before the TCP header */
-	TCP_CTL_MAX = TCP_FRAME_HDR + TCP_HDR_MAX,
+	TCP_CTL_MAX = ETH_HDR_LEN + IP6_HDR_LEN + TCP_HDR_MAX,
 	TCP_RUN_IOV = 256,		     /* pieces of one send */
 	TCP_TURN_BURSTS = 2,		     /* reads of a flow in a turn */
 	TCP_GSO_FRAMES = 4,		     /* 64 KiB frames of one recv */
@@ -190,7 +190,7 @@ enum tcp_flow_flag {
 	TCP_F_READ_ON = 1 << 19,   /* a short read is not the last: the end
 				    * of the stream is behind it */
 	TCP_F_CTL_LOST = 1 << 20,  /* our SYN or FIN found no room */
-	TCP_F_HALF_OPEN = 1 << 21, /* counted in n_half */
+	TCP_F_HALF_OPEN = 1 << 21, /* counted in half */
 	TCP_F_RETRY = 1 << 22,	   /* due_ack also reads the socket again */
 	TCP_F_CWND = 1 << 23,	   /* cwnd holds */
 	TCP_F_SLOW_START = 1 << 24,
@@ -235,7 +235,7 @@ struct tcp_store {
 	uint8_t *chunk[TCP_CHUNKS]; /* owned; NULL where nothing is */
 	unsigned n_chunks;
 	uint8_t use; /* enum tcp_pool_use */
-	uint16_t quota; /* whose chunks they are: flow.quota */
+	struct quota_payer payer; /* whose chunks they are: flow.payer */
 };
 
 /* Pieces that came out of order; their bytes are in the store. */
@@ -284,7 +284,7 @@ struct tcp_flow {
 	uint8_t urgent;	       /* TCP_U_* */
 	uint16_t keep_s;       /* the host's peer is asked after; 0: never */
 	uint8_t ttl, dscp;     /* the socket's; TOS byte without ECN */
-	uint8_t syn_ttl;       /* what the guest's SYN asked for; IP4_TTL: */
+	uint8_t syn_ttl;       /* what the SYN asked for; IP_HOP_LIMIT: */
 	uint8_t syn_tos;       /* nothing */
 	uint16_t mss;	       /* payload bytes per segment to the guest */
 	uint16_t n_dup;	       /* duplicate ACKs in a row, without SACK */
@@ -380,7 +380,7 @@ struct tcp {
 	struct slab flow_slab, chunk_slab, store_slab, reasm_slab, recov_slab;
 	unsigned n_chunks[TCP_USE_N];
 	unsigned max_chunks[TCP_USE_N];
-	unsigned n_guest_chunks[TCP_USE_N][FLOW_QUOTAS];
+	struct quota chunks[TCP_USE_N];
 	uint64_t credit;     /* bytes of window that may still be promised */
 	uint64_t credit_max;
 	struct hash_key isn_key;
@@ -396,8 +396,8 @@ struct tcp {
 	struct timer turn;   /* serves them in the next round */
 	struct timer trim;   /* gives back the memory of chunks */
 	struct tcp_queue queue[TCP_QUEUES]; /* by the port's serial */
-	/* half-open flows per guest: begun by it; to it (is_inward) */
-	unsigned n_half[2][FLOW_QUOTAS];
+	/* half-open flows: begun by guests; to them (is_inward) */
+	struct quota half[2];
 	struct tcp_stats stats;
 	struct tcp_run run;
 	struct tcp_out out;
@@ -442,9 +442,15 @@ static inline bool tcp_is(const struct tcp_flow *f, uint32_t flags)
 }
 
 /* Payload the guest may send us in one segment. */
-static inline uint32_t tcp_rcv_mss(const struct tcp *t)
+static inline uint32_t tcp_rcv_mss(const struct tcp_flow *f)
 {
-	return t->env->mtu - IP4_HDR_LEN - TCP_HDR_LEN;
+	return f->tcp->env->mtu - ip_hdr_len(&f->flow.guest.ip) - TCP_HDR_LEN;
+}
+
+/* Bytes before the TCP header of a segment to guest. */
+static inline unsigned tcp_l4(const addr *guest)
+{
+	return ETH_HDR_LEN + ip_hdr_len(guest);
 }
 
 /* Our timestamp clock: milliseconds with an offset per pair of endpoints, so

@@ -57,7 +57,7 @@ static struct tcp_queue *look(struct tcp_flow *f, uint32_t epoch)
 
 uint32_t tcp_queue_first(struct tcp_flow *f)
 {
-	uint32_t mss = tcp_rcv_mss(f->tcp);
+	uint32_t mss = tcp_rcv_mss(f);
 
 	if (!f->q_born) {
 		f->q_born = epoch_now(f->tcp);
@@ -110,5 +110,5 @@ uint32_t tcp_queue_share(const struct tcp_flow *f)
 	bytes = (uint64_t)frames * f->q_piece;
 	if (bytes >= TCP_WIN_MAX)
 		return TCP_WIN_MAX;
-	return tcp_max((uint32_t)bytes, SHARE_MIN * tcp_rcv_mss(f->tcp));
+	return tcp_max((uint32_t)bytes, SHARE_MIN * tcp_rcv_mss(f));
 }

@@ -11,9 +11,6 @@
 
 enum { MIB = 1 << 20, KIB = 1 << 10, FLOWS_MAX = 32 };
 
-static const struct endpoint server = {
-	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}}, 80};
-
 struct world {
 	struct sim *sim;
 	struct peer *p[FLOWS_MAX];
@@ -29,7 +26,8 @@ static struct world *world_new(const struct sim_config *c, unsigned n)
 	w->sim = sim_new(c);
 	w->n = n;
 	for (unsigned i = 0; i < n; i++)
-		w->p[i] = peer_connect(w->sim, (uint16_t)(1000 + i), &server);
+		w->p[i] = peer_connect(w->sim, (uint16_t)(1000 + i),
+				       &w->sim->server);
 	return w;
 }
 
@@ -215,8 +213,8 @@ static void test_bound_goes_with_the_port(void **state)
 /* Connections to servers in the guest begin as small as its own. */
 static void test_servers_begin_with_little(void **state)
 {
-	const struct endpoint client = {addr_v4(10, 0, 2, 2), 5555};
 	struct world *w = world_new(&short_queue, 1);
+	const struct endpoint client = w->sim->gw;
 
 	(void)state;
 	sim_pass(w->sim, 10 * SIM_MS); /* the lan knows the guest */

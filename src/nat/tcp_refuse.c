@@ -38,9 +38,9 @@ static uint8_t hop_limit(const struct tcp_flow *f, const struct packet *pkt)
 	const struct nat_env *env = f->tcp->env;
 	const addr *to = &f->flow.remote.ip;
 
-	if (prefix_has(&env->net4, to) || addr_eq(to, &env->dns4))
-		return IP4_TTL;
-	return ip4_carried_ttl(pkt->ttl);
+	if (nat_is_inside(env, to))
+		return IP_HOP_LIMIT;
+	return ip_carried_ttl(pkt->ttl);
 }
 
 static void carry(struct tcp_flow *f, const struct packet *pkt)
@@ -70,7 +70,7 @@ void tcp_carry_syn(struct tcp_flow *f, const struct tcp_seg *s)
 
 	f->syn_ttl = hop_limit(f, s->pkt);
 	f->syn_tos = s->pkt->tos & TCP_DSCP;
-	if (f->syn_ttl == IP4_TTL)
+	if (f->syn_ttl == IP_HOP_LIMIT)
 		return;
 	f->has_queue = true;
 	if (t->report.probe)
@@ -79,9 +79,9 @@ void tcp_carry_syn(struct tcp_flow *f, const struct tcp_seg *s)
 
 void tcp_carry_open(struct tcp_flow *f)
 {
-	f->ttl = IP4_TTL;
+	f->ttl = IP_HOP_LIMIT;
 	f->dscp = 0;
-	if (f->syn_ttl != IP4_TTL) {
+	if (f->syn_ttl != IP_HOP_LIMIT) {
 		f->ttl = f->syn_ttl;
 		set_option(f, HOST_OPT_TTL, f->ttl);
 	}
@@ -118,21 +118,16 @@ static void report_errno(struct tcp_flow *f, int err)
 	struct tcp *t = f->tcp;
 	uint8_t b[TCP_CTL_MAX];
 	struct wr w = wr_init(b, sizeof(b));
-	const struct eth_hdr eth = {.dst = t->env->gw_mac,
-				    .src = f->flow.guest_mac,
-				    .type = ETH_T_IP4};
-	const struct ip4_hdr ip = {.total_len = IP4_HDR_LEN + TCP_HDR_LEN,
-				   .frag = IP4_F_DF,
-				   .tos = f->syn_tos,
-				   .ttl = IP4_TTL,
-				   .proto = IPPROTO_TCP,
-				   .src = f->flow.guest.ip,
-				   .dst = f->flow.remote.ip};
+	const struct ip_hdr ip = {.l4_len = TCP_HDR_LEN,
+				  .tos = f->syn_tos,
+				  .ttl = IP_HOP_LIMIT,
+				  .proto = IPPROTO_TCP,
+				  .src = f->flow.guest.ip,
+				  .dst = f->flow.remote.ip};
 	struct frame fr;
 	struct packet pkt;
 
-	eth_emit(&w, &eth);
-	ip4_emit(&w, &ip);
+	ip_emit_frame(&w, t->env->gw_mac, f->flow.guest_mac, &ip);
 	(void)put_syn(f, &w); /* its length is in the header already */
 	fr = frame_flat(b, (uint32_t)wr_len(&w));
 	if (packet_parse(b, wr_len(&w), wr_len(&w), &pkt) != PACKET_OK)

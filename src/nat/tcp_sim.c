@@ -13,9 +13,30 @@
 #include "nat/tcp_peer.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
+#include "wire/ip.h"
+
+static bool speaks_v6; /* set before each group of tests */
 
 const mac sim_gw_mac = {{0x52, 0x55, 10, 0, 2, 2}};
 const mac sim_guest_mac = {{0x52, 0x54, 0, 0, 0, 1}};
+
+int sim_speaks4(void **state)
+{
+	speaks_v6 = false;
+	return 0;
+}
+
+int sim_speaks6(void **state)
+{
+	speaks_v6 = true;
+	return 0;
+}
+
+addr sim_guest(const struct sim *s, uint8_t n)
+{
+	return s->is_v6 ? (addr){{0xfe, 0xc0, [15] = n}}
+			: addr_v4(10, 0, 2, n);
+}
 
 /* The pattern, twice, so that any run of a period is contiguous. */
 const uint8_t *sim_pattern(uint64_t off)
@@ -154,18 +175,24 @@ void sim_send_up(struct sim *s, const uint8_t *p, uint32_t len,
 	link_put(s, p, len, true, off);
 }
 
-static bool is_syn(const uint8_t *p)
+static bool is_syn(const struct sim *s, const uint8_t *p)
 {
-	return p[34 + 13] & TCP_SYN;
+	return p[s->l4 + 13] & TCP_SYN;
+}
+
+/* Bytes of all headers. */
+static uint32_t headers(const struct sim *s, const uint8_t *p)
+{
+	return s->l4 + (p[s->l4 + 12] >> 4) * 4u;
 }
 
 /* One packet of the wire's size to a guest. */
 static void down_one(struct sim *s, const uint8_t *p, uint32_t len)
 {
 	s->n_down_frames++;
-	if (len > 34u + (p[46] >> 4) * 4u)
+	if (len > headers(s, p))
 		s->n_down_data++;
-	if (s->drop_syn && is_syn(p)) {
+	if (s->drop_syn && is_syn(s, p)) {
 		s->n_lost++;
 		return;
 	}
@@ -184,23 +211,61 @@ static uint32_t get32(const uint8_t *p)
 	       (uint32_t)p[2] << 8 | p[3];
 }
 
+static unsigned get16(const uint8_t *p)
+{
+	return (unsigned)(p[0] << 8 | p[1]);
+}
+
+/* The IP header of what leaves, before l4_len bytes, must be sound. */
+static void check_ip(const struct sim *s, const uint8_t *p, uint32_t l4_len,
+		     addr *srcp, addr *dstp)
+{
+	assert_int_equal(get16(p + 12), s->is_v6 ? ETH_T_IP6 : ETH_T_IP4);
+	if (s->is_v6) {
+		assert_int_equal(get32(p + 14), UINT32_C(6) << 28);
+		assert_int_equal(get16(p + 18), l4_len);
+		assert_int_equal(p[20], IPPROTO_TCP);
+		assert_int_equal(p[21], 64);
+		memcpy(srcp->b, p + 22, 16);
+		memcpy(dstp->b, p + 38, 16);
+	} else {
+		assert_int_equal(csum_fold(csum_add(p + 14, 20, 0)), 0);
+		assert_int_equal(get16(p + 16), 20 + l4_len);
+		*srcp = addr_v4_bytes(p + 26);
+		*dstp = addr_v4_bytes(p + 30);
+	}
+}
+
+/* A piece's IP header, before l4_len bytes. */
+static void cut_ip(const struct sim *s, uint8_t *p, uint32_t l4_len)
+{
+	if (s->is_v6) {
+		put16(p + 18, l4_len);
+		return;
+	}
+	put16(p + 16, 20 + l4_len);
+	put16(p + 24, 0);
+	put16(p + 24, csum_fold(csum_add(p + 14, 20, 0)));
+}
+
 /* The checksum of what leaves must be right, or rightly left open. */
 static void check_csum(const struct sim *s, const uint8_t *p, uint32_t len,
 		       const struct frame_offload *off)
 {
-	addr src = addr_v4_bytes(p + 26), dst = addr_v4_bytes(p + 30);
-	uint64_t sum = csum_pseudo(&src, &dst, IPPROTO_TCP, len - 34);
+	uint32_t l4_len = len - s->l4;
+	const uint8_t *th = p + s->l4;
+	addr src, dst;
+	uint64_t sum;
 
-	assert_int_equal(csum_fold(csum_add(p + 14, 20, 0)), 0);
-	assert_int_equal((p[16] << 8 | p[17]) + 14, len);
+	check_ip(s, p, l4_len, &src, &dst);
+	sum = csum_pseudo(&src, &dst, IPPROTO_TCP, l4_len);
 	if (off->flags & FRAME_F_NEEDS_CSUM) {
 		assert_false(s->c.no_csum);
-		assert_int_equal(off->csum_start, 34);
+		assert_int_equal(off->csum_start, s->l4);
 		assert_int_equal(off->csum_offset, 16);
-		assert_int_equal(csum_partial(sum), p[50] << 8 | p[51]);
+		assert_int_equal(csum_partial(sum), get16(th + 16));
 	} else {
-		assert_int_equal(csum_fold(csum_add(p + 34, len - 34, sum)),
-				 0);
+		assert_int_equal(csum_fold(csum_add(th, l4_len, sum)), 0);
 	}
 }
 
@@ -208,19 +273,20 @@ static void check_csum(const struct sim *s, const uint8_t *p, uint32_t len,
 static void down_frame(struct sim *s, uint8_t *p, uint32_t len,
 		       const struct frame_offload *off)
 {
-	uint32_t hdr = 34 + (p[46] >> 4) * 4u, seq = get32(p + 38);
+	uint32_t hdr = headers(s, p), seq = get32(p + s->l4 + 4);
 	uint8_t piece[2048];
+	uint8_t *th = piece + s->l4;
 
 	check_csum(s, p, len, off);
 	if (off->gso == FRAME_GSO_NONE) {
-		assert_in_range(len, 54, 14 + s->env.mtu);
+		assert_in_range(len, s->l4 + 20, 14 + s->env.mtu);
 		down_one(s, p, len);
 		return;
 	}
 	assert_true(s->c.tso);
-	assert_int_equal(off->gso, FRAME_GSO_TCP4);
+	assert_int_equal(off->gso, s->is_v6 ? FRAME_GSO_TCP6 : FRAME_GSO_TCP4);
 	assert_int_equal(off->hdr_len, hdr);
-	assert_in_range(off->gso_size, 1, s->env.mtu - 40);
+	assert_in_range(off->gso_size, 1, s->env.mtu - (hdr - 14));
 	for (uint32_t at = hdr; at < len; at += off->gso_size) {
 		uint32_t n = len - at < off->gso_size ? len - at
 						      : off->gso_size;
@@ -228,13 +294,11 @@ static void down_frame(struct sim *s, uint8_t *p, uint32_t len,
 
 		memcpy(piece, p, hdr);
 		memcpy(piece + hdr, p + at, n);
-		put16(piece + 16, hdr - 14 + n);
-		put16(piece + 24, 0);
-		put16(piece + 24, csum_fold(csum_add(piece + 14, 20, 0)));
-		put16(piece + 38, now >> 16);
-		put16(piece + 40, now & 0xffff);
+		cut_ip(s, piece, hdr - s->l4 + n);
+		put16(th + 4, now >> 16);
+		put16(th + 6, now & 0xffff);
 		if (at + n < len)
-			piece[47] &= (uint8_t)~TCP_PSH;
+			th[13] &= (uint8_t)~TCP_PSH;
 		down_one(s, piece, hdr + n);
 	}
 }
@@ -521,7 +585,7 @@ static void add_ports(struct sim *s)
 {
 	s->guest_port.ops = s->c.can_lend ? &guest_lend_ops : &guest_ops;
 	s->guest_port.caps = (struct port_caps){
-		.offload = (s->c.tso ? PORT_O_TSO4 : 0) |
+		.offload = (s->c.tso ? PORT_O_TSO4 | PORT_O_TSO6 : 0) |
 			   (s->c.no_csum ? 0 : PORT_O_CSUM),
 		.max_frame = FRAME_MAX,
 		.queues = 1,
@@ -562,7 +626,13 @@ struct sim *sim_new(const struct sim_config *c)
 	s->host.ops = &sim_host_ops;
 	s->lent = malloc(FRAME_BATCH * (size_t)FRAME_MAX);
 	s->knows_guest = true;
-	s->guest_ip = addr_v4(10, 0, 2, 15);
+	s->is_v6 = speaks_v6;
+	s->guest_ip = sim_guest(s, 15);
+	s->gw = (struct endpoint){sim_guest(s, 2), 5555};
+	s->server = (struct endpoint){
+		s->is_v6 ? (addr){{0x20, 0x01, 0x0d, 0xb8, [15] = 1}}
+			 : addr_v4(192, 0, 2, 1), 80};
+	s->l4 = FRAME_ETH_LEN + ip_hdr_len(&s->guest_ip);
 	add_ports(s);
 	s->env = (struct nat_env){
 		.host = &s->host,
@@ -572,9 +642,14 @@ struct sim *sim_new(const struct sim_config *c)
 		.lan = s->lan,
 		.port = &s->gw_port,
 		.gw_mac = sim_gw_mac,
-		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.gw4 = addr_v4(10, 0, 2, 2),
-		.dns4 = addr_v4(10, 0, 2, 3),
+		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.v4.is_on = true,
+		.v4.gw = addr_v4(10, 0, 2, 2),
+		.v4.dns = addr_v4(10, 0, 2, 3),
+		.v6.net = {.ip = {{0xfe, 0xc0}}, .len = 64},
+		.v6.is_on = true,
+		.v6.gw = {{0xfe, 0xc0, [15] = 2}},
+		.v6.dns = {{0xfe, 0xc0, [15] = 3}},
 		.mtu = c->mtu ? c->mtu : NAT_MTU,
 		.arg = s,
 		.neigh = env_neigh,

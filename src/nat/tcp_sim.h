@@ -65,6 +65,7 @@ struct sim_sock {
 	bool is_dirty;	     /* on sim.dirty */
 	struct endpoint to;
 	addr local;	     /* its own address; unspecified: it has none */
+	bool is_v6;
 	bool is_adopted;     /* came by tcp_connect_guest() */
 	uint64_t connect_at; /* when OUT is due; 0: not connecting */
 	int err;	     /* what connect() or the peer's RST comes to */
@@ -121,7 +122,11 @@ struct sim {
 	struct nat_env env;
 	struct tcp *tcp;
 	bool knows_guest;
+	bool is_v6;
+	unsigned l4;   /* Ethernet and IP headers of a whole packet */
 	addr guest_ip; /* of the peers to come */
+	struct endpoint server; /* somebody outside, of the guest's family */
+	struct endpoint gw;	/* a client that the guest sees as us */
 
 	struct sim_sock *sock[SIM_SOCKS]; /* owned, in order of opening */
 	unsigned n_socks, n_open;
@@ -149,6 +154,14 @@ struct sim {
 	void (*on_connect)(struct sim *s, struct sim_sock *k);
 };
 
+/* Of which family the worlds are that are made from now on; for cmocka. */
+int sim_speaks4(void **state);
+int sim_speaks6(void **state);
+/* The whole group, over IPv4 and over IPv6. */
+#define SIM_RUN(tests)                                                         \
+	(cmocka_run_group_tests_name("IPv4", tests, sim_speaks4, NULL) +       \
+	 cmocka_run_group_tests_name("IPv6", tests, sim_speaks6, NULL))
+
 struct sim *sim_new(const struct sim_config *c);
 /* Frees all; fails the test if a flow, socket or byte is left. */
 void sim_free(struct sim *s);
@@ -156,6 +169,8 @@ void sim_free(struct sim *s);
 /* Runs until done() or the clock has moved by limit_ns; true if done. */
 bool sim_run(struct sim *s, uint64_t limit_ns,
 	     bool (*done)(struct sim *s, void *arg), void *arg);
+/* The nth guest's address: 10.0.2.n, fec0::n. */
+addr sim_guest(const struct sim *s, uint8_t n);
 /* Lets ns pass. */
 void sim_pass(struct sim *s, uint64_t ns);
 uint64_t sim_random(struct sim *s);

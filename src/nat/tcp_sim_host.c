@@ -122,7 +122,7 @@ static int op_open(struct host *h, struct host_sock *hs, enum host_proto proto,
 	assert_int_equal(proto, HOST_TCP);
 	if (s->open_err)
 		return -s->open_err;
-	(void)sock_new(s, hs);
+	sock_new(s, hs)->is_v6 = is_v6;
 	return 0;
 }
 
@@ -132,6 +132,7 @@ static int op_connect(struct host *h, struct host_sock *hs,
 	struct sim *s = container_of(h, struct sim, host);
 	struct sim_sock *k = hs->priv;
 
+	assert_int_equal(k->is_v6, !addr_is_v4(&ep->ip));
 	k->to = *ep;
 	if (s->on_connect)
 		s->on_connect(s, k);

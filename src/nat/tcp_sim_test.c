@@ -9,10 +9,7 @@
 
 #include "nat/tcp_peer.h"
 
-static const struct endpoint server = {
-	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}}, 80};
-
-enum { MIB = 1 << 20 };
+enum { MIB = 1 << 20, SMALL_MTU = 576 };
 
 struct goal {
 	struct peer *p;
@@ -44,7 +41,7 @@ static bool is_over(struct sim *s, void *arg)
 /* A guest's connection, established. */
 static struct goal start(struct sim *s)
 {
-	struct goal g = {.p = peer_connect(s, 40000, &server)};
+	struct goal g = {.p = peer_connect(s, 40000, &s->server)};
 
 	assert_true(sim_run(s, 20 * SIM_SEC, is_open, g.p));
 	assert_int_equal(g.p->state, PEER_OPEN);
@@ -156,7 +153,7 @@ static void test_peek_only(void **state)
 
 static void test_small_mtu(void **state)
 {
-	lossless(&(struct sim_config){.seed = 9, .mtu = 576});
+	lossless(&(struct sim_config){.seed = 9, .mtu = SMALL_MTU});
 }
 
 static void test_narrow_exit(void **state)
@@ -207,5 +204,5 @@ int main(void)
 		cmocka_unit_test(test_small_guest_buffer),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SIM_RUN(tests);
 }

@@ -18,7 +18,7 @@ static bool is_open(struct sim *s, void *arg)
 
 static struct peer *open_at(struct sim *s, uint16_t port)
 {
-	struct peer *p = peer_connect(s, port, &hand_server);
+	struct peer *p = peer_connect(s, port, &s->server);
 
 	assert_true(sim_run(s, SIM_SEC, is_open, p));
 	assert_int_equal(p->state, PEER_OPEN);
@@ -234,7 +234,7 @@ static void test_memory_for_others(void **state)
 		sim_sock_send(s->sock[i], 100 * KIB, true);
 	}
 	sim_pass(s, 100 * SIM_MS);
-	s->guest_ip = addr_v4(10, 0, 2, 16);
+	s->guest_ip = sim_guest(s, 16);
 	p = open_at(s, 2000);
 	sim_sock_send(s->sock[20], 200 * KIB, false);
 	sim_pass(s, SIM_SEC);
@@ -256,5 +256,5 @@ int main(void)
 		cmocka_unit_test(test_memory_for_others),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SIM_RUN(tests);
 }

@@ -27,7 +27,7 @@ static void test_syn_ack_after_connect(void **state)
 	sim_pass(g->s, 20 * SIM_MS);
 	hand_hear(g, TCP_SYN | TCP_ACK);
 	hand_hear_nothing(g);
-	assert_true(addr_eq(&g->s->sock[0]->to.ip, &hand_server.ip));
+	assert_true(addr_eq(&g->s->sock[0]->to.ip, &g->s->server.ip));
 	assert_int_equal(g->s->sock[0]->to.port, 80);
 	hand_finish(g);
 }
@@ -164,12 +164,39 @@ static void test_no_host_socket(void **state)
 static void test_gateway_is_loopback(void **state)
 {
 	struct hand *g = hand_make(&hand_usual);
-	addr loopback = addr_v4(127, 0, 0, 1);
+	addr loopback = addr_loopback(&g->p->me.ip);
 
-	g->p->other.ip = addr_v4(10, 0, 2, 2);
+	g->p->other.ip = g->s->gw.ip;
 	hand_tell(g, TCP_SYN, 0);
 	hand_hear(g, TCP_SYN | TCP_ACK);
 	assert_true(addr_eq(&g->s->sock[0]->to.ip, &loopback));
+	hand_finish(g);
+}
+
+/* A host without the family says so at once, and the guest hears it. */
+static void test_host_without_the_family(void **state)
+{
+	struct hand *g = hand_make(&hand_usual);
+
+	g->s->open_err = EAFNOSUPPORT;
+	hand_tell(g, TCP_SYN, 0);
+	hand_hear_nothing(g);
+	assert_int_equal(g->s->n_unreachable, 1);
+	assert_int_equal(g->s->last_unreachable, ENETUNREACH);
+	assert_int_equal(hand_n_flows(g), 0);
+	hand_finish(g);
+}
+
+/* RFC 9293 3.7.1, MUST-15 */
+static void test_mss_of_who_says_nothing(void **state)
+{
+	struct hand *g = hand_make_open(&hand_usual);
+
+	g->win = 65535;
+	sim_sock_send(g->k, 20000, false);
+	hand_settle(g);
+	assert_int_equal(hand_hear(g, TCP_ACK)->len, g->s->is_v6 ? 1220 : 536);
+	g->next = g->n;
 	hand_finish(g);
 }
 
@@ -242,7 +269,7 @@ static void test_options_only_if_offered(void **state)
 
 	hand_tell(g, TCP_SYN, 0);
 	x = hand_hear(g, TCP_SYN | TCP_ACK);
-	assert_true(x->h.has_mss && x->h.mss == 1460);
+	assert_true(x->h.has_mss && x->h.mss == (g->s->is_v6 ? 1440 : 1460));
 	assert_false(x->h.has_ts || x->h.sack_ok || x->h.has_ws);
 	g->p->me.port++;
 	peer_raw(g->p, &h, NULL, 0);
@@ -403,6 +430,8 @@ int main(void)
 		cmocka_unit_test(test_not_to_be_connected),
 		cmocka_unit_test(test_no_host_socket),
 		cmocka_unit_test(test_gateway_is_loopback),
+		cmocka_unit_test(test_host_without_the_family),
+		cmocka_unit_test(test_mss_of_who_says_nothing),
 		cmocka_unit_test(test_syn_ack_again),
 		cmocka_unit_test(test_syn_again),
 		cmocka_unit_test(test_syn_rcvd_bad_ack),
@@ -418,5 +447,5 @@ int main(void)
 		cmocka_unit_test(test_time_wait_rst),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SIM_RUN(tests);
 }

@@ -18,20 +18,19 @@ static inline uint32_t chunk_left(uint32_t seq)
 	return TCP_CHUNK - (seq & (TCP_CHUNK - 1));
 }
 
-/* A guest may hold as many chunks as are still free, as with flows (flow.h):
- * one that never acknowledges leaves some for others. */
+/* One that never acknowledges leaves some for others. */
 static bool chunk_new(struct tcp *t, struct tcp_store *s, unsigned slot)
 {
 	unsigned n_free = t->max_chunks[s->use] - t->n_chunks[s->use];
 
-	if (t->n_guest_chunks[s->use][s->quota] >= n_free)
+	if (!quota_has_room(&t->chunks[s->use], s->payer, n_free))
 		return false;
 	s->chunk[slot] = slab_alloc_raw(&t->chunk_slab);
 	if (!s->chunk[slot])
 		return false;
 	s->n_chunks++;
 	t->n_chunks[s->use]++;
-	t->n_guest_chunks[s->use][s->quota]++;
+	quota_take(&t->chunks[s->use], s->payer);
 	return true;
 }
 
@@ -53,7 +52,7 @@ static void chunk_free(struct tcp *t, struct tcp_store *s, unsigned slot)
 	s->chunk[slot] = NULL;
 	s->n_chunks--;
 	t->n_chunks[s->use]--;
-	t->n_guest_chunks[s->use][s->quota]--;
+	quota_give(&t->chunks[s->use], s->payer);
 	if (t->chunk_slab.n_used == 0 &&
 	    t->chunk_slab.n_fresh > TCP_CHUNKS_KEPT &&
 	    !timer_is_armed(&t->trim))
@@ -72,7 +71,7 @@ uint32_t tcp_store_reserve(struct tcp_flow *f, struct tcp_store **sp,
 		if (!s)
 			return 0;
 		s->use = (uint8_t)use;
-		s->quota = f->flow.quota;
+		s->payer = f->flow.payer;
 		*sp = s;
 	}
 	while (done < len) {

@@ -229,7 +229,7 @@ static void plan_ack(struct tcp_flow *f)
 {
 	f->rx_ns = tcp_now(f->tcp);
 	if (f->pingpong < TCP_PINGPONG || f->reasm ||
-	    f->rcv_nxt - f->rcv_acked >= 2 * tcp_rcv_mss(f->tcp))
+	    f->rcv_nxt - f->rcv_acked >= 2 * tcp_rcv_mss(f))
 		f->flags |= TCP_F_ACK_NOW;
 	else if (!tcp_is(f, TCP_F_ACK_LATER))
 		ack_later(f, TCP_DELACK_NS);
@@ -431,7 +431,7 @@ uint16_t tcp_up_window(struct tcp_flow *f)
 bool tcp_up_should_tell(const struct tcp_flow *f)
 {
 	uint32_t room = cap(f);
-	uint32_t step = tcp_min(2 * tcp_rcv_mss(f->tcp), room / 2);
+	uint32_t step = tcp_min(2 * tcp_rcv_mss(f), room / 2);
 	uint32_t edge = f->up_pos + room;
 
 	if (tcp_is(f, TCP_F_BLOCKED | TCP_F_GUEST_FIN | TCP_F_HOST_ERR))

@@ -218,7 +218,7 @@ static bool is_over(struct sim *s, void *arg)
 static void check_many(struct sim_config *c)
 {
 	struct sim *s = sim_new(c);
-	struct peer *p = peer_connect(s, 1000, &hand_server);
+	struct peer *p = peer_connect(s, 1000, &s->server);
 	struct sim_sock *k;
 	uint64_t at = 0;
 
@@ -263,5 +263,5 @@ int main(void)
 		cmocka_unit_test(test_many),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return SIM_RUN(tests);
 }

@@ -38,8 +38,21 @@ static bool flow_guest(struct udp_end *e, struct endpoint *guestp, mac *macp)
 static bool flow_known(struct udp_end *e, const struct endpoint *ep,
 		       struct endpoint *seenp)
 {
-	*seenp = nat_map_in(e->udp->env, ep);
+	const struct udp_flow *uf = container_of(e, struct udp_flow, end);
+
+	*seenp = nat_map_in(e->udp->env, ep, &uf->flow.guest.ip);
 	return true;
+}
+
+/* A socket of IPv6 hears IPv4 too.  Whom the guest cannot have asked, and has
+ * no address for, is not let in under ours. */
+static bool is_alien(const struct udp_flow *uf, const struct host_msg *m,
+		     const struct endpoint *seen)
+{
+	const addr *guest = &uf->flow.guest.ip;
+
+	return addr_is_v4(&m->ep.ip) != addr_is_v4(guest) &&
+	       addr_eq(&seen->ip, &nat_subnet(uf->end.udp->env, guest)->gw);
 }
 
 static bool flow_seen(struct udp_end *e, const struct host_msg *m,
@@ -47,26 +60,32 @@ static bool flow_seen(struct udp_end *e, const struct host_msg *m,
 {
 	struct udp_flow *uf = container_of(e, struct udp_flow, end);
 
+	(void)flow_known(e, &m->ep, seenp); /* all are */
+	if (is_alien(uf, m, seenp))
+		return false;
 	uf->used_ns = *e->udp->env->now_ns;
 	uf->is_answered = true;
 	udp_flow_heard(uf, m);
-	return flow_known(e, &m->ep, seenp);
+	return true;
 }
 
 static const struct udp_end_ops flow_end_ops = {
 	.guest = flow_guest,
 	.seen = flow_seen,
+	.unseen = DROP_IP_SOURCE,
 	.known = flow_known,
 };
 
 void udp_end_init(struct udp_end *e, struct udp *u, struct host_sock *s,
-		  const struct udp_end_ops *ops)
+		  const struct udp_end_ops *ops, const addr *guest)
 {
+	/* What is not asked of a socket of IPv6 it fragments. */
 	*e = (struct udp_end){.udp = u,
 			      .sock = s,
 			      .ops = ops,
 			      .expect = UDP_EXPECT_MIN,
-			      .ttl = IP4_TTL};
+			      .ttl = IP_HOP_LIMIT,
+			      .has_df = !addr_is_v4(guest)};
 	list_init(&e->link);
 }
 
@@ -143,10 +162,22 @@ static void flow_timeout(struct timer *t, uint64_t now_ns)
 		timer_arm(uf->end.udp->env->wheel, t, flow_deadline(uf));
 }
 
+/* Of the guest's family, so that who answers is; on a host without IPv6 of
+ * IPv4, which a guest may reach by NAT64. */
+static int open_socket(struct udp *u, struct flow *f)
+{
+	struct host *h = u->env->host;
+	bool is_v6 = !addr_is_v4(&f->guest.ip);
+	int r = h->ops->open(h, &f->sock, HOST_UDP, is_v6);
+
+	if (r == -EAFNOSUPPORT && is_v6)
+		r = h->ops->open(h, &f->sock, HOST_UDP, false);
+	return r;
+}
+
 static struct udp_flow *flow_open(struct udp *u, const struct flow_key *key,
 				  uint16_t dst_port)
 {
-	struct host *h = u->env->host;
 	struct udp_flow *uf = slab_alloc(&u->flow_slab);
 
 	if (!uf) {
@@ -160,13 +191,14 @@ static struct udp_flow *flow_open(struct udp *u, const struct flow_key *key,
 	uf->used_ns = *u->env->now_ns;
 	uf->n_dns = dst_port == PORT_DNS;
 	timer_init(&uf->flow.timer, flow_timeout);
-	udp_end_init(&uf->end, u, &uf->flow.sock, &flow_end_ops);
-	if (!flow_add(&u->flows, &uf->flow)) {
+	udp_end_init(&uf->end, u, &uf->flow.sock, &flow_end_ops,
+		     &key->guest.ip);
+	if (!flow_add(&u->flows, &uf->flow, lan_payer(u->env->lan))) {
 		drop(u->env->drops, DROP_FLOW_TABLE_FULL);
 		slab_free(&u->flow_slab, uf);
 		return NULL;
 	}
-	if (h->ops->open(h, &uf->flow.sock, HOST_UDP, false) < 0) {
+	if (open_socket(u, &uf->flow) < 0) {
 		drop(u->env->drops, DROP_HOST_SOCKET);
 		flow_close(uf);
 		return NULL;
@@ -174,6 +206,15 @@ static struct udp_flow *flow_open(struct udp *u, const struct flow_key *key,
 	udp_end_open(&uf->end);
 	timer_arm(u->env->wheel, &uf->flow.timer, flow_deadline(uf));
 	return uf;
+}
+
+/* RFC 8200 8.1: over IPv6 nothing else guards the addresses. */
+static bool may_lack_csum(const struct nat_env *env, const struct packet *pkt)
+{
+	if (addr_is_v4(&pkt->src.ip))
+		return true;
+	drop(env->drops, DROP_UDP_NO_CSUM);
+	return false;
 }
 
 bool udp_check(const struct nat_env *env, const struct packet *pkt,
@@ -190,10 +231,10 @@ bool udp_check(const struct nat_env *env, const struct packet *pkt,
 		return false;
 	}
 	*lenp = h.len - UDP_HDR_LEN;
-	/* Zero: the sender made none (RFC 768). */
-	if (h.csum == 0 ||
-	    f->off.flags & (FRAME_F_NEEDS_CSUM | FRAME_F_CSUM_VALID))
+	if (f->off.flags & (FRAME_F_NEEDS_CSUM | FRAME_F_CSUM_VALID))
 		return true;
+	if (h.csum == 0) /* the sender made none (RFC 768) */
+		return may_lack_csum(env, pkt);
 	cut.len = (uint32_t)pkt->l4_off + h.len;
 	if (cut.hdr_len > cut.len)
 		cut.hdr_len = cut.len;
@@ -205,30 +246,65 @@ bool udp_check(const struct nat_env *env, const struct packet *pkt,
 	return true;
 }
 
-static bool is_known_local(const struct nat_env *env, const addr *a)
-{
-	return prefix_has(&env->net4, a) || addr_eq(a, &env->dns4);
-}
-
 static void refuse(struct udp *u, const struct packet *pkt,
 		   const struct frame *f)
 {
 	const struct nat_env *env = u->env;
+	const addr *dst = &pkt->dst.ip;
 
 	drop(env->drops, DROP_IP_DEST);
-	if (addr_eq(&pkt->dst.ip, &env->dns4))
+	if (nat_is_ours(env, dst))
 		icmp_error(u->icmp, ICMP_UNREACHABLE, ICMP_U_PORT, 0, pkt, f);
-	else if (is_known_local(env, &pkt->dst.ip))
+	else if (nat_is_inside(env, dst))
 		icmp_error(u->icmp, ICMP_UNREACHABLE, ICMP_U_HOST, 0, pkt, f);
+}
+
+/* The mapping of the guest that sent pkt, new if need be; NULL: none. */
+static struct udp_flow *flow_for(struct udp *u, const struct packet *pkt)
+{
+	const struct flow_key key = {.guest = pkt->src, .proto = IPPROTO_UDP};
+	struct flow *found = flow_find(&u->flows, &key);
+	struct udp_flow *uf;
+
+	if (found) {
+		uf = flow_of(found);
+		flow_used(uf, pkt->dst.port);
+	} else {
+		uf = flow_open(u, &key, pkt->dst.port);
+	}
+	if (uf)
+		uf->flow.guest_mac = pkt->eth_src;
+	return uf;
+}
+
+uint16_t udp_input_group(struct udp *u, const struct packet *pkt,
+			 const struct frame *f, uint32_t link)
+{
+	struct host *h = u->env->host;
+	struct udp_way way = {.to = pkt->dst};
+	struct udp_flow *uf = flow_for(u, pkt);
+	struct endpoint own = {0};
+	uint32_t len;
+
+	if (!uf || !udp_check(u->env, pkt, f, &len))
+		return 0;
+	if (uf->group_link != link &&
+	    h->ops->set(h, &uf->flow.sock, HOST_OPT_GROUP_LINK,
+			(int)link) == 0)
+		uf->group_link = link;
+	if (uf->group_ttl != pkt->ttl &&
+	    h->ops->set(h, &uf->flow.sock, HOST_OPT_GROUP_TTL, pkt->ttl) == 0)
+		uf->group_ttl = pkt->ttl;
+	udp_send(&uf->end, &way, pkt, f, len);
+	udp_flush(u);
+	return h->ops->local(h, &uf->flow.sock, &own) < 0 ? 0 : own.port;
 }
 
 void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 {
-	struct flow_key key = {.guest = pkt->src, .proto = IPPROTO_UDP};
 	struct udp_client *c;
 	struct udp_flow *uf;
 	struct udp_way way = {.from = NULL};
-	struct flow *found;
 	uint32_t len;
 
 	if (!udp_check(u->env, pkt, f, &len))
@@ -244,17 +320,9 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 		refuse(u, pkt, f);
 		return;
 	}
-	found = flow_find(&u->flows, &key);
-	if (found) {
-		uf = flow_of(found);
-		flow_used(uf, pkt->dst.port);
-	} else {
-		uf = flow_open(u, &key, pkt->dst.port);
-	}
-	if (!uf)
-		return;
-	uf->flow.guest_mac = pkt->eth_src;
-	udp_send(&uf->end, &way, pkt, f, len);
+	uf = flow_for(u, pkt);
+	if (uf)
+		udp_send(&uf->end, &way, pkt, f, len);
 }
 
 void udp_room(struct udp *u)

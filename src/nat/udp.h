@@ -47,6 +47,11 @@ struct udp *udp_free(struct udp *u);
 /* One datagram of a guest.  The source address was found valid.  f is
  * borrowed until udp_flush(), which ends the batch. */
 void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f);
+/* The same to a group, by the host's interface of that number, hop limit
+ * included; what was queued before leaves now.  From which port of the host it
+ * left; 0: it did not. */
+uint16_t udp_input_group(struct udp *u, const struct packet *pkt,
+			 const struct frame *f, uint32_t link);
 void udp_flush(struct udp *u);
 /* The lan can take frames again. */
 void udp_room(struct udp *u);

@@ -79,7 +79,7 @@ static struct udp_client *client_make(struct udp_forward *fw,
 	c->real = *real;
 	timer_init(&c->flow.timer, client_timeout);
 	list_init(&c->link_used);
-	if (!flow_add(&u->clients, &c->flow)) {
+	if (!flow_add(&u->clients, &c->flow, 0)) {
 		slab_free(&u->client_slab, c);
 		return NULL;
 	}
@@ -137,7 +137,8 @@ static struct udp_client *client_get(struct udp_forward *fw,
 {
 	struct udp *u = fw->end.udp;
 	struct flow_key key = {.guest = fw->guest,
-			       .remote = nat_map_in(u->env, real),
+			       .remote = nat_map_client(u->env, real,
+							&fw->guest.ip),
 			       .proto = IPPROTO_UDP};
 
 	for (int i = 0; i < PORT_TRIES; i++) {
@@ -240,6 +241,7 @@ static bool forward_known(struct udp_end *e, const struct endpoint *ep,
 static const struct udp_end_ops forward_end_ops = {
 	.guest = forward_guest,
 	.seen = forward_seen,
+	.unseen = DROP_FLOW_TABLE_FULL, /* nowhere to remember the client */
 	.known = forward_known,
 };
 
@@ -269,7 +271,7 @@ int udp_forward_add(struct udp *u, uint32_t id, int fd,
 	fw->id = id;
 	list_init(&fw->link);
 	list_init(&fw->clients);
-	udp_end_init(&fw->end, u, &fw->sock, &forward_end_ops);
+	udp_end_init(&fw->end, u, &fw->sock, &forward_end_ops, &guest->ip);
 	r = h->ops->adopt(h, &fw->sock, fd);
 	if (r < 0) {
 		free(fw);

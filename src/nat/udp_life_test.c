@@ -15,12 +15,18 @@
 
 #include "nat/fake_nat.h"
 
-static const struct endpoint far = {
-	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}},
-	.port = 9};
-static const struct endpoint dns = {
-	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 53}},
-	.port = 53};
+static struct endpoint name_server(const struct fake_nat *n)
+{
+	return fake_nat_ep(n, 53, 53);
+}
+
+static struct endpoint peer(const struct fake_nat *n, unsigned i)
+{
+	struct endpoint ep = fake_nat_ep(n, (uint8_t)i, (uint16_t)(i + 1));
+
+	ep.ip.b[14] = (uint8_t)(i >> 8);
+	return ep;
+}
 
 static void say(struct fake_nat *n, uint16_t sport, const struct endpoint *dst,
 		const char *text)
@@ -56,8 +62,7 @@ static void test_thousands_of_peers_are_one_socket(void **state)
 	enum { PEERS = 5000 };
 
 	for (unsigned i = 0; i < PEERS; i++) {
-		struct endpoint to = fake_ep(198, 18, (uint8_t)(i >> 8),
-					     (uint8_t)i, (uint16_t)(i + 1));
+		struct endpoint to = peer(n, i);
 
 		say(n, 5000, &to, "a");
 	}
@@ -65,8 +70,7 @@ static void test_thousands_of_peers_are_one_socket(void **state)
 	assert_int_equal(n->fh->n_numbers, 1);
 	assert_int_equal(udp_n_flows(n->udp), 1);
 	for (unsigned i = 0; i < PEERS; i++) {
-		struct endpoint from = fake_ep(198, 18, (uint8_t)(i >> 8),
-					       (uint8_t)i, (uint16_t)(i + 1));
+		struct endpoint from = peer(n, i);
 
 		hear(n, 0, &from);
 	}
@@ -79,9 +83,9 @@ static void test_unanswered_flow_ends(void **state)
 	struct fake_nat *n = *state;
 
 	assert_true(UDP_NEW_IDLE_SECONDS >= 120); /* RFC 4787 REQ-5 */
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	pass(n, UDP_NEW_IDLE_SECONDS - 1);
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	lives(n, UDP_NEW_IDLE_SECONDS);
 }
 
@@ -89,13 +93,13 @@ static void test_answered_flow_lives_longer(void **state)
 {
 	struct fake_nat *n = *state;
 
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	pass(n, UDP_NEW_IDLE_SECONDS - 1);
-	hear(n, 0, &far);
+	hear(n, 0, &n->far);
 	pass(n, UDP_IDLE_SECONDS - 1);
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	pass(n, UDP_IDLE_SECONDS - 1);
-	hear(n, 0, &far); /* either way is use */
+	hear(n, 0, &n->far); /* either way is use */
 	lives(n, UDP_IDLE_SECONDS);
 }
 
@@ -108,10 +112,10 @@ static void test_errors_are_no_use(void **state)
 				   .origin = SO_EE_ORIGIN_ICMP,
 				   .type = ICMP_UNREACHABLE,
 				   .code = ICMP_U_PORT,
-				   .dst = far,
-				   .offender = far.ip};
+				   .dst = n->far,
+				   .offender = n->far.ip};
 
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	pass(n, UDP_NEW_IDLE_SECONDS - 1);
 	assert_true(fake_error(n->fh, 0, &e));
 	fake_host_run(n->fh);
@@ -125,8 +129,9 @@ static void test_errors_are_no_use(void **state)
 static void test_a_lookup_ends_soon(void **state)
 {
 	struct fake_nat *n = *state;
-	struct endpoint other = fake_ep(192, 0, 2, 54, 53);
+	struct endpoint dns = name_server(n), other = dns;
 
+	other.ip.b[15]++;
 	for (unsigned i = 0; i < UDP_DNS_QUESTIONS; i++) {
 		say(n, 5000, i % 2 ? &other : &dns, "a");
 		hear(n, 0, &dns);
@@ -137,6 +142,7 @@ static void test_a_lookup_ends_soon(void **state)
 static void test_what_goes_on_is_no_lookup(void **state)
 {
 	struct fake_nat *n = *state;
+	struct endpoint dns = name_server(n);
 
 	for (unsigned i = 0; i < UDP_DNS_QUESTIONS + 1; i++)
 		say(n, 5000, &dns, "a");
@@ -150,12 +156,13 @@ static void test_what_goes_on_is_no_lookup(void **state)
 static void test_another_port_is_no_lookup(void **state)
 {
 	struct fake_nat *n = *state;
+	struct endpoint dns = name_server(n);
 
 	say(n, 5000, &dns, "a");
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	say(n, 5000, &dns, "a");
 	lives(n, UDP_NEW_IDLE_SECONDS);
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	say(n, 5000, &dns, "a");
 	lives(n, UDP_NEW_IDLE_SECONDS);
 }
@@ -165,10 +172,10 @@ static void test_no_socket(void **state)
 	struct fake_nat *n = *state;
 
 	fake_fail(n->fh, FAKE_OPEN, EMFILE, 1);
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	assert_int_equal(n->drops.n[DROP_HOST_SOCKET], 1);
 	assert_int_equal(udp_n_flows(n->udp), 0);
-	say(n, 5000, &far, "a");
+	say(n, 5000, &n->far, "a");
 	assert_int_equal(n->fh->n_sent, 1);
 }
 
@@ -178,14 +185,17 @@ static void test_table_full(void **state)
 	struct fake_nat *n = fake_nat_new(&c);
 
 	for (uint16_t i = 1; i <= 10; i++)
-		say(n, i, &far, "a");
+		say(n, i, &n->far, "a");
 	assert_int_equal(udp_n_flows(n->udp), 8);
 	assert_int_equal(n->drops.n[DROP_FLOW_TABLE_FULL], 2);
 	fake_nat_free(n);
 }
 
-#define T(f)                                                                   \
+#define T4(f)                                                                  \
 	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
+#define T6(f)                                                                  \
+	{#f " over IPv6", f, fake_nat_setup6, fake_nat_teardown, NULL}
+#define T(f) T4(f), T6(f)
 
 int main(void)
 {

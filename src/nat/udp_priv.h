@@ -16,11 +16,13 @@ enum {
 	UDP_BATCH = FRAME_BATCH,
 	UDP_SEND_IOV = 512, /* pieces of one send_batch() */
 	UDP_RECV_IOV = LEND_IOV_MAX + UDP_BATCH,
-	UDP_LEN_MAX = 65507,  /* payload over IPv4 */
+	UDP_LEN_MAX = 65507,  /* payload over IPv4, and of a run */
+	UDP_LEN_MAX6 = 65527, /* over IPv6, where the header does not count */
 	UDP_GSO_MAX = 64,     /* datagrams of one segmented run */
 	UDP_EXPECT_MIN = 4,   /* datagrams asked for at a time, at least */
 	UDP_DF_FROM = 548,    /* shorter ones fit every path (RFC 1122
 			       * 3.3.3), DF or not */
+	UDP_DF_FROM6 = IP6_MTU_MIN - IP6_HDR_LEN + 1, /* (RFC 8200 5) */
 	UDP_HEARD_MAX = 8,	/* peers of a flow that it can refuse, .. */
 	UDP_HEARD_SECONDS = 30, /* .. and how long after they sent */
 };
@@ -48,20 +50,20 @@ struct udp_end_ops {
 	 * yet, the frames are to be held. */
 	bool (*guest)(struct udp_end *e, struct endpoint *guestp, mac *macp);
 	/* What the guest sees as the source of a datagram that came. False:
-	 * there is no room to remember who sent it. */
+	 * nothing, and it is lost as unseen says. */
 	bool (*seen)(struct udp_end *e, const struct host_msg *m,
 		     struct endpoint *seenp);
+	enum drop_reason unseen;
 	/* The same of ep that the guest sent to, which does not count as use.
 	 * False: nobody knows ep any more. */
 	bool (*known)(struct udp_end *e, const struct endpoint *ep,
 		      struct endpoint *seenp);
 };
 
-/* A peer that sent to a flow, over IPv4. */
+/* A peer that sent to a flow. */
 struct udp_heard {
-	uint8_t ip[4];	  /* its real one; the port is 0: none */
-	uint8_t local[4]; /* our address that it sent to, if has_local */
-	uint16_t port;
+	struct endpoint ep; /* its real one; the port is 0: none */
+	addr local;	 /* our address that it sent to, if has_local */
 	bool has_local;
 	bool may_refuse; /* as that of struct udp_client */
 	uint32_t at_s;	 /* second of the worker's clock */
@@ -73,6 +75,8 @@ struct udp_flow {
 	uint64_t used_ns;
 	uint8_t n_dns;	  /* questions to port 53, 0: it is used otherwise */
 	bool is_answered; /* somebody has sent it something */
+	uint8_t group_ttl;  /* options the socket has now, 0: never set */
+	uint32_t group_link;
 	bool is_told_local; /* HOST_OPT_PKTINFO was asked for */
 	struct udp_heard heard[UDP_HEARD_MAX]; /* the last one first */
 };
@@ -137,8 +141,15 @@ struct udp {
 	struct out out;
 };
 
+/* Payload of a datagram to or from guest at most. */
+static inline uint32_t udp_len_max(const addr *guest)
+{
+	return addr_is_v4(guest) ? UDP_LEN_MAX : UDP_LEN_MAX6;
+}
+
+/* s serves a guest with that address. */
 void udp_end_init(struct udp_end *e, struct udp *u, struct host_sock *s,
-		  const struct udp_end_ops *ops);
+		  const struct udp_end_ops *ops, const addr *guest);
 /* Opens the options an end's socket needs; forgets it before it closes. */
 void udp_end_open(struct udp_end *e);
 void udp_end_close(struct udp_end *e);

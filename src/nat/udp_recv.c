@@ -4,7 +4,7 @@
  * sockets' events, by room and by the turn timer; the worker's thread.
  *
  * The usual round lends frames of the guest's MTU and receives a batch of
- * datagrams straight into them, 42 bytes in, where the headers then go.  What
+ * datagrams straight into them, as far in as the headers then go.  What
  * may come longer (a datagram to be fragmented, a run that UDP_GRO made) runs
  * over into a spill area behind each frame:
  *
@@ -108,6 +108,12 @@ unsigned udp_end_errors(struct udp_end *e, uint32_t *mtup)
 	return n;
 }
 
+/* Payload of a datagram to guest that is not fragmented. */
+static uint32_t room_for(const struct udp *u, const addr *guest)
+{
+	return u->env->mtu - ip_hdr_len(guest) - UDP_HDR_LEN;
+}
+
 /* True if m is one datagram that fits into a frame. */
 static bool is_short(const struct host_msg *m, uint32_t room)
 {
@@ -116,7 +122,7 @@ static bool is_short(const struct host_msg *m, uint32_t room)
 
 static uint8_t ttl_down(const struct host_msg *m)
 {
-	return m->ttl > 1 ? m->ttl - 1 : IP4_TTL;
+	return m->ttl > 1 ? m->ttl - 1 : IP_HOP_LIMIT;
 }
 
 /* Writes the headers of message i into its lent frame. */
@@ -132,20 +138,21 @@ static void put_headers(struct udp *u, unsigned i, const struct endpoint *guest,
 			     .ttl = ttl_down(m),
 			     .tos = m->tos};
 	uint32_t l4_len = UDP_HDR_LEN + (uint32_t)m->len;
-	uint8_t hdr[OUT_UDP_PAYLOAD];
-	struct wr w = wr_init(hdr + OUT_L4, UDP_HDR_LEN);
+	uint32_t l4 = out_l4(&a.dst);
+	uint8_t hdr[OUT_UDP_PAYLOAD_MAX];
+	struct wr w = wr_init(hdr + l4, UDP_HDR_LEN);
 	struct udp_hdr udp = {.sport = seen->port,
 			      .dport = guest->port,
 			      .len = (uint16_t)l4_len,
 			      .csum = csum_partial(csum_pseudo(
 				      &a.src, &a.dst, a.proto, l4_len))};
 
-	out_put_ip4(hdr, u->env, &a, l4_len, NULL);
+	out_put_ip(hdr, u->env, &a, l4_len);
 	udp_emit(&w, &udp);
-	lend_put(lf, 0, hdr, sizeof(hdr));
-	lf->len = OUT_L4 + l4_len;
+	lend_put(lf, 0, hdr, l4 + UDP_HDR_LEN);
+	lf->len = l4 + l4_len;
 	lf->off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
-					 .csum_start = OUT_L4,
+					 .csum_start = (uint16_t)l4,
 					 .csum_offset = 6};
 }
 
@@ -159,34 +166,17 @@ static void emit(struct udp *u, const struct out_addr *a, uint16_t src_port,
 			      .payload = p,
 			      .len = len,
 			      .gso_size = step < len ? (uint16_t)step : 0};
-	struct wr w = wr_init(d.head, UDP_HDR_LEN);
-	struct udp_hdr udp = {.sport = src_port,
-			      .dport = dst_port,
-			      .len = (uint16_t)(UDP_HDR_LEN + len)};
-	uint64_t sum = csum_pseudo(&a->src, &a->dst, a->proto, udp.len);
 
-	d.is_partial = IP4_HDR_LEN + UDP_HDR_LEN + len <= u->env->mtu ||
-		       d.gso_size;
-	if (d.is_partial) {
-		udp.csum = csum_partial(sum);
-	} else {
-		udp_emit(&w, &udp);
-		sum = csum_add(d.head, UDP_HDR_LEN, sum);
-		udp.csum = csum_fold(csum_add(p, len, sum));
-		if (udp.csum == 0)
-			udp.csum = 0xffff; /* zero says "none" */
-		w = wr_init(d.head, UDP_HDR_LEN);
-	}
-	udp_emit(&w, &udp);
+	d.is_partial = len <= room_for(u, &a->dst) || d.gso_size;
+	out_udp_head(&d, src_port, dst_port);
 	out_dgram(&u->out, &d);
 }
 
 /* A run stays whole, if each of its datagrams fits a frame.  What is held for
  * a guest without a MAC is kept by single datagrams: its place is small. */
-static bool is_run_whole(const struct udp *u, uint32_t step)
+static bool is_run_whole(const struct udp *u, const addr *guest, uint32_t step)
 {
-	return !u->out.hold &&
-	       IP4_HDR_LEN + UDP_HDR_LEN + step <= u->env->mtu;
+	return !u->out.hold && step <= room_for(u, guest);
 }
 
 /* Message i, whole at p, to the guest. */
@@ -209,11 +199,12 @@ static void emit_message(struct udp_end *e, unsigned i, const uint8_t *p,
 		return;
 	}
 	if (!e->ops->seen(e, m, &seen)) {
-		drop(u->env->drops, DROP_FLOW_TABLE_FULL);
+		drop(u->env->drops, e->ops->unseen);
 		return;
 	}
 	a.src = seen.ip;
-	if (left > step && left <= UDP_LEN_MAX && is_run_whole(u, step)) {
+	if (left > step && left <= UDP_LEN_MAX &&
+	    is_run_whole(u, &a.dst, step)) {
 		emit(u, &a, seen.port, guest->port, p, left, step);
 		return;
 	}
@@ -222,7 +213,7 @@ static void emit_message(struct udp_end *e, unsigned i, const uint8_t *p,
 
 		/* A run's pieces are datagrams, and so is an empty message;
 		 * one that says it is longer than UDP can be is none. */
-		if (len > UDP_LEN_MAX)
+		if (len > udp_len_max(&a.dst))
 			drop(u->env->drops, DROP_UDP_TOO_LONG);
 		else
 			emit(u, &a, seen.port, guest->port, p, len,
@@ -252,12 +243,12 @@ static const uint8_t *complete(struct udp_rx *rx, unsigned i, uint32_t room)
 	return start;
 }
 
-/* The pieces of lent frame lf after the headers, room bytes of them, then the
- * spill area.  Returns their number. */
-static unsigned message_iov(const struct lend_frame *lf, uint32_t room,
-			    uint8_t *spill, struct iovec *iov, unsigned max)
+/* The pieces of lent frame lf after skip bytes of headers, room bytes of them,
+ * then the spill area.  Returns their number. */
+static unsigned message_iov(const struct lend_frame *lf, uint32_t skip,
+			    uint32_t room, uint8_t *spill, struct iovec *iov,
+			    unsigned max)
 {
-	uint32_t skip = OUT_UDP_PAYLOAD;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < lf->n_iov && room > 0; i++) {
@@ -284,22 +275,24 @@ static unsigned message_iov(const struct lend_frame *lf, uint32_t room,
 }
 
 /* Lends up to want frames; the messages are ready to be received. */
-static unsigned lend_messages(struct udp *u, mac to, unsigned want,
-			      uint32_t room)
+static unsigned lend_messages(struct udp *u, const addr *guest, mac to,
+			      unsigned want, uint32_t room)
 {
 	struct udp_rx *rx = &u->rx;
+	uint32_t skip = out_l4(guest) + UDP_HDR_LEN;
 	unsigned n, n_iov = 0;
 
 	rx->lend.n = want;
 	for (unsigned i = 0; i < want; i++)
-		rx->lend.f[i].want = OUT_UDP_PAYLOAD + room;
+		rx->lend.f[i].want = skip + room;
 	n = lan_lend(u->env->port, to, &rx->lend);
 	for (unsigned i = 0; i < n; i++) {
 		struct host_msg *m = &rx->m[i];
 
 		*m = (struct host_msg){.iov = rx->iov + n_iov};
-		m->n_iov = message_iov(&rx->lend.f[i], room, spill_at(rx, i),
-				       m->iov, UDP_RECV_IOV - n_iov);
+		m->n_iov = message_iov(&rx->lend.f[i], skip, room,
+				       spill_at(rx, i), m->iov,
+				       UDP_RECV_IOV - n_iov);
 		n_iov += m->n_iov;
 	}
 	return n;
@@ -329,9 +322,10 @@ static enum round round_lent(struct udp_end *e, const struct endpoint *guest,
 	struct udp *u = e->udp;
 	struct udp_rx *rx = &u->rx;
 	struct host *h = u->env->host;
-	uint32_t room = u->env->mtu - IP4_HDR_LEN - UDP_HDR_LEN;
+	uint32_t room = room_for(u, &guest->ip);
 	const uint8_t *whole[UDP_BATCH];
-	unsigned n = lend_messages(u, to, e->expect, room);
+	unsigned n = lend_messages(u, &guest->ip, to, e->expect,
+				   room);
 	unsigned k = 0, given;
 	struct endpoint seen;
 	int got;
@@ -362,7 +356,7 @@ static bool has_room(struct udp *u, mac to)
 	struct lend *l = &u->rx.lend;
 
 	l->n = 1;
-	l->f[0].want = OUT_UDP_PAYLOAD;
+	l->f[0].want = OUT_UDP_PAYLOAD_MAX;
 	if (lan_lend(u->env->port, to, l) == 0)
 		return false;
 	l->n_used = 0;
@@ -390,8 +384,7 @@ static enum round round_spill(struct udp_end *e, const struct endpoint *guest,
 	got = h->ops->recv_batch(h, e->sock, rx->m, SPILL_BATCH);
 	u->out.hold = is_held ? &guest->ip : NULL;
 	for (int i = 0; i < got; i++) {
-		is_long |= !is_short(&rx->m[i],
-				     u->env->mtu - IP4_HDR_LEN - UDP_HDR_LEN);
+		is_long |= !is_short(&rx->m[i], room_for(u, &guest->ip));
 		emit_message(e, (unsigned)i, spill_at(rx, (unsigned)i), guest,
 			     to);
 	}

@@ -18,21 +18,15 @@ static uint32_t now_s(const struct udp *u)
 	return (uint32_t)(*u->env->now_ns / UINT64_C(1000000000));
 }
 
-static bool is_peer(const struct udp_heard *h, const struct endpoint *ep)
-{
-	return h->port == ep->port && memcmp(h->ip, ep->ip.b + 12, 4) == 0;
-}
-
 /* Puts ep in front, in place of itself or of who is silent longest. */
 static void to_front(struct udp_flow *uf, const struct endpoint *ep)
 {
-	struct udp_heard h = {.port = ep->port};
+	const struct udp_heard h = {.ep = *ep};
 	unsigned i = 0;
 
-	while (i < UDP_HEARD_MAX - 1 && !is_peer(&uf->heard[i], ep))
+	while (i < UDP_HEARD_MAX - 1 && !endpoint_eq(&uf->heard[i].ep, ep))
 		i++;
 	memmove(uf->heard + 1, uf->heard, i * sizeof(h));
-	memcpy(h.ip, ep->ip.b + 12, sizeof(h.ip));
 	uf->heard[0] = h;
 }
 
@@ -42,13 +36,13 @@ void udp_flow_heard(struct udp_flow *uf, const struct host_msg *m)
 
 	if (!m->ep.port) /* it wants no answer, and could get none */
 		return;
-	if (!is_peer(h, &m->ep))
+	if (!endpoint_eq(&h->ep, &m->ep))
 		to_front(uf, &m->ep);
 	h->may_refuse = !m->is_to_group; /* RFC 1122 3.2.2 */
 	h->at_s = now_s(uf->end.udp);
 	h->has_local = m->has_local;
 	if (m->has_local)
-		memcpy(h->local, m->local.b + 12, sizeof(h->local));
+		h->local = m->local;
 }
 
 /* Who was heard last of those that look like peer to the guest: the host's
@@ -63,11 +57,10 @@ static struct udp_heard *heard_find(struct udp_flow *uf,
 		struct udp_heard *h = &uf->heard[i];
 		struct endpoint seen;
 
-		if (h->port == 0)
+		if (h->ep.port == 0)
 			return NULL;
-		*realp = (struct endpoint){.ip = addr_v4_bytes(h->ip),
-					   .port = h->port};
-		seen = nat_map_in(u->env, realp);
+		*realp = h->ep;
+		seen = nat_map_in(u->env, realp, &uf->flow.guest.ip);
 		if (h->may_refuse && endpoint_eq(&seen, peer) &&
 		    now_s(u) - h->at_s <= UDP_HEARD_SECONDS)
 			return h;
@@ -93,7 +86,7 @@ static struct udp_end *flow_refused(struct udp *u, struct icmp_refusal *r,
 		return NULL;
 	h->may_refuse = false;
 	if (h->has_local)
-		r->local = addr_v4_bytes(h->local);
+		r->local = h->local;
 	/* It costs each datagram something, so only flows that refuse ask. */
 	if (!uf->is_told_local)
 		(void)host->ops->set(host, &f->sock, HOST_OPT_PKTINFO, 1);

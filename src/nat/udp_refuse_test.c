@@ -15,13 +15,34 @@
 
 enum { FORWARD = 7, PORT = 22, OWN = 5000 };
 
-static const struct endpoint client = {
-	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 9}},
-	.port = 999};
+static struct endpoint client; /* of the guest's family */
+
+static int setup(void **state)
+{
+	(void)fake_nat_setup(state); /* 0 */
+	client = fake_nat_ep(*state, 9, 999);
+	return 0;
+}
+
+static int setup6(void **state)
+{
+	(void)fake_nat_setup6(state); /* 0 */
+	client = fake_nat_ep(*state, 9, 999);
+	return 0;
+}
+
+/* The ith address of the host's loopback, or what else of it the guest sees as
+ * the gateway. */
+static struct endpoint local(const struct fake_nat *n, uint8_t i)
+{
+	if (addr_is_v4(&n->g.ip))
+		return fake_ep(127, 0, 0, i, 999);
+	return (struct endpoint){.ip = {{0xfe, 0x80, [15] = i}}, .port = 999};
+}
 
 static unsigned forward(struct fake_nat *n)
 {
-	const struct endpoint guest = fake_ep(10, 0, 2, 15, PORT);
+	const struct endpoint guest = {.ip = n->g.ip, .port = PORT};
 	int fd = fake_udp(n->fh, 2222);
 
 	assert_int_equal(udp_forward_add(n->udp, FORWARD, fd, &guest), 0);
@@ -38,25 +59,33 @@ static void hear(struct fake_nat *n, unsigned sock, const struct endpoint *from,
 /* The ith frame that the guest got comes back in an error. */
 struct error {
 	unsigned i;
-	uint8_t type, code;
+	uint8_t type, code; /* of ICMP; it is the family's that means that */
 	uint32_t len; /* of the quote; 0: all */
 	bool is_bad;  /* its checksum */
 };
 
 static void answer(struct fake_nat *n, const struct error *e)
 {
+	bool is_v4 = addr_is_v4(&n->g.ip);
 	uint8_t msg[1500] = {e->type, e->code};
+	uint8_t proto = is_v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	struct fake_got got;
+	uint64_t pseudo = 0;
 	uint32_t len;
 	uint16_t sum;
 
 	assert_true(fake_guest_got(&n->g, e->i, &got));
 	len = e->len ? e->len : got.len - FRAME_ETH_LEN;
 	memcpy(msg + 8, got.frame + FRAME_ETH_LEN, len);
-	sum = csum_fold(csum_add(msg, 8 + len, 0)) ^ (e->is_bad ? 1 : 0);
+	if (!is_v4) {
+		if (!icmp_to6(&msg[0], &msg[1]))
+			msg[0] = ICMP6_UNREACHABLE;
+		pseudo = csum_pseudo(&n->g.ip, &got.pkt.src.ip, proto, 8 + len);
+	}
+	sum = csum_fold(csum_add(msg, 8 + len, pseudo)) ^ (e->is_bad ? 1 : 0);
 	msg[2] = (uint8_t)(sum >> 8);
 	msg[3] = (uint8_t)sum;
-	fake_guest_ip(&n->g, got.pkt.src.ip, IPPROTO_ICMP, msg, 8 + len);
+	fake_guest_ip(&n->g, got.pkt.src.ip, proto, msg, 8 + len);
 	fake_guest_kick(&n->g);
 }
 
@@ -82,8 +111,7 @@ static void test_a_refusal_is_passed_on(void **state)
 static void test_the_client_is_the_real_one(void **state)
 {
 	struct fake_nat *n = *state;
-	struct endpoint lo[2] = {fake_ep(127, 0, 0, 1, 999),
-				 fake_ep(127, 0, 0, 2, 999)};
+	struct endpoint lo[2] = {local(n, 1), local(n, 2)};
 	unsigned sock = forward(n);
 
 	for (unsigned i = 0; i < 2; i++)
@@ -183,9 +211,11 @@ static void test_nobody_takes_all_of_the_ration(void **state)
 	struct fake_guest g[N];
 
 	for (uint8_t i = 0; i < N; i++) {
+		addr ip = n->g.ip;
+
+		ip.b[15] = (uint8_t)(30 + i);
 		fake_guest_init(&g[i], fake_new(n->lan, &c), fake_mac(10 + i),
-				n->env.gw_mac,
-				addr_v4(10, 0, 2, (uint8_t)(20 + i)));
+				n->env.gw_mac, ip);
 		(void)refuse_many(n, &g[i], i);
 		assert_true(i > 0 || n->n_refused == ICMP_REFUSALS / 2);
 		assert_true(i > 1 || n->n_refused >= i + ICMP_REFUSALS / 2);
@@ -220,13 +250,15 @@ static void test_a_refusal_is_no_use(void **state)
 
 static void test_other_messages_are_no_refusals(void **state)
 {
-	static const struct error t[] = {
+	struct fake_nat *n = *state;
+	const struct error t[] = {
 		{.type = ICMP_TIME_EXCEEDED},
 		{.type = ICMP_UNREACHABLE, .code = ICMP_U_FRAG_NEEDED},
 		{.type = ICMP_UNREACHABLE, .code = 16},
-		{.type = ICMP_UNREACHABLE, .code = ICMP_U_PORT, .len = 27},
+		{.type = ICMP_UNREACHABLE,
+		 .code = ICMP_U_PORT,
+		 .len = fake_nat_l4(n) - FRAME_ETH_LEN + 7},
 	};
-	struct fake_nat *n = *state;
 	unsigned sock = forward(n);
 
 	hear(n, sock, &client, "x");
@@ -248,7 +280,7 @@ static void test_a_machine_refuses_for_itself_only(void **state)
 	unsigned sock = forward(n);
 
 	hear(n, sock, &client, "x");
-	n->g.ip = addr_v4(10, 0, 2, 16);
+	n->g.ip.b[15]++;
 	answer(n, &(struct error){.type = ICMP_UNREACHABLE,
 				  .code = ICMP_U_PORT});
 	assert_int_equal(n->n_refused, 0);
@@ -368,7 +400,7 @@ static void test_the_last_peers_are_refused(void **state)
 static void test_a_server_of_the_host_is_the_real_one(void **state)
 {
 	struct fake_nat *n = *state;
-	const struct endpoint lo = fake_ep(127, 0, 0, 5, 999);
+	const struct endpoint lo = local(n, 5);
 
 	map(n);
 	hear(n, 0, &lo, "x");
@@ -384,7 +416,7 @@ static void test_a_flow_that_refuses_asks_for_more(void **state)
 	struct fake_datagram d = {.from = client,
 				  .data = "x",
 				  .len = 1,
-				  .local = addr_v4(192, 0, 2, 2)};
+				  .local = fake_nat_ep(n, 2, 0).ip};
 
 	map(n);
 	assert_int_equal(fake_option(n->fh, 0, HOST_OPT_PKTINFO), -1);
@@ -414,7 +446,7 @@ static void test_a_flow_that_refuses_asks_for_more(void **state)
 static void test_a_peer_without_a_port(void **state)
 {
 	struct fake_nat *n = *state;
-	const struct endpoint zero = fake_ep(192, 0, 2, 9, 0);
+	const struct endpoint zero = fake_nat_ep(n, 9, 0);
 
 	map(n);
 	hear(n, 0, &zero, "x");
@@ -430,7 +462,7 @@ static void test_a_peer_without_a_port(void **state)
 static void test_the_address_that_was_asked(void **state)
 {
 	struct fake_nat *n = *state;
-	const addr own[2] = {addr_v4(192, 0, 2, 2), addr_v4(198, 51, 100, 2)};
+	const addr own[2] = {fake_nat_ep(n, 2, 0).ip, fake_nat_ep(n, 3, 0).ip};
 	unsigned sock = forward(n);
 	struct fake_got got;
 
@@ -473,7 +505,7 @@ static void test_two_addresses_are_two_clients(void **state)
 	struct fake_got got[3];
 
 	for (unsigned i = 0; i < 3; i++) {
-		d.local = addr_v4(192, 0, 2, (uint8_t)(2 + i % 2));
+		d.local = fake_nat_ep(n, (uint8_t)(2 + i % 2), 0).ip;
 		assert_true(fake_deliver_full(n->fh, sock, &d));
 		fake_host_run(n->fh);
 		assert_true(fake_guest_got(&n->g, i, &got[i]));
@@ -498,7 +530,7 @@ static void test_no_refusal_of_a_broadcast(void **state)
 	struct fake_datagram d = {.from = client,
 				  .data = "x",
 				  .len = 1,
-				  .local = addr_v4(192, 0, 2, 2),
+				  .local = fake_nat_ep(n, 2, 0).ip,
 				  .is_to_group = true};
 	const struct fake_datagram alone = {.from = client,
 					    .data = "x",
@@ -527,15 +559,13 @@ static void test_no_refusal_of_a_broadcast(void **state)
 static void test_runs_end_at_another_source(void **state)
 {
 	struct fake_nat *n = *state;
-	const struct endpoint lo = fake_ep(127, 0, 0, 1, 999);
 	struct fake_datagram d = {.data = "x", .len = 1};
 	unsigned sock = forward(n);
 	struct fake_got got[2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		d.from = lo;
-		d.from.ip.b[15] = (uint8_t)(1 + i);
-		d.local = addr_v4(127, 0, 0, (uint8_t)(7 + i));
+		d.from = local(n, (uint8_t)(1 + i));
+		d.local = local(n, (uint8_t)(7 + i)).ip;
 		assert_true(fake_deliver_full(n->fh, sock, &d));
 	}
 	fake_host_run(n->fh);
@@ -553,8 +583,8 @@ static void test_runs_end_at_another_source(void **state)
 static void test_a_port_of_one_address(void **state)
 {
 	struct fake_nat *n = *state;
-	const struct endpoint guest = fake_ep(10, 0, 2, 15, PORT);
-	const struct endpoint own = fake_ep(192, 0, 2, 2, 2222);
+	const struct endpoint guest = {.ip = n->g.ip, .port = PORT};
+	const struct endpoint own = fake_nat_ep(n, 2, 2222);
 	int fd = fake_udp(n->fh, 2222);
 
 	fake_bind(n->fh, fd, &own);
@@ -564,7 +594,10 @@ static void test_a_port_of_one_address(void **state)
 }
 
 #define T(f)                                                                   \
-	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
+	cmocka_unit_test_setup_teardown(f, setup, fake_nat_teardown),          \
+	{                                                                      \
+		#f " over IPv6", f, setup6, fake_nat_teardown, NULL            \
+	}
 
 int main(void)
 {

@@ -30,15 +30,17 @@ static void tx_lost(struct udp *u, unsigned from)
 		drop_n(u->env->drops, DROP_UDP_SEND, n_datagrams(&u->tx, i));
 }
 
-/* Tells the guest of an error; the frame is looked at once more, for this is
- * rare. */
-static void tell_guest(struct udp *u, int err, uint32_t mtu,
-		       const struct frame *f)
+/* Tells the guest of an error of message i; its frame is looked at once more,
+ * for this is rare. */
+static void tell_guest(struct udp *u, unsigned i, int err, uint32_t mtu)
 {
+	const struct frame *f = u->tx.frame[i];
 	struct packet pkt;
 
-	if (packet_parse(f->hdr, f->hdr_len, f->len, &pkt) == PACKET_OK)
-		icmp_errno(u->icmp, err, mtu, &pkt, f);
+	if (packet_parse(f->hdr, f->hdr_len, f->len, &pkt) != PACKET_OK)
+		return;
+	mtu = nat_mtu_seen(mtu, &u->tx.m[i].ep.ip, &pkt.src.ip);
+	icmp_errno(u->icmp, err, mtu, &pkt, f);
 }
 
 /* Takes len bytes from position *pos of m's pieces into iov. Returns the
@@ -95,7 +97,7 @@ static bool send_singly(struct udp *u, unsigned i)
 			continue;
 		drop(u->env->drops, DROP_UDP_SEND);
 		if (udp_end_errors(tx->end, &mtu) == 0)
-			tell_guest(u, r, mtu, tx->frame[i]);
+			tell_guest(u, i, r, mtu);
 	}
 	return is_taken;
 }
@@ -130,7 +132,7 @@ static bool refused(struct udp *u, unsigned i, int r, bool is_second)
 		return false;
 	drop_n(u->env->drops, DROP_UDP_SEND, n_datagrams(tx, i));
 	if (n_errors == 0)
-		tell_guest(u, r, mtu, tx->frame[i]);
+		tell_guest(u, i, r, mtu);
 	return true;
 }
 
@@ -194,7 +196,8 @@ static bool join_run(struct udp_tx *tx, const struct udp_way *way,
 /* A run that the guest made (USO). */
 static uint16_t guest_run(const struct frame *f, uint32_t len)
 {
-	if (f->off.gso != FRAME_GSO_UDP4 || len <= f->off.gso_size)
+	if ((f->off.gso != FRAME_GSO_UDP4 && f->off.gso != FRAME_GSO_UDP6) ||
+	    len <= f->off.gso_size)
 		return 0;
 	return f->off.gso_size;
 }
@@ -242,11 +245,17 @@ static void set_option(struct udp_end *e, enum host_opt opt, int value)
 	(void)h->ops->set(h, e->sock, opt, value);
 }
 
+static bool fits_every_path(const struct packet *pkt)
+{
+	return pkt->l4_len < (pkt->ip_version == 4 ? (uint32_t)UDP_DF_FROM
+						   : UDP_DF_FROM6);
+}
+
 /* Hop limit, traffic class and don't-fragment as the guest asked.  Nothing is
  * asked of the host for the ordinary datagram. */
 static void carry_options(struct udp_end *e, const struct packet *pkt)
 {
-	uint8_t ttl = ip4_carried_ttl(pkt->ttl);
+	uint8_t ttl = ip_carried_ttl(pkt->ttl);
 
 	if (ttl != e->ttl) {
 		set_option(e, HOST_OPT_TTL, ttl);
@@ -256,7 +265,7 @@ static void carry_options(struct udp_end *e, const struct packet *pkt)
 		set_option(e, HOST_OPT_TOS, pkt->tos);
 		e->tos = pkt->tos;
 	}
-	if (pkt->l4_len < UDP_DF_FROM || (e->has_df && e->df == pkt->df))
+	if ((e->has_df && e->df == pkt->df) || fits_every_path(pkt))
 		return;
 	set_option(e, HOST_OPT_DF, pkt->df);
 	e->df = pkt->df;
@@ -272,7 +281,7 @@ void udp_send(struct udp_end *e, const struct udp_way *way,
 	bool is_huge = gso && (len + gso - 1) / gso > UDP_GSO_MAX;
 
 	carry_options(e, pkt);
-	if (e->ttl != IP4_TTL)
+	if (e->ttl != IP_HOP_LIMIT)
 		icmp_probe(u->icmp, pkt, f);
 	if (u->tx.end != e || is_huge)
 		udp_flush(u);

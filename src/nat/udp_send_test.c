@@ -11,25 +11,21 @@
 
 #include "nat/fake_nat.h"
 
-static const struct endpoint far = {
-	.ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}},
-	.port = 9};
-
 static void test_refused_run_goes_singly(void **state)
 {
 	struct fake_nat *n = *state;
 
 	fake_fail(n->fh, FAKE_SEND, EINVAL, 1);
 	for (int i = 0; i < 3; i++)
-		fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
-	fake_guest_udp(&n->g, 5000, &far, "tail", 4);
+		fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
+	fake_guest_udp(&n->g, 5000, &n->far, "tail", 4);
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->fh->n_sent, 4);
 	assert_int_equal(fake_sent(n->fh, 0)->len, 10);
 	assert_int_equal(fake_sent(n->fh, 3)->len, 4);
 	/* and no more runs on this socket */
-	fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
-	fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
+	fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
+	fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->fh->n_sent, 6);
 	assert_int_equal(n->drops.n[DROP_UDP_SEND], 0);
@@ -45,15 +41,15 @@ static void test_other_errors_leave_runs(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		fake_fail(n->fh, FAKE_SEND, err[i], i + 1);
 		for (int k = 0; k < 3; k++)
-			fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
+			fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
 		fake_guest_kick(&n->g);
 	}
 	assert_int_equal(n->fh->n_sent, 1); /* at the second try */
 	assert_int_equal(fake_sent(n->fh, 0)->gso_size, 10);
 	assert_int_equal(n->drops.n[DROP_UDP_SEND], 3);
 	assert_int_equal(n->g.port->n_out, 1); /* it is told of those */
-	fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
-	fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
+	fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
+	fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->fh->n_sent, 2);
 	assert_int_equal(fake_sent(n->fh, 1)->gso_size, 10);
@@ -67,19 +63,22 @@ static void test_refused_whatever_its_form(void **state)
 
 	fake_fail(n->fh, FAKE_SEND, EINVAL, 4);
 	for (int i = 0; i < 3; i++)
-		fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
+		fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->fh->n_sent, 0);
 	assert_int_equal(n->drops.n[DROP_UDP_SEND], 3);
 	for (int i = 0; i < 2; i++)
-		fake_guest_udp(&n->g, 5000, &far, "0123456789", 10);
+		fake_guest_udp(&n->g, 5000, &n->far, "0123456789", 10);
 	fake_guest_kick(&n->g);
 	assert_int_equal(n->fh->n_sent, 1);
 	assert_int_equal(fake_sent(n->fh, 0)->gso_size, 10);
 }
 
-#define T(f)                                                                   \
+#define T4(f)                                                                  \
 	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
+#define T6(f)                                                                  \
+	{#f " over IPv6", f, fake_nat_setup6, fake_nat_teardown, NULL}
+#define T(f) T4(f), T6(f)
 
 int main(void)
 {

@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "netdev/fair.h"
-#include "netdev/neighbour.h"
+#include "wire/neighbour.h"
 
 enum { AT_SOURCE = 6 };
 
@@ -286,7 +286,7 @@ bool beside_takes(struct beside *b, const struct frame *f)
 	struct neighbour n;
 	addr from, to;
 
-	if (neighbour_parse(f, &n)) {
+	if (neighbour_parse(f->hdr, f->hdr_len, f->len, &n)) {
 		hear(b, &n);
 		return false;
 	}

@@ -13,10 +13,10 @@
 
 #include "base/mem.h"
 #include "netdev/beside.h"
-#include "netdev/neighbour.h"
 #include "netdev/rig.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
+#include "wire/neighbour.h"
 
 enum { ROOM = 256, HELD = 400, S = 1000000000 };
 
@@ -190,9 +190,8 @@ static bool answered(struct mem_port *m, struct neighbour *n)
 {
 	uint8_t buf[ROOM];
 	uint32_t len = mem_port_pop(m, buf, sizeof(buf));
-	struct frame f = frame_flat(buf, len);
 
-	return len && neighbour_parse(&f, n);
+	return len && neighbour_parse(buf, len, len, n);
 }
 
 static void told(const struct bench *t, unsigned n, const char *ip, mac m,
@@ -534,27 +533,25 @@ static void only_what_is_whole(void **state)
 	struct wr w = wr_init(buf, sizeof(buf));
 	addr a = ip_of("2001:db8::9"), b = ip_of("2001:db8::1");
 	struct neighbour n;
-	struct frame f;
+	size_t len;
 
 	(void)state;
 	neighbour_ask(&w, mac_a, &a, own, &b);
 	assert_int_equal(wr_len(&w), NEIGHBOUR_LEN);
-	for (uint32_t len = 0; len < NEIGHBOUR_LEN - 8; len++) {
-		f = frame_flat(buf, len);
-		assert_false(neighbour_parse(&f, &n));
-	}
-	f = frame_flat(buf, NEIGHBOUR_LEN);
-	assert_true(neighbour_parse(&f, &n));
+	for (len = 0; len < NEIGHBOUR_LEN; len++)
+		assert_false(neighbour_parse(buf, len, len, &n));
+	assert_true(neighbour_parse(buf, len, len, &n));
 	buf[21] = 64; /* came by a router */
-	assert_false(neighbour_parse(&f, &n));
+	assert_false(neighbour_parse(buf, len, len, &n));
 	w = wr_init(buf, sizeof(buf));
 	a = ip_of("192.0.2.9");
 	b = ip_of("192.0.2.1");
 	neighbour_ask(&w, mac_a, &a, own, &b);
-	f = frame_flat(buf, (uint32_t)wr_len(&w));
-	assert_true(neighbour_parse(&f, &n) && mac_eq(n.mac, mac_a));
+	len = wr_len(&w);
+	assert_true(neighbour_parse(buf, len, len, &n));
+	assert_true(mac_eq(n.mac, mac_a));
 	memcpy(buf + 6, card.b, MAC_LEN); /* speaks for another */
-	assert_false(neighbour_parse(&f, &n));
+	assert_false(neighbour_parse(buf, len, len, &n));
 }
 
 int main(void)

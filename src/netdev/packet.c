@@ -37,11 +37,11 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "netdev/hostif.h"
-#include "netdev/neighbour.h"
 #include "netdev/netdev.h"
 #include "netdev/packet_filter.h"
 #include "netdev/translate.h"
 #include "netdev/vnethdr.h"
+#include "wire/neighbour.h"
 
 #define PKT_PROBE_NS UINT64_C(500000000)
 #define PKT_RETRY_NS UINT64_C(2000000) /* look for room again */
@@ -272,12 +272,12 @@ static bool pkt_translate(struct pkt *k, unsigned i, uint8_t *p, uint32_t len)
 static bool pkt_is_hosts_word(const struct pkt *k, const uint8_t *p,
 			      uint32_t len)
 {
-	const struct frame f = frame_flat(p, len);
 	struct neighbour n;
 
 	return k->hides_host &&
 	       mac_eq(mac_bytes(p + AT_SOURCE), k->macs.host) &&
-	       neighbour_parse(&f, &n) && hostif_is_own(&k->host, &n.from);
+	       neighbour_parse(p, len, len, &n) &&
+	       hostif_is_own(&k->host, &n.from);
 }
 
 /* Message i as a frame; false: dropped. */

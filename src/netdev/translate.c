@@ -10,6 +10,7 @@
 #include "wire/csum.h"
 #include "wire/dhcp.h"
 #include "wire/eth.h"
+#include "wire/group.h"
 #include "wire/nd.h"
 #include "wire/packet.h"
 #include "wire/udp.h"
@@ -309,18 +310,6 @@ static bool in_dhcp(const struct translate *t, const struct view *v,
 	return false;
 }
 
-/* RFC 1112 6.4, RFC 2464 7 */
-static mac group_mac(const addr *ip)
-{
-	const uint8_t *b = ip->b;
-
-	if (addr_is_broadcast(ip))
-		return MAC_BROADCAST;
-	if (addr_is_v4(ip))
-		return (mac){{1, 0, 0x5e, b[13] & 0x7f, b[14], b[15]}};
-	return (mac){{0x33, 0x33, b[12], b[13], b[14], b[15]}};
-}
-
 bool translate_in(struct translate *t, uint8_t *p, uint32_t len)
 {
 	struct view v = view_of(p, len, len);
@@ -338,7 +327,9 @@ bool translate_in(struct translate *t, uint8_t *p, uint32_t len)
 	if (!ip_of(&v, &pkt))
 		return false;
 	if (addr_is_multicast(&pkt.dst.ip) || addr_is_broadcast(&pkt.dst.ip)) {
-		put_mac(p, group_mac(&pkt.dst.ip));
+		put_mac(p, addr_is_broadcast(&pkt.dst.ip)
+				   ? MAC_BROADCAST
+				   : group_mac(&pkt.dst.ip));
 		return true;
 	}
 	e = find(t, &pkt.dst.ip);

@@ -321,21 +321,34 @@ int change_sysctl(struct journal *j, const char *name, const char *value,
 
 /* ---- forwarding ---- */
 
-static const char forward_name[] = "net/ipv4/ip_forward";
-static const char conf_path[] = "/proc/sys/net/ipv4/conf";
+/* What is a family's of it. */
+static const struct forwarding {
+	const char *name; /* of the host as a whole */
+	const char *conf; /* the folder of its links, below /proc/sys */
+	const char *also; /* what the kernel sets to 1 when it ends; or NULL */
+	bool mutes;	  /* links that forward hear no router */
+} forwardings[] = {
+	{"net/ipv4/ip_forward", "net/ipv4/conf",
+	 "net/ipv4/conf/all/accept_redirects", false},
+	{"net/ipv6/conf/all/forwarding", "net/ipv6/conf", NULL, true},
+};
+
+/* One link's part, or what the links made later begin with. */
+typedef int (*link_fn)(struct journal *j, const char *link, bool is_on,
+		       struct error *e);
 
 /* 1: it is off, or on because a network of ours has set it. */
-static int is_forwarding_ours(const struct journal *j, bool *is_onp,
-			      struct error *e)
+static int is_forwarding_ours(const struct journal *j, const char *name,
+			      bool *is_onp, struct error *e)
 {
 	struct undo mine, other;
 	char now[UNDO_VALUE_LEN];
-	int r = sysctl_record(forward_name, "1", &mine, e);
+	int r = sysctl_record(name, "1", &mine, e);
 
 	if (r == 0)
-		r = sysctl_get(forward_name, now, sizeof(now));
+		r = sysctl_get(name, now, sizeof(now));
 	if (r < 0)
-		return error_errno(e, r, "setting %s", forward_name);
+		return error_errno(e, r, "setting %s", name);
 	*is_onp = strcmp(now, "1") == 0;
 	return !*is_onp || journal_shared_find(j, &mine, &other);
 }
@@ -366,42 +379,79 @@ static int note_setting(struct journal *j, const char *name, const char *is,
 	return journal_add(j, &u, e);
 }
 
-/* Links that forward though the host as a whole does not. */
-static int note_links(struct journal *j, bool is_on, struct error *e)
+/* A link that forwards though the host as a whole does not. */
+static int note_link(struct journal *j, const char *link, bool is_on,
+		     struct error *e)
 {
-	DIR *d = opendir(conf_path);
 	char name[UNDO_SYSCTL_LEN];
+
+	snprintf(name, sizeof(name), "%s/forwarding", link);
+	return note_setting(j, name, "0", is_on, e);
+}
+
+/* A link that hears routers: to go on doing so while it forwards, and to lose
+ * nothing of what it has by them, takes 2. */
+static int keep_routers(struct journal *j, const char *link, bool is_on,
+			struct error *e)
+{
+	char accepts[UNDO_SYSCTL_LEN], forwards[UNDO_SYSCTL_LEN];
+	char is[UNDO_VALUE_LEN], is_forwarding[UNDO_VALUE_LEN];
+	int r;
+
+	snprintf(accepts, sizeof(accepts), "%s/accept_ra", link);
+	snprintf(forwards, sizeof(forwards), "%s/forwarding", link);
+	r = sysctl_get(accepts, is, sizeof(is));
+	if (r == 0)
+		r = sysctl_get(forwards, is_forwarding, sizeof(is_forwarding));
+	if (r == -ENOENT)
+		return 0; /* it has just gone */
+	if (r < 0)
+		return error_errno(e, r, "setting %s", accepts);
+	if (is_on ? strcmp(is, "2") != 0
+		  : strcmp(is, "1") != 0 || strcmp(is_forwarding, "0") != 0)
+		return 0;
+	return set_sysctl(j, accepts, "2", e);
+}
+
+static int each_link(struct journal *j, const char *conf, link_fn fn,
+		     bool is_on, struct error *e)
+{
+	char path[64], link[64];
 	struct dirent *de;
 	int r = 0;
+	DIR *d;
 
+	snprintf(path, sizeof(path), "/proc/sys/%s", conf);
+	d = opendir(path);
 	if (!d)
-		return error_errno(e, errno, "%s", conf_path);
+		return error_errno(e, errno, "%s", path);
 	while (r == 0 && (de = readdir(d))) {
 		if (de->d_name[0] == '.' || strcmp(de->d_name, "all") == 0)
 			continue;
-		snprintf(name, sizeof(name), "net/ipv4/conf/%.16s/forwarding",
-			 de->d_name);
-		r = note_setting(j, name, "0", is_on, e);
+		snprintf(link, sizeof(link), "%s/%.16s", conf, de->d_name);
+		r = fn(j, link, is_on, e);
 	}
 	closedir(d);
 	return r;
 }
 
-int change_forwarding(struct journal *j, struct error *e)
+int change_forwarding(struct journal *j, bool is_v6, struct error *e)
 {
+	const struct forwarding *f = &forwardings[is_v6];
 	CLEANUP_FD int lock = journal_shared_lock(j);
 	bool is_on = false;
 	int r;
 
 	if (lock < 0)
 		return error_errno(e, lock, "journal");
-	r = is_forwarding_ours(j, &is_on, e);
+	r = is_forwarding_ours(j, f->name, &is_on, e);
 	if (r <= 0)
 		return r;
 	/* Undone behind it, for they are written down before it. */
-	r = note_setting(j, "net/ipv4/conf/all/accept_redirects", "1", is_on,
-			 e);
+	r = f->mutes ? each_link(j, f->conf, keep_routers, is_on, e) : 0;
+	if (r == 0 && f->also)
+		r = note_setting(j, f->also, "1", is_on, e);
 	if (r == 0)
-		r = note_links(j, is_on, e);
-	return r < 0 ? r : set_sysctl(j, forward_name, "1", e);
+		r = each_link(j, f->conf, note_link, is_on, e);
+	return r < 0 ? r : set_sysctl(j, f->name, "1", e);
 }

@@ -53,8 +53,12 @@ MUST_USE int change_nft_table(struct journal *j, const char *family,
  * end gives it back. */
 MUST_USE int change_sysctl(struct journal *j, const char *name,
 			   const char *value, struct error *e);
-/* Has the host route IPv4 packets.  The kernel, told to stop again, changes
- * other settings besides: those are given back as well. */
-MUST_USE int change_forwarding(struct journal *j, struct error *e);
+/* Has the host route packets of a family; -ENOENT: it has no IPv6.  The kernel,
+ * told to stop again, changes other settings besides: those are given back as
+ * well.  In IPv6 a link that forwards believes no router any more, and what the
+ * host has by one (routes, its way out) it would lose: links that hear routers
+ * go on doing so (accept_ra=2), and so do links made later. */
+MUST_USE int change_forwarding(struct journal *j, bool is_v6,
+			       struct error *e);
 
 #endif

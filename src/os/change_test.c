@@ -437,11 +437,11 @@ static void forwarding(void **state)
 	set("net/ipv4/conf/v0/forwarding", "1");
 	set("net/ipv4/conf/lo/forwarding", "0");
 	set(odd_name, "1");
-	ok(change_forwarding, &s->j);
+	ok(change_forwarding, &s->j, false);
 	expect("net/ipv4/ip_forward", "1");
 	expect("net/ipv4/conf/lo/forwarding", "1");
 	second_journal(s, "b", &b);
-	ok(change_forwarding, &b);
+	ok(change_forwarding, &b, false);
 	site_undo(s);
 	expect("net/ipv4/ip_forward", "1");
 	ok(journal_undo, &b);
@@ -451,8 +451,56 @@ static void forwarding(void **state)
 	end_second(s, "b", &b);
 	/* Somebody else's stays. */
 	set("net/ipv4/ip_forward", "1");
-	ok(change_forwarding, &s->j);
+	ok(change_forwarding, &s->j, false);
 	assert_int_equal(s->j.len, JOURNAL_HEAD_LEN);
+}
+
+static void expect_links6(const char *v0, const char *lo, const char *deflt,
+			  const char *odd)
+{
+	expect("net/ipv6/conf/v0/accept_ra", v0);
+	expect("net/ipv6/conf/lo/accept_ra", lo);
+	expect("net/ipv6/conf/default/accept_ra", deflt);
+	expect("net/ipv6/conf/br7/accept_ra", odd);
+}
+
+/* In IPv6 besides: a host that hears routers goes on doing so. */
+static void forwarding_of_ip6(void **state)
+{
+	const struct rtnl_link_new br = {.name = "br7", .kind = "bridge"};
+	struct site *s = *state;
+	struct journal b;
+
+	assert_int_equal(rtnl_link_add(&br), 0);
+	set("net/ipv6/conf/all/forwarding", "0");
+	set("net/ipv6/conf/v0/accept_ra", "1");
+	set("net/ipv6/conf/lo/accept_ra", "0");
+	set("net/ipv6/conf/default/accept_ra", "1");
+	/* this one forwards, and so hears none */
+	set("net/ipv6/conf/br7/accept_ra", "1");
+	set("net/ipv6/conf/br7/forwarding", "1");
+	ok(change_forwarding, &s->j, true);
+	expect("net/ipv6/conf/all/forwarding", "1");
+	expect("net/ipv6/conf/lo/forwarding", "1");
+	expect_links6("2", "0", "2", "1");
+	second_journal(s, "b", &b);
+	ok(change_forwarding, &b, true);
+	site_undo(s);
+	expect("net/ipv6/conf/all/forwarding", "1");
+	expect_links6("2", "0", "2", "1");
+	ok(journal_undo, &b);
+	expect("net/ipv6/conf/all/forwarding", "0");
+	expect("net/ipv6/conf/v0/forwarding", "0");
+	expect("net/ipv6/conf/br7/forwarding", "1");
+	expect_links6("1", "0", "1", "1");
+	assert_int_equal(rtnl_link_del(index_of(br.name)), 0);
+	end_second(s, "b", &b);
+	/* Somebody else's stays, and what goes with it is his. */
+	set("net/ipv6/conf/all/forwarding", "1");
+	ok(change_forwarding, &s->j, true);
+	assert_int_equal(s->j.len, JOURNAL_HEAD_LEN);
+	expect("net/ipv6/conf/v0/accept_ra", "1");
+	set("net/ipv6/conf/all/forwarding", "0");
 }
 
 static void a_table(void **state)
@@ -506,6 +554,7 @@ static int group(void)
 		case_of(a_setting),
 		case_of(a_setting_of_three),
 		case_of(forwarding),
+		case_of(forwarding_of_ip6),
 		case_of(a_table),
 	};
 

@@ -6,8 +6,18 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "os/holder.h"
+
+enum {
+	LOCK_PAUSE_MS = 10,
+	LOCK_SAY_MS = 1000, /* who waits for longer wonders */
+};
 
 int file_write(int fd, const void *p, size_t len)
 {
@@ -48,4 +58,30 @@ int file_open_plain(const char *path, off_t max)
 	if (!S_ISREG(st.st_mode))
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	return st.st_size > max ? -EFBIG : fd_steal(&fd);
+}
+
+static void say_holder(int fd, const char *what)
+{
+	struct log log = LOG_INIT(LOG_LEVEL_WARN);
+	char who[128];
+
+	log_warn(&log, "waiting for %s, which has %s",
+		 holder_of_file(fd, who, sizeof(who)), what);
+}
+
+int file_lock(int fd, const char *what, unsigned wait_ms)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+
+	for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0;
+	     waited += LOCK_PAUSE_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (waited >= wait_ms)
+			return -ETIMEDOUT;
+		if (waited == LOCK_SAY_MS)
+			say_holder(fd, what);
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }

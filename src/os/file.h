@@ -18,4 +18,11 @@ MUST_USE int file_put(const char *path, const char *text);
  * have no end. */
 MUST_USE int file_open_plain(const char *path, off_t max);
 
+enum { FILE_LOCK_MS = 30000 }; /* nobody works longer, but who hangs */
+
+/* Takes the lock of fd (flock(2)), for itself alone.  Who waits for longer than
+ * a second says for whom, and what he has: what, as in "the journal of lab".
+ * 0, or a negative errno: -ETIMEDOUT after wait_ms. */
+MUST_USE int file_lock(int fd, const char *what, unsigned wait_ms);
+
 #endif

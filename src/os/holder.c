@@ -8,6 +8,8 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,13 +17,43 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Inode and owner of a socket that is bound to port and, for TCP, listens. */
-static bool find_in(const char *path, uint8_t proto, uint16_t port,
+/* An address as the kernel prints it, in words of the host's order. */
+static bool parse_address(const char *hex, addr *ap)
+{
+	size_t n = strlen(hex) / 8;
+	uint32_t words[4];
+
+	if (n != 1 && n != 4)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (sscanf(hex + 8 * i, "%8" SCNx32, &words[i]) != 1)
+			return false;
+	if (n == 1)
+		*ap = addr_v4_u32(ntohl(words[0]));
+	else
+		memcpy(ap->b, words, sizeof(ap->b));
+	return true;
+}
+
+/* Whether nobody can have b's port while another has a's. */
+static bool is_in_the_way(const addr *a, const addr *b)
+{
+	bool all_a = addr_is_unspecified(a), all_b = addr_is_unspecified(b);
+
+	if (addr_is_v4(a) == addr_is_v4(b))
+		return addr_eq(a, b) || all_a || all_b;
+	/* all of IPv6 are all of IPv4, if both are wanted */
+	return (all_a && !addr_is_v4(a)) || (all_b && !addr_is_v4(b));
+}
+
+/* Inode and owner of a socket that has ep and, for TCP, listens. */
+static bool find_in(const char *path, uint8_t proto, const struct endpoint *ep,
 		    unsigned long *inodep, unsigned *uidp)
 {
 	FILE *f = fopen(path, "re");
-	char line[512];
+	char line[512], hex[33];
 	bool found = false;
+	addr ip;
 
 	if (!f)
 		return false;
@@ -30,11 +62,13 @@ static bool find_in(const char *path, uint8_t proto, uint16_t port,
 		unsigned local, state, uid;
 
 		if (sscanf(line,
-			   " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x "
+			   " %*d: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x "
 			   "%*x:%*x %*x:%*x %*x %u %*u %lu",
-			   &local, &state, &uid, &inode) != 4)
+			   hex, &local, &state, &uid, &inode) != 5)
 			continue;
-		if (local != port || (proto == IPPROTO_TCP && state != 0x0a))
+		if (local != ep->port ||
+		    (proto == IPPROTO_TCP && state != 0x0a) ||
+		    !parse_address(hex, &ip) || !is_in_the_way(&ip, &ep->ip))
 			continue;
 		*inodep = inode;
 		*uidp = uid;
@@ -44,15 +78,15 @@ static bool find_in(const char *path, uint8_t proto, uint16_t port,
 	return found;
 }
 
-static bool has_socket(const char *pid, unsigned long inode)
+/* Whether one of its descriptors is what /proc calls so. */
+static bool has_file(const char *pid, const char *want)
 {
-	char path[300], want[40], link[64];
+	char path[300], link[PATH_MAX];
 	struct dirent *de;
 	bool found = false;
 	DIR *d;
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	snprintf(want, sizeof(want), "socket:[%lu]", inode);
 	d = opendir(path);
 	if (!d)
 		return false;
@@ -84,7 +118,8 @@ static void name_process(const char *pid, char *buf, size_t len)
 	snprintf(buf, len, "%s (pid %s)", comm[0] ? comm : "a process", pid);
 }
 
-static bool name_owner(unsigned long inode, char *buf, size_t len)
+/* Of another process than self, 0: of any. */
+static bool name_owner(const char *file, pid_t self, char *buf, size_t len)
 {
 	struct dirent *de;
 	bool found = false;
@@ -95,7 +130,7 @@ static bool name_owner(unsigned long inode, char *buf, size_t len)
 	while (!found && (de = readdir(d))) {
 		if (!isdigit((unsigned char)de->d_name[0]))
 			continue;
-		found = has_socket(de->d_name, inode);
+		found = atoi(de->d_name) != self && has_file(de->d_name, file);
 		if (found)
 			name_process(de->d_name, buf, len);
 	}
@@ -103,21 +138,40 @@ static bool name_owner(unsigned long inode, char *buf, size_t len)
 	return found;
 }
 
-const char *holder_of_port(uint8_t proto, uint16_t port, char *buf, size_t len)
+const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
+			   size_t len)
 {
 	static const char *const tables[][2] = {
 		{"/proc/net/tcp", "/proc/net/tcp6"},
 		{"/proc/net/udp", "/proc/net/udp6"},
 	};
 	const char *const *t = tables[proto == IPPROTO_UDP];
+	bool is_v6 = !addr_is_v4(&ep->ip);
 	unsigned long inode = 0;
 	unsigned uid = 0;
+	char file[40];
 
 	snprintf(buf, len, "another process");
-	if (!find_in(t[0], proto, port, &inode, &uid) &&
-	    !find_in(t[1], proto, port, &inode, &uid))
+	if (!find_in(t[is_v6], proto, ep, &inode, &uid) &&
+	    !find_in(t[!is_v6], proto, ep, &inode, &uid))
 		return buf;
-	if (!name_owner(inode, buf, len) && uid != geteuid())
+	snprintf(file, sizeof(file), "socket:[%lu]", inode);
+	if (!name_owner(file, 0, buf, len) && uid != geteuid())
 		snprintf(buf, len, "a process of another user (uid %u)", uid);
+	return buf;
+}
+
+const char *holder_of_file(int fd, char *buf, size_t len)
+{
+	char path[40], file[PATH_MAX];
+	ssize_t n;
+
+	snprintf(buf, len, "another process");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, file, sizeof(file) - 1);
+	if (n <= 0)
+		return buf;
+	file[n] = '\0';
+	(void)name_owner(file, getpid(), buf, len); /* or as above */
 	return buf;
 }

@@ -6,9 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
+
 /* "nginx (pid 123)", or "a process of another user", or "another process",
- * for the holder of a local TCP or UDP port (proto IPPROTO_*).  buf of len
- * bytes; returns buf. */
-const char *holder_of_port(uint8_t proto, uint16_t port, char *buf, size_t len);
+ * for who has, with TCP or UDP (proto IPPROTO_*), that port of that address, or
+ * of all.  buf of len bytes; returns buf. */
+const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
+			   size_t len);
+/* The same for another process that has the file of fd open. */
+const char *holder_of_file(int fd, char *buf, size_t len);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The kernel's sockets behind struct host; see base/host.h for the rules.
- * #syscalls: socket bind connect accept4 getsockname getsockopt setsockopt
+ * #syscalls: socket socketpair bind connect accept4 getsockname
+ * #syscalls: getsockopt setsockopt
  * #syscalls: sendmsg recvmsg sendmmsg recvmmsg shutdown close
  * #syscalls: ioctl=SIOCOUTQ ioctl=SIOCATMARK fcntl=F_GETFL fcntl=F_SETFL
  */
 #include "os/host_sock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/errqueue.h>
@@ -24,18 +26,13 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/slab.h"
+#include "os/host_cmsg.h"
+#include "os/host_group.h"
 #include "os/sockaddr.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 
 enum {
 	BATCH_MAX = 64,
-	CTRL_LEN = 128, /* room for the ancillary data of one datagram */
+	CTRL_LEN = 192, /* room for the ancillary data of one datagram */
 	SOCKS_MAX = 1 << 20, /* at a time; address space, touched on use */
 	SINK_LEN = 1 << 16,
 	SINK_PIECES = 32, /* 2 MiB in one call */
@@ -122,19 +119,23 @@ static int set_int(int fd, int level, int name, int value)
 								      : 0;
 }
 
+/* An option that has a name in each family: a socket of IPv6 gets it for the
+ * IPv4 that it may carry, too. */
+static int set_ip(int fd, bool is_v6, int name4, int name6, int value)
+{
+	int r = set_int(fd, IPPROTO_IP, name4, value);
+
+	return is_v6 ? set_int(fd, IPPROTO_IPV6, name6, value) : r;
+}
+
 /* What struct host_msg tells of a datagram besides its bytes.  A kernel
  * without one of these leaves the member 0. */
 static void ask_details(const struct sock_host *sh, int fd, bool is_v6)
 {
-	if (is_v6) {
-		(void)set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-		(void)set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
-	} else {
-		(void)set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
-		(void)set_int(fd, IPPROTO_IP, IP_RECVTTL, 1);
-	}
+	(void)set_ip(fd, is_v6, IP_RECVTOS, IPV6_RECVTCLASS, 1);
+	(void)set_ip(fd, is_v6, IP_RECVTTL, IPV6_RECVHOPLIMIT, 1);
 	if (!sh->limits.deny_gso) /* fails on a ping socket */
-		(void)set_int(fd, SOL_UDP, UDP_GRO, 1);
+		(void)set_int(fd, SOL_UDP, HOST_CMSG_RUN, 1);
 }
 
 static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
@@ -155,9 +156,49 @@ static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
 		    type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		return -errno;
+	/* Whatever net.ipv6.bindv6only says. */
+	if (proto == HOST_UDP && is_v6)
+		(void)set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	if (!is_tcp)
 		ask_details(sh, fd, is_v6);
 	r = take(sh, s, fd, is_v6, is_tcp, true);
+	if (r < 0)
+		close(fd);
+	return r;
+}
+
+static int op_pair(struct host *h, struct host_sock *a, struct host_sock *b)
+{
+	struct sock_host *sh = of(h);
+	int fd[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		       fd) < 0)
+		return -errno;
+	r = take(sh, a, fd[0], false, false, true);
+	if (r < 0) {
+		close(fd[0]);
+	} else {
+		r = take(sh, b, fd[1], false, false, true);
+		if (r < 0)
+			h->ops->close(h, a, false);
+	}
+	if (r < 0)
+		close(fd[1]);
+	return r;
+}
+
+static int op_open_group(struct host *h, struct host_sock *s,
+			 const struct endpoint *group, uint32_t link)
+{
+	struct sock_host *sh = of(h);
+	bool is_v6 = !addr_is_v4(&group->ip);
+	int r, fd = host_group_open(group, link);
+
+	if (fd < 0)
+		return fd;
+	ask_details(sh, fd, is_v6);
+	r = take(sh, s, fd, is_v6, false, true);
 	if (r < 0)
 		close(fd);
 	return r;
@@ -303,20 +344,6 @@ static ssize_t op_recv(struct host *h, struct host_sock *s,
 	return moved(of(h), recvmsg(s->fd, &m, f));
 }
 
-/* Puts one ancillary int into a message that is being built. */
-static void put_cmsg(struct msghdr *m, int level, int type, const void *data,
-		     size_t len)
-{
-	struct cmsghdr *c = (void *)((uint8_t *)m->msg_control +
-				     m->msg_controllen);
-
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(len);
-	memcpy(CMSG_DATA(c), data, len);
-	m->msg_controllen += CMSG_SPACE(len);
-}
-
 static void prepare_send(struct sock_host *sh, const struct host_msg *m,
 			 unsigned i)
 {
@@ -328,17 +355,12 @@ static void prepare_send(struct sock_host *sh, const struct host_msg *m,
 		mh->msg_namelen = sockaddr_from(&m->ep, &sh->names[i]);
 	}
 	if (m->gso_size) {
-		uint16_t size = m->gso_size;
-
 		mh->msg_control = sh->ctrl[i];
-		put_cmsg(mh, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
+		host_cmsg_put_run(mh, m->gso_size);
 	}
 	if (m->has_local) {
-		struct in_pktinfo info = {0};
-
-		memcpy(&info.ipi_spec_dst, m->local.b + 12, 4);
 		mh->msg_control = sh->ctrl[i];
-		put_cmsg(mh, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		host_cmsg_put_local(mh, m->local);
 	}
 }
 
@@ -363,52 +385,6 @@ static int op_send_batch(struct host *h, struct host_sock *s,
 	for (int i = 0; i < r; i++)
 		loop_moved(sh->loop, LOOP_DATAGRAMS_OUT, 1, sh->mm[i].msg_len);
 	return r < 0 ? -errno : r;
-}
-
-/* An ancillary number that the kernel gives as int or as one byte. */
-static int cmsg_number(const struct cmsghdr *c)
-{
-	int v = 0;
-	size_t len = c->cmsg_len - CMSG_LEN(0);
-
-	if (len == 1)
-		return *CMSG_DATA(c);
-	if (len >= sizeof(v))
-		memcpy(&v, CMSG_DATA(c), sizeof(v));
-	return v;
-}
-
-static void take_local(const struct cmsghdr *c, struct host_msg *m)
-{
-	struct in_pktinfo info;
-
-	if (c->cmsg_len < CMSG_LEN(sizeof(info)))
-		return;
-	memcpy(&info, CMSG_DATA(c), sizeof(info));
-	m->local = addr_v4_bytes((const uint8_t *)&info.ipi_spec_dst);
-	m->has_local = true;
-	m->is_to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-}
-
-static void take_cmsgs(struct msghdr *mh, struct host_msg *m)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
-			m->gso_size = (uint16_t)cmsg_number(c);
-		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
-			m->tos = (uint8_t)cmsg_number(c);
-		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
-			m->ttl = (uint8_t)cmsg_number(c);
-		else if (c->cmsg_level == IPPROTO_IP &&
-			 c->cmsg_type == IP_PKTINFO)
-			take_local(c, m);
-		else if (c->cmsg_level == IPPROTO_IPV6 &&
-			 c->cmsg_type == IPV6_TCLASS)
-			m->tos = (uint8_t)cmsg_number(c);
-		else if (c->cmsg_level == IPPROTO_IPV6 &&
-			 c->cmsg_type == IPV6_HOPLIMIT)
-			m->ttl = (uint8_t)cmsg_number(c);
-	}
 }
 
 static int op_recv_batch(struct host *h, struct host_sock *s,
@@ -445,7 +421,7 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 		m[i].ep = (struct endpoint){0};
 		if (mh->msg_namelen)
 			(void)sockaddr_to(&sh->names[i], &m[i].ep);
-		take_cmsgs(mh, &m[i]);
+		host_cmsg_take(mh, &m[i]);
 	}
 	return r;
 }
@@ -565,6 +541,10 @@ static int op_share(struct host *h, struct host_sock *s)
 	return s->fd;
 }
 
+static_assert(IP_PMTUDISC_DO == IPV6_PMTUDISC_DO &&
+		      IP_PMTUDISC_DONT == IPV6_PMTUDISC_DONT,
+	      "one number for both families");
+
 static int set_peek_off(const struct sock_host *sh, const struct sock_io *si,
 			int fd, int value)
 {
@@ -577,15 +557,6 @@ static int set_peek_off(const struct sock_host *sh, const struct sock_io *si,
 		return -ENOTSUP;
 	r = set_int(fd, SOL_SOCKET, SO_PEEK_OFF, value);
 	return r == -EOPNOTSUPP ? -ENOTSUP : r;
-}
-
-static int set_df(const struct sock_io *si, int fd, int value)
-{
-	if (si->is_v6)
-		return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-			       value ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
-	return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER,
-		       value ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
 }
 
 /* The system's own patience between the questions is short enough. */
@@ -622,19 +593,15 @@ static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 	case HOST_OPT_OOBINLINE:
 		return set_int(fd, SOL_SOCKET, SO_OOBINLINE, value);
 	case HOST_OPT_TTL:
-		return si->is_v6 ? set_int(fd, IPPROTO_IPV6,
-					   IPV6_UNICAST_HOPS, value)
-				 : set_int(fd, IPPROTO_IP, IP_TTL, value);
+		return set_ip(fd, si->is_v6, IP_TTL, IPV6_UNICAST_HOPS, value);
 	case HOST_OPT_TOS:
-		return si->is_v6
-			       ? set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, value)
-			       : set_int(fd, IPPROTO_IP, IP_TOS, value);
+		return set_ip(fd, si->is_v6, IP_TOS, IPV6_TCLASS, value);
 	case HOST_OPT_DF:
-		return set_df(si, fd, value);
+		return set_ip(fd, si->is_v6, IP_MTU_DISCOVER,
+			      IPV6_MTU_DISCOVER,
+			      value ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
 	case HOST_OPT_RECVERR:
-		return si->is_v6
-			       ? set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, value)
-			       : set_int(fd, IPPROTO_IP, IP_RECVERR, value);
+		return set_ip(fd, si->is_v6, IP_RECVERR, IPV6_RECVERR, value);
 	case HOST_OPT_SNDBUF:
 		return set_int(fd, SOL_SOCKET, SO_SNDBUF, value);
 	case HOST_OPT_RCVBUF:
@@ -642,8 +609,13 @@ static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 	case HOST_OPT_PEEK_OFF:
 		return set_peek_off(of(h), si, fd, value);
 	case HOST_OPT_PKTINFO:
-		return si->is_v6 ? -EOPNOTSUPP
-				 : set_int(fd, IPPROTO_IP, IP_PKTINFO, value);
+		return set_ip(fd, si->is_v6, IP_PKTINFO, IPV6_RECVPKTINFO,
+			      value);
+	case HOST_OPT_GROUP_TTL:
+		return set_ip(fd, si->is_v6, IP_MULTICAST_TTL,
+			      IPV6_MULTICAST_HOPS, value);
+	case HOST_OPT_GROUP_LINK:
+		return host_group_link(fd, si->is_v6, value);
 	case HOST_OPT_SNDQ:
 	case HOST_OPT_MTU:
 	case HOST_OPT_ATMARK:
@@ -687,6 +659,8 @@ static int op_get(struct host *h, struct host_sock *s, enum host_opt opt,
 	case HOST_OPT_TOS:
 	case HOST_OPT_DF:
 	case HOST_OPT_RECVERR:
+	case HOST_OPT_GROUP_TTL:
+	case HOST_OPT_GROUP_LINK:
 	case HOST_OPT_PEEK_OFF:
 	case HOST_OPT_PKTINFO:
 		break;
@@ -696,6 +670,8 @@ static int op_get(struct host *h, struct host_sock *s, enum host_opt opt,
 
 static const struct host_ops sock_host_ops = {
 	.open = op_open,
+	.pair = op_pair,
+	.open_group = op_open_group,
 	.adopt = op_adopt,
 	.bind = op_bind,
 	.connect = op_connect,

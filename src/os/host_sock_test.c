@@ -2,6 +2,7 @@
 /* struct host over real sockets, in a network namespace of the test's own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <setjmp.h>
@@ -15,6 +16,8 @@
 #include <cmocka.h>
 
 #include "os/host_sock.h"
+#include "os/rtnl.h"
+#include "os/sockaddr.h"
 #include "os/test_user.h"
 
 /* A socket that remembers what it was told. */
@@ -438,49 +441,127 @@ static void runs_of_datagrams_cross_whole(void **state)
 	rig_close(&r);
 }
 
-/* A socket of all addresses tells which was asked, and answers from there,
- * runs too. */
-static void the_address_that_was_asked_answers(void **state)
+/* A datagram socket of all addresses; where a has it. */
+static struct endpoint open_any(struct rig *r, struct end *e, bool v6, addr a)
 {
-	const addr asked = addr_v4(127, 0, 0, 9);
-	struct endpoint any = {.ip = addr_v4(0, 0, 0, 0)}, to, from;
-	struct batch out, in;
-	struct end a, b;
-	struct rig r;
+	struct endpoint ep = {.ip = v6 ? (addr){{0}} : addr_v4(0, 0, 0, 0)};
 
-	rig_open(&r, NULL);
-	from = open_bound(&r, &a, HOST_UDP, false);
-	b = END;
-	assert_int_equal(r.h->ops->open(r.h, &b.s, HOST_UDP, false), 0);
-	assert_int_equal(r.h->ops->bind(r.h, &b.s, &any), 0);
-	assert_int_equal(r.h->ops->local(r.h, &b.s, &to), 0);
-	to.ip = asked;
+	*e = END;
+	assert_int_equal(r->h->ops->open(r->h, &e->s, HOST_UDP, v6), 0);
+	assert_int_equal(r->h->ops->bind(r->h, &e->s, &ep), 0);
+	assert_int_equal(r->h->ops->local(r->h, &e->s, &ep), 0);
+	ep.ip = a;
+	return ep;
+}
+
+/* b, of v6, is asked at to by from, which is a's. */
+static void check_asked(struct rig *r, struct end *a, struct end *b,
+			const struct endpoint *from, const struct endpoint *to)
+{
+	struct batch out, in;
+
+	assert_int_equal(r->h->ops->set(r->h, &a->s, HOST_OPT_TTL, 33), 0);
+	assert_int_equal(r->h->ops->set(r->h, &a->s, HOST_OPT_TOS, 0x68), 0);
 	for (int on = 0; on < 2; on++) {
-		assert_int_equal(r.h->ops->set(r.h, &b.s, HOST_OPT_PKTINFO,
-					       on), 0);
+		assert_int_equal(r->h->ops->set(r->h, &b->s, HOST_OPT_PKTINFO,
+						on), 0);
 		batch_init(&out, 100);
-		out.m[0].ep = to;
-		assert_int_equal(r.h->ops->send_batch(r.h, &a.s, out.m, 1), 1);
-		batch_init(&in, 2000);
-		assert_int_equal(r.h->ops->recv_batch(r.h, &b.s, in.m, BATCH),
+		out.m[0].ep = *to;
+		assert_int_equal(r->h->ops->send_batch(r->h, &a->s, out.m, 1),
 				 1);
+		batch_init(&in, 2000);
+		until(r, b, HOST_EV_IN);
+		assert_int_equal(r->h->ops->recv_batch(r->h, &b->s, in.m,
+						       BATCH), 1);
+		assert_true(endpoint_eq(&in.m[0].ep, from));
+		assert_int_equal(in.m[0].ttl, 33);
+		assert_int_equal(in.m[0].tos, 0x68);
+		assert_false(in.m[0].is_to_group);
 		assert_int_equal(in.m[0].has_local, on);
-		assert_true(!on || addr_eq(&in.m[0].local, &asked));
+		assert_true(!on || addr_eq(&in.m[0].local, &to->ip));
 	}
+	assert_int_equal(r->h->ops->set(r->h, &b->s, HOST_OPT_TTL, 44), 0);
 	for (uint16_t gso = 0; gso <= 40; gso += 40) {
 		batch_init(&out, 100);
-		out.m[0].ep = from;
+		out.m[0].ep = *from;
 		out.m[0].gso_size = gso;
 		out.m[0].has_local = true;
-		out.m[0].local = asked;
-		assert_int_equal(r.h->ops->send_batch(r.h, &b.s, out.m, 1), 1);
-		batch_init(&in, 2000);
-		assert_int_equal(r.h->ops->recv_batch(r.h, &a.s, in.m, BATCH),
+		out.m[0].local = to->ip;
+		assert_int_equal(r->h->ops->send_batch(r->h, &b->s, out.m, 1),
 				 1);
-		assert_true(endpoint_eq(&in.m[0].ep, &to));
+		batch_init(&in, 2000);
+		until(r, a, HOST_EV_IN);
+		assert_int_equal(r->h->ops->recv_batch(r->h, &a->s, in.m,
+						       BATCH), 1);
+		assert_true(endpoint_eq(&in.m[0].ep, to));
+		assert_int_equal(in.m[0].ttl, 44);
 		assert_int_equal(in.m[0].gso_size, gso);
 		assert_false(in.m[0].has_local);
 	}
+}
+
+/* A socket of all addresses tells which was asked, and answers from there,
+ * runs too; one of IPv6 carries IPv4. */
+static void the_address_that_was_asked_answers(void **state)
+{
+	static const struct {
+		bool a_v6, b_v6;
+	} t[] = {{false, false}, {true, true}, {false, true}};
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct endpoint from, to;
+		struct end a, b;
+		struct rig r;
+
+		rig_open(&r, NULL);
+		from = open_bound(&r, &a, HOST_UDP, t[i].a_v6);
+		to = open_any(&r, &b, t[i].b_v6,
+			      t[i].a_v6 ? here(true) : addr_v4(127, 0, 0, 9));
+		check_asked(&r, &a, &b, &from, &to);
+		end_close(&r, &a);
+		end_close(&r, &b);
+		rig_close(&r);
+	}
+}
+
+enum { A_MOMENT = 10 }; /* ms */
+
+/* A new address is not there at once: b hears a after some tries. */
+static void lead_in(struct rig *r, struct end *a, struct end *b,
+		    const struct endpoint *to)
+{
+	struct batch m;
+
+	do {
+		batch_init(&m, 100);
+		m.m[0].ep = *to;
+		assert_int_equal(r->h->ops->send_batch(r->h, &a->s, m.m, 1), 1);
+		assert_int_equal(loop_turn(r->l, A_MOMENT), 0);
+	} while (!(b->events & HOST_EV_IN));
+	while (r->h->ops->recv_batch(r->h, &b->s, m.m, BATCH) > 0)
+		;
+	b->events = 0;
+}
+
+/* Who is behind one interface only is answered there. */
+static void a_link_local_client_is_answered(void **state)
+{
+	const struct prefix on_lo = {.ip = {{0xfe, 0x80, [15] = 1}}, .len = 64};
+	struct endpoint from = {.ip = sockaddr_scoped(on_lo.ip,
+						      if_nametoindex("lo"))};
+	struct endpoint to;
+	struct end a = END, b;
+	struct rig r;
+
+	assert_int_equal(rtnl_addr_put("lo", &on_lo), 0);
+	rig_open(&r, NULL);
+	assert_int_equal(r.h->ops->open(r.h, &a.s, HOST_UDP, true), 0);
+	while (r.h->ops->bind(r.h, &a.s, &from) == -EADDRNOTAVAIL)
+		assert_int_equal(loop_turn(r.l, A_MOMENT), 0);
+	assert_int_equal(r.h->ops->local(r.h, &a.s, &from), 0);
+	to = open_any(&r, &b, true, from.ip);
+	lead_in(&r, &a, &b, &to);
+	check_asked(&r, &a, &b, &from, &to);
 	end_close(&r, &a);
 	end_close(&r, &b);
 	rig_close(&r);
@@ -516,40 +597,48 @@ static void a_copy_tells_its_old_owner_nothing(void **state)
 	rig_close(&r);
 }
 
-static void a_datagram_to_all_is_told(void **state)
+static void check_to_all(struct rig *r, bool v6)
 {
 	const addr own = addr_v4(127, 0, 0, 1);
-	struct endpoint any = {.ip = addr_v4(0, 0, 0, 0)}, to;
+	struct endpoint to;
 	struct batch out, in;
-	struct end a, b = END;
-	struct rig r;
+	struct end a, b;
 	const int on = 1;
 
-	rig_open(&r, NULL);
-	(void)open_bound(&r, &a, HOST_UDP, false);
+	(void)open_bound(r, &a, HOST_UDP, false);
 	assert_int_equal(setsockopt(a.s.fd, SOL_SOCKET, SO_BROADCAST, &on,
 				    sizeof(on)), 0);
-	assert_int_equal(r.h->ops->open(r.h, &b.s, HOST_UDP, false), 0);
-	assert_int_equal(r.h->ops->bind(r.h, &b.s, &any), 0);
-	assert_int_equal(r.h->ops->local(r.h, &b.s, &to), 0);
-	assert_int_equal(r.h->ops->set(r.h, &b.s, HOST_OPT_PKTINFO, 1), 0);
+	to = open_any(r, &b, v6, own);
+	assert_int_equal(r->h->ops->set(r->h, &b.s, HOST_OPT_PKTINFO, 1), 0);
 	for (int all = 1; all >= 0; all--) {
 		to.ip = all ? addr_v4(127, 255, 255, 255) : own;
 		batch_init(&out, 100);
 		out.m[0].ep = to;
-		assert_int_equal(r.h->ops->send_batch(r.h, &a.s, out.m, 1), 1);
-		batch_init(&in, 2000);
-		assert_int_equal(r.h->ops->recv_batch(r.h, &b.s, in.m, BATCH),
+		assert_int_equal(r->h->ops->send_batch(r->h, &a.s, out.m, 1),
 				 1);
+		batch_init(&in, 2000);
+		assert_int_equal(r->h->ops->recv_batch(r->h, &b.s, in.m,
+						       BATCH), 1);
 		assert_int_equal(in.m[0].is_to_group, all);
+		assert_true(in.m[0].has_local);
 		assert_true(addr_eq(&in.m[0].local, &own));
 	}
-	end_close(&r, &a);
-	end_close(&r, &b);
+	end_close(r, &a);
+	end_close(r, &b);
+}
+
+static void a_datagram_to_all_is_told(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, NULL);
+	check_to_all(&r, false);
+	check_to_all(&r, true);
 	rig_close(&r);
 }
 
-static void check_port_unreachable(struct rig *r, bool v6)
+/* A socket of the family sock_v6 sends to one of v6. */
+static void check_port_unreachable(struct rig *r, bool v6, bool sock_v6)
 {
 	const struct host_ops *ops = r->h->ops;
 	struct endpoint dead;
@@ -559,7 +648,7 @@ static void check_port_unreachable(struct rig *r, bool v6)
 
 	dead = open_bound(r, &a, HOST_UDP, v6);
 	end_close(r, &a);
-	(void)open_bound(r, &a, HOST_UDP, v6);
+	(void)open_any(r, &a, sock_v6, dead.ip);
 	assert_int_equal(ops->set(r->h, &a.s, HOST_OPT_RECVERR, 1), 0);
 	assert_int_equal(ops->recv_err(r->h, &a.s, &e), 0);
 	batch_init(&out, 100);
@@ -584,8 +673,9 @@ static void unreachables_are_decoded(void **state)
 	struct rig r;
 
 	rig_open(&r, NULL);
-	check_port_unreachable(&r, false);
-	check_port_unreachable(&r, true);
+	check_port_unreachable(&r, false, false);
+	check_port_unreachable(&r, true, true);
+	check_port_unreachable(&r, false, true);
 	rig_close(&r);
 }
 
@@ -664,6 +754,7 @@ static int group(void)
 		cmocka_unit_test(datagrams_go_in_batches),
 		cmocka_unit_test(runs_of_datagrams_cross_whole),
 		cmocka_unit_test(the_address_that_was_asked_answers),
+		cmocka_unit_test(a_link_local_client_is_answered),
 		cmocka_unit_test(a_copy_tells_its_old_owner_nothing),
 		cmocka_unit_test(a_datagram_to_all_is_told),
 		cmocka_unit_test(unreachables_are_decoded),

@@ -15,12 +15,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "os/file.h"
 
 enum {
 	MAGIC_LEN = 8,
@@ -272,16 +272,6 @@ static int take_up(const uint8_t *p, int n, const uint8_t *head, uint32_t *lenp,
 	return 0;
 }
 
-/* A program that its last owner had started may be at work still. */
-static int own(int fd)
-{
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
 int journal_open(int dir_fd, struct journal *j, struct error *e)
 {
 	CLEANUP_FREE uint8_t *p = NULL;
@@ -299,7 +289,9 @@ int journal_open(int dir_fd, struct journal *j, struct error *e)
 	if (mine.fd < 0)
 		return error_errno(e, errno, "journal");
 	mine.dir_fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = own(mine.fd);
+	/* A program that its last owner had started may be at work still. */
+	r = file_lock(mine.fd, "the journal of what is done to this host",
+		      FILE_LOCK_MS);
 	n = r < 0 ? r : journal_load(mine.fd, &p);
 	r = n < 0 ? n : take_up(p, n, head, &len, e);
 	if (mine.dir_fd < 0)

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/file.h"
 #include "os/journal.h"
 
 /* Where networks' folders are: beside the journal's own, and, as root's
@@ -24,13 +24,11 @@ int journal_shared_lock(const struct journal *j)
 		openat(j->dir_fd, LOCK_FILE,
 		       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fd < 0)
-		return -errno;
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return fd_steal(&fd);
+	int r = fd < 0 ? -errno
+		       : file_lock(fd, "the lock of the host's settings",
+				   FILE_LOCK_MS);
+
+	return r < 0 ? r : fd_steal(&fd);
 }
 
 static bool is_same_setting(const struct undo *a, const struct undo *b)

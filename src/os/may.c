@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/sysctl.h"
 #include "os/userns.h"
 
 static bool has(unsigned capability)
@@ -34,6 +35,15 @@ static bool owns_network(void)
 bool may_make_links(void)
 {
 	return has(CAP_NET_ADMIN) && owns_network();
+}
+
+bool may_have_ipv6(void)
+{
+	char v[4];
+
+	return sysctl_get("net/ipv6/conf/default/disable_ipv6", v,
+			  sizeof(v)) >= 0 &&
+	       strcmp(v, "0") == 0;
 }
 
 bool may_make_macvtaps(void)

@@ -8,6 +8,9 @@
 
 /* Taps, addresses: CAP_NET_ADMIN over the network namespace we are in. */
 bool may_make_links(void);
+/* Addresses of IPv6 on links that are made: the host has it, and for new ones
+ * it is on. */
+bool may_have_ipv6(void);
 /* macvtaps: as root of the host, for their devices belong to no namespace. */
 bool may_make_macvtaps(void);
 /* True for a Wi-Fi interface, whose network takes one MAC from us. */

@@ -21,7 +21,8 @@ enum {
 	SETTLE_MS = 100, /* a change comes in several messages */
 	READS = 1000,	 /* of messages, then others' turn */
 	GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
-		 RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
+		 RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
+		 1 << (RTNLGRP_IPV6_RULE - 1),
 };
 
 /* Ascending, each once. */

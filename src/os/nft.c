@@ -177,13 +177,14 @@ static const char *text_of(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
-static bool is_dropper(const json_t *chain)
+static bool is_dropper(const json_t *chain, bool with_v6)
 {
 	const char *family = text_of(chain, "family");
 
 	return strcmp(text_of(chain, "hook"), "forward") == 0 &&
 	       strcmp(text_of(chain, "policy"), "drop") == 0 &&
-	       (strcmp(family, "ip") == 0 || strcmp(family, "inet") == 0);
+	       (strcmp(family, "ip") == 0 || strcmp(family, "inet") == 0 ||
+		(with_v6 && strcmp(family, "ip6") == 0));
 }
 
 /* What it lists, malloc'd: *textp is the caller's. */
@@ -223,7 +224,7 @@ static int knows(const json_t *chain, const char *ifname, struct error *e)
 	       (strncmp(ifname, "vm-", 3) == 0 && strstr(text, "\"vm-*\""));
 }
 
-int nft_find_dropper(const char *ifname, char *buf, size_t room,
+int nft_find_dropper(const char *ifname, bool with_v6, char *buf, size_t room,
 		     struct error *e)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -239,7 +240,7 @@ int nft_find_dropper(const char *ifname, char *buf, size_t room,
 	json_array_foreach(json_object_get(all, "nftables"), i, v) {
 		const json_t *chain = json_object_get(v, "chain");
 
-		if (!is_dropper(chain))
+		if (!is_dropper(chain, with_v6))
 			continue;
 		r = knows(chain, ifname, e);
 		if (r < 0)

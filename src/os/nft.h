@@ -25,12 +25,12 @@ MUST_USE int nft_run(const char *json, int held, struct error *e);
 /* 1 if there is such a table, 0 if not, negative as nft_run(). */
 MUST_USE int nft_table_find(const char *family, const char *name,
 			    struct error *e);
-/* The first chain that drops those forwarded IPv4 packets for which it has no
- * rule, and has none about the interface, as "FAMILY TABLE CHAIN".  A rule
- * about vm-* is one about all whose names begin so.  1, 0: there is none;
- * negative as nft_run(). */
-MUST_USE int nft_find_dropper(const char *ifname, char *buf, size_t room,
-			      struct error *e);
+/* The first chain that drops those forwarded packets, of IPv4, or with_v6 of
+ * either family, for which it has no rule, and has none about the interface, as
+ * "FAMILY TABLE CHAIN".  A rule about vm-* is one about all whose names begin
+ * so.  1, 0: there is none; negative as nft_run(). */
+MUST_USE int nft_find_dropper(const char *ifname, bool with_v6, char *buf,
+			      size_t room, struct error *e);
 /* Removes it, if it is there; held as in nft_run(). */
 MUST_USE int nft_table_del(const char *family, const char *name, int held,
 			   struct error *e);

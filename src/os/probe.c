@@ -145,7 +145,7 @@ static void probe_firewall(struct finding *f)
 {
 	struct error e = ERROR_NULL;
 	char chain[80], fix[2 * sizeof(chain) + 100], path[256];
-	int r = nft_find_dropper("vm-*", chain, sizeof(chain), &e);
+	int r = nft_find_dropper("vm-*", true, chain, sizeof(chain), &e);
 
 	if (r < 0 && !nft_find(path, sizeof(path)))
 		unknown(f, "whether the host's own firewall drops what is "

@@ -8,6 +8,11 @@
 
 #include "base/mem.h"
 
+enum {
+	NEIGHBOURS_MAX = 512, /* half of what the kernel holds of itself */
+	NEIGHBOUR_SECONDS = 120,
+};
+
 /* ---- the words of nft's JSON, as far as they are needed ---- */
 
 #define MATCH(op, left, right)                                                 \
@@ -22,10 +27,14 @@
 #define IN    MATCH("==", META("iifname"), "\"$b\"")
 #define OUT   MATCH("==", META("oifname"), "\"$b\"")
 #define ELSEWHERE MATCH("!=", META("iifname"), "\"$b\"")
+#define SOURCE FIELD("$i", "saddr")
 #define NET   "{\"prefix\":{\"addr\":\"$n\",\"len\":$l}}"
-#define PING  MATCH("==", FIELD("icmp", "type"), TEXT("echo-request"))
+#define LINK  "{\"prefix\":{\"addr\":\"fe80::\",\"len\":10}}"
+#define ICMP(types) MATCH("==", FIELD("$c", "type"), types)
 #define KNOWN MATCH("in", CT("state"), "[\"established\",\"related\"]")
 #define DNAT  MATCH("in", CT("status"), TEXT("dnat"))
+/* What IPv6 takes on a link: where somebody is, who listens to which group. */
+#define NEIGHBOURS TEXT("nd-neighbor-solicit") "," TEXT("nd-neighbor-advert")
 
 #define ACCEPT "{\"accept\":null}"
 #define DROP   "{\"drop\":null}"
@@ -45,44 +54,88 @@ static const struct {
 	{"to-forwards", NULL, NULL, 0},
 };
 
+/* When a rule is there. */
+enum rule_of {
+	ANY,  /* always, once for both */
+	EACH, /* once for each family that there is */
+	V4,
+	V6,
+	NO_V4, /* there is none */
+	NO_V6,
+};
+
 static const struct {
+	enum rule_of of;
 	const char *chain, *expr;
 } rules[] = {
-	{"source", IN "," MATCH("==", META("nfproto"), TEXT("ipv6")) "," DROP},
-	{"source", IN "," MATCH("!=", FIELD("ip", "saddr"), NET) "," DROP},
+	{NO_V4, "source",
+	 IN "," MATCH("==", META("nfproto"), TEXT("ipv4")) "," DROP},
+	{NO_V6, "source",
+	 IN "," MATCH("==", META("nfproto"), TEXT("ipv6")) "," DROP},
+	{V4, "source", IN "," MATCH("!=", SOURCE, NET) "," DROP},
+	/* IPv6 itself does not mind who speaks in the host's name.  To groups
+	 * the gateway does, as the router that it advertises. */
+	{V6, "source",
+	 IN "," MATCH("==", META("pkttype"), TEXT("host")) ","
+		MATCH("==", META("nfproto"), TEXT("ipv6")) ","
+		MATCH("==",
+		      "{\"fib\":{\"result\":\"type\",\"flags\":[\"saddr\"]}}",
+		      TEXT("local")) "," DROP},
+	{V6, "source", IN "," MATCH("==", SOURCE, TEXT("::")) "," ACCEPT},
+	/* Beyond so many there is none: the host's table of neighbours is one
+	 * for all its links. */
+	{V6, "source",
+	 IN "," MATCH("==", SOURCE, "{\"set\":[" NET "," LINK "]}")
+	 ",{\"set\":{\"op\":\"update\",\"elem\":" SOURCE
+	 ",\"set\":\"@neighbours\"}}," ACCEPT},
+	{V6, "source",
+	 IN "," MATCH("==", META("nfproto"), TEXT("ipv6")) "," DROP},
 	/* Nor is anybody elsewhere a machine. */
-	{"source",
+	{EACH, "source",
 	 ELSEWHERE "," MATCH("!=", META("iifname"), TEXT("lo")) ","
-		   MATCH("==", FIELD("ip", "saddr"), NET) "," DROP},
+		   MATCH("==", SOURCE, NET) "," DROP},
 
-	{"to-host", IN "," PING "," ACCEPT},
-	{"to-host", IN ",{\"jump\":{\"target\":\"to-forwards\"}}"},
+	{V6, "to-host",
+	 IN "," ICMP("{\"set\":[" NEIGHBOURS "," TEXT("mld-listener-query")
+		     "]}") "," ACCEPT},
 	/* What everybody gets is refused to nobody. */
-	{"to-host",
+	{ANY, "to-host",
 	 IN "," MATCH("!=", META("pkttype"), TEXT("host")) "," DROP},
-	{"to-host", IN ",{\"reject\":{\"type\":\"tcp reset\"}}"},
-	{"to-host", IN "," REJECT},
+	{EACH, "to-host", IN "," ICMP(TEXT("echo-request")) "," ACCEPT},
+	{ANY, "to-host", IN ",{\"jump\":{\"target\":\"to-forwards\"}}"},
+	{ANY, "to-host", IN ",{\"reject\":{\"type\":\"tcp reset\"}}"},
+	{ANY, "to-host", IN "," REJECT},
 
-	{"from-host", OUT "," KNOWN "," ACCEPT},
+	{ANY, "from-host", OUT "," KNOWN "," ACCEPT},
 	/* Errors about what was not let through, or through to the end. */
-	{"from-host",
-	 OUT "," MATCH("==", FIELD("icmp", "type"),
-		       "{\"set\":[\"destination-unreachable\","
-		       "\"time-exceeded\",\"parameter-problem\"]}") "," ACCEPT},
-	{"from-host", OUT "," REJECT},
+	{V4, "from-host",
+	 OUT "," ICMP("{\"set\":[\"destination-unreachable\","
+		      "\"time-exceeded\",\"parameter-problem\"]}") "," ACCEPT},
+	{V6, "from-host",
+	 OUT "," ICMP("{\"set\":[\"destination-unreachable\","
+		      "\"time-exceeded\",\"parameter-problem\","
+		      "\"packet-too-big\"," NEIGHBOURS ","
+		      "\"mld-listener-report\",\"mld-listener-reduction\","
+		      "\"mld2-listener-report\"]}") "," ACCEPT},
+	{ANY, "from-host", OUT "," REJECT},
 
 	/* It would leave under its own address. */
-	{"through",
+	{ANY, "through",
 	 IN "," MATCH("in", CT("state"), TEXT("invalid")) "," DROP},
 	/* From port to port of the bridge: br_netfilter shows that too. */
-	{"through", IN "," OUT "," ACCEPT},
-	{"through", OUT "," KNOWN "," ACCEPT},
-	{"through", OUT "," DNAT "," ACCEPT},
-	{"through", OUT "," DROP},
+	{ANY, "through", IN "," OUT "," ACCEPT},
+	{ANY, "through", OUT "," KNOWN "," ACCEPT},
+	{ANY, "through", OUT "," DNAT "," ACCEPT},
+	{ANY, "through", OUT "," DROP},
 
-	{"leaving", IN "," MATCH("!=", META("oifname"), "\"$b\"") ","
-		    "{\"masquerade\":null}"},
+	{ANY, "leaving", IN "," MATCH("!=", META("oifname"), "\"$b\"") ","
+			 "{\"masquerade\":null}"},
 };
+
+/* How a family is called. */
+static const struct words {
+	const char *ip, *icmp;
+} words[] = {{"ip", "icmp"}, {"ip6", "icmpv6"}};
 
 /* ---- writing ---- */
 
@@ -92,6 +145,7 @@ struct out {
 	size_t len;
 	char table[ROUTER_TABLE_LEN];
 	const char *br;
+	const struct words *words; /* of the family that is spoken of */
 	char net[ADDR_STRLEN];
 	unsigned net_len;
 	bool has_one; /* command */
@@ -123,7 +177,18 @@ static char *end(struct out *o)
 	return NULL;
 }
 
-/* $b the bridge, $n and $l the network. */
+/* Of this network and its family. */
+static void speak_of(struct out *o, const struct prefix *p)
+{
+	const struct prefix whole = prefix_network(p);
+	const bool is_v4 = addr_is_v4(&whole.ip);
+
+	o->words = &words[!is_v4];
+	o->net_len = whole.len - (is_v4 ? 96u : 0);
+	addr_format(&whole.ip, o->net);
+}
+
+/* $b the bridge, $i and $c the family's IP and ICMP, $n and $l the network. */
 static void put(struct out *o, const char *expr)
 {
 	for (; *expr; expr++) {
@@ -134,6 +199,10 @@ static void put(struct out *o, const char *expr)
 		expr++;
 		if (*expr == 'b')
 			fputs(o->br, o->f);
+		else if (*expr == 'i')
+			fputs(o->words->ip, o->f);
+		else if (*expr == 'c')
+			fputs(o->words->icmp, o->f);
 		else if (*expr == 'n')
 			fputs(o->net, o->f);
 		else
@@ -159,29 +228,66 @@ static void put_rule(struct out *o, const char *chain, const char *expr)
 	fputs("]}}}", o->f);
 }
 
-char *router_table(const char *br, const struct prefix *net)
+static void put_chains(struct out *o)
 {
-	const struct prefix whole = prefix_network(net);
-	struct out o;
-
-	if (!begin(&o, br))
-		return NULL;
-	addr_format(&whole.ip, o.net);
-	o.net_len = whole.len - 96u;
-	put_command(&o, "add", "table");
-	fputs("}}}", o.f);
 	for (size_t i = 0; i < array_len(chains); i++) {
-		put_command(&o, "add", "chain");
-		fprintf(o.f, ",\"name\":\"%s\"", chains[i].name);
+		put_command(o, "add", "chain");
+		fprintf(o->f, ",\"name\":\"%s\"", chains[i].name);
 		if (chains[i].type)
-			fprintf(o.f,
+			fprintf(o->f,
 				",\"type\":\"%s\",\"hook\":\"%s\","
 				"\"prio\":%d,\"policy\":\"accept\"",
 				chains[i].type, chains[i].hook, chains[i].prio);
-		fputs("}}}", o.f);
+		fputs("}}}", o->f);
 	}
+}
+
+/* The machines' addresses of IPv6, those heard of late. */
+static void put_neighbours(struct out *o)
+{
+	put_command(o, "add", "set");
+	fprintf(o->f,
+		",\"name\":\"neighbours\",\"type\":\"ipv6_addr\",\"size\":%d,"
+		"\"timeout\":%d,\"flags\":[\"timeout\"]}}}",
+		NEIGHBOURS_MAX, NEIGHBOUR_SECONDS);
+}
+
+/* One of those in the table, for all that it is of. */
+static void put_rules(struct out *o, size_t i, const struct prefix *v4,
+		      const struct prefix *v6)
+{
+	const enum rule_of of = rules[i].of;
+	const struct prefix *once[] = {
+		of == V4 || of == EACH ? v4 : NULL,
+		of == V6 || of == EACH ? v6 : NULL,
+	};
+
+	if (of == ANY || (of == NO_V4 && !v4) || (of == NO_V6 && !v6))
+		put_rule(o, rules[i].chain, rules[i].expr);
+	for (size_t k = 0; k < array_len(once); k++) {
+		if (!once[k])
+			continue;
+		speak_of(o, once[k]);
+		put_rule(o, rules[i].chain, rules[i].expr);
+	}
+}
+
+char *router_table(const char *br, const struct prefix *nets, unsigned n)
+{
+	const struct prefix *v4 = NULL, *v6 = NULL;
+	struct out o;
+
+	for (unsigned i = 0; i < n; i++)
+		*(addr_is_v4(&nets[i].ip) ? &v4 : &v6) = &nets[i];
+	if (!begin(&o, br))
+		return NULL;
+	put_command(&o, "add", "table");
+	fputs("}}}", o.f);
+	put_chains(&o);
+	if (v6)
+		put_neighbours(&o);
 	for (size_t i = 0; i < array_len(rules); i++)
-		put_rule(&o, rules[i].chain, rules[i].expr);
+		put_rules(&o, i, v4, v6);
 	return end(&o);
 }
 
@@ -203,27 +309,35 @@ char *router_table_tap(const char *br, const char *tap)
  * through to who listens, as the host's own are. */
 static void put_forward(struct out *o, const struct router_forward *f)
 {
-	char at[320], dnat[128], expr[640];
+	char at[384], dnat[160], expr[800];
 	char host[ADDR_STRLEN], guest[ADDR_STRLEN];
 	const char *proto = f->proto == IPPROTO_UDP ? "udp" : "tcp";
+	const bool is_v4 = addr_is_v4(&f->host.ip);
+	const char *ip = words[!is_v4].ip;
+	int len = snprintf(at, sizeof(at),
+			   MATCH("==", META("nfproto"), TEXT("%s")) ",",
+			   is_v4 ? "ipv4" : "ipv6");
 
 	if (addr_is_unspecified(&f->host.ip))
-		snprintf(at, sizeof(at),
-			 MATCH("==",
-			       "{\"fib\":{\"result\":\"type\","
-			       "\"flags\":[\"daddr\"]}}",
-			       TEXT("local")) ","
-			 MATCH("==", FIELD("%s", "dport"), "%u"),
-			 proto, f->host.port);
+		len += snprintf(at + len, sizeof(at) - (size_t)len,
+				MATCH("==",
+				      "{\"fib\":{\"result\":\"type\","
+				      "\"flags\":[\"daddr\"]}}",
+				      TEXT("local")));
 	else
-		snprintf(at, sizeof(at),
-			 MATCH("==", FIELD("ip", "daddr"), TEXT("%s")) ","
-			 MATCH("==", FIELD("%s", "dport"), "%u"),
-			 addr_format(&f->host.ip, host), proto, f->host.port);
+		len += snprintf(at + len, sizeof(at) - (size_t)len,
+				MATCH("==", FIELD("%s", "daddr"), TEXT("%s")),
+				ip, addr_format(&f->host.ip, host));
+	snprintf(at + len, sizeof(at) - (size_t)len,
+		 "," MATCH("==", FIELD("%s", "dport"), "%u"), proto,
+		 f->host.port);
 	snprintf(dnat, sizeof(dnat),
-		 "{\"dnat\":{\"family\":\"ip\",\"addr\":\"%s\",\"port\":%u}}",
-		 addr_format(&f->guest.ip, guest), f->guest.port);
-	snprintf(expr, sizeof(expr), ELSEWHERE ",%s,%s", at, dnat);
+		 "{\"dnat\":{\"family\":\"%s\",\"addr\":\"%s\",\"port\":%u}}",
+		 ip, addr_format(&f->guest.ip, guest), f->guest.port);
+	/* Who speaks by an address of his link would be led nowhere. */
+	snprintf(expr, sizeof(expr), ELSEWHERE ",%s%s,%s", at,
+		 is_v4 ? "" : "," MATCH("!=", FIELD("ip6", "saddr"), LINK),
+		 dnat);
 	put_rule(o, "forwards", expr);
 	snprintf(expr, sizeof(expr), "%s," ACCEPT, at);
 	put_rule(o, "to-forwards", expr);

@@ -11,7 +11,8 @@
  *	                      refused
  *	host -> machine       answers; else it is refused
  *
- * IPv6 has no way through.  What other tables of the host drop stays dropped.
+ * All of it in both families; one that the network does not have has no way
+ * through.  What other tables of the host drop stays dropped.
  */
 #ifndef OS_ROUTER_TABLE_H
 #define OS_ROUTER_TABLE_H
@@ -28,9 +29,9 @@ enum { ROUTER_TABLE_LEN = IFNAMSIZ + 8 };
 /* The table's name; br is one that nft can name (nft_is_name). */
 const char *router_table_name(const char *br,
 			      char buf[static ROUTER_TABLE_LEN]);
-/* Makes it, for the bridge and the machines' network.  malloc'd, NULL: no
- * memory. */
-char *router_table(const char *br, const struct prefix *net);
+/* Makes it, for the bridge and the machines' networks, one of a family at most.
+ * malloc'd, NULL: no memory. */
+char *router_table(const char *br, const struct prefix *nets, unsigned n);
 
 /* Added for the tap by which the LAN is plugged into the bridge: what comes
  * from the tap itself passes nowhere, for somebody has taken the bridge away.
@@ -42,7 +43,7 @@ char *router_table_tap(const char *br, const char *tap);
 struct router_forward {
 	uint8_t proto;        /* IPPROTO_TCP, IPPROTO_UDP */
 	struct endpoint host; /* ip unspecified: any of the host's */
-	struct endpoint guest;
+	struct endpoint guest; /* of the same family */
 };
 
 /* Has these n forwards in place of those before. */

@@ -22,6 +22,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "os/file.h"
 #include "os/journal.h"
 
 enum {
@@ -66,6 +67,7 @@ static int lock_base(const char *path, bool make, struct error *e)
 {
 	CLEANUP_FD int fd = -1;
 	struct stat st;
+	int r;
 
 	if (make && mkdir(path, 0700) < 0 && errno != EEXIST)
 		return error_errno(e, errno, "%s", path);
@@ -76,11 +78,8 @@ static int lock_base(const char *path, bool make, struct error *e)
 		return error_errno(e, errno, "%s", path);
 	if (check_base(path, &st, e) < 0)
 		return -EPERM;
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return error_errno(e, errno, "%s: lock", path);
-	}
-	return fd_steal(&fd);
+	r = file_lock(fd, "the lock of all networks", 2 * FILE_LOCK_MS);
+	return r < 0 ? error_errno(e, r, "%s: lock", path) : fd_steal(&fd);
 }
 
 /* The lock of folder dir_fd, taken; -EWOULDBLOCK if somebody lives there. */

@@ -116,21 +116,21 @@ static int listen_one(const struct sock_inet *a, const struct addrinfo *ai)
 	return -EADDRINUSE;
 }
 
-/* The port that the person asked for, as a number; 0 if it cannot be told. */
-static uint16_t port_of(const struct addrinfo *ai)
+/* What the person asked for; 0 if it cannot be told. */
+static struct endpoint endpoint_of(const struct addrinfo *ai)
 {
 	struct sockaddr_storage ss = {0};
 	struct endpoint ep = {0};
 
 	if (!ai)
-		return 0;
+		return ep;
 	memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
 	(void)sockaddr_to(&ss, &ep); /* else 0 */
-	return ep.port;
+	return ep;
 }
 
-static int listen_error(const struct sock_inet *a, uint16_t port, int err,
-			struct error *e)
+static int listen_error(const struct sock_inet *a, const struct endpoint *ep,
+			int err, struct error *e)
 {
 	const char *host = a->host ? a->host : "";
 	char who[128];
@@ -143,7 +143,7 @@ static int listen_error(const struct sock_inet *a, uint16_t port, int err,
 	if (err != -EADDRINUSE)
 		return error_errno(e, err, "cannot listen on tcp:%s:%s", host,
 				   a->port);
-	holder_of_port(IPPROTO_TCP, port, who, sizeof(who));
+	holder_of_port(IPPROTO_TCP, ep, who, sizeof(who));
 	if (a->has_to)
 		return error_set(e, EXIT_CONFLICT,
 				 "tcp ports %s to %u are all held (%s by %s); "
@@ -160,23 +160,27 @@ int sock_listen_inet(const struct sock_inet *a, struct endpoint *boundp,
 	struct addrinfo *list = NULL;
 	int fd = -EADDRNOTAVAIL;
 	int r = resolve_list(a, true, &list, e);
+	struct endpoint ep;
 	uint16_t port;
 
 	if (r < 0)
 		return r;
-	port = port_of(list);
+	ep = endpoint_of(list);
+	port = ep.port;
 	if (a->has_to && a->to < port)
 		fd = -EINVAL;
 	for (struct addrinfo *ai = list; ai && fd < 0 && fd != -EINVAL;
-	     ai = ai->ai_next)
+	     ai = ai->ai_next) {
+		ep = endpoint_of(ai);
 		fd = listen_one(a, ai);
+	}
 	freeaddrinfo(list);
 	if (fd == -EINVAL && a->has_to && a->to < port)
 		return error_set(e, EXIT_USAGE,
 				 "to=%u is below port %u: no port to try",
 				 a->to, port);
 	if (fd < 0)
-		return listen_error(a, port, fd, e);
+		return listen_error(a, &ep, fd, e);
 	*boundp = (struct endpoint){0};
 	(void)bound_to(fd, boundp); /* only told to people */
 	return fd;
@@ -338,7 +342,7 @@ static int forward_error(uint8_t proto, const struct endpoint *ep, int err,
 			"cannot forward %s %s: the port is held by %s; "
 			"stop that or choose another port",
 			name, where,
-			holder_of_port(proto, ep->port, who, sizeof(who)));
+			holder_of_port(proto, ep, who, sizeof(who)));
 	if (err == EACCES)
 		return error_set(e, EXIT_PERMISSION,
 				 "cannot forward %s %s: ports below "
@@ -346,12 +350,23 @@ static int forward_error(uint8_t proto, const struct endpoint *ep, int err,
 				 "root; choose one from 1024 up, or lower that "
 				 "sysctl",
 				 name, where);
-	if (err == EADDRNOTAVAIL)
+	if (err == EADDRNOTAVAIL || err == EAFNOSUPPORT)
 		return error_set(e, EXIT_USAGE,
 				 "cannot forward %s %s: this host has no such "
 				 "address",
 				 name, where);
 	return error_errno(e, err, "cannot forward %s %s", name, where);
+}
+
+bool sock_has_address(const addr *ip)
+{
+	const struct endpoint ep = {.ip = *ip};
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(&ep, &ss);
+	CLEANUP_FD int fd =
+		socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && bind(fd, (struct sockaddr *)&ss, len) == 0;
 }
 
 int sock_listen_forward(uint8_t proto, struct endpoint *ep, struct error *e)
@@ -370,6 +385,9 @@ int sock_listen_forward(uint8_t proto, struct endpoint *ep, struct error *e)
 		return forward_error(proto, ep, errno, e);
 	if (tcp) /* connections of before in TIME_WAIT are no holders */
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+				 sizeof(one));
+	if (ss.ss_family == AF_INET6) /* [::] is no more than it says */
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
 				 sizeof(one));
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0 ||
 	    (tcp && listen(fd, BACKLOG) < 0))

@@ -81,6 +81,8 @@ sock_dgram_mcast(const struct endpoint *group, const char *iface,
  * whether it listens; a copy with close-on-exec is returned and fd closed. */
 __attribute__((warn_unused_result)) int
 sock_fd_take(int fd, int type, bool listening, struct error *e);
+/* True if a socket of this host can have that address. */
+bool sock_has_address(const addr *ip);
 /* hostfwd: a listening TCP or bound UDP socket on *ep; port 0 is filled with
  * the kernel's choice.  Busy: EXIT_CONFLICT, the holder named. */
 __attribute__((warn_unused_result)) int

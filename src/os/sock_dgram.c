@@ -34,7 +34,7 @@ static int bind_to(int fd, const struct endpoint *ep, struct error *e)
 				 "cannot bind udp:%s: the port is held by %s; "
 				 "stop that or choose another port",
 				 endpoint_format(ep, text),
-				 holder_of_port(IPPROTO_UDP, ep->port, who,
+				 holder_of_port(IPPROTO_UDP, ep, who,
 						sizeof(who)));
 	}
 	if (errno == EADDRNOTAVAIL)

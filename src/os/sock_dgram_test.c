@@ -74,6 +74,38 @@ static void addresses_keep_their_meaning(void **state)
 	assert_false(sockaddr_to(&ss, &(struct endpoint){0}));
 }
 
+/* Behind which interface fe80::1 is stays known, and is not part of what is
+ * sent. */
+static void addresses_keep_their_link(void **state)
+{
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6,
+				    .sin6_port = 7,
+				    .sin6_scope_id = 0x12345,
+				    .sin6_addr.s6_addr = {0xfe, 0x80,
+							  [15] = 1}};
+	const struct in6_addr wire = sin6.sin6_addr;
+	struct sockaddr_storage ss = {0};
+	struct endpoint ep[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		memcpy(&ss, &sin6, sizeof(sin6));
+		assert_true(sockaddr_to(&ss, &ep[i]));
+		assert_true(addr_is_link_local6(&ep[i].ip));
+		memset(&ss, 0, sizeof(ss));
+		assert_int_equal(sockaddr_from(&ep[i], &ss), sizeof(sin6));
+		memcpy(&sin6, &ss, sizeof(sin6));
+		assert_int_equal(sin6.sin6_scope_id, 0x12345 + i);
+		assert_memory_equal(&sin6.sin6_addr, &wire, sizeof(wire));
+		sin6.sin6_scope_id++;
+	}
+	assert_false(endpoint_eq(&ep[0], &ep[1]));
+	/* all others are the same by whatever way they came */
+	sin6.sin6_addr.s6_addr[0] = 0xfd;
+	memcpy(&ss, &sin6, sizeof(sin6));
+	assert_true(sockaddr_to(&ss, &ep[0]));
+	assert_memory_equal(ep[0].ip.b, &sin6.sin6_addr, 16);
+}
+
 static void two_talk(void **state)
 {
 	struct endpoint any = {.ip = addr_v4(127, 0, 0, 1)}, a_ep, b_ep, from;
@@ -182,6 +214,7 @@ static int group(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_keep_their_meaning),
+		cmocka_unit_test(addresses_keep_their_link),
 		cmocka_unit_test(two_talk),
 		cmocka_unit_test(a_busy_port_names_its_holder),
 		cmocka_unit_test(refusals_say_why),

@@ -19,6 +19,7 @@
 #include <cap-ng.h>
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "os/holder.h"
 #include "os/sock.h"
 #include "os/test_user.h"
@@ -267,12 +268,52 @@ static void low_ports_name_the_remedy(void **state)
 
 static void holders_of_others_are_told_apart(void **state)
 {
+	const struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1), .port = 7099};
 	char buf[128];
 
-	assert_string_equal(holder_of_port(IPPROTO_TCP, 7099, buf, sizeof(buf)),
+	assert_string_equal(holder_of_port(IPPROTO_TCP, &ep, buf, sizeof(buf)),
 			    "another process");
 	/* room for a part only: cut, not overrun */
-	assert_int_equal(strlen(holder_of_port(IPPROTO_UDP, 7099, buf, 8)), 7);
+	assert_int_equal(strlen(holder_of_port(IPPROTO_UDP, &ep, buf, 8)), 7);
+}
+
+/* The port of one address is another's than that of the next. */
+static void a_holder_has_the_address(void **state)
+{
+	static const struct {
+		const char *held, *asked;
+		bool is_holder;
+	} rows[] = {
+		{"127.0.0.1", "127.0.0.1", true},
+		{"127.0.0.1", "0.0.0.0", true},
+		{"127.0.0.1", "127.0.0.2", false},
+		{"127.0.0.1", "::1", false},
+		{"0.0.0.0", "127.0.0.9", true},
+		{"::1", "::1", true},
+		{"::1", "::", true},
+		{"::1", "127.0.0.1", false},
+		{"::", "::1", true},
+		{"::", "127.0.0.1", true},
+	};
+
+	for (size_t i = 0; i < array_len(rows); i++) {
+		struct endpoint held = {.port = 0}, asked;
+		char buf[128], pid[32];
+		CLEANUP_FD int fd = -1;
+
+		assert_true(addr_parse(rows[i].held, &held.ip));
+		fd = sock_listen_forward(IPPROTO_TCP, &held, NULL);
+		if (fd < 0 && !addr_is_v4(&held.ip))
+			continue; /* a host without IPv6 */
+		assert_true(fd >= 0);
+		asked.port = held.port;
+		assert_true(addr_parse(rows[i].asked, &asked.ip));
+		holder_of_port(IPPROTO_TCP, &asked, buf, sizeof(buf));
+		snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
+		if ((strstr(buf, pid) != NULL) != rows[i].is_holder)
+			fail_msg("%s, %s: %s", rows[i].held, rows[i].asked,
+				 buf);
+	}
 }
 
 static int group(void)
@@ -287,6 +328,7 @@ static int group(void)
 		cmocka_unit_test(forwards_listen),
 		cmocka_unit_test(low_ports_name_the_remedy),
 		cmocka_unit_test(holders_of_others_are_told_apart),
+		cmocka_unit_test(a_holder_has_the_address),
 	};
 
 	return cmocka_run_group_tests_name("sock", tests, NULL, NULL);

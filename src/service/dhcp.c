@@ -7,14 +7,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "service/client_name.h"
 #include "wire/dhcp.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
 enum {
-	LEASE_SECONDS = 86400, /* QEMU's */
-	OFFER_SECONDS = 60,
-	REST_SECONDS = 600,
 	TEXT_LEN = 256,
 	REPLY_ROOM = 1472,     /* an Ethernet frame's */
 	FQDN_F_E = 1 << 2,     /* RFC 4702 2.1 */
@@ -54,7 +52,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	d->env = env;
 	d->bound = bound;
 	d->arg = arg;
-	d->router = addr_is_unspecified(&c->router) ? env->gw4 : c->router;
+	d->router = addr_is_unspecified(&c->router) ? env->v4.gw : c->router;
 	d->hides_router = c->hides_router;
 	d->hides_dns = c->hides_dns;
 	strncpy(d->hostname, c->hostname, TEXT_LEN - 1);
@@ -65,15 +63,15 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	else if (c->n_search)
 		log_warn(env->log, "dnssearch= does not fit a DHCP option; "
 				   "guests are not told of it");
-	if (lease_table_init(&d->leases, &env->net4, &c->first) < 0) {
+	if (lease_table_init(&d->leases, &env->v4.net, &c->first) < 0) {
 		free(d);
 		return -ENOMEM;
 	}
 	lease_keep_first(&d->leases, c->n_kept);
-	lease_reserve(&d->leases, &env->net4.ip);
-	lease_reserve(&d->leases, &env->gw4);
+	lease_reserve(&d->leases, &env->v4.net.ip);
+	lease_reserve(&d->leases, &env->v4.gw);
 	lease_reserve(&d->leases, &d->router);
-	lease_reserve(&d->leases, &env->dns4);
+	lease_reserve(&d->leases, &env->v4.dns);
 	*dp = d;
 	return 0;
 }
@@ -99,7 +97,12 @@ void dhcp_keep(struct dhcp *d, const addr *ip, mac m)
 
 unsigned dhcp_n_leases(const struct dhcp *d)
 {
-	return d->leases.n_bound;
+	return lease_n_bound(&d->leases);
+}
+
+struct lease_table *dhcp_leases_of(struct dhcp *d)
+{
+	return &d->leases;
 }
 
 void dhcp_leases(const struct dhcp *d, dhcp_lease_fn fn, void *arg)
@@ -164,7 +167,7 @@ static void put_time(struct answer *a, uint8_t code, uint32_t seconds)
 
 static void put_broadcast(struct answer *a)
 {
-	addr broadcast = prefix_broadcast(&a->d->env->net4);
+	addr broadcast = prefix_broadcast(&a->d->env->v4.net);
 
 	put_if_room(a, DHCP_O_BROADCAST, broadcast.b + 12, 4);
 }
@@ -185,7 +188,7 @@ static void put_option(struct answer *a, uint8_t code)
 	a->is_put[code] = true;
 	switch (code) {
 	case DHCP_O_MASK:
-		dhcp_emit_u32(&a->w, code, netmask(&env->net4));
+		dhcp_emit_u32(&a->w, code, netmask(&env->v4.net));
 		return;
 	case DHCP_O_ROUTER:
 		if (!d->hides_router)
@@ -193,7 +196,7 @@ static void put_option(struct answer *a, uint8_t code)
 		return;
 	case DHCP_O_DNS:
 		if (!d->hides_dns)
-			dhcp_emit_addr(&a->w, code, &env->dns4);
+			dhcp_emit_addr(&a->w, code, &env->v4.dns);
 		return;
 	case DHCP_O_LEASE_TIME:
 		put_time(a, code, LEASE_SECONDS);
@@ -209,6 +212,10 @@ static void put_option(struct answer *a, uint8_t code)
 		return;
 	case DHCP_O_BROADCAST:
 		put_broadcast(a);
+		return;
+	case DHCP_O_IPV6_ONLY:
+		if (env->nat64.len)
+			dhcp_emit_u32(&a->w, code, DHCP_IPV6_ONLY_SECONDS);
 		return;
 	case DHCP_O_HOSTNAME:
 		put_text(a, code, d->hostname);
@@ -276,7 +283,7 @@ static void send_reply(struct dhcp *d, const struct exchange *x,
 		       const struct wr *w, const addr *yiaddr, bool is_nak)
 {
 	struct service_dgram g = {
-		.src = {.ip = d->env->gw4, .port = DHCP_PORT_SERVER},
+		.src = {.ip = d->env->v4.gw, .port = DHCP_PORT_SERVER},
 		.payload = w->start,
 		.len = wr_len(w),
 	};
@@ -300,13 +307,13 @@ static void answer(struct dhcp *d, const struct exchange *x,
 
 	if (l)
 		h.yiaddr = l->ip;
-	h.siaddr = d->env->gw4;
+	h.siaddr = d->env->v4.gw;
 	if (type == DHCP_ACK)
 		h.ciaddr = x->m->hdr.ciaddr;
 	dhcp_emit_hdr(&a.w, &h);
 	if (type != DHCP_NONE) {
 		dhcp_emit_u8(&a.w, DHCP_O_TYPE, (uint8_t)type);
-		dhcp_emit_addr(&a.w, DHCP_O_SERVER_ID, &d->env->gw4);
+		dhcp_emit_addr(&a.w, DHCP_O_SERVER_ID, &d->env->v4.gw);
 	}
 	put_options(&a, x->m);
 	dhcp_emit_end(&a.w, 0);
@@ -322,40 +329,19 @@ static void refuse(struct dhcp *d, const struct exchange *x, const char *why)
 
 	dhcp_emit_hdr(&w, &h);
 	dhcp_emit_u8(&w, DHCP_O_TYPE, DHCP_NAK);
-	dhcp_emit_addr(&w, DHCP_O_SERVER_ID, &d->env->gw4);
+	dhcp_emit_addr(&w, DHCP_O_SERVER_ID, &d->env->v4.gw);
 	dhcp_emit_text(&w, DHCP_O_MESSAGE, why);
 	dhcp_emit_end(&w, 0);
 	send_reply(d, x, &w, &none, true);
 }
 
-/* The name of option 81 (RFC 4702 2.3.1: in wire form if its flag E says so)
- * as text; false if it is none. */
+/* The name of option 81: in wire form if its flag E says so (RFC 4702 2.1). */
 static bool fqdn_text(struct rd *r, char *buf, size_t room)
 {
 	uint8_t flags = rd_u8(r);
-	bool is_wire = flags & FQDN_F_E;
-	size_t at = 0, label = 0;
 
 	rd_skip(r, 2); /* two rcodes of old */
-	while (rd_ok(r) && rd_left(r)) {
-		uint8_t c = rd_u8(r);
-
-		if (is_wire && !label) {
-			label = c;
-			if (!c)
-				break;
-			c = '.';
-			if (!at)
-				continue;
-		} else if (is_wire) {
-			label--;
-		}
-		if (c <= ' ' || c > '~' || at + 1 >= room)
-			return false;
-		buf[at++] = (char)c;
-	}
-	buf[at] = '\0';
-	return rd_ok(r) && at && !label;
+	return rd_ok(r) && client_name_parse(r, flags & FQDN_F_E, buf, room);
 }
 
 /* What the client calls itself; kept when it does not say so again. */
@@ -380,18 +366,21 @@ static void confirm(struct dhcp *d, const struct exchange *x, struct lease *l)
 
 static struct lease *offer(struct dhcp *d, const struct exchange *x)
 {
-	struct lease *l = lease_offer(&d->leases, &x->client, &x->want,
-				      x->now_ns + OFFER_SECONDS * SECOND_NS);
+	struct lease *l = lease_offer(
+		&d->leases, &x->client, &x->want,
+		x->now_ns + LEASE_OFFER_SECONDS * SECOND_NS);
 
 	if (!l)
 		drop(d->env->drops, DROP_DHCP_NO_LEASE);
 	return l;
 }
 
-static void on_discover(struct dhcp *d, const struct exchange *x)
+static void on_discover(struct dhcp *d, struct exchange *x)
 {
-	struct lease *l = offer(d, x);
+	struct lease *l;
 
+	x->want = lease_wish(&d->leases, &x->client, &x->want);
+	l = offer(d, x);
 	if (l)
 		answer(d, x, DHCP_OFFER, l);
 }
@@ -406,7 +395,7 @@ static void on_request(struct dhcp *d, const struct exchange *x)
 	struct lease *own = lease_find(&d->leases, &x->client);
 	struct lease *l;
 
-	if (selecting && !addr_eq(&server, &d->env->gw4)) {
+	if (selecting && !addr_eq(&server, &d->env->v4.gw)) {
 		/* It took another server's offer; ours is free again. */
 		if (own && own->state == LEASE_OFFERED)
 			lease_release(&d->leases, own);
@@ -447,7 +436,7 @@ static bool is_for_us(const struct dhcp *d, const struct dhcp_msg *m)
 	addr server;
 
 	return !dhcp_find_addr(m, DHCP_O_SERVER_ID, &server) ||
-	       addr_eq(&server, &d->env->gw4);
+	       addr_eq(&server, &d->env->v4.gw);
 }
 
 static void on_decline(struct dhcp *d, const struct exchange *x)
@@ -457,7 +446,7 @@ static void on_decline(struct dhcp *d, const struct exchange *x)
 	if (l && l->state != LEASE_FREE && addr_eq(&l->ip, &x->want) &&
 	    is_for_us(d, x->m))
 		lease_rest(&d->leases, l,
-			   x->now_ns + REST_SECONDS * SECOND_NS);
+			   x->now_ns + LEASE_REST_SECONDS * SECOND_NS);
 }
 
 static void on_release(struct dhcp *d, const struct exchange *x)
@@ -471,7 +460,7 @@ static void on_release(struct dhcp *d, const struct exchange *x)
 
 static void on_inform(struct dhcp *d, const struct exchange *x)
 {
-	if (prefix_has(&d->env->net4, &x->m->hdr.ciaddr))
+	if (prefix_has(&d->env->v4.net, &x->m->hdr.ciaddr))
 		answer(d, x, DHCP_ACK, NULL);
 	else
 		drop(d->env->drops, DROP_DHCP_BAD);
@@ -479,11 +468,11 @@ static void on_inform(struct dhcp *d, const struct exchange *x)
 
 /* RFC 2131 4.2: the identifier with its type, else hardware type and MAC. */
 static void identify(const struct dhcp_msg *m, const struct packet *pkt,
-		     struct lease_client *c)
+		     uint32_t port, struct lease_client *c)
 {
 	struct rd r;
 
-	*c = (struct lease_client){.sender = pkt->eth_src};
+	*c = (struct lease_client){.sender = pkt->eth_src, .port = port};
 	memcpy(c->mac.b, m->hdr.chaddr, sizeof(c->mac.b));
 	if (dhcp_find(m, DHCP_O_CLIENT_ID, &r) && rd_left(&r) >= 2 &&
 	    rd_left(&r) <= sizeof(c->id)) {
@@ -506,7 +495,7 @@ static bool is_acceptable(const struct dhcp_msg *m)
 	       !mac_is_zero(chaddr) && addr_is_unspecified(&h->giaddr);
 }
 
-static void dispatch(struct dhcp *d, const struct exchange *x)
+static void dispatch(struct dhcp *d, struct exchange *x)
 {
 	switch (x->m->type) {
 	case DHCP_NONE:
@@ -550,7 +539,7 @@ void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		return;
 	}
 	lease_expire(&d->leases, x.now_ns);
-	identify(&d->msg, pkt, &x.client);
+	identify(&d->msg, pkt, service_payer(d->env), &x.client);
 	if (!dhcp_find_addr(&d->msg, DHCP_O_REQUESTED_IP, &x.want))
 		x.want = d->msg.hdr.ciaddr;
 	dispatch(d, &x);

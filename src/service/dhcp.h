@@ -11,7 +11,12 @@
 #include "service/service.h"
 #include "wire/packet.h"
 
-enum { DHCP_SEARCH_NAMES = 8 };
+enum {
+	DHCP_SEARCH_NAMES = 8,
+	/* How long who can do without IPv4, and asks whether it may (RFC 8925),
+	 * does, before it asks again. */
+	DHCP_IPV6_ONLY_SECONDS = 1800,
+};
 
 /* What clients are told besides their address. Copied. */
 struct dhcp_config {
@@ -35,16 +40,18 @@ __attribute__((warn_unused_result)) int
 dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	 dhcp_bound_fn bound, void *arg, struct dhcp **dp);
 struct dhcp *dhcp_free(struct dhcp *d);
-/* An address of the pool that no client may get. */
+/* An address of the pool, of either family, that no client may get. */
 void dhcp_reserve(struct dhcp *d, const addr *ip);
-/* A kept address is for the client with this MAC and no other; zero: for
- * nobody. */
+/* A kept address, named in either family, is for the client with this MAC and
+ * no other; zero: for nobody. */
 void dhcp_keep(struct dhcp *d, const addr *ip, mac m);
 /* payload: of a UDP datagram to port 67, checksum verified. */
 void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);
-/* Leases held, as of the last message. */
+/* Leases held by either family, as of the last message. */
 unsigned dhcp_n_leases(const struct dhcp *d);
+/* The table, for DHCPv6's to be its twin; borrowed. */
+struct lease_table *dhcp_leases_of(struct dhcp *d);
 /* For listings: called for each of them, by address. */
 typedef void (*dhcp_lease_fn)(void *arg, const struct lease *l);
 void dhcp_leases(const struct dhcp *d, dhcp_lease_fn fn, void *arg);

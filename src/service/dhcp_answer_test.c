@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/nat64.h"
 #include "service/fake_client.h"
 
 /* --- where answers go --- */
@@ -184,6 +185,35 @@ static void test_search_list_too_long(void **state)
 	assert_false(dhcp_find(&m, DHCP_O_SEARCH, &r));
 }
 
+/* IPv4 for those without it (RFC 8925): who asks may do without a lease, where
+ * NAT64 stands for IPv4 and nowhere else. */
+static void test_ipv6_is_preferred(void **state)
+{
+	_Static_assert((int)DHCP_IPV6_ONLY_SECONDS >= 300, "3.4");
+	struct bench *b = *state;
+	struct dhcp_msg m;
+	struct fake_dgram g;
+	struct rd r;
+
+	for (unsigned i = 0; i < 4; i++) {
+		const bool asks = i & 1, has_nat64 = i & 2;
+
+		b->room.env.nat64 = has_nat64 ? NAT64_PREFIX
+					      : (struct prefix){.len = 0};
+		b->c.params = asks ? "\x01\x6c\x03" : "\x01\x03";
+		b->c.n_params = asks ? 3 : 2;
+		client_say(b, DHCP_DISCOVER);
+		assert_true(client_heard(b, &m, &g));
+		assert_int_equal(m.type, DHCP_OFFER);
+		assert_int_equal(dhcp_find(&m, DHCP_O_IPV6_ONLY, &r),
+				 asks && has_nat64);
+		if (!asks || !has_nat64)
+			continue;
+		assert_int_equal(rd_left(&r), 4);
+		assert_int_equal(rd_u32(&r), DHCP_IPV6_ONLY_SECONDS);
+	}
+}
+
 static void test_small_mtu(void **state)
 {
 	struct bench *b = *state;
@@ -212,6 +242,7 @@ int main(void)
 		T(test_options_in_the_order_of_the_list),
 		T(test_size),
 		T(test_search_list_too_long),
+		T(test_ipv6_is_preferred),
 		T(test_small_mtu),
 	};
 

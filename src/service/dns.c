@@ -15,7 +15,6 @@
 
 enum {
 	ANSWER_MAX = 65535,
-	IP_UDP_LEN = 28,
 };
 
 /* One question in flight. */
@@ -26,11 +25,14 @@ struct question {
 	uint16_t id;	   /* ours */
 	uint16_t guest_id;
 	struct endpoint guest;
+	addr asked; /* the address of ours that the guest asked */
 	mac guest_mac;
+	uint32_t port;	  /* of the lan, that it came by; 0: none */
 	uint8_t tries;	  /* sent, not refused so far */
 	uint8_t refusals;
 	uint8_t upstream; /* index it was sent to last */
 	uint8_t slot;	  /* socket it was sent by last */
+	struct dns64_step step;
 	uint16_t len;
 	uint8_t text[DNS_QUESTION_MAX]; /* with the guest's id */
 };
@@ -57,10 +59,12 @@ struct dns {
 	struct list busy;   /* of struct question */
 	struct slab memory; /* of the questions */
 	struct question *by_id[65536]; /* in flight, by our id */
+	struct dns64 dns64;
 	uint64_t random;
 	struct hash_key key;
 	uint8_t run[ANSWER_MAX];    /* as received: one answer or several */
 	uint8_t answer[ANSWER_MAX]; /* one of them */
+	uint8_t made[ANSWER_MAX];   /* a question or an answer by dns64 */
 };
 
 static void on_timer(struct timer *t, uint64_t now_ns);
@@ -71,6 +75,20 @@ static uint32_t draw(struct dns *d)
 {
 	d->random++;
 	return (uint32_t)hash_bytes(&d->key, &d->random, sizeof(d->random));
+}
+
+/* Gives q an id of ours, in place of what it had. */
+static void name_question(struct question *q)
+{
+	struct dns *d = q->dns;
+	uint16_t old = q->id;
+
+	do {
+		q->id = (uint16_t)draw(d);
+	} while (d->by_id[q->id]);
+	d->by_id[q->id] = q;
+	if (d->by_id[old] == q && old != q->id)
+		d->by_id[old] = NULL;
 }
 
 static void reset_upstreams(struct dns *d)
@@ -93,6 +111,7 @@ int dns_new(const struct service_env *env, struct dns **dp)
 	if (!d)
 		return -ENOMEM;
 	d->env = env;
+	d->dns64.prefix = env->nat64;
 	d->key = hash_key_new();
 	list_init(&d->busy);
 	if (slab_init(&d->memory, sizeof(struct question), DNS_QUESTIONS) < 0) {
@@ -137,12 +156,13 @@ struct dns *dns_free(struct dns *d)
 	return NULL;
 }
 
-static void send_answer(struct dns *d, mac to, const struct endpoint *dst,
-			const uint8_t *msg, size_t len)
+static void send_answer(struct dns *d, mac to, const addr *asked,
+			const struct endpoint *dst, const uint8_t *msg,
+			size_t len)
 {
 	struct service_dgram g = {
 		.to = to,
-		.src = {.ip = d->env->dns4, .port = DNS_PORT},
+		.src = {.ip = *asked, .port = DNS_PORT},
 		.dst = *dst,
 		.payload = msg,
 		.len = len,
@@ -157,7 +177,7 @@ static void reply(struct question *q, uint8_t *msg, size_t len)
 {
 	msg[0] = (uint8_t)(q->guest_id >> 8);
 	msg[1] = (uint8_t)q->guest_id;
-	send_answer(q->dns, q->guest_mac, &q->guest, msg, len);
+	send_answer(q->dns, q->guest_mac, &q->asked, &q->guest, msg, len);
 }
 
 /* The next question starts where this one would have gone on. */
@@ -209,14 +229,31 @@ static int open_socket(struct dns *d, struct upstream *up, struct upsock *u)
 	return r;
 }
 
+/* What the resolver is asked in this step, in d->made if need be; the id is
+ * the guest's. */
+static struct rd asked_text(const struct question *q)
+{
+	struct dns *d = q->dns;
+	struct rd text = rd_init(q->text, q->len);
+	struct wr w = wr_init(d->made, sizeof(d->made));
+
+	/* It has room, and the question was parsed. */
+	if (q->step.stage == DNS64_PLAIN || q->step.stage == DNS64_AAAA ||
+	    !dns64_emit_question(&q->step, &text, &w))
+		return text;
+	return rd_init(d->made, wr_len(&w));
+}
+
 static int send_to(struct question *q, struct upstream *up, struct upsock *u)
 {
 	struct dns *d = q->dns;
 	struct host *h = d->env->host;
 	uint8_t head[2] = {(uint8_t)(q->id >> 8), (uint8_t)q->id};
+	struct rd text = asked_text(q);
 	struct iovec iov[2] = {
 		{.iov_base = head, .iov_len = sizeof(head)},
-		{.iov_base = q->text + 2, .iov_len = (size_t)q->len - 2},
+		{.iov_base = (void *)(text.p + 2),
+		 .iov_len = rd_left(&text) - 2},
 	};
 	struct host_msg m = {.iov = iov, .n_iov = 2};
 	int r = open_socket(d, up, u);
@@ -294,10 +331,10 @@ static void refused(struct dns *d, unsigned upstream, unsigned slot)
 	ask_again(d, &batch);
 }
 
-/* True if the message answers q's question. */
+/* True if the message answers what was asked for q. */
 static bool answers(const struct dns *d, size_t len, const struct question *q)
 {
-	struct rd a = rd_init(d->answer, len), b = rd_init(q->text, q->len);
+	struct rd a = rd_init(d->answer, len), b = asked_text(q);
 	struct dns_question qa, qb;
 	struct rd head = a;
 
@@ -309,19 +346,45 @@ static bool answers(const struct dns *d, size_t len, const struct question *q)
 	       qa.class == qb.class && strcasecmp(qa.name, qb.name) == 0;
 }
 
-/* Longer than the guest's MTU: header and question, truncated (RFC 2181 9);
- * the guest asks again by TCP. */
-static size_t shorten(struct dns *d, const struct question *q, size_t len)
+/* The answer p as it is, or longer than max: header and question, truncated
+ * (RFC 2181 9); the guest asks again by TCP. */
+static void pass(struct question *q, uint8_t *p, size_t len, size_t max)
 {
+	struct dns *d = q->dns;
 	struct rd r = rd_init(q->text, q->len);
 	struct wr w = wr_init(d->answer, sizeof(d->answer));
 
-	if (len + IP_UDP_LEN <= d->env->mtu)
-		return len;
+	if (len <= max) {
+		reply(q, p, len);
+		return;
+	}
 	if (!dns_emit_error(&w, &r, DNS_NOERROR))
-		return 0;
+		return;
 	d->answer[2] |= DNS_F_TC >> 8;
-	return wr_len(&w);
+	reply(q, d->answer, wr_len(&w));
+}
+
+/* The last answer, to the guest. */
+static void finish(struct question *q, size_t len)
+{
+	struct dns *d = q->dns;
+	struct rd text = rd_init(q->text, q->len);
+	struct rd answer = rd_init(d->answer, len);
+	struct wr w = wr_init(d->made, sizeof(d->made));
+	size_t max = service_room(d->env, &q->guest.ip);
+	size_t udp_max;
+
+	if (q->step.stage == DNS64_PLAIN || q->step.stage == DNS64_AAAA) {
+		pass(q, d->answer, len, max);
+	} else if (dns64_emit_answer(&d->dns64, &q->step, &text, &answer,
+				     &w)) {
+		udp_max = dns64_udp_max(&text);
+		pass(q, d->made, wr_len(&w), udp_max < max ? udp_max : max);
+	} else {
+		fail(q);
+		return;
+	}
+	done(q);
 }
 
 static void take_answer(struct dns *d, unsigned upstream, unsigned slot,
@@ -339,10 +402,16 @@ static void take_answer(struct dns *d, unsigned upstream, unsigned slot,
 		return;
 	}
 	d->best = upstream;
-	len = shorten(d, q, len);
-	if (len)
-		reply(q, d->answer, len);
-	done(q);
+	r = rd_init(d->answer, len);
+	if (dns64_is_last(&d->dns64, &q->step, &r)) {
+		finish(q, len);
+		return;
+	}
+	/* Another id: the old answer once more is none to the next question. */
+	name_question(q);
+	q->tries = 0;
+	q->refusals = 0;
+	ask(q);
 }
 
 /* Answers of one size that the kernel has joined (UDP_GRO) are taken apart. */
@@ -419,27 +488,28 @@ static void on_probe(struct host_sock *s, unsigned events)
 	(void)events;
 }
 
-/* The address that the host would use for this upstream now. */
+/* The address that the host would use for this upstream now: unspecified, if
+ * it has no way there; false: it cannot be asked. */
 static bool find_source(const struct dns *d, const struct upstream *up,
 			addr *ap)
 {
 	struct host *h = d->env->host;
 	struct host_sock s = {.fd = -1, .event = on_probe};
 	struct endpoint own;
-	bool found;
+	bool has_way;
 
 	if (h->ops->open(h, &s, HOST_UDP, !addr_is_v4(&up->ep.ip)) < 0)
 		return false;
-	found = h->ops->connect(h, &s, &up->ep) == 0 &&
-		h->ops->local(h, &s, &own) == 0;
+	has_way = h->ops->connect(h, &s, &up->ep) == 0 &&
+		  h->ops->local(h, &s, &own) == 0;
 	h->ops->close(h, &s, false);
-	if (found)
-		*ap = own.ip;
-	return found;
+	*ap = has_way ? own.ip : (addr){{0}};
+	return true;
 }
 
 /* Closes the sockets of an upstream that have another address than the host
- * would give them now: a connected socket keeps what it began with. */
+ * would give them now: a connected socket keeps what it began with, and what
+ * has no way any more is not waited for. */
 static void close_stale(struct dns *d, struct upstream *up)
 {
 	struct host *h = d->env->host;
@@ -449,7 +519,6 @@ static void close_stale(struct dns *d, struct upstream *up)
 
 	for (unsigned k = 0; k < DNS_SOCKETS; k++)
 		n_open += up->s[k].sock.fd >= 0;
-	/* Without a way there is nothing better; its coming will be told. */
 	if (!n_open || !find_source(d, up, &now))
 		return;
 	for (unsigned k = 0; k < DNS_SOCKETS; k++) {
@@ -481,6 +550,11 @@ void dns_network(struct dns *d)
 	ask_again(d, &batch);
 }
 
+const struct dns64 *dns_dns64(const struct dns *d)
+{
+	return &d->dns64;
+}
+
 struct endpoint dns_tcp_upstream(const struct dns *d)
 {
 	return d->up[d->best].ep;
@@ -488,6 +562,8 @@ struct endpoint dns_tcp_upstream(const struct dns *d)
 
 /* What a guest has in flight already. */
 struct census {
+	unsigned n;	       /* all questions */
+	unsigned n_port;       /* those of its port */
 	unsigned n_guest;      /* questions of this guest */
 	unsigned n_same;       /* of them with the same content */
 	struct question *same; /* from the same port with the same id */
@@ -496,11 +572,14 @@ struct census {
 static struct census look(struct dns *d, const struct packet *pkt,
 			  const uint8_t *payload, size_t len)
 {
+	uint32_t port = service_payer(d->env);
 	struct census c = {0};
 
 	list_each(it, &d->busy) {
 		struct question *q = container_of(it, struct question, link);
 
+		c.n++;
+		c.n_port += q->port == port;
 		/* Neither of the two can be lent to get more. */
 		if (!addr_eq(&q->guest.ip, &pkt->src.ip) &&
 		    !mac_eq(q->guest_mac, pkt->eth_src))
@@ -523,21 +602,40 @@ static void answer_at_once(struct dns *d, const struct packet *pkt,
 	struct wr w = wr_init(buf, sizeof(buf));
 
 	if (dns_emit_error(&w, msg, rcode))
-		send_answer(d, pkt->eth_src, &pkt->src, buf, wr_len(&w));
+		send_answer(d, pkt->eth_src, &pkt->dst.ip, &pkt->src, buf,
+			    wr_len(&w));
 }
 
-static struct question *take_question(struct dns *d)
+/* What we answer ourselves; true if that is all. */
+static bool answer_own(struct dns *d, const struct packet *pkt,
+		       const struct rd *msg)
 {
-	struct question *q = slab_alloc_raw(&d->memory);
+	struct wr w = wr_init(d->made, sizeof(d->made));
 
+	if (!dns64_emit_own(&d->dns64, msg, &w))
+		return false;
+	send_answer(d, pkt->eth_src, &pkt->dst.ip, &pkt->src, d->made,
+		    wr_len(&w));
+	return true;
+}
+
+/* NULL: all are in use, or what this guest may have of them. */
+static struct question *take_question(struct dns *d, const struct census *c)
+{
+	uint32_t port = service_payer(d->env);
+	struct question *q;
+
+	if (c->n_guest >= DNS_PER_GUEST ||
+	    service_port_is_full(port, c->n_port, c->n, DNS_QUESTIONS))
+		return NULL;
+	q = slab_alloc_raw(&d->memory);
 	if (!q)
 		return NULL;
 	q->dns = d;
+	q->port = port;
+	q->id = 0;
 	timer_init(&q->timer, on_timer);
-	do {
-		q->id = (uint16_t)draw(d);
-	} while (d->by_id[q->id]);
-	d->by_id[q->id] = q;
+	name_question(q);
 	list_add_tail(&d->busy, &q->link);
 	return q;
 }
@@ -546,6 +644,8 @@ void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
 	       size_t len)
 {
 	struct rd r = rd_init(payload, len);
+	/* Who asks by IPv4 has it. */
+	bool is_v6 = !addr_is_v4(&pkt->src.ip);
 	struct dns_question view;
 	struct question *q;
 	struct census c;
@@ -559,6 +659,8 @@ void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
 		answer_at_once(d, pkt, &r, DNS_FORMERR);
 		return;
 	}
+	if (is_v6 && answer_own(d, pkt, &r))
+		return;
 	c = look(d, pkt, payload, len);
 	if (c.same && c.same->len == len &&
 	    memcmp(c.same->text, payload, len) == 0) {
@@ -571,17 +673,26 @@ void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
 		answer_at_once(d, pkt, &r, DNS_SERVFAIL);
 		return;
 	}
-	q = c.n_guest < DNS_PER_GUEST ? take_question(d) : NULL;
+	q = take_question(d, &c);
 	if (!q) {
 		drop(d->env->drops, DROP_DNS_BUSY);
 		return;
 	}
 	q->guest = pkt->src;
+	q->asked = pkt->dst.ip;
 	q->guest_id = view.hdr.id;
 	q->guest_mac = pkt->eth_src;
 	q->tries = 0;
 	q->refusals = 0;
 	q->len = (uint16_t)len;
+	q->step = (struct dns64_step){.stage = DNS64_PLAIN};
+	if (is_v6)
+		q->step = dns64_begin(&d->dns64, &r);
 	memcpy(q->text, payload, len);
 	ask(q);
+}
+
+void dns_ways(struct dns *d, bool has_v6)
+{
+	d->dns64.is_only_way = !has_v6;
 }

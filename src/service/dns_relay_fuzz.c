@@ -48,9 +48,10 @@ static void resolvers(struct world *w, unsigned n)
 
 static void question(struct world *w, uint8_t who)
 {
-	struct packet pkt =
-		fake_room_packet(addr_v4(10, 0, 2, (uint8_t)(15 + who)),
-				 (uint16_t)(5000 + who), fake_mac(who));
+	uint8_t n = (uint8_t)(15 + who);
+	struct packet pkt = fake_room_packet(
+		who & 1 ? fake_addr6(n) : addr_v4(10, 0, 2, n),
+		(uint16_t)(5000 + who), fake_mac(who));
 	uint8_t *copy = malloc(w->len ? w->len : 1);
 
 	if (!copy)

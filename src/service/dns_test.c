@@ -21,14 +21,20 @@
 struct bench {
 	struct fake_room room;
 	struct dns *dns;
+	bool is_v6; /* the guests */
 	/* Who asks next. */
 	addr ip;
 	mac mac;
 	uint16_t port;
 };
 
+/* The host's resolvers are of both families, whatever the guest's is. */
 static struct endpoint upstream(unsigned i)
 {
+	if (i % 2)
+		return (struct endpoint){
+			.ip = {{0x20, 1, 0xd, 0xb8, [15] = (uint8_t)i}},
+			.port = DNS_PORT};
 	return (struct endpoint){.ip = addr_v4(192, 0, 2, (uint8_t)(53 + i)),
 				 .port = DNS_PORT};
 }
@@ -42,14 +48,22 @@ static void use(struct bench *b, unsigned n)
 	dns_set_upstreams(b->dns, ep, n);
 }
 
+/* A guest of the family that the tests run for. */
+static addr guest_ip(const struct bench *b, uint8_t n)
+{
+	return b->is_v6 ? fake_addr6(n) : addr_v4(10, 0, 2, n);
+}
+
 static int setup(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
+	const bool *is_v6p = *state;
 
+	b->is_v6 = *is_v6p;
 	fake_room_init(&b->room);
 	assert_int_equal(dns_new(&b->room.env, &b->dns), 0);
 	use(b, 3);
-	b->ip = addr_v4(10, 0, 2, 15);
+	b->ip = guest_ip(b, 15);
 	b->mac = fake_mac(1);
 	b->port = 5000;
 	*state = b;
@@ -139,10 +153,11 @@ static unsigned n_got(const struct bench *b)
 /* What the guest got: from the resolver's address, to who asked. */
 static struct fake_dgram got(struct bench *b, unsigned i)
 {
+	addr dns = guest_ip(b, 3);
 	struct fake_dgram g;
 
 	assert_true(fake_room_got(&b->room, i, &g));
-	assert_int_equal(addr_u32(&g.pkt.src.ip), 0x0a000203);
+	assert_true(addr_eq(&g.pkt.src.ip, &dns));
 	assert_int_equal(g.pkt.src.port, DNS_PORT);
 	assert_true(addr_eq(&g.pkt.dst.ip, &b->ip));
 	assert_int_equal(g.pkt.dst.port, b->port);
@@ -483,25 +498,34 @@ static void test_network_that_moved_is_asked_by_other_sockets(void **state)
 	assert_int_equal(drops(b, DROP_DNS_REPLY), 0);
 }
 
-/* There is nothing better: the coming of a way will be told. */
+/* Nobody waits for a resolver to whom no way leads: another is asked. */
 static void test_network_without_a_way(void **state)
 {
 	struct bench *b = *state;
+	const struct endpoint two[2] = {upstream(0), upstream(1)};
 
 	b->room.up->source = addr_v4(192, 0, 2, 2);
+	use(b, 2);
 	ask(b, 1, "www");
-	b->room.up->connect_err = -ENETUNREACH;
-	b->room.up->n_connect_err = 1;
-	dns_network(b->dns);
-	assert_int_equal(n_asked(b), 1);
+	assert_true(endpoint_eq(&asked(b, 0)->to, &two[0]));
+	/* which cannot be asked of a host without a descriptor */
 	b->room.up->open_err = -EMFILE;
 	b->room.up->n_open_err = 1;
 	dns_network(b->dns);
+	assert_int_equal(n_asked(b), 1);
 	assert_int_equal(b->room.up->n_open, 1);
-	b->room.up->source = addr_v4(198, 51, 100, 2);
+	b->room.up->connect_err = -ENETUNREACH;
+	b->room.up->n_connect_err = 2; /* the look, and the question again */
 	dns_network(b->dns);
 	assert_int_equal(n_asked(b), 2);
+	assert_true(endpoint_eq(&asked(b, 1)->to, &two[1]));
 	assert_int_equal(b->room.up->n_open, 1);
+	assert_int_equal(n_got(b), 0);
+	/* and where there is none, the guest is told at once */
+	b->room.up->n_connect_err = 100;
+	dns_network(b->dns);
+	assert_int_equal(n_asked(b), 2);
+	expect_servfail(b, 1);
 }
 
 /* --- lies --- */
@@ -606,13 +630,13 @@ static void test_one_guests_share(void **state)
 	for (unsigned i = 0; i < 300; i++) {
 		label[0] = (char)('a' + i % 26);
 		label[1] = (char)('a' + i / 26);
-		b->ip = addr_v4(10, 0, 2, (uint8_t)(15 + i % 100));
+		b->ip = guest_ip(b, (uint8_t)(15 + i % 100));
 		ask(b, (uint16_t)i, label); /* by one MAC */
 	}
 	assert_int_equal(n_asked(b), DNS_PER_GUEST);
 	assert_int_equal(drops(b, DROP_DNS_BUSY), 300 - DNS_PER_GUEST);
 	/* neither does another MAC help */
-	b->ip = addr_v4(10, 0, 2, 200);
+	b->ip = guest_ip(b, 200);
 	b->mac = fake_mac(2);
 	ask(b, 1, "www");
 	assert_int_equal(n_asked(b), DNS_PER_GUEST + 1);
@@ -626,7 +650,7 @@ static void test_table_full(void **state)
 	for (unsigned i = 0; i < DNS_QUESTIONS + 10; i++) {
 		label[0] = (char)('a' + i % 26);
 		label[1] = (char)('a' + i / 26);
-		b->ip = addr_v4(10, 0, 2, (uint8_t)(15 + i % 200));
+		b->ip = guest_ip(b, (uint8_t)(15 + i % 200));
 		b->mac = fake_mac(i % 200);
 		ask(b, (uint16_t)i, label);
 	}
@@ -688,16 +712,17 @@ static void test_bad_questions(void **state)
 static void test_long_answers(void **state)
 {
 	struct bench *b = *state;
+	const size_t room = b->is_v6 ? 1452 : 1472;
 	struct fake_dgram g;
 
 	ask(b, 1, "www");
-	answer(b, 0, 1472 - 21);
+	answer(b, 0, room - 21);
 	g = got(b, 0);
-	assert_int_equal(g.len, 1472);
+	assert_int_equal(g.len, room);
 	assert_false(g.data[2] & DNS_F_TC >> 8);
 	fake_clear(b->room.guest);
 	ask(b, 2, "www");
-	answer(b, 1, 1473 - 21); /* one byte too many */
+	answer(b, 1, room + 1 - 21); /* one byte too many */
 	g = got(b, 0);
 	assert_int_equal(g.len, 21);
 	assert_int_equal(id_of(g.data), 2);
@@ -718,9 +743,10 @@ static void test_an_answer_that_fits_no_frame(void **state)
 	assert_int_equal(drops(b, DROP_DNS_BAD), 1);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f)                                                                   \
+	cmocka_unit_test_prestate_setup_teardown(f, setup, teardown, &is_v6)
 
-int main(void)
+static int run(bool is_v6)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_question_and_answer),
@@ -753,5 +779,13 @@ int main(void)
 		T(test_an_answer_that_fits_no_frame),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name(is_v6 ? "IPv6" : "IPv4", tests, NULL,
+					   NULL);
+}
+
+int main(void)
+{
+	int r = run(false);
+
+	return r ? r : run(true);
 }

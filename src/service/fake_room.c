@@ -8,6 +8,11 @@
 #include "wire/csum.h"
 #include "wire/udp.h"
 
+addr fake_addr6(uint8_t n)
+{
+	return (addr){{0xfe, 0xc0, [15] = n}};
+}
+
 void fake_room_init(struct fake_room *r)
 {
 	const struct fake_config gc = {.name = "user"};
@@ -25,9 +30,15 @@ void fake_room_init(struct fake_room *r)
 		.drops = &r->lan.drops,
 		.port = &r->gw->port,
 		.gw_mac = {{0x52, 0x55, 10, 0, 2, 2}},
-		.net4 = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.gw4 = addr_v4(10, 0, 2, 2),
-		.dns4 = addr_v4(10, 0, 2, 3),
+		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
+		.v4.is_on = true,
+		.v4.gw = addr_v4(10, 0, 2, 2),
+		.v4.dns = addr_v4(10, 0, 2, 3),
+		.v6.net = {.ip = fake_addr6(0), .len = 64},
+		.v6.is_on = true,
+		.v6.gw = fake_addr6(2),
+		.v6.dns = fake_addr6(3),
+		.ll6 = {{0xfe, 0x80, [15] = 2}},
 		.mtu = 1500,
 	};
 }
@@ -44,11 +55,14 @@ void fake_room_deinit(struct fake_room *r)
 
 struct packet fake_room_packet(addr ip, uint16_t port, mac m)
 {
+	bool is_v4 = addr_is_v4(&ip);
+
 	return (struct packet){
 		.eth_src = m,
-		.ip_version = 4,
+		.ip_version = is_v4 ? 4 : 6,
 		.proto = IPPROTO_UDP,
 		.src = {.ip = ip, .port = port},
+		.dst.ip = is_v4 ? addr_v4(10, 0, 2, 3) : fake_addr6(3),
 	};
 }
 

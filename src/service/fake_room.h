@@ -30,10 +30,13 @@ struct fake_dgram {
 void fake_room_init(struct fake_room *r);
 /* Aborts if a timer or a socket was left behind. */
 void fake_room_deinit(struct fake_room *r);
-/* What the gateway would say of a datagram from ip:port and m. */
+/* fec0::n. */
+addr fake_addr6(uint8_t n);
+/* What the gateway would say of a datagram from ip:port and m to the name
+ * server of its family. */
 struct packet fake_room_packet(addr ip, uint16_t port, mac m);
 /* The ith frame the guest got; false: there is none, or it is no sound UDP
- * datagram over IPv4 from the gateway. */
+ * datagram from the gateway. */
 bool fake_room_got(const struct fake_room *r, unsigned i,
 		   struct fake_dgram *gp);
 

@@ -21,7 +21,9 @@ struct fake_sock {
 	unsigned events;
 	struct endpoint to;
 	addr local;
-	struct list answers;
+	struct list answers; /* of a stream: pieces */
+	bool is_stream;
+	struct fake_sock *other; /* of a pair, while that is open */
 };
 
 static struct fake_upstream *fake_of(struct host *h)
@@ -55,25 +57,60 @@ static struct fake_sock *find(struct fake_upstream *u, unsigned number)
 	return NULL;
 }
 
-static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
-		   bool is_v6)
+static void add_sock(struct fake_upstream *u, struct host_sock *s,
+		     bool is_stream)
 {
-	struct fake_upstream *u = fake_of(h);
-	struct fake_sock *k;
+	struct fake_sock *k = must(calloc(1, sizeof(*k)));
 
-	if (proto != HOST_UDP)
-		return -EPROTONOSUPPORT;
-	if (fails(&u->n_open_err))
-		return u->open_err;
-	k = must(calloc(1, sizeof(*k)));
 	k->s = s;
 	k->number = u->n_numbers++;
+	k->is_stream = is_stream;
 	list_init(&k->answers);
 	list_add_tail(&u->socks, &k->link);
 	u->n_open++;
 	s->fd = (int)k->number;
 	s->priv = k;
+}
+
+static int op_open(struct host *h, struct host_sock *s, enum host_proto proto,
+		   bool is_v6)
+{
+	struct fake_upstream *u = fake_of(h);
+
+	if (proto == HOST_PING)
+		return -EPROTONOSUPPORT;
+	if (fails(&u->n_open_err))
+		return u->open_err;
+	add_sock(u, s, proto == HOST_TCP);
 	return 0;
+}
+
+static int op_pair(struct host *h, struct host_sock *a, struct host_sock *b)
+{
+	struct fake_upstream *u = fake_of(h);
+	struct fake_sock *ka, *kb;
+
+	if (fails(&u->n_open_err))
+		return u->open_err;
+	add_sock(u, a, true);
+	add_sock(u, b, true);
+	ka = a->priv;
+	kb = b->priv;
+	ka->other = kb;
+	kb->other = ka;
+	return 0;
+}
+
+static void op_move(struct host *h, struct host_sock *from,
+		    struct host_sock *to)
+{
+	struct fake_sock *k = from->priv;
+
+	to->fd = from->fd;
+	to->priv = k;
+	k->s = to;
+	from->fd = -1;
+	from->priv = NULL;
 }
 
 static int op_connect(struct host *h, struct host_sock *s,
@@ -148,6 +185,61 @@ static int op_recv_batch(struct host *h, struct host_sock *s,
 	return r;
 }
 
+static struct answer *piece_new(const void *data, size_t len)
+{
+	struct answer *a = must(calloc(1, sizeof(*a) + len));
+
+	a->len = len;
+	if (len)
+		memcpy(a->data, data, len);
+	return a;
+}
+
+static ssize_t op_send(struct host *h, struct host_sock *s,
+		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+{
+	struct fake_sock *k = s->priv;
+	struct answer *a;
+	int r;
+
+	if (!k->other) {
+		const struct host_msg m = {.iov = (struct iovec *)iov,
+					   .n_iov = n_iov};
+
+		r = op_send_batch(h, s, &m, 1);
+		return r < 0 ? r : (ssize_t)iov->iov_len;
+	}
+	a = piece_new(iov->iov_base, iov->iov_len);
+	list_add_tail(&k->other->answers, &a->link);
+	k->other->events |= HOST_EV_IN;
+	return (ssize_t)iov->iov_len;
+}
+
+static ssize_t op_recv(struct host *h, struct host_sock *s,
+		       const struct iovec *iov, unsigned n_iov, unsigned flags)
+{
+	struct fake_sock *k = s->priv;
+	struct list *first = list_first(&k->answers);
+	struct answer *a;
+	size_t n;
+	int r;
+
+	if (!first)
+		return -EAGAIN;
+	a = container_of(first, struct answer, link);
+	n = a->len < iov->iov_len ? a->len : iov->iov_len;
+	memcpy(iov->iov_base, a->data, n);
+	if (n < a->len) {
+		a->len -= n;
+		memmove(a->data, a->data + n, a->len);
+		return (ssize_t)n;
+	}
+	r = a->err;
+	list_del(first);
+	free(a);
+	return r ? r : (ssize_t)n;
+}
+
 static void op_close(struct host *h, struct host_sock *s, bool reset)
 {
 	struct fake_sock *k = s->priv;
@@ -156,6 +248,10 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 		return;
 	list_each_safe(it, &k->answers)
 		free(container_of(it, struct answer, link));
+	if (k->other) {
+		k->other->other = NULL;
+		k->other->events |= HOST_EV_HUP;
+	}
 	list_del(&k->link);
 	free(k);
 	fake_of(h)->n_open--;
@@ -165,8 +261,12 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 
 static const struct host_ops ops = {
 	.open = op_open,
+	.pair = op_pair,
+	.move = op_move,
 	.connect = op_connect,
 	.local = op_local,
+	.send = op_send,
+	.recv = op_recv,
 	.send_batch = op_send_batch,
 	.recv_batch = op_recv_batch,
 	.close = op_close,
@@ -211,12 +311,9 @@ static bool queue(struct fake_upstream *u, unsigned sock, struct answer *a,
 bool fake_upstream_say(struct fake_upstream *u, unsigned sock,
 		       const void *data, size_t len, uint16_t piece)
 {
-	struct answer *a = must(calloc(1, sizeof(*a) + len));
+	struct answer *a = piece_new(data, len);
 
-	a->len = len;
 	a->piece = piece;
-	if (len)
-		memcpy(a->data, data, len);
 	return queue(u, sock, a, HOST_EV_IN);
 }
 

@@ -5,7 +5,9 @@
  * targets of this room only.
  *
  * Sockets are numbered from 0 in the order they were opened; a number is not
- * used again.  Events are delivered by fake_upstream_run().
+ * used again.  Events are delivered by fake_upstream_run().  Of a TCP socket
+ * each send is a datagram too, and each datagram said to it a piece of what it
+ * reads, an empty one the end; two of a pair say it to each other.
  */
 #ifndef SERVICE_FAKE_UPSTREAM_H
 #define SERVICE_FAKE_UPSTREAM_H

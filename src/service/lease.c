@@ -6,6 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/service.h"
+
+static void table_init(struct lease_table *t)
+{
+	memset(t, 0, sizeof(*t));
+	for (unsigned i = 0; i < LEASE_STATES; i++)
+		list_init(&t->by_state[i]);
+	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
+		list_init(&t->of_sender[i]);
+	t->key = hash_key_new();
+}
+
+static void place_init(struct lease *l)
+{
+	list_init(&l->order);
+	list_init(&l->of_sender);
+}
+
 int lease_table_init(struct lease_table *t, const struct prefix *net,
 		     const addr *first)
 {
@@ -13,12 +31,7 @@ int lease_table_init(struct lease_table *t, const struct prefix *net,
 	uint32_t from = addr_u32(first), to = addr_u32(&last);
 	unsigned n = to > from ? to - from : 0; /* without the broadcast */
 
-	memset(t, 0, sizeof(*t));
-	for (unsigned i = 0; i < LEASE_STATES; i++)
-		list_init(&t->by_state[i]);
-	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
-		list_init(&t->of_sender[i]);
-	t->key = hash_key_new();
+	table_init(t);
 	t->first = from;
 	t->n = n > LEASE_MAX ? LEASE_MAX : n;
 	t->lease = calloc(t->n + 1, sizeof(*t->lease));
@@ -26,14 +39,56 @@ int lease_table_init(struct lease_table *t, const struct prefix *net,
 		return -ENOMEM;
 	for (unsigned i = 0; i < t->n; i++) {
 		t->lease[i].ip = addr_v4_u32(from + i);
-		list_init(&t->lease[i].order);
-		list_init(&t->lease[i].of_sender);
+		place_init(&t->lease[i]);
 	}
 	return 0;
 }
 
+int lease_table_twin(struct lease_table *t, struct lease_table *of,
+		     const struct prefix *net4, const struct prefix *net6)
+{
+	table_init(t);
+	t->lease = calloc(of->n + 1, sizeof(*t->lease));
+	if (!t->lease)
+		return -ENOMEM;
+	t->n = of->n;
+	for (unsigned i = 0; i < t->n; i++) {
+		struct lease *l = &t->lease[i], *o = &of->lease[i];
+		bool has_room = prefix_twin(&o->ip, net4, net6, &l->ip);
+
+		place_init(l);
+		l->reserved = o->reserved || !has_room;
+		l->owner = o->owner;
+		l->twin = o;
+		o->twin = l;
+	}
+	t->first = addr_u32(&t->lease[0].ip);
+	lease_keep_first(t, of->n_kept);
+	t->twin = of;
+	t->is_led = true;
+	of->twin = t;
+	return 0;
+}
+
+void lease_table_move(struct lease_table *t, const struct prefix *net6)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		addr *a = &t->lease[i].ip;
+
+		for (unsigned k = 0; k < net6->len / 8u; k++)
+			a->b[k] = net6->ip.b[k];
+	}
+	/* The numbers, which lie behind it, are the same. */
+}
+
 void lease_table_deinit(struct lease_table *t)
 {
+	if (t->twin) {
+		for (unsigned i = 0; i < t->n; i++)
+			t->twin->lease[i].twin = NULL;
+		t->twin->twin = NULL;
+		t->twin = NULL;
+	}
 	free(t->lease);
 	t->lease = NULL;
 	t->n = 0;
@@ -43,7 +98,8 @@ struct lease *lease_at(struct lease_table *t, const addr *ip)
 {
 	uint32_t at = addr_u32(ip);
 
-	if (!addr_is_v4(ip) || at < t->first || at - t->first >= t->n)
+	if (at < t->first || at - t->first >= t->n ||
+	    !addr_eq(&t->lease[at - t->first].ip, ip))
 		return NULL;
 	return &t->lease[at - t->first];
 }
@@ -52,8 +108,14 @@ void lease_reserve(struct lease_table *t, const addr *ip)
 {
 	struct lease *l = lease_at(t, ip);
 
+	if (!l && t->twin) {
+		t = t->twin;
+		l = lease_at(t, ip);
+	}
 	if (l)
 		l->reserved = true;
+	if (l && l->twin && !t->is_led)
+		l->twin->reserved = true;
 }
 
 void lease_keep_first(struct lease_table *t, unsigned n)
@@ -127,6 +189,8 @@ static void set_state(struct lease_table *t, struct lease *l,
 		t->n_sender[l->sender]++;
 	if (state == LEASE_FREE && l->state != LEASE_FREE)
 		t->n_sender[l->sender]--;
+	if (!l->is_kept)
+		t->n_held += (state != LEASE_FREE) - (l->state != LEASE_FREE);
 	l->state = state;
 	l->end_ns = end_ns;
 	list_del(&l->of_sender);
@@ -143,7 +207,7 @@ static void set_state(struct lease_table *t, struct lease *l,
 		list_add_head(head, &l->order);
 }
 
-void lease_expire(struct lease_table *t, uint64_t now_ns)
+static void expire(struct lease_table *t, uint64_t now_ns)
 {
 	for (unsigned i = LEASE_FREE + 1; i < LEASE_STATES; i++) {
 		struct list *first;
@@ -159,24 +223,78 @@ void lease_expire(struct lease_table *t, uint64_t now_ns)
 	}
 }
 
+void lease_expire(struct lease_table *t, uint64_t now_ns)
+{
+	expire(t, now_ns);
+	if (t->twin)
+		expire(t->twin, now_ns);
+}
+
+/* True if both are clients of one machine by what they say of it. */
+static bool same_owner(const struct lease_client *a,
+		       const struct lease_client *b)
+{
+	size_t len = a->id_len - a->n_part;
+
+	return a->n_part && a->n_part == b->n_part &&
+	       a->id_len == b->id_len && memcmp(a->id, b->id, len) == 0;
+}
+
+unsigned lease_n_bound(const struct lease_table *t)
+{
+	unsigned n = t->n_bound;
+
+	for (unsigned i = 0; t->twin && i < t->n; i++)
+		n += t->twin->lease[i].state == LEASE_BOUND &&
+		     t->lease[i].state != LEASE_BOUND;
+	return n;
+}
+
+static bool is_held(const struct lease *l)
+{
+	return l->state == LEASE_OFFERED || l->state == LEASE_BOUND;
+}
+
+/* True if another machine has this place by the other family. */
+static bool is_anothers(const struct lease *l, const struct lease_client *c)
+{
+	return l->twin && is_held(l->twin) &&
+	       !mac_eq(l->twin->client.mac, c->mac);
+}
+
 bool lease_is_free_for(const struct lease *l, const struct lease_client *c)
 {
-	if (l->reserved || l->state == LEASE_RESTED)
+	bool is_own = same_client(&l->client, c);
+
+	if (l->reserved || l->state == LEASE_RESTED || is_anothers(l, c))
 		return false;
-	if (l->is_kept)
-		return !mac_is_zero(l->owner) && mac_eq(l->owner, c->mac);
-	return l->state == LEASE_FREE || same_client(&l->client, c);
+	if (!l->is_kept)
+		return l->state == LEASE_FREE || is_own;
+	/* The owner's, whatever it calls itself, but once. */
+	return !mac_is_zero(l->owner) && mac_eq(l->owner, c->mac) &&
+	       (l->state == LEASE_FREE || is_own || !same_owner(&l->client, c));
+}
+
+static void keep_for(struct lease_table *t, struct lease *l, mac m)
+{
+	if (l->state != LEASE_FREE)
+		set_state(t, l, LEASE_FREE, 0);
+	l->owner = m;
 }
 
 void lease_keep_for(struct lease_table *t, const addr *ip, mac m)
 {
 	struct lease *l = lease_at(t, ip);
 
+	if (!l && t->twin) {
+		t = t->twin;
+		l = lease_at(t, ip);
+	}
 	if (!l || !l->is_kept || mac_eq(l->owner, m))
 		return;
-	if (l->state != LEASE_FREE)
-		set_state(t, l, LEASE_FREE, 0);
-	l->owner = m;
+	keep_for(t, l, m);
+	if (l->twin)
+		keep_for(t->twin, l->twin, m);
 }
 
 /* The address that is kept for this client, if it may have it. */
@@ -198,23 +316,79 @@ bool lease_may_have(const struct lease_table *t, const struct lease *l,
 	return lease_is_free_for(l, c) && (!kept || kept == l);
 }
 
-/* The lowest address that was never given out. */
-static struct lease *take_fresh(struct lease_table *t)
+/* The lowest address that was never given out. One that another machine had by
+ * the other family waits behind the rest. */
+static struct lease *take_fresh(struct lease_table *t,
+				const struct lease_client *c)
 {
 	while (t->fresh < t->n) {
 		struct lease *l = &t->lease[t->fresh++];
 
-		if (!l->reserved && !l->was_used)
+		if (l->reserved || l->was_used)
+			continue;
+		if (!l->twin || !l->twin->was_used ||
+		    mac_eq(l->twin->client.mac, c->mac))
+			return l;
+		list_add_tail(&t->by_state[LEASE_FREE], &l->order);
+	}
+	return NULL;
+}
+
+static struct lease *take_free(struct lease_table *t,
+			       const struct lease_client *c)
+{
+	list_each(it, &t->by_state[LEASE_FREE]) {
+		struct lease *l = container_of(it, struct lease, order);
+
+		if (lease_is_free_for(l, c))
 			return l;
 	}
 	return NULL;
 }
 
-static struct lease *take_free(struct lease_table *t)
+/* True if c is what holds l, under another name: a machine that was started
+ * anew may have made one up.  Only where its IAs tell its own clients apart. */
+static bool may_inherit(const struct lease *l, const struct lease_client *c)
 {
-	struct list *first = list_first(&t->by_state[LEASE_FREE]);
+	return c->n_part && is_held(l) && !l->reserved && !l->is_kept &&
+	       !is_anothers(l, c) && mac_eq(l->client.mac, c->mac) &&
+	       !same_owner(&l->client, c);
+}
 
-	return first ? container_of(first, struct lease, order) : NULL;
+/* The place that c's machine has already: by the other family, or under
+ * another name. */
+static struct lease *machines_place(const struct lease_table *t,
+				    const struct lease_client *c)
+{
+	const struct lease_client by_mac = {.sender = c->mac};
+	const struct list *head, *it;
+	struct lease *found = NULL;
+
+	if (!t->twin)
+		return NULL;
+	/* The newest is last.  By IPv4 that is what the machine runs now, by
+	 * IPv6 one of all that it has at once: the lowest. */
+	head = &t->twin->of_sender[sender_of(t->twin, &by_mac)];
+	for (it = head->prev; it != head; it = it->prev) {
+		struct lease *l = container_of(it, struct lease, of_sender);
+
+		if (!is_held(l) || !mac_eq(l->client.mac, c->mac) ||
+		    !(lease_is_free_for(l->twin, c) ||
+		      may_inherit(l->twin, c)))
+			continue;
+		if (!found || (!t->is_led && l->twin < found))
+			found = l->twin;
+	}
+	if (found)
+		return found;
+	head = &t->of_sender[sender_of(t, &by_mac)];
+	for (it = head->prev; it != head; it = it->prev) {
+		struct lease *l = container_of(it, struct lease, of_sender);
+
+		if (may_inherit(l, c))
+			return l;
+	}
+	return NULL;
 }
 
 /* A FREE address gets a new client. */
@@ -254,8 +428,32 @@ static struct lease *take(struct lease_table *t, const struct lease_client *c,
 
 	if (l && lease_is_free_for(l, c))
 		return l;
-	l = take_fresh(t);
-	return l ? l : take_free(t);
+	l = machines_place(t, c);
+	if (!l)
+		l = take_fresh(t, c);
+	return l ? l : take_free(t, c);
+}
+
+/* True if the client's port of the lan has so many places, by either family,
+ * that it gets no other one. */
+static bool is_port_full(const struct lease_table *t,
+			 const struct lease_client *c)
+{
+	unsigned n_max = t->n - t->n_kept, n = 0, n_port = 0;
+	unsigned most = t->n_held + (t->twin ? t->twin->n_held : 0);
+
+	if (most < n_max && !service_port_is_full(c->port, most, most, n_max))
+		return false;
+	for (unsigned i = t->n_kept; i < t->n; i++) {
+		const struct lease *l = &t->lease[i], *o = l->twin;
+		bool is_in = l->state != LEASE_FREE;
+		bool is_out = o && o->state != LEASE_FREE;
+
+		n += is_in || is_out;
+		n_port += (is_in && l->client.port == c->port) ||
+			  (is_out && o->client.port == c->port);
+	}
+	return service_port_is_full(c->port, n_port, n, n_max);
 }
 
 /* True if the client's sender may have one more.  One that is at its share
@@ -277,6 +475,17 @@ static bool has_share(struct lease_table *t, const struct lease_client *c)
 	return false;
 }
 
+addr lease_wish(struct lease_table *t, const struct lease_client *c,
+		const addr *want)
+{
+	const struct lease *l = lease_find(t, c);
+
+	if (l && lease_is_free_for(l, c))
+		return *want;
+	l = machines_place(t, c);
+	return l ? l->ip : *want;
+}
+
 struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 			  const addr *want, uint64_t end_ns)
 {
@@ -290,6 +499,9 @@ struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 		l = NULL;
 
 	if ((!l || l->state == LEASE_FREE) && !has_share(t, c))
+		return NULL;
+	if (!l && !machines_place(t, c) && !kept_for(t, c) &&
+	    is_port_full(t, c))
 		return NULL;
 	if (!l)
 		l = take(t, c, want);

@@ -3,14 +3,23 @@
  * The table of DHCP leases: which client has which address of the pool.
  *
  * A client is its client identifier, or its MAC where it sends none (RFC 2131
- * 4.2).  Found by client and by address in O(1).  An address is given out in
- * this order: the client's own, the one it asks for, the lowest that was never
- * used, one that was only offered, the one whose lease ended first.  One sender
+ * 4.2); with DHCPv6 it is one IA of a DUID (RFC 8415 12).  Found by client and
+ * by address in O(1).  An address is given out in this order: the client's own,
+ * the one it asks for, its machine's, the lowest that was never used, one that
+ * was only offered, the one whose lease ended first.  One sender
  * of requests (the frame's source MAC) holds at most LEASE_PER_SENDER, those it
  * declined included, so that it cannot take the pool; a machine that is another
- * client at each of its starts gives its oldest lease for a new one.  Addresses
- * that are kept for a MAC go to whatever client has it, and to no other.  One
+ * client at each of its starts gives its oldest lease for a new one.  A port of
+ * the lan, behind which one machine may have any number of MACs, leaves a
+ * quarter of the places to others (service_port_is_full()).  Addresses that are
+ * kept for a MAC go to whatever client has it, and to no other.  One
  * worker's thread; time is a parameter.
+ *
+ * Two tables, twins, are the two families of one pool: what has a place in the
+ * one (a number behind the prefix) has the same in the other.  A machine, known
+ * by its MAC, is offered the place it has by the other family, and nobody gets
+ * the twin of a place that another machine holds.  The rest (times, what was
+ * declined) is each table's own.
  *
  *        offer            confirm              expiry, release
  * FREE ----------> OFFERED ------> BOUND ----------------------> FREE
@@ -30,9 +39,13 @@
 #include "base/list.h"
 
 enum {
+	LEASE_SECONDS = 86400, /* QEMU's */
+	LEASE_OFFER_SECONDS = 60,
+	LEASE_REST_SECONDS = 600,
 	LEASE_MAX = 4096,	/* addresses of a pool */
 	LEASE_PER_SENDER = 16,
-	LEASE_ID_MAX = 64,	/* bytes of a client identifier that count */
+	LEASE_ID_MAX = 134,	/* bytes of a client identifier that count: a
+				 * DUID and an IAID (RFC 8415 11.1, 12) */
 	LEASE_NAME_LEN = 64,
 	LEASE_BUCKETS = 1024,
 };
@@ -49,14 +62,18 @@ enum lease_state {
 struct lease_client {
 	uint8_t id[LEASE_ID_MAX + 1]; /* type byte and identifier */
 	size_t id_len;
+	size_t n_part; /* its last bytes tell which of the machine's several
+			* clients this is (the IAID); 0: it has but one */
 	mac mac;    /* chaddr */
 	mac sender; /* source of the frame */
+	uint32_t port; /* of the lan, that it came by; 0: it pays for nothing */
 };
 
 struct lease {
 	struct list order;     /* in table->by_state, once used */
 	struct list of_sender; /* in table->of_sender unless FREE */
 	struct lease *chain;
+	struct lease *twin; /* the same place in the other family, or NULL */
 	addr ip;
 	enum lease_state state;
 	uint64_t end_ns;	/* when the state ends */
@@ -73,10 +90,13 @@ struct lease {
 struct lease_table {
 	struct lease *lease; /* owned: one per address of the pool, in order */
 	unsigned n;	     /* addresses in the pool */
-	uint32_t first;	     /* of the pool, host order */
+	uint32_t first;	     /* of the pool: its last 4 bytes, host order */
+	struct lease_table *twin; /* the other family's, or NULL */
+	bool is_led;	     /* made by lease_table_twin() */
 	unsigned n_kept;     /* of the first are kept for their owners */
 	unsigned fresh;	     /* addresses below were used once */
 	unsigned n_bound;
+	unsigned n_held; /* not FREE, of those that are not kept */
 	/* Used leases: FREE as they are to be used again, the others by
 	 * end_ns. */
 	struct list by_state[LEASE_STATES];
@@ -92,22 +112,39 @@ struct lease_table {
 __attribute__((warn_unused_result)) int
 lease_table_init(struct lease_table *t, const struct prefix *net,
 		 const addr *first);
+/* t becomes the twin of an existing table: its places, in net6.  What is
+ * reserved and kept there is here.  Either may be deinit()ed first.  0 or
+ * -ENOMEM. */
+__attribute__((warn_unused_result)) int
+lease_table_twin(struct lease_table *t, struct lease_table *of,
+		 const struct prefix *net4, const struct prefix *net6);
+/* t, a twin, has its places in net6 from now on, as long a prefix as before;
+ * whose they are stays. */
+void lease_table_move(struct lease_table *t, const struct prefix *net6);
 void lease_table_deinit(struct lease_table *t);
-/* An address that must not be given out. */
+/* An address, of either family, that must not be given out; with one of the
+ * table that was made first its twin neither, for that leads. */
 void lease_reserve(struct lease_table *t, const addr *ip);
 
 /* The first n addresses of the pool are given to their owners only. */
 void lease_keep_first(struct lease_table *t, unsigned n);
-/* One of these is m's from now on, or nobody's if m is zero. */
+/* One of these, named by its address in either family, is m's from now on, or
+ * nobody's if m is zero; its twin too. */
 void lease_keep_for(struct lease_table *t, const addr *ip, mac m);
 
-/* What has ended by now becomes FREE.  Called before the others, which take
- * what is written in the table for true. */
+/* What has ended by now becomes FREE, in the twin as well.  Called before
+ * the others, which take what is written in the table for true. */
 void lease_expire(struct lease_table *t, uint64_t now_ns);
+/* Places that are BOUND in one family or in both. */
+unsigned lease_n_bound(const struct lease_table *t);
 /* The client's lease, in any state, or NULL. */
 struct lease *lease_find(struct lease_table *t, const struct lease_client *c);
 /* The lease of an address of the pool, or NULL. */
 struct lease *lease_at(struct lease_table *t, const addr *ip);
+/* What a client should be offered that wants this address, if it has none: the
+ * place its machine has by the other family, or else what it wants. */
+addr lease_wish(struct lease_table *t, const struct lease_client *c,
+		const addr *want);
 /* An address for the client, which becomes its own until end_ns (OFFERED, or
  * as it was if it is BOUND). want: an address it asks for, unspecified if
  * none. NULL: no address is free, or its sender has enough. */

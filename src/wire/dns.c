@@ -49,17 +49,6 @@ static void put_byte(struct wr *w, uint8_t c)
 	}
 }
 
-/* A label of len bytes, a dot in front unless it is the first. */
-static void put_label(struct wr *w, struct rd *r, uint8_t len)
-{
-	struct rd label = rd_sub(r, len);
-
-	if (wr_len(w))
-		wr_u8(w, '.');
-	while (rd_left(&label))
-		put_byte(w, rd_u8(&label));
-}
-
 /* Moves at to where a pointer leads.  It must lead to before start, where
  * the labels that ended with it began: so every jump goes back and the walk
  * ends.  False if it does not. */
@@ -76,17 +65,16 @@ static bool follow(const struct rd *msg, struct rd *at, uint8_t high,
 	return true;
 }
 
-bool dns_name_parse(const struct rd *msg, struct rd *r, char *buf)
+bool dns_name_copy(const struct rd *msg, struct rd *r, struct wr *w)
 {
-	char text[DNS_NAME_TEXT];
-	struct wr w = wr_init(text, sizeof(text) - 1);
+	struct wr v = *w;
 	struct rd at = *r;
 	const uint8_t *start = r->p, *after = NULL;
 	size_t len = 0;
+	uint8_t n;
 
-	for (;;) {
-		uint8_t n = rd_u8(&at);
-
+	do {
+		n = rd_u8(&at);
 		if (!rd_ok(&at))
 			return false;
 		if ((n & LABEL_POINTER) == LABEL_POINTER) {
@@ -97,19 +85,61 @@ bool dns_name_parse(const struct rd *msg, struct rd *r, char *buf)
 			continue;
 		}
 		len += 1u + n;
-		if (n > DNS_LABEL_LEN || len > DNS_NAME_LEN)
+		if (n > DNS_LABEL_LEN || len > DNS_NAME_LEN || n > rd_left(&at))
 			return false;
-		if (!n)
-			break;
-		put_label(&w, &at, n);
+		wr_u8(&v, n);
+		wr_bytes(&v, at.p, n);
+		rd_skip(&at, n);
+	} while (n);
+	if (!wr_ok(&v))
+		return false;
+	*w = v;
+	r->p = after ? after : at.p;
+	return true;
+}
+
+bool dns_name_parse(const struct rd *msg, struct rd *r, char *buf)
+{
+	uint8_t name[DNS_NAME_LEN];
+	struct wr wire = wr_init(name, sizeof(name));
+	/* Four bytes of text for each of the name's at most. */
+	struct wr w = wr_init(buf, DNS_NAME_TEXT);
+	struct rd at;
+	uint8_t n;
+
+	if (!dns_name_copy(msg, r, &wire))
+		return false;
+	at = rd_init(name, wr_len(&wire));
+	while ((n = rd_u8(&at))) {
+		if (wr_len(&w))
+			wr_u8(&w, '.');
+		while (n--)
+			put_byte(&w, rd_u8(&at));
 	}
 	if (!wr_len(&w))
 		wr_u8(&w, '.');
-	if (!rd_ok(&at) || !wr_ok(&w))
+	wr_u8(&w, 0);
+	return true;
+}
+
+bool dns_name_emit(struct wr *w, const char *name)
+{
+	struct wr v = *w;
+
+	while (*name) {
+		size_t len = strcspn(name, ".");
+
+		if (!len || len > DNS_LABEL_LEN)
+			return false;
+		wr_u8(&v, (uint8_t)len);
+		wr_bytes(&v, name, len);
+		name += len;
+		name += *name == '.';
+	}
+	wr_u8(&v, 0);
+	if (!wr_ok(&v) || v.p - w->p == 1 || v.p - w->p > DNS_NAME_LEN)
 		return false;
-	memcpy(buf, text, wr_len(&w));
-	buf[wr_len(&w)] = 0;
-	r->p = after ? after : at.p;
+	*w = v;
 	return true;
 }
 

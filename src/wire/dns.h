@@ -32,8 +32,12 @@ enum {
 	DNS_F_RCODE = 0x000f,
 	/* types and classes */
 	DNS_T_A = 1,
+	DNS_T_CNAME = 5,
+	DNS_T_SOA = 6,
 	DNS_T_PTR = 12,
 	DNS_T_AAAA = 28,
+	DNS_T_DNAME = 39,
+	DNS_T_OPT = 41,
 	DNS_C_IN = 1,
 };
 
@@ -70,10 +74,21 @@ struct dns_question {
 bool dns_hdr_parse(struct rd *r, struct dns_hdr *hp);
 void dns_hdr_emit(struct wr *w, const struct dns_hdr *h);
 
+/* A name at r, advanced behind it, without compression into w: DNS_NAME_LEN
+ * bytes at most.  False: it is malformed or w has no room, and neither is
+ * touched. */
+bool dns_name_copy(const struct rd *msg, struct rd *r, struct wr *w);
+
 /* A name at r, advanced behind it; compressed names point back into msg, a
  * reader over the whole message.  buf takes DNS_NAME_TEXT bytes; untouched on
  * false. */
 bool dns_name_parse(const struct rd *msg, struct rd *r, char *buf);
+
+/* A host's name, "example.org" or "example.org.", as labels without
+ * compression, which is what DHCPv6 (RFC 8415 10) and router advertisements
+ * (RFC 8106 5.2) have.  False (and w as it was) if it is no name or does not
+ * fit. */
+bool dns_name_emit(struct wr *w, const char *name);
 
 /* Header and all questions of the message that msg spans (not advanced).
  * False (and *qp untouched) if they are malformed or cut short. */

@@ -8,15 +8,16 @@
 #include "wire/csum.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
-#include "wire/ip4.h"
+#include "wire/ip.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
 
 enum {
-	IP6_HDR_LEN = 40,
 	IP6_EXT_MAX = 8, /* more extension headers than this are refused */
-	IP6_FRAG_LEN = 8,
 	IP6_DEST_OPTIONS = 60,
+	/* of a routing header (RFC 8200 4.4) */
+	IP6_ROUTING_AT = 2, /* type */
+	IP6_SEGMENTS_AT = 3,
 };
 
 /* Least bytes of a transport header; 0 for protocols we do not look into. */
@@ -96,6 +97,17 @@ static bool is_extension(uint8_t next)
 	       next == IPPROTO_FRAGMENT || next == IP6_DEST_OPTIONS;
 }
 
+static void parse_fragment(struct rd *r, struct packet *p)
+{
+	uint16_t off = rd_u16(r);
+
+	p->ip_id = rd_u32(r);
+	p->frag_off = off & IP6_OFF_MASK;
+	p->frag_more = off & 1;
+	p->is_fragment = p->frag_off || p->frag_more;
+	p->df = false;
+}
+
 /* One extension header (RFC 8200 4.2 - 4.6), of the *lenp bytes left as
  * the IPv6 header says.  False if it lies about its length. */
 static bool skip_extension(struct rd *r, uint8_t *nextp, uint32_t *lenp,
@@ -107,29 +119,43 @@ static bool skip_extension(struct rd *r, uint8_t *nextp, uint32_t *lenp,
 
 	if (len > *lenp)
 		return false;
-	if (is_frag) {
-		uint16_t off = rd_u16(r);
-
-		p->ip_id = rd_u32(r);
-		p->frag_off = off & 0xfff8;
-		p->frag_more = off & 1;
-		p->is_fragment = p->frag_off || p->frag_more;
-	} else {
+	if (is_frag)
+		parse_fragment(r, p);
+	else
 		rd_skip(r, len - 2);
-	}
 	*lenp -= len;
 	*nextp = next;
 	return rd_ok(r);
 }
 
+/* True if the extension header at r is not to be passed over. */
+static bool is_stop(const struct rd *r, uint8_t next, struct packet *p)
+{
+	if (next == IPPROTO_HOPOPTS)
+		return p->next_off != IP6_PROTO_AT; /* RFC 8200 4.1 */
+	if (next != IPPROTO_ROUTING || rd_left(r) < IP6_SEGMENTS_AT + 1 ||
+	    !r->p[IP6_SEGMENTS_AT])
+		return false;
+	p->next_off = (uint16_t)(p->l4_off - p->l3_off + IP6_ROUTING_AT);
+	return true;
+}
+
 /* Walks the extension headers (RFC 8200 4); *lenp bytes follow at r.  Behind
- * the fragment header of a later fragment there is payload, not headers. */
+ * the fragment header of a fragment there is payload, not headers. */
 static bool skip_extensions(struct rd *r, uint8_t *nextp, uint32_t *lenp,
 			    struct packet *p)
 {
-	for (unsigned i = 0; is_extension(*nextp) && !p->frag_off; i++) {
+	p->next_off = IP6_PROTO_AT;
+	p->l4_off = (uint16_t)(p->l3_off + IP6_HDR_LEN);
+	for (unsigned i = 0; is_extension(*nextp) && !p->is_fragment; i++) {
+		const uint8_t *start = r->p;
+
+		if (is_stop(r, *nextp, p))
+			break;
 		if (i == IP6_EXT_MAX || !skip_extension(r, nextp, lenp, p))
 			return false;
+		p->next_off = (uint16_t)(p->l4_off - p->l3_off);
+		p->l4_off = (uint16_t)(p->l4_off + (r->p - start));
 	}
 	return true;
 }
@@ -137,7 +163,6 @@ static bool skip_extensions(struct rd *r, uint8_t *nextp, uint32_t *lenp,
 static enum packet_result parse_ip6(struct rd *r, size_t left,
 				    struct packet *p)
 {
-	const uint8_t *start = r->p;
 	uint32_t word = rd_u32(r);
 	uint32_t len = rd_u16(r);
 	uint8_t next = rd_u8(r);
@@ -147,13 +172,15 @@ static enum packet_result parse_ip6(struct rd *r, size_t left,
 	rd_copy(r, p->dst.ip.b, sizeof(p->dst.ip.b));
 	if (!rd_ok(r) || word >> 28 != 6 || len > left - IP6_HDR_LEN)
 		return PACKET_IP6_SHORT;
+	/* In here they would be IPv4's, on a wire they are nobody's. */
+	if (addr_is_v4(&p->src.ip) || addr_is_v4(&p->dst.ip))
+		return PACKET_IP6_SHORT;
 	p->tos = (uint8_t)(word >> 20);
 	p->df = true;
 	if (!skip_extensions(r, &next, &len, p))
 		return PACKET_IP6_SHORT;
 	p->ip_version = 6;
 	p->proto = next;
-	p->l4_off = (uint16_t)(p->l3_off + (r->p - start));
 	p->l4_len = len;
 	return parse_l4(r, p);
 }

@@ -25,8 +25,9 @@ static void check(const struct packet *p, size_t frame_len)
 	assert(p->l4_len <= frame_len - p->l4_off);
 	assert(p->is_fragment || !p->frag_off);
 	assert(p->frag_off % 8 == 0);
-	assert(addr_is_v4(&p->src.ip) || p->ip_version == 6);
-	assert(addr_is_v4(&p->dst.ip) || p->ip_version == 6);
+	assert(addr_is_v4(&p->src.ip) == (p->ip_version == 4));
+	assert(addr_is_v4(&p->dst.ip) == (p->ip_version == 4));
+	assert(p->ip_version == 4 || p->next_off < p->l4_off);
 	if (p->frag_off || (p->proto != 6 && p->proto != 17))
 		assert(p->src.port == 0 && p->dst.port == 0);
 }

@@ -295,31 +295,95 @@ static void ip6_extensions(void **state)
 		17, 0, 1, 4, 0, 0, 0, 0,
 		3, 232, 0, 53, 0, 8, 0, 0,
 	};
+	enum { OFF_AT = 14 + IP6 + 24 + 2 };
 	uint8_t b[ROOM];
 	struct packet p;
 	size_t len = frame6(b, 0, ext, sizeof(ext));
 
+	/* What follows the header of a fragment is payload. */
 	assert_int_equal(parse(b, len, &p), PACKET_OK);
-	assert_int_equal(p.proto, 17);
+	assert_int_equal(p.proto, 60);
 	assert_true(p.is_fragment && p.frag_more);
 	assert_int_equal(p.frag_off, 0);
 	assert_int_equal(p.ip_id, 0xdeadbeef);
-	assert_int_equal(p.dst.port, 53);
-	assert_int_equal(p.l4_off, 54 + 40);
-	assert_int_equal(p.l4_len, 8);
-	/* A later fragment: what follows its header is payload. */
-	b[14 + IP6 + 24 + 2] = 0x05;
-	b[14 + IP6 + 24 + 3] = 0xa8;
+	assert_int_equal(p.src.port | p.dst.port, 0);
+	assert_int_equal(p.l4_off, 54 + 32);
+	assert_int_equal(p.l4_len, 16);
+	b[OFF_AT] = 0x05;
+	b[OFF_AT + 1] = 0xa8;
 	assert_int_equal(parse(b, len, &p), PACKET_OK);
 	assert_int_equal(p.proto, 60);
 	assert_int_equal(p.frag_off, 1448);
 	assert_false(p.frag_more);
-	assert_int_equal(p.src.port | p.dst.port, 0);
 	assert_int_equal(p.l4_len, 16);
-	/* An atomic fragment is none (RFC 6946). */
-	b[14 + IP6 + 24 + 2] = b[14 + IP6 + 24 + 3] = 0;
+	/* The ports are in the first only. */
+	b[OFF_AT - 2] = 17;
+	assert_int_equal(parse(b, len, &p), PACKET_OK);
+	assert_int_equal(p.src.port | p.dst.port, 0);
+	b[OFF_AT] = 0;
+	b[OFF_AT + 1] = 1;
+	assert_int_equal(parse(b, len, &p), PACKET_OK);
+	assert_int_equal(p.src.port, 17 << 8);
+	assert_int_equal(p.next_off, IP6 + 24);
+	assert_false(p.df);
+	b[OFF_AT - 2] = 60;
+	/* An atomic fragment is none (RFC 6946), but who sent it lets others
+	 * fragment. */
+	b[OFF_AT + 1] = 0;
 	assert_int_equal(parse(b, len, &p), PACKET_OK);
 	assert_false(p.is_fragment);
+	assert_false(p.df);
+	assert_int_equal(p.proto, 17);
+	assert_int_equal(p.dst.port, 53);
+	assert_int_equal(p.l4_off, 54 + 40);
+	assert_int_equal(p.l4_len, 8);
+	assert_int_equal(p.next_off, IP6 + 32);
+	/* A routing header that names more nodes is not ours to pass over. */
+	b[14 + IP6 + 8 + 3] = 2;
+	assert_int_equal(parse(b, len, &p), PACKET_OK);
+	assert_int_equal(p.proto, 43);
+	assert_int_equal(p.next_off, IP6 + 8 + 2);
+	assert_int_equal(p.l4_off, 54 + 8);
+	assert_int_equal(p.l4_len, 40);
+}
+
+static void ip6_options_that_come_late(void **state)
+{
+	static const uint8_t ext[] = {
+		0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0,
+		3, 232, 0, 53, 0, 8, 0, 0,
+	};
+	uint8_t b[ROOM];
+	struct packet p;
+
+	/* destination options, then hop by hop */
+	assert_int_equal(parse(b, frame6(b, 60, ext, sizeof(ext)), &p),
+			 PACKET_OK);
+	assert_int_equal(p.proto, 0);
+	assert_int_equal(p.next_off, IP6);
+	assert_int_equal(p.l4_off, 54 + 8);
+	/* at the front they are where they belong, and once is enough */
+	assert_int_equal(parse(b, frame6(b, 0, ext + 8, 16), &p), PACKET_OK);
+	assert_int_equal(p.proto, 17);
+	assert_int_equal(parse(b, frame6(b, 0, ext, sizeof(ext)), &p),
+			 PACKET_OK);
+	assert_int_equal(p.proto, 0);
+	assert_int_equal(p.l4_off, 54 + 8);
+}
+
+static void ip6_has_no_addresses_of_ip4(void **state)
+{
+	static const uint8_t udp[8] = {3, 232, 0, 53};
+	uint8_t b[ROOM];
+	struct packet p;
+	size_t len = frame6(b, 17, udp, 8);
+	addr a = addr_v4(10, 0, 2, 15);
+
+	memcpy(b + L3 + 8, a.b, 16);
+	assert_int_equal(parse(b, len, &p), PACKET_IP6_SHORT);
+	len = frame6(b, 17, udp, 8);
+	memcpy(b + L3 + 24, a.b, 16);
+	assert_int_equal(parse(b, len, &p), PACKET_IP6_SHORT);
 }
 
 static void ip6_extensions_are_bounded(void **state)
@@ -333,12 +397,12 @@ static void ip6_extensions_are_bounded(void **state)
 		ext[i * 8] = 60;
 	ext[7 * 8] = 17;
 	ext[8 * 8] = 3;
-	len = frame6(b, 0, ext, 9 * 8);
+	len = frame6(b, 60, ext, 9 * 8);
 	assert_int_equal(parse(b, len, &p), PACKET_OK);
 	assert_int_equal(p.src.port, 0x0300);
 	ext[7 * 8] = 60;
 	ext[8 * 8] = 17;
-	len = frame6(b, 0, ext, 9 * 8 + 8);
+	len = frame6(b, 60, ext, 9 * 8 + 8);
 	assert_int_equal(parse(b, len, &p), PACKET_IP6_SHORT);
 	/* One longer than the packet, and one beyond what is parsed. */
 	ext[0] = 17;
@@ -346,6 +410,16 @@ static void ip6_extensions_are_bounded(void **state)
 	len = frame6(b, 0, ext, 15);
 	memset(b + len, 0, 20); /* padding does not help */
 	assert_int_equal(parse(b, len + 20, &p), PACKET_IP6_SHORT);
+	/* A jumbogram (RFC 2675): the header counts nothing. */
+	{
+		static const uint8_t jumbo[16] = {17, 0, 0xc2, 4, 0, 0, 0, 16,
+						  0, 1, 0, 2, 0, 8};
+
+		len = frame6(b, 0, jumbo, sizeof(jumbo));
+		assert_int_equal(parse(b, len, &p), PACKET_OK);
+		b[14 + 4] = b[14 + 5] = 0;
+		assert_int_equal(parse(b, len, &p), PACKET_IP6_SHORT);
+	}
 	{
 		uint8_t big[400] = {17, 30};
 
@@ -379,6 +453,8 @@ int main(void)
 		cmocka_unit_test(not_ip),
 		cmocka_unit_test(ip6_plain),
 		cmocka_unit_test(ip6_extensions),
+		cmocka_unit_test(ip6_options_that_come_late),
+		cmocka_unit_test(ip6_has_no_addresses_of_ip4),
 		cmocka_unit_test(ip6_extensions_are_bounded),
 		cmocka_unit_test(a_frame_longer_than_its_first_bytes),
 	};

@@ -6,6 +6,7 @@ import dataclasses
 import typing
 
 import columns
+import family
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,20 +16,24 @@ class Row:
     ask: typing.Callable
     group: str
     needs: str          # of column.lacks
-    want: columns.Want
+    want: columns.Want  # of its family
     slow: bool          # not asked in ./check
     why_not: str        # why vmlan need not do what the kernel does
 
 
 ALL = {}
 GROUPS = {"rows_tcp": "TCP", "rows_udp": "UDP", "rows_icmp": "What the path says",
-          "rows_lan": "The network"}
+          "rows_lan": "The network", "rows_ip6": "The network"}
 
 
-def row(key, title, needs="", want=columns.PLAIN, slow=False, group="", why_not=""):
+def row(key, title, needs="", want=columns.PLAIN, slow=False, group="", why_not="",
+        families=family.ALL):
+    """A question, asked over each family."""
     def add(ask):
-        assert key not in ALL, key
-        ALL[key] = Row(key, title, ask, group or GROUPS[ask.__module__], needs, want,
-                       slow, why_not)
+        for f in families:
+            assert key + f.suffix not in ALL, key
+            ALL[key + f.suffix] = Row(
+                key + f.suffix, f.text(title), ask, group or GROUPS[ask.__module__], needs,
+                dataclasses.replace(want, family=f), slow, why_not)
         return ask
     return add

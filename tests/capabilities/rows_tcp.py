@@ -8,7 +8,7 @@ import time
 
 from columns import PLAIN
 from rows import row
-from scene import DNS, END, expect, No
+from scene import at, expect, No
 
 LINGER_NONE = struct.pack("ii", 1, 0)
 TRIES = range(5001, 5011)  # where an engine does it by luck only
@@ -82,18 +82,18 @@ def reset_in(s):
 def refused(s):
     c = s.guest.tcp()
     try:
-        c.connect((END, 5999))
+        c.connect((s.f.end, 5999))
     except ConnectionRefusedError:
         return
     raise No("a closed port takes connections")
 
 
-def again(c, patience):
+def again(s, c):
     """Connects as soon as the guest's own kernel is done with the port."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + s.patience
     while True:
         try:
-            return c.connect((END, 5001))
+            return c.connect((s.f.end, 5001))
         except OSError as e:
             if e.errno != errno.EADDRNOTAVAIL or time.monotonic() > end:
                 raise
@@ -106,8 +106,8 @@ def reuse(s):
     for _ in range(2):
         c = s.guest.tcp()
         c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        c.bind(("0.0.0.0", 5678))
-        again(c, s.patience)
+        c.bind((s.f.any, 5678))
+        again(s, c)
         p = s.accept(listener)
         s.both_ways(c, p, 1000)
         p.close()  # the side that remembers is not the guest
@@ -183,15 +183,15 @@ def tcp_dscp(s):
     """Before the crowd, whose farewell would fill the raw socket."""
     raw = s.end.raw(socket.IPPROTO_TCP)
     listener, c = s.end.listen(5001), s.guest.tcp()
-    c.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x28)
-    c.connect((END, 5001))
+    c.setsockopt(s.f.level, s.f.tos, 0x28)
+    c.connect((s.f.end, 5001))
     s.accept(listener)
-    c.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xb8)
+    c.setsockopt(s.f.level, s.f.tos, 0xb8)
     c.send(b"hello")
     seen = set()
     while not any(n for _, n in seen):
-        p = raw.recv(65535)
-        seen.add((p[1], len(p) - 20 - (p[32] >> 4) * 4))
+        marks, _, p = s.f.raw_packet(raw)
+        seen.add((marks, len(p) - (p[12] >> 4) * 4))
     expect({(0x28, 0), (0xb8, 5)} <= seen, f"(TOS, bytes) {seen} arrive")
 
 
@@ -201,7 +201,7 @@ def crowd(s):
     ends = []
     for i in range(1000):
         c = s.guest.tcp()
-        c.connect((END, 5001))
+        c.connect((s.f.end, 5001))
         ends.append((c, s.accept(listener)))
     for i, (c, p) in enumerate(ends):
         c.send(struct.pack("!I", i))
@@ -247,19 +247,20 @@ def answer_to(query):
 @row("dns-udp", "Names by UDP", needs="dns", group="Services", want=PLAIN)
 def dns_udp(s):
     server, u = s.inet.udp(53), s.guest.udp()
-    u.sendto(QUESTION, (DNS, 53))
+    u.sendto(QUESTION, (s.f.dns, 53))
     query, who = server.recvfrom(600)
     expect(query[12:] == QUESTION[12:], "another question arrives")
     server.sendto(answer_to(query), who)
     got, who = u.recvfrom(600)
-    expect(who == (DNS, 53) and got[:2] == b"\x12\x34" and got[-4:] == bytes([203, 0, 113, 80]),
+    expect(at(who) == (s.f.dns, 53) and got[:2] == b"\x12\x34" and
+           got[-4:] == bytes([203, 0, 113, 80]),
            f"{got} comes from {who}")
 
 
 @row("dns-tcp", "Names by TCP", needs="dns", group="Services", want=PLAIN)
 def dns_tcp(s):
     listener, c = s.inet.listen(53), s.guest.tcp()
-    c.connect((DNS, 53))
+    c.connect((s.f.dns, 53))
     c.send(struct.pack("!H", len(QUESTION)) + QUESTION)
     p = s.accept(listener)
     query = p.recv(600)

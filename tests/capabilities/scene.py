@@ -8,7 +8,7 @@ sockets in any of its namespaces, and the answers.
     end             behind them                10.9.3.2
     10.9.5.100+N    refused by r3, unreachable for reason N
 
-One process holds the sockets of all of them, so no side has to wait for the
+or what family.py has for these in IPv6. One process holds the sockets of all of them, so no side has to wait for the
 other to be started.
 """
 import contextlib
@@ -18,7 +18,6 @@ import pathlib
 import select
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 
@@ -26,15 +25,11 @@ TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 # (both have a path of their own; ours is that of the system tests)
 sys.path[:0] = [str(TREE / "tests" / "system"), str(TREE / "bench")]
 import lab  # noqa: E402
+import family  # noqa: E402
 import path  # noqa: E402
 import world  # noqa: E402
-from path import END  # noqa: E402
-from world import HOST_IP, INET_IP  # noqa: E402
 
-GATEWAY, GUEST, OTHER, DNS = "10.0.2.2", "10.0.2.15", "10.0.2.16", "10.0.2.3"
-SERVICE = "10.0.2.100"  # of guestfwd
 RESOLV = pathlib.Path("/run/resolv.conf")
-IP_RECVERR, IP_MTU_DISCOVER, IP_MTU, IP_RECVTTL, IP_RECVOPTS = 11, 10, 14, 12, 6
 PMTUDISC_DONT, PMTUDISC_DO = 0, 2
 
 
@@ -63,10 +58,10 @@ class Net:
     def close(self):
         os.close(self.fd)
 
-    def socket(self, kind, proto=0, family=socket.AF_INET):
+    def socket(self, kind, proto=0, af=None):
         lab.setns(self.fd, lab.CLONE_NEWNET)
         try:
-            s = socket.socket(family, kind, proto)
+            s = socket.socket(af or self.scene.f.af, kind, proto)
         finally:
             lab.setns(self.scene.host.fd, lab.CLONE_NEWNET)
         s.settimeout(self.scene.patience)
@@ -76,22 +71,27 @@ class Net:
     def tcp(self):
         return self.socket(socket.SOCK_STREAM)
 
-    def listen(self, port, ip="0.0.0.0"):
+    def listen(self, port, ip=None):
         s = self.tcp()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind((ip, port))
+        s.bind((ip or self.scene.f.any, port))
         s.listen(4096)
         return s
 
-    def udp(self, port=0, ip="0.0.0.0"):
+    def udp(self, port=0, ip=None):
         s = self.socket(socket.SOCK_DGRAM)
         for buf in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             s.setsockopt(socket.SOL_SOCKET, buf, 1 << 20)
-        s.bind((ip, port))
+        # IP_FREEBIND: of IPv6 an address can be used a moment after it was added
+        s.setsockopt(socket.IPPROTO_IP, 15, 1)
+        s.bind((ip or self.scene.f.any, port))
         return s
 
     def raw(self, proto):
-        return self.socket(socket.SOCK_RAW, proto)
+        s = self.socket(socket.SOCK_RAW, proto)
+        if s.family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+        return s
 
     def run(self, *argv):
         """What a program says."""
@@ -102,6 +102,9 @@ class Net:
 
     def ip(self, *lines):
         lab.ip(self.name, *lines)
+
+    def index(self, ifname):
+        return int(self.run("cat", f"/sys/class/net/{ifname}/ifindex"))
 
     def sysctl(self, name, value):
         path.Path.set(self.name, name, value) if self.name else \
@@ -121,8 +124,8 @@ class Place(lab.Lab):
 
 
 def name_the_resolver(peers):
-    """The engines ask inet for names."""
-    RESOLV.write_text(f"nameserver {INET_IP}\n")
+    """The engines ask inet for names, over the family that the row is of."""
+    RESOLV.write_text(f"nameserver {world.INET_IP}\n")
     os.environ["VMLAN_RESOLV_CONF"] = str(RESOLV)
     if not peers:
         return
@@ -141,16 +144,21 @@ class Scene:
         name_the_resolver(peers)
         self.host = Net(self, None)
         self.host.ip("link set lo up")
+        self.f = family.IP4  # of the row
         self.world = world.World()
+        self.world.join6()
         self.path = path.Path()
+        self.path.join6()
         # it sees the namespaces to come, now that there is one
         self.place = Place(build, peers or "/nonexistent")
         for name in ("icmp_ratelimit", "icmp_msgs_per_sec"):
             self.host.sysctl(f"net/ipv4/{name}", 0 if "rate" in name else 100000)
+        self.host.sysctl("net/ipv6/icmp/ratelimit", 0)
         self.host.ip("route replace 10.9.0.0/16 via 192.0.2.1")
         self.inet, self.r3, self.end = (Net(self, n) for n in ("inet", "r3", "end"))
         # Linux tells one machine one unreachable a second; this one all
         self.path.reject("10.9.5.0/24", "blackhole")
+        self.path.reject("2001:db8:9:5::/64", "blackhole")
         self.refuser = world.popen("/usr/bin/python3", str(world.HERE / "refuser.py"), "u2",
                                    ns="r3", stdout=subprocess.PIPE, text=True)
         expect(self.refuser.stdout.readline() == "ready\n", "no refuser")
@@ -170,6 +178,8 @@ class Scene:
     @contextlib.contextmanager
     def behind(self, column, want):
         """One engine at work, its machines in place."""
+        self.f = column.inside(want.family)
+        RESOLV.write_text(f"nameserver {self.f.inet}\n")
         spaces = [self.place.guest() for _ in range(2 if want.several else 1)]
         nets = [Net(self, ns.name) for ns in spaces]
         self.guest, self.other = nets[0], nets[-1]
@@ -180,7 +190,7 @@ class Scene:
             try:
                 if not want.silent:
                     for n in nets:
-                        n.run("ping", "-n", "-c", "1", "-W", "1", GATEWAY)
+                        n.run("ping", "-n", "-c", "1", "-W", "1", self.f.gateway)
                 yield self
             finally:
                 self.site.stop()
@@ -198,11 +208,11 @@ class Scene:
 
     # ---- traffic ----
 
-    def connect(self, server=None, ip=END, port=5001):
+    def connect(self, server=None, ip=None, port=5001):
         """A connection of the guest: its end, the server's end."""
         listener = (server or self.end).listen(port)
         c = self.guest.tcp()
-        c.connect((ip, port))
+        c.connect((ip or self.f.end, port))
         return c, self.accept(listener)
 
     def accept(self, listener):
@@ -239,10 +249,10 @@ class Scene:
         expect(p.poll(self.patience * 1000), "no error comes")
         _, anc, _, _ = s.recvmsg(100, 512, socket.MSG_ERRQUEUE)
         for _, what, data in anc:
-            if what == IP_RECVERR:
-                _, origin, kind, code = struct.unpack_from("=IBBB", data)
-                expect(origin == 2, "the error is not the network's")
-                return kind, code, socket.inet_ntoa(data[20:24])
+            if what == self.f.recverr:
+                origin, error = self.f.error(data)
+                expect(origin == self.f.origin, "the error is not the network's")
+                return error
         raise No("no error comes")
 
     @contextlib.contextmanager
@@ -259,6 +269,12 @@ class Scene:
     def flush(self):
         for net in (self.guest, self.host, self.inet, self.end):
             net.run("ip", "route", "flush", "cache")
+            net.run("ip", "-6", "route", "flush", "cache")
+
+
+def at(who):
+    """Address and port of whoever; IPv6 has more to say."""
+    return who[:2]
 
 
 def option(anc, what):

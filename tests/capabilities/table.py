@@ -2,11 +2,14 @@
 """The answers: how they are found, written down, and compared."""
 import re
 
+import family
+import lab
 import rows
 import rows_tcp  # noqa: F401  (they fill rows.ALL, in this order)
 import rows_udp  # noqa: F401
 import rows_icmp  # noqa: F401
 import rows_lan
+import rows_ip6  # noqa: F401
 from scene import NOES
 
 YES, NO, NA = "yes", "no", "n/a"
@@ -17,7 +20,8 @@ HEAD = """# What works, and where
 
 Each question is asked by traffic: a kernel that plays the machine, an engine
 between, and a path of four routers behind it (`tests/capabilities/scene.py`);
-yes is what was seen to arrive. All of it is IPv4. Made by
+yes is what was seen to arrive. The same questions over IPv4 and over IPv6, which
+the kernel masquerades too (NAT66). Made by
 
 ```
 sudo tests/capabilities/run --md doc/capabilities.md
@@ -34,7 +38,7 @@ the same, and no by design:
 def chosen(keys=None, slow=True):
     got = [r for r in rows.ALL.values() if (not keys or r.key in keys) and
            (slow or not r.slow)]
-    got.sort(key=lambda r: ORDER.index(r.group))
+    got.sort(key=lambda r: (family.ALL.index(r.want.family), ORDER.index(r.group)))
     return got
 
 
@@ -44,17 +48,24 @@ def ask(scene, column, what, say=lambda *_: None, again=True):
     got = {}
     wants = []
     for r in what:
-        if r.needs in column.lacks:
-            got[r.key] = (NA, column.lacks[r.needs])
+        lack = r.needs and [column.lacks[n] for n in (r.needs, r.needs + r.want.family.suffix)
+                            if n in column.lacks]
+        if lack:
+            got[r.key] = (NA, lack[0])
         elif r.want not in wants:
             wants.append(r.want)
     for want in wants:
         mine = [r for r in what if r.want == want and r.key not in got]
-        with scene.behind(column, want):
-            for r in mine:
-                got[r.key] = one(scene, r)
-                if again and got[r.key] == (NO, LATE):
+        try:
+            with scene.behind(column, want):
+                for r in mine:
                     got[r.key] = one(scene, r)
+                    if again and got[r.key] == (NO, LATE):
+                        got[r.key] = one(scene, r)
+                    say(column, r, got[r.key])
+        except lab.Failed as e:  # it does not start like that
+            for r in mine:
+                got[r.key] = NO, str(e)
                 say(column, r, got[r.key])
     return got
 
@@ -96,13 +107,16 @@ def markdown(data, versions):
     heads = list(data)
     notes = Notes()
     text = HEAD + "".join(f"- {h}: {versions[h]}\n" for h in heads)
-    group = None
+    group = of = None
     for r in chosen():
         if any(r.key not in data[h] for h in heads):
             continue
+        if r.want.family != of:
+            of, group = r.want.family, None
+            text += f"\n## {of.name}\n"
         if r.group != group:
             group = r.group
-            text += f"\n## {group}\n\n" + (BEYOND if group == rows_lan.BEYOND else "")
+            text += f"\n### {group}\n\n" + (BEYOND if group == rows_lan.BEYOND else "")
             text += "| | " + " | ".join(heads) + " |\n"
             text += "|---|" + "---|" * len(heads) + "\n"
         cells = []
@@ -119,12 +133,13 @@ def markdown(data, versions):
 def read(text):
     """What markdown() was given: answers (with the reasons that it shows) and
     versions."""
-    keys = {r.title: r.key for r in rows.ALL.values()}
+    keys = {(r.want.family.name, r.title): r.key for r in rows.ALL.values()}
     lines = text.split("\n")
     notes = dict(l.split(". ", 1) for l in lines if re.match(r"\d+\. ", l))
     versions = dict(l[2:].split(": ", 1) for l in lines if l.startswith("- "))
-    data, heads = {}, []
+    data, heads, of = {}, [], family.IP4.name
     for line in lines:
+        of = line[3:] if line[3:] in [f.name for f in family.ALL] else of
         cells = [c.strip() for c in line.strip("|").split("|")]
         if not line.startswith("| "):
             continue
@@ -133,6 +148,6 @@ def read(text):
             continue
         for h, cell in zip(heads, cells[1:]):
             value, _, mark = cell.partition(" [")
-            data.setdefault(h, {})[keys.get(cells[0], cells[0])] = (
+            data.setdefault(h, {})[keys.get((of, cells[0]), cells[0])] = (
                 value, notes.get(mark.rstrip("]"), ""))
     return data, versions

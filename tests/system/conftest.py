@@ -7,6 +7,7 @@ import world
 def pytest_configure(config):
     config.addinivalue_line("markers", "root: takes the rights of the host's root")
     config.addinivalue_line("markers", "qemu: boots machines of QEMU's, which takes its time")
+    config.addinivalue_line("markers", "alone: fails where others take the processors for long")
     config.addinivalue_line("markers", "takes(FEATURE..): of those that VMLAN_DENY can deny")
 
 

@@ -51,5 +51,5 @@ class Far:
         self.settings(None, self.old)
         self.delay.terminate()
         out, _ = self.delay.communicate(timeout=10)
-        assert out.endswith(" 0 lost\n"), out
         sh("ip", "netns", "del", "far")
+        assert out.endswith(" 0 lost\n"), out

@@ -10,13 +10,15 @@
     r3   10.9.2.2, 10.9.3.1       hop 4
       |
     end  10.9.3.2                 hop 5
+
+With IPv6 (join6) the same by 2001:db8:9:1::1 and so on.
 """
-import pathlib
+from world import INET_IP, INET_IP6, no_waiting, sh, sysctl
 
-from world import sh
-
-HOPS = ["10.0.2.2", "192.0.2.1", "10.9.1.2", "10.9.2.2"]
+HOPS = ["10.0.2.2", INET_IP, "10.9.1.2", "10.9.2.2"]
 END = "10.9.3.2"
+HOPS6 = ["fec0::2", INET_IP6, "2001:db8:9:1::2", "2001:db8:9:2::2"]
+END6 = "2001:db8:9:3::2"
 NAMES = ["inet", "r2", "r3", "end"]
 
 
@@ -43,9 +45,24 @@ class Path:
                 sh("ip", "route", "add", "10.9.0.0/16", "via", f"10.9.{i + 1}.2",
                    ns=name)
 
+    def join6(self):
+        """The path is one of IPv6 as well."""
+        for i in range(1, len(NAMES)):
+            for ns, dev, last in ((NAMES[i - 1], f"d{i}", 1), (NAMES[i], f"u{i}", 2)):
+                no_waiting(ns, dev)
+                sh("ip", "addr", "add", f"2001:db8:9:{i}::{last}/64", "dev", dev, "nodad", ns=ns)
+        for i, name in enumerate(NAMES):
+            self.set(name, "net/ipv6/icmp/ratelimit", 0)
+            if i:
+                sh("ip", "-6", "route", "add", "default", "via", f"2001:db8:9:{i}::1", ns=name)
+            if i < len(NAMES) - 1:
+                self.set(name, "net/ipv6/conf/all/forwarding", 1)
+                sh("ip", "-6", "route", "add", "2001:db8:9::/48", "via",
+                   f"2001:db8:9:{i + 1}::2", ns=name)
+
     @staticmethod
     def set(ns, name, value):
-        sh("sh", "-c", f"echo {value} > /proc/sys/{name}", ns=ns)
+        sysctl(ns, name, value)
 
     @staticmethod
     def narrow(mtu, link=2):
@@ -65,3 +82,4 @@ class Path:
            check=False)
         # what the host has learned about the path
         sh("ip", "route", "flush", "cache", check=False)
+        sh("ip", "-6", "route", "flush", "cache", check=False)

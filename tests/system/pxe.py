@@ -16,13 +16,13 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\[\?[0-9;]*[A-Za-z]")
 class Pxe:
     """QEMU with these words for its network, starting from the network."""
 
-    def __init__(self, words, fds=(), run=None):
-        """run: the options of a `vmlan run` around it."""
+    def __init__(self, words, fds=(), run=None, has_keys=False):
+        """run: the options of a `vmlan run` around it; has_keys: for type()."""
         wrap = [] if run is None else [world.VMLAN, "run", *run, "--"]
         self.proc = subprocess.Popen(
             [*wrap, "qemu-system-x86_64", "-accel", "tcg", "-m", "64", "-nographic",
              "-no-reboot", "-boot", "n", *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if has_keys else subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=fds)
         self.raw = ""
 
@@ -45,6 +45,21 @@ class Pxe:
                 raise AssertionError(f"ended before {pattern}:\n{self.text()}")
             self.raw += more.decode(errors="replace")
 
+    def type(self, text):
+        """On its keyboard, whose buffer is small: each key when the one before is
+        on the screen. What it printed before is forgotten."""
+        self.raw = ""
+        for i, c in enumerate(text):
+            os.write(self.proc.stdin.fileno(), c.encode())
+            if c.isprintable():
+                self.until(re.escape(text[:i + 1]) + "$")
+
+    def ask(self, command):
+        """What iPXE's shell answers."""
+        self.type(command + "\n")
+        self.until("iPXE> $")
+        return self.text()
+
     def lease(self, seconds=90):
         """The address it got; what it printed goes into the test's log."""
         m = self.until(LEASE, seconds)
@@ -54,6 +69,8 @@ class Pxe:
 
     def close(self):
         world.end(self.proc)
+        if self.proc.stdin:
+            self.proc.stdin.close()
 
     def __enter__(self):
         return self

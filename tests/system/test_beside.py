@@ -13,7 +13,8 @@ import signal
 
 import pytest
 
-from test_modes import (ASK, PYTHON, Machine, Server, kill_keeper, one_line,  # noqa: F401
+from reach import ASK, PYTHON, Server
+from test_modes import (Machine, kill_keeper, one_line,  # noqa: F401
                         rundir, show, vmlan, zombie)
 from test_uplink import (LAN_IP, NO_ADMIN, lan, links, mac_of, meets, moves,  # noqa: F401
                          one_mac, pings)

@@ -13,13 +13,14 @@ has no other right than to make a user namespace.
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
 import pytest
 
 import world
-from test_modes import ASK, PYTHON, Server
+from reach import ASK, PYTHON, Server
 from world import HOST_IP, INET_IP, VMLAN, popen, sh, stop, wait_for
 
 RUNDIR = pathlib.Path("/run/xdg-exec")
@@ -324,6 +325,21 @@ def test_without_dhcp(w, user):
     assert "nobody leases" in user.one_line(125, "in", "ip=dhcp", "--", "true")
     assert user.exec("in", "ip=none", "--", "cat", "/etc/resolv.conf").stdout == \
         "# vmlan: network in\n"
+
+
+def test_a_network_of_ipv6_alone(w, user):
+    """An address of the prefix that is advertised, and the way to IPv4."""
+    user.vmlan("up", "-q", "lab", "natnet", "ipv4=off", "nat64=on", "ipv6-net=fd06::/64")
+    r = user.exec("lab", "sh", "-c", "cat /etc/resolv.conf; ip -o addr show eth0; ip -6 route")
+    assert r.stderr == "" and r.stdout.startswith("# vmlan: network lab\nnameserver fd06::3\n")
+    assert re.search(r"inet6 fd06::.* scope global (?!.*tentative)", r.stdout)
+    assert "default via fe80::2" in r.stdout and "inet " not in r.stdout
+    with Server("inet"):
+        assert said(user.exec("lab", PYTHON, "-c", ASK, f"64:ff9b::{INET_IP}", "tcp", "5")) == \
+            "tcp hello"
+    user.vmlan("down", "lab")
+    user.vmlan("up", "-q", "lab", "natnet", "ipv4=off", "ipv6-net=fd06::/96")
+    assert "advertises" in user.one_line(125, "lab", "--", "true")
 
 
 def test_a_network_of_one_machine(w, user):

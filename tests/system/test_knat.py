@@ -10,6 +10,7 @@
 Who sees whom is as with the other back end, and all that was done to the host
 is undone whatever ends the network.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -27,14 +28,27 @@ from world import HOST_IP, INET_IP, VMLAN, WEB_IP, popen, process, settle, sh, w
 NET = "natnet:lab,backend=kernel"
 MACS = {n: f"52:54:00:00:00:0{n}" for n in "abc"}
 CONF = pathlib.Path("/proc/sys/net/ipv4/conf")
+CONF6 = pathlib.Path("/proc/sys/net/ipv6/conf")
 FORWARD = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
+
+
+def setting(p):
+    with contextlib.suppress(OSError):  # some are to be written only
+        return p.read_text()
+
+
+def rules():
+    """The host's, without what a set has learnt."""
+    return re.sub(r"\n\s*elements = \{[^}]*\}", "", sh("nft", "list", "ruleset").stdout)
 
 
 def host():
     """All that the network changes while it is there."""
     seen = [sh(*c.split()).stdout for c in (
-        "ip -o link", "ip -o addr", "ip route show table all", "nft list ruleset")]
-    seen.append({str(p): p.read_text() for p in sorted(CONF.glob("*/*")) if os.access(p, os.R_OK)})
+        "ip -o link", "ip -o addr", "ip route show table all")]
+    seen.append(rules())
+    seen.append({str(p): setting(p) for d in (CONF, CONF6) for p in sorted(d.glob("*/*"))
+                 if os.access(p, os.R_OK)})
     return [*seen, FORWARD.read_text()]
 
 
@@ -44,8 +58,11 @@ def outside(w):
     host is no router yet, and its settings are no ordinary ones."""
     sh("ip", "route", "add", "10.0.0.0/8", "via", HOST_IP, ns="inet")
     old = {p: p.read_text() for p in (
-        FORWARD, CONF / "all/accept_redirects", CONF / "up0/forwarding")}
+        FORWARD, CONF6 / "all/forwarding", CONF / "all/accept_redirects", CONF / "up0/forwarding",
+        CONF6 / "lo/forwarding")}
     FORWARD.write_text("0\n")
+    (CONF6 / "all/forwarding").write_text("0\n")
+    (CONF6 / "lo/forwarding").write_text("1\n")
     (CONF / "all/accept_redirects").write_text("0\n")
     (CONF / "up0/forwarding").write_text("1\n")
     settle("up0")
@@ -74,9 +91,11 @@ def test_who_sees_whom(outside):
     r = vmlan("up", "lab", "natnet", "backend=kernel",
               env=dict(os.environ, VMLAN_RESOLV_CONF=str(resolv)))
     assert "the host's kernel is its router, 10.0.2.2" in r.stderr and "warning" not in r.stderr
+    net6 = show("lab")["subnets"][1]["net"][:-3]
     assert vmlan("show", "--netdevs", "lab").stdout.splitlines() == [
-        "router,br=vm-lab,addr=10.0.2.2/24",
-        "user,net=10.0.2.0/24,host=10.0.2.1,router=10.0.2.2,restrict=services"]
+        f"router,br=vm-lab,addr=10.0.2.2/24,addr={net6}2/64",
+        "user,net=10.0.2.0/24,host=10.0.2.1,router=10.0.2.2,restrict=services,"
+        f"ipv6-net={net6}/64,ipv6-host={net6}1,ipv6-router=fe80::1"]
     a, b = pair(outside)
     with a, b:
         # leases are ours, with the kernel as router
@@ -85,7 +104,6 @@ def test_who_sees_whom(outside):
             "serverid": "10.0.2.1", "router": "10.0.2.2", "dns": "10.0.2.3"}
         assert WEB_IP in a.guest.sh("dig", "+short", "@10.0.2.3", "any.test").stdout
         is_natnet(a, b)
-    assert "inet6" not in sh("ip", "addr", "show", "vm-lab").stdout
     vmlan("down", "lab")
 
 
@@ -180,40 +198,37 @@ def test_host_is_closed(outside):
         finally:
             rest = [stop_hearing(p) for p in (inet, up, lo)]
         assert rest == [[], [], []]
-        # IPv6 neither
-        a.guest.sh("ip", "link", "set", "eth0", "up")
-        r = a.guest.sh("ping", "-6", "-c", "2", "-i", "0.3", "-W", "1", "ff02::1%eth0", check=False)
         mac = re.search(r"ether (\S+)", sh("ip", "link", "show", "vm-lab").stdout)[1]
         assert mac == "52:55:0a:00:02:02"
-        assert "fe80::5055:aff:fe00:202" not in r.stdout
     wait_for("the end", lambda: names() == [])
     sh("ip", "link", "del", "other0")
 
 
 PEER = """
 import socket, sys, threading
-t = socket.create_server(("0.0.0.0", 80))
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-u.bind(("0.0.0.0", 53))
+t = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.bind(("::", 53))
 print("up", flush=True)
 def udp():
     while True:
         a = u.recvfrom(100)[1]
-        u.sendto((sys.argv[1] + " " + a[0]).encode(), a)
+        u.sendto((sys.argv[1] + " " + a[0].removeprefix("::ffff:")).encode(), a)
 threading.Thread(target=udp, daemon=True).start()
 while True:
     c, a = t.accept()
-    c.sendall((sys.argv[1] + " " + a[0]).encode())
+    c.sendall((sys.argv[1] + " " + a[0].removeprefix("::ffff:")).encode())
     c.close()
 """
 
 ASK_WHO = """
 import socket, sys
+to = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]))[0]
 kind = socket.SOCK_DGRAM if sys.argv[3] == "udp" else socket.SOCK_STREAM
 try:
-    s = socket.socket(socket.AF_INET, kind)
+    s = socket.socket(to[0], kind)
     s.settimeout(10)
-    s.connect((sys.argv[1], int(sys.argv[2])))
+    s.connect(to[4])
     if kind == socket.SOCK_DGRAM:
         s.send(b"x")
     print(s.recv(100).decode())
@@ -423,11 +438,12 @@ def test_two_networks(outside):
     """Each its bridge and its table; the host routes until the last is gone."""
     before = host()
     vmlan("up", "lab", "natnet", "backend=kernel")
-    r = vmlan("up", "lab2", "natnet", "backend=kernel", "ifname=br-two", "mtu=1400")
+    r = vmlan("up", "lab2", "natnet", "backend=kernel", "ifname=br-two", "mtu=1400", "ipv6=off")
     assert "10.0.3.0/24, for the host has a route to 10.0.2.0/24" in r.stderr
     assert show("lab2")["netdevs"] == [
         "router,br=br-two,addr=10.0.3.2/24,mtu=1400",
-        "user,net=10.0.3.0/24,host=10.0.3.1,router=10.0.3.2,mtu=1400,restrict=services"]
+        "user,ipv6=off,net=10.0.3.0/24,host=10.0.3.1,router=10.0.3.2,"
+        "mtu=1400,restrict=services"]
     with Machine(outside, "a", "--net", "natnet:lab") as a, \
             Machine(outside, "b", "--net", "natnet:lab2") as b:
         a.guest.dhcp()
@@ -500,6 +516,39 @@ def refused_with_table():
         return one_line(5, "up", "lab", "natnet", "backend=kernel")
     finally:
         sh("nft", "delete", "table", "inet", "vmlan-vm-lab")
+
+
+HANGS = """#!/bin/sh
+[ -e {0}/hang ] || exec {1} "$@"
+exec sleep 1013
+"""
+
+
+def test_an_nft_that_hangs(outside, tmp_path, monkeypatch):
+    """Whoever waits for it says so, and goes on once it has ended."""
+    nft = sh("sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v nft").stdout.strip()
+    before = host()
+    own = tmp_path / "nft"
+    own.write_text(HANGS.format(tmp_path, nft))
+    own.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    vmlan("up", "lab", "natnet", "backend=kernel")
+    (tmp_path / "hang").touch()
+    keeper = show("lab")["keeper"]
+    os.kill(keeper, signal.SIGTERM)  # it undoes, and waits for nft
+    hung = wait_for("the nft that hangs", lambda: [int(pid) for pid in sh(
+        "pgrep", "-fx", "sleep 1013", check=False).stdout.split()])
+    os.kill(keeper, signal.SIGKILL)
+    p = popen(VMLAN, "ls", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = p.stderr.readline()
+    assert "waiting for " in line and "the journal of what is done to this host" in line, line
+    (tmp_path / "hang").unlink()
+    for pid in hung:
+        os.kill(pid, signal.SIGKILL)
+    out, _ = p.communicate(timeout=60)
+    assert p.returncode == 0 and "lab " in out  # it is up: another keeper has it
+    vmlan("down", "lab")
+    assert host() == before
 
 
 def test_without_nft(outside):

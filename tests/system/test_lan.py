@@ -7,7 +7,7 @@ import struct
 import pytest
 
 import world
-from world import INET_IP, XFER, Vmlan, sh, wait_for
+from world import INET_IP, XFER, Vmlan, is_settled, sh, wait_for
 
 DIR = pathlib.Path("/run/lan")
 
@@ -110,8 +110,7 @@ def test_multicast_without_echo(w, via):
         # (IPv6 DAD, RFC 4862 5.4: the kernel says "dadfailed".)
         for x in g:
             x.sh("ip", "-6", "addr", "add", f"2001:db8::{x.ns[1:]}/64", "dev", "eth0")
-        wait_for("duplicate address detection", lambda: all(
-            "tentative" not in x.sh("ip", "-6", "addr", "show", "dev", "eth0").stdout for x in g))
+        wait_for("duplicate address detection", lambda: all(is_settled(x.ns) for x in g))
         for x in g:
             assert "dadfailed" not in x.sh("ip", "-6", "addr", "show", "dev", "eth0").stdout
         before = g[0].received()

@@ -17,7 +17,7 @@ import subprocess
 import pytest
 import pxe
 import world
-from world import INET_IP, XFER, Vmlan, sh, wait_for
+from world import INET_IP, XFER, Vmlan, is_settled, sh, wait_for
 
 DIR = pathlib.Path("/run/links")
 
@@ -180,9 +180,7 @@ def test_descriptor_of_a_group(w):
                 x.dhcp()
                 x.sh("ip", "-6", "addr", "add", f"2001:db8::{x.ns[1:]}/64", "dev", "eth0")
             assert g[0].ip != g[1].ip
-            wait_for("duplicate address detection", lambda: all(
-                "tentative" not in x.sh("ip", "-6", "addr", "show", "dev", "eth0").stdout
-                for x in g))
+            wait_for("duplicate address detection", lambda: all(is_settled(x.ns) for x in g))
             for x in g:
                 assert "dadfailed" not in x.sh("ip", "-6", "addr", "show", "dev", "eth0").stdout
 

@@ -12,9 +12,10 @@ import re
 import socket
 
 import pytest
+import clients6
 import pxe
 import qemu
-from world import INET_IP, WEB_IP, XFER, Vmlan, wait_for
+from world import INET_IP, WEB_IP, XFER, Vmlan, sysctl, wait_for
 
 # What QEMU gives to every machine that is told no other.
 MAC = "52:54:00:12:34:56"
@@ -103,6 +104,19 @@ def test_the_lease_is_kept(w):
                 assert a.ip == "10.0.2.15"
                 assert pings(a, b.ip) and pings(b, "10.0.2.2")
         assert pings(a, "10.0.2.2")
+
+
+def test_leases_of_ip6(w):
+    """By DUIDs that are made of the MAC, as those of many clients are."""
+    a, b = w.guest(mac=MAC), w.guest(mac=MAC)
+    for g in (a, b):  # addresses of the link that are not made of it
+        sysctl(g.ns, "net/ipv6/conf/default/addr_gen_mode", 3)
+    with Vmlan(["user,domainname=dom.test", a.netdev(), b.netdev()]) as v:
+        got = {clients6.dhclient(g, "-D", "LL")["address"] for g in (a, b)}
+        assert got == {"fec0::f", "fec0::10"}
+        assert v.log().count("same MAC") == 1
+        for g in (a, b):
+            clients6.dhclient_end(g, "-x")
 
 
 def test_without_dhcp(w):

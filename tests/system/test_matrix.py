@@ -30,6 +30,18 @@ DESIGN = [
 ]
 
 
+def design(*words):
+    """(mode, options, family, cells) of the modes named, or of all."""
+    for mode, options, cells_ in DESIGN:
+        if not words or mode in words:
+            for family in ("ipv4", "ipv6"):
+                yield mode, options, family, cells_
+
+
+def told(all_, key="found"):
+    return [(r["mode"], r["options"], r["family"], cells(r, key)) for r in all_]
+
+
 GUESTS = ("--guests", "qemu", "--kernel", str(qemu.IMAGE / "vmlinuz"),
           "--modules", str(qemu.IMAGE / "modules"))
 
@@ -100,10 +112,9 @@ def has_machine(pids, word):
 def test_is_the_design():
     before = host()
     found = rows()
-    assert [(r["mode"], r["options"], cells(r)) for r in found] == DESIGN
-    assert [cells(r, "expected") for r in found] == [d[2] for d in DESIGN]
-    assert {r["family"] for r in found} == {"ipv4"}
-    by = {(r["mode"], r["options"]): r for r in found}
+    assert told(found) == told(found, "expected") == list(design())
+    by = {(r["mode"], r["options"]): r for r in found if r["family"] == "ipv4"}
+    by6 = {(r["mode"], r["options"]): r for r in found if r["family"] == "ipv6"}
     # each way of asking, in both directions
     assert probes(by["natnet", ""], "vm-vm") == {
         (f, t, p): "y" for f, t in (("a", "b"), ("b", "a")) for p in ("arp", "ping", "tcp", "udp")}
@@ -113,6 +124,12 @@ def test_is_the_design():
     assert probes(by["nat", ""], "internet") == {
         (f, "inet", p): "y" for f in "ab" for p in ("ping", "tcp", "udp")}
     assert probes(by["nat", ""], "forward") == {("host", "a", p): "y" for p in ("tcp", "udp")}
+    # neighbours of IPv6 are solicited
+    assert probes(by6["natnet", ""], "vm-vm") == {
+        (f, t, p): "y" for f, t in (("a", "b"), ("b", "a")) for p in ("nd", "ping", "tcp", "udp")}
+    assert probes(by6["nat", ""], "internet") == {
+        (f, "inet", p): "y" for f in "ab" for p in ("ping", "tcp", "udp")}
+    assert probes(by6["nat", ""], "forward") == {("host", "a", p): "y" for p in ("tcp", "udp")}
     assert probes(by["bridged", "bridge=br0"], "lan-vm") == {
         ("lan", t, p): "y" for t in "ab" for p in ("arp", "ping", "tcp", "udp")}
     assert probes(by["bridged", "if=lan0"], "host-vm") == {
@@ -137,25 +154,33 @@ def test_table():
     assert lines[1].split() == ["MODE", "LAN", "sees", "VM", "other", "internet", "to", "VM",
                                 "forward", "time"]
     assert lines[2].split()[:7] == ["natnet", *"ynyyny"]
-    assert lines[3].split()[:8] == ["natnet", "backend=kernel", *"ynyyny"]
-    assert lines[4].split()[:7] == ["internal", *"nnynn-"]
-    assert lines[1].index("LAN") == width and lines[3][width] == "y"
-    assert lines[7].split() == ["natnet", "user", "user,net=10.0.2.0/24"]
-    assert lines[8].split()[:4] == ["natnet", "backend=kernel", "kernel",
-                                    "router,br=vm-lab,addr=10.0.2.2/24"]
-    assert lines[9].split() == ["internal", "user"]
+    assert lines[3].split()[:8] == ["over", "IPv6", *"ynyyny"]
+    assert lines[4].split()[:8] == ["natnet", "backend=kernel", *"ynyyny"]
+    assert lines[5].split()[:8] == ["over", "IPv6", *"ynyyny"]
+    assert lines[6].split()[:7] == ["internal", *"nnynn-"]
+    assert lines[7].split()[:8] == ["over", "IPv6", *"nnynn-"]
+    assert lines[1].index("LAN") == width and lines[4][width] == "y"
+    assert lines[10].split()[:2] == ["natnet", "user"]
+    assert lines[10].split()[2].startswith("user,net=10.0.2.0/24,ipv6-net=fd")
+    assert lines[11].split()[:3] == ["natnet", "backend=kernel", "kernel"]
+    assert lines[11].split()[3].startswith("router,br=vm-lab,addr=10.0.2.2/24,addr=fd")
+    assert lines[12].split() == ["internal", "user"]
     assert lines[-1] == "All is as it should be."
 
 
 def test_finds_what_is_broken():
     """Machines without their router: the cells are named, both values shown."""
-    for row in rows("natnet", code=1, VMLAN_MATRIX_BREAK="gateway"):
+    found = rows("natnet", code=1, VMLAN_MATRIX_BREAK="gateway")
+    assert [r["family"] for r in found] == ["ipv4", "ipv6"] * 2
+    for row in found:
         assert cells(row) == "nnynny" and cells(row, "expected") == "ynyyny"
         assert [c["question"] for c in row["cells"] if not c["ok"]] == ["vm-lan", "internet"]
         assert set(probes(row, "internet").values()) == {"n"}
     out = matrix("natnet", code=1, VMLAN_MATRIX_BREAK="gateway").stdout
     assert "natnet                n (y!)   n        y        n (y!)   n        y " in out
     assert "natnet: a to inet (203.0.113.80): arp - ping n tcp n udp n\n" in out
+    assert "  over IPv6           n (y!)   n        y        n (y!)   n        y " in out
+    assert "natnet, IPv6: a to inet (2001:db8:2::50): nd - ping n tcp n udp n\n" in out
     assert out.endswith("This is not as it should be.\n")
 
 
@@ -165,11 +190,10 @@ def test_guests_of_qemu():
     """The same table by real guests; all of it in the long run."""
     before, pids = host(), processes()
     words = [] if FULL else ["nat", "hostonly"]
-    expected = [d for d in DESIGN if not words or d[0] in words]
     all_ = json.loads(matrix("--json", *GUESTS, *words).stdout)
     assert all_["guests"] == "qemu"
-    assert [(r["mode"], r["options"], cells(r)) for r in all_["rows"]] == expected
-    by = {(r["mode"], r["options"]): r for r in all_["rows"]}
+    assert told(all_["rows"]) == list(design(*words))
+    by = {(r["mode"], r["options"]): r for r in all_["rows"] if r["family"] == "ipv4"}
     # guests ask by each way, and are asked
     both = {(f, t, p) for f, t in (("a", "b"), ("b", "a")) for p in ("arp", "ping", "tcp", "udp")}
     assert probes(by["hostonly", ""], "vm-vm") == {k: "y" for k in both}
@@ -180,9 +204,11 @@ def test_guests_of_qemu():
 
 @pytest.mark.qemu
 def test_guests_of_qemu_find_what_is_broken():
-    row, = rows(*GUESTS, "nat", code=1, VMLAN_MATRIX_BREAK="gateway")
-    assert cells(row) == "nnnnny" and cells(row, "expected") == "ynnyny"
-    assert set(probes(row, "internet").values()) == {"n"}
+    found = rows(*GUESTS, "nat", code=1, VMLAN_MATRIX_BREAK="gateway")
+    assert [r["family"] for r in found] == ["ipv4", "ipv6"]
+    for row in found:
+        assert cells(row) == "nnnnny" and cells(row, "expected") == "ynnyny"
+        assert set(probes(row, "internet").values()) == {"n"}
 
 
 @pytest.mark.qemu
@@ -245,8 +271,7 @@ AS_USER = ["unshare", "--mount", "sh", "-c",
 def test_as_another_user():
     before = host()
     r = sh(*AS_USER, "666", VMLAN, "matrix", "--json", "natnet", "hostonly", timeout=120)
-    assert [(d["mode"], cells(d)) for d in json.loads(r.stdout)["rows"]] == [
-        (d[0], d[2]) for d in DESIGN if d[0] in ("natnet", "hostonly")]
+    assert told(json.loads(r.stdout)["rows"]) == list(design("natnet", "hostonly"))
     assert host() == before
 
 

@@ -136,11 +136,12 @@ def test_stdin_is_the_vmms():
 def test_what_was_bound_is_told():
     r = run("-p", "2231:22", "-p", "127.0.0.1:2232:80/udp", "-p", "2240-2241:90-91",
             *sh_vmm("true"))
-    for line in ("forward tcp 127.0.0.1:2231 -> 10.0.2.15:22",
+    for line in ("forward tcp 127.0.0.1:2231 and [::1]:2231 -> 10.0.2.15:22",
                  "forward udp 127.0.0.1:2232 -> 10.0.2.15:80",
-                 "forward tcp 127.0.0.1:2240 -> 10.0.2.15:90",
-                 "forward tcp 127.0.0.1:2241 -> 10.0.2.15:91"):
-        assert line in r.stderr, r.stderr
+                 "forward tcp 127.0.0.1:2240 and [::1]:2240 -> 10.0.2.15:90",
+                 "forward tcp 127.0.0.1:2241 and [::1]:2241 -> 10.0.2.15:91"):
+        assert f"{line}\n" in r.stderr, r.stderr
+    assert r.stderr.count("forward") == 4
     assert "-> 10.0.2.15:22" in run("-p", "tcp::2233-:22", *sh_vmm("true")).stderr
 
 

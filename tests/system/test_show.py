@@ -13,13 +13,14 @@ def test_what_show_tells(w, lan):
         o = show("lab")
         assert names() == ["lab"]
     assert list(o) == ["name", "mode", "options", "kept", "serving", "exec", "keeper", "engine",
-                       "folder", "netdevs", "forwards", "machines"]
+                       "folder", "netdevs", "subnets", "forwards", "machines"]
+    assert list(o["subnets"][1]) == ["net", "gateway", "dns"]
     assert list(o["forwards"][0]) == ["proto", "host", "guest", "machine"]
     assert list(o["machines"][0]) == ["name", "link", "listen", "socket", "connected", "pid",
                                       "mac", "address", "addresses"]
     manual = (world.HERE.parent.parent / "man" / "vmlan.1.scd").read_text()
     manual = manual[manual.index("*--json*, of *ls*"):manual.index("# MODES")]
-    for key in (*o, *o["forwards"][0], *o["machines"][0]):
+    for key in (*o, *o["subnets"][1], *o["forwards"][0], *o["machines"][0]):
         assert f"_{key}_" in manual, key
 
 

@@ -54,6 +54,7 @@ def made_tap(w):
     sh("ip", "link", "del", "vtap0", check=False)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("flows,cc", [(1, "cubic"), (4, "cubic"), (1, "bbr"), (4, "bbr"),
                                       (16, "cubic")])
 @pytest.mark.parametrize("wrap,queue", [((), 10000), (NO_ADMIN, 1000)], ids=["ours", "given"])

@@ -3,7 +3,7 @@
 # What udhcpc does with a lease in the tests: writes it down, sets it up.
 case "$1" in
 bound|renew)
-	ip addr flush dev "$interface"
+	ip -4 addr flush dev "$interface"
 	ip addr add "$ip/$mask" dev "$interface"
 	[ -n "$mtu" ] && ip link set "$interface" mtu "$mtu"
 	[ -n "$router" ] && ip route replace default via "${router%% *}"

@@ -34,6 +34,10 @@ HOST_ROOT = "4294967295" in pathlib.Path("/proc/self/uid_map").read_text()
 INET_IP = "192.0.2.1"
 WEB_IP = "203.0.113.80"
 HOST_IP = "192.0.2.2"
+# By World.join6().
+INET_IP6 = "2001:db8::1"
+WEB_IP6 = "2001:db8:80::80"
+HOST_IP6 = "2001:db8::2"
 INSIDE = "VMLAN_TEST_WORLD"
 # A sanitizer's build is several times slower.
 SANITIZED = b"__asan_init" in pathlib.Path(VMLAN).read_bytes() if pathlib.Path(VMLAN).exists() else False
@@ -66,6 +70,19 @@ def sh(*args, check=True, ns=None, timeout=60, **kw):
                           timeout=timeout, **kw)
 
 
+def sysctl(ns, name, value):
+    sh("sh", "-c", f'echo "$1" > /proc/sys/{name}', "sh", str(value), ns=ns)
+
+
+def no_waiting(ns, dev):
+    """Whether its IPv6 addresses are somebody else's nobody asks first."""
+    sysctl(ns, f"net/ipv6/conf/{dev}/accept_dad", 0)
+    # its own address of the link anew, which routers need to ask for neighbours
+    sysctl(ns, f"net/ipv6/conf/{dev}/addr_gen_mode", 1)
+    sh("ip", "-6", "addr", "flush", "dev", dev, "scope", "link", ns=ns)
+    sysctl(ns, f"net/ipv6/conf/{dev}/addr_gen_mode", 0)
+
+
 def popen(*args, ns=None, **kw):
     if ns:
         args = ("ip", "netns", "exec", ns) + args
@@ -90,16 +107,16 @@ def soon(cond):
     return False
 
 
-def js(*args):
+def js(*args, ns=None):
     """What ip tells, by its JSON."""
-    return json.loads(sh("ip", "-j", *args).stdout or "[]")
+    return json.loads(sh("ip", "-j", *args, ns=ns).stdout or "[]")
 
 
-def is_settled():
+def is_settled(ns=None):
     """No address is being asked for, and each has its route, which the kernel
     adds a moment after it has told of the address."""
-    of = [(l["flags"], a) for l in js("addr") for a in l.get("addr_info", [])]
-    local = {r["dst"] for r in js("-6", "route", "show", "table", "local")}
+    of = [(l["flags"], a) for l in js("addr", ns=ns) for a in l.get("addr_info", [])]
+    local = {r["dst"] for r in js("-6", "route", "show", "table", "local", ns=ns)}
     return not any(a.get("tentative") for _, a in of) and all(
         a["local"] in local for flags, a in of if a["family"] == "inet6" and "LOWER_UP" in flags)
 
@@ -109,6 +126,18 @@ def settle(*links):
     wait_for("carriers", lambda: all(
         "LOWER_UP" in js("link", "show", l)[0]["flags"] for l in links))
     wait_for("addresses that are sure", is_settled)
+
+
+def one_netdev(o, net):
+    """The only netdev of a network with a gateway, on this subnet and an IPv6
+    one of its own."""
+    netdev, = o["netdevs"]
+    (v4, v6), prefix = o["subnets"], o["subnets"][1]["net"]
+    assert v4["net"] == net
+    assert re.fullmatch(r"fd[0-9a-f:]+::/64", prefix)
+    assert sorted(netdev.split(",")) == sorted(["user", f"net={net}", f"ipv6-net={prefix}"])
+    assert (v6["gateway"], v6["dns"]) == (prefix[:-3] + "2", prefix[:-3] + "3")
+    return netdev
 
 
 def stop(proc, sig=signal.SIGTERM, timeout=10):
@@ -213,6 +242,8 @@ class Guest:
         self.ifname = "eth0"
         self.mac = mac
         self.ip = None
+        for left in pathlib.Path("/run").glob(f"{name}.*"):  # by one of this name
+            left.unlink()
         sh("ip", "netns", "add", name)
         sh("ip", "link", "set", "lo", "up", ns=name)
 
@@ -293,6 +324,14 @@ class World:
         sh("ip", "link", "set", "eth0", "up", ns="inet")
         sh("ip", "route", "add", "default", "via", INET_IP)
         pathlib.Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0\n")
+
+    def join6(self):
+        """IPv6 for the host and the internet."""
+        for ns, dev, ip in (("inet", "lo", f"{WEB_IP6}/128"), ("inet", "eth0", f"{INET_IP6}/64"),
+                            (None, "up0", f"{HOST_IP6}/64")):
+            no_waiting(ns, dev)
+            sh("ip", "addr", "add", ip, "dev", dev, "nodad", ns=ns)
+        sh("ip", "-6", "route", "add", "default", "via", INET_IP6)
 
     def guest(self, name=None, mac=None):
         g = Guest(name or f"g{len(self.guests)}", mac)

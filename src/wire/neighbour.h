@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Who has which address: ARP and IPv6's neighbour discovery (RFC 826, 4861),
- * as far as both say the same.  Stateless; called by beside.c.
+ * as far as both say the same.  Stateless; used by whoever asks, answers or
+ * listens without being a router: the switch, the host beside machines, and
+ * the gateway for its questions.
  */
-#ifndef NETDEV_NEIGHBOUR_H
-#define NETDEV_NEIGHBOUR_H
+#ifndef WIRE_NEIGHBOUR_H
+#define WIRE_NEIGHBOUR_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/addr.h"
 #include "base/cursor.h"
-#include "lan/frame.h"
 
 struct neighbour {
 	addr from;  /* who says that this is his; unspecified: nobody does */
@@ -21,13 +24,15 @@ struct neighbour {
 
 enum { NEIGHBOUR_LEN = 86 }; /* longest frame that is made below */
 
-/* False: f is neither, or malformed, or speaks for another MAC than its
- * own. */
-bool neighbour_parse(const struct frame *f, struct neighbour *np);
+/* A frame of len bytes, the first hdr_len of which are at hdr.  False: it is
+ * neither, or malformed, or speaks for another MAC than its own.  A checksum
+ * is not looked at: an offload may still have to write it. */
+bool neighbour_parse(const uint8_t *hdr, size_t hdr_len, size_t len,
+		     struct neighbour *np);
 /* The frame by which own answers n, who asked for its address. */
 void neighbour_answer(struct wr *w, const struct neighbour *n, mac own);
-/* The frame by which own, whose address is from, asks the machine with MAC to
- * whether ip is still its own. */
+/* The frame by which own, whose address is from (unspecified: none yet), asks
+ * for ip: the machine with MAC to, or all if that is the broadcast. */
 void neighbour_ask(struct wr *w, mac own, const addr *from, mac to,
 		   const addr *ip);
 

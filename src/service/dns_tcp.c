@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* DNS over TCP; see dns_tcp.h. */
+#include "service/dns_tcp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/slab.h"
+#include "wire/dns.h"
+
+#define IDLE_NS (DNS_TCP_SECONDS * UINT64_C(1000000000))
+
+enum {
+	LEN_LEN = 2, /* in front of each message (RFC 1035 4.2.2) */
+	MESSAGE_MAX = LEN_LEN + UINT16_MAX,
+};
+
+enum state {
+	STATE_QUESTION, /* the guest's is read */
+	STATE_ASK,	/* what is asked for it is written to the resolver */
+	STATE_ANSWER,	/* the resolver's is read */
+	STATE_REPLY,	/* the guest's is written */
+};
+
+/* Bytes of a message on their way in or out. */
+struct buffer {
+	size_t len; /* read, or to be written */
+	size_t at;  /* written */
+	uint8_t b[MESSAGE_MAX];
+};
+
+struct conn {
+	struct list link; /* in dns_tcp->conns */
+	struct dns_tcp *t;
+	struct timer timer; /* serve() first, then no progress */
+	struct endpoint guest, server;
+	uint32_t port;	       /* of the lan, that it came by; 0: none */
+	struct host_sock far;  /* the guest's end, until serve() */
+	struct host_sock down; /* ours of it */
+	struct host_sock up;   /* to the resolver */
+	bool is_used; /* up has answered: the resolver may have closed it */
+	enum state state;
+	struct dns64_step step;
+	size_t n_question; /* bytes of the message at question.b, with its
+			    * length */
+	struct buffer question; /* and what came behind it */
+	struct buffer answer;
+	struct buffer out;
+};
+
+struct dns_tcp {
+	const struct service_env *env; /* borrowed */
+	struct dns *dns;	       /* borrowed */
+	dns_tcp_fn serve;
+	void *arg;
+	struct list conns;
+	unsigned n_conns;
+	struct slab memory; /* of struct conn */
+};
+
+static void conn_free(struct conn *c)
+{
+	struct dns_tcp *t = c->t;
+	struct host *h = t->env->host;
+
+	timer_disarm(t->env->wheel, &c->timer);
+	h->ops->close(h, &c->down, false);
+	h->ops->close(h, &c->up, false);
+	h->ops->close(h, &c->far, false);
+	list_del(&c->link);
+	t->n_conns--;
+	slab_free(&t->memory, c);
+}
+
+static void enter(struct conn *c, enum state s)
+{
+	c->state = s;
+	timer_arm(c->t->env->wheel, &c->timer,
+		  *c->t->env->now_ns + IDLE_NS);
+}
+
+/* The message at b->b is complete; *np has its length with the field's. */
+static bool is_whole(const struct buffer *b, size_t *np)
+{
+	size_t n;
+
+	if (b->len < LEN_LEN)
+		return false;
+	n = LEN_LEN + ((size_t)b->b[0] << 8 | b->b[1]);
+	*np = n;
+	return b->len >= n;
+}
+
+static struct rd message(const struct buffer *b, size_t n)
+{
+	return rd_init(b->b + LEN_LEN, n - LEN_LEN);
+}
+
+/* What is written next, of len bytes behind the length field. */
+static void set_out(struct conn *c, size_t len)
+{
+	c->out.b[0] = (uint8_t)(len >> 8);
+	c->out.b[1] = (uint8_t)len;
+	c->out.len = LEN_LEN + len;
+	c->out.at = 0;
+}
+
+static struct wr out_room(struct conn *c)
+{
+	return wr_init(c->out.b + LEN_LEN, sizeof(c->out.b) - LEN_LEN);
+}
+
+/* 1: all was written; 0: later; negative: it cannot be. */
+static int flush(struct conn *c, struct host_sock *s)
+{
+	struct host *h = c->t->env->host;
+
+	while (c->out.at < c->out.len) {
+		struct iovec v = {.iov_base = c->out.b + c->out.at,
+				  .iov_len = c->out.len - c->out.at};
+		ssize_t n = h->ops->send(h, s, &v, 1, 0);
+
+		if (n == -EAGAIN)
+			return 0;
+		if (n < 0)
+			return (int)n;
+		c->out.at += (size_t)n;
+	}
+	return 1;
+}
+
+/* Bytes read; 0: end of the stream; negative as recv(). */
+static ssize_t fill(struct conn *c, struct host_sock *s, struct buffer *b)
+{
+	struct host *h = c->t->env->host;
+	struct iovec v = {.iov_base = b->b + b->len,
+			  .iov_len = sizeof(b->b) - b->len};
+	ssize_t n = h->ops->recv(h, s, &v, 1, 0);
+
+	if (n > 0)
+		b->len += (size_t)n;
+	return n;
+}
+
+static void close_up(struct conn *c)
+{
+	struct host *h = c->t->env->host;
+
+	h->ops->close(h, &c->up, false);
+	c->is_used = false;
+}
+
+/* The resolver does not answer. */
+static void fail(struct conn *c)
+{
+	struct rd msg = message(&c->question, c->n_question);
+	struct wr w = out_room(c);
+
+	close_up(c);
+	(void)dns_emit_error(&w, &msg, DNS_SERVFAIL); /* it is a question */
+	set_out(c, wr_len(&w));
+	enter(c, STATE_REPLY);
+}
+
+/* The connection to the resolver is over: one that was idle is no failure. */
+static void lost(struct conn *c)
+{
+	bool was_used = c->is_used;
+
+	close_up(c);
+	if (!was_used) {
+		fail(c);
+		return;
+	}
+	c->out.at = 0;
+	enter(c, STATE_ASK);
+}
+
+static void ask(struct conn *c)
+{
+	struct rd msg = message(&c->question, c->n_question);
+	struct wr w = out_room(c);
+
+	if (!dns64_emit_question(&c->step, &msg, &w)) {
+		fail(c);
+		return;
+	}
+	set_out(c, wr_len(&w));
+	enter(c, STATE_ASK);
+}
+
+/* The guest's next question is whole. */
+static void begin(struct conn *c)
+{
+	struct rd msg = message(&c->question, c->n_question);
+	const struct dns64 *d = dns_dns64(c->t->dns);
+	struct wr w = out_room(c);
+
+	if (dns64_emit_own(d, &msg, &w)) {
+		set_out(c, wr_len(&w));
+		enter(c, STATE_REPLY);
+		return;
+	}
+	c->step = dns64_begin(d, &msg);
+	ask(c);
+}
+
+/* True if there is more to do at once, as of all four below; c is gone if it
+ * was closed. */
+static bool read_question(struct conn *c)
+{
+	struct dns_question q;
+	struct rd msg;
+	ssize_t n;
+
+	if (!is_whole(&c->question, &c->n_question)) {
+		n = fill(c, &c->down, &c->question);
+		if (n == -EAGAIN)
+			return false;
+		if (n <= 0) {
+			conn_free(c);
+			return false;
+		}
+		return true;
+	}
+	msg = message(&c->question, c->n_question);
+	if (rd_left(&msg) > DNS_QUESTION_MAX ||
+	    !dns_question_parse(&msg, &q) || q.hdr.n_question != 1 ||
+	    (q.hdr.flags & DNS_F_QR)) {
+		drop(c->t->env->drops, DROP_DNS_BAD);
+		conn_free(c);
+		return false;
+	}
+	begin(c);
+	return true;
+}
+
+static bool open_up(struct conn *c)
+{
+	struct host *h = c->t->env->host;
+	struct endpoint ep = dns_tcp_upstream(c->t->dns);
+	int r;
+
+	if (c->up.fd >= 0)
+		return true;
+	r = h->ops->open(h, &c->up, HOST_TCP, !addr_is_v4(&ep.ip));
+	if (r < 0)
+		return false;
+	r = h->ops->connect(h, &c->up, &ep);
+	return r == 0 || r == -EINPROGRESS;
+}
+
+static bool write_question(struct conn *c)
+{
+	int r;
+
+	if (!open_up(c)) {
+		fail(c);
+		return true;
+	}
+	r = flush(c, &c->up);
+	if (r == 0)
+		return false;
+	if (r < 0) {
+		lost(c);
+		return true;
+	}
+	c->answer.len = 0;
+	enter(c, STATE_ANSWER);
+	return true;
+}
+
+/* The answer is whole, of n bytes. */
+static void take_answer(struct conn *c, size_t n)
+{
+	struct rd msg = message(&c->question, c->n_question);
+	struct rd answer = message(&c->answer, n);
+	struct wr w = out_room(c);
+	const struct dns64 *d = dns_dns64(c->t->dns);
+	struct dns_question q;
+
+	c->is_used = true;
+	if (!dns_question_parse(&answer, &q) || !(q.hdr.flags & DNS_F_QR) ||
+	    memcmp(answer.p, msg.p, 2) != 0) {
+		drop(c->t->env->drops, DROP_DNS_REPLY);
+		fail(c);
+		return;
+	}
+	if (!dns64_is_last(d, &c->step, &answer)) {
+		ask(c);
+		return;
+	}
+	if (c->step.stage == DNS64_PLAIN || c->step.stage == DNS64_AAAA)
+		wr_bytes(&w, answer.p, rd_left(&answer));
+	else if (!dns64_emit_answer(d, &c->step, &msg, &answer, &w)) {
+		fail(c);
+		return;
+	}
+	set_out(c, wr_len(&w));
+	enter(c, STATE_REPLY);
+}
+
+static bool read_answer(struct conn *c)
+{
+	size_t whole;
+	ssize_t n;
+
+	if (is_whole(&c->answer, &whole)) {
+		take_answer(c, whole);
+		return true;
+	}
+	n = fill(c, &c->up, &c->answer);
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0)
+		lost(c);
+	return true;
+}
+
+static bool write_reply(struct conn *c)
+{
+	int r = flush(c, &c->down);
+
+	if (r == 0)
+		return false;
+	if (r < 0) {
+		conn_free(c);
+		return false;
+	}
+	c->question.len -= c->n_question;
+	memmove(c->question.b, c->question.b + c->n_question,
+		c->question.len);
+	enter(c, STATE_QUESTION);
+	return true;
+}
+
+static bool step(struct conn *c)
+{
+	switch (c->state) {
+	case STATE_QUESTION:
+		return read_question(c);
+	case STATE_ASK:
+		return write_question(c);
+	case STATE_ANSWER:
+		return read_answer(c);
+	case STATE_REPLY:
+		return write_reply(c);
+	}
+	return false;
+}
+
+/* As far as it goes now: an edge tells when it goes on. */
+static void run(struct conn *c)
+{
+	while (step(c))
+		;
+}
+
+static void on_down(struct host_sock *s, unsigned events)
+{
+	struct conn *c = container_of(s, struct conn, down);
+
+	if (events & (HOST_EV_HUP | HOST_EV_ERR))
+		conn_free(c);
+	else
+		run(c);
+}
+
+static void on_up(struct host_sock *s, unsigned events)
+{
+	(void)events; /* what they are, the next call says */
+	run(container_of(s, struct conn, up));
+}
+
+static void on_far(struct host_sock *s, unsigned events)
+{
+	(void)s; /* whoever gets it reads it from the start */
+	(void)events;
+}
+
+/* The guest's connection is ready for its other end. */
+static void hand_over(struct conn *c)
+{
+	struct dns_tcp *t = c->t;
+
+	enter(c, STATE_QUESTION);
+	t->serve(t->arg, &c->guest, &c->server, &c->far);
+	if (c->far.fd >= 0)
+		conn_free(c);
+}
+
+static void on_timer(struct timer *t, uint64_t now_ns)
+{
+	struct conn *c = container_of(t, struct conn, timer);
+
+	(void)now_ns;
+	if (c->far.fd >= 0) {
+		hand_over(c);
+	} else if (c->state == STATE_ASK || c->state == STATE_ANSWER) {
+		fail(c);
+		run(c);
+	} else {
+		conn_free(c);
+	}
+}
+
+/* True if the guest may have one more. */
+static bool has_share(const struct dns_tcp *t, const addr *guest, uint32_t port)
+{
+	unsigned n_guest = 0, n_port = 0;
+
+	list_each (it, &t->conns) {
+		const struct conn *c = container_of(it, struct conn, link);
+
+		n_guest += addr_eq(&c->guest.ip, guest);
+		n_port += c->port == port;
+	}
+	return n_guest < DNS_TCP_PER_GUEST &&
+	       !service_port_is_full(port, n_port, t->n_conns, DNS_TCP_MAX);
+}
+
+int dns_tcp_open(struct dns_tcp *t, const struct endpoint *guest,
+		 const struct endpoint *server)
+{
+	struct host *h = t->env->host;
+	uint32_t port = service_payer(t->env);
+	struct conn *c;
+
+	if (!has_share(t, &guest->ip, port))
+		return -EAGAIN;
+	c = slab_alloc_raw(&t->memory);
+	if (!c)
+		return -EAGAIN;
+	c->t = t;
+	c->guest = *guest;
+	c->server = *server;
+	c->port = port;
+	c->far = HOST_SOCK_NULL;
+	c->far.event = on_far;
+	c->down = HOST_SOCK_NULL;
+	c->down.event = on_down;
+	c->up = HOST_SOCK_NULL;
+	c->up.event = on_up;
+	c->is_used = false;
+	c->state = STATE_QUESTION;
+	c->question.len = 0;
+	if (h->ops->pair(h, &c->down, &c->far) < 0) {
+		slab_free(&t->memory, c);
+		return -EAGAIN;
+	}
+	timer_init(&c->timer, on_timer);
+	timer_arm(t->env->wheel, &c->timer, *t->env->now_ns);
+	list_add_tail(&t->conns, &c->link);
+	t->n_conns++;
+	return 0;
+}
+
+int dns_tcp_new(const struct service_env *env, struct dns *dns,
+		dns_tcp_fn serve, void *arg, struct dns_tcp **tp)
+{
+	struct dns_tcp *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->env = env;
+	t->dns = dns;
+	t->serve = serve;
+	t->arg = arg;
+	list_init(&t->conns);
+	if (slab_init(&t->memory, sizeof(struct conn), DNS_TCP_MAX) < 0) {
+		free(t);
+		return -ENOMEM;
+	}
+	*tp = t;
+	return 0;
+}
+
+struct dns_tcp *dns_tcp_free(struct dns_tcp *t)
+{
+	if (!t)
+		return NULL;
+	while (!list_empty(&t->conns))
+		conn_free(container_of(t->conns.next, struct conn, link));
+	slab_deinit(&t->memory);
+	free(t);
+	return NULL;
+}
