@@ -23,6 +23,8 @@
 
 enum {
 	GSO_IOV_MAX = 256, /* pieces of all tails of one output batch */
+	IP6_FRAG_LEN = 8,
+	GSO_HDR_MAX = FRAME_HDR_MAX + IP6_FRAG_LEN,
 	TCP_FIN = 0x01,
 	TCP_PSH = 0x08,
 	TCP_CWR = 0x80,
@@ -45,7 +47,7 @@ struct gso_out {
 	uint8_t source[FRAME_BATCH]; /* frame of the source batch */
 	struct batch b;
 	struct iovec iov[GSO_IOV_MAX];
-	uint8_t hdr[FRAME_BATCH][FRAME_HDR_MAX];
+	uint8_t hdr[FRAME_BATCH][GSO_HDR_MAX];
 };
 
 /* One frame being cut. */
@@ -278,13 +280,16 @@ static uint8_t *piece_begin(struct gso_out *o, struct gso_cut *cut, uint32_t n,
 {
 	struct cursor at = cut->at;
 	uint8_t *h = out_room(o);
+	/* The source's private bytes are all used up, so that what is left has
+	 * no more pieces than the source. */
+	uint32_t max = FRAME_HDR_MAX + front - copied;
 	uint32_t head;
 
 	*retryp = false;
 	if (!h)
 		return NULL;
 	*f = (struct frame){.hdr = h, .len = front + n};
-	f->hdr_len = f->len < FRAME_HDR_MAX ? f->len : FRAME_HDR_MAX;
+	f->hdr_len = f->len < max ? f->len : max;
 	head = f->hdr_len - front;
 	memcpy(h, cut->f->hdr, copied);
 	if (!cursor_copy(&at, head, h + front) ||
@@ -404,7 +409,7 @@ static void frag_ip(uint8_t *h, const struct frag_cut *cut, uint32_t n)
 		put_be16(ip + 10, csum_fold(csum_add(ip, 20, 0)));
 		return;
 	}
-	put_be16(ip + 4, 8 + n);
+	put_be16(ip + 4, IP6_FRAG_LEN + n);
 	ip[6] = IPPROTO_FRAGMENT;
 	ip[40] = IPPROTO_UDP;
 	ip[41] = 0;
@@ -422,7 +427,7 @@ static bool cut_fragment(struct gso_out *o, struct gso_cut *c, unsigned source,
 	uint8_t *h;
 
 	if (c->l.ip_version == 6)
-		front += 8;
+		front += IP6_FRAG_LEN;
 	h = piece_begin(o, c, n, c->l.l4_off, front, &f, retryp);
 	if (!h)
 		return false;

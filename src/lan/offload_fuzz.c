@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PREFIX = 11 };
+enum { PREFIX = 11, IP6_FRAG_HDR_LEN = 8 };
 
 struct sink {
 	struct port port;
@@ -70,6 +70,15 @@ static uint16_t get16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
+/* What is cut into pieces begins here: a fragment has its part of the UDP
+ * header, a segment one of its own. */
+static uint32_t cut_off(const struct frame *f, const struct offload_layout *l)
+{
+	return f->off.gso == FRAME_GSO_FRAG4 || f->off.gso == FRAME_GSO_FRAG6
+		       ? l->l4_off
+		       : l->payload_off;
+}
+
 static void segment(const struct frame *f, unsigned room)
 {
 	static const struct port_ops ops = {.kind = "sink", .send = sink_send};
@@ -81,6 +90,7 @@ static void segment(const struct frame *f, unsigned room)
 	struct drops drops = {{0}};
 	struct offload_layout l;
 	struct batch b = {.n = 1};
+	uint32_t off, front;
 	uint64_t got;
 
 	b.f[0] = *f;
@@ -91,16 +101,17 @@ static void segment(const struct frame *f, unsigned room)
 	}
 	if (!offload_layout(f, &l))
 		abort();
+	off = cut_off(f, &l);
+	front = off + (f->off.gso == FRAME_GSO_FRAG6 ? IP6_FRAG_HDR_LEN : 0);
 	if (room <= OFFLOAD_PIECES_MAX) {
 		assert(got == (room > 0));
 		assert(sink.n_frames + drops.n[DROP_PORT_FULL] ==
-			       offload_pieces(f, l.payload_off) || !got);
+			       offload_pieces(f, off) || !got);
 		return;
 	}
 	assert(got == 1 && drops.n[DROP_GSO_FAILED] == 0);
-	assert(sink.n_frames == offload_pieces(f, l.payload_off));
-	assert(sink.n_bytes == f->len - l.payload_off +
-				       sink.n_frames * l.payload_off);
+	assert(sink.n_frames == offload_pieces(f, off));
+	assert(sink.n_bytes == f->len - off + sink.n_frames * front);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
