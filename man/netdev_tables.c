@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Writes vmlan-netdev(7) in scdoc form: copies the prose named on the
- * command line and puts the option tables where it says @OPTIONS@.  Run by
- * the build only.
+ * command line and puts the option tables where it says @OPTIONS@, and what is
+ * done with each of QEMU's where it says @QEMU@.  Run by the build only.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +21,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), in)) {
 		if (strcmp(line, "@OPTIONS@\n") == 0)
 			netdev_help_scdoc(stdout);
+		else if (strcmp(line, "@QEMU@\n") == 0)
+			netdev_does_scdoc(stdout);
 		else
 			fputs(line, stdout);
 	}

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/serving.h"
 #include "base/subnet.h"
 
 enum {
@@ -227,6 +228,7 @@ struct msg_user_add {
 	uint8_t has_way6; /* the host leads somewhere in IPv6 */
 	uint8_t nat64;
 	uint8_t follows_host; /* USER_MOVE will come */
+	struct serving serving;
 	uint32_t n_kept; /* of the pool's first addresses, for LEASE_KEEP */
 	uint32_t n_dnssearch;
 	char hostname[ENGINE_DNS_NAME_LEN];

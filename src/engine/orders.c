@@ -413,6 +413,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.is_restricted = m->is_restricted,
 		.keeps_services = m->keeps_services,
 		.has_multicast = m->has_multicast,
+		.serving = m->serving,
 		.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF,
 	};
 	struct gateway_env env = {

@@ -186,6 +186,12 @@ static mac gateway_mac(const addr *a)
 	return (mac){{0x52, 0x55, a->b[12], a->b[13], a->b[14], a->b[15]}};
 }
 
+static mac own_mac(const struct gateway_config *c)
+{
+	return mac_is_zero(c->serving.mac) ? gateway_mac(&c->v4.gw)
+					   : c->serving.mac;
+}
+
 static bool has_other_router(const struct gateway_config *c)
 {
 	return !addr_is_unspecified(&c->router4) ||
@@ -215,9 +221,12 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.log = env->log,
 		.lan = env->lan,
 		.port = &gw->port,
-		.gw_mac = gateway_mac(&c->v4.gw),
+		.gw_mac = own_mac(c),
 		.v4 = c->v4,
 		.v6 = c->v6,
+		.hides_host = c->serving.hides_host,
+		.host4 = c->serving.host4,
+		.host6 = c->serving.host6,
 		.ll6 = {{0xfe, 0x80, [15] = 2}},
 		.nat64 = nat64_prefix(c),
 		.mtu = mtu > MTU_MAX ? MTU_MAX : mtu,
@@ -300,12 +309,33 @@ static void dhcp_bound(void *arg, const addr *ip, mac m)
 	lan_heard(gw->port.lan, ip);
 }
 
+bool gateway_nameserver(const struct gateway *gw, bool is_v4, addr *ap)
+{
+	const struct gateway_config *c = &gw->config;
+	const struct serving *v = &c->serving;
+
+	*ap = (addr){{0}};
+	if (v->has_nameserver) {
+		if (addr_is_unspecified(&v->nameserver) ||
+		    addr_is_v4(&v->nameserver) != is_v4)
+			return false;
+		*ap = v->nameserver;
+		return true;
+	}
+	if (c->is_restricted && !c->keeps_services)
+		return false;
+	*ap = is_v4 ? gw->nat.v4.dns : gw->nat.v6.dns;
+	return true;
+}
+
 static int make_dhcp6(struct gateway *gw, const struct dhcp_config *dc)
 {
+	addr dns;
 	struct dhcp6_config c = {
 		.domain = dc->domain,
 		.n_search = dc->n_search,
-		.hides_dns = dc->hides_dns,
+		.hides_dns = !gateway_nameserver(gw, false, &dns),
+		.nameserver = gw->config.serving.nameserver,
 		.moves = gw->config.follows_host,
 	};
 
@@ -319,6 +349,7 @@ static int make_dhcp6(struct gateway *gw, const struct dhcp_config *dc)
 static int make_services(struct gateway *gw)
 {
 	const struct gateway_config *c = &gw->config;
+	addr dns;
 	struct dhcp_config dc = {
 		.first = c->dhcp_start4,
 		.n_kept = c->n_kept,
@@ -328,7 +359,8 @@ static int make_services(struct gateway *gw)
 		.router = c->router4,
 		.hides_router = c->is_restricted &&
 				addr_is_unspecified(&c->router4),
-		.hides_dns = c->is_restricted && !c->keeps_services,
+		.hides_dns = !gateway_nameserver(gw, true, &dns),
+		.nameserver = c->serving.nameserver,
 	};
 	int r;
 
@@ -339,8 +371,12 @@ static int make_services(struct gateway *gw)
 	for (unsigned i = 0; i < c->n_dnssearch; i++)
 		dc.search[i] = c->dnssearch[i];
 	r = dhcp_new(&gw->service, &dc, dhcp_bound, gw, &gw->dhcp);
-	if (r == 0 && c->v6.is_on)
+	if (r == 0)
+		dhcp_reserve(gw->dhcp, nat_host(&gw->nat, &gw->nat.v4));
+	if (r == 0 && c->v6.is_on && !(c->serving.lacks & LACK_DHCP6))
 		r = make_dhcp6(gw, &dc);
+	if (r == 0)
+		dhcp_reserve(gw->dhcp, nat_host(&gw->nat, &gw->nat.v6));
 	if (r == 0)
 		r = dns_new(&gw->service, &gw->dns);
 	if (r == 0 && gw->nat.nat64.len)
@@ -348,7 +384,7 @@ static int make_services(struct gateway *gw)
 				&gw->dns_tcp);
 	if (r < 0)
 		return r;
-	dns_set_upstreams(gw->dns, c->resolvers, c->n_resolvers);
+	gateway_resolvers(gw, c->resolvers, c->n_resolvers);
 	dns_ways(gw->dns, c->has_way6);
 	return 0;
 }
@@ -456,7 +492,13 @@ struct port *gateway_port(struct gateway *gw)
 
 void gateway_resolvers(struct gateway *gw, const struct endpoint *r, unsigned n)
 {
-	dns_set_upstreams(gw->dns, r, n);
+	const struct endpoint own = {.ip = gw->config.serving.resolver,
+				     .port = DNS_PORT};
+
+	if (addr_is_unspecified(&own.ip))
+		dns_set_upstreams(gw->dns, r, n);
+	else
+		dns_set_upstreams(gw->dns, &own, 1);
 }
 
 void gateway_network(struct gateway *gw, const addr *gone, unsigned n)

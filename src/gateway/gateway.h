@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/serving.h"
 #include "base/subnet.h"
 #include "base/timer.h"
 #include "lan/lan.h"
@@ -50,6 +51,7 @@ struct gateway_config {
 	bool is_restricted;   /* no way out (reference 2.7) .. */
 	bool keeps_services;  /* .. but to the name server */
 	bool has_multicast;   /* groups pass, nat/group.h; not if restricted */
+	struct serving serving;
 	bool deny_peek_off;   /* test switch, tcp.h */
 };
 
@@ -85,7 +87,7 @@ gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 struct gateway *gateway_free(struct gateway *gw);
 struct port *gateway_port(struct gateway *gw);
 
-/* The host's resolvers changed. */
+/* The host's resolvers changed; nothing to who asks another. */
 void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
 		       unsigned n);
 

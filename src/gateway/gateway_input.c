@@ -100,7 +100,8 @@ static bool is_for_us(const struct gateway *gw, const struct packet *pkt)
 {
 	const mac *dst = &pkt->eth_dst;
 
-	if (is_gateway_mac(gw, &pkt->eth_src))
+	if (is_gateway_mac(gw, &pkt->eth_src) ||
+	    mac_eq(pkt->eth_src, gw->nat.gw_mac))
 		return false;
 	return mac_eq(*dst, gw->nat.gw_mac) || mac_is_group(*dst) ||
 	       mac_eq(*dst, gw->dns_mac);
@@ -183,7 +184,7 @@ static bool is_dhcp6(const struct gateway *gw, const struct packet *pkt)
 {
 	const addr servers = {{0xff, 0x02, [13] = 1, 0, 2}};
 
-	return gw->dhcp6 && pkt->dst.port == PORT_DHCP6_SERVER &&
+	return gw->nat.v6.is_on && pkt->dst.port == PORT_DHCP6_SERVER &&
 	       pkt->ip_version == 6 &&
 	       (addr_eq(&pkt->dst.ip, &servers) ||
 		nat_is_ours(&gw->nat, &pkt->dst.ip));
@@ -198,6 +199,10 @@ static bool input_dhcp(struct gateway *gw, const struct packet *pkt,
 
 	if (pkt->proto != IPPROTO_UDP || (!is_v6 && !is_dhcp4(gw, pkt)))
 		return false;
+	if (gw->config.serving.lacks & (is_v6 ? LACK_DHCP6 : LACK_DHCP4)) {
+		drop(gw->nat.drops, DROP_RESTRICTED);
+		return true;
+	}
 	len = service_payload(gw, pkt, f, DROP_DHCP_BAD);
 	if (len >= 0 && is_v6)
 		dhcp6_input(gw->dhcp6, pkt, gw->payload, (size_t)len);
@@ -227,6 +232,23 @@ static bool is_icmp(const struct packet *pkt)
 	return pkt->proto == icmp_proto(&pkt->src.ip);
 }
 
+/* Whether the protocol is one that is served at all. */
+static bool is_carried(const struct gateway *gw, const struct packet *pkt)
+{
+	const uint32_t lacks = gw->config.serving.lacks;
+
+	switch (pkt->proto) {
+	case IPPROTO_TCP:
+		return !(lacks & LACK_TCP);
+	case IPPROTO_UDP:
+		return !(lacks & LACK_UDP);
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return !(lacks & LACK_ICMP);
+	}
+	return true;
+}
+
 /* What restrict= lets through (reference 2.7): replies to forwarded ports and
  * what is asked of our own addresses.  TCP is judged by its own part, for it
  * is refused and not dropped. */
@@ -236,6 +258,8 @@ static bool is_allowed(const struct gateway *gw, const struct packet *pkt,
 	const struct gateway_config *c = &gw->config;
 	bool is_dns = gateway_is_dns(gw, &pkt->dst.ip);
 
+	if (!is_carried(gw, pkt))
+		return false;
 	if (!c->is_restricted || pkt->proto == IPPROTO_TCP)
 		return true;
 	/* The whole is judged when it is put together. */

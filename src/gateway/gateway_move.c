@@ -68,7 +68,8 @@ int gateway_move6(struct gateway *gw, const struct subnet *to)
 		if (addr_eq(&env->was6[i].net.ip, &to->net.ip))
 			forget(gw, i);
 	}
-	dhcp6_moved(gw->dhcp6);
+	if (gw->dhcp6)
+		dhcp6_moved(gw->dhcp6);
 	gateway_nd_changed(gw);
 	return 0;
 }

@@ -51,7 +51,6 @@ bool gateway_is_way6(const struct gateway *gw)
 /* What we are; lifetime_s 0: nothing any more. */
 static struct nd_msg router(const struct gateway *gw, uint16_t lifetime_s)
 {
-	const struct gateway_config *c = &gw->config;
 	const struct subnet *s = &gw->nat.v6;
 	struct nd_msg m = {.type = ND_ADVERTISE_ROUTER};
 	struct nd_router *ra = &m.router;
@@ -70,10 +69,8 @@ static struct nd_msg router(const struct gateway *gw, uint16_t lifetime_s)
 	ra->prefix = s->net;
 	ra->valid_s = GATEWAY_RA_VALID_SECONDS;
 	ra->preferred_s = GATEWAY_RA_PREFERRED_SECONDS;
-	if (!c->is_restricted || c->keeps_services) {
-		ra->dns = s->dns;
+	if (gateway_nameserver(gw, false, &ra->dns))
 		ra->dns_s = lifetime_s;
-	}
 	ra->nat64 = gw->nat.nat64;
 	ra->nat64_s = lifetime_s;
 	ra->search = gw->nd.search;
@@ -102,8 +99,10 @@ static bool router_was(const struct gateway *gw, unsigned i,
 	ra->valid_s = GATEWAY_RA_WAS_SECONDS - (uint32_t)age_s;
 	ra->dns = s->dns;
 	ra->dns_s = 0;
-	if (addr_eq(&s->dns, &gw->nat.v6.dns))
-		ra->dns = (addr){{0}}; /* it is not of the prefix */
+	/* It is not of the prefix, or nobody was told of it. */
+	if (addr_eq(&s->dns, &gw->nat.v6.dns) ||
+	    gw->config.serving.has_nameserver)
+		ra->dns = (addr){{0}};
 	return true;
 }
 
@@ -118,6 +117,11 @@ static void advertise(struct gateway *gw, mac to, const addr *dst,
 		if (router_was(gw, i, lifetime_s, &m))
 			tell(gw, to, router_address(gw), dst, &m);
 	}
+}
+
+static bool lacks_ra(const struct gateway *gw)
+{
+	return gw->config.serving.lacks & (LACK_RA | LACK_ND);
 }
 
 static void tell_all(struct gateway *gw, uint16_t lifetime_s)
@@ -170,7 +174,7 @@ void gateway_nd_init(struct gateway *gw)
 
 void gateway_nd_start(struct gateway *gw)
 {
-	if (gw->nat.v6.is_on)
+	if (gw->nat.v6.is_on && !lacks_ra(gw))
 		turn(&gw->nd.timer, *gw->nat.now_ns);
 }
 
@@ -211,8 +215,9 @@ static void input_router_solicit(struct gateway *gw, const struct packet *pkt,
 
 	if (!is_nobody && !mac_is_zero(m->source))
 		learn(gw, &pkt->src.ip, m->source);
-	advertise(gw, pkt->eth_src, is_nobody ? &all : &pkt->src.ip,
-		  GATEWAY_RA_LIFETIME_SECONDS);
+	if (!lacks_ra(gw))
+		advertise(gw, pkt->eth_src, is_nobody ? &all : &pkt->src.ip,
+			  GATEWAY_RA_LIFETIME_SECONDS);
 }
 
 /* Answers for our own addresses; one who wants to have one of them, and has no
@@ -278,6 +283,10 @@ bool gateway_nd_input(struct gateway *gw, const struct packet *pkt,
 
 	if (!is_nd(pkt, f))
 		return false;
+	if (gw->config.serving.lacks & LACK_ND) {
+		drop(gw->nat.drops, DROP_RESTRICTED);
+		return true;
+	}
 	if (pkt->l4_len > sizeof(gw->payload) ||
 	    !frame_copy(f, pkt->l4_off, pkt->l4_len, gw->payload) ||
 	    !nd_parse(pkt, gw->payload, f->off.flags & vouched, &m)) {

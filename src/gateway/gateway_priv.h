@@ -70,6 +70,9 @@ bool gateway_is_guestfwd(const struct gateway *gw, const addr *a);
 bool gateway_is_served(void *arg, const struct endpoint *dst);
 int gateway_serve(void *arg, const struct endpoint *guest,
 		  const struct endpoint *dst);
+/* The name server that guests are told of in a family; false: none, and *ap is
+ * unspecified. */
+bool gateway_nameserver(const struct gateway *gw, bool is_v4, addr *ap);
 /* True if a is the name server's address, of either family. */
 static inline bool gateway_is_dns(const struct gateway *gw, const addr *a)
 {

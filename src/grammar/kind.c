@@ -2,7 +2,6 @@
 /* Finding kinds and options, and printing their tables. */
 #include "grammar/kind.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "grammar/nearest.h"
@@ -69,8 +68,11 @@ static void help_option(const struct netdev_kind *kind,
 		fprintf(out, " (required)");
 	if ((o->flags & OPT_F_EXTENSION) && !kind->is_extension)
 		fprintf(out, " [extension]");
-	if (o->flags & OPT_F_LATER) {
-		fprintf(out, " [not built yet");
+	if (o->flags & OPT_F_NO_EFFECT)
+		fprintf(out, " [without effect]");
+	if (o->flags & (OPT_F_LATER | OPT_F_REFUSED)) {
+		fprintf(out, o->flags & OPT_F_LATER ? " [not built yet"
+						    : " [refused");
 		if (o->accepts)
 			fprintf(out, ", only %s", o->accepts);
 		fprintf(out, "]");
@@ -96,7 +98,7 @@ static void help_sockaddr(const struct netdev_kind *kind,
 	}
 }
 
-static const char *not_built(const struct netdev_kind *kind)
+const char *netdev_kind_lack(const struct netdev_kind *kind)
 {
 	return kind->is_foreign ? "Not here" : "Not built yet";
 }
@@ -106,7 +108,10 @@ void netdev_kind_help(const struct netdev_kind *kind, FILE *out)
 	fprintf(out, "%s: %s%s\n", kind->name, kind->help,
 		kind->is_extension ? " [extension]" : "");
 	if (!kind->is_built)
-		fprintf(out, "%s; %s.\n", not_built(kind), kind->not_built);
+		fprintf(out, "%s; %s.\n", netdev_kind_lack(kind),
+			kind->not_built);
+	if (kind->does)
+		fprintf(out, "%s.\n", kind->does);
 	fprintf(out, "\n  %-26s %s\n", "id=", "name of the netdev  <string>");
 	for (const struct netdev_option *o = kind->options; o->name; o++) {
 		if (o->type == OPT_SOCKADDR)
@@ -125,96 +130,5 @@ void netdev_help(FILE *out)
 			k->is_foreign  ? " [not here]"
 			: !k->is_built ? " [not built yet]"
 				       : "");
-	}
-}
-
-/* Text with what scdoc would take for markup escaped. */
-static void scdoc_text(const char *text, FILE *out)
-{
-	for (; *text; text++) {
-		if (strchr("*_\\#~<>[]|`", *text))
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-}
-
-/* A line of help as a sentence, without its full stop. */
-static void scdoc_sentence(const char *text, FILE *out)
-{
-	if (isalpha((unsigned char)*text))
-		fputc(toupper((unsigned char)*text++), out);
-	scdoc_text(text, out);
-}
-
-static void scdoc_option(const struct netdev_kind *kind,
-			 const struct netdev_option *o, const char *prefix,
-			 FILE *out)
-{
-	fputc('*', out);
-	scdoc_text(prefix, out);
-	scdoc_text(o->name, out);
-	fprintf(out, "=*_");
-	scdoc_text(opt_type_name(o->type), out);
-	fprintf(out, "_\n\t");
-	scdoc_sentence(o->help, out);
-	fputc('.', out);
-	if (o->deflt) {
-		fprintf(out, " Default ");
-		scdoc_text(o->deflt, out);
-		fputc('.', out);
-	}
-	if (o->flags & OPT_F_REQUIRED)
-		fprintf(out, " Required.");
-	if ((o->flags & OPT_F_EXTENSION) && !kind->is_extension)
-		fprintf(out, " Extension.");
-	if (o->flags & OPT_F_LATER)
-		fprintf(out, " Not built yet%s%s.",
-			o->accepts ? "; accepted is only " : "",
-			o->accepts ? o->accepts : "");
-	fprintf(out, "\n\n");
-}
-
-static void scdoc_kind(const struct netdev_kind *kind, FILE *out)
-{
-	fprintf(out, "## ");
-	scdoc_text(kind->name, out);
-	fprintf(out, "\n\n");
-	scdoc_sentence(kind->help, out);
-	fprintf(out, ".%s", kind->is_extension ? " Extension." : "");
-	if (!kind->is_built) {
-		fprintf(out, " %s: ", not_built(kind));
-		scdoc_text(kind->not_built, out);
-		fputc('.', out);
-	}
-	fprintf(out, "\n\n");
-	for (const struct netdev_option *o = kind->options; o->name; o++)
-		scdoc_option(kind, o, "", out);
-}
-
-void netdev_help_scdoc(FILE *out)
-{
-	static const struct netdev_kind plain = {.name = NULL};
-	const struct netdev_sockaddr_option *m = netdev_sockaddr_options;
-
-	for (const struct netdev_kind *k = netdev_kinds; k->name; k++)
-		scdoc_kind(k, out);
-	fprintf(out, "## Members of an address\n\n"
-		     "They follow the key and a dot: *addr.type=unix*. Each "
-		     "belongs to the types named.\n\n");
-	for (; m->opt.name; m++) {
-		struct netdev_option shown = m->opt;
-		char help[160];
-		int n = snprintf(help, sizeof(help), "%s (", shown.help);
-
-		for (unsigned t = 0; t < SOCK_ADDR_N_TYPES; t++) {
-			if (m->types & (1u << t))
-				n += snprintf(help + n, sizeof(help) - n,
-					      "%s%s",
-					      help[n - 1] == '(' ? "" : ", ",
-					      sock_addr_type_names[t]);
-		}
-		snprintf(help + n, sizeof(help) - n, ")");
-		shown.help = help;
-		scdoc_option(&plain, &shown, "", out);
 	}
 }

@@ -36,6 +36,9 @@ enum opt_flag {
 	OPT_F_REQUIRED = 1 << 0,
 	OPT_F_EXTENSION = 1 << 1, /* ours, QEMU does not know it */
 	OPT_F_LATER = 1 << 2,	  /* known, but not built yet */
+	OPT_F_DIFFERS = 1 << 3,	  /* does something else than in QEMU */
+	OPT_F_NO_EFFECT = 1 << 4, /* accepted, and nothing comes of it */
+	OPT_F_REFUSED = 1 << 5,	  /* known, and not to be had here */
 };
 
 /* One option of a kind, or one member of a socket address. */
@@ -45,9 +48,12 @@ struct netdev_option {
 	const char *deflt; /* as one would type it; NULL = none */
 	const char *help;  /* one line */
 	unsigned flags;	   /* OPT_F_* */
-	/* OPT_F_LATER: the one value that asks for nothing we lack and is
-	 * accepted; NULL = every value is refused. */
+	/* OPT_F_LATER, OPT_F_REFUSED: the one value that asks for nothing we
+	 * lack and is accepted; NULL = every value is refused. */
 	const char *accepts;
+	/* OPT_F_DIFFERS: how; OPT_F_NO_EFFECT: why; OPT_F_REFUSED: why, and the
+	 * nearest that works.  One line; NULL for the others. */
+	const char *does;
 	/* OPT_BOOL: one more word, which counts as on; NULL = none. */
 	const char *also;
 };
@@ -60,6 +66,7 @@ struct netdev_kind {
 	bool is_foreign; /* will not be built: another system's, no netdev */
 	bool is_modern; /* keyval with dotted keys, as QEMU's stream, dgram */
 	const char *not_built; /* why not, and the nearest thing that works */
+	const char *does; /* how it differs from QEMU's as a whole, or NULL */
 	const struct netdev_option *options;
 };
 
@@ -92,7 +99,11 @@ const char *opt_type_name(enum opt_type type);
 void netdev_kind_help(const struct netdev_kind *kind, FILE *out);
 /* `help`: the list of kinds. */
 void netdev_help(FILE *out);
+/* "Not here" or "Not built yet", of a kind that is not built. */
+const char *netdev_kind_lack(const struct netdev_kind *kind);
 /* All tables in scdoc form, for vmlan-netdev(7). */
 void netdev_help_scdoc(FILE *out);
+/* What is done with each type and key of QEMU's, likewise. */
+void netdev_does_scdoc(FILE *out);
 
 #endif

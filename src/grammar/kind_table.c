@@ -3,21 +3,9 @@
  * The option tables of all kinds: names, types and defaults are QEMU's
  * (11.1), the help is ours.  Read by the parser, the help and the man page.
  */
-#include "grammar/kind.h"
+#include "grammar/kind_priv.h"
 
-/* Name, type, default, help, then .flags and .accepts if any. */
-#define OPT(n, t, d, h, ...)                                                   \
-	{                                                                      \
-		.name = (n), .type = (t), .deflt = (d), .help = (h),           \
-		__VA_ARGS__                                                    \
-	}
-#define REQUIRED    .flags = OPT_F_REQUIRED
-#define EXTENSION   .flags = OPT_F_EXTENSION
-#define LATER(only) .flags = OPT_F_LATER, .accepts = (only)
-#define END                                                                    \
-	{                                                                      \
-		.name = NULL                                                   \
-	}
+#define FD_NUMBER "a number; names of QMP's getfd are not known"
 
 #define INET  (1u << SOCK_ADDR_INET)
 #define UNIX  (1u << SOCK_ADDR_UNIX)
@@ -38,7 +26,9 @@ const char *const sock_addr_type_names[SOCK_ADDR_N_TYPES] = {
 
 const struct netdev_sockaddr_option netdev_sockaddr_options[] = {
 	MEMBER(INET | UNIX | FD | VSOCK, "type", OPT_STR, NULL,
-	       "inet, unix, fd or vsock", REQUIRED),
+	       "inet, unix, fd or vsock",
+	       .flags = OPT_F_REQUIRED | OPT_F_DIFFERS,
+	       .does = "vsock is refused: not built"),
 	MEMBER(INET, "host", OPT_STR, NULL, "name or address", REQUIRED),
 	MEMBER(INET | VSOCK, "port", OPT_STR, NULL, "number or service name",
 	       REQUIRED),
@@ -59,8 +49,10 @@ const struct netdev_sockaddr_option netdev_sockaddr_options[] = {
 	MEMBER(UNIX, "tight", OPT_BOOL, "on",
 	       "abstract: the name is as long as typed, not padded"),
 	MEMBER(FD, "str", OPT_STR, NULL, "number of an open descriptor",
-	       REQUIRED),
-	MEMBER(VSOCK, "cid", OPT_STR, NULL, "context id", REQUIRED),
+	       .flags = OPT_F_REQUIRED | OPT_F_DIFFERS, .does = FD_NUMBER),
+	MEMBER(VSOCK, "cid", OPT_STR, NULL, "context id",
+	       .flags = OPT_F_REQUIRED | OPT_F_REFUSED,
+	       .does = "addresses of type vsock are not built"),
 	{.opt = END},
 };
 
@@ -82,21 +74,35 @@ static const struct netdev_option user_options[] = {
 	    "IPv6; on alone turns IPv4 off, as QEMU does"),
 	OPT("net", OPT_STR, "10.0.2.0/24",
 	    "network and mask of the guests; without a mask, that of the "
-	    "class"),
-	OPT("ip", OPT_STR, NULL, "old spelling of net=ADDRESS/24"),
+	    "class",
+	    DIFFERS("a mask with holes and a network that is multicast, "
+		    "reserved or loopback are refused")),
+	OPT("ip", OPT_STR, NULL, "old spelling of net=ADDRESS/24",
+	    DIFFERS("refused together with net=")),
 	OPT("host", OPT_STR, NULL,
-	    "address of the gateway, second of the network (10.0.2.2)"),
+	    "address of the gateway, second of the network (10.0.2.2)",
+	    DIFFERS("the network's own and its broadcast address are "
+		    "refused")),
 	OPT("dns", OPT_STR, NULL,
-	    "address of the name server, third of the network (10.0.2.3)"),
+	    "address of the name server, third of the network (10.0.2.3)",
+	    DIFFERS("the network's own and its broadcast address are refused; "
+		    "the server asks all resolvers of the host, and by both "
+		    "families")),
 	OPT("dhcpstart", OPT_STR, NULL,
-	    "first address leased, 15th of the network (10.0.2.15)"),
+	    "first address leased, 15th of the network (10.0.2.15)",
+	    DIFFERS("leases go on to the end of the network, and not for 16 "
+		    "only; where these do not fit it is refused")),
 	OPT("router", OPT_STR, NULL,
 	    "address of another router of the network, which DHCP names in "
 	    "place of this gateway",
 	    EXTENSION),
-	OPT("hostname", OPT_STR, NULL, "name given to the guest by DHCP"),
-	OPT("domainname", OPT_STR, NULL, "domain given to the guest by DHCP"),
-	OPT("dnssearch", OPT_LIST, NULL, "domain to search for short names"),
+	OPT("hostname", OPT_STR, NULL, "name given to the guest by DHCP",
+	    DIFFERS("whole, where QEMU cuts it after 32 characters; it has to "
+		    "be a name of DNS")),
+	OPT("domainname", OPT_STR, NULL, "domain given to the guest by DHCP",
+	    DIFFERS("told in IPv6 too; it has to be a name of DNS")),
+	OPT("dnssearch", OPT_LIST, NULL, "domain to search for short names",
+	    DIFFERS("told in IPv6 too; at most eight, names of DNS")),
 	OPT("mtu", OPT_U32, "1500",
 	    "largest IP packet of the network in bytes, 576 to 65520; given to "
 	    "the guest by DHCP",
@@ -104,26 +110,38 @@ static const struct netdev_option user_options[] = {
 	OPT("hostfwd", OPT_LIST, NULL,
 	    "port of the host forwarded to a guest: "
 	    "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT or "
-	    "unix:PATH-[GUESTADDR]:GUESTPORT"),
+	    "unix:PATH-[GUESTADDR]:GUESTPORT",
+	    DIFFERS("addresses of IPv6 in brackets and localhost are taken "
+		    "too; an empty host port and anything behind the guest "
+		    "port are refused")),
 	OPT("restrict", OPT_BOOL, "off",
 	    "no way out, except by guestfwd= and in answer to hostfwd=; ours: "
 	    "services keeps the name server",
-	    .also = "services"),
+	    .also = "services",
+	    DIFFERS("no router is advertised in IPv6 either, and DHCPv6 "
+		    "goes on")),
 	OPT("multicast", OPT_BOOL, "off",
 	    "multicast groups pass to and from the host's network, mDNS and "
 	    "SSDP among them",
 	    EXTENSION),
 	OPT("ipv6-net", OPT_STR, "fec0::/64",
 	    "IPv6 prefix of the guests and its length, 64 if not given: with "
-	    "another guests cannot choose addresses themselves (SLAAC)"),
+	    "another guests cannot choose addresses themselves (SLAAC)",
+	    DIFFERS("DHCPv6 leases addresses of it too; a prefix that is "
+		    "multicast, reserved, loopback or of the link is "
+		    "refused")),
 	OPT("ipv6-prefix", OPT_STR, "fec0::",
 	    "IPv6 prefix without its length, in place of ipv6-net"),
 	OPT("ipv6-prefixlen", OPT_INT, "64",
 	    "length of ipv6-prefix, 1 to 126; 0 is 64"),
 	OPT("ipv6-host", OPT_STR, NULL,
-	    "IPv6 address of the gateway, second of the network (fec0::2)"),
+	    "IPv6 address of the gateway, second of the network (fec0::2)",
+	    DIFFERS("it alone leads to the host's loopback, and not every "
+		    "address of the network")),
 	OPT("ipv6-dns", OPT_STR, NULL,
-	    "IPv6 address of the name server, third of the network (fec0::3)"),
+	    "IPv6 address of the name server, third of the network (fec0::3)",
+	    DIFFERS("refused if it is ipv6-host=; it works where the host has "
+		    "resolvers of IPv4 only")),
 	OPT("ipv6-follow", OPT_BOOL, "off",
 	    "ipv6-net= is a /64 of a prefix of the host's, and is replaced by "
 	    "one of another when the host has that instead",
@@ -136,6 +154,38 @@ static const struct netdev_option user_options[] = {
 	    "guests with IPv6 alone reach IPv4: by addresses in 64:ff9b::/96 "
 	    "(NAT64), which the name server makes (DNS64)",
 	    EXTENSION),
+	OPT("dhcp", OPT_BOOL, "on", "a DHCP server", EXTENSION),
+	OPT("dhcpv6", OPT_BOOL, "on", "a DHCPv6 server", EXTENSION),
+	OPT("ra", OPT_BOOL, "on",
+	    "router advertisements, by which guests of IPv6 choose their "
+	    "address and find the way out",
+	    EXTENSION),
+	OPT("ndp", OPT_BOOL, "on",
+	    "neighbour discovery, without which no guest finds the gateway in "
+	    "IPv6 by itself; off: no router advertisements either",
+	    EXTENSION),
+	OPT("tcp", OPT_BOOL, "on", "TCP; off: dropped without a word",
+	    EXTENSION),
+	OPT("udp", OPT_BOOL, "on",
+	    "UDP, the name server's too; off: dropped without a word",
+	    EXTENSION),
+	OPT("icmp", OPT_BOOL, "on", "ping; off: dropped without a word",
+	    EXTENSION),
+	OPT("mac", OPT_STR, NULL,
+	    "MAC address of the gateway (52:55 and its IPv4 address)",
+	    EXTENSION),
+	OPT("nameserver", OPT_STR, NULL,
+	    "address of another name server, which guests are told of in place "
+	    "of this gateway's; none: of no name server",
+	    EXTENSION),
+	OPT("resolver", OPT_STR, NULL,
+	    "address of the resolver that the gateway's name server asks, in "
+	    "place of those that the host has in /etc/resolv.conf",
+	    EXTENSION),
+	OPT("host-loopback", OPT_STR, NULL,
+	    "address that leads to the host's loopback, in place of the "
+	    "gateway's (host, ipv6-host); off: none does",
+	    EXTENSION),
 	OPT("tftp", OPT_STR, NULL, "folder served by TFTP", LATER(NULL)),
 	OPT("bootfile", OPT_STR, NULL, "name of the boot file", LATER(NULL)),
 	OPT("tftp-server-name", OPT_STR, NULL, "TFTP server named by DHCP",
@@ -146,31 +196,46 @@ static const struct netdev_option user_options[] = {
 	OPT("guestfwd", OPT_LIST, NULL,
 	    "address in the network whose connections go to a program or "
 	    "socket: [tcp]:[SERVER]:PORT-TARGET, where TARGET is "
-	    "cmd:COMMAND, tcp:HOST:PORT or unix:PATH"),
+	    "cmd:COMMAND, tcp:HOST:PORT or unix:PATH",
+	    DIFFERS("of QEMU's character devices there are tcp: and unix:, "
+		    "and each connection has one of its own")),
 	END,
 };
 
+#define NO_VHOST                                                               \
+	NO_EFFECT("with a warning: the kernel's vhost-net is not used, vmlan " \
+		  "carries the frames itself")
+#define NO_VHOSTFD                                                             \
+	NO_EFFECT("with a warning, as vhost; the descriptor stays as it is")
+
 static const struct netdev_option tap_options[] = {
 	OPT("ifname", OPT_STR, NULL,
-	    "name of the interface, made if it does not exist (tap%d)"),
-	OPT("fd", OPT_STR, NULL, "descriptor of an attached tap"),
-	OPT("fds", OPT_STR, NULL, "descriptors of its queues, N:N:.."),
+	    "name of the interface, made if it does not exist (tap%d)",
+	    DIFFERS("longer than 15 characters it is refused, QEMU cuts it")),
+	OPT("fd", OPT_STR, NULL, "descriptor of an attached tap",
+	    DIFFERS(FD_NUMBER)),
+	OPT("fds", OPT_STR, NULL, "descriptors of its queues, N:N:..",
+	    DIFFERS(FD_NUMBER)),
 	OPT("script", OPT_STR, "/etc/qemu-ifup",
-	    "program run with the interface's name, no = none"),
+	    "program run with the interface's name, no = none",
+	    DIFFERS("not given, QEMU's own is run where it exists")),
 	OPT("downscript", OPT_STR, "/etc/qemu-ifdown",
-	    "program run at the end, no = none"),
+	    "program run at the end, no = none",
+	    DIFFERS("not given, QEMU's own is run where it exists")),
 	OPT("vnet_hdr", OPT_BOOL, NULL,
 	    "offload header; not given: if the kernel can"),
-	OPT("queues", OPT_U32, "1", "number of queues"),
+	OPT("queues", OPT_U32, "1", "number of queues",
+	    DIFFERS("at most 64")),
 	OPT("sndbuf", OPT_SIZE, "0", "send buffer in bytes, 0 = unlimited"),
 	OPT("helper", OPT_STR, NULL, "program that opens the tap"),
-	OPT("br", OPT_STR, "br0", "bridge for the helper"),
-	OPT("vhost", OPT_BOOL, "off", "kernel's vhost-net", LATER("off")),
-	OPT("vhostfd", OPT_STR, NULL, "descriptor of vhost-net", LATER(NULL)),
+	OPT("br", OPT_STR, "br0", "bridge for the helper",
+	    DIFFERS("refused without helper=, where QEMU takes no notice")),
+	OPT("vhost", OPT_BOOL, "off", "kernel's vhost-net", NO_VHOST),
+	OPT("vhostfd", OPT_STR, NULL, "descriptor of vhost-net", NO_VHOSTFD),
 	OPT("vhostfds", OPT_STR, NULL, "descriptors of vhost-net, N:N:..",
-	    LATER(NULL)),
-	OPT("vhostforce", OPT_BOOL, "off", "vhost without MSI-X", LATER("off")),
-	OPT("poll-us", OPT_U32, "0", "microseconds vhost polls", LATER("0")),
+	    NO_VHOSTFD),
+	OPT("vhostforce", OPT_BOOL, "off", "vhost without MSI-X", NO_VHOST),
+	OPT("poll-us", OPT_U32, "0", "microseconds vhost polls", NO_VHOST),
 	END,
 };
 
@@ -178,15 +243,22 @@ static const struct netdev_option bridge_options[] = {
 	OPT("br", OPT_STR, "br0", "name of the bridge"),
 	OPT("helper", OPT_STR, "/usr/lib/qemu/qemu-bridge-helper",
 	    "program that opens the tap; not given: asked where the right to "
-	    "make one is missing"),
+	    "make one is missing",
+	    DIFFERS("QEMU always asks it")),
 	END,
 };
 
 static const struct netdev_option socket_options[] = {
-	OPT("fd", OPT_STR, NULL, "descriptor of a socket"),
-	OPT("listen", OPT_STR, NULL, "[HOST]:PORT of a TCP server"),
-	OPT("connect", OPT_STR, NULL, "HOST:PORT of a TCP client"),
-	OPT("mcast", OPT_STR, NULL, "GROUP:PORT of a UDP multicast bus"),
+	OPT("fd", OPT_STR, NULL, "descriptor of a socket",
+	    DIFFERS(FD_NUMBER "; it may listen, too")),
+	OPT("listen", OPT_STR, NULL, "[HOST]:PORT of a TCP server",
+	    DIFFERS("any number of machines, each a port of its own; a port "
+		    "above 65535 is refused")),
+	OPT("connect", OPT_STR, NULL, "HOST:PORT of a TCP client",
+	    DIFFERS("a refusal is told, and with reconnect-ms= it is tried "
+		    "again")),
+	OPT("mcast", OPT_STR, NULL, "GROUP:PORT of a UDP multicast bus",
+	    DIFFERS("what it sent itself it does not hear")),
 	OPT("udp", OPT_STR, NULL, "HOST:PORT to send UDP to"),
 	OPT("localaddr", OPT_STR, NULL,
 	    "mcast: address of the interface; udp: HOST:PORT to bind"),
@@ -199,8 +271,12 @@ static const struct netdev_option socket_options[] = {
 };
 
 static const struct netdev_option stream_options[] = {
-	OPT("addr", OPT_SOCKADDR, NULL, "where to listen or connect", REQUIRED),
-	OPT("server", OPT_BOOL, "off", "listen rather than connect"),
+	OPT("addr", OPT_SOCKADDR, NULL, "where to listen or connect",
+	    .flags = OPT_F_REQUIRED | OPT_F_DIFFERS,
+	    .does = "an address that cannot be had is told and ends the "
+		    "command; QEMU shows it in info network"),
+	OPT("server", OPT_BOOL, "off", "listen rather than connect",
+	    DIFFERS("any number of machines, each a port of its own")),
 	OPT("reconnect-ms", OPT_U32, "0",
 	    "client: milliseconds between attempts, 0 = only one"),
 	OPT("max", OPT_U32, "0",
@@ -210,8 +286,11 @@ static const struct netdev_option stream_options[] = {
 };
 
 static const struct netdev_option dgram_options[] = {
-	OPT("local", OPT_SOCKADDR, NULL, "own address"),
-	OPT("remote", OPT_SOCKADDR, NULL, "where to send"),
+	OPT("local", OPT_SOCKADDR, NULL, "own address",
+	    DIFFERS("IPv6 too")),
+	OPT("remote", OPT_SOCKADDR, NULL, "where to send",
+	    DIFFERS("IPv6 too; of a group it does not hear what it sent "
+		    "itself")),
 	END,
 };
 
@@ -226,7 +305,9 @@ static const struct netdev_option vde_options[] = {
 static const struct netdev_option hubport_options[] = {
 	OPT("hubid", OPT_INT, NULL, "number of the hub", REQUIRED),
 	OPT("netdev", OPT_STR, NULL,
-	    "id of the netdev to join to the hub; not given: the LAN"),
+	    "id of the netdev to join to the hub; not given: the LAN",
+	    DIFFERS("not given, the hub is joined to the LAN and not to a "
+		    "card")),
 	END,
 };
 
@@ -249,7 +330,9 @@ static const struct netdev_option l2tpv3_options[] = {
 };
 
 static const struct netdev_option vhost_user_options[] = {
-	OPT("chardev", OPT_STR, NULL, "QEMU's chardev; here: path="),
+	OPT("chardev", OPT_STR, NULL, "QEMU's chardev; here: path=",
+	    REFUSED(NULL, "names an object inside QEMU; name its socket "
+			  "instead: path=")),
 	OPT("path", OPT_STR, NULL, "path of the socket", EXTENSION),
 	OPT("fd", OPT_STR, NULL, "descriptor of a connected socket", EXTENSION),
 	OPT("server", OPT_BOOL, "off", "listen rather than connect", EXTENSION),
@@ -257,7 +340,8 @@ static const struct netdev_option vhost_user_options[] = {
 	    "client: try again that long after the peer went, 0 = never",
 	    EXTENSION),
 	OPT("queues", OPT_U32, "1", "number of queue pairs", LATER("1")),
-	OPT("vhostforce", OPT_BOOL, "off", "without effect"),
+	OPT("vhostforce", OPT_BOOL, "off", "without effect",
+	    NO_EFFECT("as in QEMU")),
 	END,
 };
 
@@ -309,44 +393,6 @@ static const struct netdev_option vmnet_shared_options[] = {
 static const struct netdev_option vmnet_bridged_options[] = {
 	OPT("ifname", OPT_STR, NULL, "interface of the host", REQUIRED),
 	OPT("isolated", OPT_BOOL, "off", "guests do not see each other"),
-	END,
-};
-
-static const struct netdev_option passt_options[] = {
-	OPT("path", OPT_STR, "passt", "program"),
-	OPT("quiet", OPT_BOOL, "on", "print errors only"),
-	OPT("vhost-user", OPT_BOOL, "off", "vhost-user, not stream"),
-	OPT("mtu", OPT_INT, NULL, "MTU given to the guest"),
-	OPT("address", OPT_STR, NULL, "address given to the guest"),
-	OPT("netmask", OPT_STR, NULL, "mask given to the guest"),
-	OPT("mac", OPT_STR, NULL, "MAC address of the gateway"),
-	OPT("gateway", OPT_STR, NULL, "gateway given to the guest"),
-	OPT("interface", OPT_STR, NULL, "interface addresses are taken from"),
-	OPT("outbound", OPT_STR, NULL, "own address to send from"),
-	OPT("outbound-if4", OPT_STR, NULL, "interface to send IPv4 from"),
-	OPT("outbound-if6", OPT_STR, NULL, "interface to send IPv6 from"),
-	OPT("dns", OPT_STR, NULL, "name server given to the guest"),
-	OPT("search", OPT_LIST, NULL, "domain to search for short names"),
-	OPT("fqdn", OPT_STR, NULL, "full name given to the guest"),
-	OPT("dhcp-dns", OPT_BOOL, "on", "name servers by DHCP"),
-	OPT("dhcp-search", OPT_BOOL, "on", "search list by DHCP"),
-	OPT("map-host-loopback", OPT_STR, NULL, "address of host loopback"),
-	OPT("map-guest-addr", OPT_STR, NULL, "address of the guest itself"),
-	OPT("dns-forward", OPT_STR, NULL, "address of the name server"),
-	OPT("dns-host", OPT_STR, NULL, "resolver of the host to ask"),
-	OPT("tcp", OPT_BOOL, "on", "TCP"),
-	OPT("udp", OPT_BOOL, "on", "UDP"),
-	OPT("icmp", OPT_BOOL, "on", "ICMP"),
-	OPT("dhcp", OPT_BOOL, "on", "DHCP server"),
-	OPT("ndp", OPT_BOOL, "on", "neighbour discovery"),
-	OPT("dhcpv6", OPT_BOOL, "on", "DHCPv6 server"),
-	OPT("ra", OPT_BOOL, "on", "router advertisements"),
-	OPT("freebind", OPT_BOOL, "off", "bind addresses the host lacks"),
-	OPT("ipv4", OPT_BOOL, "on", "IPv4"),
-	OPT("ipv6", OPT_BOOL, "on", "IPv6"),
-	OPT("tcp-ports", OPT_LIST, NULL, "TCP ports to forward"),
-	OPT("udp-ports", OPT_LIST, NULL, "UDP ports to forward"),
-	OPT("param", OPT_LIST, NULL, "argument passed on as it is"),
 	END,
 };
 
@@ -426,7 +472,7 @@ static const struct netdev_option packet_options[] = {
 	END,
 };
 
-#define MACOS "this kind is of macOS; here use user or tap"
+#define MACOS "this kind is of macOS; "
 
 const struct netdev_kind netdev_kinds[] = {
 	{
@@ -511,12 +557,18 @@ const struct netdev_kind netdev_kinds[] = {
 		.name = "vhost-user",
 		.help = "the guest's virtio rings in shared memory",
 		.is_built = true,
+		.does = "vmlan is the back end that QEMU's netdev of this name "
+			"speaks to; a socket is named and no chardev",
 		.options = vhost_user_options,
 	},
 	{
 		.name = "vhost-vdpa",
 		.help = "a vhost-vdpa device",
-		.not_built = "tap is the nearest that works",
+		.is_foreign = true,
+		.not_built = "such a device works in the guest's own memory, "
+			     "so it is its VMM's; bound to virtio_vdpa it is "
+			     "an interface of the host: macvtap,if= or "
+			     "packet,if=",
 		.options = vhost_vdpa_options,
 	},
 	{
@@ -529,35 +581,43 @@ const struct netdev_kind netdev_kinds[] = {
 		.name = "netmap",
 		.help = "a netmap port or VALE switch",
 		.is_foreign = true,
-		.not_built = "netmap is of FreeBSD; here use tap or stream",
+		.not_built = "netmap is of FreeBSD; here packet,if= has an "
+			     "interface, stream and dgram are for what a VALE "
+			     "switch joins",
 		.options = netmap_options,
 	},
 	{
 		.name = "vmnet-host",
 		.help = "macOS: a network of the host and its guests",
 		.is_foreign = true,
-		.not_built = MACOS,
+		.not_built = MACOS "here hostif,addr= is a network of the "
+				   "host and its guests",
 		.options = vmnet_host_options,
 	},
 	{
 		.name = "vmnet-shared",
 		.help = "macOS: a network with NAT",
 		.is_foreign = true,
-		.not_built = MACOS,
+		.not_built = MACOS "here user is a network with NAT",
 		.options = vmnet_shared_options,
 	},
 	{
 		.name = "vmnet-bridged",
 		.help = "macOS: a bridge to an interface",
 		.is_foreign = true,
-		.not_built = MACOS,
+		.not_built = MACOS "here bridge,br=, macvtap,if= and "
+				   "packet,if= lead to an interface",
 		.options = vmnet_bridged_options,
 	},
 	{
 		.name = "passt",
-		.help = "a passt process as gateway",
-		.not_built = "user is the gateway built in",
-		.options = passt_options,
+		.help = "user in the words of passt",
+		.is_built = true,
+		.does = "no process of that name is started: the gateway built "
+			"in does what the options mean. Not given, they are "
+			"user's: 10.0.2.0/24 and fec0::/64, and not the host's "
+			"own addresses",
+		.options = netdev_passt_options,
 	},
 	{
 		.name = "vxlan",
@@ -586,6 +646,7 @@ const struct netdev_kind netdev_kinds[] = {
 		.is_foreign = true,
 		.not_built = "a card is the guest's end of the cable: "
 			     "vmlan run --nic MODEL",
+		.does = "behind -net it is the card, on hub 0 or with netdev=",
 		.options = nic_options,
 	},
 	{
@@ -593,6 +654,7 @@ const struct netdev_kind netdev_kinds[] = {
 		.help = "no network",
 		.is_foreign = true,
 		.not_built = "leave the netdev out",
+		.does = "behind -nic and -net it is no network",
 		.options = none_options,
 	},
 	{.name = NULL},

@@ -20,7 +20,8 @@ static const char *const keys[][2] = {
 		 "ipv6-prefixlen ipv6-host ipv6-dns ipv6-follow ipv6-router "
 		 "nat64 restrict multicast "
 		 "router hostname domainname dnssearch mtu tftp bootfile "
-		 "tftp-server-name smb smbserver hostfwd guestfwd"},
+		 "tftp-server-name smb smbserver hostfwd guestfwd dhcp dhcpv6 "
+		 "ra ndp tcp udp icmp mac nameserver resolver host-loopback"},
 	{"tap", "ifname fd fds script downscript helper br sndbuf vnet_hdr "
 		"vhost vhostfd vhostfds vhostforce queues poll-us"},
 	{"bridge", "br helper"},
@@ -74,6 +75,16 @@ static void test_every_key_is_known(void **state)
 	assert_int_equal(n, array_len(keys));
 }
 
+/* The reference's (QEMU 11.1), a row each in the page's table. */
+static const char *const members =
+	"type host port to numeric ipv4 ipv6 keep-alive keep-alive-count "
+	"keep-alive-idle keep-alive-interval mptcp path abstract tight str cid";
+static const char *const forms[] = {
+	"-netdev TYPE", "-netdev {", "-nic TYPE",    "-nic ..,model=",
+	"-nic ..,mac=", "-nic none", "-net nic",     "-net TYPE",
+	"-net ..,name=", "-net none", "-net hubport",
+};
+
 static void check_option(const struct netdev_kind *k,
 			 const struct netdev_option *o)
 {
@@ -93,6 +104,11 @@ static void check_option(const struct netdev_kind *k,
 	value_deinit(&v);
 	if (o->flags & OPT_F_REQUIRED)
 		assert_null(o->deflt);
+	/* what needs a reason has one, and nothing is said twice */
+	assert_int_equal(!!o->does,
+			 !!(o->flags & (OPT_F_DIFFERS | OPT_F_NO_EFFECT |
+					OPT_F_REFUSED)));
+	assert_true(!o->accepts || (o->flags & (OPT_F_LATER | OPT_F_REFUSED)));
 	if (k->is_extension)
 		assert_true(o->flags & OPT_F_EXTENSION);
 }
@@ -165,6 +181,77 @@ static void test_help_shows_all(void **state)
 	free(page);
 }
 
+static void print_does(const struct netdev_kind *k, FILE *f)
+{
+	netdev_does_scdoc(f);
+}
+
+/* Without scdoc's escapes. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		if (*text != '\\')
+			*to++ = *text;
+	}
+	*to = '\0';
+}
+
+/* The table of a type, up to the next; the rest is cut off. */
+static char *table_of(const char *page, const char *name)
+{
+	char head[64], *at, *end;
+
+	snprintf(head, sizeof(head), "\n## %s\n", name);
+	at = strstr(page, head);
+	if (!at)
+		fail_msg("no table of %s", name);
+	at = strdup(at + strlen(head));
+	end = strstr(at, "\n## ");
+	if (end)
+		*end = '\0';
+	return at;
+}
+
+static void assert_rows(const char *page, const char *name, const char *words)
+{
+	char list[512], row[64], *table = table_of(page, name);
+
+	strcpy(list, words);
+	for (char *w = strtok(list, " "); w; w = strtok(NULL, " ")) {
+		const struct netdev_kind *k = netdev_kind_find(name);
+		const struct netdev_option *o =
+			k ? netdev_option_find(k, w) : NULL;
+
+		snprintf(row, sizeof(row), "*%s*", w);
+		if (!(o && (o->flags & OPT_F_EXTENSION)) && !strstr(table, row))
+			fail_msg("%s: no row of %s", name, w);
+	}
+	free(table);
+}
+
+static void test_table_has_all(void **state)
+{
+	char *page = printed(print_does, NULL);
+
+	unescape(page);
+	for (size_t i = 0; i < array_len(keys); i++) {
+		const struct netdev_kind *k = netdev_kind_find(keys[i][0]);
+
+		if (k->is_extension)
+			continue;
+		assert_rows(page, keys[i][0], "type");
+		assert_rows(page, keys[i][0], keys[i][1]);
+	}
+	assert_rows(page, "addr., local. and remote.", members);
+	for (size_t i = 0; i < array_len(forms); i++) {
+		if (!strstr(page, forms[i]))
+			fail_msg("no row of %s", forms[i]);
+	}
+	free(page);
+}
+
 static void test_help_marks(void **state)
 {
 	char *help = printed(netdev_kind_help, netdev_kind_find("stream"));
@@ -181,7 +268,14 @@ static void test_help_marks(void **state)
 	assert_non_null(strstr(help, "(default 10.0.2.0/24)"));
 	free(help);
 	help = printed(netdev_kind_help, netdev_kind_find("tap"));
-	assert_non_null(strstr(help, "[not built yet, only off]"));
+	assert_non_null(strstr(help, "[without effect]")); /* vhost= */
+	free(help);
+	help = printed(netdev_kind_help, netdev_kind_find("vhost-user"));
+	assert_non_null(strstr(help, "[not built yet, only 1]"));
+	assert_non_null(strstr(help, "[refused]")); /* chardev= */
+	free(help);
+	help = printed(netdev_kind_help, netdev_kind_find("passt"));
+	assert_non_null(strstr(help, "[refused, only off]")); /* freebind= */
 	free(help);
 	help = printed(netdev_kind_help, netdev_kind_find("vde"));
 	assert_non_null(strstr(help, "Not built yet; "));
@@ -204,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_tables_are_consistent),
 		cmocka_unit_test(test_members_fit),
 		cmocka_unit_test(test_help_shows_all),
+		cmocka_unit_test(test_table_has_all),
 		cmocka_unit_test(test_help_marks),
 		cmocka_unit_test(test_nearest_kind),
 	};

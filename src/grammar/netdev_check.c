@@ -316,6 +316,35 @@ int netdev_check_fd(const struct netdev_spec *s, const char *key,
 	return bad_fd(s->kind, key, text, strlen(text), e);
 }
 
+/* vhost-net is not used, but what QEMU refuses is a mistake here too. */
+static int check_vhost(const struct netdev_spec *s, struct error *e)
+{
+	unsigned expected = (unsigned)spec_u64(s, "queues"), got = 1;
+	bool has_one = spec_has(s, "vhostfd");
+	bool has_all = spec_has(s, "vhostfds");
+
+	if (!has_one && !has_all)
+		return 0;
+	if (has_one && has_all)
+		return spec_error(s->kind, e,
+				  "vhostfd= and vhostfds= are mutual "
+				  "exclusive");
+	if (spec_has(s, "vhost") && !spec_bool(s, "vhost"))
+		return spec_error(s->kind, e,
+				  "vhostfd(s)= is not valid without vhost");
+	if (netdev_check_fd(s, "vhostfd", e) < 0 ||
+	    check_fds(s, "vhostfds", e) < 0)
+		return -1;
+	if (spec_has(s, "fds"))
+		expected = spec_fds(s, "fds", NULL, 0);
+	if (has_all)
+		got = spec_fds(s, "vhostfds", NULL, 0);
+	if (got != expected)
+		return spec_error(s->kind, e, "expected %u socket fds, got %u",
+				  expected, got);
+	return 0;
+}
+
 static int check_tap(const struct netdev_spec *s, struct error *e)
 {
 	unsigned n_ways = spec_has(s, "queues") + spec_has(s, "helper") +
@@ -336,10 +365,6 @@ static int check_tap(const struct netdev_spec *s, struct error *e)
 		return spec_error(s->kind, e,
 				  "Parameter 'sndbuf' expects at most %d bytes",
 				  INT_MAX);
-	if ((spec_has(s, "vhostfd") || spec_has(s, "vhostfds")) &&
-	    spec_has(s, "vhost") && !spec_bool(s, "vhost"))
-		return spec_error(s->kind, e,
-				  "vhostfd(s)= is not valid without vhost");
 	if (spec_has(s, "br") && !spec_has(s, "helper"))
 		return spec_error(s->kind, e,
 				  "br= is for helper=; bridge,br=%s puts a tap "
@@ -350,9 +375,9 @@ static int check_tap(const struct netdev_spec *s, struct error *e)
 				  "Parameter 'helper' may not be empty");
 	if (check_queues(s, e) < 0 || netdev_check_ifname(s, "ifname", e) < 0 ||
 	    netdev_check_ifname(s, "br", e) < 0 ||
-	    netdev_check_fd(s, "fd", e) < 0)
+	    netdev_check_fd(s, "fd", e) < 0 || check_fds(s, "fds", e) < 0)
 		return -1;
-	return check_fds(s, "fds", e);
+	return check_vhost(s, e);
 }
 
 static int check_netns(const struct netdev_spec *s, struct error *e)
@@ -418,8 +443,8 @@ static int check_vhost_user(const struct netdev_spec *s, struct error *e)
 {
 	if (spec_has(s, "chardev"))
 		return spec_error(s->kind, e,
-				  "chardev= names an object inside QEMU; name "
-				  "its socket instead: path=");
+				  "chardev= %s",
+				  netdev_option_find(s->kind, "chardev")->does);
 	if (spec_has(s, "path") == spec_has(s, "fd"))
 		return spec_error(s->kind, e,
 				  "one of path= and fd= is required");
@@ -502,7 +527,7 @@ static int check_user(const struct netdev_spec *s, struct error *e)
 				  "provided");
 	if (!on.v4 && !on.v6)
 		return spec_error(s->kind, e, "IPv4 and IPv6 disabled");
-	return 0;
+	return netdev_check_mac(s, e);
 }
 
 static int check_socket(const struct netdev_spec *s, struct error *e)
@@ -530,6 +555,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"router", netdev_check_router},
 		{"macvtap", netdev_check_macvtap},
 		{"packet", netdev_check_packet},
+		{"passt", netdev_check_passt},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

@@ -7,6 +7,8 @@
 #ifndef GRAMMAR_NETDEV_PRIV_H
 #define GRAMMAR_NETDEV_PRIV_H
 
+#include <stdio.h>
+
 #include "base/subnet.h"
 #include "grammar/netdev_spec.h"
 
@@ -96,6 +98,8 @@ MUST_USE int netdev_check_router(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_macvtap(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_packet(const struct netdev_spec *s, struct error *e);
 
+MUST_USE int netdev_check_passt(const struct netdev_spec *s, struct error *e);
+
 /* Which families of the netdev user QEMU would have on. */
 struct user_families {
 	bool v4, v6;
@@ -105,6 +109,10 @@ struct user_opts;
 /* What the netdev user has of IPv6: user_opts6.c. */
 MUST_USE int netdev_user_resolve6(const struct netdev_spec *s,
 				  struct user_opts *o, struct error *e);
+/* What it serves otherwise than by itself, once the rest is resolved:
+ * user_serving.c. */
+MUST_USE int netdev_user_serving(const struct netdev_spec *s,
+				 struct user_opts *o, struct error *e);
 /* "user: TEXT (KEY=VALUE)"; returns -1. */
 int user_error(const struct netdev_spec *s, struct error *e, const char *text,
 	       const char *key);
@@ -115,6 +123,9 @@ const struct value *spec_value(const struct netdev_spec *s, const char *key,
 /* The value as it was typed, of any type but lists and addresses; or the
  * default's. */
 const char *spec_typed(const struct netdev_spec *s, const char *key);
+/* Writes ",PREFIXNAME=TEXT", commas within doubled. */
+void netdev_key_put(FILE *f, const char *prefix, const char *name,
+		    const char *text);
 /* "no such key", with the nearest one; returns -1. */
 int netdev_unknown_key(const struct netdev_kind *kind, enum netdev_form form,
 		       const char *key, struct error *e);

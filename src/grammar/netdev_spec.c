@@ -286,26 +286,34 @@ static bool is_harmless(const struct netdev_option *o, const struct value *v)
 	return !strcmp(o->accepts, v->str);
 }
 
-static int check_later(const struct netdev_spec *s, struct error *e)
+/* Says which option it is that cannot be had, and why. */
+static int refuse_option(const struct netdev_spec *s,
+			 const struct netdev_option *o, const struct value *v,
+			 struct error *e)
 {
 	char q[QUOTE_LEN];
 
+	if (o->flags & OPT_F_REFUSED)
+		return spec_error(s->kind, e, "Parameter '%s' is refused: %s",
+				  o->name, o->does);
+	if (!o->accepts)
+		return spec_error(s->kind, e, "Parameter '%s' is not built yet",
+				  o->name);
+	return spec_error(s->kind, e,
+			  "Parameter '%s' is not built yet; only %s=%s is "
+			  "accepted, not '%s'",
+			  o->name, o->name, o->accepts, quote(q, v->str));
+}
+
+static int check_refused(const struct netdev_spec *s, struct error *e)
+{
 	for (size_t i = 0; i < s->n_values; i++) {
 		const struct netdev_option *o = &s->kind->options[i];
 		const struct value *v = &s->values[i];
 
-		if (!(o->flags & OPT_F_LATER) || !v->is_set ||
-		    is_harmless(o, v))
-			continue;
-		if (!o->accepts)
-			return spec_error(s->kind, e,
-					  "Parameter '%s' is not built yet",
-					  o->name);
-		return spec_error(s->kind, e,
-				  "Parameter '%s' is not built yet; only "
-				  "%s=%s is accepted, not '%s'",
-				  o->name, o->name, o->accepts,
-				  quote(q, v->str));
+		if ((o->flags & (OPT_F_LATER | OPT_F_REFUSED)) && v->is_set &&
+		    !is_harmless(o, v))
+			return refuse_option(s, o, v, e);
 	}
 	return 0;
 }
@@ -348,7 +356,7 @@ static int parse_items(const struct netdev_items *items,
 	if (r >= 0)
 		r = netdev_check(s, e);
 	if (r >= 0)
-		r = check_later(s, e);
+		r = check_refused(s, e);
 	if (r < 0)
 		return r;
 	*specp = mem_steal(s);
@@ -519,8 +527,8 @@ unsigned spec_fds(const struct netdev_spec *s, const char *key, int *fds,
 	return n;
 }
 
-static void format_value(FILE *f, const char *prefix, const char *name,
-			 const char *text)
+void netdev_key_put(FILE *f, const char *prefix, const char *name,
+		    const char *text)
 {
 	fprintf(f, ",%s%s=", prefix, name);
 	for (; *text; text++) {
@@ -542,7 +550,7 @@ static void format_addr(FILE *f, const char *name,
 			&a->members[m - netdev_sockaddr_options];
 
 		if (v->is_set)
-			format_value(f, prefix, m->opt.name, v->str);
+			netdev_key_put(f, prefix, m->opt.name, v->str);
 	}
 }
 
@@ -567,9 +575,9 @@ char *netdev_spec_format(const struct netdev_spec *s)
 			format_addr(f, o->name, v->addr);
 		else if (o->type == OPT_LIST)
 			for (size_t j = 0; j < v->n_list; j++)
-				format_value(f, "", o->name, v->list[j]);
+				netdev_key_put(f, "", o->name, v->list[j]);
 		else
-			format_value(f, "", o->name, v->str);
+			netdev_key_put(f, "", o->name, v->str);
 	}
 	if (fclose(f)) {
 		free(text);

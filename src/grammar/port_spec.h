@@ -22,6 +22,8 @@ struct port_rule {
 			   * choice; host_ip is 0.0.0.0) */
 	bool is_localhost; /* that word: 127.0.0.1, which is host_ip, and ::1
 			    * where the host has it */
+	bool has_both; /* host_ip is 0.0.0.0, and [::] too where the host has
+			* IPv6 */
 	addr host_ip;
 	uint16_t host_lo, host_hi; /* both 0: the kernel picks one */
 	addr guest_ip;		   /* unspecified: the default guest */

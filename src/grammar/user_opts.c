@@ -153,22 +153,22 @@ static int check_usable(const struct netdev_spec *s, const struct net *n,
 	return user_error(s, e, text, key);
 }
 
-/* Where room is for QEMU's 16 leases, they must fit behind dhcpstart. */
+/* Where room is for the leases (QEMU's are 16), they must fit behind
+ * dhcpstart. */
 static int check_pool(const struct netdev_spec *s, const struct net *n,
-		      struct error *e)
+		      unsigned n_leases, struct error *e)
 {
 	uint32_t broadcast = n->ip | ~n->mask;
 	char text[160], buf[ADDR_STRLEN];
 	addr last;
 
-	if (~n->mask < 2 * USER_LEASES - 1 ||
-	    broadcast - n->dhcp >= USER_LEASES)
+	if (~n->mask < 2 * n_leases - 1 || broadcast - n->dhcp >= n_leases)
 		return 0;
-	last = addr_v4_u32(broadcast - USER_LEASES);
+	last = addr_v4_u32(broadcast - n_leases);
 	snprintf(text, sizeof(text),
-		 "the %d leases run past the network; the last dhcpstart "
+		 "the %u leases run past the network; the last dhcpstart "
 		 "that fits is %s",
-		 USER_LEASES, addr_format(&last, buf));
+		 n_leases, addr_format(&last, buf));
 	return user_error(s, e, text, "dhcpstart");
 }
 
@@ -225,7 +225,7 @@ static int resolve_router(const struct netdev_spec *s, struct net *n,
 }
 
 static int check_addrs(const struct netdev_spec *s, const struct net *n,
-		       struct error *e)
+		       unsigned n_leases, struct error *e)
 {
 	addr dns = addr_v4_u32(n->dns);
 
@@ -238,7 +238,7 @@ static int check_addrs(const struct netdev_spec *s, const struct net *n,
 		return user_error(s, e,
 				  "the name server cannot have this address",
 				  "dns");
-	return check_pool(s, n, e);
+	return check_pool(s, n, n_leases, e);
 }
 
 /* Labels of 1..63 letters, digits, '-', '_', no '-' at an end; a dot may
@@ -480,10 +480,17 @@ static int resolve_follow(const struct netdev_spec *s, struct user_opts *o,
 int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 			struct error *e)
 {
+	return netdev_user_resolve_for(spec, USER_LEASES, o, e);
+}
+
+int netdev_user_resolve_for(const struct netdev_spec *spec, unsigned n_leases,
+			    struct user_opts *o, struct error *e)
+{
 	struct net n = {.ip = 0};
 
 	*o = USER_OPTS_NULL;
-	if (resolve_addrs(spec, &n, e) < 0 || check_addrs(spec, &n, e) < 0 ||
+	if (resolve_addrs(spec, &n, e) < 0 ||
+	    check_addrs(spec, &n, n_leases, e) < 0 ||
 	    resolve_router(spec, &n, e) < 0 ||
 	    resolve_restrict(spec, &n, o, e) < 0 ||
 	    netdev_user_resolve6(spec, o, e) < 0 ||
@@ -500,7 +507,8 @@ int netdev_user_resolve(const struct netdev_spec *spec, struct user_opts *o,
 	o->dhcp_start4 = addr_v4_u32(n.dhcp);
 	o->router4 = addr_v4_u32(n.router);
 	if (resolve_nat64(spec, o, e) < 0 || resolve_follow(spec, o, e) < 0 ||
-	    resolve_guestfwds(spec, o, e) < 0) {
+	    resolve_guestfwds(spec, o, e) < 0 ||
+	    netdev_user_serving(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;
 	}

@@ -7,6 +7,7 @@
 #define GRAMMAR_USER_OPTS_H
 
 #include "base/addr.h"
+#include "base/serving.h"
 #include "base/subnet.h"
 #include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
@@ -42,6 +43,7 @@ struct user_opts {
 	bool is_restricted; /* no way out but guestfwds */
 	bool has_multicast; /* groups pass to and from the host's network */
 	bool keeps_services; /* restricted, but for the name server */
+	struct serving serving;
 };
 
 #define USER_OPTS_NULL ((struct user_opts){.hostfwds = NULL})
@@ -50,6 +52,11 @@ struct user_opts {
  * on failure *o is USER_OPTS_NULL and *e has one line (EXIT_USAGE). */
 MUST_USE int netdev_user_resolve(const struct netdev_spec *spec,
 				 struct user_opts *o, struct error *e);
+/* The same, with room for that many leases at least behind dhcpstart= (where
+ * the network has it), which is USER_LEASES above. */
+MUST_USE int netdev_user_resolve_for(const struct netdev_spec *spec,
+				     unsigned n_leases, struct user_opts *o,
+				     struct error *e);
 /* True for an address of its networks that a machine can have: neither a
  * network's own (of all its routers, RFC 4291 2.6.1) nor its broadcast. */
 bool user_opts_has(const struct user_opts *o, const addr *ip);

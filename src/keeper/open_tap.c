@@ -103,6 +103,36 @@ static int open_by_helper(struct plan_netdev *n, struct tap_result *t,
 	return bridge_tap_open(&o, t, e);
 }
 
+/* The keys that ask for the kernel's vhost-net have no effect; said once. */
+static void warn_vhost(struct plan_netdev *n)
+{
+	const struct netdev_spec *s = n->spec;
+	const struct {
+		const char *key;
+		bool asks;
+	} keys[] = {
+		{"vhost", spec_bool(s, "vhost")},
+		{"vhostfd", spec_has(s, "vhostfd")},
+		{"vhostfds", spec_has(s, "vhostfds")},
+		{"vhostforce", spec_bool(s, "vhostforce")},
+		{"poll-us", spec_u64(s, "poll-us") != 0},
+	};
+	char names[64] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < array_len(keys); i++) {
+		if (keys[i].asks)
+			len += (size_t)snprintf(names + len,
+						sizeof(names) - len, "%s%s=",
+						len ? ", " : "", keys[i].key);
+	}
+	if (len)
+		snprintf(n->warning, sizeof(n->warning),
+			 "%s: the kernel's vhost-net is not used, vmlan "
+			 "carries the frames itself",
+			 names);
+}
+
 int open_tap(struct plan_netdev *n, struct error *e)
 {
 	struct tap_result t = TAP_RESULT_NULL;
@@ -136,6 +166,7 @@ int open_tap(struct plan_netdev *n, struct error *e)
 		tap_result_deinit(&t);
 		return r;
 	}
+	warn_vhost(n);
 	plan_tap(n, &t);
 	return 0;
 }

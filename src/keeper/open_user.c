@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Openers of user (host ports are bound here) and hubport. */
+/* Openers of user and passt (host ports are bound here), and hubport. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "grammar/user_opts.h"
+#include "grammar/passt.h"
 #include "keeper/plan.h"
 #include "os/sock.h"
 
@@ -75,9 +75,15 @@ static int bind_one(struct plan_netdev *n, const struct port_rule *r,
 		return f.fd;
 	memcpy(f.unix_path, r->unix_path, sizeof(f.unix_path));
 	n->forwards[id] = f;
-	return r->is_localhost
+	return r->is_localhost || r->has_both
 		       ? plan_forward_beside(n, id, f.is_drawn, &id, e)
 		       : 0;
+}
+
+/* An address that is the loopback's, and so no machine's. */
+static bool serves_host(const struct serving *v, const addr *ip)
+{
+	return addr_eq(ip, &v->host4) || addr_eq(ip, &v->host6);
 }
 
 bool plan_is_gateways(const struct plan_netdev *n, const addr *ip)
@@ -88,7 +94,8 @@ bool plan_is_gateways(const struct plan_netdev *n, const addr *ip)
 	if (n->order.head.type != ENGINE_MSG_USER_ADD)
 		return false;
 	found = subnet_is_ours(&m->v4, ip) || subnet_is_ours(&m->v6, ip) ||
-		addr_eq(ip, &m->router4) || addr_eq(ip, &m->router6);
+		addr_eq(ip, &m->router4) || addr_eq(ip, &m->router6) ||
+		serves_host(&m->serving, ip);
 	for (unsigned i = 0; i < n->n_guestfwds; i++)
 		found |= addr_eq(ip, &n->guestfwds[i].rule.server.ip);
 	return found;
@@ -133,6 +140,13 @@ int plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
 
 	if (r < 0)
 		return r;
+	if (n->order.user_add.serving.lacks &
+	    (f.proto == IPPROTO_UDP ? LACK_UDP : LACK_TCP))
+		return error_set(e, EXIT_USAGE,
+				 "a forwarded port of %s leads nowhere, for %s "
+				 "has it off",
+				 f.proto == IPPROTO_UDP ? "udp" : "tcp",
+				 n->name);
 	if (forward_place(n, idp) < 0)
 		return error_errno(e, ENOMEM, "%s", n->name);
 	memcpy(f.unix_path, rule->unix_path, sizeof(f.unix_path));
@@ -153,7 +167,7 @@ int plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
 	struct error busy = ERROR_NULL;
 	uint32_t place;
 
-	f.host.ip = (addr){{[15] = 1}};
+	f.host.ip = (addr){{[15] = !addr_is_unspecified(&f.host.ip)}};
 	f.is_drawn = false;
 	if (!sock_has_address(&f.host.ip))
 		return 0;
@@ -206,7 +220,8 @@ static int check_guest(const struct user_opts *o, const addr *guest,
 				 addr_format(guest, text),
 				 s == &o->v4 ? "IPv4" : "IPv6");
 	if (user_subnet_has(s, guest) && !subnet_is_ours(s, guest) &&
-	    !addr_eq(guest, &o->router4) && !is_server(o, guest))
+	    !addr_eq(guest, &o->router4) && !is_server(o, guest) &&
+	    !serves_host(&o->serving, guest))
 		return 0;
 	return error_set(
 		e, EXIT_USAGE,
@@ -273,48 +288,63 @@ static int resolve_guestfwds(struct plan_netdev *n, const struct user_opts *o,
 	return 0;
 }
 
-int open_user(struct plan_netdev *n, struct error *e)
+/* A gateway of these options, which it frees. */
+static int open_gateway(struct plan_netdev *n, struct user_opts *o,
+			struct error *e)
 {
 	struct msg_user_add *m = &n->order.user_add;
-	struct user_opts o = USER_OPTS_NULL;
 	int r;
 
-	_Static_assert(sizeof(m->hostname) == sizeof(o.hostname), "names");
-	_Static_assert(sizeof(m->dnssearch) == sizeof(o.dnssearch), "names");
-	r = netdev_user_resolve(n->spec, &o, e);
-	if (r < 0)
-		return r;
+	_Static_assert(sizeof(m->hostname) == sizeof(o->hostname), "names");
+	_Static_assert(sizeof(m->dnssearch) == sizeof(o->dnssearch), "names");
 	m->port = n->id;
 	m->lan = n->lan;
-	m->v4 = o.v4;
-	m->v6 = o.v6;
-	m->dhcp_start4 = o.dhcp_start4;
-	m->router4 = o.router4;
-	m->router6 = o.router6;
-	m->n_dnssearch = o.n_dnssearch;
-	m->mtu = o.mtu;
-	m->nat64 = o.nat64;
-	m->follows_host = o.follows_host;
-	n->begun6 = o.v6.net;
-	m->is_restricted = o.is_restricted;
-	m->keeps_services = o.keeps_services;
-	m->has_multicast = o.has_multicast;
-	memcpy(m->hostname, o.hostname, sizeof(m->hostname));
-	memcpy(m->domainname, o.domainname, sizeof(m->domainname));
-	memcpy(m->dnssearch, o.dnssearch, sizeof(m->dnssearch));
+	m->v4 = o->v4;
+	m->v6 = o->v6;
+	m->dhcp_start4 = o->dhcp_start4;
+	m->router4 = o->router4;
+	m->router6 = o->router6;
+	m->n_dnssearch = o->n_dnssearch;
+	m->mtu = o->mtu;
+	m->nat64 = o->nat64;
+	m->follows_host = o->follows_host;
+	n->begun6 = o->v6.net;
+	m->is_restricted = o->is_restricted;
+	m->keeps_services = o->keeps_services;
+	m->has_multicast = o->has_multicast;
+	m->serving = o->serving;
+	memcpy(m->hostname, o->hostname, sizeof(m->hostname));
+	memcpy(m->domainname, o->domainname, sizeof(m->domainname));
+	memcpy(m->dnssearch, o->dnssearch, sizeof(m->dnssearch));
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_USER_ADD;
-	if (o.v6.is_on && o.v6.net.len != 64)
+	if (o->v6.is_on && o->v6.net.len != 64)
 		snprintf(n->warning, sizeof(n->warning),
 			 "its IPv6 prefix has a length of %u, and machines "
 			 "choose their addresses themselves (SLAAC) in one of "
 			 "64 only (RFC 4862)",
-			 o.v6.net.len);
-	r = bind_forwards(n, &o, e);
+			 o->v6.net.len);
+	r = bind_forwards(n, o, e);
 	if (r == 0)
-		r = resolve_guestfwds(n, &o, e);
-	user_opts_deinit(&o);
+		r = resolve_guestfwds(n, o, e);
+	user_opts_deinit(o);
 	return r;
+}
+
+int open_user(struct plan_netdev *n, struct error *e)
+{
+	struct user_opts o = USER_OPTS_NULL;
+	int r = netdev_user_resolve(n->spec, &o, e);
+
+	return r < 0 ? r : open_gateway(n, &o, e);
+}
+
+int open_passt(struct plan_netdev *n, struct error *e)
+{
+	struct user_opts o = USER_OPTS_NULL;
+	int r = netdev_passt_resolve(n->spec, &o, e);
+
+	return r < 0 ? r : open_gateway(n, &o, e);
 }
 
 /* A hubport that names a netdev is only that netdev's place (plan.c); one

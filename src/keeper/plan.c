@@ -34,6 +34,7 @@ static const struct opener openers[] = {
 	{.kind = "macvtap", .open = open_macvtap},
 	{.kind = "packet", .open = open_packet},
 	{.kind = "user", .open = open_user},
+	{.kind = "passt", .open = open_passt},
 	{.kind = "hubport", .open = open_hubport},
 };
 

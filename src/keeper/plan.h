@@ -170,8 +170,8 @@ __attribute__((warn_unused_result)) int
 plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
 		 struct machine *m, uint32_t *idp, struct error *e);
 /* The same port of ::1 for a rule of localhost, whose forward of 127.0.0.1 is
- * number id; *idp stays as it is where the host has none, or somebody else has
- * a port that was drawn. */
+ * number id, or of [::] for one of all addresses; *idp stays as it is where the
+ * host has none, or somebody else has a port that was drawn. */
 __attribute__((warn_unused_result)) int
 plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
 		    uint32_t *idp, struct error *e);
@@ -226,6 +226,7 @@ void hostif_guard(const struct plan_netdev *n, const char *ifname);
 int open_macvtap(struct plan_netdev *n, struct error *e);
 int open_packet(struct plan_netdev *n, struct error *e);
 int open_user(struct plan_netdev *n, struct error *e);
+int open_passt(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);
 
 #endif

@@ -91,14 +91,19 @@ static json_t *one_subnet(const struct msg_user_add *m, const struct subnet *s)
 	bool is_v4 = addr_is_v4(&s->net.ip);
 	const addr *router = is_v4 ? &m->router4 : &m->router6;
 	bool has_router = !addr_is_unspecified(router);
-	bool has_dns = !m->is_restricted || m->keeps_services;
+	const struct serving *v = &m->serving;
+	const addr *ns = v->has_nameserver ? &v->nameserver : &s->dns;
+	bool has_dns = v->has_nameserver
+			       ? !addr_is_unspecified(ns) &&
+					 addr_is_v4(ns) == is_v4
+			       : !m->is_restricted || m->keeps_services;
 
 	snprintf(text, sizeof(text), "%s/%u", addr_format(&s->net.ip, net),
 		 s->net.len - (is_v4 ? 96u : 0));
 	addr_format(has_router ? router : &s->gw, gw);
 	return json_pack("{s:s,s:s*,s:s*}", "net", text, "gateway",
 			 has_router || !m->is_restricted ? gw : NULL, "dns",
-			 has_dns ? addr_format(&s->dns, dns) : NULL);
+			 has_dns ? addr_format(ns, dns) : NULL);
 }
 
 /* The networks of the netdev user. */

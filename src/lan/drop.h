@@ -48,7 +48,7 @@
 	X(IP_PROTOCOL, "IP protocol not served")                               \
 	X(IP_MULTICAST, "multicast is not routed")                             \
 	X(GROUP_RATE, "more multicast than passes in a second")                \
-	X(RESTRICTED, "the network is closed by restrict=")                    \
+	X(RESTRICTED, "closed by restrict=, or a protocol that is off")        \
 	X(NOT_THE_HOST, "neither from nor to the host's own address")          \
 	X(TCP_SHORT, "TCP header cut short")                                   \
 	X(TCP_CSUM, "TCP checksum")                                            \

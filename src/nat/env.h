@@ -36,8 +36,11 @@ struct nat_env {
 	struct lan *lan;
 	struct port *port;  /* the gateway's port: source of all we send */
 	mac gw_mac;         /* source MAC of all we send */
-	/* The lan's networks; gw stands for the host's loopback. */
+	/* The lan's networks; gw stands for the host's loopback, .. */
 	struct subnet v4, v6;
+	/* .. unless nothing does, or one of these that is specified. */
+	bool hides_host;
+	addr host4, host6;
 	/* v6 of before, the last one first: guests still have addresses there,
 	 * and we are what we were. */
 	struct subnet was6[NAT_WAS_MAX];
@@ -96,10 +99,27 @@ static inline const struct subnet *nat_subnet(const struct nat_env *env,
 	return addr_is_v4(a) ? &env->v4 : &env->v6;
 }
 
-/* True if a is the gateway's or the name server's. */
+/* The address of the network s that stands for the host's loopback. */
+static inline const addr *nat_host(const struct nat_env *env,
+				   const struct subnet *s)
+{
+	const addr *other = addr_is_v4(&s->gw) ? &env->host4 : &env->host6;
+
+	return addr_is_unspecified(other) ? &s->gw : other;
+}
+
+/* True if a stands for the host's loopback. */
+static inline bool nat_is_host(const struct nat_env *env, const addr *a)
+{
+	const struct subnet *s = nat_subnet(env, a);
+
+	return !env->hides_host && s->is_on && addr_eq(a, nat_host(env, s));
+}
+
+/* True if a is the gateway's or the name server's, or the loopback's. */
 static inline bool nat_is_ours(const struct nat_env *env, const addr *a)
 {
-	return subnet_is_ours(nat_subnet(env, a), a) ||
+	return subnet_is_ours(nat_subnet(env, a), a) || nat_is_host(env, a) ||
 	       (env->v6.is_on && addr_eq(a, &env->ll6));
 }
 
@@ -113,13 +133,14 @@ static inline bool nat_is_inside(const struct nat_env *env, const addr *a)
 }
 
 /* Guest's destination -> host's: an address in nat64 becomes the IPv4 address
- * in it, gw the loopback, the rest stays; then env->redirect, which knows
- * nothing of nat64.  False: not to be connected. */
+ * in it, nat_host() the loopback, the rest stays; then env->redirect, which
+ * knows nothing of nat64.  False: not to be connected. */
 bool nat_map_out(const struct nat_env *env, uint8_t proto,
 		 const struct endpoint *dst, struct endpoint *to);
 /* Host's source -> what guest sees: nat64 shows IPv4 to IPv6, its loopback as
- * IPv4's gateway, if there is one; gw stands for the loopback, for who has no
- * address of guest's family, and for everybody where has_other_router. */
+ * IPv4's nat_host(), if there is one; that stands for the loopback, and gw for
+ * who has no address of guest's family, and for everybody where
+ * has_other_router. */
 struct endpoint nat_map_in(const struct nat_env *env,
 			   const struct endpoint *src, const addr *guest);
 /* The same of who comes unasked, and must be somebody whom guest can answer. */

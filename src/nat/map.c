@@ -27,7 +27,6 @@ bool nat_map_out(const struct nat_env *env, uint8_t proto,
 		 const struct endpoint *dst, struct endpoint *to)
 {
 	struct endpoint real = *dst;
-	const struct subnet *s;
 
 	/* From here on it is as an IPv4 guest would have it (RFC 6146). */
 	if (nat64_has(&env->nat64, &dst->ip))
@@ -35,8 +34,7 @@ bool nat_map_out(const struct nat_env *env, uint8_t proto,
 	if (is_martian(&real.ip))
 		return false;
 	*to = real;
-	s = nat_subnet(env, &real.ip);
-	if (s->is_on && addr_eq(&real.ip, &s->gw))
+	if (nat_is_host(env, &real.ip))
 		to->ip = addr_loopback(&real.ip);
 	else if (nat_is_inside(env, &real.ip))
 		to->ip = (addr){{0}}; /* nobody, unless redirect knows */
@@ -57,16 +55,18 @@ struct endpoint nat_map_in(const struct nat_env *env,
 
 	if (is_64)
 		seen.ip = nat64_v6(&env->nat64,
-				   is_host4 ? &env->v4.gw : &src->ip);
+				   is_host4 ? nat_host(env, &env->v4)
+					    : &src->ip);
 	/* An outer network may use the guest's own prefix; its machines are
 	 * shown as the gateway too, or the guest would look for them on its
 	 * own wire. */
 	if (env->has_other_router ||
-	    (addr_is_loopback(&src->ip) && !is_host4) ||
 	    addr_is_unspecified(&src->ip) || addr_is_link_local6(&src->ip) ||
 	    addr_is_v4(&seen.ip) != addr_is_v4(guest) ||
 	    nat_is_inside(env, &src->ip))
 		seen.ip = s->gw;
+	else if (addr_is_loopback(&src->ip) && !is_host4)
+		seen.ip = *nat_host(env, s);
 	return seen;
 }
 

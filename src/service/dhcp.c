@@ -29,6 +29,7 @@ struct dhcp {
 	size_t search_len;
 	addr router;
 	bool hides_router, hides_dns;
+	addr nameserver;
 	struct dhcp_msg msg; /* scratch of one call */
 };
 
@@ -55,6 +56,8 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	d->router = addr_is_unspecified(&c->router) ? env->v4.gw : c->router;
 	d->hides_router = c->hides_router;
 	d->hides_dns = c->hides_dns;
+	d->nameserver = addr_is_unspecified(&c->nameserver) ? env->v4.dns
+							    : c->nameserver;
 	strncpy(d->hostname, c->hostname, TEXT_LEN - 1);
 	strncpy(d->domain, c->domain, TEXT_LEN - 1);
 	w = wr_init(d->search, sizeof(d->search));
@@ -72,6 +75,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	lease_reserve(&d->leases, &env->v4.gw);
 	lease_reserve(&d->leases, &d->router);
 	lease_reserve(&d->leases, &env->v4.dns);
+	lease_reserve(&d->leases, &d->nameserver);
 	*dp = d;
 	return 0;
 }
@@ -196,7 +200,7 @@ static void put_option(struct answer *a, uint8_t code)
 		return;
 	case DHCP_O_DNS:
 		if (!d->hides_dns)
-			dhcp_emit_addr(&a->w, code, &env->v4.dns);
+			dhcp_emit_addr(&a->w, code, &d->nameserver);
 		return;
 	case DHCP_O_LEASE_TIME:
 		put_time(a, code, LEASE_SECONDS);

@@ -28,6 +28,7 @@ struct dhcp_config {
 	unsigned n_search;
 	addr router; /* unspecified: the gateway */
 	bool hides_router, hides_dns; /* options 3 and 6 are left out */
+	addr nameserver; /* unspecified: the gateway's */
 };
 
 /* A lease was confirmed: ip belongs to m. May be NULL. */

@@ -32,6 +32,7 @@ struct dhcp6 {
 	uint8_t domains[DOMAINS_LEN]; /* as option 24 has them */
 	size_t domains_len;
 	bool hides_dns;
+	addr nameserver; /* unspecified: env's, which may move */
 	uint32_t renew_s; /* T1 */
 };
 
@@ -79,6 +80,7 @@ int dhcp6_new(const struct service_env *env, const struct dhcp6_config *c,
 	d->bound = bound;
 	d->arg = arg;
 	d->hides_dns = c->hides_dns;
+	d->nameserver = c->nameserver;
 	d->renew_s = c->moves ? MOVING_SECONDS : LEASE_SECONDS / 2;
 	init_domains(d, c);
 	if (lease_table_twin(&d->leases, leases, &env->v4.net, &env->v6.net) <
@@ -89,6 +91,7 @@ int dhcp6_new(const struct service_env *env, const struct dhcp6_config *c,
 	lease_reserve(&d->leases, &env->v6.net.ip); /* RFC 4291 2.6.1 */
 	lease_reserve(&d->leases, &env->v6.gw);
 	lease_reserve(&d->leases, &env->v6.dns);
+	lease_reserve(&d->leases, &d->nameserver);
 	*dp = d;
 	return 0;
 }
@@ -122,7 +125,9 @@ static void begin_answer(const struct dhcp6 *d, struct exchange *x,
 
 static void put_settings(const struct dhcp6 *d, struct exchange *x)
 {
-	const addr *dns = &d->env->v6.dns;
+	const addr *dns = addr_is_unspecified(&d->nameserver)
+				  ? &d->env->v6.dns
+				  : &d->nameserver;
 	const size_t head = 4;
 
 	if (!d->hides_dns)

@@ -22,6 +22,7 @@ struct dhcp6_config {
 	const char *search[DHCP6_SEARCH_NAMES];
 	unsigned n_search;
 	bool hides_dns; /* option 23 is left out */
+	addr nameserver; /* unspecified: the gateway's */
 	bool moves;	/* clients ask often whether their address is still
 			 * the network's */
 };

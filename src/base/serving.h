@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a gateway does otherwise than it would by itself: said by the options
+ * of the netdev user, carried to the engine as it is.  Plain values; zero
+ * changes nothing.
+ */
+#ifndef BASE_SERVING_H
+#define BASE_SERVING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+/* What it leaves out. */
+enum serving_lack {
+	LACK_DHCP4 = 1 << 0,
+	LACK_DHCP6 = 1 << 1,
+	LACK_RA = 1 << 2, /* router advertisements */
+	LACK_ND = 1 << 3, /* neighbour discovery, those included */
+	LACK_TCP = 1 << 4,
+	LACK_UDP = 1 << 5, /* the name server's too, but not DHCP */
+	LACK_ICMP = 1 << 6,
+};
+
+struct serving {
+	uint32_t lacks; /* set of enum serving_lack */
+	mac mac;	/* of the gateway; zero: made of its address */
+	/* Guests are told of another name server than the gateway's, and of
+	 * none in the other family; unspecified: of none at all. */
+	bool has_nameserver;
+	addr nameserver;
+	addr resolver; /* asked by ours; unspecified: those of the host */
+	/* These stand for the host's loopback; unspecified: the gateway's
+	 * address does. */
+	bool hides_host; /* nothing does */
+	addr host4, host6;
+};
+
+#endif
