@@ -39,10 +39,11 @@ static void set_filter(int fd, struct sock_filter *f, unsigned n)
 			 0);
 }
 
-static bool bench_open(struct bench *b, bool hears_all)
+static bool bench_open_as(struct bench *b, bool hears_all, bool translates)
 {
 	struct sock_filter all[] = {BPF_STMT(BPF_RET | BPF_K, ~0u)};
-	struct netdev_packet_config c = {.name = "packet0"};
+	struct netdev_packet_config c = {.name = "packet0",
+					 .translates = translates};
 	struct packet_result p;
 	struct error e = ERROR_NULL;
 	int on = 1;
@@ -50,7 +51,7 @@ static bool bench_open(struct bench *b, bool hears_all)
 	*b = (struct bench){.port = NULL};
 	if (!rig_tap_open(&b->tap, "vmlant0", 1, false, false))
 		return false;
-	if (packet_open("vmlant0", true, &p, &e) < 0)
+	if (packet_open("vmlant0", !translates, &p, &e) < 0)
 		fail_msg("%s", e.text);
 	if (hears_all) { /* and goes on to */
 		set_filter(p.fd, all, 1);
@@ -64,6 +65,11 @@ static bool bench_open(struct bench *b, bool hears_all)
 	assert_int_equal(netdev_packet_new(&b->rig.env, &c, &b->port), 0);
 	assert_true(port_is_up(b->port));
 	return true;
+}
+
+static bool bench_open(struct bench *b, bool hears_all)
+{
+	return bench_open_as(b, hears_all, false);
 }
 
 static void bench_close(struct bench *b)
@@ -84,12 +90,12 @@ static void turns(struct bench *b)
 
 /* ---- the contract ---- */
 
-static bool contract_open(struct contract_rig *r)
+static bool contract_open_as(struct contract_rig *r, bool translates)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 
 	assert_non_null(b);
-	if (!bench_open(b, true)) {
+	if (!bench_open_as(b, !translates, translates)) {
 		free(b);
 		return false;
 	}
@@ -98,6 +104,16 @@ static bool contract_open(struct contract_rig *r)
 	r->port = b->port;
 	r->priv = b;
 	return true;
+}
+
+static bool contract_open(struct contract_rig *r)
+{
+	return contract_open_as(r, false);
+}
+
+static bool contract_open_translate(struct contract_rig *r)
+{
+	return contract_open_as(r, true);
 }
 
 static void contract_close(struct contract_rig *r)
@@ -130,6 +146,15 @@ static uint32_t contract_recv(struct contract_rig *r, void *p, uint32_t room)
 	return n > 0 ? (uint32_t)n : 0;
 }
 
+/* What waits in the socket goes with its interface. */
+static void contract_vanish(struct contract_rig *r)
+{
+	struct bench *b = r->priv;
+
+	turns(b);
+	rig_tap_remove(&b->tap);
+}
+
 static void test_contract(void **state)
 {
 	static const struct contract_kind kind = {
@@ -142,9 +167,18 @@ static void test_contract(void **state)
 		.turn = contract_turn,
 		.peer_send = contract_send,
 		.peer_recv = contract_recv,
+		.peer_close = contract_vanish,
+	};
+	/* Passes what is for an address of a machine's, and no other. */
+	static const struct contract_kind translate = {
+		.name = "packet, translate",
+		.open = contract_open_translate,
+		.close = contract_close,
+		.turn = contract_turn,
 	};
 
-	if (port_contract_run(&kind) == 0)
+	if (port_contract_run(&kind) == 0 ||
+	    port_contract_run(&translate) == 0)
 		skip();
 }
 

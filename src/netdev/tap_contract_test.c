@@ -27,15 +27,13 @@ static int no_leg(void *arg, struct port *p, unsigned i, mac m, bool is_open)
 	return -EAGAIN;
 }
 
-static bool open_tap(struct contract_rig *r, const char *kind,
-		     unsigned n_queues, bool vnet_hdr)
+static bool open_with(struct contract_rig *r, struct netdev_tap_config c)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	bool far = strcmp(kind, "netns") == 0;
-	bool has_legs = strcmp(kind, "macvtap") == 0;
+	bool far = strcmp(c.kind, "netns") == 0;
 
 	assert_non_null(b);
-	if (!rig_tap_open(&b->tap, "vmlant0", n_queues, vnet_hdr, far)) {
+	if (!rig_tap_open(&b->tap, "vmlant0", c.n_fds, c.vnet_hdr, far)) {
 		rig_tap_close(&b->tap);
 		free(b);
 		return false;
@@ -45,52 +43,88 @@ static bool open_tap(struct contract_rig *r, const char *kind,
 	r->lan = b->rig.lan;
 	r->drops = &b->rig.drops;
 	r->priv = b;
-	assert_int_equal(netdev_tap_new(&b->rig.env,
-					&(struct netdev_tap_config){
-						.name = "tap0",
-						.kind = kind,
-						.fds = b->tap.fds,
-						.n_fds = n_queues,
-						.has_legs = has_legs,
-						.vnet_hdr = vnet_hdr},
-					&r->port),
-			 0);
+	c.name = "tap0";
+	c.fds = b->tap.fds;
+	assert_int_equal(netdev_tap_new(&b->rig.env, &c, &r->port), 0);
 	return true;
+}
+
+static bool open_kind(struct contract_rig *r, const char *kind)
+{
+	return open_with(r, (struct netdev_tap_config){.kind = kind,
+						       .n_fds = 1,
+						       .vnet_hdr = true});
 }
 
 static bool open_plain(struct contract_rig *r)
 {
-	return open_tap(r, "tap", 1, false);
+	return open_with(r, (struct netdev_tap_config){.kind = "tap",
+						       .n_fds = 1});
 }
 
 static bool open_vnet(struct contract_rig *r)
 {
-	return open_tap(r, "tap", 1, true);
+	return open_kind(r, "tap");
 }
 
 static bool open_queues(struct contract_rig *r)
 {
-	return open_tap(r, "tap", RIG_TAP_QUEUES, true);
+	return open_with(r,
+			 (struct netdev_tap_config){.kind = "tap",
+						    .n_fds = RIG_TAP_QUEUES,
+						    .vnet_hdr = true});
 }
 
 static bool open_netns(struct contract_rig *r)
 {
-	return open_tap(r, "netns", 1, true);
+	return open_kind(r, "netns");
 }
 
 static bool open_bridge(struct contract_rig *r)
 {
-	return open_tap(r, "bridge", 1, true);
+	return open_kind(r, "bridge");
+}
+
+static bool open_router(struct contract_rig *r)
+{
+	return open_kind(r, "router");
 }
 
 static bool open_hostif(struct contract_rig *r)
 {
-	return open_tap(r, "hostif", 1, true);
+	return open_kind(r, "hostif");
+}
+
+static bool open_for_host(struct contract_rig *r, bool is_beside)
+{
+	const struct prefix ip = {addr_v4_bytes((uint8_t[]){10, 0, 0, 1}), 120};
+
+	return open_with(r, (struct netdev_tap_config){
+				    .kind = "hostif",
+				    .n_fds = 1,
+				    .vnet_hdr = true,
+				    .host_ip = &ip,
+				    .n_host_ip = 1,
+				    .is_beside = is_beside,
+				    .mac = {{0x02, 0, 0, 0, 0, 1}}});
+}
+
+static bool open_hostif_ip(struct contract_rig *r)
+{
+	return open_for_host(r, false);
+}
+
+static bool open_beside(struct contract_rig *r)
+{
+	return open_for_host(r, true);
 }
 
 static bool open_macvtap(struct contract_rig *r)
 {
-	return open_tap(r, "macvtap", 1, true);
+	return open_with(r, (struct netdev_tap_config){.kind = "macvtap",
+						       .n_fds = 1,
+						       .has_legs = true,
+						       .vnet_hdr = true});
 }
 
 static void tap_close(struct contract_rig *r)
@@ -119,9 +153,20 @@ static uint32_t tap_recv(struct contract_rig *r, void *p, uint32_t room)
 	return rig_tap_recv(&((struct bench *)r->priv)->tap, p, room);
 }
 
+/* What waits in a tap goes with it, so it is read before. */
+static void tap_vanish(struct contract_rig *r)
+{
+	struct bench *b = r->priv;
+
+	for (unsigned i = 0; i < 100; i++)
+		rig_turn(&b->rig, 0);
+	rig_tap_remove(&b->tap);
+}
+
 #define TAP_PEER                                                               \
 	.close = tap_close, .turn = tap_turn, .peer_send = tap_send,           \
-	.peer_recv = tap_recv
+	.peer_recv = tap_recv, .peer_close = tap_vanish
+#define NO_PEER .close = tap_close, .turn = tap_turn
 
 static const struct contract_kind kinds[] = {
 	{"tap", false, 65535, 60, 32, open_plain, TAP_PEER},
@@ -130,7 +175,12 @@ static const struct contract_kind kinds[] = {
 	{"netns", false, 65535, 60, 32, open_netns, TAP_PEER},
 	{"bridge", false, 65535, 60, 32, open_bridge, TAP_PEER,
 	 .is_uplink = true},
+	{"router", false, 65535, 60, 32, open_router, TAP_PEER,
+	 .is_uplink = true},
 	{"hostif", false, 65535, 60, 32, open_hostif, TAP_PEER},
+	/* These pass what is for the host and from it, and nothing else. */
+	{.name = "hostif, address", .open = open_hostif_ip, NO_PEER},
+	{.name = "hostif, beside a card", .open = open_beside, NO_PEER},
 	{"macvtap", false, 65535, 60, 32, open_macvtap, TAP_PEER,
 	 .is_uplink = true},
 };
