@@ -91,7 +91,6 @@ static bool check_inside(union engine_msg *m)
 		return true;
 	case ENGINE_MSG_START:
 	case ENGINE_MSG_LEG_ADD:
-	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_NEIGHBOUR:
 	case ENGINE_MSG_USER_MOVE:

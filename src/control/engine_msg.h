@@ -46,7 +46,6 @@ enum {
 	X(PACKET_ADD, msg_packet_add, 1, 1)                                    \
 	X(PACKET_HOST, msg_packet_host, 0, 0)                                  \
 	X(HOSTIF_HOST, msg_hostif_host, 0, 0)                                  \
-	X(PORT_LOST, msg_port, 0, 0)                                           \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(USER_MOVE, msg_user_move, 0, 0)                                      \

@@ -232,16 +232,6 @@ static struct port *port_of_kind(struct engine *e, uint32_t id,
 		       : NULL;
 }
 
-static int order_lost(struct engine *e, const struct msg_port *m)
-{
-	struct port *p = port_of_kind(e, m->port, "macvtap");
-
-	if (!p)
-		return -EINVAL;
-	netdev_macvtap_lost(p);
-	return 0;
-}
-
 static int order_packet_host(struct engine *e, const struct msg_packet_host *m)
 {
 	struct port *p = port_of_kind(e, m->port, "packet");
@@ -648,8 +638,6 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_packet_host(e, &m->packet_host);
 	case ENGINE_MSG_HOSTIF_HOST:
 		return order_hostif_host(e, &m->hostif_host);
-	case ENGINE_MSG_PORT_LOST:
-		return order_lost(e, &m->port);
 	case ENGINE_MSG_HUBPORT_ADD:
 		return order_hubport(e, &m->hubport_add);
 	case ENGINE_MSG_USER_ADD:

@@ -109,7 +109,7 @@ void engine_link_network(struct keeper *k, const addr *gone, unsigned n)
 		struct plan_netdev *d =
 			container_of(it, struct plan_netdev, link);
 
-		macvtap_look(k, d);
+		regain_look(k, d);
 		packet_look(k, d);
 		beside_look(k, d);
 	}
@@ -205,7 +205,6 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 			fd_close(&n->fds[i]);
 		n->n_fds = 0;
 	}
-	macvtap_look(k, n);
 	if (n->machine)
 		engine_link_keep(k, &n->machine->ip, n->machine->mac);
 	r = send_guestfwds(k, n);
@@ -387,7 +386,6 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_PACKET_ADD:
 	case ENGINE_MSG_PACKET_HOST:
 	case ENGINE_MSG_HOSTIF_HOST:
-	case ENGINE_MSG_PORT_LOST:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_USER_MOVE:

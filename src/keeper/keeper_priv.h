@@ -132,10 +132,10 @@ void macvtap_restart(struct plan_netdev *n);
 int control_open(struct keeper *k, struct error *e);
 void control_close(struct keeper *k);
 
-/* The host's network changed: tells the engine if the interface that n's
- * macvtaps share is gone, and which addresses the host has on that of a packet
- * socket. Others are no matter. */
-void macvtap_look(struct keeper *k, const struct plan_netdev *n);
+/* The host's network changed: n is served no more if the interface that it is
+ * on is gone, and again if it is back; and the engine is told which addresses
+ * the host has on that of a packet socket. Others are no matter. */
+void regain_look(struct keeper *k, struct plan_netdev *n);
 void packet_look(struct keeper *k, struct plan_netdev *n);
 
 /* hostif beside a card: a machine has an address, or has it no more; a new

@@ -45,21 +45,12 @@ int open_macvtap(struct plan_netdev *n, struct error *e)
 		return r;
 	n->has_macvtaps = true;
 	n->macvtap_ns = ns;
-	n->lower_index = if_nametoindex(o.lower);
+	n->lower = o.lower;
+	n->lower_index = (int)if_nametoindex(o.lower);
 	n->order.tap_add.has_legs = o.mode != MACVTAP_PASSTHRU;
 	n->order.tap_add.mac = o.mac;
 	plan_tap(n, &t);
 	return 0;
-}
-
-void macvtap_look(struct keeper *k, const struct plan_netdev *n)
-{
-	union engine_msg m = {.port.port = n->id};
-	char name[IF_NAMESIZE];
-
-	/* If the engine is gone the next one is told. */
-	if (n->has_macvtaps && !if_indextoname(n->lower_index, name))
-		(void)!engine_link_send(k, &m, ENGINE_MSG_PORT_LOST, NULL, 0);
 }
 
 void macvtap_restart(struct plan_netdev *n)

@@ -99,8 +99,11 @@ static int open_by_helper(struct plan_netdev *n, struct tap_result *t,
 		.helper = spec_str(n->spec, "helper"),
 		.asks_helper = true,
 	};
+	int r = bridge_tap_open(&o, t, e);
 
-	return bridge_tap_open(&o, t, e);
+	if (r == 0)
+		plan_on_bridge(n, o.bridge, t);
+	return r;
 }
 
 /* The keys that ask for the kernel's vhost-net have no effect; said once. */

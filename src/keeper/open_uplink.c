@@ -2,6 +2,7 @@
 /* Openers of bridge and hostif, taps that are a part of the host's network, and
  * of packet. */
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,19 @@
 #include "os/may.h"
 #include "os/packet.h"
 #include "os/rtnl.h"
+
+void plan_on_bridge(struct plan_netdev *n, const char *bridge,
+		    const struct tap_result *t)
+{
+	struct rtnl_link l;
+
+	n->lower = NULL;
+	if (rtnl_link_get(t->ifname, 0, &l) < 0 || !l.master)
+		return; /* a helper that is not QEMU's may leave it alone */
+	n->lower = bridge;
+	n->lower_index = l.master;
+	n->port_index = l.index;
+}
 
 int open_bridge(struct plan_netdev *n, struct error *e)
 {
@@ -28,6 +42,7 @@ int open_bridge(struct plan_netdev *n, struct error *e)
 	if (r < 0)
 		return r;
 	log_info(n->log, "%s: interface %s on %s", n->name, t.ifname, o.bridge);
+	plan_on_bridge(n, o.bridge, &t);
 	plan_tap(n, &t);
 	return 0;
 }
@@ -148,6 +163,8 @@ int open_packet(struct plan_netdev *n, struct error *e)
 
 	if (r < 0)
 		return r;
+	n->lower = ifname;
+	n->lower_index = (int)if_nametoindex(ifname);
 	n->fds[0] = p.fd;
 	n->n_fds = 1;
 	m->port = n->id;

@@ -342,6 +342,30 @@ int plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 	return 0;
 }
 
+static void close_macvtaps(struct plan_netdev *n)
+{
+	if (!n->has_macvtaps)
+		return;
+	macvtap_remove(n->macvtap_ns, 0);
+	fd_close(&n->macvtap_ns);
+	n->has_macvtaps = n->has_more_macvtaps = false;
+}
+
+static void close_fds(struct plan_netdev *n)
+{
+	for (unsigned i = 0; i < n->n_fds; i++)
+		fd_close(&n->fds[i]);
+	n->n_fds = 0;
+}
+
+void plan_lose(struct plan_netdev *n)
+{
+	close_fds(n);
+	close_macvtaps(n);
+	n->order.head.type = ENGINE_MSG_NONE;
+	n->is_lost = true;
+}
+
 void plan_remove(struct plan_netdev *n)
 {
 	if (n->downscript && n->ifname[0]) {
@@ -350,8 +374,7 @@ void plan_remove(struct plan_netdev *n)
 		if (script_run(n->downscript, n->ifname, &e) < 0)
 			log_warn(n->log, "%s: %s", n->name, e.text);
 	}
-	for (unsigned i = 0; i < n->n_fds; i++)
-		fd_close(&n->fds[i]);
+	close_fds(n);
 	for (unsigned i = 0; i < n->n_forwards; i++) {
 		fd_close(&n->forwards[i].fd);
 		if (n->forwards[i].unix_path[0])
@@ -360,10 +383,7 @@ void plan_remove(struct plan_netdev *n)
 	free(n->forwards);
 	free(n->guestfwds);
 	fd_close(&n->connect_io.fd);
-	if (n->has_macvtaps) {
-		macvtap_remove(n->macvtap_ns, 0);
-		fd_close(&n->macvtap_ns);
-	}
+	close_macvtaps(n);
 	free(n->beside); /* the kernel removes the rest with the tap */
 	if (n->unlink_path[0])
 		sock_remove_unix(n->unlink_path);

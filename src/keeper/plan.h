@@ -106,11 +106,19 @@ struct plan_netdev {
 	char warning[300];  /* to be told with what was bound; "" = none */
 	unsigned n_routed;  /* router: forwards that its kernel has */
 
+	/* An interface of the host's that somebody may remove: a bridge, a
+	 * card; driven by regain.c. */
+	const char *lower; /* borrowed from spec; NULL: none */
+	int lower_index;
+	int port_index;	 /* of the tap on that bridge; 0: none */
+	bool is_lost;	 /* it is gone, and nothing is open */
+	int tried_index; /* one of its name with which opening failed, and .. */
+	int tried_master; /* .. the bridge that this was on */
+
 	/* To be undone at the end. */
 	bool has_macvtaps;
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
 	bool has_more_macvtaps; /* than the first */
-	unsigned lower_index;   /* of the interface that they share */
 	struct plan_beside *beside; /* owned; hostif beside a card */
 	char unlink_path[108];
 	char ifname[16];	/* a tap we made */
@@ -176,6 +184,9 @@ __attribute__((warn_unused_result)) int
 plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
 		    uint32_t *idp, struct error *e);
 void plan_forward_del(struct plan_netdev *n, uint32_t id);
+/* Closes what the netdev opened, and forgets its order: it can be opened
+ * again.  Of the kinds that have a lower interface. */
+void plan_lose(struct plan_netdev *n);
 /* Closes and undoes what the netdev opened, and frees it. */
 void plan_remove(struct plan_netdev *n);
 /* Closes descriptors, runs downscripts, removes socket files. */
@@ -200,6 +211,9 @@ void plan_server(struct plan_netdev *n, int fd, bool is_vhost);
 
 /* The order of a tap whose descriptors are t's; takes them. */
 void plan_tap(struct plan_netdev *n, struct tap_result *t);
+/* t, of n, is on the bridge of that name (borrowed from the spec). */
+void plan_on_bridge(struct plan_netdev *n, const char *bridge,
+		    const struct tap_result *t);
 /* The offload header for kinds that have no option for it. */
 enum tap_vnet_hdr plan_vnet_hdr(const struct plan_netdev *n);
 

@@ -147,9 +147,6 @@ netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok);
 /* hostif: the host's addresses are these now. */
 void netdev_hostif_host(struct port *p, const struct prefix *ip, unsigned n);
 
-/* Its macvtaps are gone, with the interface that they shared. */
-void netdev_macvtap_lost(struct port *p);
-
 /* packet: an interface of the host, by a packet socket as os/packet.h opens
  * it. */
 struct netdev_packet_config {

@@ -57,11 +57,6 @@ static void tap_end(struct tap *t)
 	loop_defer(t->env->loop, &t->gone);
 }
 
-void netdev_macvtap_lost(struct port *p)
-{
-	tap_end(tap_of(p));
-}
-
 static void tap_detach(struct tap *t)
 {
 	for (unsigned i = 0; i < t->n_queues; i++) {

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Netdevs on an interface of the host's that others make and remove: a bridge
+ * whose port they are (bridge, tap with helper=), the card that they share
+ * (macvtap, packet).  When it is gone the netdev is closed, which takes what is
+ * left of it from the host, and the other netdevs go on; when there is one of
+ * that name again, the netdev is opened as at the start.
+ *
+ *              gone                       there, up
+ *   open ---------------> lost ----------------------------> open
+ *                          ^ |  there, and cannot be opened:
+ *                          +-+  said; again when it has changed
+ *
+ * Looked at whenever the host's network has changed (os/netwatch.h), by the
+ * interface's number, which no other has: one that was removed and made within
+ * a moment is another one.
+ */
+#include <errno.h>
+#include <net/if.h>
+
+#include "keeper/keeper_priv.h"
+#include "os/rtnl.h"
+
+/* The last word is the kernel's: what it cannot tell now is as it was. */
+static bool is_gone(const struct plan_netdev *n)
+{
+	struct rtnl_link l;
+
+	if (rtnl_link_get(NULL, n->lower_index, &l) != -ENODEV)
+		return false;
+	/* Somebody has put the tap on another bridge, and it stays there. */
+	return !n->port_index || rtnl_link_get(NULL, n->port_index, &l) < 0 ||
+	       !l.master;
+}
+
+static void lose(struct keeper *k, struct plan_netdev *n)
+{
+	log_warn(n->log,
+		 "%s: the interface was removed: %s; it is used again when "
+		 "there is one of that name",
+		 n->name, n->lower);
+	engine_link_del(k, n);
+	plan_lose(n);
+	n->tried_index = 0;
+}
+
+static void regain(struct keeper *k, struct plan_netdev *n)
+{
+	struct error e = ERROR_NULL;
+	struct rtnl_link l;
+
+	if (rtnl_link_get(n->lower, 0, &l) < 0 || !(l.flags & IFF_UP)) {
+		n->tried_index = 0;
+		return;
+	}
+	/* A try may itself be a change of the host's network: that of a helper
+	 * that makes a tap and then refuses it. */
+	if (n->tried_index == l.index && n->tried_master == l.master)
+		return;
+	n->tried_index = l.index;
+	n->tried_master = l.master;
+	if (n->opener->open(n, &e) < 0) {
+		log_warn(n->log, "%s: %s is there again: %s", n->name, n->lower,
+			 e.text);
+		return;
+	}
+	n->is_lost = false;
+	log_info(n->log, "%s: %s is there again", n->name, n->lower);
+	engine_link_add(k, n);
+}
+
+void regain_look(struct keeper *k, struct plan_netdev *n)
+{
+	if (n->lower && !n->is_lost && is_gone(n))
+		lose(k, n);
+	if (n->is_lost)
+		regain(k, n);
+}
