@@ -86,8 +86,8 @@ static const struct netdev_option user_options[] = {
 	OPT("dns", OPT_STR, NULL,
 	    "address of the name server, third of the network (10.0.2.3)",
 	    DIFFERS("the network's own and its broadcast address are refused; "
-		    "the server asks all resolvers of the host, and by both "
-		    "families")),
+		    "where a resolver of the host does not answer the next is "
+		    "asked, of either family")),
 	OPT("dhcpstart", OPT_STR, NULL,
 	    "first address leased, 15th of the network (10.0.2.15)",
 	    DIFFERS("leases go on to the end of the network, and not for 16 "
