@@ -68,6 +68,9 @@ static bool check_inside(union engine_msg *m)
 		return m->packet_host.n <= ENGINE_HOST_IP_MAX;
 	case ENGINE_MSG_HOSTIF_HOST:
 		return m->hostif_host.n <= ENGINE_HOST_IP_MAX;
+	case ENGINE_MSG_AF_XDP_ADD:
+		m->af_xdp_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
 	case ENGINE_MSG_HUBPORT_ADD:
 		m->hubport_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;

@@ -46,6 +46,7 @@ enum {
 	X(PACKET_ADD, msg_packet_add, 1, 1)                                    \
 	X(PACKET_HOST, msg_packet_host, 0, 0)                                  \
 	X(HOSTIF_HOST, msg_hostif_host, 0, 0)                                  \
+	X(AF_XDP_ADD, msg_af_xdp_add, 2, ENGINE_FDS_MAX)                       \
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(USER_MOVE, msg_user_move, 0, 0)                                      \
@@ -204,6 +205,21 @@ struct msg_neighbour {
 	uint8_t is_here;
 };
 
+/* With it: the memory, a socket for each queue, then, if there, the socket that
+ * watches the interface and the link that holds the program. */
+struct msg_af_xdp_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	int32_t ifindex;
+	uint32_t first_queue;
+	uint32_t n_queues;
+	uint8_t copies; /* no zero-copy */
+	uint8_t has_watch;
+	uint8_t has_link;
+	char name[ENGINE_NAME_LEN];
+};
+
 struct msg_hubport_add {
 	struct msg_head head;
 	uint32_t port;
@@ -344,6 +360,7 @@ struct msg_failed {
 	uint32_t port;
 	uint32_t order; /* FAILED: the type that failed .. */
 	uint32_t id;	/* .. FORWARD_ADD: of which forward */
+	int32_t err;	/* .. and its errno */
 	char text[ENGINE_TEXT_LEN];
 };
 
@@ -371,6 +388,7 @@ union engine_msg {
 	struct msg_packet_host packet_host;
 	struct msg_hostif_host hostif_host;
 	struct msg_neighbour neighbour;
+	struct msg_af_xdp_add af_xdp_add;
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
 	struct msg_user_move user_move;

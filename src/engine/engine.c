@@ -73,7 +73,8 @@ static void order_failed(struct engine *e, const union engine_msg *m, int err)
 {
 	bool is_start = m->head.type == ENGINE_MSG_START;
 	struct msg_failed answer = {.port = is_start ? 0 : m->port.port,
-				    .order = m->head.type};
+				    .order = m->head.type,
+				    .err = -err};
 	struct engine_netdev *n = engine_netdev_find(e, m->port.port);
 
 	if (m->head.type == ENGINE_MSG_ATTACH && n && n->reconnects) {

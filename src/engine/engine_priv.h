@@ -50,6 +50,7 @@ struct engine_netdev {
 	/* Takes a new connection; NULL: the port has none. */
 	int (*attach)(struct port *p, int fd);
 	bool reconnects; /* its connection is asked for again */
+	bool is_unsettled; /* SYNCED waits for it */
 	struct engine_news news;
 	union {
 		struct port *port;		   /* ROLE_PORT */
@@ -88,6 +89,7 @@ struct engine {
 	/* what else the keeper is to hear */
 	bool is_behind; /* the channel was full: the rest waits for room */
 	bool owes_synced, owes_stats;
+	unsigned n_unsettled; /* netdevs: SYNCED comes when there is none */
 	uint32_t synced_cookie, stats_cookie;
 	struct list failures; /* of struct engine_failure, oldest first */
 	struct timer heard_timer; /* armed: addresses are to be told */
@@ -109,6 +111,8 @@ void engine_news_want_fd(struct engine *e, struct engine_netdev *n);
 void engine_news_failed(struct engine *e, const struct msg_failed *m);
 void engine_news_synced(struct engine *e, uint32_t cookie);
 void engine_news_stats(struct engine *e, uint32_t cookie);
+/* n waits for something before it serves, or no longer. */
+void engine_unsettled(struct engine *e, struct engine_netdev *n, bool is);
 /* The channel has room again. */
 void engine_news_tell(struct engine *e);
 /* Nobody is to hear anything any more. */
@@ -124,6 +128,8 @@ struct lan_events engine_lan_events(struct engine *e);
 void engine_env_upcalls(struct engine *e, struct netdev_env *env);
 /* Sends STATS, as engine_tell(). */
 int engine_stats(struct engine *e, uint32_t cookie);
+/* Takes it down and forgets it. */
+void engine_netdev_drop(struct engine *e, struct engine_netdev *n);
 /* NULL: no such netdev. */
 struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id);
 

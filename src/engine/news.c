@@ -92,10 +92,11 @@ static bool say_answers(struct engine *e)
 
 	if (!say_failures(e))
 		return false;
-	if (e->owes_synced &&
+	if (e->owes_synced && !e->n_unsettled &&
 	    is_full(engine_tell(e, &synced, ENGINE_MSG_SYNCED)))
 		return false;
-	e->owes_synced = false;
+	if (!e->n_unsettled)
+		e->owes_synced = false;
 	if (e->owes_stats && is_full(engine_stats(e, e->stats_cookie)))
 		return false;
 	e->owes_stats = false;
@@ -166,6 +167,16 @@ void engine_news_synced(struct engine *e, uint32_t cookie)
 	e->synced_cookie = cookie;
 	e->owes_synced = true;
 	if (!e->is_behind && !say_answers(e))
+		wait_for_room(e, true);
+}
+
+void engine_unsettled(struct engine *e, struct engine_netdev *n, bool is)
+{
+	if (n->is_unsettled == is)
+		return;
+	n->is_unsettled = is;
+	e->n_unsettled += is ? 1 : -1u;
+	if (!is && !e->is_behind && !say_answers(e))
 		wait_for_room(e, true);
 }
 

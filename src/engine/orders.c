@@ -293,6 +293,40 @@ static int order_packet(struct engine *e, const struct msg_packet_add *m,
 	return netdev_made(n, r);
 }
 
+static int order_af_xdp(struct engine *e, const struct msg_af_xdp_add *m,
+			int *fds, unsigned n_fds)
+{
+	struct engine_lan *l = lan_find(e, m->lan);
+	unsigned n_more = (m->has_watch != 0) + (m->has_link != 0);
+	struct engine_netdev *n;
+	struct netdev_af_xdp_config c = {
+		.name = m->name,
+		.id = m->port,
+		.ifindex = m->ifindex,
+		.first_queue = m->first_queue,
+		.copies = m->copies,
+		.umem = fds[0],
+		.fds = fds + 1,
+		.n_fds = m->n_queues,
+		.watch = m->has_watch ? fds[n_fds - n_more] : -1,
+		.link = m->has_link ? fds[n_fds - 1] : -1,
+	};
+	int r;
+
+	if (n_fds < 1 + n_more || n_fds - 1 - n_more != m->n_queues)
+		return -EINVAL;
+	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	if (!n)
+		return -EINVAL;
+	r = netdev_af_xdp_new(&l->env, &c, &n->port);
+	if (r == 0) {
+		for (unsigned i = 0; i < n_fds; i++)
+			fds[i] = -1;
+		engine_unsettled(e, n, netdev_af_xdp_waits(n->port));
+	}
+	return netdev_made(n, r);
+}
+
 static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
 {
 	struct engine_lan *a = lan_find(e, m->lan);
@@ -585,7 +619,7 @@ static void port_drop(struct port *p)
 	p->ops->close(p);
 }
 
-static void netdev_drop(struct engine_netdev *n)
+void engine_netdev_drop(struct engine *e, struct engine_netdev *n)
 {
 	switch (n->role) {
 	case ROLE_PORT:
@@ -602,6 +636,7 @@ static void netdev_drop(struct engine_netdev *n)
 		port_drop(n->cable[1]);
 		break;
 	}
+	engine_unsettled(e, n, false);
 	list_del(&n->link); /* not before: its machines go now */
 	free(n);
 }
@@ -612,7 +647,7 @@ static int order_netdev_del(struct engine *e, uint32_t id)
 
 	if (!n)
 		return -ENOENT;
-	netdev_drop(n);
+	engine_netdev_drop(e, n);
 	return 0;
 }
 
@@ -638,6 +673,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_packet_host(e, &m->packet_host);
 	case ENGINE_MSG_HOSTIF_HOST:
 		return order_hostif_host(e, &m->hostif_host);
+	case ENGINE_MSG_AF_XDP_ADD:
+		return order_af_xdp(e, &m->af_xdp_add, fds, n_fds);
 	case ENGINE_MSG_HUBPORT_ADD:
 		return order_hubport(e, &m->hubport_add);
 	case ENGINE_MSG_USER_ADD:
@@ -697,10 +734,11 @@ void engine_clear(struct engine *e)
 			container_of(it, struct engine_netdev, link);
 
 		if (n->role == ROLE_GATEWAY)
-			netdev_drop(n);
+			engine_netdev_drop(e, n);
 	}
 	list_each_safe(jt, &e->netdevs)
-		netdev_drop(container_of(jt, struct engine_netdev, link));
+		engine_netdev_drop(
+			e, container_of(jt, struct engine_netdev, link));
 	list_each_safe(kt, &e->lans) {
 		struct engine_lan *l =
 			container_of(kt, struct engine_lan, link);

@@ -107,6 +107,23 @@ static int on_neighbour(void *arg, struct port *p, const addr *ip, mac m,
 	return engine_tell(arg, &msg, ENGINE_MSG_NEIGHBOUR);
 }
 
+static void on_settled(void *arg, struct port *p, int r)
+{
+	struct engine *e = arg;
+	struct engine_netdev *n = engine_netdev_find(e, p->id);
+	struct msg_failed failed = {.port = p->id,
+				    .order = ENGINE_MSG_AF_XDP_ADD,
+				    .err = -r};
+
+	snprintf(failed.text, sizeof(failed.text), "%s", strerror(-r));
+	if (r < 0)
+		engine_news_failed(e, &failed);
+	if (n)
+		engine_unsettled(e, n, false);
+	if (n && r < 0)
+		engine_netdev_drop(e, n); /* as if its order had failed */
+}
+
 struct lan_events engine_lan_events(struct engine *e)
 {
 	return (struct lan_events){
@@ -123,5 +140,6 @@ void engine_env_upcalls(struct engine *e, struct netdev_env *env)
 	env->want_fd = on_want_fd;
 	env->want_leg = on_want_leg;
 	env->neighbour = on_neighbour;
+	env->settled = on_settled;
 	env->arg = e;
 }

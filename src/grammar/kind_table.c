@@ -574,7 +574,7 @@ const struct netdev_kind netdev_kinds[] = {
 	{
 		.name = "af-xdp",
 		.help = "an interface of the host by AF_XDP",
-		.not_built = "tap is the nearest that works",
+		.is_built = true,
 		.options = af_xdp_options,
 	},
 	{

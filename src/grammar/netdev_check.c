@@ -283,7 +283,7 @@ static int check_queues(const struct netdev_spec *s, struct error *e)
 	return 0;
 }
 
-static int check_fds(const struct netdev_spec *s, const char *key,
+int netdev_check_fds(const struct netdev_spec *s, const char *key,
 		     struct error *e)
 {
 	const char *p = spec_str(s, key);
@@ -333,7 +333,7 @@ static int check_vhost(const struct netdev_spec *s, struct error *e)
 		return spec_error(s->kind, e,
 				  "vhostfd(s)= is not valid without vhost");
 	if (netdev_check_fd(s, "vhostfd", e) < 0 ||
-	    check_fds(s, "vhostfds", e) < 0)
+	    netdev_check_fds(s, "vhostfds", e) < 0)
 		return -1;
 	if (spec_has(s, "fds"))
 		expected = spec_fds(s, "fds", NULL, 0);
@@ -375,7 +375,8 @@ static int check_tap(const struct netdev_spec *s, struct error *e)
 				  "Parameter 'helper' may not be empty");
 	if (check_queues(s, e) < 0 || netdev_check_ifname(s, "ifname", e) < 0 ||
 	    netdev_check_ifname(s, "br", e) < 0 ||
-	    netdev_check_fd(s, "fd", e) < 0 || check_fds(s, "fds", e) < 0)
+	    netdev_check_fd(s, "fd", e) < 0 ||
+	    netdev_check_fds(s, "fds", e) < 0)
 		return -1;
 	return check_vhost(s, e);
 }
@@ -556,6 +557,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"macvtap", netdev_check_macvtap},
 		{"packet", netdev_check_packet},
 		{"passt", netdev_check_passt},
+		{"af-xdp", netdev_check_af_xdp},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

@@ -14,6 +14,7 @@ enum {
 	HOSTIF_MTU_MIN = 68,    /* RFC 791; IPv6 takes 1280 */
 	HOSTIF_MTU_MAX = 65521, /* FRAME_MAX less Ethernet's header */
 	HOSTIF_ADDR_MAX = 16,
+	AF_XDP_QUEUE_MAX = 65535, /* as the kernel counts a card's */
 	ROUTER_LEN_MAX = 30, /* a shorter network has no room for machines */
 };
 
@@ -207,4 +208,69 @@ int netdev_check_router(const struct netdev_spec *s, struct error *e)
 int netdev_check_packet(const struct netdev_spec *s, struct error *e)
 {
 	return netdev_check_ifname(s, "if", e);
+}
+
+/* Sockets or a map of another's, of which inhibit=on speaks. */
+static int check_af_xdp_given(const struct netdev_spec *s, int queues,
+			      struct error *e)
+{
+	bool has_fds = spec_has(s, "sock-fds");
+	bool has_map = spec_has(s, "map-path");
+	unsigned n;
+
+	if (has_fds && has_map)
+		return spec_error(s->kind, e,
+				  "'sock-fds' and 'map-path' are mutually "
+				  "exclusive");
+	if (spec_bool(s, "inhibit") && !has_fds && !has_map)
+		return spec_error(s->kind, e,
+				  "'inhibit=on' requires 'sock-fds' or "
+				  "'map-path'");
+	if (!spec_bool(s, "inhibit") && (has_fds || has_map))
+		return spec_error(s->kind, e,
+				  "'sock-fds' and 'map-path' require "
+				  "'inhibit=on'");
+	if (spec_has(s, "map-start-index") && !has_map)
+		return spec_error(s->kind, e,
+				  "'map-start-index' requires 'map-path'");
+	if (spec_int(s, "map-start-index") < 0)
+		return spec_error(s->kind, e,
+				  "'map-start-index' cannot be negative");
+	if (has_map && !*spec_str(s, "map-path"))
+		return spec_error(s->kind, e,
+				  "Parameter 'map-path' may not be empty");
+	if (netdev_check_fds(s, "sock-fds", e) < 0)
+		return -1;
+	n = spec_fds(s, "sock-fds", NULL, 0);
+	if (has_fds && n != (unsigned)queues)
+		return spec_error(s->kind, e,
+				  "expected %d socket fds, got %u", queues, n);
+	return 0;
+}
+
+int netdev_check_af_xdp(const struct netdev_spec *s, struct error *e)
+{
+	const char *mode = spec_str(s, "mode");
+	int queues = spec_int(s, "queues"), first = spec_int(s, "start-queue");
+	char q[QUOTE_LEN];
+
+	if (mode && strcmp(mode, "native") != 0 && strcmp(mode, "skb") != 0)
+		return spec_error(s->kind, e,
+				  "Parameter 'mode' does not accept value "
+				  "'%s'; it is native or skb",
+				  quote(q, mode));
+	if (netdev_check_ifname(s, "ifname", e) < 0)
+		return -1;
+	if (queues < 1)
+		return spec_error(s->kind, e,
+				  "invalid number of queues (%d) for '%s'",
+				  queues, spec_str(s, "ifname"));
+	if (queues > NETDEV_QUEUES_MAX)
+		return spec_error(s->kind, e, "queues exceeds maximum %d",
+				  NETDEV_QUEUES_MAX);
+	if (first < 0 || first > AF_XDP_QUEUE_MAX)
+		return spec_error(s->kind, e,
+				  "Parameter 'start-queue' expects 0 to %d",
+				  AF_XDP_QUEUE_MAX);
+	return check_af_xdp_given(s, queues, e);
 }

@@ -85,6 +85,10 @@ MUST_USE int netdev_check(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_fd(const struct netdev_spec *s, const char *key,
 			     struct error *e);
 
+/* The same of numbers N:N:.. */
+MUST_USE int netdev_check_fds(const struct netdev_spec *s, const char *key,
+			      struct error *e);
+
 /* The key, if given, is the name of an interface. */
 MUST_USE int netdev_check_ifname(const struct netdev_spec *s, const char *key,
 				 struct error *e);
@@ -96,6 +100,7 @@ MUST_USE int netdev_check_bridge(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_hostif(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_router(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_macvtap(const struct netdev_spec *s, struct error *e);
+MUST_USE int netdev_check_af_xdp(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_packet(const struct netdev_spec *s, struct error *e);
 
 MUST_USE int netdev_check_passt(const struct netdev_spec *s, struct error *e);

@@ -503,7 +503,8 @@ bool spec_is_fd(const struct netdev_spec *s)
 		if (v->addr && v->addr->spec.type == SOCK_ADDR_FD)
 			return true;
 		if (v->is_set &&
-		    (strcmp(name, "fd") == 0 || strcmp(name, "fds") == 0))
+		    (strcmp(name, "fd") == 0 || strcmp(name, "fds") == 0 ||
+		     strcmp(name, "sock-fds") == 0))
 			return true;
 	}
 	return false;

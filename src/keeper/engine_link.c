@@ -193,6 +193,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 		return 0;
 	macvtap_restart(n);
 	beside_restart(n);
+	if (!af_xdp_restart(n))
+		return 0;
 	if (type == ENGINE_MSG_USER_ADD)
 		n->order.user_add.has_way6 = k->ways.v6;
 	r = engine_link_send(k, &n->order, type, n->fds, n->n_fds);
@@ -314,6 +316,9 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 		return; /* of one that has gone */
 	if (n && is_forward_lost(k, n, f))
 		return;
+	if (n && f->order == ENGINE_MSG_AF_XDP_ADD &&
+	    af_xdp_refused(k, n, f->err))
+		return;
 	error_set(&k->error, EXIT_FAILED, "engine refused %s: %s",
 		  n ? n->name : "the plan", f->text);
 	keeper_fail(k);
@@ -384,6 +389,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_TAP_ADD:
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_PACKET_ADD:
+	case ENGINE_MSG_AF_XDP_ADD:
 	case ENGINE_MSG_PACKET_HOST:
 	case ENGINE_MSG_HOSTIF_HOST:
 	case ENGINE_MSG_HUBPORT_ADD:

@@ -33,6 +33,7 @@ static const struct opener openers[] = {
 	{.kind = "router", .open = open_router},
 	{.kind = "macvtap", .open = open_macvtap},
 	{.kind = "packet", .open = open_packet},
+	{.kind = "af-xdp", .open = open_af_xdp},
 	{.kind = "user", .open = open_user},
 	{.kind = "passt", .open = open_passt},
 	{.kind = "hubport", .open = open_hubport},
@@ -362,6 +363,7 @@ void plan_lose(struct plan_netdev *n)
 {
 	close_fds(n);
 	close_macvtaps(n);
+	af_xdp_free(n);
 	n->order.head.type = ENGINE_MSG_NONE;
 	n->is_lost = true;
 }
@@ -384,6 +386,7 @@ void plan_remove(struct plan_netdev *n)
 	free(n->guestfwds);
 	fd_close(&n->connect_io.fd);
 	close_macvtaps(n);
+	af_xdp_free(n);
 	free(n->beside); /* the kernel removes the rest with the tap */
 	if (n->unlink_path[0])
 		sock_remove_unix(n->unlink_path);
@@ -499,6 +502,7 @@ void plan_say(const struct plan *p, struct log *log)
 		}
 		for (unsigned i = 0; i < n->n_guestfwds; i++)
 			say_guestfwd(&n->guestfwds[i], log);
+		af_xdp_say(n, log);
 		if (n->warning[0])
 			log_warn(log, "%s: %s", n->name, n->warning);
 	}

@@ -120,6 +120,7 @@ struct plan_netdev {
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
 	bool has_more_macvtaps; /* than the first */
 	struct plan_beside *beside; /* owned; hostif beside a card */
+	struct plan_af_xdp *af_xdp; /* owned; freed by af_xdp_free() */
 	char unlink_path[108];
 	char ifname[16];	/* a tap we made */
 	const char *downscript; /* borrowed from spec; NULL = none */
@@ -239,6 +240,11 @@ int open_beside(struct plan_netdev *n, struct error *e);
 void hostif_guard(const struct plan_netdev *n, const char *ifname);
 int open_macvtap(struct plan_netdev *n, struct error *e);
 int open_packet(struct plan_netdev *n, struct error *e);
+int open_af_xdp(struct plan_netdev *n, struct error *e);
+/* Which interface it has, and in which mode: once its queues are bound. */
+void af_xdp_say(const struct plan_netdev *n, struct log *log);
+/* Closes what the keeper keeps of it: the program goes with the engine's. */
+void af_xdp_free(struct plan_netdev *n);
 int open_user(struct plan_netdev *n, struct error *e);
 int open_passt(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);

@@ -2,9 +2,10 @@
 /*
  * Netdevs on an interface of the host's that others make and remove: a bridge
  * whose port they are (bridge, tap with helper=), the card that they share
- * (macvtap, packet).  When it is gone the netdev is closed, which takes what is
- * left of it from the host, and the other netdevs go on; when there is one of
- * that name again, the netdev is opened as at the start.
+ * (macvtap, packet) or have queues of (af-xdp).  When it is gone the netdev is
+ * closed, which takes what is left of it from the host, and the other netdevs
+ * go on; when there is one of that name again, the netdev is opened as at the
+ * start.
  *
  *              gone                       there, up
  *   open ---------------> lost ----------------------------> open

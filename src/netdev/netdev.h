@@ -40,6 +40,9 @@ struct netdev_env {
 	 * address.  Negative: it was not told. */
 	int (*neighbour)(void *arg, struct port *p, const addr *ip, mac m,
 			 bool is_here);
+	/* An af-xdp port that waited for its queues has them (0), or gave up
+	 * (negative errno), and may then be freed.  May be NULL. */
+	void (*settled)(void *arg, struct port *p, int r);
 	/* A port of a server came or went by itself (for show, events,
 	 * run).  A port that went is freed right after the call; it may not
 	 * be freed inside it.  May be NULL. */
@@ -166,6 +169,28 @@ netdev_packet_new(const struct netdev_env *env,
 		  const struct netdev_packet_config *c, struct port **portp);
 /* With translates or hides_host: the host's addresses are these now. */
 void netdev_packet_host(struct port *p, const addr *ip, unsigned n);
+
+/* af-xdp: queues of an interface of the host, by sockets as os/xsk.h makes
+ * them. */
+struct netdev_af_xdp_config {
+	const char *name;
+	uint32_t id;
+	int ifindex;
+	uint32_t first_queue;
+	bool copies;    /* the kernel copies frames, whatever the driver can */
+	int umem;       /* memfd */
+	const int *fds; /* a socket for each queue, not bound */
+	unsigned n_fds;
+	int watch; /* os/packet.h: says when the interface goes; -1 = none */
+	int link;  /* kept open, no more; -1 = none */
+};
+/* A queue of which the last user has just gone is free a moment later: then
+ * the port has no carrier yet and netdev_af_xdp_waits(); env->settled tells how
+ * that ends.  The descriptors are the port's then, too. */
+__attribute__((warn_unused_result)) int
+netdev_af_xdp_new(const struct netdev_env *env,
+		  const struct netdev_af_xdp_config *c, struct port **portp);
+bool netdev_af_xdp_waits(const struct port *p);
 
 /* hubport: a cable between two lans of this process (a hub and a lan, or a
  * hub and another netdev's lan).  Makes two ports, one on each. */

@@ -15,50 +15,40 @@
 
 #include "base/mem.h"
 #include "os/card.h"
+#include "os/sock.h"
 #include "os/sockaddr.h"
 
-enum { BUFFER = 8 << 20 }; /* 64 KiB frames come in trains */
+enum { PROTOCOL_RARE = 0x88b5 }; /* IEEE 802: local experiments */
 
-static void make_room(int fd)
+static int make_deaf(int fd)
 {
-	static const struct {
-		int forced, wished;
-	} sides[] = {
-		{SO_RCVBUFFORCE, SO_RCVBUF},
-		{SO_SNDBUFFORCE, SO_SNDBUF},
-	};
-	int size = BUFFER;
+	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	const struct sock_fprog deaf = {.len = 1, .filter = nothing};
 
-	for (size_t i = 0; i < array_len(sides); i++) {
-		/* Who may not is given what the host allows everybody. */
-		if (setsockopt(fd, SOL_SOCKET, sides[i].forced, &size,
-			       sizeof(size)) < 0)
-			(void)setsockopt(fd, SOL_SOCKET, sides[i].wished, &size,
-					 sizeof(size));
-	}
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &deaf,
+			  sizeof(deaf)) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* Before it is bound: what it hears is then wanted, and has its header. */
 static int set_up(int fd)
 {
-	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-	const struct sock_fprog deaf = {.len = 1, .filter = nothing};
 	int on = 1;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &deaf, sizeof(deaf)) <
-		    0 ||
+	if (make_deaf(fd) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) < 0)
 		return -errno;
-	make_room(fd);
+	sock_set_buffers(fd); /* 64 KiB frames come in trains */
 	return 0;
 }
 
-static int join(int fd, int ifindex, bool all_macs)
+static int join(int fd, int ifindex, uint16_t protocol, bool all_macs)
 {
 	const struct sockaddr_ll a = {
 		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ETH_P_ALL),
+		.sll_protocol = htons(protocol),
 		.sll_ifindex = ifindex,
 	};
 	const struct packet_mreq all = {
@@ -95,12 +85,26 @@ int packet_open(const char *ifname, bool all_macs, struct packet_result *p,
 		return error_errno(e, errno, "packet: %s", ifname);
 	r = set_up(fd);
 	if (r == 0)
-		r = join(fd, i.index, all_macs);
+		r = join(fd, i.index, ETH_P_ALL, all_macs);
 	if (r < 0)
 		return error_errno(e, r, "packet: %s", ifname);
 	p->fd = fd_steal(&fd);
 	p->mac = i.mac;
 	return 0;
+}
+
+int packet_watch(int ifindex, int *fdp)
+{
+	CLEANUP_FD int fd = socket(
+		AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r = fd < 0 ? -errno : make_deaf(fd);
+
+	/* Of no protocol it would not be told what becomes of the interface. */
+	if (r == 0)
+		r = join(fd, ifindex, PROTOCOL_RARE, true);
+	if (r == 0)
+		*fdp = fd_steal(&fd);
+	return r;
 }
 
 unsigned packet_addresses(const char *ifname, addr *a, unsigned max)

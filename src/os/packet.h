@@ -24,6 +24,10 @@ __attribute__((warn_unused_result)) int packet_open(const char *ifname,
 						    bool all_macs,
 						    struct packet_result *p,
 						    struct error *e);
+/* A socket that hears no frame: as long as it is open the interface is
+ * promiscuous, and when that goes down or away it has an error (ENETDOWN).
+ * Negative errno. */
+__attribute__((warn_unused_result)) int packet_watch(int ifindex, int *fdp);
 /* Addresses of the interface, at most max; their number. */
 unsigned packet_addresses(const char *ifname, addr *a, unsigned max);
 

@@ -36,6 +36,7 @@ struct rtnl_link {
 	uint32_t mtu;
 	uint32_t txqlen; /* frames that its queue holds */
 	mac mac;         /* zero: none of 6 bytes */
+	uint8_t xdp;     /* XDP_ATTACHED_*: how a program of XDP is there */
 };
 
 struct rtnl_link_new {

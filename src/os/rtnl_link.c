@@ -43,6 +43,16 @@ static int on_link_info(const struct nlattr *a, void *data)
 	return MNL_CB_OK;
 }
 
+static int on_link_xdp(const struct nlattr *a, void *data)
+{
+	struct rtnl_link *l = data;
+
+	if (mnl_attr_get_type(a) == IFLA_XDP_ATTACHED &&
+	    mnl_attr_get_payload_len(a) == sizeof(l->xdp))
+		l->xdp = mnl_attr_get_u8(a);
+	return MNL_CB_OK;
+}
+
 static int on_link_attr(const struct nlattr *a, void *data)
 {
 	struct rtnl_link *l = data;
@@ -73,6 +83,9 @@ static int on_link_attr(const struct nlattr *a, void *data)
 	case IFLA_LINKINFO:
 		/* Never fails, as on_link_info() does not. */
 		(void)mnl_attr_parse_nested(a, on_link_info, l);
+		break;
+	case IFLA_XDP:
+		(void)mnl_attr_parse_nested(a, on_link_xdp, l); /* so too */
 		break;
 	default: /* nothing of ours */
 		break;

@@ -273,6 +273,25 @@ int sock_resolve(const char *host, const char *port, bool numeric,
 	return 0;
 }
 
+void sock_set_buffers(int fd)
+{
+	static const struct {
+		int forced, wished;
+	} sides[] = {
+		{SO_RCVBUFFORCE, SO_RCVBUF},
+		{SO_SNDBUFFORCE, SO_SNDBUF},
+	};
+	const int size = 8 << 20;
+
+	for (size_t i = 0; i < array_len(sides); i++) {
+		/* Who may not is given what the host allows everybody. */
+		if (setsockopt(fd, SOL_SOCKET, sides[i].forced, &size,
+			       sizeof(size)) < 0)
+			(void)setsockopt(fd, SOL_SOCKET, sides[i].wished, &size,
+					 sizeof(size));
+	}
+}
+
 static const char *type_name(int type)
 {
 	if (type == SOCK_STREAM)

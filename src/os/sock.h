@@ -77,6 +77,10 @@ __attribute__((warn_unused_result)) int
 sock_dgram_mcast(const struct endpoint *group, const char *iface,
 		 struct sock_mcast *m, struct error *e);
 
+/* Room of 8 MiB each way, for trains of long frames; less where the host allows
+ * no more. */
+void sock_set_buffers(int fd);
+
 /* Takes over an inherited descriptor (fd=): checks its type, and for streams
  * whether it listens; a copy with close-on-exec is returned and fd closed. */
 __attribute__((warn_unused_result)) int

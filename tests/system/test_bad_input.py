@@ -95,6 +95,15 @@ packet,if=a/b
 packet,if=eth0,translate=maybe
 packet,if=eth0,mac=52:54:00:12:34:56
 hostif,mac=ff:ff:ff:ff:ff:ff
+af-xdp
+af-xdp,ifname=
+af-xdp,ifname=lo,mode=copy
+af-xdp,ifname=lo,queues=0
+af-xdp,ifname=lo,queues=61
+af-xdp,ifname=lo,start-queue=-1
+af-xdp,ifname=lo,inhibit=on
+af-xdp,ifname=lo,sock-fds=3
+af-xdp,ifname=lo,inhibit=on,sock-fds=3:4
 hubport
 hubport,hubid=0,netdev=nobody
 stream
