@@ -58,6 +58,7 @@ void macvtap_restart(struct plan_netdev *n)
 	if (n->has_more_macvtaps)
 		macvtap_remove(n->macvtap_ns, 1);
 	n->has_more_macvtaps = false;
+	memset(n->refused, 0, sizeof(n->refused));
 }
 
 static int make_leg(struct plan_netdev *n, const struct msg_leg *m, int *fdp,
@@ -99,10 +100,11 @@ void macvtap_leg(struct keeper *k, const struct msg_leg *m)
 	if (answer.leg.ok)
 		log_info(k->c->log, "%s: a machine with MAC %s", n->name,
 			 mac_format(m->mac, text));
-	else
+	else if (!mac_eq(n->refused[m->leg], m->mac))
 		log_warn(k->c->log,
 			 "%s: the machine with MAC %s gets no answers: %s",
 			 n->name, mac_format(m->mac, text), e.text);
+	n->refused[m->leg] = answer.leg.ok ? (mac){{0}} : m->mac;
 	/* If it is gone the next one will ask again. */
 	(void)!engine_link_send(k, &answer, ENGINE_MSG_LEG_ADD, &fd, fd >= 0);
 }

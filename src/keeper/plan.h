@@ -20,6 +20,7 @@
 #include "grammar/port_spec.h"
 #include "os/journal.h"
 #include "os/loop.h"
+#include "os/macvtap.h"
 #include "os/tap.h"
 
 struct plan_netdev;
@@ -119,6 +120,8 @@ struct plan_netdev {
 	bool has_macvtaps;
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
 	bool has_more_macvtaps; /* than the first */
+	mac refused[MACVTAP_MAX]; /* by number: whose macvtap could not be made
+				 * and who was named in the log */
 	struct plan_beside *beside; /* owned; hostif beside a card */
 	struct plan_af_xdp *af_xdp; /* owned; freed by af_xdp_free() */
 	char unlink_path[108];

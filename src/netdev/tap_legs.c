@@ -13,7 +13,9 @@
  * Groups are heard at leg 0 alone.  In the mode `bridge` the kernel shows what
  * one leg sends to all at the others: what comes from a MAC of ours is ours.
  *
- * One question is with the keeper at a time, asked from the loop.
+ * One question is with the keeper at a time, asked from the loop.  One that the
+ * kernel refused is asked again: the macvtap that an ended engine had for that
+ * MAC may live a little longer than it.
  */
 #include "netdev/tap_priv.h"
 
@@ -22,7 +24,9 @@
 
 #include "base/list.h"
 
-#define LEG_AGAIN_NS UINT64_C(5000000000) /* an answer that never came */
+#define LEG_AGAIN_NS	UINT64_C(5000000000) /* an answer that never came */
+#define LEG_WAIT_NS	UINT64_C(1000000000) /* after the first refusal .. */
+#define LEG_WAIT_MAX_NS UINT64_C(64000000000) /* .. doubled up to this */
 
 enum { AT_SOURCE = 6 };
 
@@ -92,6 +96,18 @@ static unsigned choose(const struct tap_legs *l, uint32_t from, uint64_t now)
 			   from, now);
 }
 
+static bool is_asking(const struct tap_legs *l, uint64_t now)
+{
+	return l->asked < TAP_LEGS_MAX && now - l->asked_ns < LEG_AGAIN_NS;
+}
+
+static void ask_leg(struct tap_legs *l, unsigned i, uint64_t now)
+{
+	l->asked = i;
+	l->asked_ns = now;
+	loop_defer(l->tap->env->loop, &l->ask);
+}
+
 static void ask_for(struct tap *t, mac m)
 {
 	struct tap_legs *l = t->legs;
@@ -99,24 +115,38 @@ static void ask_for(struct tap *t, mac m)
 	uint32_t from = lan_ingress(t->env->lan);
 	unsigned i;
 
-	if (mac_is_group(m) || mac_is_zero(m))
-		return;
-	if (l->asked < TAP_LEGS_MAX && now - l->asked_ns < LEG_AGAIN_NS)
+	if (mac_is_group(m) || mac_is_zero(m) || is_asking(l, now))
 		return;
 	forget(l);
 	i = choose(l, from, now);
 	if (i == TAP_LEGS_MAX)
 		return;
-	l->leg[i] = (struct leg){LEG_ASKED, m, {now, from}};
-	l->asked = i;
-	l->asked_ns = now;
-	loop_defer(t->env->loop, &l->ask);
+	l->leg[i] = (struct leg){
+		.state = LEG_ASKED,
+		.mac = m,
+		.place = {now, from},
+	};
+	ask_leg(l, i, now);
+}
+
+/* For leg i, which is not up. */
+static void ask_again(struct tap_legs *l, unsigned i, uint64_t now)
+{
+	struct leg *leg = &l->leg[i];
+
+	if (now < leg->again_ns || is_asking(l, now))
+		return;
+	if (l->asked != i)
+		forget(l);
+	leg->state = LEG_ASKED;
+	ask_leg(l, i, now);
 }
 
 struct tap_queue *tap_legs_out(struct tap *t, const struct frame *f)
 {
 	struct tap_legs *l = t->legs;
 	mac m = mac_bytes(f->hdr + AT_SOURCE);
+	uint64_t now = *loop_now(t->env->loop);
 	unsigned i = find(l, m);
 
 	if (i == TAP_LEGS_MAX) {
@@ -124,8 +154,11 @@ struct tap_queue *tap_legs_out(struct tap *t, const struct frame *f)
 		return &t->queue[0];
 	}
 	l->last = i;
-	l->leg[i].place.used_ns = *loop_now(t->env->loop);
-	return l->leg[i].state == LEG_UP ? &t->queue[i] : &t->queue[0];
+	l->leg[i].place.used_ns = now;
+	if (l->leg[i].state == LEG_UP)
+		return &t->queue[i];
+	ask_again(l, i, now);
+	return &t->queue[0];
 }
 
 bool tap_legs_in(struct tap *t, const struct tap_queue *q,
@@ -142,6 +175,15 @@ bool tap_legs_in(struct tap *t, const struct tap_queue *q,
 	return false;
 }
 
+static void leg_refused(struct leg *leg, uint64_t now)
+{
+	leg->state = LEG_REFUSED;
+	leg->wait_ns = leg->wait_ns == 0		 ? LEG_WAIT_NS
+		       : leg->wait_ns < LEG_WAIT_MAX_NS ? leg->wait_ns * 2
+							: LEG_WAIT_MAX_NS;
+	leg->again_ns = now + leg->wait_ns;
+}
+
 int netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok)
 {
 	struct tap *t = container_of(p, struct tap, port);
@@ -156,6 +198,11 @@ int netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok)
 	if (fd >= 0)
 		r = tap_queue_add(t, i, fd);
 	l->asked = TAP_LEGS_MAX;
-	l->leg[i].state = ok && r == 0 ? LEG_UP : LEG_REFUSED;
+	if (ok && r == 0) {
+		l->leg[i].state = LEG_UP;
+		l->leg[i].wait_ns = l->leg[i].again_ns = 0;
+	} else {
+		leg_refused(&l->leg[i], *loop_now(t->env->loop));
+	}
 	return r;
 }

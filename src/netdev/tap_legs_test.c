@@ -227,6 +227,48 @@ static void a_refusal_is_borne(void **state)
 	bench_close(&b);
 }
 
+/* What was in the way of the macvtap may have gone. */
+static void what_was_refused_is_asked_again(void **state)
+{
+	struct leg *leg;
+	struct bench b;
+
+	bench_open(&b, first);
+	leg = &tap_of(&b)->legs->leg[1];
+	leaves_by(&b, second, 0);
+	for (unsigned i = 1; i <= 8; i++) {
+		asked(&b, i, 1, second, false);
+		answer(&b, 1, second, false, false);
+		/* Each time after twice as long, up to about a minute. */
+		assert_int_equal(leg->wait_ns, UINT64_C(1000000000)
+						       << (i < 7 ? i - 1 : 6));
+		leaves_by(&b, second, 0);
+		assert_int_equal(b.n_asked, i);
+		/* As if that time had passed. */
+		leg->again_ns -= leg->wait_ns;
+		leaves_by(&b, second, 0);
+	}
+	answer(&b, 1, second, true, true);
+	leaves_by(&b, second, 1);
+	assert_int_equal(b.n_asked, 9);
+	bench_close(&b);
+}
+
+/* A machine asks again itself if it is the only one. */
+static void an_answer_that_never_came(void **state)
+{
+	struct bench b;
+
+	bench_open(&b, first);
+	leaves_by(&b, second, 0);
+	tap_of(&b)->legs->asked_ns -= UINT64_C(6000000000);
+	leaves_by(&b, second, 0);
+	asked(&b, 2, 1, second, false);
+	answer(&b, 1, second, true, true);
+	leaves_by(&b, second, 1);
+	bench_close(&b);
+}
+
 /* Nor does a question that is lost, or its answer, stay open for ever. */
 static void who_got_no_answer_asks_again(void **state)
 {
@@ -330,6 +372,8 @@ int main(void)
 		cmocka_unit_test(a_known_mac_is_there),
 		cmocka_unit_test(groups_come_once_and_own_frames_never),
 		cmocka_unit_test(a_refusal_is_borne),
+		cmocka_unit_test(what_was_refused_is_asked_again),
+		cmocka_unit_test(an_answer_that_never_came),
 		cmocka_unit_test(who_got_no_answer_asks_again),
 		cmocka_unit_test(the_silent_give_way),
 		cmocka_unit_test(strange_macs_and_answers_change_nothing),

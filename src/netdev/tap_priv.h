@@ -31,6 +31,8 @@ struct leg {
 	enum leg_state state;
 	mac mac;
 	struct fair_place place;
+	uint64_t wait_ns;  /* LEG_REFUSED: not before this time has passed .. */
+	uint64_t again_ns; /* .. which is then */
 };
 
 /* The macvtaps of a port, one for each MAC behind us: leg i is queue i. */
