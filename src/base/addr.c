@@ -179,6 +179,16 @@ const char *endpoint_format(const struct endpoint *e, char *buf)
 	return buf;
 }
 
+const char *prefix_format(const struct prefix *p,
+			  char buf[static PREFIX_STRLEN])
+{
+	char ip[ADDR_STRLEN];
+
+	snprintf(buf, PREFIX_STRLEN, "%s/%u", addr_format(&p->ip, ip),
+		 prefix_len(p));
+	return buf;
+}
+
 bool addr_parse(const char *text, addr *ap)
 {
 	uint8_t v4[4];

@@ -38,8 +38,13 @@ struct prefix {
 enum {
 	ADDR_STRLEN = 46,     /* longest text of an address, with NUL */
 	ENDPOINT_STRLEN = 56, /* "[address]:65535" with NUL */
+	PREFIX_STRLEN = 50,   /* "address/128" with NUL */
 	MAC_STRLEN = 18,      /* "52:54:00:12:34:56" with NUL */
 };
+
+/* The length of a prefix in which machines choose their addresses themselves
+ * (RFC 4862 5.5.3, RFC 2464 4), and so that of each of ours. */
+enum { SLAAC_LEN = 64 };
 
 /* The IPv4 address of four bytes a.b.c.d. */
 static inline addr addr_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
@@ -111,11 +116,26 @@ bool prefix_twin(const addr *ip, const struct prefix *net4,
 		 const struct prefix *net6, addr *ap);
 /* The prefix with its host bits cleared. */
 struct prefix prefix_network(const struct prefix *p);
+/* The one of ip and a length as people count it: 24 of an IPv4 /24. */
+static inline struct prefix prefix_of(const addr *ip, unsigned len)
+{
+	return (struct prefix){
+		.ip = *ip, .len = (uint8_t)(len + (addr_is_v4(ip) ? 96u : 0))};
+}
+
+/* That length. */
+static inline unsigned prefix_len(const struct prefix *p)
+{
+	return p->len - (addr_is_v4(&p->ip) ? 96u : 0);
+}
 
 /* Text: IPv4 dotted, IPv6 as RFC 5952.  buf takes ADDR_STRLEN; returns buf. */
 const char *addr_format(const addr *a, char *buf);
 /* "a.b.c.d:port" or "[v6]:port".  buf takes ENDPOINT_STRLEN; returns buf. */
 const char *endpoint_format(const struct endpoint *e, char *buf);
+/* "10.0.2.0/24" or "fec0::/64", host bits as they are; returns buf. */
+const char *prefix_format(const struct prefix *p,
+			  char buf[static PREFIX_STRLEN]);
 /* Strict dotted quad or RFC 4291 text; false leaves *ap untouched. */
 bool addr_parse(const char *text, addr *ap);
 

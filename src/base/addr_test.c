@@ -209,6 +209,37 @@ static void prefixes(void **state)
 	assert_string_equal(addr_format(&a, buf), "ff02::1");
 }
 
+static void prefixes_in_text(void **state)
+{
+	static const struct {
+		const char *ip;
+		uint8_t len, counted;
+		const char *text;
+	} t[] = {
+		{"10.0.2.0", 120, 24, "10.0.2.0/24"},
+		{"10.0.2.7", 120, 24, "10.0.2.7/24"},
+		{"0.0.0.0", 96, 0, "0.0.0.0/0"},
+		{"255.255.255.255", 128, 32, "255.255.255.255/32"},
+		{"fec0::", 64, 64, "fec0::/64"},
+		{"::", 0, 0, "::/0"},
+		{"64:ff9b::", 96, 96, "64:ff9b::/96"},
+		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 128, 128,
+		 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"},
+	};
+	char buf[PREFIX_STRLEN];
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		addr ip = parse(t[i].ip);
+		struct prefix p = prefix_of(&ip, t[i].counted);
+
+		assert_true(addr_eq(&p.ip, &ip));
+		assert_int_equal(p.len, t[i].len);
+		assert_int_equal(prefix_len(&p), t[i].counted);
+		assert_ptr_equal(prefix_format(&p, buf), buf);
+		assert_string_equal(buf, t[i].text);
+	}
+}
+
 /* prefix_has() bit by bit. */
 static void a_prefix_has_what_it_should(void **state)
 {
@@ -275,6 +306,7 @@ int main(void)
 		cmocka_unit_test(bad_text),
 		cmocka_unit_test(endpoints),
 		cmocka_unit_test(prefixes),
+		cmocka_unit_test(prefixes_in_text),
 		cmocka_unit_test(a_prefix_has_what_it_should),
 		cmocka_unit_test(macs),
 	};

@@ -12,13 +12,11 @@
 
 #include "base/addr.h"
 
-enum { PART_LEN = 64 };
-
 /* The one whose bits behind p's own are those. */
 struct prefix part_of(const struct prefix *p, uint64_t bits);
-/* True if the host has a route into it, other than those that hold all of
- * p. */
-bool part_is_routed(const struct prefix *p, const struct prefix *part,
-		    const struct prefix *routes, unsigned n_routes);
+/* True if it can be had: it is not p's first, which is the host's own LAN or a
+ * router's, and the host has no route into it but those that hold all of p. */
+bool part_is_free(const struct prefix *p, const struct prefix *part,
+		  const struct prefix *routes, unsigned n_routes);
 
 #endif

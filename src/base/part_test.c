@@ -57,9 +57,20 @@ static void others_routes_are_seen(void **state)
 	};
 
 	(void)state;
-	assert_false(part_is_routed(&p, &part, routes, 4));
-	assert_true(part_is_routed(&p, &part, routes, 5));
-	assert_true(part_is_routed(&p, &part, routes + 5, 1));
+	assert_true(part_is_free(&p, &part, routes, 4));
+	assert_false(part_is_free(&p, &part, routes, 5));
+	assert_false(part_is_free(&p, &part, routes + 5, 1));
+}
+
+static void the_first_is_not_free(void **state)
+{
+	const struct prefix p = prefix("2001:db8:1:ff00::", 56);
+	const struct prefix first = part_of(&p, 0);
+	const struct prefix second = part_of(&p, 1);
+
+	(void)state;
+	assert_false(part_is_free(&p, &first, NULL, 0));
+	assert_true(part_is_free(&p, &second, NULL, 0));
 }
 
 int main(void)
@@ -67,6 +78,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bits_lie_behind_the_prefix),
 		cmocka_unit_test(others_routes_are_seen),
+		cmocka_unit_test(the_first_is_not_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

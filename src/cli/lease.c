@@ -199,7 +199,7 @@ bool lease_take(const struct dhcp_msg *m, struct lease *lp)
 	if (!addr_is_unicast(&l.ip.ip))
 		return false;
 	(void)!dhcp_find_u32(m, DHCP_O_MASK, &mask);
-	l.ip.len = (uint8_t)(96 + (mask == UINT32_MAX ? 32 : mask_len(mask)));
+	l.ip = prefix_of(&l.ip.ip, mask == UINT32_MAX ? 32 : mask_len(mask));
 	/* The first of several is the one to be used (RFC 2132 3.5). */
 	if (dhcp_find(m, DHCP_O_ROUTER, &r) && rd_left(&r) >= 4)
 		l.router = addr_v4_u32(rd_u32(&r));

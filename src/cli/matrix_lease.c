@@ -54,7 +54,7 @@ int matrix_lease_get(const char *ifname, struct matrix_lease *l,
 		return error_errno(e, r, "%s: no address by DHCP", ifname);
 	*l = (struct matrix_lease){
 		.ip = lease.ip.ip,
-		.len = (uint8_t)(lease.ip.len - 96),
+		.len = (uint8_t)prefix_len(&lease.ip),
 		.router = lease.router,
 	};
 	return 0;

@@ -19,7 +19,7 @@ static const char card[] = "eth0";
  * may be the host's. */
 static void try_a_router(struct matrix_lease *l)
 {
-	const struct prefix own = {.ip = l->ip, .len = (uint8_t)(96 + l->len)};
+	const struct prefix own = prefix_of(&l->ip, l->len);
 
 	if (!addr_is_unspecified(&l->router))
 		return;

@@ -63,18 +63,13 @@ static int index_of(const char *ifname, int *indexp, struct error *e)
 int world_addr_add(const char *ifname, const addr *ip, uint8_t len,
 		   struct error *e)
 {
-	struct rtnl_addr a = {
-		.family = addr_is_v4(ip) ? AF_INET : AF_INET6,
-		.prefix_len = len,
-		.local = *ip,
-		.peer = *ip,
-		.valid_s = RTNL_FOREVER,
-		.preferred_s = RTNL_FOREVER,
-	};
-	int r = index_of(ifname, &a.index, e);
+	const struct prefix p = prefix_of(ip, len);
+	int index, r = index_of(ifname, &index, e);
 
 	if (r == 0) {
-		r = rtnl_link_set_up(a.index, true);
+		const struct rtnl_addr a = rtnl_addr_of(index, &p);
+
+		r = rtnl_link_set_up(index, true);
 		if (r == 0)
 			r = rtnl_addr_add(&a, false);
 		if (r < 0)

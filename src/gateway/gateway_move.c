@@ -13,8 +13,6 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-enum { MOVABLE_LEN = 64 };
-
 static void forget(struct gateway *gw, unsigned i)
 {
 	struct nat_env *env = &gw->nat;
@@ -56,7 +54,7 @@ int gateway_move6(struct gateway *gw, const struct subnet *to)
 	struct nat_env *env = &gw->nat;
 
 	if (!env->v6.is_on || !to->is_on ||
-	    env->v6.net.len != MOVABLE_LEN || to->net.len != MOVABLE_LEN)
+	    env->v6.net.len != SLAAC_LEN || to->net.len != SLAAC_LEN)
 		return -EINVAL;
 	if (addr_eq(&to->net.ip, &env->v6.net.ip))
 		return 0;

@@ -13,7 +13,6 @@
 #define SECOND_NS (1000 * MS_NS)
 
 enum {
-	SLAAC_LEN = 64, /* RFC 4862 5.5.3, RFC 2464 4 */
 	ADVERT_MAX = ETH_HDR_LEN + IP6_MTU_MIN,
 };
 

@@ -46,15 +46,13 @@ static bool find_place(const struct host_prefixes *h,
 {
 	uint64_t bits = 0;
 
-	for (unsigned i = 0; i < PART_LEN / 8; i++)
+	for (unsigned i = 0; i < SLAAC_LEN / 8; i++)
 		bits = bits << 8 | begun->ip.b[i];
 	for (unsigned i = 0; i < h->n_mine * TRIES; i++) {
 		const struct prefix *p = &h->mine[i / TRIES];
 
 		*net = part_of(p, bits ^ i % TRIES);
-		/* the first is the host's own LAN, or a router's */
-		if (!addr_eq(&net->ip, &p->ip) &&
-		    !part_is_routed(p, net, h->routes, h->n_routes))
+		if (part_is_free(p, net, h->routes, h->n_routes))
 			return true;
 	}
 	return false;
@@ -80,16 +78,16 @@ int follow_tell(struct keeper *k, const struct plan_netdev *n)
 static void move(struct plan_netdev *n, const struct prefix *to)
 {
 	struct subnet *v6 = &n->order.user_add.v6;
-	char from_text[ADDR_STRLEN], to_text[ADDR_STRLEN];
+	char from_text[PREFIX_STRLEN], to_text[PREFIX_STRLEN];
 
 	if (n->n_was6 == PLAN_WAS_MAX)
 		memmove(&n->was6[0], &n->was6[1],
 			--n->n_was6 * sizeof(n->was6[0]));
 	n->was6[n->n_was6++] = *v6;
 	log_info(n->log, "%s: the host has another IPv6 prefix, the network "
-			 "moves from %s/%u to %s/%u",
-		 n->name, addr_format(&v6->net.ip, from_text), v6->net.len,
-		 addr_format(&to->ip, to_text), to->len);
+			 "moves from %s to %s",
+		 n->name, prefix_format(&v6->net, from_text),
+		 prefix_format(to, to_text));
 	*v6 = subnet_moved(v6, to);
 }
 

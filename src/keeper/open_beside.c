@@ -53,10 +53,7 @@ struct plan_beside {
 
 static bool to_prefix(const struct rtnl_addr *a, struct prefix *p)
 {
-	uint8_t shift = a->family == AF_INET ? 96 : 0;
-
-	p->ip = a->local;
-	p->len = (uint8_t)(a->prefix_len + shift);
+	*p = prefix_of(&a->local, a->prefix_len);
 	return a->prefix_len >= PREFIX_LEAST && addr_eq(&a->local, &a->peer);
 }
 

@@ -6,7 +6,6 @@
  * but what goes with bridge, table or tap.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +63,7 @@ static bool is_in_the_way(const struct prefix *route, const struct prefix *host)
 static int check_place(const struct prefix *host, struct error *e)
 {
 	CLEANUP_FREE struct prefix *v = NULL;
-	char own[ADDR_STRLEN], ip[ADDR_STRLEN];
+	char own[ADDR_STRLEN], to[PREFIX_STRLEN];
 	unsigned n = 0;
 
 	if (routes_read(&v, &n) < 0)
@@ -73,10 +72,9 @@ static int check_place(const struct prefix *host, struct error *e)
 		if (!is_in_the_way(&v[i], host))
 			continue;
 		return error_set(e, EXIT_CONFLICT,
-				 "the host has a route to %s/%u already, where "
-				 "%s would be",
-				 addr_format(&v[i].ip, ip),
-				 v[i].len - (addr_is_v4(&v[i].ip) ? 96u : 0),
+				 "the host has a route to %s already, where %s "
+				 "would be",
+				 prefix_format(&v[i], to),
 				 addr_format(&host->ip, own));
 	}
 	return 0;
@@ -147,17 +145,7 @@ static int set_up_bridge(const struct router *r, struct error *e)
 static int add_address(const struct router *r, const struct prefix *p,
 		       struct error *e)
 {
-	const bool is_v4 = addr_is_v4(&p->ip);
-	const struct rtnl_addr a = {
-		.index = r->index,
-		.family = is_v4 ? AF_INET : AF_INET6,
-		.prefix_len = (uint8_t)(p->len - (is_v4 ? 96 : 0)),
-		.local = p->ip,
-		.peer = p->ip,
-		.broadcast = is_v4 ? prefix_broadcast(p) : (addr){{0}},
-		.valid_s = RTNL_FOREVER,
-		.preferred_s = RTNL_FOREVER,
-	};
+	const struct rtnl_addr a = rtnl_addr_of(r->index, p);
 
 	return change_addr_add(r->j, &a, e);
 }
@@ -167,7 +155,8 @@ static int add_address(const struct router *r, const struct prefix *p,
 static int take_place(const struct router *r, struct error *e)
 {
 	/* Routers of IPv6 are known by their address of the link. */
-	const struct prefix link = {.ip = UPLINK_ROUTER_LINK, .len = 64};
+	const struct prefix link = {.ip = UPLINK_ROUTER_LINK,
+				    .len = SLAAC_LEN};
 	CLEANUP_FD int lock = journal_shared_lock(r->j);
 	int res = lock < 0 ? error_errno(e, lock, "journal") : 0;
 
@@ -300,14 +289,10 @@ int open_router(struct plan_netdev *n, struct error *e)
  * another family than his machine's. */
 static bool is_routed(const struct plan_forward *f)
 {
-	const bool is_v4 = addr_is_v4(&f->host.ip);
-
 	return f->fd >= 0 && !f->unix_path[0] &&
 	       !addr_is_loopback(&f->host.ip) &&
 	       !addr_is_link_local6(&f->host.ip) &&
-	       (addr_is_unspecified(&f->guest.ip)
-			? is_v4
-			: addr_is_v4(&f->guest.ip) == is_v4);
+	       addr_is_v4(&f->guest.ip) == addr_is_v4(&f->host.ip);
 }
 
 static unsigned collect(const struct plan_netdev *user,
@@ -320,11 +305,8 @@ static unsigned collect(const struct plan_netdev *user,
 
 		if (!is_routed(f))
 			continue;
-		v[n] = (struct router_forward){
+		v[n++] = (struct router_forward){
 			.proto = f->proto, .host = f->host, .guest = f->guest};
-		if (addr_is_unspecified(&f->guest.ip))
-			v[n].guest.ip = user->order.user_add.dhcp_start4;
-		n++;
 	}
 	return n;
 }

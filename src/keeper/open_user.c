@@ -318,7 +318,7 @@ static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 	memcpy(m->dnssearch, o->dnssearch, sizeof(m->dnssearch));
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_USER_ADD;
-	if (o->v6.is_on && o->v6.net.len != 64)
+	if (o->v6.is_on && o->v6.net.len != SLAAC_LEN)
 		snprintf(n->warning, sizeof(n->warning),
 			 "its IPv6 prefix has a length of %u, and machines "
 			 "choose their addresses themselves (SLAAC) in one of "

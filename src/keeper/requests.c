@@ -86,9 +86,8 @@ static json_t *one_forward(const struct plan_forward *f)
 /* Of one family: what machines are told of it. */
 static json_t *one_subnet(const struct msg_user_add *m, const struct subnet *s)
 {
-	char net[ADDR_STRLEN], gw[ADDR_STRLEN], dns[ADDR_STRLEN];
-	char text[ADDR_STRLEN + 4];
-	bool is_v4 = addr_is_v4(&s->net.ip);
+	char net[PREFIX_STRLEN], gw[ADDR_STRLEN], dns[ADDR_STRLEN];
+	bool is_v4 = s == &m->v4;
 	const addr *router = is_v4 ? &m->router4 : &m->router6;
 	bool has_router = !addr_is_unspecified(router);
 	const struct serving *v = &m->serving;
@@ -98,10 +97,9 @@ static json_t *one_subnet(const struct msg_user_add *m, const struct subnet *s)
 					 addr_is_v4(ns) == is_v4
 			       : !m->is_restricted || m->keeps_services;
 
-	snprintf(text, sizeof(text), "%s/%u", addr_format(&s->net.ip, net),
-		 s->net.len - (is_v4 ? 96u : 0));
 	addr_format(has_router ? router : &s->gw, gw);
-	return json_pack("{s:s,s:s*,s:s*}", "net", text, "gateway",
+	return json_pack("{s:s,s:s*,s:s*}", "net",
+			 prefix_format(&s->net, net), "gateway",
 			 has_router || !m->is_restricted ? gw : NULL, "dns",
 			 has_dns ? addr_format(ns, dns) : NULL);
 }

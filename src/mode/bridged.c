@@ -6,8 +6,7 @@
  * one MAC from us, so there all machines have it.  The card keeps the host and
  * them apart, so the host gets an interface beside it, where it may.
  */
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "grammar/netdev_spec.h"
 #include "mode/mode_priv.h"
@@ -34,44 +33,38 @@ struct way {
 static int choose_host(const struct mode_spec *s, const struct mode_host *h,
 		       struct way *w, struct error *e)
 {
-	const char *host = mode_value(s, "host");
-	bool is_on = host && strcmp(host, "on") == 0;
+	bool is_on = mode_is(s, "host", "on");
 
-	if (host && !is_on && strcmp(host, "off") != 0)
-		return error_set(e, EXIT_USAGE,
-				 "bridged: host= must be on or off");
+	if (mode_check(s, "host", "on", "off", e) < 0)
+		return -1;
 	if (is_on && !h->may_make_links)
 		return error_set(e, EXIT_PERMISSION,
 				 "bridged: host=on: an interface of the host "
 				 "takes root; without it the host and the "
 				 "machines do not reach each other");
-	w->has_host = !host ? h->may_make_links : is_on;
+	w->has_host = mode_value(s, "host") ? is_on : h->may_make_links;
 	return 0;
 }
 
 static int choose_way(const struct mode_spec *s, const struct mode_host *h,
 		      struct way *w, struct error *e)
 {
-	const char *via = mode_value(s, "via");
-	const char *translate = mode_value(s, "translate");
-	bool is_off = translate && strcmp(translate, "off") == 0;
-	bool is_macvtap = via && strcmp(via, "macvtap") == 0;
+	bool is_macvtap = mode_is(s, "via", "macvtap");
 
-	if (via && !is_macvtap && strcmp(via, "packet") != 0)
-		return error_set(e, EXIT_USAGE,
-				 "bridged: via= must be macvtap or packet");
-	if (translate && !is_off && strcmp(translate, "on") != 0)
-		return error_set(e, EXIT_USAGE,
-				 "bridged: translate= must be on or off");
-	w->translates = translate ? !is_off
-				  : !is_macvtap && h->is_wireless &&
-					    h->is_wireless(mode_value(s, "if"));
+	if (mode_check(s, "via", "macvtap", "packet", e) < 0 ||
+	    mode_check(s, "translate", "on", "off", e) < 0)
+		return -1;
+	w->translates = mode_value(s, "translate")
+				? mode_is(s, "translate", "on")
+				: !is_macvtap && h->is_wireless &&
+					  h->is_wireless(mode_value(s, "if"));
 	if (is_macvtap && w->translates)
 		return error_set(e, EXIT_USAGE,
 				 "bridged: translate=on is done by packet, not "
 				 "by macvtap; leave via= out");
-	w->is_packet =
-		via ? !is_macvtap : w->translates || !h->may_make_macvtaps;
+	w->is_packet = mode_value(s, "via")
+			       ? !is_macvtap
+			       : w->translates || !h->may_make_macvtaps;
 	return 0;
 }
 

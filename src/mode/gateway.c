@@ -82,7 +82,7 @@ static bool is_replaced(const char *option, const char *more)
 static char *print(const struct mode_spec *s, const struct prefix *net,
 		   const struct mode_net6 *net6, const char *more)
 {
-	char ip[ADDR_STRLEN], text6[MODE_NET6_STRLEN];
+	char text4[PREFIX_STRLEN], text6[PREFIX_STRLEN];
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -91,7 +91,7 @@ static char *print(const struct mode_spec *s, const struct prefix *net,
 		return NULL;
 	fputs("user", f);
 	if (net)
-		fprintf(f, ",net=%s/24", addr_format(&net->ip, ip));
+		fprintf(f, ",net=%s", prefix_format(net, text4));
 	if (net6->is_on && !mode_value(s, "ipv6-net"))
 		fprintf(f, ",ipv6-net=%s", mode_net6_text(net6, 0, text6));
 	/* A router of the kernel's does not move along. */
@@ -132,12 +132,11 @@ static int check(const struct mode_spec *s, const char *text,
 int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 		 const char *more, struct mode_netdevs *n, struct error *e)
 {
-	char ip[ADDR_STRLEN], to[ADDR_STRLEN];
+	char own[PREFIX_STRLEN], to[PREFIX_STRLEN];
 	CLEANUP_FREE char *text = NULL;
 	const struct prefix *route;
 	struct prefix net, was;
-	const char *ipv4 = mode_value(s, "ipv4");
-	bool is_off = ipv4 && strcmp(ipv4, "off") == 0;
+	bool is_off = mode_is(s, "ipv4", "off");
 	bool is_given = mode_value(s, "net") != NULL;
 	struct mode_net6 net6 = {.is_on = false};
 
@@ -153,19 +152,17 @@ int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 	route = is_given ? mode_route_into(h, &net) : NULL;
 	if (route)
 		return error_set(e, EXIT_CONFLICT,
-				 "%s: net=%s: the host has a route to %s/%u, "
+				 "%s: net=%s: the host has a route to %s, "
 				 "which the machines could not reach; give "
 				 "another, or none",
 				 s->mode->word, mode_value(s, "net"),
-				 addr_format(&route->ip, ip), route->len - 96u);
+				 prefix_format(route, to));
 	was = (struct prefix){.ip = addr_v4_u32(places[0].first),
 			      .len = 96 + 24};
 	route = is_given ? NULL : mode_route_into(h, &was);
 	if (route)
 		snprintf(n->said, sizeof(n->said),
-			 "the network is %s/24, for the host has a route to "
-			 "%s/%u",
-			 addr_format(&net.ip, to), addr_format(&route->ip, ip),
-			 route->len - 96u);
+			 "the network is %s, for the host has a route to %s",
+			 prefix_format(&net, own), prefix_format(route, to));
 	return mode_netdev_add(n, mem_steal(text), e);
 }

@@ -42,10 +42,10 @@ struct plan {
 	struct prefix host; /* its address, and the network's length */
 	bool has_host;
 	bool has_dhcp;
-	char text[ADDR_STRLEN + 4]; /* host, as typed */
+	char text[PREFIX_STRLEN]; /* host, as typed */
 	struct mode_net6 net6;
-	bool has_host6;		      /* the host has an address of it */
-	char text6[MODE_NET6_STRLEN]; /* host's first of it */
+	bool has_host6;		   /* the host has an address of it */
+	char text6[PREFIX_STRLEN]; /* host's first of it */
 };
 
 static int find_host(const struct mode_host *h, struct plan *p, struct error *e)
@@ -66,7 +66,7 @@ static int take_host(const struct mode_host *h, const char *text,
 		     struct plan *p, struct error *e)
 {
 	const struct prefix *route;
-	char ip[ADDR_STRLEN];
+	char to[PREFIX_STRLEN];
 
 	if (!hostif_addr_parse(text, &p->host) || !addr_is_v4(&p->host.ip))
 		return error_set(e, EXIT_USAGE,
@@ -77,9 +77,8 @@ static int take_host(const struct mode_host *h, const char *text,
 	if (route)
 		return error_set(e, EXIT_CONFLICT,
 				 "hostonly: addr=%s: the host has a route to "
-				 "%s/%u already; give another, or none",
-				 text, addr_format(&route->ip, ip),
-				 route->len - 96u);
+				 "%s already; give another, or none",
+				 text, prefix_format(route, to));
 	return 0;
 }
 
@@ -87,14 +86,11 @@ static int make_plan(const struct mode_spec *s, const struct mode_host *h,
 		     struct plan *p, struct error *e)
 {
 	const char *given = mode_value(s, "addr");
-	const char *dhcp = mode_value(s, "dhcp");
-	char ip[ADDR_STRLEN];
 
 	p->has_host = h->may_make_links;
-	p->has_dhcp = !dhcp || strcmp(dhcp, "on") == 0;
-	if (!p->has_dhcp && strcmp(dhcp, "off") != 0)
-		return error_set(e, EXIT_USAGE,
-				 "hostonly: dhcp= must be on or off");
+	p->has_dhcp = !mode_is(s, "dhcp", "off");
+	if (mode_check(s, "dhcp", "on", "off", e) < 0)
+		return -1;
 	if (!p->has_host && mode_value(s, "ifname"))
 		return error_set(e, EXIT_PERMISSION,
 				 "hostonly: an interface of the host takes "
@@ -102,8 +98,7 @@ static int make_plan(const struct mode_spec *s, const struct mode_host *h,
 				 "network without the host");
 	if ((given ? take_host(h, given, p, e) : find_host(h, p, e)) < 0)
 		return -1;
-	snprintf(p->text, sizeof(p->text), "%s/%u",
-		 addr_format(&p->host.ip, ip), p->host.len - 96u);
+	prefix_format(&p->host, p->text);
 	if (mode_net6(s, h, &p->net6, e) < 0)
 		return -1;
 	p->has_host6 = p->net6.is_on && h->may_have_ipv6;
@@ -142,14 +137,12 @@ static const char *other(const struct plan *p, uint32_t n,
 static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
 {
 	struct prefix net = prefix_network(&p->host);
-	char ip[ADDR_STRLEN], net_text[ADDR_STRLEN + 4];
-	char server[ADDR_STRLEN], dns[ADDR_STRLEN], net6[MODE_NET6_STRLEN];
+	char server[ADDR_STRLEN], dns[ADDR_STRLEN];
+	char net4[PREFIX_STRLEN], net6[PREFIX_STRLEN];
 	struct mode_pair pairs[MODE_OPTIONS_MAX + 8];
 	unsigned n = 0;
 
-	snprintf(net_text, sizeof(net_text), "%s/%u", addr_format(&net.ip, ip),
-		 net.len - 96u);
-	pairs[n++] = (struct mode_pair){"net", net_text};
+	pairs[n++] = (struct mode_pair){"net", prefix_format(&net, net4)};
 	pairs[n++] = (struct mode_pair){"host", other(p, 1, server)};
 	pairs[n++] = (struct mode_pair){"dns", other(p, 2, dns)};
 	if (p->net6.is_on)

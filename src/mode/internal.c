@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* internal: the machines of the network and nobody else.  With dhcp=on a
  * gateway leases addresses, and leads nowhere. */
-#include <string.h>
-
 #include "mode/mode_priv.h"
 
 const struct mode_key mode_internal_keys[] = {
@@ -15,19 +13,15 @@ const struct mode_key mode_internal_keys[] = {
 int mode_internal(const struct mode_spec *s, const struct mode_host *h,
 		  struct mode_netdevs *n, struct error *e)
 {
-	const char *dhcp = mode_value(s, "dhcp");
-	const char *exec = mode_value(s, "exec");
-	bool is_on = dhcp && strcmp(dhcp, "on") == 0;
+	unsigned n_own = (mode_value(s, "dhcp") ? 1u : 0) +
+			 (mode_value(s, "exec") ? 1u : 0);
 
-	if (dhcp && !is_on && strcmp(dhcp, "off") != 0)
-		return error_set(e, EXIT_USAGE,
-				 "internal: dhcp= must be on or off");
-	if (exec && strcmp(exec, "on") != 0 && strcmp(exec, "off") != 0)
-		return error_set(e, EXIT_USAGE,
-				 "internal: exec= must be on or off");
-	if (is_on)
+	if (mode_check(s, "dhcp", "on", "off", e) < 0 ||
+	    mode_check(s, "exec", "on", "off", e) < 0)
+		return -1;
+	if (mode_is(s, "dhcp", "on"))
 		return mode_gateway(s, h, ",restrict=on", n, e);
-	if (s->n_options > (unsigned)(dhcp != NULL) + (exec != NULL))
+	if (s->n_options > n_own)
 		return error_set(e, EXIT_USAGE,
 				 "internal: without dhcp=on there is no server "
 				 "for the other keys");

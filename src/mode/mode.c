@@ -102,6 +102,23 @@ const char *mode_value(const struct mode_spec *s, const char *key)
 	return found;
 }
 
+bool mode_is(const struct mode_spec *s, const char *key, const char *word)
+{
+	const char *value = mode_value(s, key);
+
+	return value && strcmp(value, word) == 0;
+}
+
+int mode_check(const struct mode_spec *s, const char *key, const char *one,
+	       const char *other, struct error *e)
+{
+	if (!mode_value(s, key) || mode_is(s, key, one) ||
+	    mode_is(s, key, other))
+		return 0;
+	return error_set(e, EXIT_USAGE, "%s: %s= must be %s or %s",
+			 s->mode->word, key, one, other);
+}
+
 static int unknown_key(const struct mode *m, const char *key, size_t len,
 		       struct error *e)
 {

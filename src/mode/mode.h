@@ -96,6 +96,8 @@ bool mode_has_gateway(const struct mode *m);
 bool mode_allows_exec(const char *word, char *const *options, unsigned n);
 /* The value of key in s (its last one), or NULL. */
 const char *mode_value(const struct mode_spec *s, const char *key);
+/* True if key is given, and is that word. */
+bool mode_is(const struct mode_spec *s, const char *key, const char *word);
 
 /* True for a name that a network can have; else *e says why not (EXIT_USAGE).
  * Words of modes are none. */

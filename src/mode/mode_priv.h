@@ -19,11 +19,13 @@ struct mode_pair {
 char *mode_text(const char *kind, const struct mode_pair *pairs);
 /* ",OPTION", likewise. */
 void mode_put_key(FILE *f, const char *option);
+/* 0 if key is one of the two words, or not given; else -1 with *e
+ * (EXIT_USAGE). */
+MUST_USE int mode_check(const struct mode_spec *s, const char *key,
+			const char *one, const char *other, struct error *e);
 /* The host's route into net, or NULL. */
 const struct prefix *mode_route_into(const struct mode_host *h,
 				     const struct prefix *net);
-
-enum { MODE_NET6_STRLEN = ADDR_STRLEN + 4 };
 
 /* The IPv6 network that a gateway of s has. */
 struct mode_net6 {
@@ -33,12 +35,9 @@ struct mode_net6 {
 };
 MUST_USE int mode_net6(const struct mode_spec *s, const struct mode_host *h,
 		       struct mode_net6 *n, struct error *e);
-/* "ADDRESS/LENGTH" of either family; returns buf. */
-char *mode_prefix_text(const struct prefix *p,
-		       char buf[static MODE_NET6_STRLEN]);
-/* Its host-th address, 0: its own, with the length.  buf takes
- * MODE_NET6_STRLEN; returns buf. */
-char *mode_net6_text(const struct mode_net6 *n, unsigned host, char *buf);
+/* Its host-th address, 0: its own, with the length; returns buf. */
+const char *mode_net6_text(const struct mode_net6 *n, unsigned host,
+			   char buf[static PREFIX_STRLEN]);
 
 /* The interface made for the network: ifname=, or one made of the network's
  * name, which may be longer than an interface's.  buf is room for that. */

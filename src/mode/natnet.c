@@ -5,6 +5,7 @@
  * that has the gateway's addresses; DHCP and names stay ours, at addresses of
  * their own, and so does the advertising of the router.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "grammar/uplink_opts.h"
@@ -44,28 +45,25 @@ static addr free_address(const struct subnet *s, const addr *first_leased)
 /* IPv6's router has the number that IPv4's has, which is no machine's. */
 static void number_router(const struct mode_spec *s, struct user_opts *o)
 {
-	const uint32_t n = addr_u32(&o->v4.gw) - addr_u32(&o->v4.net.ip);
-
 	if (mode_value(s, "ipv6-host") || o->v6.net.len > 96)
 		return;
-	o->v6.gw = o->v6.net.ip;
-	for (unsigned i = 0; i < 4; i++)
-		o->v6.gw.b[12 + i] |= (uint8_t)(n >> 8 * (3 - i));
+	/* There is room for all of IPv4's. */
+	(void)prefix_twin(&o->v4.gw, &o->v4.net, &o->v6.net, &o->v6.gw);
 	if (addr_eq(&o->v6.gw, &o->v6.dns))
 		o->v6.gw = next_address(o->v6.gw);
 }
 
 static const char *host_text(const struct subnet *s,
-			     char buf[static MODE_NET6_STRLEN])
+			     char buf[static PREFIX_STRLEN])
 {
 	const struct prefix p = {.ip = s->gw, .len = s->net.len};
 
-	return s->is_on ? mode_prefix_text(&p, buf) : NULL;
+	return s->is_on ? prefix_format(&p, buf) : NULL;
 }
 
 static char *router_text(const struct mode_spec *s, const struct user_opts *o)
 {
-	char v4[MODE_NET6_STRLEN], v6[MODE_NET6_STRLEN], made[16];
+	char v4[PREFIX_STRLEN], v6[PREFIX_STRLEN], made[16];
 
 	return mode_text("router",
 			 (const struct mode_pair[]){
@@ -154,26 +152,18 @@ static int kernel(const struct mode_spec *s, const struct mode_host *h,
 	return r;
 }
 
-static bool is_on(const struct mode_spec *s, const char *key)
-{
-	const char *v = mode_value(s, key);
-
-	return v && strcmp(v, "on") == 0;
-}
-
 int mode_natnet(const struct mode_spec *s, const struct mode_host *h,
 		struct mode_netdevs *n, struct error *e)
 {
-	const char *backend = mode_value(s, "backend");
+	bool is_kernel = mode_is(s, "backend", "kernel");
 
-	if (backend && strcmp(backend, "kernel") == 0 && is_on(s, "nat64"))
+	if (mode_check(s, "backend", "user", "kernel", e) < 0)
+		return -1;
+	if (is_kernel && mode_is(s, "nat64", "on"))
 		return error_set(e, EXIT_USAGE,
 				 "natnet: nat64=on is for backend=user");
-	if (backend && strcmp(backend, "kernel") == 0)
+	if (is_kernel)
 		return kernel(s, h, n, e);
-	if (backend && strcmp(backend, "user") != 0)
-		return error_set(e, EXIT_USAGE,
-				 "natnet: backend= must be user or kernel");
 	if (mode_value(s, "ifname"))
 		return error_set(e, EXIT_USAGE,
 				 "natnet: ifname= is for backend=kernel");

@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/hash.h"
 #include "base/part.h"
@@ -15,11 +14,6 @@
 #include "mode/mode_priv.h"
 
 enum { TRIES = 256 };
-
-static bool is_off(const char *value)
-{
-	return value && strcmp(value, "off") == 0;
-}
 
 /* IPv6 would not fit into that. */
 static bool is_small(const char *mtu)
@@ -38,14 +32,9 @@ static int check_words(const struct mode_spec *s, struct error *e)
 	};
 
 	for (size_t i = 0; i < array_len(words); i++) {
-		const char *v = mode_value(s, words[i].key);
-
-		if (v && strcmp(v, words[i].one) != 0 &&
-		    strcmp(v, words[i].other) != 0)
-			return error_set(e, EXIT_USAGE,
-					 "%s: %s= must be %s or %s",
-					 s->mode->word, words[i].key,
-					 words[i].one, words[i].other);
+		if (mode_check(s, words[i].key, words[i].one, words[i].other,
+			       e) < 0)
+			return -1;
 	}
 	if (mode_value(s, "prefix") && mode_value(s, "ipv6-net"))
 		return error_set(e, EXIT_USAGE,
@@ -58,19 +47,19 @@ static int check_words(const struct mode_spec *s, struct error *e)
 /* What asks for IPv6 in vain. */
 static int check_on(const struct mode_spec *s, struct error *e)
 {
+	/* what is turned off first, then what goes with it */
 	static const char *const keys[] = {"ipv6", "prefix", "ipv6-net"};
 	bool is_too_small = is_small(mode_value(s, "mtu"));
-	const char *ipv6 = mode_value(s, "ipv6");
 
 	for (size_t i = 0; i < array_len(keys); i++) {
 		const char *v = mode_value(s, keys[i]);
 
-		if (v && v != ipv6 && is_off(ipv6))
+		if (i && v && mode_is(s, "ipv6", "off"))
 			return error_set(e, EXIT_USAGE,
 					 "%s: %s= is for IPv6, which ipv6=off "
 					 "turns off",
 					 s->mode->word, keys[i]);
-		if (v && !is_off(v) && is_too_small)
+		if (v && !mode_is(s, keys[i], "off") && is_too_small)
 			return error_set(e, EXIT_USAGE,
 					 "%s: IPv6 takes an mtu= of %d, and "
 					 "%s=%s asks for it",
@@ -104,9 +93,7 @@ static bool find_place(const struct mode_spec *s, const struct mode_host *h,
 {
 	for (unsigned n = 0; n < TRIES; n++) {
 		*net = part_of(p, bits_of(s, h, n));
-		/* the first is the host's own LAN, or a router's */
-		if (!addr_eq(&net->ip, &p->ip) &&
-		    !part_is_routed(p, net, h->routes, h->n_routes))
+		if (part_is_free(p, net, h->routes, h->n_routes))
 			return true;
 	}
 	return false;
@@ -137,7 +124,7 @@ static int take_given(const struct mode_spec *s, const struct mode_host *h,
 	struct user_opts o = USER_OPTS_NULL;
 	struct netdev_spec *spec = NULL;
 	const struct prefix *route;
-	char ip[ADDR_STRLEN];
+	char to[PREFIX_STRLEN];
 	int r = text ? netdev_parse(text, &spec, e)
 		     : error_set(e, EXIT_FAILED, "out of memory");
 
@@ -152,11 +139,10 @@ static int take_given(const struct mode_spec *s, const struct mode_host *h,
 	if (!route)
 		return 0;
 	return error_set(e, EXIT_CONFLICT,
-			 "%s: ipv6-net=%s: the host has a route to %s/%u, "
+			 "%s: ipv6-net=%s: the host has a route to %s, "
 			 "which the machines could not reach; give another, or "
 			 "none",
-			 s->mode->word, given, addr_format(&route->ip, ip),
-			 route->len);
+			 s->mode->word, given, prefix_format(route, to));
 }
 
 int mode_net6(const struct mode_spec *s, const struct mode_host *h,
@@ -164,18 +150,17 @@ int mode_net6(const struct mode_spec *s, const struct mode_host *h,
 {
 	const struct prefix ula = {.ip = {{0xfd}}, .len = 8};
 	const char *given = mode_value(s, "ipv6-net");
-	const char *prefix = mode_value(s, "prefix");
 
 	*n = (struct mode_net6){.is_on = false};
 	if (check_words(s, e) < 0 || check_on(s, e) < 0)
 		return -1;
-	if (is_off(mode_value(s, "ipv6")) || !h->host_id ||
+	if (mode_is(s, "ipv6", "off") || !h->host_id ||
 	    is_small(mode_value(s, "mtu")))
 		return 0; /* user says what else does not go with it */
 	n->is_on = true;
 	if (given)
 		return take_given(s, h, given, n, e);
-	n->follows = prefix && strcmp(prefix, "host") == 0;
+	n->follows = mode_is(s, "prefix", "host");
 	if (n->follows)
 		return take_hosts(s, h, &n->net, e);
 	if (find_place(s, h, &ula, &n->net))
@@ -185,20 +170,11 @@ int mode_net6(const struct mode_spec *s, const struct mode_host *h,
 			 "would take; give one by ipv6-net=");
 }
 
-char *mode_prefix_text(const struct prefix *p,
-		       char buf[static MODE_NET6_STRLEN])
-{
-	char ip[ADDR_STRLEN];
-
-	snprintf(buf, MODE_NET6_STRLEN, "%s/%u", addr_format(&p->ip, ip),
-		 p->len - (addr_is_v4(&p->ip) ? 96u : 0));
-	return buf;
-}
-
-char *mode_net6_text(const struct mode_net6 *n, unsigned host, char *buf)
+const char *mode_net6_text(const struct mode_net6 *n, unsigned host,
+			   char buf[static PREFIX_STRLEN])
 {
 	struct prefix p = n->net;
 
 	p.ip.b[15] |= (uint8_t)host;
-	return mode_prefix_text(&p, buf);
+	return prefix_format(&p, buf);
 }

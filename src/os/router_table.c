@@ -181,10 +181,9 @@ static char *end(struct out *o)
 static void speak_of(struct out *o, const struct prefix *p)
 {
 	const struct prefix whole = prefix_network(p);
-	const bool is_v4 = addr_is_v4(&whole.ip);
 
-	o->words = &words[!is_v4];
-	o->net_len = whole.len - (is_v4 ? 96u : 0);
+	o->words = &words[!addr_is_v4(&whole.ip)];
+	o->net_len = prefix_len(&whole);
 	addr_format(&whole.ip, o->net);
 }
 

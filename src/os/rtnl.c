@@ -267,26 +267,33 @@ int rtnl_addr_add(const struct rtnl_addr *a, bool replace)
 	return rtnl_talk(h);
 }
 
-int rtnl_addr_put(const char *ifname, const struct prefix *p)
+struct rtnl_addr rtnl_addr_of(int index, const struct prefix *p)
 {
-	bool is_v4 = addr_is_v4(&p->ip);
-	struct rtnl_addr a = {
-		.index = (int)if_nametoindex(ifname),
+	const bool is_v4 = addr_is_v4(&p->ip);
+
+	return (struct rtnl_addr){
+		.index = index,
 		.family = is_v4 ? AF_INET : AF_INET6,
-		.prefix_len = (uint8_t)(is_v4 ? p->len - 96 : p->len),
-		/* Nobody else can have it, and who waits for it waits in
-		 * vain. */
-		.flags = is_v4 ? 0 : IFA_F_NODAD,
+		.prefix_len = (uint8_t)prefix_len(p),
 		.local = p->ip,
 		.peer = p->ip,
+		/* Two addresses have none (RFC 3021). */
+		.broadcast = is_v4 && p->len < 127 ? prefix_broadcast(p)
+						   : (addr){{0}},
 		.valid_s = RTNL_FOREVER,
 		.preferred_s = RTNL_FOREVER,
 	};
+}
+
+int rtnl_addr_put(const char *ifname, const struct prefix *p)
+{
+	struct rtnl_addr a = rtnl_addr_of((int)if_nametoindex(ifname), p);
 
 	if (!a.index)
 		return -ENODEV;
-	if (is_v4 && p->len < 127)
-		a.broadcast = prefix_broadcast(p);
+	/* Nobody else can have it, and who waits for it waits in vain. */
+	if (a.family == AF_INET6)
+		a.flags = IFA_F_NODAD;
 	return rtnl_addr_add(&a, false);
 }
 

@@ -112,6 +112,8 @@ MUST_USE int rtnl_link_set_netns(int index, pid_t pid);
 MUST_USE int rtnl_addr_list(int index, struct rtnl_addr **vp);
 /* replace: one that is there gets these flags and lifetimes. */
 MUST_USE int rtnl_addr_add(const struct rtnl_addr *a, bool replace);
+/* Address and network of p on the link of that index, without end. */
+struct rtnl_addr rtnl_addr_of(int index, const struct prefix *p);
 /* One more address for the link of that name, the host's at once. */
 MUST_USE int rtnl_addr_put(const char *ifname, const struct prefix *p);
 MUST_USE int rtnl_addr_del(const struct rtnl_addr *a);
