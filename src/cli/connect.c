@@ -22,7 +22,7 @@
 #include "base/addr.h"
 #include "base/mem.h"
 #include "cli/cli.h"
-#include "cli/clock.h"
+#include "os/clock.h"
 #include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/pump.h"

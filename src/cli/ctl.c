@@ -9,52 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
+#include "os/clock.h"
 #include "control/answer.h"
 #include "control/protocol.h"
 #include "os/rundir.h"
 
-/* Waits until fd is ready: 0, -ETIMEDOUT. */
-static int await(int fd, short events, int64_t until)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-
-	for (;;) {
-		int64_t left = until - now_ms();
-
-		if (left <= 0)
-			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)left) > 0)
-			return 0;
-	}
-}
-
-/* A full backlog says EAGAIN: the keeper is busy. */
+/* A busy keeper's backlog may be full: that is waited for. */
 static int reach(int fd, const struct sockaddr_un *sa, int64_t until)
 {
-	while (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0) {
-		const struct timespec moment = {.tv_nsec = 10000000};
+	for (;;) {
+		int64_t left = until - now_ms();
+		const struct timeval t = {.tv_sec = left / 1000,
+					  .tv_usec = left % 1000 * 1000};
 
+		if (left <= 0) /* no time would be no end */
+			return -ETIMEDOUT;
+		if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0)
+			return -errno;
+		if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0)
+			return 0;
 		if (errno != EAGAIN && errno != EINTR)
 			return -errno;
-		if (now_ms() >= until)
-			return -ETIMEDOUT;
-		nanosleep(&moment, NULL);
 	}
-	return 0;
 }
 
 static int send_all(int fd, const char *text, size_t len, int64_t until)
 {
 	while (len) {
-		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+		ssize_t n = send(fd, text, len,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EAGAIN) {
-			int r = await(fd, POLLOUT, until);
+			int r = clock_await(fd, POLLOUT, until);
 
 			if (r < 0)
 				return r;
@@ -80,10 +70,11 @@ static int read_answer(int fd, char *buf, struct control_answer *a,
 	while (r == -EAGAIN) {
 		ssize_t n;
 
-		r = await(fd, POLLIN, until);
+		r = clock_await(fd, POLLIN, until);
 		if (r < 0)
 			return r;
-		n = recv(fd, buf + len, CONTROL_ANSWER_MAX - len, 0);
+		n = recv(fd, buf + len, CONTROL_ANSWER_MAX - len,
+			 MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			r = -EAGAIN;
 			continue;
@@ -102,8 +93,7 @@ static int read_answer(int fd, char *buf, struct control_answer *a,
 static int exchange(const struct sockaddr_un *sa, const char *request,
 		    char *buf, struct control_answer *a)
 {
-	CLEANUP_FD int fd = socket(
-		AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
 	int r;
 

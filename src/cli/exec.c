@@ -22,7 +22,7 @@
 #include "base/mem.h"
 #include "cli/child.h"
 #include "cli/cli.h"
-#include "cli/clock.h"
+#include "os/clock.h"
 #include "cli/ctl.h"
 #include "cli/exec.h"
 #include "cli/find.h"

@@ -9,15 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/exec.h"
-#include "cli/clock.h"
 #include "cli/lease.h"
 #include "cli/renew.h"
 #include "os/fdpass.h"
+#include "os/netwatch.h"
 #include "os/ownns.h"
 #include "os/rtnl.h"
 #include "os/sock.h"
@@ -29,7 +28,6 @@ enum {
 	DHCP_FIRST_MS = 500, /* 500, 1000, 2000, 4000: 7.5 s */
 	DHCP_TRIES = 4,
 	ADVERTISED_MS = 10000, /* the kernel asks who else has it, twice */
-	PAUSE_MS = 20,
 };
 
 /* Frames of the card, once it is there. */
@@ -72,11 +70,12 @@ static int set_address(int fd, const struct exec_card *card,
 
 /* True once the card has an address of more than its link that nobody else
  * has. */
-static bool has_advertised(void)
+static bool has_advertised(void *arg)
 {
 	struct ifaddrs *all;
 	bool found = false;
 
+	(void)arg;
 	if (getifaddrs(&all) < 0)
 		return false;
 	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
@@ -97,20 +96,16 @@ static bool has_advertised(void)
 
 static int await_advertised(struct error *e)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-	int64_t until = now_ms() + ADVERTISED_MS;
+	int r = netwatch_await(has_advertised, NULL, ADVERTISED_MS);
 
-	while (!has_advertised()) {
-		if (now_ms() >= until) {
-			error_set(e, EXIT_FAILED,
-				  "nobody advertises an IPv6 prefix to choose "
-				  "an address of on this network; give one by "
-				  "ip=ADDRESS/LENGTH, or ip=none");
-			return -ETIMEDOUT;
-		}
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	if (r == -ETIMEDOUT)
+		error_set(e, EXIT_FAILED,
+			  "nobody advertises an IPv6 prefix to choose an "
+			  "address of on this network; give one by "
+			  "ip=ADDRESS/LENGTH, or ip=none");
+	else if (r < 0)
+		error_errno(e, r, "%s", ifname);
+	return r;
 }
 
 /* The host's names are not this network's. */

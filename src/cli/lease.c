@@ -18,7 +18,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "cli/clock.h"
+#include "os/clock.h"
 #include "wire/arp.h"
 #include "wire/dhcp.h"
 #include "wire/dns.h"
@@ -141,18 +141,15 @@ static bool is_answer(const struct lease_question *q, const uint8_t *frame,
 static int await(int fd, const struct lease_question *q, unsigned ms,
 		 struct dhcp_msg *mp)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int64_t until = now_ms() + ms;
 	uint8_t frame[FRAME_MAX];
 
 	for (;;) {
-		int64_t left = until - now_ms();
+		int r = clock_await(fd, POLLIN, until);
 		ssize_t n;
 
-		if (left <= 0)
-			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)left) <= 0)
-			continue;
+		if (r < 0)
+			return r;
 		n = recv(fd, frame, sizeof(frame), MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return n == 0 ? -ECONNRESET : -errno;

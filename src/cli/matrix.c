@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/clock.h"
+#include "os/clock.h"
 #include "cli/matrix.h"
 #include "os/enclave.h"
 

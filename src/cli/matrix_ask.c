@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
+#include "os/clock.h"
 #include "cli/matrix.h"
 #include "os/sockaddr.h"
 #include "wire/arp.h"

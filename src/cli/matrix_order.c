@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "cli/matrix.h"
+#include "os/netwatch.h"
 #include "os/rtnl.h"
 #include "os/sysctl.h"
 
-enum { CARD_TRIES = 100, CARD_PAUSE_MS = 50, RA_TRIES = 300 };
+enum { CARD_MS = 5000, RA_MS = 15000 };
 
 static const char card[] = "eth0";
 
@@ -27,20 +27,19 @@ static void try_a_router(struct matrix_lease *l)
 	l->router.b[15]++;
 }
 
+static bool is_there(void *arg)
+{
+	struct rtnl_link l;
+
+	(void)arg;
+	return rtnl_link_get(card, 0, &l) == 0;
+}
+
 /* A guest's kernel may still be looking for it. */
 static bool has_card(const struct order *o)
 {
-	const struct timespec t = {.tv_nsec = CARD_PAUSE_MS * 1000000L};
-	struct rtnl_link l;
-
-	for (int i = 0; i < CARD_TRIES; i++) {
-		if (rtnl_link_get(card, 0, &l) == 0)
-			return true;
-		if (o->may_lack_card)
-			return false;
-		nanosleep(&t, NULL);
-	}
-	return false;
+	return o->may_lack_card ? is_there(NULL)
+				: netwatch_await(is_there, NULL, CARD_MS) == 0;
 }
 
 /* Routes of IPv6 that go by a router: how many; forgets: and takes them. */
@@ -74,18 +73,29 @@ static void find_ip6(struct matrix_lease *l, int index)
 	free(v);
 }
 
-/* What its kernel makes of the router's advertisements, if they come. */
+/* What the kernel makes of a router's advertisements. */
+struct advertised {
+	struct matrix_lease *l;
+	int index;     /* of the card */
+	bool has_way6; /* routes are among it */
+};
+
+static bool is_advertised(void *arg)
+{
+	const struct advertised *a = arg;
+
+	find_ip6(a->l, a->index);
+	return !addr_is_unspecified(&a->l->ip6) &&
+	       (!a->has_way6 || ways6(a->index, false) > 0);
+}
+
+/* If they come. */
 static void await_ip6(const struct order *o, struct matrix_lease *l, int index)
 {
-	const struct timespec t = {.tv_nsec = CARD_PAUSE_MS * 1000000L};
+	struct advertised a = {
+		.l = l, .index = index, .has_way6 = o->has_way6};
 
-	for (int i = 0; i < RA_TRIES; i++) {
-		find_ip6(l, index);
-		if (!addr_is_unspecified(&l->ip6) &&
-		    (!o->has_way6 || ways6(index, false) > 0))
-			break;
-		nanosleep(&t, NULL);
-	}
+	(void)!netwatch_await(is_advertised, &a, RA_MS);
 }
 
 /* Where no router is advertised a machine tries the first address, as above. */

@@ -4,20 +4,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/clock.h"
 #include "os/holder.h"
 
-enum {
-	LOCK_PAUSE_MS = 10,
-	LOCK_SAY_MS = 1000, /* who waits for longer wonders */
-};
+enum { LOCK_SAY_MS = 1000 }; /* who waits for longer wonders */
 
 int file_write(int fd, const void *p, size_t len)
 {
@@ -69,19 +72,67 @@ static void say_holder(int fd, const char *what)
 		 holder_of_file(fd, who, sizeof(who)), what);
 }
 
+/* In a process of its own, which has nothing else of its parent's and does not
+ * outlive it. */
+static _Noreturn void wait_for_lock(int fd, int how, pid_t parent)
+{
+	sigset_t all;
+	int r;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(ECANCELED);
+	if (fd > 0)
+		(void)close_range(0, (unsigned)fd - 1, 0);
+	(void)close_range((unsigned)fd + 1, ~0u, 0);
+	do {
+		r = flock(fd, how);
+	} while (r < 0 && errno == EINTR);
+	_exit(r < 0 ? errno : 0);
+}
+
+/* flock(2) waits without an end, so who does that is a process that can be
+ * ended.  The lock that it gets is the file's as we have opened it, and so
+ * ours.  (inotify would tell of a close before the lock is free.)  It ends
+ * without a signal, for others have a say in whose children those tell of. */
+static int await_lock(int fd, int how, int64_t until_ms)
+{
+	CLEANUP_FD int pidfd = -1;
+	pid_t own = getpid();
+	long pid = syscall(SYS_clone, CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
+	int status = 0, r;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		wait_for_lock(fd, how, own);
+	r = clock_await(pidfd, POLLIN, until_ms);
+	if (r < 0)
+		(void)!syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	while (waitpid((pid_t)pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	if (r < 0) /* it may have got it before it was ended */
+		return flock(fd, how | LOCK_NB) == 0 ? 0 : r;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECANCELED;
+}
+
+int file_lock_silently(int fd, int how, unsigned wait_ms)
+{
+	if (flock(fd, how | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return -errno;
+	return wait_ms ? await_lock(fd, how, now_ms() + wait_ms) : -ETIMEDOUT;
+}
+
 int file_lock(int fd, const char *what, unsigned wait_ms)
 {
-	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+	unsigned unsaid = wait_ms < LOCK_SAY_MS ? wait_ms : LOCK_SAY_MS;
+	int r = file_lock_silently(fd, LOCK_EX, unsaid);
 
-	for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0;
-	     waited += LOCK_PAUSE_MS) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (waited >= wait_ms)
-			return -ETIMEDOUT;
-		if (waited == LOCK_SAY_MS)
-			say_holder(fd, what);
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	if (r != -ETIMEDOUT || wait_ms == unsaid)
+		return r;
+	say_holder(fd, what);
+	return file_lock_silently(fd, LOCK_EX, wait_ms - unsaid);
 }

@@ -24,5 +24,7 @@ enum { FILE_LOCK_MS = 30000 }; /* nobody works longer, but who hangs */
  * a second says for whom, and what he has: what, as in "the journal of lab".
  * 0, or a negative errno: -ETIMEDOUT after wait_ms. */
 MUST_USE int file_lock(int fd, const char *what, unsigned wait_ms);
+/* The same without a word, LOCK_EX or LOCK_SH. */
+MUST_USE int file_lock_silently(int fd, int how, unsigned wait_ms);
 
 #endif

@@ -10,11 +10,12 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "os/clock.h"
 #include "os/rtnl_priv.h"
 
 enum {
@@ -146,18 +147,25 @@ static int read_addresses(struct addr_set *s)
 	return r;
 }
 
-static void on_message(struct loop_io *io, uint32_t events)
+/* Some that were lost are news, too. */
+static void read_messages(int fd)
 {
-	struct netwatch *w = container_of(io, struct netwatch, io);
 	char buf[4096];
 
-	(void)events; /* level-triggered; and errors are read as well */
 	for (unsigned i = 0; i < READS; i++) {
-		ssize_t n = recv(io->fd, buf, sizeof(buf), MSG_DONTWAIT);
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 
 		if (n < 0 && errno != ENOBUFS && errno != EINTR)
 			break;
 	}
+}
+
+static void on_message(struct loop_io *io, uint32_t events)
+{
+	struct netwatch *w = container_of(io, struct netwatch, io);
+
+	(void)events; /* level-triggered; and errors are read as well */
+	read_messages(io->fd);
 	if (!timer_is_armed(&w->settle))
 		timer_arm(loop_wheel(w->loop), &w->settle,
 			  *loop_now(w->loop) + SETTLE_MS * 1000000ull);
@@ -182,6 +190,23 @@ static void on_settled(struct timer *t, uint64_t now_ns)
 	free(old.a);
 }
 
+/* Bound before the first look, so that nothing is missed. */
+static int open_socket(struct mnl_socket **nlp)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int r = 0;
+
+	if (!nl)
+		return -errno;
+	if (mnl_socket_bind(nl, GROUPS, MNL_SOCKET_AUTOPID) < 0) {
+		r = -errno;
+		mnl_socket_close(nl);
+		return r;
+	}
+	*nlp = nl;
+	return 0;
+}
+
 int netwatch_new(struct loop *loop, netwatch_fn *changed, void *arg,
 		 struct netwatch **wp)
 {
@@ -194,16 +219,9 @@ int netwatch_new(struct loop *loop, netwatch_fn *changed, void *arg,
 	w->changed = changed;
 	w->arg = arg;
 	timer_init(&w->settle, on_settled);
-	w->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!w->nl) {
-		r = -errno;
+	r = open_socket(&w->nl);
+	if (r < 0)
 		goto err_free;
-	}
-	/* Before the first look, so that nothing is missed. */
-	if (mnl_socket_bind(w->nl, GROUPS, MNL_SOCKET_AUTOPID) < 0) {
-		r = -errno;
-		goto err_close;
-	}
 	r = read_addresses(&w->set);
 	if (r < 0)
 		goto err_set;
@@ -217,7 +235,6 @@ int netwatch_new(struct loop *loop, netwatch_fn *changed, void *arg,
 
 err_set:
 	free(w->set.a);
-err_close:
 	mnl_socket_close(w->nl);
 err_free:
 	free(w);
@@ -234,4 +251,22 @@ struct netwatch *netwatch_free(struct netwatch *w)
 	free(w->set.a);
 	free(w);
 	return NULL;
+}
+
+int netwatch_await(bool (*has_come)(void *arg), void *arg, unsigned ms)
+{
+	int64_t until = now_ms() + ms;
+	struct mnl_socket *nl;
+	bool has_it;
+	int r = open_socket(&nl);
+
+	if (r < 0)
+		return r;
+	while (!(has_it = has_come(arg)) && r == 0) {
+		r = clock_await(mnl_socket_get_fd(nl), POLLIN, until);
+		if (r == 0)
+			read_messages(mnl_socket_get_fd(nl));
+	}
+	mnl_socket_close(nl);
+	return has_it ? 0 : r;
 }

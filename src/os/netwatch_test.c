@@ -2,6 +2,7 @@
 /* Changes of addresses in a namespace of our own are noticed, and which went
  * is told. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,11 +11,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "os/netwatch.h"
+#include "os/sock.h"
 #include "os/test_user.h"
 
 struct bench {
@@ -145,6 +148,53 @@ static void a_flood_is_one_change(void **state)
 	assert_gone(b, 0, 3);
 }
 
+/* What is waited for: an address that a process gives lo when it is told that
+ * somebody looks. */
+struct wish {
+	addr ip;
+	int tell; /* -1: nobody is to be told */
+	unsigned n_looks;
+};
+
+static bool has_come(void *arg)
+{
+	struct wish *w = arg;
+	bool found = w->n_looks++ && sock_has_address(&w->ip);
+
+	if (w->tell >= 0)
+		assert_int_equal(write(w->tell, "", 1), 1);
+	w->tell = -1;
+	return found;
+}
+
+static void what_comes_is_waited_for(void **state)
+{
+	struct wish w = {.ip = addr_v4(192, 0, 5, 1)};
+	int told[2], status;
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(told), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (read(told[0], &c, 1) == 1)
+			set("lo:5", "192.0.5.1");
+		_exit(0);
+	}
+	w.tell = told[1];
+	assert_int_equal(netwatch_await(has_come, &w, 60000), 0);
+	assert_true(w.n_looks > 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(told[0]);
+	close(told[1]);
+	/* Nothing is to come. */
+	assert_int_equal(netwatch_await(has_come, &w, 60000), 0);
+	set("lo:5", "0.0.0.0");
+	assert_int_equal(netwatch_await(has_come, &w, 20), -ETIMEDOUT);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static int group(void)
@@ -154,6 +204,7 @@ static int group(void)
 		T(what_went_is_told_together),
 		T(what_came_back_is_not),
 		T(a_flood_is_one_change),
+		cmocka_unit_test(what_comes_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -25,10 +24,7 @@
 #include "os/file.h"
 #include "os/journal.h"
 
-enum {
-	ENGINE_WAIT_MS = 3000,
-	ENGINE_PAUSE_MS = 5,
-};
+enum { ENGINE_WAIT_MS = 3000 };
 
 static const char lock_name[] = "lock";
 static const char engine_name[] = "engine";
@@ -161,16 +157,11 @@ int rundir_engine_lock(const char *path)
 
 static void await_engine(int dir_fd)
 {
-	const struct timespec pause = {.tv_nsec = ENGINE_PAUSE_MS * 1000000L};
 	CLEANUP_FD int fd =
 		openat(dir_fd, engine_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	for (int waited = 0; fd >= 0 && waited < ENGINE_WAIT_MS;
-	     waited += ENGINE_PAUSE_MS) {
-		if (flock(fd, LOCK_SH | LOCK_NB) == 0)
-			return;
-		nanosleep(&pause, NULL);
-	}
+	if (fd >= 0) /* or it stays */
+		(void)!file_lock_silently(fd, LOCK_SH, ENGINE_WAIT_MS);
 }
 
 void rundir_await_engine(const struct rundir *d)

@@ -16,15 +16,15 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/file.h"
 #include "os/sock.h"
 
 enum {
 	BACKLOG = 4096,
-	LOCK_TRIES = 100, /* 10 ms apart */
+	LOCK_MS = 1000,
 };
 
 struct unix_name {
@@ -69,7 +69,6 @@ static int new_socket(int type, struct error *e)
  * anybody may hold the lock of a folder that he can read. */
 static int lock_folder(const char *path)
 {
-	const struct timespec pause = {.tv_nsec = 10000000};
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	const char *slash = strrchr(path, '/');
 	int fd;
@@ -77,13 +76,9 @@ static int lock_folder(const char *path)
 	snprintf(folder, sizeof(folder), "%.*s",
 		 slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (int i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return fd;
-		nanosleep(&pause, NULL);
-	}
-	fd_close(&fd);
-	return -1;
+	if (fd >= 0 && file_lock_silently(fd, LOCK_EX, LOCK_MS) < 0)
+		fd_close(&fd);
+	return fd;
 }
 
 /* Makes room for a socket of the type at the name: nothing is there, or a

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The clock of commands that wait. */
-#ifndef CLI_CLOCK_H
-#define CLI_CLOCK_H
+/* The clock of commands that wait, and of what they wait for. */
+#ifndef OS_CLOCK_H
+#define OS_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
+
+#include "base/mem.h"
 
 /* CLOCK_MONOTONIC, or CLOCK_BOOTTIME, which goes on while the host sleeps. */
 static inline int64_t clock_ms(clockid_t clock)
@@ -19,5 +21,9 @@ static inline int64_t now_ms(void)
 {
 	return clock_ms(CLOCK_MONOTONIC);
 }
+
+/* Waits for these of poll(2)'s events of fd, or an error of it, until now_ms()
+ * is that.  0, -ETIMEDOUT or another negative errno. */
+MUST_USE int clock_await(int fd, short events, int64_t until_ms);
 
 #endif
