@@ -6,6 +6,8 @@
 #include <endian.h>
 #include <stdio.h>
 
+#include "base/hex.h"
+
 enum { N_GROUPS = 8 }; /* of 16 bits in an IPv6 address */
 
 bool addr_is_unspecified(const addr *a)
@@ -210,17 +212,6 @@ const char *mac_format(mac m, char *buf)
 	snprintf(buf, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", m.b[0],
 		 m.b[1], m.b[2], m.b[3], m.b[4], m.b[5]);
 	return buf;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 bool mac_parse(const char *text, mac *mp)

@@ -15,16 +15,6 @@ enum {
 
 /* ---- QEMU ---- */
 
-/* A comma in a value is written twice. */
-static void put_value(FILE *f, const char *value)
-{
-	for (; *value; value++) {
-		if (*value == ',')
-			fputc(',', f);
-		fputc(*value, f);
-	}
-}
-
 /* "vmlan0", "vmlan1" ..: ids of a card's parts */
 static unsigned number_of(const struct run *r, const struct run_nic *nic)
 {
@@ -45,7 +35,7 @@ static char *print_netdev(const struct run *r, const struct run_nic *nic)
 		return fclose(f) == 0 ? text : NULL;
 	}
 	fprintf(f, "stream,id=vmlan%u,addr.type=unix,addr.path=", i);
-	put_value(f, nic->socket);
+	netdev_value_put(f, nic->socket);
 	fputs(nic->qemu_serves ? ",server=on" : ",server=off,reconnect-ms=1000",
 	      f);
 	return fclose(f) == 0 ? text : NULL;
@@ -77,7 +67,7 @@ static char *print_chardev(const struct run *r, const struct run_nic *nic)
 	if (!f)
 		return NULL;
 	fprintf(f, "socket,id=vmlan%u,path=", number_of(r, nic));
-	put_value(f, nic->socket);
+	netdev_value_put(f, nic->socket);
 	fputs(r->has_ms ? ",reconnect-ms=1000" : ",reconnect=1", f);
 	return fclose(f) == 0 ? text : NULL;
 }

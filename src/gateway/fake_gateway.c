@@ -4,14 +4,13 @@
 
 #include <stdlib.h>
 
+#include "lan/fake_subnet.h"
+
 struct gateway_config fake_gateway_config(void)
 {
 	return (struct gateway_config){
 		.name = "net0",
-		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.v4.is_on = true,
-		.v4.gw = addr_v4(10, 0, 2, 2),
-		.v4.dns = addr_v4(10, 0, 2, 3),
+		.v4 = fake_subnet4(),
 		.dhcp_start4 = addr_v4(10, 0, 2, 15),
 		.resolvers = {fake_ep(192, 0, 2, 53, 53)},
 		.n_resolvers = 1,
@@ -22,12 +21,7 @@ struct gateway_config fake_gateway_config6(void)
 {
 	struct gateway_config c = fake_gateway_config();
 
-	c.v6 = (struct subnet){
-		.net = {.ip = fake_inside6(0), .len = 64},
-		.is_on = true,
-		.gw = fake_inside6(2),
-		.dns = fake_inside6(3),
-	};
+	c.v6 = fake_subnet6();
 	c.has_way6 = true;
 	return c;
 }
@@ -112,6 +106,23 @@ int fake_gateway_setup6(void **state, struct gateway_config gc)
 	b = *state;
 	b->g.ip = fake_inside6(0x15);
 	return 0;
+}
+
+int fake_gateway_setup_closed6(void **state)
+{
+	struct gateway_config gc = fake_gateway_config6();
+
+	gc.is_restricted = true;
+	return fake_gateway_setup6(state, gc);
+}
+
+int fake_gateway_setup_services6(void **state)
+{
+	struct gateway_config gc = fake_gateway_config6();
+
+	gc.is_restricted = true;
+	gc.keeps_services = true;
+	return fake_gateway_setup6(state, gc);
 }
 
 int fake_gateway_teardown(void **state)

@@ -49,6 +49,9 @@ int fake_gateway_setup_with(void **state, const struct gateway_config *gc,
 			    const struct fake_config *pc);
 /* The same with a guest of IPv6. */
 int fake_gateway_setup6(void **state, struct gateway_config gc);
+/* With a guest of IPv6 and restrict=on, and with restrict=services. */
+int fake_gateway_setup_closed6(void **state);
+int fake_gateway_setup_services6(void **state);
 int fake_gateway_teardown(void **state);
 /* Time passes: timers fire, then events are delivered. */
 void fake_gateway_pass(struct fake_gateway *b, uint64_t ns);

@@ -24,23 +24,6 @@ static int setup(void **state)
 	return fake_gateway_setup6(state, fake_gateway_config6());
 }
 
-static int setup_closed(void **state)
-{
-	struct gateway_config gc = fake_gateway_config6();
-
-	gc.is_restricted = true;
-	return fake_gateway_setup6(state, gc);
-}
-
-static int setup_services(void **state)
-{
-	struct gateway_config gc = fake_gateway_config6();
-
-	gc.is_restricted = true;
-	gc.keeps_services = true;
-	return fake_gateway_setup6(state, gc);
-}
-
 static int setup_without4(void **state)
 {
 	struct gateway_config gc = fake_gateway_config6();
@@ -363,8 +346,8 @@ int main(void)
 		T(test_links_stay_links),
 		T(test_groups_are_not_routed),
 		T(test_no_way_out),
-		TW(test_closed_network, setup_closed),
-		TW(test_closed_but_for_services, setup_services),
+		TW(test_closed_network, fake_gateway_setup_closed6),
+		TW(test_closed_but_for_services, fake_gateway_setup_services6),
 		TW(test_without_ip4, setup_without4),
 	};
 

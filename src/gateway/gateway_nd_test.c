@@ -41,23 +41,6 @@ static int setup_names(void **state)
 	return fake_gateway_setup6(state, gc);
 }
 
-static int setup_closed(void **state)
-{
-	struct gateway_config gc = fake_gateway_config6();
-
-	gc.is_restricted = true;
-	return fake_gateway_setup6(state, gc);
-}
-
-static int setup_services(void **state)
-{
-	struct gateway_config gc = fake_gateway_config6();
-
-	gc.is_restricted = true;
-	gc.keeps_services = true;
-	return fake_gateway_setup6(state, gc);
-}
-
 static int setup_router(void **state)
 {
 	struct gateway_config gc = fake_gateway_config6();
@@ -777,8 +760,8 @@ int main(void)
 		T(test_ways_come_and_go),
 		TW(test_names_and_mtu, setup_names),
 		TW(test_network_without_slaac, setup_short),
-		TW(test_closed_network, setup_closed),
-		TW(test_closed_but_for_services, setup_services),
+		TW(test_closed_network, fake_gateway_setup_closed6),
+		TW(test_closed_but_for_services, fake_gateway_setup_services6),
 		TW(test_other_router, setup_router),
 		T(test_goodbye),
 		TW(test_where_it_is_off, setup_without),

@@ -27,15 +27,6 @@ static int no_memory(const struct split *s)
 	return error_errno(s->e, ENOMEM, "%s", s->option);
 }
 
-static void put_value(FILE *f, const char *value)
-{
-	for (; *value; value++) {
-		if (*value == ',')
-			fputc(',', f);
-		fputc(*value, f);
-	}
-}
-
 static int find_type(struct split *s, const char *deflt)
 {
 	s->type = NULL;
@@ -124,7 +115,7 @@ static char *netdev_text(const struct split *s, const char *id)
 		(void)no_memory(s); /* NULL says it failed */
 		return NULL;
 	}
-	put_value(f, s->type);
+	netdev_value_put(f, s->type);
 	if (id)
 		fprintf(f, ",id=%s", id);
 	for (size_t i = 0; i < s->items->n; i++) {
@@ -138,7 +129,7 @@ static char *netdev_text(const struct split *s, const char *id)
 		fprintf(f, ",%s", it->key);
 		if (it->value) {
 			fputc('=', f);
-			put_value(f, it->value);
+			netdev_value_put(f, it->value);
 		}
 	}
 	if (fclose(f) != 0) {

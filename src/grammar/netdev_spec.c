@@ -528,15 +528,20 @@ unsigned spec_fds(const struct netdev_spec *s, const char *key, int *fds,
 	return n;
 }
 
+void netdev_value_put(FILE *f, const char *value)
+{
+	for (; *value; value++) {
+		if (*value == ',')
+			fputc(',', f);
+		fputc(*value, f);
+	}
+}
+
 void netdev_key_put(FILE *f, const char *prefix, const char *name,
 		    const char *text)
 {
 	fprintf(f, ",%s%s=", prefix, name);
-	for (; *text; text++) {
-		if (*text == ',')
-			fputc(',', f);
-		fputc(*text, f);
-	}
+	netdev_value_put(f, text);
 }
 
 static void format_addr(FILE *f, const char *name,

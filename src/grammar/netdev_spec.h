@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -99,5 +100,7 @@ unsigned spec_fds(const struct netdev_spec *s, const char *key, int *fds,
 /* The spec as a netdev string again: dotted keys, type first, id second,
  * then the keys given in table order.  The caller frees; NULL: no memory. */
 char *netdev_spec_format(const struct netdev_spec *s);
+/* A value of a netdev string: a comma in it is written twice. */
+void netdev_value_put(FILE *f, const char *value);
 
 #endif

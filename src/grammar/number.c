@@ -7,18 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
-
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
 
 bool number_parse(const char *text, uint64_t max, uint64_t *np, bool *too_bigp)
 {
@@ -36,9 +26,9 @@ bool number_parse(const char *text, uint64_t max, uint64_t *np, bool *too_bigp)
 	if (!*text)
 		return false;
 	for (; *text; text++) {
-		int d = digit_of(*text);
+		int d = hex_digit(*text);
 
-		if (d >= base)
+		if (d < 0 || d >= base)
 			return false;
 		if (__builtin_mul_overflow(n, (uint64_t)base, &n) ||
 		    __builtin_add_overflow(n, (uint64_t)d, &n))

@@ -195,8 +195,9 @@ static int put_net4(struct passt *p, uint32_t ip, unsigned len, uint32_t gw,
 {
 	uint32_t mask = len ? 0xffffffffu << (32 - len) : 0;
 	const uint32_t net = ip & mask;
-	char text[ADDR_STRLEN + 4], quad[ADDR_STRLEN];
 	const addr a = addr_v4_u32(net);
+	const struct prefix whole = prefix_of(&a, len);
+	char text[PREFIX_STRLEN];
 
 	take(p, ip);
 	if (gw && (gw & mask) != net)
@@ -216,8 +217,7 @@ static int put_net4(struct passt *p, uint32_t ip, unsigned len, uint32_t gw,
 			      "name server beside the guest; give a shorter "
 			      "length, or gateway= and dns-forward=",
 			      "address");
-	snprintf(text, sizeof(text), "%s/%u", addr_format(&a, quad), len);
-	put(p, "net", text);
+	put(p, "net", prefix_format(&whole, text));
 	put_addr4(p, "host", gw);
 	put_addr4(p, "dns", dns);
 	put_addr4(p, "dhcpstart", ip);

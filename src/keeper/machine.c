@@ -234,16 +234,6 @@ static int name_socket(struct machine *m, struct error *e)
 			 dir, m->plug);
 }
 
-/* A comma in a value is written twice. */
-static void put_value(FILE *f, const char *value)
-{
-	for (; *value; value++) {
-		if (*value == ',')
-			fputc(',', f);
-		fputc(*value, f);
-	}
-}
-
 /* A tap in the namespace of a program. */
 static void put_netns(FILE *f, const struct machine *m)
 {
@@ -258,7 +248,7 @@ static void put_socket(FILE *f, const struct machine *m)
 	fputs(m->is_vhost ? "vhost-user,path="
 			  : "stream,addr.type=unix,addr.path=",
 	      f);
-	put_value(f, m->socket);
+	netdev_value_put(f, m->socket);
 	/* A VMM opens its socket a moment after it was started. */
 	fputs(m->vmm_listens ? ",server=off,reconnect-ms=20" : ",server=on",
 	      f);

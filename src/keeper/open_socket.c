@@ -20,11 +20,7 @@
 static void put_host(FILE *f, const char *key, const struct socket_host *h)
 {
 	fprintf(f, ",%s.type=inet,%s.host=", key, key);
-	for (const char *p = h->host; *p; p++) {
-		if (*p == ',')
-			fputc(',', f);
-		fputc(*p, f);
-	}
+	netdev_value_put(f, h->host);
 	fprintf(f, ",%s.port=%u", key, h->port);
 }
 

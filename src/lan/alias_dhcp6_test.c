@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "lan/fake_port.h"
 #include "wire/arp.h"
 #include "wire/csum.h"
@@ -78,12 +79,6 @@ static void bench_open(struct bench *t, uint32_t hdr_max)
 	assert_memory_equal(t->net.clash_alias.b, alias.b, MAC_LEN);
 }
 
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 /* A message of c, or an answer to it, into buf; returns its length. */
 static uint32_t message(uint8_t *buf, mac dst, mac src,
 			const struct client *c, bool is_answer)
@@ -114,7 +109,7 @@ static uint32_t message(uint8_t *buf, mac dst, mac src,
 	sum = csum_fold(csum_add(
 		buf + L4, ip.l4_len,
 		csum_pseudo(&ip.src, &ip.dst, IPPROTO_UDP, ip.l4_len)));
-	put16(buf + L4 + 6, sum ? sum : 0xffff);
+	put_be16(buf + L4 + 6, sum ? sum : 0xffff);
 	return (uint32_t)wr_len(&w);
 }
 
@@ -185,7 +180,7 @@ static void test_not_its(void **state)
 	memcpy(want + MAC_LEN, alias.b, MAC_LEN);
 	carry(&t, t.b, t.c, want);
 	t.len = message(t.buf, servers, twin, &own, false);
-	put16(t.buf + BODY + 6, 600); /* the first option runs out */
+	put_be16(t.buf + BODY + 6, 600); /* the first option runs out */
 	memcpy(want, t.buf, t.len);
 	memcpy(want + MAC_LEN, alias.b, MAC_LEN);
 	carry(&t, t.b, t.c, want);

@@ -7,6 +7,7 @@
  * copy of their first FRAME_HDR_MAX bytes, or of a whole DHCP message, whose
  * options lie behind those.
  */
+#include "base/be.h"
 #include "lan/alias.h"
 
 #include <netinet/in.h>
@@ -32,17 +33,6 @@ struct bytes {
 	bool is_summed; /* its transport checksum is complete */
 	bool changed;
 };
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
 
 /* What stands for the MAC at p on the other side; NULL: itself. */
 static const mac *other_side(const struct port *port, const uint8_t *p)
@@ -90,21 +80,21 @@ static void swap_summed(struct bytes *x, uint32_t at, uint32_t l4,
 	now = csum_partial(csum_add(start, len, 0));
 	x->changed = true;
 	if (x->is_summed)
-		put16(x->p + csum_at,
-		      csum_update(get16(x->p + csum_at), old, now));
+		put_be16(x->p + csum_at,
+			 csum_update(get_be16(x->p + csum_at), old, now));
 }
 
 /* The Ethernet type behind the tags, whose length is noted. */
 static uint16_t ether_type(struct bytes *x)
 {
-	uint16_t type = get16(x->p + 12);
+	uint16_t type = get_be16(x->p + 12);
 
 	x->tags = 0;
 	while ((type == ETH_T_VLAN || type == ETH_T_QTAG) &&
 	       x->tags < ETH_TAGS_MAX * ETH_TAG_LEN &&
 	       x->len >= x->tags + ETH_TAG_LEN + ETH_HDR_LEN) {
 		x->tags += ETH_TAG_LEN;
-		type = get16(x->p + x->tags + 12);
+		type = get_be16(x->p + x->tags + 12);
 	}
 	return type;
 }
@@ -184,7 +174,7 @@ static uint32_t dhcp4_at(const struct bytes *x, const struct packet *pkt)
 /* A code or a length. */
 static uint32_t get_word(const uint8_t *p, uint32_t n)
 {
-	return n == 1 ? p[0] : get16(p);
+	return n == 1 ? p[0] : get_be16(p);
 }
 
 /* The client identifier, which most clients make of their MAC: type 1 and the
@@ -224,14 +214,14 @@ static void swap_dhcp(struct bytes *x, const struct packet *pkt, uint32_t at)
 	uint8_t *sum = x->p + l4 + UDP_AT_CSUM;
 	uint32_t end = l4 + pkt->l4_len;
 
-	x->is_summed = x->is_summed && get16(sum) != 0;
+	x->is_summed = x->is_summed && get_be16(sum) != 0;
 	if (is_v4) {
 		swap_summed(x, at, l4, l4 + UDP_AT_CSUM);
 		at = l4 + UDP_HDR_LEN + DHCP_HDR_LEN;
 	}
 	swap_client_id(x, is_v4, l4, at, end < x->len ? end : x->len);
-	if (x->is_summed && get16(sum) == 0)
-		put16(sum, 0xffff); /* 0 would say there is none */
+	if (x->is_summed && get_be16(sum) == 0)
+		put_be16(sum, 0xffff); /* 0 would say there is none */
 }
 
 /* Changes all that is in reach but DHCP's.  True if it is a DHCP message that
@@ -407,8 +397,8 @@ bool alias_is_start(const struct frame *f)
 
 	if (type == ETH_T_ARP) {
 		arp = arp_at(&x);
-		return arp && get16(x.p + arp + ARP_AT_SPA) == 0 &&
-		       get16(x.p + arp + ARP_AT_SPA + 2) == 0;
+		return arp && get_be16(x.p + arp + ARP_AT_SPA) == 0 &&
+		       get_be16(x.p + arp + ARP_AT_SPA + 2) == 0;
 	}
 	return (type == ETH_T_IP4 || type == ETH_T_IP6) && parse(&x, &pkt) &&
 	       addr_is_unspecified(&pkt.src.ip);

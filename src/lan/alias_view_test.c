@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "lan/alias.h"
 #include "lan/fake_port.h"
 #include "wire/arp.h"
@@ -218,12 +219,6 @@ struct dhcp_case {
 	bool is_partial;    /* the checksum is left to the exit */
 };
 
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 static uint16_t udp_sum(const uint8_t *frame, uint32_t len, bool is_partial)
 {
 	addr src = addr_v4_bytes(frame + 26), dst = addr_v4_bytes(frame + 30);
@@ -280,8 +275,8 @@ static uint32_t put_dhcp(struct bench *t, mac dst, mac src,
 	t->len = (uint32_t)wr_len(&w);
 	t->off = (struct frame_offload){0};
 	if (!d->no_sum)
-		put16(t->buf + AT_UDP + 6,
-		      udp_sum(t->buf, t->len, d->is_partial));
+		put_be16(t->buf + AT_UDP + 6,
+			 udp_sum(t->buf, t->len, d->is_partial));
 	if (d->is_partial)
 		t->off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
 						.csum_start = AT_UDP,
@@ -404,7 +399,7 @@ static void test_many_dhcp(void **state)
 	for (unsigned i = 0; i < FRAME_BATCH; i++) {
 		id = put_dhcp(t, other, twin, &d);
 		t->buf[AT_DHCP + 4] = (uint8_t)i; /* xid, and no checksum */
-		put16(t->buf + AT_UDP + 6, 0);
+		put_be16(t->buf + AT_UDP + 6, 0);
 		fake_queue(t->b, t->buf, t->len, NULL);
 	}
 	while (lan_port_readable(&t->b->port))
@@ -467,7 +462,7 @@ static uint32_t put_nd(struct bench *t, mac dst, mac src, uint8_t type,
 	memset(t->buf, 0, t->len);
 	eth_emit(&w, &eth);
 	wr_bytes(&w, ip6, sizeof(ip6));
-	put16(t->buf + 18, (uint16_t)(t->len - AT_ICMP6));
+	put_be16(t->buf + 18, (uint16_t)(t->len - AT_ICMP6));
 	t->buf[22] = 0xfe;
 	t->buf[38] = 0xff;
 	t->buf[AT_ICMP6] = type;
@@ -476,7 +471,7 @@ static uint32_t put_nd(struct bench *t, mac dst, mac src, uint8_t type,
 	t->buf[at - 2] = option;
 	t->buf[at - 1] = 1;
 	memcpy(t->buf + at, m.b, 6);
-	put16(t->buf + AT_ICMP6 + 2, icmp6_sum(t->buf, t->len));
+	put_be16(t->buf + AT_ICMP6 + 2, icmp6_sum(t->buf, t->len));
 	return at;
 }
 
@@ -498,8 +493,8 @@ static void test_neighbour_discovery(void **state)
 		clear(t);
 		memcpy(t->want, t->buf, t->len);
 		want(t, PLACES(6, at), alias);
-		put16(t->want + AT_ICMP6 + 2, 0);
-		put16(t->want + AT_ICMP6 + 2, icmp6_sum(t->want, t->len));
+		put_be16(t->want + AT_ICMP6 + 2, 0);
+		put_be16(t->want + AT_ICMP6 + 2, icmp6_sum(t->want, t->len));
 		fake_rx(t->b, t->buf, t->len, NULL);
 		expect_frame(t, t->c, 0);
 		assert_int_equal(icmp6_sum(t->c->out[0].data, t->len), 0);
@@ -530,7 +525,7 @@ static void put_gso(struct bench *t, mac dst, mac src)
 
 	t->len = 54 + 20000;
 	fake_frame_fill(t->buf, t->len, dst, src, 5);
-	put16(t->buf + 12, ETH_T_IP4);
+	put_be16(t->buf + 12, ETH_T_IP4);
 	struct wr w = wr_init(t->buf + 14, 20);
 	ip4_emit(&w, &(struct ip4_hdr){.total_len = 20040,
 				       .ttl = 64,
@@ -539,8 +534,8 @@ static void put_gso(struct bench *t, mac dst, mac src)
 				       .dst = b});
 	t->buf[AT_UDP + 12] = 0x50;
 	t->buf[AT_UDP + 13] = 0x10;
-	put16(t->buf + AT_UDP + 16,
-	      csum_partial(csum_pseudo(&a, &b, IPPROTO_TCP, 20020)));
+	put_be16(t->buf + AT_UDP + 16,
+		 csum_partial(csum_pseudo(&a, &b, IPPROTO_TCP, 20020)));
 	t->off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
 					.gso = FRAME_GSO_TCP4,
 					.gso_size = 1000,

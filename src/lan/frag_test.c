@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "lan/fake_port.h"
 #include "wire/csum.h"
 
@@ -21,17 +22,6 @@ struct bench {
 	bool is_v6;
 };
 
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
 static uint64_t pseudo(const struct bench *b, const uint8_t *frame,
 		       uint32_t udp_len)
 {
@@ -40,7 +30,7 @@ static uint64_t pseudo(const struct bench *b, const uint8_t *frame,
 				b->is_v6 ? 32 : 8, 0);
 	uint8_t rest[4] = {0, 17};
 
-	put16(rest + 2, udp_len);
+	put_be16(rest + 2, udp_len);
 	return csum_add(rest, sizeof(rest), sum);
 }
 
@@ -64,16 +54,16 @@ static struct bench *bench_new(bool is_v6, uint32_t payload, uint32_t offload)
 		p[i] = (uint8_t)(i * 31 + i / 256);
 	memset(p, 0, b->l4);
 	memcpy(p, (uint8_t[]){2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1}, 12);
-	put16(p + 12, is_v6 ? 0x86dd : 0x0800);
+	put_be16(p + 12, is_v6 ? 0x86dd : 0x0800);
 	p[14] = is_v6 ? 0x60 : 0x45;
-	put16(p + (is_v6 ? 18 : 16), b->len - (is_v6 ? b->l4 : 14));
+	put_be16(p + (is_v6 ? 18 : 16), b->len - (is_v6 ? b->l4 : 14));
 	p[is_v6 ? 20 : 23] = 17;
 	p[is_v6 ? 21 : 22] = 64;
 	if (!is_v6)
-		put16(p + 18, 0xbeef);
+		put_be16(p + 18, 0xbeef);
 	memset(p + (is_v6 ? 22 : 26), 7, is_v6 ? 32 : 8);
-	put16(p + b->l4 + 4, 8 + payload);
-	put16(p + b->l4 + 6, csum_partial(pseudo(b, p, 8 + payload)));
+	put_be16(p + b->l4 + 4, 8 + payload);
+	put_be16(p + b->l4 + 6, csum_partial(pseudo(b, p, 8 + payload)));
 	return b;
 }
 
@@ -121,22 +111,22 @@ static struct piece look4(const struct bench *b, const uint8_t *p,
 			  uint32_t len)
 {
 	assert_int_equal(csum_fold(csum_add(p + 14, 20, 0)), 0);
-	assert_int_equal(get16(p + 16), len - 14);
-	assert_int_equal(get16(p + 18), get16(b->data + 18));
-	return (struct piece){.off = (get16(p + 20) & 0x1fff) * 8,
-			      .more = get16(p + 20) & 0x2000,
+	assert_int_equal(get_be16(p + 16), len - 14);
+	assert_int_equal(get_be16(p + 18), get_be16(b->data + 18));
+	return (struct piece){.off = (get_be16(p + 20) & 0x1fff) * 8,
+			      .more = get_be16(p + 20) & 0x2000,
 			      .len = len - 34,
 			      .bytes = p + 34};
 }
 
 static struct piece look6(const uint8_t *p, const uint8_t *first, uint32_t len)
 {
-	assert_int_equal(get16(p + 18), len - 54);
+	assert_int_equal(get_be16(p + 18), len - 54);
 	assert_int_equal(p[20], 44);
 	assert_int_equal(p[54], 17);
 	assert_memory_equal(p + 58, first + 58, 4); /* one identification */
-	return (struct piece){.off = get16(p + 56) & 0xfff8,
-			      .more = get16(p + 56) & 1,
+	return (struct piece){.off = get_be16(p + 56) & 0xfff8,
+			      .more = get_be16(p + 56) & 1,
 			      .len = len - 62,
 			      .bytes = p + 62};
 }

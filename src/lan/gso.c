@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/hash.h"
 #include "lan/lan_priv.h"
 #include "lan/offload.h"
@@ -58,28 +59,6 @@ struct gso_cut {
 	uint32_t left;		/* payload bytes from there on */
 	uint32_t index;		/* of the next piece */
 };
-
-static inline uint16_t get_be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline void put_be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline uint32_t get_be32(const uint8_t *p)
-{
-	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
-}
-
-static inline void put_be32(uint8_t *p, uint32_t v)
-{
-	put_be16(p, v >> 16);
-	put_be16(p + 2, v);
-}
 
 /* Stores the checksum of sum; 0 becomes 0xffff, which means the same (RFC 768)
  * and is never "no checksum". */

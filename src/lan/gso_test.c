@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "lan/fake_port.h"
 #include "lan/gso.h"
 
@@ -61,18 +62,6 @@ struct built {
 	struct frame_offload off;
 };
 
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
 static uint64_t sum_bytes(const uint8_t *p, uint32_t len, uint64_t sum)
 {
 	for (uint32_t i = 0; i < len; i++)
@@ -104,7 +93,7 @@ static void build_ip(struct built *b, const struct spec *s)
 
 	if (s->is_v6) {
 		ip[0] = 0x60;
-		put16(ip + 4, b->len - b->l3 - 40);
+		put_be16(ip + 4, b->len - b->l3 - 40);
 		ip[6] = s->opt_words ? 0 : proto;
 		ip[7] = 64;
 		if (s->opt_words) {
@@ -115,14 +104,14 @@ static void build_ip(struct built *b, const struct spec *s)
 		return;
 	}
 	ip[0] = (uint8_t)(0x45 + s->opt_words);
-	put16(ip + 2, b->len - b->l3);
-	put16(ip + 4, s->ip_id);
-	put16(ip + 6, 0x4000);
+	put_be16(ip + 2, b->len - b->l3);
+	put_be16(ip + 4, s->ip_id);
+	put_be16(ip + 6, 0x4000);
 	ip[8] = 64;
 	ip[9] = proto;
-	put16(ip + 10, 0);
-	put16(ip + 10, (uint16_t)~sum_end(sum_bytes(
-			       ip, 20 + s->opt_words * 4, 0)));
+	put_be16(ip + 10, 0);
+	put_be16(ip + 10,
+		 (uint16_t)~sum_end(sum_bytes(ip, 20 + s->opt_words * 4, 0)));
 }
 
 static void build_l4(struct built *b, const struct spec *s)
@@ -130,16 +119,16 @@ static void build_l4(struct built *b, const struct spec *s)
 	uint8_t *l4 = b->data + b->l4;
 
 	if (s->is_udp) {
-		put16(l4 + 4, b->len - b->l4);
+		put_be16(l4 + 4, b->len - b->l4);
 		b->off.csum_offset = 6;
 	} else {
-		put32(l4 + 4, s->seq);
+		put_be32(l4 + 4, s->seq);
 		l4[12] = (uint8_t)((5 + s->tcp_words) << 4);
 		l4[13] = s->tcp_flags;
 		b->off.csum_offset = 16;
 	}
-	put16(l4 + b->off.csum_offset,
-	      sum_end(sum_pseudo(b, s, b->len - b->l4)));
+	put_be16(l4 + b->off.csum_offset,
+		 sum_end(sum_pseudo(b, s, b->len - b->l4)));
 }
 
 /* data takes BUF_LEN bytes. */
@@ -158,8 +147,8 @@ static struct built build(const struct spec *s, uint8_t *data, uint32_t *seed)
 	memset(data, 0xff, 6);
 	data[6] = 0x52;
 	for (unsigned i = 0; i < s->n_tags; i++)
-		put16(data + 12 + 4 * i, i ? 0x8100 : 0x88a8);
-	put16(data + b.l3 - 2, s->is_v6 ? 0x86dd : 0x0800);
+		put_be16(data + 12 + 4 * i, i ? 0x8100 : 0x88a8);
+	put_be16(data + b.l3 - 2, s->is_v6 ? 0x86dd : 0x0800);
 	build_ip(&b, s);
 	b.off.flags = FRAME_F_NEEDS_CSUM;
 	b.off.csum_start = (uint16_t)b.l4;
@@ -191,29 +180,29 @@ static uint32_t naive_piece(const struct built *b, const struct spec *s,
 	p.data = to;
 	p.len = b->payload + n;
 	if (s->is_v6) {
-		put16(ip + 4, p.len - b->l3 - 40);
+		put_be16(ip + 4, p.len - b->l3 - 40);
 	} else {
 		uint32_t ihl = 20 + s->opt_words * 4;
 
-		put16(ip + 2, p.len - b->l3);
-		put16(ip + 4, s->ip_id + i);
-		put16(ip + 10, 0);
-		put16(ip + 10, (uint16_t)~sum_end(sum_bytes(ip, ihl, 0)));
+		put_be16(ip + 2, p.len - b->l3);
+		put_be16(ip + 4, s->ip_id + i);
+		put_be16(ip + 10, 0);
+		put_be16(ip + 10, (uint16_t)~sum_end(sum_bytes(ip, ihl, 0)));
 	}
 	if (s->is_udp) {
-		put16(l4 + 4, p.len - b->l4);
+		put_be16(l4 + 4, p.len - b->l4);
 	} else {
-		put32(l4 + 4, s->seq + from);
+		put_be32(l4 + 4, s->seq + from);
 		if (from + n < s->payload)
 			l4[13] &= 0xf6; /* FIN, PSH */
 		if (i > 0)
 			l4[13] &= 0x7f; /* CWR */
 	}
-	put16(l4 + b->off.csum_offset, 0);
+	put_be16(l4 + b->off.csum_offset, 0);
 	sum = sum_end(sum_bytes(l4, p.len - b->l4,
 				sum_pseudo(&p, s, p.len - b->l4)));
 	sum = ~sum & 0xffff;
-	put16(l4 + b->off.csum_offset, sum ? sum : 0xffff);
+	put_be16(l4 + b->off.csum_offset, sum ? sum : 0xffff);
 	return p.len;
 }
 
@@ -555,9 +544,9 @@ static void test_zero_checksum(void **state)
 	(void)state;
 	bench_init(&b, 0);
 	bu = build(&s, data, &seed);
-	put16(data + bu.len - 2, 0);
-	put16(data + bu.len - 2,
-	      (uint16_t)~sum_end(sum_bytes(data + bu.l4, bu.len - bu.l4, 0)));
+	put_be16(data + bu.len - 2, 0);
+	put_be16(data + bu.len - 2, (uint16_t)~sum_end(sum_bytes(
+					    data + bu.l4, bu.len - bu.l4, 0)));
 	batch.f[0] = frame_flat(data, bu.len);
 	batch.f[0].off = bu.off;
 	assert_true(lan_input(&b.in->port, &batch, false) == 0);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "lan/gso.h"
 #include "lan/lan_priv.h"
 #include "lan/offload.h"
@@ -63,11 +64,6 @@ static void scatter(struct frame *f, const uint8_t *p, struct iovec *iov,
 		iov[f->n_iov].iov_len = now;
 		at += now;
 	}
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 /* What is cut into pieces begins here: a fragment has its part of the UDP
@@ -126,10 +122,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.off = (struct frame_offload){
 		.flags = data[1],
 		.gso = data[2],
-		.gso_size = get16(data + 3),
-		.hdr_len = get16(data + 5),
-		.csum_start = get16(data + 7),
-		.csum_offset = get16(data + 9),
+		.gso_size = get_be16(data + 3),
+		.hdr_len = get_be16(data + 5),
+		.csum_start = get_be16(data + 7),
+		.csum_offset = get_be16(data + 9),
 	};
 	piece = data[0] & 0x7f;
 	if (piece && f.hdr_len > FRAME_HDR_MAX) {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "lan/frame.h"
 #include "lan/offload.h"
 
@@ -18,12 +19,6 @@ struct sample {
 	struct frame f;
 	uint32_t l3, l4;
 };
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
 
 static void sample_l4(struct sample *s, uint8_t proto)
 {
@@ -43,10 +38,10 @@ static void sample_v4(struct sample *s, unsigned tags, uint8_t proto)
 	s->l3 = FRAME_ETH_LEN + 4 * tags;
 	s->l4 = s->l3 + 20;
 	for (unsigned i = 0; i < tags; i++)
-		put16(s->data + 12 + 4 * i, i ? 0x8100 : 0x88a8);
-	put16(s->data + s->l3 - 2, 0x0800);
+		put_be16(s->data + 12 + 4 * i, i ? 0x8100 : 0x88a8);
+	put_be16(s->data + s->l3 - 2, 0x0800);
 	s->data[s->l3] = 0x45;
-	put16(s->data + s->l3 + 2, LEN - s->l3);
+	put_be16(s->data + s->l3 + 2, LEN - s->l3);
 	s->data[s->l3 + 9] = proto;
 	sample_l4(s, proto);
 	s->f.off.gso = proto == TCP ? FRAME_GSO_TCP4 : FRAME_GSO_UDP4;
@@ -59,9 +54,9 @@ static void sample_v6(struct sample *s, unsigned ext, uint8_t proto)
 	s->f = frame_flat(s->data, LEN);
 	s->l3 = FRAME_ETH_LEN;
 	s->l4 = s->l3 + 40 + ext;
-	put16(s->data + 12, 0x86dd);
+	put_be16(s->data + 12, 0x86dd);
 	s->data[s->l3] = 0x60;
-	put16(s->data + s->l3 + 4, LEN - s->l3 - 40);
+	put_be16(s->data + s->l3 + 4, LEN - s->l3 - 40);
 	s->data[s->l3 + 6] = ext ? 0 : proto;
 	if (ext) {
 		s->data[s->l3 + 40] = proto;
@@ -96,7 +91,7 @@ static void test_honest_requests_pass(void **state)
 	sample_v4(&s, 0, TCP);
 	s.f.off.flags |= FRAME_F_ECN;
 	assert_true(check(&s));
-	put16(s.data + s.l3 + 2, 0); /* longer than the field can say */
+	put_be16(s.data + s.l3 + 2, 0); /* longer than the field can say */
 	assert_true(check(&s));
 	s.f.off = (struct frame_offload){0};
 	assert_true(check(&s));
@@ -166,7 +161,7 @@ static void test_gso_size(void **state)
 	/* a piece longer than IP can say */
 	sample_v4(&s, 0, TCP);
 	s.f.len = s.f.hdr_len = FRAME_MAX;
-	put16(s.data + s.l3 + 2, 0);
+	put_be16(s.data + s.l3 + 2, 0);
 	s.f.off.gso_size = UINT16_MAX;
 	assert_false(check(&s));
 	s.f.off.gso_size = UINT16_MAX - 40;
@@ -174,7 +169,7 @@ static void test_gso_size(void **state)
 	/* nothing to cut */
 	sample_v4(&s, 0, TCP);
 	s.f.len = s.f.hdr_len = s.l4 + 20;
-	put16(s.data + s.l3 + 2, 40);
+	put_be16(s.data + s.l3 + 2, 40);
 	assert_false(check(&s));
 }
 
@@ -260,10 +255,10 @@ static void test_ip4_that_lies(void **state)
 	s.data[s.l3] = 0x65; /* version 6 */
 	assert_false(check(&s));
 	sample_v4(&s, 0, TCP);
-	put16(s.data + s.l3 + 6, 0x2000); /* a fragment */
+	put_be16(s.data + s.l3 + 6, 0x2000); /* a fragment */
 	assert_false(check(&s));
 	sample_v4(&s, 0, TCP);
-	put16(s.data + s.l3 + 2, LEN - s.l3 - 1);
+	put_be16(s.data + s.l3 + 2, LEN - s.l3 - 1);
 	assert_false(check(&s));
 	sample_v4(&s, 0, TCP);
 	s.data[s.l4 + 12] = 0x40; /* TCP header of 16 */
@@ -290,7 +285,7 @@ static void test_ip6_that_lies(void **state)
 	s.data[s.l3 + 6] = 44; /* fragment */
 	assert_false(check(&s));
 	sample_v6(&s, 0, TCP);
-	put16(s.data + s.l3 + 4, LEN - s.l3);
+	put_be16(s.data + s.l3 + 4, LEN - s.l3);
 	assert_false(check(&s));
 	/* a chain of headers to the end of the private part */
 	sample_v6(&s, 0, TCP);
@@ -317,7 +312,7 @@ static void test_layout(void **state)
 	assert_true(offload_layout(&s.f, &l));
 	assert_int_equal(l.ip_version, 6);
 	assert_int_equal(l.payload_off, 14 + 40 + 16 + 20);
-	put16(s.data + 12, 0x0806);
+	put_be16(s.data + 12, 0x0806);
 	assert_true(offload_layout(&s.f, &l));
 	assert_int_equal(l.ip_version, 0);
 	assert_int_equal(l.l4_off, 14);

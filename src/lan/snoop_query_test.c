@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "lan/fake_port.h"
 #include "lan/lan_priv.h"
 #include "wire/csum.h"
@@ -36,12 +37,6 @@ struct lie {
 	uint32_t len; /* of the message; 0: version 3's (MLD: 2's) */
 	uint8_t n_sources;
 };
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
 
 /* The frame, its checksums right. */
 static uint32_t emit(uint8_t *b, bool is_v4, const struct lie *l)
@@ -79,7 +74,7 @@ static uint32_t emit(uint8_t *b, bool is_v4, const struct lie *l)
 	if (is_v4) {
 		ip[0] = (uint8_t)(0x45 + o_len / 4);
 		ip[10] = ip[11] = 0;
-		put16(ip + 10, csum_fold(csum_add(ip, 20 + o_len, 0)));
+		put_be16(ip + 10, csum_fold(csum_add(ip, 20 + o_len, 0)));
 	}
 	m[0] = is_v4 ? 0x11 : 130;
 	m[1] = is_v4 ? 10 : 0;
@@ -87,7 +82,7 @@ static uint32_t emit(uint8_t *b, bool is_v4, const struct lie *l)
 	if (l->n_sources)
 		m[is_v4 ? 11 : 27] = l->n_sources;
 	sum = is_v4 ? 0 : csum_pseudo(&src, &dst, IPPROTO_ICMPV6, len);
-	put16(m + 2, csum_fold(csum_add(m, len, sum)));
+	put_be16(m + 2, csum_fold(csum_add(m, len, sum)));
 	return (uint32_t)wr_len(&w);
 }
 

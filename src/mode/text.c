@@ -3,22 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "grammar/netdev_spec.h"
 #include "mode/mode_priv.h"
-
-/* A comma in a value is written twice. */
-static void put(FILE *f, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == ',')
-			fputc(',', f);
-		fputc(*text, f);
-	}
-}
 
 void mode_put_key(FILE *f, const char *option)
 {
 	fputc(',', f);
-	put(f, option);
+	netdev_value_put(f, option);
 }
 
 char *mode_text(const char *kind, const struct mode_pair *pairs)
@@ -34,7 +25,7 @@ char *mode_text(const char *kind, const struct mode_pair *pairs)
 		if (!pairs->value)
 			continue;
 		fprintf(f, ",%s=", pairs->key);
-		put(f, pairs->value);
+		netdev_value_put(f, pairs->value);
 	}
 	if (fclose(f) != 0) {
 		free(text);

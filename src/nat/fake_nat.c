@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lan/fake_subnet.h"
 #include "wire/ip.h"
 
 static const mac gw_mac = {{0x52, 0x55, 10, 0, 2, 2}};
@@ -109,14 +110,8 @@ struct fake_nat *fake_nat_new(const struct fake_nat_config *c)
 		.lan = n->lan,
 		.port = &n->gw->port,
 		.gw_mac = gw_mac,
-		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.v4.is_on = true,
-		.v4.gw = addr_v4(10, 0, 2, 2),
-		.v4.dns = addr_v4(10, 0, 2, 3),
-		.v6.net = {.ip = {{0xfe, 0xc0}}, .len = 64},
-		.v6.is_on = true,
-		.v6.gw = {{0xfe, 0xc0, [15] = 2}},
-		.v6.dns = {{0xfe, 0xc0, [15] = 3}},
+		.v4 = fake_subnet4(),
+		.v6 = fake_subnet6(),
 		.mtu = c->mtu ? c->mtu : NAT_MTU,
 		.arg = n,
 		.neigh = env_neigh,

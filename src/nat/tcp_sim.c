@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
+#include "lan/fake_subnet.h"
 #include "nat/tcp_peer.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
@@ -199,38 +201,21 @@ static void down_one(struct sim *s, const uint8_t *p, uint32_t len)
 	link_put(s, p, len, false, NULL);
 }
 
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
-}
-
-static unsigned get16(const uint8_t *p)
-{
-	return (unsigned)(p[0] << 8 | p[1]);
-}
-
 /* The IP header of what leaves, before l4_len bytes, must be sound. */
 static void check_ip(const struct sim *s, const uint8_t *p, uint32_t l4_len,
 		     addr *srcp, addr *dstp)
 {
-	assert_int_equal(get16(p + 12), s->is_v6 ? ETH_T_IP6 : ETH_T_IP4);
+	assert_int_equal(get_be16(p + 12), s->is_v6 ? ETH_T_IP6 : ETH_T_IP4);
 	if (s->is_v6) {
-		assert_int_equal(get32(p + 14), UINT32_C(6) << 28);
-		assert_int_equal(get16(p + 18), l4_len);
+		assert_int_equal(get_be32(p + 14), UINT32_C(6) << 28);
+		assert_int_equal(get_be16(p + 18), l4_len);
 		assert_int_equal(p[20], IPPROTO_TCP);
 		assert_int_equal(p[21], 64);
 		memcpy(srcp->b, p + 22, 16);
 		memcpy(dstp->b, p + 38, 16);
 	} else {
 		assert_int_equal(csum_fold(csum_add(p + 14, 20, 0)), 0);
-		assert_int_equal(get16(p + 16), 20 + l4_len);
+		assert_int_equal(get_be16(p + 16), 20 + l4_len);
 		*srcp = addr_v4_bytes(p + 26);
 		*dstp = addr_v4_bytes(p + 30);
 	}
@@ -240,12 +225,12 @@ static void check_ip(const struct sim *s, const uint8_t *p, uint32_t l4_len,
 static void cut_ip(const struct sim *s, uint8_t *p, uint32_t l4_len)
 {
 	if (s->is_v6) {
-		put16(p + 18, l4_len);
+		put_be16(p + 18, l4_len);
 		return;
 	}
-	put16(p + 16, 20 + l4_len);
-	put16(p + 24, 0);
-	put16(p + 24, csum_fold(csum_add(p + 14, 20, 0)));
+	put_be16(p + 16, 20 + l4_len);
+	put_be16(p + 24, 0);
+	put_be16(p + 24, csum_fold(csum_add(p + 14, 20, 0)));
 }
 
 /* The checksum of what leaves must be right, or rightly left open. */
@@ -263,7 +248,7 @@ static void check_csum(const struct sim *s, const uint8_t *p, uint32_t len,
 		assert_false(s->c.no_csum);
 		assert_int_equal(off->csum_start, s->l4);
 		assert_int_equal(off->csum_offset, 16);
-		assert_int_equal(csum_partial(sum), get16(th + 16));
+		assert_int_equal(csum_partial(sum), get_be16(th + 16));
 	} else {
 		assert_int_equal(csum_fold(csum_add(th, l4_len, sum)), 0);
 	}
@@ -273,7 +258,7 @@ static void check_csum(const struct sim *s, const uint8_t *p, uint32_t len,
 static void down_frame(struct sim *s, uint8_t *p, uint32_t len,
 		       const struct frame_offload *off)
 {
-	uint32_t hdr = headers(s, p), seq = get32(p + s->l4 + 4);
+	uint32_t hdr = headers(s, p), seq = get_be32(p + s->l4 + 4);
 	uint8_t piece[2048];
 	uint8_t *th = piece + s->l4;
 
@@ -295,8 +280,8 @@ static void down_frame(struct sim *s, uint8_t *p, uint32_t len,
 		memcpy(piece, p, hdr);
 		memcpy(piece + hdr, p + at, n);
 		cut_ip(s, piece, hdr - s->l4 + n);
-		put16(th + 4, now >> 16);
-		put16(th + 6, now & 0xffff);
+		put_be16(th + 4, now >> 16);
+		put_be16(th + 6, now & 0xffff);
 		if (at + n < len)
 			th[13] &= (uint8_t)~TCP_PSH;
 		down_one(s, piece, hdr + n);
@@ -642,14 +627,8 @@ struct sim *sim_new(const struct sim_config *c)
 		.lan = s->lan,
 		.port = &s->gw_port,
 		.gw_mac = sim_gw_mac,
-		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.v4.is_on = true,
-		.v4.gw = addr_v4(10, 0, 2, 2),
-		.v4.dns = addr_v4(10, 0, 2, 3),
-		.v6.net = {.ip = {{0xfe, 0xc0}}, .len = 64},
-		.v6.is_on = true,
-		.v6.gw = {{0xfe, 0xc0, [15] = 2}},
-		.v6.dns = {{0xfe, 0xc0, [15] = 3}},
+		.v4 = fake_subnet4(),
+		.v6 = fake_subnet6(),
 		.mtu = c->mtu ? c->mtu : NAT_MTU,
 		.arg = s,
 		.neigh = env_neigh,

@@ -175,6 +175,11 @@ struct udp_way {
 void udp_send(struct udp_end *e, const struct udp_way *way,
 	      const struct packet *pkt, const struct frame *f, uint32_t len);
 
+/* The len bytes behind the first skip of the n_from pieces, as far as they go,
+ * in pieces of their own: how many, more than max where they are more. */
+unsigned udp_slice(const struct iovec *from, unsigned n_from, uint32_t skip,
+		   uint32_t len, struct iovec *to, unsigned max);
+
 __attribute__((warn_unused_result)) int udp_rx_init(struct udp_rx *rx);
 void udp_rx_deinit(struct udp_rx *rx);
 

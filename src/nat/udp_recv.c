@@ -249,26 +249,12 @@ static unsigned message_iov(const struct lend_frame *lf, uint32_t skip,
 			    uint32_t room, uint8_t *spill, struct iovec *iov,
 			    unsigned max)
 {
-	unsigned n = 0;
+	unsigned n;
 
-	for (unsigned i = 0; i < lf->n_iov && room > 0; i++) {
-		struct iovec v = lf->iov[i];
-
-		if (skip >= v.iov_len) {
-			skip -= (uint32_t)v.iov_len;
-			continue;
-		}
-		v.iov_base = (uint8_t *)v.iov_base + skip;
-		v.iov_len -= skip;
-		skip = 0;
-		if (v.iov_len > room)
-			v.iov_len = room;
-		room -= (uint32_t)v.iov_len;
-		if (n + 1 >= max)
-			return 0;
-		iov[n++] = v;
-	}
-	if (n >= max)
+	if (!max)
+		return 0;
+	n = udp_slice(lf->iov, lf->n_iov, skip, room, iov, max - 1);
+	if (n == max) /* none is left for the spill area */
 		return 0;
 	iov[n++] = (struct iovec){.iov_base = spill, .iov_len = SPILL_BACK};
 	return n;

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "nat/udp_priv.h"
 
 static void tx_reset(struct udp_tx *tx)
@@ -43,29 +44,27 @@ static void tell_guest(struct udp *u, unsigned i, int err, uint32_t mtu)
 	icmp_errno(u->icmp, err, mtu, &pkt, f);
 }
 
-/* Takes len bytes from position *pos of m's pieces into iov. Returns the
- * number of pieces, 0 if they are more than max. */
-static unsigned slice(const struct host_msg *m, uint32_t pos, uint32_t len,
-		      struct iovec *iov, unsigned max)
+unsigned udp_slice(const struct iovec *from, unsigned n_from, uint32_t skip,
+		   uint32_t len, struct iovec *to, unsigned max)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < m->n_iov && len > 0; i++) {
-		struct iovec v = m->iov[i];
+	for (unsigned i = 0; i < n_from && len > 0; i++) {
+		struct iovec v = from[i];
 
-		if (pos >= v.iov_len) {
-			pos -= (uint32_t)v.iov_len;
+		if (skip >= v.iov_len) {
+			skip -= (uint32_t)v.iov_len;
 			continue;
 		}
-		v.iov_base = (uint8_t *)v.iov_base + pos;
-		v.iov_len -= pos;
-		pos = 0;
+		v.iov_base = (uint8_t *)v.iov_base + skip;
+		v.iov_len -= skip;
+		skip = 0;
 		if (v.iov_len > len)
 			v.iov_len = len;
 		len -= (uint32_t)v.iov_len;
 		if (n == max)
-			return 0;
-		iov[n++] = v;
+			return max + 1;
+		to[n++] = v;
 	}
 	return n;
 }
@@ -88,9 +87,10 @@ static bool send_singly(struct udp *u, unsigned i)
 
 		m.iov = iov;
 		m.gso_size = 0;
-		m.n_iov = slice(&tx->m[i], pos, len < step ? len : step, iov,
-				FRAME_IOV_MAX + 1);
-		if (m.n_iov > 0)
+		m.n_iov =
+			udp_slice(tx->m[i].iov, tx->m[i].n_iov, pos,
+				  len < step ? len : step, iov, array_len(iov));
+		if (m.n_iov > 0 && m.n_iov <= array_len(iov))
 			r = h->ops->send_batch(h, tx->end->sock, &m, 1);
 		is_taken |= r > 0;
 		if (r > 0)

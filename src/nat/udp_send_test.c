@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "nat/fake_nat.h"
+#include "nat/udp_priv.h"
 
 static void test_refused_run_goes_singly(void **state)
 {
@@ -74,6 +75,35 @@ static void test_refused_whatever_its_form(void **state)
 	assert_int_equal(fake_sent(n->fh, 0)->gso_size, 10);
 }
 
+static void test_slices(void **state)
+{
+	uint8_t b[30];
+	const struct iovec from[] = {
+		{.iov_base = b, .iov_len = 10},
+		{.iov_base = b + 10, .iov_len = 5},
+		{.iov_base = b + 15, .iov_len = 15},
+	};
+	struct iovec to[4] = {{.iov_base = NULL}};
+
+	assert_int_equal(udp_slice(from, 3, 4, 13, to, 3), 3);
+	assert_ptr_equal(to[0].iov_base, b + 4);
+	assert_int_equal(to[0].iov_len, 6);
+	assert_ptr_equal(to[1].iov_base, b + 10);
+	assert_int_equal(to[1].iov_len, 5);
+	assert_ptr_equal(to[2].iov_base, b + 15);
+	assert_int_equal(to[2].iov_len, 2);
+	assert_int_equal(udp_slice(from, 3, 10, 5, to, 1), 1);
+	assert_ptr_equal(to[0].iov_base, b + 10);
+	assert_int_equal(udp_slice(from, 3, 25, 100, to, 1), 1);
+	assert_int_equal(to[0].iov_len, 5);
+	assert_int_equal(udp_slice(from, 3, 30, 1, to, 1), 0);
+	assert_int_equal(udp_slice(from, 3, 0, 0, to, 1), 0);
+	/* too many, of which none is written behind the last */
+	assert_int_equal(udp_slice(from, 3, 4, 13, to, 2), 3);
+	assert_int_equal(udp_slice(from, 3, 0, 1, to, 0), 1);
+	assert_null(to[3].iov_base);
+}
+
 #define T4(f)                                                                  \
 	cmocka_unit_test_setup_teardown(f, fake_nat_setup, fake_nat_teardown)
 #define T6(f)                                                                  \
@@ -86,6 +116,7 @@ int main(void)
 		T(test_refused_run_goes_singly),
 		T(test_other_errors_leave_runs),
 		T(test_refused_whatever_its_form),
+		cmocka_unit_test(test_slices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

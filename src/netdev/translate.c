@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "lan/frame.h"
 #include "wire/arp.h"
 #include "wire/csum.h"
@@ -36,22 +37,6 @@ struct view {
 	uint16_t type; /* behind them */
 };
 
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
 static bool is_mac(const uint8_t *p, mac m)
 {
 	return memcmp(p, m.b, MAC_LEN) == 0;
@@ -65,13 +50,13 @@ static void put_mac(uint8_t *p, mac m)
 static struct view view_of(uint8_t *p, uint32_t n, uint32_t len)
 {
 	struct view v = {
-		.p = p, .n = n, .len = len, .type = get16(p + AT_TYPE)};
+		.p = p, .n = n, .len = len, .type = get_be16(p + AT_TYPE)};
 
 	while ((v.type == ETH_T_VLAN || v.type == ETH_T_QTAG) &&
 	       v.tags < ETH_TAGS_MAX * ETH_TAG_LEN &&
 	       n >= v.tags + ETH_TAG_LEN + ETH_HDR_LEN) {
 		v.tags += ETH_TAG_LEN;
-		v.type = get16(p + v.tags + AT_TYPE);
+		v.type = get_be16(p + v.tags + AT_TYPE);
 	}
 	return v;
 }
@@ -210,8 +195,9 @@ static void out_nd(const struct translate *t, const struct view *v,
 		    !is_mac(o + 2, m))
 			continue;
 		for (unsigned i = 0; i < MAC_LEN && is_summed; i += 2)
-			put16(sum, csum_update(get16(sum), get16(o + 2 + i),
-					       get16(t->host.b + i)));
+			put_be16(sum,
+				 csum_update(get_be16(sum), get_be16(o + 2 + i),
+					     get_be16(t->host.b + i)));
 		put_mac(o + 2, t->host);
 	}
 }
@@ -232,19 +218,19 @@ static void out_dhcp(struct translate *t, const struct view *v,
 	uint8_t *udp = v->p + v->tags + pkt->l4_off;
 	uint8_t *flags = udp + UDP_HDR_LEN + DHCP_AT_FLAGS;
 	uint8_t *sum = udp + UDP_AT_CSUM;
-	uint16_t old = get16(flags);
+	uint16_t old = get_be16(flags);
 	bool is_known = false;
 
 	for (unsigned i = 0; i < TRANSLATE_CLIENTS; i++)
 		is_known = is_known || mac_eq(t->client[i], m);
 	if (!is_known)
 		t->client[t->n_client++ % TRANSLATE_CLIENTS] = m;
-	put16(flags, old | DHCP_F_BROADCAST);
-	if (!is_summed || get16(sum) == 0)
+	put_be16(flags, old | DHCP_F_BROADCAST);
+	if (!is_summed || get_be16(sum) == 0)
 		return;
-	put16(sum, csum_update(get16(sum), old, get16(flags)));
-	if (get16(sum) == 0)
-		put16(sum, 0xffff); /* 0 would say there is none */
+	put_be16(sum, csum_update(get_be16(sum), old, get_be16(flags)));
+	if (get_be16(sum) == 0)
+		put_be16(sum, 0xffff); /* 0 would say there is none */
 }
 
 bool translate_out(struct translate *t, uint8_t *p, uint32_t n, uint32_t len,
@@ -381,11 +367,11 @@ static void filter_mac(struct program *g, mac m)
 	ret(g, true);
 	load(g, BPF_W, 0);
 	g->f[g->n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-						    get32(m.b), 1, 0);
+						    get_be32(m.b), 1, 0);
 	ret(g, false);
 	load(g, BPF_H, 4);
 	g->f[g->n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-						    get16(m.b + 4), 1, 0);
+						    get_be16(m.b + 4), 1, 0);
 	ret(g, false);
 }
 
@@ -424,7 +410,7 @@ static void filter_ip(struct program *g, const struct translate *t, bool is_v4)
 
 		if (addr_is_v4(ip) == is_v4)
 			g->f[g->n++] = (struct sock_filter)BPF_JUMP(
-				BPF_JMP | BPF_JEQ | BPF_K, get32(ip->b + 12),
+				BPF_JMP | BPF_JEQ | BPF_K, get_be32(ip->b + 12),
 				(uint8_t)left--, 0);
 	}
 	g->f[g->n++] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);

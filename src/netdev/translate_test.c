@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "base/cursor.h"
 #include "netdev/rig_filter.h"
 #include "netdev/translate.h"
@@ -63,18 +64,12 @@ static addr ip6(uint8_t last)
 	return a;
 }
 
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 static void eth(struct bench *b, mac to, mac from, unsigned type)
 {
 	memset(b->p, 0, sizeof(b->p));
 	memcpy(b->p, to.b, 6);
 	memcpy(b->p + 6, from.b, 6);
-	put16(b->p + 12, type);
+	put_be16(b->p + 12, type);
 	b->len = 60;
 }
 
@@ -100,17 +95,17 @@ static void udp4(struct bench *b, mac to, mac from, addr dst, addr src,
 	memcpy(b->p + 6, from.b, 6);
 	memset(ip, 0, 28);
 	ip[0] = 0x45;
-	put16(ip + 2, 20 + len);
+	put_be16(ip + 2, 20 + len);
 	ip[8] = 64;
 	ip[9] = 17;
 	memcpy(ip + 12, src.b + 12, 4);
 	memcpy(ip + 16, dst.b + 12, 4);
-	put16(ip + 10, csum_fold(csum_add(ip, 20, 0)));
-	put16(udp, sport);
-	put16(udp + 2, dport);
-	put16(udp + 4, len);
-	put16(udp + 6,
-	      csum_fold(csum_add(udp, len, csum_pseudo(&src, &dst, 17, len))));
+	put_be16(ip + 10, csum_fold(csum_add(ip, 20, 0)));
+	put_be16(udp, sport);
+	put_be16(udp + 2, dport);
+	put_be16(udp + 4, len);
+	put_be16(udp + 6, csum_fold(csum_add(
+				  udp, len, csum_pseudo(&src, &dst, 17, len))));
 	b->len = UDP4 + len < 60 ? 60 : UDP4 + len;
 }
 
@@ -133,7 +128,7 @@ static void nd(struct bench *b, mac to, mac from, addr dst, addr src,
 
 	eth(b, to, from, TYPE_V6);
 	ip[0] = 0x60;
-	put16(ip + 4, len);
+	put_be16(ip + 4, len);
 	ip[6] = 58;
 	ip[7] = 255;
 	memcpy(ip + 8, src.b, 16);
@@ -143,8 +138,9 @@ static void nd(struct bench *b, mac to, mac from, addr dst, addr src,
 	icmp[24] = (uint8_t)opt;
 	icmp[25] = 1;
 	memcpy(icmp + 26, ll.b, 6);
-	put16(icmp + 2,
-	      csum_fold(csum_add(icmp, len, csum_pseudo(&src, &dst, 58, len))));
+	put_be16(icmp + 2,
+		 csum_fold(csum_add(icmp, len,
+				    csum_pseudo(&src, &dst, 58, len))));
 	b->len = L4_V6 + len;
 }
 
@@ -306,8 +302,8 @@ static void tags_are_looked_behind(void **state)
 
 	udp4(&b, router, one, ip4(1), ip4(10), 9, 9, 20);
 	memmove(b.p + 16, b.p + 12, b.len - 12);
-	put16(b.p + 12, 0x8100);
-	put16(b.p + 14, 42);
+	put_be16(b.p + 12, 0x8100);
+	put_be16(b.p + 14, 42);
 	b.len += 4;
 	assert_true(out(&b));
 	assert_int_equal(b.t.n, 1);
@@ -371,7 +367,7 @@ static void dhcp_asks_for_an_answer_to_all(void **state)
 	/* No checksum stays none. */
 	dhcp(&b, MAC_BROADCAST, two, addr_v4(255, 255, 255, 255),
 	     addr_v4(0, 0, 0, 0), false, two);
-	put16(b.p + UDP4 + 6, 0);
+	put_be16(b.p + UDP4 + 6, 0);
 	assert_false(out(&b));
 	assert_int_equal(b.p[UDP4 + 6] | b.p[UDP4 + 7], 0);
 }
@@ -422,7 +418,7 @@ static void neighbours_are_told_the_host(void **state)
 	assert_memory_equal(b.p + L4_V6 + 26, two.b, 6);
 	/* A sum that is yet to be made is left to who makes it. */
 	nd(&b, MAC_BROADCAST, one, group, ip6(10), 135, 1, one);
-	put16(b.p + L4_V6 + 2, 0x1234);
+	put_be16(b.p + L4_V6 + 2, 0x1234);
 	(void)!translate_out(&b.t, b.p, b.len, b.len, false, b.now);
 	assert_int_equal(b.p[L4_V6 + 2], 0x12);
 	assert_memory_equal(b.p + L4_V6 + 26, host.b, 6);

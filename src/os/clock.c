@@ -12,8 +12,8 @@ int clock_await(int fd, short events, int64_t until_ms)
 
 	for (;;) {
 		int64_t left = until_ms - now_ms();
-		int n = poll(&p, 1,
-			     left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX);
+		int most = left < INT_MAX ? (int)left : INT_MAX;
+		int n = poll(&p, 1, most < 0 ? 0 : most);
 
 		if (n > 0)
 			return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The host's own network while it changes: addresses, routes, rules of routing
- * and interfaces of the current namespace, by rtnetlink.  Used by the keeper, and by commands that wait.
+ * and interfaces of the current namespace, by rtnetlink.  Used by the keeper,
+ * and by commands that wait.
  */
 #ifndef OS_NETWATCH_H
 #define OS_NETWATCH_H

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "base/nat64.h"
 #include "wire/dns.h"
 
@@ -100,22 +101,13 @@ size_t dns64_udp_max(const struct rd *msg)
 	return opt.class;
 }
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The address of a name under ip6.arpa (RFC 3596 2.5). */
 static bool reverse_addr(const char *name, addr *ap)
 {
 	addr a = {{0}};
 
 	for (unsigned i = 0; i < 2 * ADDR6_LEN; i++, name += 2) {
-		int v = nibble(name[0]);
+		int v = hex_digit(name[0]);
 
 		if (v < 0 || name[1] != '.')
 			return false;

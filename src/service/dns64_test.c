@@ -365,15 +365,10 @@ struct bench {
 
 static int setup(void **state)
 {
-	const struct endpoint up = {.ip = addr_v4(192, 0, 2, 53),
-				    .port = DNS_PORT};
 	struct bench *b = calloc(1, sizeof(*b));
 
 	fake_room_init(&b->room);
-	b->room.env.nat64 = NAT64_PREFIX;
-	assert_int_equal(dns_new(&b->room.env, &b->dns), 0);
-	dns_set_upstreams(b->dns, &up, 1);
-	dns_ways(b->dns, true);
+	b->dns = fake_room_dns64(&b->room);
 	b->ip = fake_addr6(15);
 	*state = b;
 	return 0;

@@ -51,15 +51,10 @@ static void served(void *arg, const struct endpoint *guest,
 
 static int setup(void **state)
 {
-	const struct endpoint up = {.ip = addr_v4(192, 0, 2, 53),
-				    .port = DNS_PORT};
 	struct bench *b = calloc(1, sizeof(*b));
 
 	fake_room_init(&b->room);
-	b->room.env.nat64 = NAT64_PREFIX;
-	assert_int_equal(dns_new(&b->room.env, &b->dns), 0);
-	dns_set_upstreams(b->dns, &up, 1);
-	dns_ways(b->dns, true);
+	b->dns = fake_room_dns64(&b->room);
 	assert_int_equal(
 		dns_tcp_new(&b->room.env, b->dns, served, b, &b->tcp), 0);
 	b->guest.ip = (addr){{0xfe, 0xc0, [15] = 0x15}};

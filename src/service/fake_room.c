@@ -5,7 +5,11 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "base/nat64.h"
+#include "lan/fake_subnet.h"
+#include "service/dns.h"
 #include "wire/csum.h"
+#include "wire/dns.h"
 #include "wire/udp.h"
 
 addr fake_addr6(uint8_t n)
@@ -30,17 +34,25 @@ void fake_room_init(struct fake_room *r)
 		.drops = &r->lan.drops,
 		.port = &r->gw->port,
 		.gw_mac = {{0x52, 0x55, 10, 0, 2, 2}},
-		.v4.net = {.ip = addr_v4(10, 0, 2, 0), .len = 120},
-		.v4.is_on = true,
-		.v4.gw = addr_v4(10, 0, 2, 2),
-		.v4.dns = addr_v4(10, 0, 2, 3),
-		.v6.net = {.ip = fake_addr6(0), .len = 64},
-		.v6.is_on = true,
-		.v6.gw = fake_addr6(2),
-		.v6.dns = fake_addr6(3),
+		.v4 = fake_subnet4(),
+		.v6 = fake_subnet6(),
 		.ll6 = {{0xfe, 0x80, [15] = 2}},
 		.mtu = 1500,
 	};
+}
+
+struct dns *fake_room_dns64(struct fake_room *r)
+{
+	const struct endpoint up = {.ip = addr_v4(192, 0, 2, 53),
+				    .port = DNS_PORT};
+	struct dns *d;
+
+	r->env.nat64 = NAT64_PREFIX;
+	if (dns_new(&r->env, &d) < 0)
+		abort();
+	dns_set_upstreams(d, &up, 1);
+	dns_ways(d, true);
+	return d;
 }
 
 void fake_room_deinit(struct fake_room *r)

@@ -12,6 +12,8 @@
 #include "service/service.h"
 #include "wire/packet.h"
 
+struct dns;
+
 struct fake_room {
 	struct fake_lan lan;
 	struct fake_port *gw;
@@ -30,6 +32,9 @@ struct fake_dgram {
 void fake_room_init(struct fake_room *r);
 /* Aborts if a timer or a socket was left behind. */
 void fake_room_deinit(struct fake_room *r);
+/* A name server in it with nat64, one resolver and a way out; aborts if it
+ * cannot be made. */
+struct dns *fake_room_dns64(struct fake_room *r);
 /* fec0::n. */
 addr fake_addr6(uint8_t n);
 /* What the gateway would say of a datagram from ip:port and m to the name

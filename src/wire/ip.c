@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "base/be.h"
 #include "wire/csum.h"
 
 enum {
@@ -66,29 +67,18 @@ void ip_emit_frame(struct wr *w, mac to, mac from, const struct ip_hdr *h)
 	ip_emit(w, h);
 }
 
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 bool ip_set_len(uint8_t *ip, const addr *a, uint32_t l4_len)
 {
 	bool is_v4 = addr_is_v4(a);
 	uint8_t *at = ip + (is_v4 ? IP4_LEN_AT : IP6_LEN_AT);
 	uint16_t len = (uint16_t)(is_v4 ? IP4_HDR_LEN + l4_len : l4_len);
-	uint16_t old = get16(at);
+	uint16_t old = get_be16(at);
 
 	if (len == old)
 		return false;
-	put16(at, len);
+	put_be16(at, len);
 	if (is_v4)
-		put16(ip + IP4_CSUM_AT,
-		      csum_update(get16(ip + IP4_CSUM_AT), old, len));
+		put_be16(ip + IP4_CSUM_AT,
+			 csum_update(get_be16(ip + IP4_CSUM_AT), old, len));
 	return true;
 }
