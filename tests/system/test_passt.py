@@ -104,20 +104,3 @@ def test_protocols_are_off(w):
         g.static()
         assert ask(INET_IP, 80, ns=g.ns) == "HELLO"
         assert not ping(g, INET_IP)
-
-
-def test_vhost_of_a_tap_is_told_once(w):
-    """vhost-net is not used: one warning, the descriptor is left alone."""
-    g = w.guest()
-    netdev = "tap,ifname=vh0,script=no,downscript=no,vhost=on,vhostfd=77,poll-us=50"
-    with Vmlan(["user", netdev]) as v:
-        warnings = [l for l in v.log().splitlines() if "vhost" in l]
-        assert len(warnings) == 1, v.log()
-        assert ("vhost=, vhostfd=, poll-us=: the kernel's vhost-net is not used, vmlan carries "
-                "the frames itself") in warnings[0]
-        sh("ip", "link", "set", "vh0", "netns", g.ns)
-        g.sh("ip", "link", "set", "vh0", "name", "eth0")
-        g.dhcp()
-        assert ping(g, "10.0.2.2")
-    with Vmlan(["user", "tap,ifname=vh1,script=no,downscript=no,vhost=off,poll-us=0"]) as v:
-        assert "vhost" not in v.log()

@@ -130,3 +130,22 @@ def test_great_frames_stay_whole(w):
         for a, b in ((tap, stream), (vhost, stream), (tap, plain), (vhost, plain)):
             mean, is_whole = crosses(a, b, 7000)
             assert not is_whole and mean < 1500, (a.ns, b.ns, mean)
+
+
+@pytest.mark.parametrize("keys,named", [
+    ("vhost=on,vhostfd=77,poll-us=50", "vhost=, vhostfd=, poll-us="),
+    ("queues=2,vhostfds=77:78,vhostforce=on", "vhostfds=, vhostforce="),
+    ("vhost=off,vhostforce=off,poll-us=0", None)])
+def test_vhost_is_told_once(w, keys, named):
+    """The kernel's vhost-net is not used; a descriptor of it is left alone."""
+    g = w.guest()
+    with Vmlan(["user", f"tap,ifname=vh0,script=no,downscript=no,{keys}"]) as v:
+        told = [l for l in v.log().splitlines() if "vhost" in l]
+        assert len(told) == (1 if named else 0), told
+        if named:
+            assert (f"{named}: the kernel's vhost-net is not used, vmlan carries the frames "
+                    "itself") in told[0]
+        sh("ip", "link", "set", "vh0", "netns", g.ns)
+        g.sh("ip", "link", "set", "vh0", "name", "eth0")
+        g.dhcp()
+        assert g.sh("ping", "-c", "1", "-W", "2", "10.0.2.2").returncode == 0
