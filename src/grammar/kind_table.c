@@ -357,10 +357,13 @@ static const struct netdev_option af_xdp_options[] = {
 	OPT("ifname", OPT_STR, NULL, "interface of the host", REQUIRED),
 	OPT("mode", OPT_STR, NULL, "native or skb; not given: try both"),
 	OPT("force-copy", OPT_BOOL, "off", "never zero-copy"),
-	OPT("queues", OPT_INT, "1", "number of queues"),
-	OPT("start-queue", OPT_INT, "0", "first queue"),
+	OPT("queues", OPT_INT, "1", "number of queues",
+	    DIFFERS("at most 60")),
+	OPT("start-queue", OPT_INT, "0", "first queue",
+	    DIFFERS("a negative one is refused, QEMU takes it for 0")),
 	OPT("inhibit", OPT_BOOL, "off", "load no XDP program"),
-	OPT("sock-fds", OPT_STR, NULL, "descriptors of XDP sockets, N:N:.."),
+	OPT("sock-fds", OPT_STR, NULL, "descriptors of XDP sockets, N:N:..",
+	    DIFFERS(FD_NUMBER)),
 	OPT("map-path", OPT_STR, NULL, "path of a pinned xskmap"),
 	OPT("map-start-index", OPT_INT, "0", "first index in the map"),
 	END,
@@ -575,6 +578,9 @@ const struct netdev_kind netdev_kinds[] = {
 		.name = "af-xdp",
 		.help = "an interface of the host by AF_XDP",
 		.is_built = true,
+		.does = "the interface is promiscuous meanwhile; one with a "
+			"program of somebody else's, or a queue with a socket, "
+			"is refused",
 		.options = af_xdp_options,
 	},
 	{
