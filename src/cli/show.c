@@ -110,6 +110,15 @@ static void print_machine(const json_t *m)
 	putchar('\n');
 }
 
+/* Who is plugged into a VDE switch of the network's. */
+static void print_plug(const json_t *p)
+{
+	printf("plug     %s: port %d, user %d, %s\n", ctl_str(p, "name"),
+	       (int)json_integer_value(json_object_get(p, "port")),
+	       (int)json_integer_value(json_object_get(p, "user")),
+	       ctl_str(p, "about"));
+}
+
 static bool has_netdev(const json_t *list, const char *start)
 {
 	size_t i;
@@ -167,6 +176,8 @@ static void print_network(const json_t *o)
 	print_forwards(json_object_get(o, "forwards"));
 	json_array_foreach(json_object_get(o, "machines"), i, v)
 		print_machine(v);
+	json_array_foreach(json_object_get(o, "plugs"), i, v)
+		print_plug(v);
 }
 
 enum view { VIEW_WORDS, VIEW_JSON, VIEW_NETDEVS };

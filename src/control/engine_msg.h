@@ -134,6 +134,8 @@ struct msg_dgram_add {
 	uint32_t lan;
 	uint8_t is_connected;
 	uint8_t is_multicast;
+	uint8_t is_vde;
+	uint8_t is_uplink;
 	struct endpoint remote;
 	struct endpoint self;
 	char remote_path[108];

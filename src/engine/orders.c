@@ -172,6 +172,8 @@ static int order_dgram(struct engine *e, const struct msg_dgram_add *m,
 		.remote = m->remote,
 		.is_multicast = m->is_multicast,
 		.self = m->self,
+		.is_vde = m->is_vde,
+		.is_uplink = m->is_uplink,
 	};
 	int r;
 

@@ -295,10 +295,25 @@ static const struct netdev_option dgram_options[] = {
 };
 
 static const struct netdev_option vde_options[] = {
-	OPT("sock", OPT_STR, NULL, "folder of the VDE switch"),
-	OPT("port", OPT_U16, "0", "port of the switch, 0 = any"),
-	OPT("group", OPT_STR, NULL, "group that owns our socket"),
-	OPT("mode", OPT_U16, "0700", "permissions of our socket"),
+	OPT("sock", OPT_STR, NULL,
+	    "folder of the VDE switch; not given: the user's standard switch, "
+	    "else /var/run/vde.ctl, else /tmp/vde.ctl; a server's: "
+	    "/var/run/vde.ctl for root, /tmp/vde.ctl for others",
+	    .flags = OPT_F_DIFFERS,
+	    .does = "libvdeplug's other plug-ins (vxvde://, slirp:// ..) are "
+		    "refused"),
+	OPT("port", OPT_U16, "0", "client: port of the switch, 0 = any"),
+	OPT("group", OPT_STR, NULL, "group that owns our sockets"),
+	OPT("mode", OPT_U16, "0700", "permissions of our sockets"),
+	OPT("server", OPT_BOOL, "off",
+	    "be the switch that others plug into, rather than plug into one",
+	    EXTENSION),
+	OPT("max", OPT_U32, "0", "server: plugs at a time, 0 = any number",
+	    EXTENSION),
+	OPT("mgmt", OPT_STR, NULL,
+	    "server: path of the socket of its console, for vdeterm and "
+	    "unixterm",
+	    EXTENSION),
 	END,
 };
 
@@ -545,9 +560,10 @@ const struct netdev_kind netdev_kinds[] = {
 	},
 	{
 		.name = "vde",
-		.help = "a port of a VDE switch",
-		.not_built = "the LAN itself is a switch; other programs can "
-			     "join it by stream or dgram",
+		.help = "a port of a VDE switch, or such a switch",
+		.does = "a switch that has gone is plugged into again when it "
+			"is back",
+		.is_built = true,
 		.options = vde_options,
 	},
 	{

@@ -31,10 +31,39 @@ static const struct bad bad_netdevs[] = {
 	 "letters, digits, '-', '.', '_'), not 'a b'"},
 	{"user,id=n,id=m", "user: Parameter 'id' is given twice"},
 	{"user,type=tap", "user: Parameter 'type' is given twice"},
-	{"vde,sock=/x",
-	 "vde: network backend 'vde' is not compiled into this "
-	 "binary, it is not built yet; the LAN itself is a switch; "
-	 "other programs can join it by stream or dgram"},
+	{"vde,sock=",
+	 "vde: Parameter 'sock' may not be empty"},
+	{"vde,sock=vde://",
+	 "vde: Parameter 'sock' may not be empty"},
+	{"vde,sock=vxvde://239.1.2.3",
+	 "vde: sock=vxvde://239.1.2.3 is no switch, but another plug-in of "
+	 "libvdeplug; name a folder, and use another netdev for the rest "
+	 "(help lists them)"},
+	{"vde,sock=/x[]",
+	 "vde: sock=/x[] is a cable between two programs, with no switch; use "
+	 "dgram"},
+	{"vde,sock=/x[5",
+	 "vde: Parameter 'sock' expects a folder, or FOLDER[PORT], not "
+	 "'/x[5'"},
+	{"vde,sock=/x[70000]",
+	 "vde: Parameter 'sock' expects a folder, or FOLDER[PORT], not "
+	 "'/x[70000]'"},
+	{"vde,sock=/x[5],port=6",
+	 "vde: sock= names port 5 and port= another"},
+	{"vde,sock=/x,mode=01777",
+	 "vde: Parameter 'mode' expects permissions, 0700 for example, at "
+	 "most 0777"},
+	{"vde,sock=/x,group=", "vde: Parameter 'group' may not be empty"},
+	{"vde,sock=/x,port=65536",
+	 "vde: Parameter 'port' expects uint16_t"},
+	{"vde,sock=/x,server=on,port=1",
+	 "vde: port= is a client's; who plugs in chooses"},
+	{"vde,sock=/x,max=1",
+	 "vde: max= and mgmt= are only valid with server=on"},
+	{"vde,sock=/x,mgmt=/y",
+	 "vde: max= and mgmt= are only valid with server=on"},
+	{"vde,sock=/x,server=on,mgmt=",
+	 "vde: Parameter 'mgmt' may not be empty"},
 	{"vhost-user,chardev=c",
 	 "vhost-user: chardev= names an object inside QEMU; name its "
 	 "socket instead: path="},
@@ -514,10 +543,10 @@ static const struct bad bad_netdevs[] = {
 	{"{\"type\":\"stream\",\"addr\":{\"type\":\"inet\","
 	 "\"host\":\"h\",\"port\":\"1\",\"to\":70000}}",
 	 "stream: Parameter 'addr.to' expects uint16_t"},
-	{"{\"type\":\"vde\",\"bogus\":[1]}",
-	 "vde: network backend 'vde' is not compiled into this "
-	 "binary, it is not built yet; the LAN itself is a switch; "
-	 "other programs can join it by stream or dgram"},
+	{"{\"type\":\"netmap\",\"bogus\":[1]}",
+	 "netmap: network backend 'netmap' is not compiled into this "
+	 "binary; netmap is of FreeBSD; here packet,if= has an interface, "
+	 "stream and dgram are for what a VALE switch joins"},
 	{"{\"type\":\"user\",}",
 	 "JSON parse error, string or '}' expected near '}' (column "
 	 "16)"},

@@ -14,6 +14,7 @@
 #include "grammar/nearest.h"
 #include "grammar/netdev_priv.h"
 #include "grammar/socket_opts.h"
+#include "grammar/vde_opts.h"
 
 enum {
 	IFNAME_MAX = 15,
@@ -538,6 +539,13 @@ static int check_socket(const struct netdev_spec *s, struct error *e)
 	return socket_opts_get(s, &o, e);
 }
 
+static int check_vde(const struct netdev_spec *s, struct error *e)
+{
+	struct vde_opts o;
+
+	return vde_opts_get(s, &o, e);
+}
+
 int netdev_check(const struct netdev_spec *s, struct error *e)
 {
 	static const struct {
@@ -551,6 +559,7 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"dgram", check_dgram},
 		{"vhost-user", check_vhost_user},
 		{"socket", check_socket},
+		{"vde", check_vde},
 		{"bridge", netdev_check_bridge},
 		{"hostif", netdev_check_hostif},
 		{"router", netdev_check_router},

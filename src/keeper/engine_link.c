@@ -312,6 +312,10 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 		keeper_check_needed(k);
 		return;
 	}
+	if (n && n->vde_plug) {
+		vde_plug_refused(n, f->text);
+		return;
+	}
 	if (!n && f->port)
 		return; /* of one that has gone */
 	if (n && is_forward_lost(k, n, f))
@@ -333,9 +337,12 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	switch ((enum engine_msg_type)m->head.type) {
 	case ENGINE_MSG_SYNCED:
 		k->engine.synced = true;
-		list_each_safe(it, &k->plan.netdevs)
-			client_start(k, container_of(it, struct plan_netdev,
-						     link));
+		list_each(it, &k->plan.netdevs) {
+			n = container_of(it, struct plan_netdev, link);
+			client_start(k, n);
+			vde_client_start(k, n);
+			vde_server_start(k, n);
+		}
 		keeper_check_ready(k);
 		break;
 	case ENGINE_MSG_WANT_FD:
@@ -372,6 +379,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		n = plan_find(&k->plan, m->heard.port);
 		if (n && n->machine)
 			machine_heard(n->machine, &m->heard);
+		else if (n && n->vde_plug)
+			vde_plug_heard(n, &m->heard);
 		break;
 	case ENGINE_MSG_EVENT:
 		log_warn(k->c->log, "%s", m->failed.text);

@@ -43,7 +43,7 @@ void keeper_check_ready(struct keeper *k)
 			container_of(it, struct plan_netdev, link);
 
 		/* One that may retry for ever holds nobody up. */
-		if (n->is_waiting && !n->reconnect_ms)
+		if ((n->is_waiting && !n->reconnect_ms) || vde_client_is_new(n))
 			return;
 	}
 	k->is_ready = true;
@@ -233,6 +233,10 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		machine_detach(container_of(mt, struct machine, link));
 	list_each_safe(it, &k.plan.netdevs)
 		client_stop(&k, container_of(it, struct plan_netdev, link));
+	list_each(vt, &k.plan.netdevs) { /* not safe: its plugs go */
+		vde_server_stop(container_of(vt, struct plan_netdev, link));
+		vde_client_stop(container_of(vt, struct plan_netdev, link));
+	}
 	engine_link_stop(&k);
 	guestfwd_stop(&k);
 	refuse_stop(&k);

@@ -160,6 +160,18 @@ void client_start(struct keeper *k, struct plan_netdev *n);
 void client_lost(struct keeper *k, struct plan_netdev *n);
 void client_stop(struct keeper *k, struct plan_netdev *n);
 
+/* VDE (vde.h): a server's and a client's life in the loop. Other kinds are no
+ * matter. */
+void vde_server_start(struct keeper *k, struct plan_netdev *n);
+void vde_server_stop(struct plan_netdev *n);
+void vde_client_start(struct keeper *k, struct plan_netdev *n);
+void vde_client_stop(struct plan_netdev *n);
+/* True if n is a client that was never plugged in. */
+bool vde_client_is_new(const struct plan_netdev *n);
+/* n is of a plug: the engine heard a machine there; it cannot serve it. */
+void vde_plug_heard(struct plan_netdev *n, const struct msg_heard *h);
+void vde_plug_refused(struct plan_netdev *n, const char *why);
+
 /* Ends a keeper whose network nobody needs any more. */
 void keeper_check_needed(struct keeper *k);
 /* Ends the keeper; keeps the first error. */

@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "grammar/kind.h"
+#include "keeper/vde.h"
 #include "os/macvtap.h"
 #include "os/script.h"
 #include "os/sock.h"
@@ -37,6 +38,7 @@ static const struct opener openers[] = {
 	{.kind = "user", .open = open_user},
 	{.kind = "passt", .open = open_passt},
 	{.kind = "hubport", .open = open_hubport},
+	{.kind = "vde", .open = open_vde},
 };
 
 const struct opener *opener_find(const char *kind)
@@ -368,6 +370,19 @@ void plan_lose(struct plan_netdev *n)
 	n->is_lost = true;
 }
 
+struct plan_netdev *plan_plug(struct plan_netdev *server, struct vde_plug *plug,
+			      const char *name, struct error *e)
+{
+	struct plan_netdev *n = netdev_make(server->plan, server->spec, name,
+					    e);
+
+	if (!n)
+		return NULL;
+	n->lan = server->lan;
+	n->vde_plug = plug;
+	return n;
+}
+
 void plan_remove(struct plan_netdev *n)
 {
 	if (n->downscript && n->ifname[0]) {
@@ -387,6 +402,8 @@ void plan_remove(struct plan_netdev *n)
 	fd_close(&n->connect_io.fd);
 	close_macvtaps(n);
 	af_xdp_free(n);
+	vde_server_free(n->vde_server);
+	vde_client_free(n->vde_client);
 	free(n->beside); /* the kernel removes the rest with the tap */
 	if (n->unlink_path[0])
 		sock_remove_unix(n->unlink_path);

@@ -104,6 +104,11 @@ struct plan_netdev {
 	struct machine *machine;
 	unsigned n_connected; /* peers of a machine's, as the engine says */
 
+	struct vde_server *vde_server; /* owned; vde with server=on */
+	struct vde_client *vde_client; /* owned; vde without */
+	struct vde_plug *vde_plug; /* of a server's, which owns this netdev;
+				    * NULL: it is none's */
+
 	char warning[300];  /* to be told with what was bound; "" = none */
 	unsigned n_routed;  /* router: forwards that its kernel has */
 
@@ -169,6 +174,15 @@ plan_open(struct plan *p, const struct plan_args *a, struct error *e);
 __attribute__((warn_unused_result)) int
 plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 	 const int *hub, struct plan_netdev **np, struct error *e);
+/* One more for a plug of the server's, beside it, with nothing opened; NULL
+ * with *e filled. */
+struct plan_netdev *plan_plug(struct plan_netdev *server, struct vde_plug *plug,
+			      const char *name, struct error *e);
+/* True if n is one that the network was started with. */
+static inline bool plan_is_own(const struct plan_netdev *n)
+{
+	return !n->machine && !n->vde_plug;
+}
 /* The first netdev user, NULL: there is none. */
 struct plan_netdev *plan_gateway(struct plan *p);
 /* True if n is the netdev user, and ip is one at which the gateway answers. */
@@ -250,6 +264,7 @@ void af_xdp_say(const struct plan_netdev *n, struct log *log);
 void af_xdp_free(struct plan_netdev *n);
 int open_user(struct plan_netdev *n, struct error *e);
 int open_passt(struct plan_netdev *n, struct error *e);
+int open_vde(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);
 
 #endif

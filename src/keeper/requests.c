@@ -13,6 +13,7 @@
 #include "control/request.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
+#include "keeper/vde.h"
 
 /* Which HTTP status says what an exit code says. */
 static unsigned status_of(enum exit_code code)
@@ -143,7 +144,7 @@ static bool put_netdevs(const struct keeper *k, json_t *netdevs,
 
 		if (!put_forwards(n, NULL, forwards))
 			return false;
-		if (n->machine)
+		if (!plan_is_own(n))
 			continue;
 		text = netdev_spec_format(n->spec);
 		if (!text ||
@@ -217,6 +218,36 @@ static bool put_machines(const struct keeper *k, json_t *list)
 	return true;
 }
 
+static bool put_plugs(const struct vde_server *s, json_t *list)
+{
+	list_each(it, &s->plugs) {
+		const struct vde_plug *p =
+			container_of(it, struct vde_plug, link);
+		json_t *o = json_pack("{s:s,s:s,s:i,s:i,s:s}", "name",
+				      p->netdev->name, "netdev",
+				      s->netdev->name, "port",
+				      (int)p->port->number, "user", (int)p->uid,
+				      "about", p->about);
+
+		if (json_array_append_new(list, o) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* Who is plugged into the network's VDE switches. */
+static bool put_all_plugs(const struct keeper *k, json_t *list)
+{
+	list_each(it, &k->plan.netdevs) {
+		const struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		if (n->vde_server && !put_plugs(n->vde_server, list))
+			return false;
+	}
+	return true;
+}
+
 static bool put_options(const struct keeper_network *n, json_t *list)
 {
 	for (unsigned i = 0; i < n->n_options; i++) {
@@ -231,14 +262,15 @@ static unsigned show(struct keeper *k, char **bodyp)
 	const struct keeper_network *n = k->c->network;
 	json_t *options = json_array(), *netdevs = json_array();
 	json_t *machines = json_array(), *forwards = json_array();
-	json_t *subnets = json_array();
+	json_t *subnets = json_array(), *plugs = json_array();
 	bool whole = options && netdevs && machines && forwards && subnets &&
+		     plugs && put_all_plugs(k, plugs) &&
 		     put_subnets(k, subnets) &&
 		     put_options(n, options) &&
 		     put_netdevs(k, netdevs, forwards) &&
 		     put_machines(k, machines);
 	json_t *o = json_pack("{s:s,s:s,s:o,s:b,s:b,s:b,s:i,s:i,s:s,s:o,s:o,"
-			      "s:o,s:o}",
+			      "s:o,s:o,s:o}",
 			      "name", n->name, "mode", n->mode, "options",
 			      options, "kept", k->is_kept, "serving",
 			      k->engine.synced, "exec", !n->denies_exec,
@@ -246,6 +278,7 @@ static unsigned show(struct keeper *k, char **bodyp)
 			      (int)k->engine.pid, "folder", n->dir,
 			      "netdevs", netdevs, "subnets", subnets,
 			      "forwards", forwards,
+			      "plugs", plugs,
 			      "machines", machines);
 
 	if (!whole) {

@@ -81,7 +81,7 @@ static bool put_netdevs(const struct keeper *k, json_t *list)
 			container_of(it, struct plan_netdev, link);
 		CLEANUP_FREE char *text = NULL;
 
-		if (n->machine)
+		if (!plan_is_own(n))
 			continue;
 		text = netdev_spec_format(n->spec);
 		if (!text ||
@@ -97,9 +97,9 @@ static bool put_ports(const struct keeper *k, json_t *list)
 	list_each(it, &k->plan.netdevs) {
 		const struct plan_netdev *n =
 			container_of(it, struct plan_netdev, link);
-		json_t *ports = n->machine ? NULL : json_array();
+		json_t *ports = plan_is_own(n) ? json_array() : NULL;
 
-		if (n->machine)
+		if (!plan_is_own(n))
 			continue;
 		for (unsigned i = 0; i < n->n_forwards; i++) {
 			const struct plan_forward *f = &n->forwards[i];

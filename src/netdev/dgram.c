@@ -2,7 +2,8 @@
 /*
  * The port kind `dgram`: one frame per datagram, no header (reference 1.4),
  * over UDP, UDP multicast and unix datagram sockets.  mmsg.h is the port; what
- * is particular stands here.
+ * is particular stands here.  `vde` is the same once the keeper has the port of
+ * a VDE switch, or has given one (reference 1.7).
  *
  * Called by the lan (port hooks) and by the loop; one worker's thread.
  *
@@ -111,14 +112,15 @@ static const struct mmsg_ops dgram_mmsg_ops = {
 	.lost = dgram_lost,
 };
 
-static const struct port_ops dgram_ops = {
-	.kind = "dgram",
-	.recv = mmsg_recv,
-	.done = mmsg_done,
-	.send = mmsg_send,
-	.want_room = mmsg_want_room,
-	.close = dgram_close,
-};
+#define DGRAM_OPS(name)                                                        \
+	{                                                                      \
+		.kind = (name), .recv = mmsg_recv, .done = mmsg_done,          \
+		.send = mmsg_send, .want_room = mmsg_want_room,                \
+		.close = dgram_close,                                          \
+	}
+
+static const struct port_ops dgram_ops = DGRAM_OPS("dgram");
+static const struct port_ops vde_ops = DGRAM_OPS("vde");
 
 /* ---- making one ---- */
 
@@ -198,7 +200,8 @@ int netdev_dgram_new(const struct netdev_env *env,
 		return -ENOMEM;
 	mmsg_init(&d->mmsg, env, c->name, c->id);
 	d->mmsg.ops = &dgram_mmsg_ops;
-	d->mmsg.port.ops = &dgram_ops;
+	d->mmsg.port.ops = c->is_vde ? &vde_ops : &dgram_ops;
+	d->mmsg.port.caps.is_uplink = c->is_uplink;
 	loop_work_init(&d->ask, dgram_ask);
 	r = dgram_init(d, c);
 	if (r == 0)

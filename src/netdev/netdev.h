@@ -111,6 +111,8 @@ struct netdev_dgram_config {
 			      * while fd hears everybody, as in QEMU */
 	struct endpoint self; /* multicast: our own source; ip unspecified =
 			       * found out by the kind, with tx_fd only */
+	bool is_vde;    /* the kind is "vde": fd has a VDE port as its peer */
+	bool is_uplink; /* as port_caps.is_uplink */
 };
 __attribute__((warn_unused_result)) int
 netdev_dgram_new(const struct netdev_env *env,

@@ -223,6 +223,33 @@ static bool dgram_unix_open(struct contract_rig *r)
 	return true;
 }
 
+/* A plug of a VDE server, and our own port at a VDE switch. */
+static bool vde_make(struct contract_rig *r, bool is_uplink)
+{
+	struct bench *b = bench_new(r);
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd), 0);
+	b->fd = fd[1];
+	dgram_make(r, &(struct netdev_dgram_config){.name = "v0",
+						    .fd = fd[0],
+						    .is_connected = true,
+						    .is_vde = true,
+						    .is_uplink = is_uplink});
+	assert_string_equal(r->port->ops->kind, "vde");
+	return true;
+}
+
+static bool vde_plug_open(struct contract_rig *r)
+{
+	return vde_make(r, false);
+}
+
+static bool vde_client_open(struct contract_rig *r)
+{
+	return vde_make(r, true);
+}
+
 static int unix_bound(const char *dir, const char *name, struct sockaddr_un *a)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
@@ -440,6 +467,9 @@ static const struct contract_kind kinds[] = {
 	{"dgram, inet6", false, 65507, 0, 16, dgram_inet6_open, DGRAM_PEER},
 	{"dgram, multicast", false, 65507, 0, 16, dgram_mcast_open,
 	 DGRAM_PEER},
+	{"vde, plug", false, 65535, 0, 8, vde_plug_open, DGRAM_PEER},
+	{"vde, client", false, 65535, 0, 8, vde_client_open, DGRAM_PEER,
+	 .is_uplink = true},
 	{"hubport", false, FRAME_MAX, 0, 64, hubport_open, MEM_PEER,
 	 .peer_close = hubport_vanish, .is_uplink = true},
 };

@@ -114,7 +114,8 @@ stream,addr.type=fd,addr.str=99
 dgram
 dgram,local.type=inet,local.host=a,local.port=1
 netns,path=/x,pid=5
-vde,sock=/x
+vde,sock=/x[]
+vde,sock=/x,max=1
 socket
 socket,listen=1234
 socket,listen=:99999

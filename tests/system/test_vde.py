@@ -1,0 +1,585 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""VDE, both ways, against the real ones: QEMU, vde_switch, vde_plug and what
+else plugs into a switch or types at its console.
+
+        a   vmlan (the switch)  <- plug - QEMU's hub - vmlan   b
+        a   vmlan - plug ->  vde_switch  <- plug - QEMU's hub - vmlan   b
+        a   vmlan (a switch) <- vde_plug = vde_plug -> (a switch) vmlan   b
+"""
+import contextlib
+import itertools
+import os
+import pty
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import tempfile
+
+import proof
+import pytest
+import world
+from world import VMLAN, Vmlan, js, popen, process, sh, stop, wait_for
+
+WINDOW = 8  # unread frames, where the socket of a plug holds ten
+ABOUT = b"a test user=me"
+
+
+@pytest.fixture
+def folder():
+    d = pathlib.Path(tempfile.mkdtemp(prefix="vde", dir="/run"))
+    yield d
+    shutil.rmtree(d)
+
+
+def request(path, port=0, kind=0, magic=0xfeedface, version=3, about=ABOUT):
+    return (struct.pack("=IIIH", magic, version, kind | port << 8, socket.AF_UNIX) +
+            str(path).encode().ljust(108, b"\0") + about)
+
+
+class Plug:
+    """A program that plugs into a switch as libvdeplug does; its answer is
+    None if the switch would not have it."""
+
+    def __init__(self, switch, own, **asked):
+        self.own = pathlib.Path(own)
+        self.data = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.data.bind(str(own))
+        self.ctl = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.ctl.settimeout(20)
+        self.ctl.connect(f"{switch}/ctl")
+        self.ctl.sendall(request(own, **asked))
+        try:
+            answer = self.ctl.recv(110)
+        except ConnectionResetError:
+            answer = b""
+        self.answer = answer[2:].rstrip(b"\0").decode() if answer else None
+        if self.answer:
+            self.data.settimeout(20)
+            self.data.connect(self.answer)
+        self.own.unlink()
+
+    def close(self):
+        self.ctl.close()
+        self.data.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.close()
+
+
+def frame(to, sender, text):
+    return to + sender + b"\x88\xb5" + text.ljust(46, b".")
+
+
+class Console:
+    """One terminal of a switch's console."""
+
+    PROMPT = b"\nvde$ "
+
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.s.settimeout(20)
+        self.s.connect(str(path))
+        self.greeting = self.read()
+
+    def read(self, end=PROMPT):
+        got = b""
+        while not got.endswith(end):
+            piece = self.s.recv(65536)
+            assert piece, got
+            got += piece
+        return got[:-len(end)].decode()
+
+    def __call__(self, line):
+        self.s.sendall(line.encode() + b"\n")
+        return self.read()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.s.close()
+
+
+@contextlib.contextmanager
+def vde_switch(d, *more):
+    p = popen("vde_switch", "-s", str(d), *more, stdin=subprocess.PIPE,  # it ends with that
+              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for("vde_switch", lambda: accepts(f"{d}/ctl"))
+        yield p
+    finally:
+        if p.poll() is None:
+            p.kill()
+        p.wait()
+        p.stdin.close()
+
+
+def accepts(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        return s.connect_ex(str(path)) == 0
+
+
+def is_plugged(d, n=1):
+    return len([p for p in pathlib.Path(d).iterdir() if re.match(r"\d+\.\d+$", p.name)]) == n
+
+
+def refused(*netdevs, **kw):
+    r = sh(VMLAN, "join", *map(str, netdevs), check=False, timeout=60, **kw)
+    assert r.stderr.count("\n") == 1 and r.stdout == "", r
+    return r.returncode, r.stderr
+
+
+# ---- the switch is ours ----
+
+
+def test_qemu_plugs_in(w, folder):
+    a, b = w.guest(), w.guest()
+    d = folder / "sw"
+    with Vmlan([a.netdev(), f"vde,server=on,sock={d}"]) as v, \
+            proof.QemuHub(b, f"vde,sock={d}") as hub:
+        assert stat.S_IMODE(d.stat().st_mode) == 0o2700
+        assert stat.S_IMODE((d / "ctl").stat().st_mode) == 0o600
+        wait_for("a plug", lambda: is_plugged(d))
+        proof.both_ways(a, b, window=WINDOW)
+        hub.stop()
+        wait_for("its end", lambda: is_plugged(d, 0))
+        hub.start()
+        proof.frames_both_ways(a, b, window=WINDOW)
+        # and an engine that dies costs no plug
+        old = v.engine()
+        os.kill(old, signal.SIGKILL)
+        wait_for("another engine", lambda: v.engine() not in (None, old))
+        proof.frames_both_ways(a, b, window=WINDOW)
+    assert not d.exists()
+
+
+def test_cable(w, folder):
+    """vde_plug to vde_plug: the cable between two switches, both of ours."""
+    a, b = w.guest(), w.guest()
+    one, two = folder / "one", folder / "two"
+    cable = ("dpipe", "vde_plug", f"vde://{one}", "=", "vde_plug", f"vde://{two}")
+    with Vmlan([a.netdev(), f"vde,server=on,sock={one}"]), \
+            Vmlan([b.netdev(), f"vde,server=on,sock={two}"]):
+        for way in (proof.both_ways, proof.frames_both_ways):
+            with popen(*cable) as p:  # it makes a group of its own
+                try:
+                    wait_for("two plugs", lambda: is_plugged(one) and is_plugged(two))
+                    way(a, b, window=WINDOW)
+                finally:
+                    os.killpg(p.pid, signal.SIGKILL)
+            wait_for("their end", lambda: is_plugged(one, 0) and is_plugged(two, 0))
+
+
+def mac_of(guest):
+    return guest.sh("cat", f"/sys/class/net/{guest.ifname}/address").stdout.strip()
+
+
+def test_pcapplug(w, folder):
+    """An interface of the host's, by vde_pcapplug."""
+    a, d = w.guest(), folder / "sw"
+    sh("ip", "link", "add", "cap0", "type", "veth", "peer", "name", "cap1")
+    try:
+        for dev in ("cap0", "cap1"):
+            sh("ethtool", "-K", dev, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+        sh("ip", "link", "set", "cap0", "up")
+        b = proof.Place(None, "cap1")
+        with Vmlan([a.netdev(), f"vde,server=on,sock={d}"]), \
+                process("vde_pcapplug", "-s", str(d), "cap0"):
+            wait_for("a plug", lambda: is_plugged(d))
+            proof.plug(a, b)
+            sh("ip", "neigh", "replace", a.ip, "lladdr", mac_of(a), "dev", "cap1")
+            a.sh("ip", "neigh", "replace", b.ip, "dev", a.ifname, "lladdr",
+                 js("link", "show", "cap1")[0]["address"])
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.bind((b.ip, 0))
+                s.settimeout(20)
+                a.sh("sh", "-c", f"echo one frame | socat - UDP:{b.ip}:{s.getsockname()[1]}")
+                assert s.recv(100) == b"one frame\n"
+            # It gives libpcap no timeout, so that what it hears comes by the
+            # block: no single frame can be waited for.
+            before = a.received()
+
+            def hears():
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    for _ in range(200):
+                        s.sendto(bytes(1400), (a.ip, 9))
+                return a.received() > before + 1000
+            wait_for("a thousand frames", hears, 20)
+    finally:
+        sh("ip", "link", "del", "cap0")
+
+
+def test_many_plugs(folder):
+    """Hundreds, each with a name, a port and its frames; all stay when an
+    engine dies."""
+    d, n = folder / "sw", 300
+    with Vmlan([f"vde,server=on,sock={d},mgmt={folder}/mgmt,id=sw"]) as v, \
+            Console(folder / "mgmt") as console, contextlib.ExitStack() as stack:
+        plugs = [stack.enter_context(Plug(d, folder / f"p{i}")) for i in range(n)]
+        assert [p.answer for p in plugs] == [f"{d}/{i + 1:03}.{i + 1}" for i in range(n)]
+        first, last = plugs[0], plugs[-1]
+        for times in range(2):
+            mac = [bytes([2, 0, 0, 0, times, i]) for i in range(2)]
+
+            def reaches(sender, receiver, text):
+                """Sent until it comes, for an engine may just be starting."""
+                receiver.data.settimeout(0.2)
+
+                def goes():
+                    with contextlib.suppress(OSError):
+                        sender.data.send(text)
+                    with contextlib.suppress(TimeoutError):
+                        return receiver.data.recv(2000) == text
+                return wait_for("a frame", goes, 30)
+
+            everybody = frame(b"\xff" * 6, mac[0], b"to all")
+            reaches(first, last, everybody)
+            reaches(first, plugs[n // 2], everybody)
+            reaches(last, first, frame(mac[0], mac[1], b"to one"))
+            if times == 0:
+                old = v.engine()
+                os.kill(old, signal.SIGKILL)
+                wait_for("another engine", lambda: v.engine() not in (None, old))
+        out = console("port/print")
+        assert out.count("endpoint ID") == n and out.endswith("1000 Success\n")
+        # the lowest free one is given again
+        plugs[6].close()
+        wait_for("its end", lambda: is_plugged(d, n - 1))
+        with Plug(d, folder / "again") as again:
+            assert again.answer == f"{d}/007.{n + 1}"
+
+
+def test_hostile_plugs(folder):
+    """What is no request, or one for what is not the client's, is refused; all
+    others are served meanwhile."""
+    d = folder / "sw"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{folder}/stream")
+    (folder / "file").write_text("")
+    (folder / "link").symlink_to(folder / "own")
+    with Vmlan([f"vde,server=on,sock={d},max=3"]) as v, listener, \
+            contextlib.ExitStack() as stack:
+
+        def ask(text):
+            s = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            s.settimeout(20)
+            s.connect(f"{d}/ctl")
+            s.sendall(text)
+            return s
+
+        silent = [ask(b"\xce") for _ in range(70)]
+        assert silent[0].recv(1) == b""  # the oldest went for the others
+        own = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        own.bind(f"{folder}/own")
+        for bad in (b"GET / HTTP/1.0\r\n\r\n", request("/x", magic=0xfeedfacf),
+                    request("/x", version=2), request("/x", kind=2),
+                    request("/x", port=65536), request("x"), request("/" + "x" * 107),
+                    request(folder / "none"), request(folder / "file"),
+                    request(folder / "stream"), request(folder / "link"),
+                    request(f"{d}/ctl")):
+            s = ask(bad)
+            with contextlib.suppress(ConnectionResetError):
+                assert s.recv(110) == b"", bad
+        # a byte at a time is one, too
+        slow = ask(b"")
+        for byte in request(folder / "own", port=9):
+            slow.sendall(bytes([byte]))
+        assert slow.recv(110)[2:].rstrip(b"\0").decode().startswith(f"{d}/009.")
+        slow.sendall(b"more that means nothing" * 1000)
+        with Plug(d, folder / "p1", port=9) as busy:
+            assert busy.answer is None
+        with Plug(d, folder / "p1") as one, Plug(d, folder / "p2", kind=1) as zero:
+            assert pathlib.Path(one.answer).name.startswith("001.")
+            assert pathlib.Path(zero.answer).name.startswith("000.")
+            with Plug(d, folder / "p3") as too_many:
+                assert too_many.answer is None
+        slow.close()
+        wait_for("its end", lambda: is_plugged(d, 0))
+        for why in ("does not speak", "another version", "something unknown", "above 65535",
+                    "not absolute", "does not end", "No such file", "not a socket of its own",
+                    "port 9 is taken", "3 plugs already"):
+            assert why in v.log(), v.log()
+
+
+@pytest.mark.root
+def test_other_users(folder):
+    """A socket of somebody else's is not connected to for a client; who may
+    not come near the folder does not; ports may be somebody's."""
+    d = folder / "sw"
+    folder.chmod(0o755)
+    script = ("import os,sys; sys.path.insert(0, %r); os.setgroups([]); os.setgid(65534); "
+              "os.setuid(65534)\nimport test_vde\n"
+              "with test_vde.Plug(*sys.argv[1:3], **eval(sys.argv[3])) as p: print(p.answer)"
+              % str(world.HERE))
+
+    def as_nobody(asked="{}"):
+        own = theirs / f"s{next(numbers)}"
+        return sh("/usr/bin/python3", "-c", script, str(d), str(own), asked, check=False)
+
+    numbers = itertools.count()
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    with Vmlan([f"vde,server=on,sock={d}"]):
+        assert "PermissionError" in as_nobody().stderr
+    with Vmlan([f"vde,server=on,sock={d},mode=0666,mgmt={folder}/mgmt"]) as v, \
+            Console(folder / "mgmt") as console:
+        assert as_nobody().stdout.startswith(f"{d}/001.")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+            ours.bind(f"{folder}/ours")
+            (folder / "ours").chmod(0o666)
+            ask = ("import os,sys,socket; os.setgid(65534); os.setuid(65534); "
+                   "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+                   "s.sendall(bytes.fromhex(sys.argv[2])); print(s.recv(110))")
+            r = sh("/usr/bin/python3", "-c", ask, f"{d}/ctl",
+                   request(folder / "ours").hex())
+            assert r.stdout == "b''\n"
+        assert "ours is not a socket of its own" in v.log()
+        assert console("port/create 5").endswith("1000 Success\n")
+        assert console("port/setuser 5 root").endswith("1000 Success\n")
+        assert as_nobody("dict(port=5)").stdout == "None\n"
+        assert "port 5 is not for user 65534" in v.log()
+        assert console("port/setgroup 5 65534").endswith("1000 Success\n")
+        assert as_nobody("dict(port=5)").stdout.startswith(f"{d}/005.")
+        # a root's console is root's
+        r = sh("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "socat", "-u",
+               f"UNIX-CONNECT:{folder}/mgmt", "-", check=False)
+        assert r.returncode and "Permission denied" in r.stderr
+
+
+def test_killed_and_started_again(folder):
+    """What a killed one left is taken over, what lives is not, and what else is
+    there stays."""
+    d, mgmt = folder / "sw", folder / "mgmt"
+    netdev = f"vde,server=on,sock={d},mgmt={mgmt}"
+    v = Vmlan([netdev])
+    with Plug(d, folder / "p1"):
+        code, text = refused(netdev)
+        assert code == 5 and f"{d}/ctl: somebody listens there already" in text
+        v.proc.kill()
+        v.proc.wait()
+    assert {p.name for p in d.iterdir()} == {"ctl", "001.1"} and mgmt.exists()
+    # as a client whose switch never answered leaves it, and one that lives
+    for name, lives in ((".00001-00000", False), (".00002-00000", True)):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        s.bind(f"{d}/{name}")
+        if not lives:
+            s.close()
+    with Vmlan([netdev]):
+        assert "001.1" not in {p.name for p in d.iterdir()}
+        with Vmlan([f"vde,sock={d}"]):
+            assert {p.name for p in d.iterdir()} == {"ctl", "001.1", ".00002-00000"}
+    assert {p.name for p in d.iterdir()} == {".00002-00000"} and not mgmt.exists()
+    s.close()
+    (d / ".00002-00000").unlink()
+    # a folder that somebody prepared stays, with its permissions
+    d.chmod(0o750)
+    with Vmlan([f"vde,server=on,sock={d}"]):
+        assert stat.S_IMODE(d.stat().st_mode) == 0o750
+    assert list(d.iterdir()) == []
+    d.rmdir()
+    d.write_text("")
+    code, text = refused(netdev)
+    assert code == 5 and "exists and is not a folder" in text
+    code, text = refused(f"vde,server=on,sock={folder}/none/sw")
+    assert code == 1 and "cannot make the folder" in text
+    code, text = refused(f"vde,server=on,sock={folder}/g,group=no-such-group")
+    assert code == 4 and "there is no group 'no-such-group'" in text
+    code, text = refused(f"vde,server=on,sock={folder}/{'x' * 90}")
+    assert code == 2 and "too long" in text
+    assert not (folder / "g").exists()
+
+
+# ---- its console ----
+
+
+def seen(tty, what):
+    """Reads until that is there."""
+    got = b""
+
+    def more():
+        nonlocal got
+        if select.select([tty], [], [], 0)[0]:
+            got += os.read(tty, 4096)
+        return what in got
+    wait_for(f"{what} at a terminal", more)
+
+
+def test_console(folder):
+    d, mgmt = folder / "sw", folder / "mgmt"
+    with Vmlan([f"vde,server=on,sock={d},mgmt={mgmt}"]) as v:
+        assert stat.S_IMODE(mgmt.stat().st_mode) == 0o600
+        with Console(mgmt) as c, Plug(d, folder / "p") as p:
+            assert c.greeting.startswith("VDE switch V.")
+            assert c("version").endswith(".\n1000 Success\n")
+            assert f"ctl dir {d}\n" in c("ds/showinfo")
+            assert f"mgmt {mgmt} perm 0600" in c("showinfo")
+            out = c("port/print")
+            assert "Port 0001" in out and ABOUT.decode() in out
+            assert c("fstp/print") == "1038 Function not implemented\n"
+            assert c("x" * 1000) == "1007 Argument list too long\n"
+            mac = bytes([2, 0, 0, 0, 7, 7])
+            # it tells who it is, as each kernel does
+            p.data.send(b"\xff" * 6 + mac + b"\x08\x06" +
+                        struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, mac,
+                                    b"\x0a\0\0\x05", b"", b"\x0a\0\0\x05") + bytes(18))
+            wait_for("its MAC", lambda: "02:00:00:00:07:07 VLAN 0000 to port: 001" in
+                     c("hash/print"))
+            c.s.sendall(b"port/print\nversion\nlogout\n")
+            text = c.read(b"9999 END OF SESSION")
+            assert text.count("1000 Success") == 2 and c.s.recv(1) == b""
+            with Console(mgmt) as other:
+                number = re.search(r"endpoint ID (\d+)", other("port/print"))[1]
+                assert other(f"port/epclose 1 {number}") == "1000 Success\n"
+                assert p.ctl.recv(1) == b""
+        # the programs that people type at
+        for program, end in (("unixterm", b"\n"), ("vdeterm", b"\r")):
+            tty, theirs = pty.openpty()
+            with process(program, str(mgmt), stdin=theirs, stdout=theirs, stderr=theirs):
+                os.close(theirs)
+                seen(tty, b": " if program == "vdeterm" else b"vde$ ")
+                os.write(tty, b"ds/showinfo" + end)
+                seen(tty, f"ctl dir {d}".encode())
+            os.close(tty)
+        with Console(mgmt) as c:
+            c.s.sendall(b"shutdown\n")
+            assert v.proc.wait(30) == 0
+    assert not d.exists() and not mgmt.exists()
+
+
+# ---- we are the client ----
+
+
+def test_vde_switch(w, folder):
+    """Our plug in a vde_switch, which dies and comes back."""
+    a, b = w.guest(), w.guest()
+    d = folder / "sw"
+    with vde_switch(d) as switch, Vmlan([a.netdev(), f"vde,sock={d}"]) as v, \
+            proof.QemuHub(b, f"vde,sock={d}") as hub:
+        assert not list(d.glob(".*"))  # our socket's name went at once
+        proof.both_ways(a, b, window=WINDOW)
+        switch.kill()
+        switch.wait()
+        wait_for("a word of it", lambda: "has gone; we plug in again" in v.log())
+        hub.stop()
+        with vde_switch(d):
+            wait_for("a plug", lambda: "plugged into the VDE switch at "
+                     f"{d} again" in v.log(), 30)
+            hub.start()
+            proof.frames_both_ways(a, b, window=WINDOW)
+            assert not list(d.glob(".*"))
+
+
+def test_switch_of_ours(w, folder):
+    """vmlan in vmlan: ports by number, a server that is killed and comes back,
+    a client's engine that dies."""
+    a, b = w.guest(), w.guest()
+    d = folder / "sw"
+    server = [f"vde,server=on,sock={d},mgmt={folder}/mgmt", b.netdev()]
+    s = Vmlan(server)
+    with Vmlan([a.netdev(), f"vde,sock=vde://{d}[7]"]) as v:
+        with Console(folder / "mgmt") as c:
+            assert "endpoint" in c("port/print 7")
+        code, text = refused(f"vde,sock={d},port=7")
+        assert code == 5 and "refuses port 7" in text
+        proof.both_ways(a, b, window=WINDOW)
+        old = v.engine()
+        os.kill(old, signal.SIGKILL)
+        wait_for("another engine", lambda: v.engine() not in (None, old))
+        proof.frames_both_ways(a, b, window=WINDOW)
+        s.proc.kill()
+        s.proc.wait()
+        with Vmlan(server):
+            wait_for("a plug", lambda: f"plugged into the VDE switch at {d} again" in v.log(), 30)
+            proof.frames_both_ways(a, b, window=WINDOW)
+            with Console(folder / "mgmt") as c:
+                assert "endpoint" in c("port/print 7")
+
+
+def test_default_switch(folder):
+    """Without sock= it is the user's standard switch."""
+    d = folder / ".vde2"
+    d.mkdir()
+    (d / "default.switch").symlink_to(folder / "sw")
+    with Vmlan([f"vde,server=on,sock={folder}/sw"]), \
+            Vmlan(["vde"], env={"HOME": str(folder)}) as v:
+        assert f"plugged into the VDE switch at {folder}/sw" in v.log()
+        assert is_plugged(folder / "sw")
+
+
+def test_no_switch(folder):
+    d = folder / "sw"
+    code, text = refused(f"vde,sock={d}")
+    assert code == 4 and f"there is no VDE switch at {d}" in text
+    d.mkdir()
+    code, text = refused(f"vde,sock={d}")
+    assert code == 4 and "No such file" in text
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mute:
+        mute.bind(f"{d}/ctl")
+        code, text = refused(f"vde,sock={d}")
+        assert code == 4 and "refused" in text
+        mute.listen()
+        # one that never answers ends the attempt, not us
+        code, text = refused(f"vde,sock={d}")
+        assert code == 1 and "does not answer" in text
+        p = popen(VMLAN, "join", f"vde,sock={d}", stderr=subprocess.PIPE)
+        wait_for("our socket", lambda: list(d.glob(".*")))
+        assert stop(p) == 0
+        p.stderr.close()
+        # one that answers nonsense
+        with process(VMLAN, "join", f"vde,sock={d}", stderr=subprocess.PIPE, text=True) as p:
+            mute.settimeout(0.1)
+            while p.poll() is None:
+                with contextlib.suppress(OSError):  # of one that was there before
+                    conn, _ = mute.accept()
+                    with conn:
+                        conn.recv(4)
+                        conn.sendall(b"x" * 110)
+                        conn.recv(1000)
+            assert "does not answer as a VDE switch" in p.stderr.read()
+            p.stderr.close()
+    assert [x.name for x in d.iterdir()] == ["ctl"]
+    code, text = refused(f"vde,sock={d},group=no-such-group")
+    assert code == 4
+
+
+@pytest.mark.root
+def test_switch_not_for_us(folder):
+    folder.chmod(0o755)
+    with Vmlan([f"vde,server=on,sock={folder}/sw"]):
+        code, text = refused(f"vde,sock={folder}/sw", preexec_fn=lambda: os.setuid(65534))
+        assert code == 6 and "Permission denied" in text
+
+
+# ---- a network ----
+
+
+def test_show(folder):
+    """vmlan up generic with a switch of its own: what show says of its
+    plugs."""
+    env = dict(os.environ, XDG_RUNTIME_DIR=str(folder), HOME=str(folder))
+    d = folder / "sw"
+
+    def vmlan(*args, **kw):
+        return sh(VMLAN, *args, env=env, **kw)
+
+    vmlan("up", "plugs", "generic", f"netdev=vde,server=on,sock={d}")
+    try:
+        with Plug(d, folder / "p1", port=4), Plug(d, folder / "p2"):
+            shown = vmlan("show", "plugs").stdout
+            uid = os.geteuid()
+            assert re.search(rf"^plug +vde\d: port 4, user {uid}, {ABOUT.decode()}$", shown, re.M)
+            assert re.search(rf"^plug +vde\d\.1: port 1, user {uid}, ", shown, re.M)
+            assert shown.count("\nnetdev") == 1
+    finally:
+        vmlan("down", "plugs")
+    assert not d.exists()
