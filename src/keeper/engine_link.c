@@ -193,7 +193,7 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 		return 0;
 	macvtap_restart(n);
 	beside_restart(n);
-	if (!af_xdp_restart(n))
+	if (!af_xdp_start(k, n))
 		return 0;
 	if (type == ENGINE_MSG_USER_ADD)
 		n->order.user_add.has_way6 = k->ways.v6;

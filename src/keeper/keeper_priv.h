@@ -138,9 +138,9 @@ void control_close(struct keeper *k);
 void regain_look(struct keeper *k, struct plan_netdev *n);
 void packet_look(struct keeper *k, struct plan_netdev *n);
 
-/* A new engine is going to be told of n: gives it sockets of its own.  False:
+/* An engine is going to be told of n: each has sockets of its own.  False:
  * n is af-xdp and there are none; the LAN does without it. */
-bool af_xdp_restart(struct plan_netdev *n);
+bool af_xdp_start(struct keeper *k, struct plan_netdev *n);
 /* The engine could not bind n's queues; err is its errno.  True: the LAN does
  * without them until there is another interface of that name; false: it has
  * just been started, and k->error says why it ends. */

@@ -14,6 +14,11 @@
 #include "os/rtnl.h"
 #include "os/xsk.h"
 
+enum {
+	PATIENCE_MS = 5000, /* somebody waits for the answer */
+	PATIENCE_AGAIN_MS = 60000,
+};
+
 struct plan_af_xdp {
 	struct xsk_opts opts; /* its strings are the spec's */
 	struct xsk xsk;
@@ -144,12 +149,24 @@ void af_xdp_say(const struct plan_netdev *n, struct log *log)
 			 a->opts.ifname, a->xsk.is_skb ? "skb" : "native");
 }
 
-bool af_xdp_restart(struct plan_netdev *n)
+/* A queue may still have the socket of an engine that was killed, or ended just
+ * now, for a moment that is long on a busy host. */
+static uint32_t patience_ms(const struct keeper *k)
+{
+	bool is_again = k->is_ready || (k->c->network && k->c->network->state);
+
+	return is_again ? PATIENCE_AGAIN_MS : PATIENCE_MS;
+}
+
+bool af_xdp_start(struct keeper *k, struct plan_netdev *n)
 {
 	struct error e = ERROR_NULL;
 
-	if (!n->af_xdp || n->n_fds)
+	if (!n->af_xdp)
 		return true;
+	n->order.af_xdp_add.patience_ms = patience_ms(k);
+	if (n->n_fds)
+		return true; /* the first engine, or another interface */
 	if (n->af_xdp->is_given)
 		error_set(&e, EXIT_FAILED,
 			  "the sockets of sock-fds= went with the engine");

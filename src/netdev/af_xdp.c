@@ -37,7 +37,7 @@
 #define AX_PROBE_NS UINT64_C(500000000)
 #define AX_RETRY_NS UINT64_C(2000000) /* look for room again */
 #define AX_BIND_NS  UINT64_C(10000000)
-#define AX_GIVE_UP_NS UINT64_C(3000000000)
+#define NS_PER_MS   UINT64_C(1000000)
 
 enum { AX_KICKS = 8 }; /* system calls for one send(): each takes some 32 */
 
@@ -114,6 +114,13 @@ static uint32_t ax_count(struct ax *k, const struct xsk_ring *r, uint32_t n)
 	return 0;
 }
 
+static void ax_retry_soon(struct ax *k)
+{
+	if (!timer_is_armed(&k->retry))
+		timer_arm(loop_wheel(k->env->loop), &k->retry,
+			  *loop_now(k->env->loop) + AX_RETRY_NS);
+}
+
 /* ---- carrier ---- */
 
 /* What the interface is: 0, ENETDOWN, or ENXIO when it is gone. A packet
@@ -186,8 +193,11 @@ static void ax_check(struct ax *k)
 	else
 		timer_arm(loop_wheel(k->env->loop), &k->probe,
 			  *loop_now(k->env->loop) + AX_PROBE_NS);
-	if ((state == 0) != k->port.carrier)
-		lan_port_link(&k->port, state == 0);
+	if ((state == 0) == k->port.carrier)
+		return;
+	lan_port_link(&k->port, state == 0);
+	if (state == 0) /* what waited */
+		ax_retry_soon(k);
 }
 
 static void ax_probe(struct timer *t, uint64_t now_ns)
@@ -356,13 +366,6 @@ static uint32_t ax_waiting(struct ax *k, const struct ax_queue *q)
 	return q->tx.n - ax_count(k, &q->tx, xsk_ring_room(&q->tx));
 }
 
-static void ax_retry_soon(struct ax *k)
-{
-	if (!timer_is_armed(&k->retry))
-		timer_arm(loop_wheel(k->env->loop), &k->retry,
-			  *loop_now(k->env->loop) + AX_RETRY_NS);
-}
-
 /* Has the kernel send what waits in q.  What it does not take stays there, and
  * is tried again: it has no event for that. */
 static void ax_kick(struct ax *k, struct ax_queue *q)
@@ -375,8 +378,10 @@ static void ax_kick(struct ax *k, struct ax_queue *q)
 		before = left;
 		if (sendto(q->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL,
 			   0) < 0 &&
-		    (errno == ENETDOWN || errno == ENXIO))
+		    (errno == ENETDOWN || errno == ENXIO)) {
 			loop_defer(k->env->loop, &k->recheck);
+			return; /* until it is up */
+		}
 		left = ax_waiting(k, q);
 	}
 	if (left)
@@ -475,7 +480,7 @@ static void ax_retry(struct timer *t, uint64_t now_ns)
 	(void)now_ns;
 	for (unsigned i = 0; i < k->n_queues; i++)
 		ax_kick(k, &k->queues[i]);
-	if (!k->is_room_wanted)
+	if (!k->is_room_wanted || !k->port.carrier)
 		return;
 	if (!ax_has_room(k)) {
 		ax_retry_soon(k);
@@ -700,7 +705,7 @@ int netdev_af_xdp_new(const struct netdev_env *env,
 	if (r == 0)
 		r = ax_begin(k);
 	if (r == -EBUSY) {
-		k->give_up_ns = now + AX_GIVE_UP_NS;
+		k->give_up_ns = now + c->patience_ms * NS_PER_MS;
 		timer_arm(loop_wheel(env->loop), &k->bind_timer,
 			  now + AX_BIND_NS);
 	} else if (r < 0) {

@@ -50,7 +50,15 @@ static void settled(void *arg, struct port *p, int r)
 	b->settled = r;
 }
 
-/* False: not permitted. */
+/* Of the kernel's configuration. */
+static bool has_af_xdp(void)
+{
+	CLEANUP_FD int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 || errno != EAFNOSUPPORT;
+}
+
+/* False: not permitted, or not there. */
 static bool attach(struct bench *b, enum xsk_mode mode, unsigned n_queues)
 {
 	struct error e = ERROR_NULL;
@@ -63,7 +71,8 @@ static bool attach(struct bench *b, enum xsk_mode mode, unsigned n_queues)
 	if (xsk_open(&b->opts, &b->xsk, &e) == 0)
 		return true;
 	print_message("  %s\n", e.text);
-	assert_int_equal(e.code, EXIT_PERMISSION);
+	if (has_af_xdp())
+		assert_int_equal(e.code, EXIT_PERMISSION);
 	rig_tap_remove(&b->tap);
 	rig_tap_close(&b->tap);
 	return false;
@@ -400,12 +409,21 @@ static void carrier_follows_the_interface(void **state)
 	if (!bench_open(&b, XSK_MODE_ANY, 1))
 		skip();
 	for (unsigned i = 0; i < 2; i++) {
+		ssize_t n = -1;
+
 		rig_tap_up(&b.tap, false);
+		/* What the port took before it heard of it is not lost. */
+		assert_true(send_one(&b, frame, LEN));
 		turns(&b);
 		assert_false(port_is_up(b.port));
 		rig_tap_up(&b.tap, true);
-		for (unsigned k = 0; k < 1000 && !port_is_up(b.port); k++)
+		for (unsigned k = 0;
+		     k < 1000 && (n < 0 || !port_is_up(b.port)); k++) {
 			rig_turn(&b.rig, 10);
+			if (n < 0)
+				n = read(b.tap.fds[0], got, sizeof(got));
+		}
+		assert_int_equal(n, LEN);
 		assert_true(port_is_up(b.port));
 		assert_true(send_one(&b, frame, LEN));
 		assert_int_equal(read(b.tap.fds[0], got, sizeof(got)), LEN);
@@ -486,6 +504,7 @@ static void a_queue_in_use_is_waited_for(void **state)
 		if (xsk_sockets_make(&b.opts, &b.xsk, NULL, &s, &e) < 0)
 			fail_msg("%s", e.text);
 		c = config_of(&b, &s);
+		c.patience_ms = becomes_free ? 60000 : 50;
 		assert_int_equal(netdev_af_xdp_new(&b.rig.env, &c, &second), 0);
 		assert_true(netdev_af_xdp_waits(second));
 		assert_false(port_is_up(second));
@@ -495,8 +514,8 @@ static void a_queue_in_use_is_waited_for(void **state)
 			xsk_ring_unmap(&b.rx); /* they hold the socket */
 			xsk_ring_unmap(&b.sent);
 		}
-		for (unsigned i = 0; i < 1000 && !b.n_settled; i++)
-			rig_turn(&b.rig, 10);
+		while (!b.n_settled) /* one of both is certain */
+			rig_turn(&b.rig, 100);
 		assert_int_equal(b.n_settled, 1);
 		assert_int_equal(b.settled, becomes_free ? 0 : -EBUSY);
 		assert_false(netdev_af_xdp_waits(second));

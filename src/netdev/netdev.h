@@ -179,6 +179,7 @@ struct netdev_af_xdp_config {
 	uint32_t id;
 	int ifindex;
 	uint32_t first_queue;
+	uint32_t patience_ms; /* how long it waits for a queue in use */
 	bool copies;    /* the kernel copies frames, whatever the driver can */
 	int umem;       /* memfd */
 	const int *fds; /* a socket for each queue, not bound */
