@@ -71,7 +71,7 @@ def test_qemus_own(ab, pair):
         proof.both_ways(a, b, window=window)
         hub.stop()
         hub.start()
-        proof.frames_both_ways(a, b, window=window)
+        proof.frames_again(a, b, window=window)
 
 
 @pytest.mark.parametrize("bus", [

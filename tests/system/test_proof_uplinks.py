@@ -71,13 +71,13 @@ def comes_back(v, g, lan, lower, again, **kw):
     """It goes down and up; it is removed, which is told, and made again."""
     sh("ip", "link", "set", lower, "down")
     sh("ip", "link", "set", lower, "up")
-    proof.frames_both_ways(g, lan, **kw)
+    proof.frames_again(g, lan, **kw)
     sh("ip", "link", "del", lower)
     wait_for("the end is told", lambda: f"the interface was removed: {lower};" in v.log())
     again()
     if "seen_as" in kw:
         kw["seen_as"] = mac_of(lower)
-    proof.frames_both_ways(g, lan, **kw)
+    proof.frames_again(g, lan, **kw)
     wait_for("the return is told", lambda: f"{lower} is there again\n" in v.log())
 
 
@@ -92,7 +92,7 @@ def test_bridge(w, lan, br0):
         sh("ip", "link", "del", "br0")
         wait_for("the end is told", lambda: v.log().count("was removed: br0") == 2)
         assert links() == [l for l in before if l != "br0"]
-        proof.frames_both_ways(a, b)
+        proof.frames_again(a, b)
 
 
 def test_one_who_moves_the_tap_is_left_alone(w, lan, br0):
@@ -106,7 +106,7 @@ def test_one_who_moves_the_tap_is_left_alone(w, lan, br0):
         sh("ip", "link", "set", "lan0", "master", "br1")
         sh("ip", "link", "del", "br0")
         try:
-            proof.frames_both_ways(g, lan)
+            proof.frames_again(g, lan)
         finally:
             sh("ip", "link", "del", "br1")
         wait_for("the end is told", lambda: "was removed: br0;" in v.log())
@@ -139,7 +139,7 @@ def test_qemus_helper(w, lan, br0, kind, request):
             pathlib.Path("/etc/qemu/bridge.conf").write_text("allow br0\n")
             sh("ip", "link", "del", "br0")
             make_bridge()
-            proof.frames_both_ways(g, lan)
+            proof.frames_again(g, lan)
     finally:
         helper.unlink()
 
@@ -154,7 +154,7 @@ def test_card(w, lan, uplink):
         comes_back(v, b, lan, "lan0", lan.make)
         lan.remove()
         wait_for("the end is told", lambda: v.log().count("was removed: lan0") == 2)
-        proof.frames_both_ways(a, b)
+        proof.frames_again(a, b)
 
 
 @pytest.mark.parametrize("kind", ["packet", pytest.param("macvtap", marks=pytest.mark.root)])
@@ -163,7 +163,7 @@ def test_card_the_host_and_another_engine(w, lan, kind):
     that was started without it."""
     g, own = machine(w), "192.168.77.2"
     with Vmlan([f"{kind},if=lan0", "hostif,if=lan0", g.netdev()]) as v:
-        proof.frames_both_ways(g, lan)
+        proof.frames_again(g, lan)
         sh("ip", "link", "del", "lan0")
         wait_for("the end is told", lambda: "was removed: lan0" in v.log())
         old = v.engine()
@@ -171,7 +171,7 @@ def test_card_the_host_and_another_engine(w, lan, kind):
         wait_for("another engine", lambda: v.engine() not in (None, old))
         lan.make()
         sh("ip", "addr", "add", f"{own}/24", "dev", "lan0")
-        proof.frames_both_ways(g, lan)
+        proof.frames_again(g, lan)
         wait_for("the host", lambda: g.sh("ping", "-c", "1", "-W", "1", own,
                                           check=False).returncode == 0)
 
