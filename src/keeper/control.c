@@ -21,16 +21,13 @@
 #include "base/mem.h"
 #include "control/protocol.h"
 #include "keeper/requests.h"
+#include "os/listener.h"
 #include "os/sock.h"
-
-#define AGAIN_NS UINT64_C(100000000)
 
 struct control {
 	struct keeper *keeper;
 	int fd; /* owned, listening */
-	struct loop_io listener;
-	bool listens; /* the listener is registered: there is room */
-	struct timer again; /* armed: there was no descriptor for a client */
+	struct listener listener; /* on while there is room */
 	struct MHD_Daemon *http; /* owned */
 	struct loop_io io;	 /* fd is its own */
 	struct timer timeout;
@@ -77,55 +74,12 @@ static void on_timeout(struct timer *t, uint64_t now_ns)
 
 /* ---- who comes ---- */
 
-/* True for our own user and root. */
-static bool may_control(int fd)
+static void on_accept(struct listener *l, int fd)
 {
-	struct ucred who;
-	socklen_t len = sizeof(who);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
-	       (who.uid == 0 || who.uid == geteuid());
-}
-
-static void listen_again(struct control *c)
-{
-	if (c->listens || c->n_clients >= CONTROL_CLIENTS_MAX)
-		return;
-	c->listens = loop_add_level(c->keeper->loop, &c->listener, EPOLLIN) ==
-		     0;
-}
-
-static void on_again(struct timer *t, uint64_t now_ns)
-{
-	(void)now_ns;
-	listen_again(container_of(t, struct control, again));
-}
-
-/* Nobody could be taken.  What the kernel lacks, descriptors or memory, it
- * would lack again at once: the client waits. */
-static void not_taken(struct control *c, int err)
-{
-	struct loop *loop = c->keeper->loop;
-
-	if (err == EAGAIN || err == EINTR || err == ECONNABORTED)
-		return;
-	loop_del(loop, &c->listener);
-	c->listens = false;
-	timer_arm(loop_wheel(loop), &c->again, *loop_now(loop) + AGAIN_NS);
-}
-
-static void on_accept(struct loop_io *io, uint32_t events)
-{
-	struct control *c = container_of(io, struct control, listener);
+	struct control *c = container_of(l, struct control, listener);
 	const struct sockaddr_un nobody = {.sun_family = AF_UNIX};
-	int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)events;
-	if (fd < 0) {
-		not_taken(c, errno);
-		return;
-	}
-	if (!may_control(fd)) {
+	if (!sock_peer_may(fd)) {
 		close(fd);
 		return;
 	}
@@ -144,14 +98,13 @@ static void on_client(void *cls, struct MHD_Connection *conn, void **ctx,
 	(void)conn;
 	(void)ctx;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		if (++c->n_clients >= CONTROL_CLIENTS_MAX && c->listens) {
-			loop_del(c->keeper->loop, &c->listener);
-			c->listens = false;
-		}
+		if (++c->n_clients >= CONTROL_CLIENTS_MAX)
+			listener_off(&c->listener);
 		return;
 	}
 	c->n_clients--;
-	listen_again(c);
+	if (c->fd >= 0) /* else it is being closed */
+		(void)!listener_on(&c->listener, c->keeper->loop);
 }
 
 /* ---- what they ask ---- */
@@ -282,7 +235,6 @@ int control_open(struct keeper *k, struct error *e)
 	c->keeper = k;
 	c->fd = -1;
 	timer_init(&c->timeout, on_timeout);
-	timer_init(&c->again, on_again);
 	if (snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET,
 		     k->c->network->dir) >= (int)sizeof(path))
 		return error_set(e, EXIT_FAILED,
@@ -296,9 +248,9 @@ int control_open(struct keeper *k, struct error *e)
 	c->fd = sock_listen_unix(path, false, false, e);
 	if (c->fd < 0)
 		return c->fd;
-	c->listener = (struct loop_io){.fd = c->fd, .fn = on_accept};
-	listen_again(c);
-	return c->listens ? 0 : error_errno(e, ENOMEM, "control socket");
+	c->listener = (struct listener){.io = {.fd = c->fd}, .fn = on_accept};
+	r = listener_on(&c->listener, k->loop);
+	return r < 0 ? error_errno(e, r, "control socket") : 0;
 }
 
 void control_close(struct keeper *k)
@@ -307,15 +259,12 @@ void control_close(struct keeper *k)
 
 	if (!c)
 		return;
-	if (c->listens)
-		loop_del(k->loop, &c->listener);
-	c->listens = true; /* and is not registered again */
+	listener_off(&c->listener);
 	fd_close(&c->fd);
 	loop_del(k->loop, &c->io);
 	if (c->http)
 		MHD_stop_daemon(c->http);
 	timer_disarm(loop_wheel(k->loop), &c->timeout);
-	timer_disarm(loop_wheel(k->loop), &c->again);
 	free(c);
 	k->control = NULL;
 }

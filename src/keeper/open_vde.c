@@ -145,7 +145,6 @@ int vde_server_open(struct plan_netdev *n, struct error *e)
 	list_init(&s->comers);
 	list_init(&s->plugs);
 	list_init(&s->ports.all);
-	vde_server_init(s);
 	r = vde_opts_get(n->spec, &o, e);
 	if (r == 0)
 		r = vde_group(n, &s->gid, e);

@@ -278,8 +278,7 @@ static unsigned show(struct keeper *k, char **bodyp)
 			      (int)k->engine.pid, "folder", n->dir,
 			      "netdevs", netdevs, "subnets", subnets,
 			      "forwards", forwards,
-			      "plugs", plugs,
-			      "machines", machines);
+			      "machines", machines, "plugs", plugs);
 
 	if (!whole) {
 		json_decref(o);

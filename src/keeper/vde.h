@@ -19,6 +19,7 @@
 
 #include "keeper/keeper_priv.h"
 #include "keeper/vde_wire.h"
+#include "os/listener.h"
 
 /* A port of a server: who may have it, and who has it. */
 struct vde_port {
@@ -62,9 +63,7 @@ struct vde_server {
 	struct plan_netdev *netdev; /* borrowed: its own */
 	struct keeper *keeper;	    /* borrowed; NULL before it is started */
 	int fd;			    /* owned; listens */
-	struct loop_io listener;
-	bool listens;
-	struct timer again; /* armed: there was no descriptor for a comer */
+	struct listener listener;
 	char dir[108];	    /* absolute */
 	char ctl[108];
 	bool removes_dir; /* we made it, or took it over */
@@ -84,8 +83,6 @@ struct vde_server {
 
 /* Opens the folder and its listener, and the console's (open_vde.c). */
 MUST_USE int vde_server_open(struct plan_netdev *n, struct error *e);
-/* What is the file's own of a server that is made of zeros. */
-void vde_server_init(struct vde_server *s);
 /* Accepts NULL; removes what it made by name. Its plugs are gone. */
 struct vde_server *vde_server_free(struct vde_server *s);
 /* Takes a plug out: the port is free, the netdev gone. */

@@ -18,16 +18,12 @@
 #include "keeper/vde.h"
 #include "os/sock.h"
 
-#define AGAIN_NS UINT64_C(100000000)
-
 enum { TERMINALS_MAX = 16 };
 
 struct vde_mgmt {
 	struct vde_server *server; /* borrowed */
 	int fd;			   /* owned; listens */
-	struct loop_io listener;
-	bool is_started;
-	struct timer again; /* armed: there was no descriptor for a terminal */
+	struct listener listener;
 	char path[108];
 	struct list terminals;
 	unsigned n_terminals;
@@ -157,22 +153,6 @@ static void on_terminal(struct loop_io *io, uint32_t events)
 
 /* ---- who comes ---- */
 
-static void on_again(struct timer *t, uint64_t now_ns)
-{
-	struct vde_mgmt *m = container_of(t, struct vde_mgmt, again);
-
-	if (loop_add_level(loop_of(m), &m->listener, EPOLLIN) < 0)
-		timer_arm(loop_wheel(loop_of(m)), t, now_ns + AGAIN_NS);
-}
-
-/* What the kernel lacks it would lack again at once. */
-static void pause_listener(struct vde_mgmt *m)
-{
-	loop_del(loop_of(m), &m->listener);
-	timer_arm(loop_wheel(loop_of(m)), &m->again,
-		  *loop_now(loop_of(m)) + AGAIN_NS);
-}
-
 static bool greet(struct terminal *t)
 {
 	FILE *out = open_memstream(&t->out, &t->n_out);
@@ -184,22 +164,13 @@ static bool greet(struct terminal *t)
 	return fclose(out) == 0 && flush(t);
 }
 
-static void on_comer(struct loop_io *io, uint32_t events)
+static void on_comer(struct listener *l, int comer)
 {
-	struct vde_mgmt *m = container_of(io, struct vde_mgmt, listener);
-	CLEANUP_FD int fd =
-		accept4(m->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct vde_mgmt *m = container_of(l, struct vde_mgmt, listener);
+	CLEANUP_FD int fd = comer;
 	struct terminal *t;
-	struct ucred who;
-	socklen_t len = sizeof(who);
 
-	(void)events;
-	if (fd < 0 && errno != EAGAIN && errno != EINTR &&
-	    errno != ECONNABORTED)
-		pause_listener(m);
-	if (fd < 0 || m->n_terminals >= TERMINALS_MAX ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
-	    (who.uid && who.uid != geteuid()))
+	if (m->n_terminals >= TERMINALS_MAX || !sock_peer_may(fd))
 		return;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -238,18 +209,13 @@ int vde_mgmt_open(struct vde_server *s, const char *path, struct error *e)
 
 int vde_mgmt_start(struct vde_mgmt *m)
 {
-	m->listener = (struct loop_io){.fd = m->fd, .fn = on_comer};
-	m->is_started = true;
-	timer_init(&m->again, on_again);
-	return loop_add_level(loop_of(m), &m->listener, EPOLLIN);
+	m->listener = (struct listener){.io = {.fd = m->fd}, .fn = on_comer};
+	return listener_on(&m->listener, loop_of(m));
 }
 
 void vde_mgmt_stop(struct vde_mgmt *m)
 {
-	if (!m->is_started)
-		return;
-	loop_del(loop_of(m), &m->listener);
-	timer_disarm(loop_wheel(loop_of(m)), &m->again);
+	listener_off(&m->listener);
 	list_each_safe(it, &m->terminals)
 		terminal_del(container_of(it, struct terminal, link));
 }

@@ -20,20 +20,12 @@
 #include "keeper/vde.h"
 #include "os/sock.h"
 
-#define VDE_LATE_NS  UINT64_C(10000000000)
-#define VDE_AGAIN_NS UINT64_C(100000000)
+#define VDE_LATE_NS UINT64_C(10000000000)
 
 enum {
 	VDE_COMERS_MAX = 64,
 	VDE_GROUPS_MAX = 256, /* of a client that count */
 };
-
-static void listen_now(struct vde_server *s)
-{
-	if (!s->listens)
-		s->listens = loop_add_level(s->keeper->loop, &s->listener,
-					    EPOLLIN) == 0;
-}
 
 /* ---- the end of a connection ---- */
 
@@ -356,51 +348,28 @@ static int take(struct vde_server *s, int fd)
 	return 0;
 }
 
-static void on_again(struct timer *t, uint64_t now_ns)
+static void on_comer(struct listener *l, int fd)
 {
-	(void)now_ns;
-	listen_now(container_of(t, struct vde_server, again));
-}
-
-static void on_comer(struct loop_io *io, uint32_t events)
-{
-	struct vde_server *s = container_of(io, struct vde_server, listener);
-	struct loop *loop = s->keeper->loop;
-	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	(void)events;
-	if (fd >= 0) {
-		if (take(s, fd) < 0)
-			fd_close(&fd);
-		return;
-	}
-	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-		return;
-	/* Short of descriptors: we would be again at once. */
-	loop_del(loop, &s->listener);
-	s->listens = false;
-	timer_arm(loop_wheel(loop), &s->again, *loop_now(loop) + VDE_AGAIN_NS);
+	if (take(container_of(l, struct vde_server, listener), fd) < 0)
+		fd_close(&fd);
 }
 
 /* ---- its life ---- */
 
-void vde_server_init(struct vde_server *s)
-{
-	timer_init(&s->again, on_again);
-}
-
 void vde_server_start(struct keeper *k, struct plan_netdev *n)
 {
 	struct vde_server *s = n->vde_server;
+	int r;
 
 	if (!s || s->keeper)
 		return;
 	s->keeper = k;
-	s->listener = (struct loop_io){.fd = s->fd, .fn = on_comer};
-	listen_now(s);
-	if (!s->listens || (s->mgmt && vde_mgmt_start(s->mgmt) < 0)) {
-		error_set(&k->error, EXIT_FAILED, "%s: cannot listen: epoll",
-			  n->name);
+	s->listener = (struct listener){.io = {.fd = s->fd}, .fn = on_comer};
+	r = listener_on(&s->listener, k->loop);
+	if (r == 0 && s->mgmt)
+		r = vde_mgmt_start(s->mgmt);
+	if (r < 0) {
+		error_errno(&k->error, r, "%s: epoll", n->name);
 		keeper_fail(k);
 	}
 }
@@ -413,8 +382,7 @@ void vde_server_stop(struct plan_netdev *n)
 		return;
 	if (s->mgmt)
 		vde_mgmt_stop(s->mgmt);
-	loop_del(s->keeper->loop, &s->listener);
-	timer_disarm(loop_wheel(s->keeper->loop), &s->again);
+	listener_off(&s->listener);
 	while (!list_empty(&s->comers))
 		vde_plug_del(container_of(list_first(&s->comers),
 					  struct vde_plug, link));

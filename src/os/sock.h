@@ -85,6 +85,9 @@ void sock_set_buffers(int fd);
  * whether it listens; a copy with close-on-exec is returned and fd closed. */
 __attribute__((warn_unused_result)) int
 sock_fd_take(int fd, int type, bool listening, struct error *e);
+/* True if the other end of a connected unix socket is our own user's, or
+ * root's. */
+bool sock_peer_may(int fd);
 /* True if a socket of this host can have that address. */
 bool sock_has_address(const addr *ip);
 /* hostfwd: a listening TCP or bound UDP socket on *ep; port 0 is filled with

@@ -157,6 +157,15 @@ int sock_listen_unix(const char *path, bool is_abstract, bool is_tight,
 	return r < 0 ? r : open_at(&n, SOCK_STREAM, e);
 }
 
+bool sock_peer_may(int fd)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+	       (who.uid == 0 || who.uid == geteuid());
+}
+
 void sock_remove_unix(const char *path)
 {
 	CLEANUP_FD int lock = lock_folder(path);

@@ -8,6 +8,7 @@ else plugs into a switch or types at its console.
 """
 import contextlib
 import itertools
+import json
 import os
 import pty
 import pathlib
@@ -179,6 +180,38 @@ def test_cable(w, folder):
             wait_for("their end", lambda: is_plugged(one, 0) and is_plugged(two, 0))
 
 
+def test_vdens(folder):
+    """A namespace by vdens, with a gateway behind the switch."""
+    d = folder / "sw"
+    with Vmlan(["user", f"vde,server=on,sock={d}"]):
+        r = sh("vdens", f"vde://{d}", "sh", "-c",
+               "ip link set vde0 up && ip addr add 10.0.2.77/24 dev vde0 && "
+               "ping -c 1 -w 10 10.0.2.2", check=False)
+        assert r.returncode == 0, r.stdout + r.stderr
+
+
+def test_short_of_descriptors(folder):
+    """Who comes when there are no more waits, and is served when there are."""
+    d = folder / "sw"
+    with Vmlan([f"vde,server=on,sock={d}"], wrap=("prlimit", "--nofile=40:40")), \
+            contextlib.ExitStack() as stack:
+        waiting = []
+        for i in range(40):
+            data = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            data.bind(f"{folder}/w{i}")
+            ctl = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            ctl.settimeout(20)
+            ctl.connect(f"{d}/ctl")
+            ctl.sendall(request(f"{folder}/w{i}"))
+            waiting.append(ctl)
+        served = 0
+        while waiting:  # each that leaves makes room for another
+            ctl = waiting.pop(0)
+            served += len(ctl.recv(110)) == 110
+            ctl.close()
+        assert served >= 10, served
+
+
 def mac_of(guest):
     return guest.sh("cat", f"/sys/class/net/{guest.ifname}/address").stdout.strip()
 
@@ -289,6 +322,14 @@ def test_hostile_plugs(folder):
             s = ask(bad)
             with contextlib.suppress(ConnectionResetError):
                 assert s.recv(110) == b"", bad
+        # an abstract name is as long as can be: User-mode Linux has such ones
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as uml:
+            name = b"\0" + os.urandom(8).ljust(107, b"\0")
+            uml.bind(name)
+            s = ask(request("", port=8)[:14] + name)
+            assert s.recv(110)[2:].rstrip(b"\0").decode().startswith(f"{d}/008.")
+            s.close()
+        wait_for("its end", lambda: is_plugged(d, 0))
         # a byte at a time is one, too
         slow = ask(b"")
         for byte in request(folder / "own", port=9):
@@ -580,6 +621,14 @@ def test_show(folder):
             assert re.search(rf"^plug +vde\d: port 4, user {uid}, {ABOUT.decode()}$", shown, re.M)
             assert re.search(rf"^plug +vde\d\.1: port 1, user {uid}, ", shown, re.M)
             assert shown.count("\nnetdev") == 1
+        # the keeper is killed: the next command gives it another, and the
+        # folder is taken over
+        o = json.loads(vmlan("show", "--json", "plugs").stdout)
+        os.kill(o["keeper"], signal.SIGKILL)
+        wait_for("its end", lambda: not pathlib.Path(f"/proc/{o['keeper']}/exe").exists())
+        assert vmlan("show", "plugs").stdout.count("\nnetdev") == 1
+        with Plug(d, folder / "p3") as p:
+            assert p.answer == f"{d}/001.1"
     finally:
         vmlan("down", "plugs")
     assert not d.exists()
