@@ -64,13 +64,12 @@ struct xdp_desc *xsk_ring_desc(struct xsk_ring *r)
 
 void xsk_ring_commit(struct xsk_ring *r)
 {
-	__atomic_store_n(r->ours, r->at, __ATOMIC_RELEASE);
+	/* Seen before xsk_ring_sleeps() looks, or the kernel's look sees it. */
+	__atomic_store_n(r->ours, r->at, __ATOMIC_SEQ_CST);
 }
 
 bool xsk_ring_sleeps(const struct xsk_ring *r)
 {
-	/* Our commit is seen before we look, or the kernel's look sees it. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return __atomic_load_n(r->flags, __ATOMIC_RELAXED) &
+	return __atomic_load_n(r->flags, __ATOMIC_SEQ_CST) &
 	       XDP_RING_NEED_WAKEUP;
 }

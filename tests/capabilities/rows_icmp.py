@@ -85,6 +85,8 @@ def unreachable_tcp(s, codes):
         c.setsockopt(s.f.level, s.f.recverr, 1)
         try:
             c.connect((s.f.nobody(code), 5999))
+            # The queue wakes who waits a moment before the socket has failed.
+            c.getpeername()
             raise No("nobody takes connections")
         except TimeoutError:
             raise No("nothing is told") from None

@@ -56,6 +56,7 @@ def without_address(s):
         s.guest.run("ip", "-6", "route", "flush", "default")
         s.guest.ip(f"addr replace {s.f.guest}/{s.f.bits} dev eth0",
                    f"route replace default via {s.f.gateway}")
+        s.guest.settle()
 
 
 @six("slaac", "An address and a way out by advertisements (SLAAC)", needs="ra",
@@ -67,6 +68,7 @@ def slaac(s):
               "no address comes")
         until(s, lambda: "proto ra" in s.guest.run("ip", "-6", "route", "show", "default"),
               "no way comes")
+        s.guest.settle()
         s.both_ways(*s.connect())
 
 
@@ -125,6 +127,7 @@ def dad_gateway(s):
 @six("dad-guest", "A guest that takes another's address is told (DAD)", needs="several", want=TWO)
 def dad_guest(s):
     s.other.ip(f"addr replace {s.f.inside(77)}/{s.f.bits} dev eth0")
+    s.other.settle()
     duplicate(s, s.guest, s.f.inside(77))
 
 

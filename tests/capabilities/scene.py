@@ -103,6 +103,13 @@ class Net:
     def ip(self, *lines):
         lab.ip(self.name, *lines)
 
+    def settle(self):
+        """Its addresses can be used: of IPv6 that is a moment after they were added."""
+        try:
+            world.wait_for("addresses", lambda: world.is_settled(self.name))
+        except AssertionError as e:
+            raise lab.Failed(str(e)) from None
+
     def index(self, ifname):
         return int(self.run("cat", f"/sys/class/net/{ifname}/ifindex"))
 
@@ -188,6 +195,8 @@ class Scene:
             self.site = column.start(self.place, spaces[0], dataclasses.replace(
                 want, others=tuple(spaces[1:])))
             try:
+                for n in nets:
+                    n.settle()
                 if not want.silent:
                     for n in nets:
                         n.run("ping", "-n", "-c", "1", "-W", "1", self.f.gateway)
