@@ -193,20 +193,6 @@ static bool out_tail(struct gso_out *o, struct cursor *at, uint32_t tail,
 	return false;
 }
 
-/* The pseudo-header's sum: addresses, protocol, length (RFC 9293 3.1). */
-static uint64_t pseudo_sum(const uint8_t *h, const struct offload_layout *l,
-			   uint32_t l4_len)
-{
-	uint8_t rest[4] = {0, l->proto};
-
-	put_be16(rest + 2, l4_len);
-	if (l->ip_version == 4)
-		return csum_add(h + l->l3_off + 12, 8,
-				csum_add(rest, sizeof(rest), 0));
-	return csum_add(h + l->l3_off + 8, 32,
-			csum_add(rest, sizeof(rest), 0));
-}
-
 static void fix_ip(uint8_t *h, const struct gso_cut *cut, uint32_t len)
 {
 	uint8_t *ip = h + cut->l.l3_off;
@@ -244,9 +230,10 @@ static void fix_csum(uint8_t *h, const struct gso_cut *cut,
 {
 	uint32_t l4 = cut->l.l4_off;
 	uint8_t *field = h + l4 + cut->f->off.csum_offset;
+	uint64_t pseudo = offload_pseudo(h, &cut->l, f->len - l4);
 
 	put_be16(field, 0);
-	put_csum(field, frame_sum(f, l4, pseudo_sum(h, &cut->l, f->len - l4)));
+	put_csum(field, frame_sum(f, l4, pseudo));
 }
 
 /* Begins the next piece of n bytes: f with front bytes of headers, of which

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
+#include "wire/csum.h"
+
 enum {
 	ETHERTYPE_IP4 = 0x0800,
 	ETHERTYPE_IP6 = 0x86dd,
@@ -133,6 +135,17 @@ bool offload_layout(const struct frame *f, struct offload_layout *lp)
 		return false;
 	*lp = l;
 	return true;
+}
+
+uint64_t offload_pseudo(const uint8_t *h, const struct offload_layout *l,
+			uint32_t l4_len)
+{
+	const uint8_t rest[4] = {0, l->proto, (uint8_t)(l4_len >> 8),
+				 (uint8_t)l4_len};
+	uint64_t sum = csum_add(rest, sizeof(rest), 0);
+
+	return l->ip_version == 4 ? csum_add(h + l->l3_off + 12, 8, sum)
+				  : csum_add(h + l->l3_off + 8, 32, sum);
 }
 
 /* The checksum field lies in the copy and where a checksum may be: never in

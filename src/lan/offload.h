@@ -32,6 +32,11 @@ struct offload_layout {
  * an IP, TCP or UDP header is cut short or lies about its length. */
 bool offload_layout(const struct frame *f, struct offload_layout *lp);
 
+/* The pseudo-header's sum of a TCP or UDP packet: addresses, protocol, length
+ * (RFC 9293 3.1), for csum_add(). */
+uint64_t offload_pseudo(const uint8_t *h, const struct offload_layout *l,
+			uint32_t l4_len);
+
 /* Frames on the wire that the GSO frame f becomes; f passed the check. */
 static inline uint32_t offload_pieces(const struct frame *f,
 				      uint32_t payload_off)
