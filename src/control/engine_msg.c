@@ -57,6 +57,12 @@ static bool check_inside(union engine_msg *m)
 		m->dgram_add.remote_path[sizeof(m->dgram_add.remote_path) - 1] =
 			'\0';
 		return true;
+	case ENGINE_MSG_L2TPV3_ADD:
+		m->l2tpv3_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_VXLAN_ADD:
+		m->vxlan_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return m->vxlan_add.n_remotes <= ENGINE_REMOTES_MAX;
 	case ENGINE_MSG_TAP_ADD:
 		m->tap_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		m->tap_add.kind[ENGINE_KIND_LEN - 1] = '\0';

@@ -32,6 +32,7 @@ enum {
 	ENGINE_REFUSED_LEN = 64,
 	ENGINE_HOST_IP_MAX = 16, /* addresses of an interface */
 	ENGINE_HEARD_MAX = 8,	 /* of a machine */
+	ENGINE_REMOTES_MAX = 256, /* peers of a tunnel */
 };
 
 /* X(name, struct, least fds, most fds); keeper to engine first */
@@ -41,6 +42,8 @@ enum {
 	X(STREAM_ADD, msg_stream_add, 0, 1)                                    \
 	X(SERVER_ADD, msg_server_add, 1, 1)                                    \
 	X(DGRAM_ADD, msg_dgram_add, 1, 2)                                      \
+	X(L2TPV3_ADD, msg_l2tpv3_add, 1, 1)                                    \
+	X(VXLAN_ADD, msg_vxlan_add, 1, 1)                                      \
 	X(TAP_ADD, msg_tap_add, 1, ENGINE_FDS_MAX)                             \
 	X(LEG_ADD, msg_leg, 0, 1)                                              \
 	X(PACKET_ADD, msg_packet_add, 1, 1)                                    \
@@ -139,6 +142,35 @@ struct msg_dgram_add {
 	struct endpoint remote;
 	struct endpoint self;
 	char remote_path[108];
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_l2tpv3_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	uint8_t is_udp;
+	uint8_t cookie_len; /* 0, 4, 8 */
+	uint8_t has_counter;
+	uint8_t pins_counter;
+	uint32_t offset;
+	uint32_t tx_session, rx_session;
+	uint64_t tx_cookie, rx_cookie;
+	struct endpoint remote;
+	char name[ENGINE_NAME_LEN];
+};
+
+struct msg_vxlan_add {
+	struct msg_head head;
+	uint32_t port;
+	uint32_t lan;
+	uint32_t vni;
+	uint32_t ageing; /* seconds */
+	uint32_t mtu;	 /* of machines' packets that go whole; 0: not known */
+	uint16_t remote_port;
+	uint8_t learns;
+	uint32_t n_remotes;
+	addr remote[ENGINE_REMOTES_MAX];
 	char name[ENGINE_NAME_LEN];
 };
 
@@ -385,6 +417,8 @@ union engine_msg {
 	struct msg_stream_add stream_add;
 	struct msg_server_add server_add;
 	struct msg_dgram_add dgram_add;
+	struct msg_l2tpv3_add l2tpv3_add;
+	struct msg_vxlan_add vxlan_add;
 	struct msg_tap_add tap_add;
 	struct msg_leg leg;
 	struct msg_packet_add packet_add;

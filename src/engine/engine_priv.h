@@ -130,6 +130,19 @@ void engine_env_upcalls(struct engine *e, struct netdev_env *env);
 int engine_stats(struct engine *e, uint32_t cookie);
 /* Takes it down and forgets it. */
 void engine_netdev_drop(struct engine *e, struct engine_netdev *n);
+/* For orders: a lan, NULL if there is none; a new entry of the table, NULL if
+ * the number is taken, which engine_netdev_made() must follow (in between its
+ * port can have news already); that frees n if r is negative, and returns
+ * r. */
+struct engine_lan *engine_lan_find(struct engine *e, uint32_t id);
+struct engine_netdev *engine_netdev_make(struct engine *e, uint32_t id,
+					 enum netdev_role role);
+int engine_netdev_made(struct engine_netdev *n, int r);
+/* orders_tunnel.c: as engine_order(). */
+int engine_order_l2tpv3(struct engine *e, const struct msg_l2tpv3_add *m,
+			int *fds);
+int engine_order_vxlan(struct engine *e, const struct msg_vxlan_add *m,
+		       int *fds);
 /* NULL: no such netdev. */
 struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id);
 

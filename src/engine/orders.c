@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "nat/icmp.h"
 
-static struct engine_lan *lan_find(struct engine *e, uint32_t id)
+struct engine_lan *engine_lan_find(struct engine *e, uint32_t id)
 {
 	list_each(it, &e->lans) {
 		struct engine_lan *l =
@@ -45,9 +45,7 @@ static struct gateway *gateway_find(struct engine *e, uint32_t id)
 	return n && n->role == ROLE_GATEWAY ? n->gateway : NULL;
 }
 
-/* A new entry of the table: netdev_made() follows.  In between its port can
- * have news already. */
-static struct engine_netdev *netdev_make(struct engine *e, uint32_t id,
+struct engine_netdev *engine_netdev_make(struct engine *e, uint32_t id,
 					 enum netdev_role role)
 {
 	struct engine_netdev *n;
@@ -63,8 +61,7 @@ static struct engine_netdev *netdev_make(struct engine *e, uint32_t id,
 	return n;
 }
 
-/* Frees n if r is negative; returns r. */
-static int netdev_made(struct engine_netdev *n, int r)
+int engine_netdev_made(struct engine_netdev *n, int r)
 {
 	if (r < 0) {
 		list_del(&n->link);
@@ -88,7 +85,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 	};
 	int r;
 
-	if (lan_find(e, m->lan))
+	if (engine_lan_find(e, m->lan))
 		return -EEXIST;
 	l = calloc(1, sizeof(*l));
 	if (!l)
@@ -113,7 +110,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 static int order_stream(struct engine *e, const struct msg_stream_add *m,
 			int *fds, unsigned n_fds)
 {
-	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_lan *l = engine_lan_find(e, m->lan);
 	struct engine_netdev *n;
 	struct netdev_stream_config c = {
 		.name = m->name,
@@ -123,7 +120,7 @@ static int order_stream(struct engine *e, const struct msg_stream_add *m,
 	};
 	int r;
 
-	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	n = l ? engine_netdev_make(e, m->port, ROLE_PORT) : NULL;
 	if (!n)
 		return -EINVAL;
 	n->reconnects = m->reconnect;
@@ -132,13 +129,13 @@ static int order_stream(struct engine *e, const struct msg_stream_add *m,
 			: netdev_stream_new(&l->env, &c, &n->port);
 	if (r == 0 && n_fds)
 		fds[0] = -1;
-	return netdev_made(n, r);
+	return engine_netdev_made(n, r);
 }
 
 static int order_server(struct engine *e, const struct msg_server_add *m,
 			int *fds)
 {
-	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_lan *l = engine_lan_find(e, m->lan);
 	struct engine_netdev *n;
 	struct netdev_server_config c = {
 		.name = m->name,
@@ -149,19 +146,19 @@ static int order_server(struct engine *e, const struct msg_server_add *m,
 	};
 	int r;
 
-	n = l ? netdev_make(e, m->port, ROLE_SERVER) : NULL;
+	n = l ? engine_netdev_make(e, m->port, ROLE_SERVER) : NULL;
 	if (!n)
 		return -EINVAL;
 	r = netdev_server_new(&l->env, &c, &n->server);
 	if (r == 0)
 		fds[0] = -1;
-	return netdev_made(n, r);
+	return engine_netdev_made(n, r);
 }
 
 static int order_dgram(struct engine *e, const struct msg_dgram_add *m,
 		       int *fds, unsigned n_fds)
 {
-	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_lan *l = engine_lan_find(e, m->lan);
 	struct engine_netdev *n;
 	struct netdev_dgram_config c = {
 		.name = m->name,
@@ -177,7 +174,7 @@ static int order_dgram(struct engine *e, const struct msg_dgram_add *m,
 	};
 	int r;
 
-	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	n = l ? engine_netdev_make(e, m->port, ROLE_PORT) : NULL;
 	if (!n)
 		return -EINVAL;
 	memcpy(c.remote_path, m->remote_path, sizeof(c.remote_path));
@@ -187,13 +184,13 @@ static int order_dgram(struct engine *e, const struct msg_dgram_add *m,
 		if (n_fds > 1)
 			fds[1] = -1;
 	}
-	return netdev_made(n, r);
+	return engine_netdev_made(n, r);
 }
 
 static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 		     unsigned n_fds)
 {
-	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_lan *l = engine_lan_find(e, m->lan);
 	struct engine_netdev *n;
 	struct netdev_tap_config c = {
 		.name = m->name,
@@ -211,7 +208,7 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 	};
 	int r;
 
-	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	n = l ? engine_netdev_make(e, m->port, ROLE_PORT) : NULL;
 	if (!n)
 		return -EINVAL;
 	r = netdev_tap_new(&l->env, &c, &n->port);
@@ -219,7 +216,7 @@ static int order_tap(struct engine *e, const struct msg_tap_add *m, int *fds,
 		for (unsigned i = 0; i < n_fds; i++)
 			fds[i] = -1;
 	}
-	return netdev_made(n, r);
+	return engine_netdev_made(n, r);
 }
 
 /* A port of that kind. */
@@ -272,7 +269,7 @@ static int order_leg(struct engine *e, const struct msg_leg *m, int *fds,
 static int order_packet(struct engine *e, const struct msg_packet_add *m,
 			int *fds)
 {
-	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_lan *l = engine_lan_find(e, m->lan);
 	struct engine_netdev *n;
 	struct netdev_packet_config c = {
 		.name = m->name,
@@ -286,19 +283,19 @@ static int order_packet(struct engine *e, const struct msg_packet_add *m,
 	};
 	int r;
 
-	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	n = l ? engine_netdev_make(e, m->port, ROLE_PORT) : NULL;
 	if (!n)
 		return -EINVAL;
 	r = netdev_packet_new(&l->env, &c, &n->port);
 	if (r == 0)
 		fds[0] = -1;
-	return netdev_made(n, r);
+	return engine_netdev_made(n, r);
 }
 
 static int order_af_xdp(struct engine *e, const struct msg_af_xdp_add *m,
 			int *fds, unsigned n_fds)
 {
-	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_lan *l = engine_lan_find(e, m->lan);
 	unsigned n_more = (m->has_watch != 0) + (m->has_link != 0);
 	struct engine_netdev *n;
 	struct netdev_af_xdp_config c = {
@@ -318,7 +315,7 @@ static int order_af_xdp(struct engine *e, const struct msg_af_xdp_add *m,
 
 	if (n_fds < 1 + n_more || n_fds - 1 - n_more != m->n_queues)
 		return -EINVAL;
-	n = l ? netdev_make(e, m->port, ROLE_PORT) : NULL;
+	n = l ? engine_netdev_make(e, m->port, ROLE_PORT) : NULL;
 	if (!n)
 		return -EINVAL;
 	r = netdev_af_xdp_new(&l->env, &c, &n->port);
@@ -327,23 +324,25 @@ static int order_af_xdp(struct engine *e, const struct msg_af_xdp_add *m,
 			fds[i] = -1;
 		engine_unsettled(e, n, netdev_af_xdp_waits(n->port));
 	}
-	return netdev_made(n, r);
+	return engine_netdev_made(n, r);
 }
 
 static int order_hubport(struct engine *e, const struct msg_hubport_add *m)
 {
-	struct engine_lan *a = lan_find(e, m->lan);
-	struct engine_lan *b = lan_find(e, m->hub);
+	struct engine_lan *a = engine_lan_find(e, m->lan);
+	struct engine_lan *b = engine_lan_find(e, m->hub);
 	struct engine_netdev *n;
 	struct netdev_hubport_config c = {.name = m->name, .id = m->port};
 
-	n = a && b && a != b ? netdev_make(e, m->port, ROLE_CABLE) : NULL;
+	n = a && b && a != b ? engine_netdev_make(e, m->port, ROLE_CABLE)
+			     : NULL;
 	if (!n)
 		return -EINVAL;
 	c.a = a->lan;
 	c.b = b->lan;
-	return netdev_made(n, netdev_hubport_new(&a->env, &c, &n->cable[0],
-						 &n->cable[1]));
+	return engine_netdev_made(n, netdev_hubport_new(&a->env, &c,
+							&n->cable[0],
+							&n->cable[1]));
 }
 
 static bool is_wanted_by(const struct engine_wanted *w, uint32_t port,
@@ -421,7 +420,7 @@ static void tell_refused(void *arg, uint32_t id, int fd,
 
 static int order_user(struct engine *e, const struct msg_user_add *m)
 {
-	struct engine_lan *l = lan_find(e, m->lan);
+	struct engine_lan *l = engine_lan_find(e, m->lan);
 	struct worker *w = e->worker;
 	struct gateway_config c = {
 		.name = m->name,
@@ -455,14 +454,14 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	};
 	struct engine_netdev *n;
 
-	n = l ? netdev_make(e, m->port, ROLE_GATEWAY) : NULL;
+	n = l ? engine_netdev_make(e, m->port, ROLE_GATEWAY) : NULL;
 	if (!n)
 		return -EINVAL;
 	env.lan = l->lan;
 	memcpy(c.hostname, m->hostname, sizeof(c.hostname));
 	memcpy(c.domainname, m->domainname, sizeof(c.domainname));
 	memcpy(c.dnssearch, m->dnssearch, sizeof(c.dnssearch));
-	return netdev_made(n, gateway_new(&env, &c, &n->gateway));
+	return engine_netdev_made(n, gateway_new(&env, &c, &n->gateway));
 }
 
 static int order_move(struct engine *e, const struct msg_user_move *m)
@@ -666,6 +665,10 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_server(e, &m->server_add, fds);
 	case ENGINE_MSG_DGRAM_ADD:
 		return order_dgram(e, &m->dgram_add, fds, n_fds);
+	case ENGINE_MSG_L2TPV3_ADD:
+		return engine_order_l2tpv3(e, &m->l2tpv3_add, fds);
+	case ENGINE_MSG_VXLAN_ADD:
+		return engine_order_vxlan(e, &m->vxlan_add, fds);
 	case ENGINE_MSG_TAP_ADD:
 		return order_tap(e, &m->tap_add, fds, n_fds);
 	case ENGINE_MSG_LEG_ADD:

@@ -329,18 +329,25 @@ static const struct netdev_option hubport_options[] = {
 static const struct netdev_option l2tpv3_options[] = {
 	OPT("src", OPT_STR, NULL, "own address", REQUIRED),
 	OPT("dst", OPT_STR, NULL, "address of the peer", REQUIRED),
-	OPT("udp", OPT_BOOL, "off", "in UDP, not in IP protocol 115"),
-	OPT("srcport", OPT_STR, NULL, "own UDP port"),
-	OPT("dstport", OPT_STR, NULL, "UDP port of the peer"),
-	OPT("ipv6", OPT_BOOL, "off", "over IPv6"),
+	OPT("udp", OPT_BOOL, "off",
+	    "in UDP; off: in IP protocol 115, which takes CAP_NET_RAW"),
+	OPT("srcport", OPT_STR, NULL, "own UDP port; required with udp=on"),
+	OPT("dstport", OPT_STR, NULL,
+	    "UDP port of the peer; required with udp=on"),
+	OPT("ipv6", OPT_BOOL, NULL,
+	    "over IPv6, or not; not given: as src and dst are written, of "
+	    "names IPv4 first"),
 	OPT("txsession", OPT_U32, NULL, "session we send", REQUIRED),
 	OPT("rxsession", OPT_U32, NULL, "session we expect (txsession)"),
 	OPT("txcookie", OPT_U64, NULL, "cookie we send"),
 	OPT("rxcookie", OPT_U64, NULL, "cookie we expect"),
 	OPT("cookie64", OPT_BOOL, "off", "cookies of 64 bits, not 32"),
-	OPT("counter", OPT_BOOL, "off", "sequence numbers"),
+	OPT("counter", OPT_BOOL, "off",
+	    "4 bytes more, of a sequence number: Linux's default L2-specific "
+	    "sublayer"),
 	OPT("pincounter", OPT_BOOL, "off", "the sequence number stays 0"),
-	OPT("offset", OPT_U32, "0", "bytes between header and frame"),
+	OPT("offset", OPT_U32, "0",
+	    "bytes between header and frame, at most 256"),
 	END,
 };
 
@@ -459,11 +466,30 @@ static const struct netdev_option router_options[] = {
 };
 
 static const struct netdev_option vxlan_options[] = {
-	OPT("vni", OPT_U32, NULL, "network identifier",
+	OPT("vni", OPT_U32, NULL, "network identifier, at most 16777215",
 	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
-	OPT("remote", OPT_STR, NULL, "address of the peer or group", EXTENSION),
-	OPT("local", OPT_STR, NULL, "own address", EXTENSION),
-	OPT("port", OPT_U16, "4789", "UDP port", EXTENSION),
+	OPT("remote", OPT_LIST, NULL,
+	    "address of a peer; may be given again, all get what is for all",
+	    .flags = OPT_F_REQUIRED | OPT_F_EXTENSION),
+	OPT("local", OPT_STR, NULL,
+	    "own address; not given: any, each peer sees the one that the "
+	    "host's routes choose",
+	    EXTENSION),
+	OPT("port", OPT_U16, "4789", "UDP port, own and of the peers",
+	    EXTENSION),
+	OPT("learning", OPT_BOOL, "on",
+	    "which machine is behind which peer is learned; off: all peers "
+	    "get everything",
+	    EXTENSION),
+	OPT("ageing", OPT_U32, "300",
+	    "seconds for which it is remembered of a silent machine",
+	    EXTENSION),
+	OPT("ttl", OPT_U16, "0", "hop limit, 0 = the host's default",
+	    EXTENSION),
+	OPT("df", OPT_STR, "unset",
+	    "set: what is longer than the way's MTU is lost; unset: it goes in "
+	    "fragments",
+	    EXTENSION),
 	END,
 };
 
@@ -568,8 +594,8 @@ const struct netdev_kind netdev_kinds[] = {
 	},
 	{
 		.name = "l2tpv3",
-		.help = "an L2TPv3 tunnel",
-		.not_built = "between two hosts dgram carries frames in UDP",
+		.help = "an L2TPv3 tunnel, in UDP or IP",
+		.is_built = true,
 		.options = l2tpv3_options,
 	},
 	{
@@ -643,9 +669,9 @@ const struct netdev_kind netdev_kinds[] = {
 	},
 	{
 		.name = "vxlan",
-		.help = "a VXLAN tunnel",
+		.help = "a VXLAN tunnel to one peer or several",
 		.is_extension = true,
-		.not_built = "between two hosts dgram carries frames in UDP",
+		.is_built = true,
 		.options = vxlan_options,
 	},
 	{

@@ -50,7 +50,7 @@ static const char *const keys[][2] = {
 	{"netns", "path pid ifname queues vnet_hdr mac"},
 	{"hostif", "ifname addr if mac mtu forward"},
 	{"router", "br addr mtu"},
-	{"vxlan", ""},
+	{"vxlan", "vni remote local port learning ageing ttl df"},
 	{"macvtap", "if mode mac queues"},
 	{"packet", "if translate"},
 };

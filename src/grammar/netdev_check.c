@@ -95,22 +95,30 @@ static bool is_digits(const char *s)
 	return *s && !s[strspn(s, "0123456789")];
 }
 
+int netdev_check_port(const struct netdev_kind *kind, const char *key,
+		      const char *port, bool is_numeric, struct error *e)
+{
+	char q[QUOTE_LEN];
+	bool has_digits = is_digits(port);
+
+	if (has_digits && strlen(port) <= 5 && atoi(port) <= UINT16_MAX)
+		return 0;
+	if (!has_digits && !is_numeric && *port)
+		return 0; /* the name of a service */
+	return spec_error(kind, e,
+			  "Parameter '%s' expects a number of at most "
+			  "65535%s, not '%s'",
+			  key, is_numeric ? "" : " or the name of a service",
+			  quote(q, port));
+}
+
 static int addr_check_port(const struct addr_check *c)
 {
-	const char *port = c->v->spec.port;
-	char q[QUOTE_LEN];
-	bool numeric = is_digits(port);
+	char key[64];
 
-	if (numeric && strlen(port) <= 5 && atoi(port) <= UINT16_MAX)
-		return 0;
-	if (!numeric && !c->v->spec.numeric && *port)
-		return 0; /* the name of a service */
-	return spec_error(c->kind, c->e,
-			  "Parameter '%s.port' expects a number of at most "
-			  "65535%s, not '%s'",
-			  c->name,
-			  c->v->spec.numeric ? "" : " or the name of a service",
-			  quote(q, port));
+	snprintf(key, sizeof(key), "%s.port", c->name);
+	return netdev_check_port(c->kind, key, c->v->spec.port,
+				 c->v->spec.numeric, c->e);
 }
 
 static int addr_fill_inet(const struct addr_check *c)
@@ -567,6 +575,8 @@ int netdev_check(const struct netdev_spec *s, struct error *e)
 		{"packet", netdev_check_packet},
 		{"passt", netdev_check_passt},
 		{"af-xdp", netdev_check_af_xdp},
+		{"l2tpv3", netdev_check_l2tpv3},
+		{"vxlan", netdev_check_vxlan},
 	};
 
 	for (size_t i = 0; i < array_len(checks); i++) {

@@ -89,6 +89,11 @@ MUST_USE int netdev_check_fd(const struct netdev_spec *s, const char *key,
 MUST_USE int netdev_check_fds(const struct netdev_spec *s, const char *key,
 			      struct error *e);
 
+/* The text of this key is a port, by number or, unless is_numeric, by name. */
+MUST_USE int netdev_check_port(const struct netdev_kind *kind, const char *key,
+			       const char *port, bool is_numeric,
+			       struct error *e);
+
 /* The key, if given, is the name of an interface. */
 MUST_USE int netdev_check_ifname(const struct netdev_spec *s, const char *key,
 				 struct error *e);
@@ -102,6 +107,9 @@ MUST_USE int netdev_check_router(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_macvtap(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_af_xdp(const struct netdev_spec *s, struct error *e);
 MUST_USE int netdev_check_packet(const struct netdev_spec *s, struct error *e);
+/* netdev_check_tunnel.c */
+MUST_USE int netdev_check_l2tpv3(const struct netdev_spec *s, struct error *e);
+MUST_USE int netdev_check_vxlan(const struct netdev_spec *s, struct error *e);
 
 MUST_USE int netdev_check_passt(const struct netdev_spec *s, struct error *e);
 

@@ -395,6 +395,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_STREAM_ADD:
 	case ENGINE_MSG_SERVER_ADD:
 	case ENGINE_MSG_DGRAM_ADD:
+	case ENGINE_MSG_L2TPV3_ADD:
+	case ENGINE_MSG_VXLAN_ADD:
 	case ENGINE_MSG_TAP_ADD:
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_PACKET_ADD:

@@ -39,6 +39,8 @@ static const struct opener openers[] = {
 	{.kind = "passt", .open = open_passt},
 	{.kind = "hubport", .open = open_hubport},
 	{.kind = "vde", .open = open_vde},
+	{.kind = "l2tpv3", .open = open_l2tpv3},
+	{.kind = "vxlan", .open = open_vxlan},
 };
 
 const struct opener *opener_find(const char *kind)
@@ -316,6 +318,7 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 	p->past = NULL;
 	if (r < 0)
 		plan_close(p);
+	tunnel_tell_mtu(p);
 	list_each(it, &p->netdevs)
 		hide_host(p, container_of(it, struct plan_netdev, link));
 	return r;

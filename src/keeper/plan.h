@@ -121,6 +121,9 @@ struct plan_netdev {
 	int tried_index; /* one of its name with which opening failed, and .. */
 	int tried_master; /* .. the bridge that this was on */
 
+	uint32_t inner_mtu; /* a tunnel: machines' packets of so many bytes
+			     * leave in one; 0: others, or not known */
+
 	/* To be undone at the end. */
 	bool has_macvtaps;
 	int macvtap_ns;         /* owned, where they live; has_macvtaps */
@@ -266,5 +269,10 @@ int open_user(struct plan_netdev *n, struct error *e);
 int open_passt(struct plan_netdev *n, struct error *e);
 int open_vde(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);
+int open_l2tpv3(struct plan_netdev *n, struct error *e);
+int open_vxlan(struct plan_netdev *n, struct error *e);
+/* The netdev user tells machines the MTU of the narrowest tunnel on its lan,
+ * unless it was given one. */
+void tunnel_tell_mtu(struct plan *p);
 
 #endif

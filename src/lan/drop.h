@@ -74,6 +74,11 @@
 	X(DNS_BAD, "malformed DNS")                                            \
 	X(DNS_BUSY, "too many DNS questions in flight")                        \
 	X(DNS_REPLY, "DNS reply that matches no question")                     \
+	X(TUNNEL_SHORT, "tunnel's header cut short")                           \
+	X(TUNNEL_BAD, "tunnel's header of another protocol or version")        \
+	X(TUNNEL_ID, "of another tunnel's session or network")                 \
+	X(TUNNEL_COOKIE, "of the tunnel's session, with another cookie")       \
+	X(TUNNEL_PEER, "not from a peer of the tunnel")                        \
 	X(NO_BUFFER, "no buffer could be lent")
 
 enum drop_reason {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "lan/lan.h"
 #include "os/loop.h"
+#include "wire/l2tpv3.h"
 
 /* What a kind may use; borrowed, outlives the ports. */
 struct netdev_env {
@@ -117,6 +118,38 @@ struct netdev_dgram_config {
 __attribute__((warn_unused_result)) int
 netdev_dgram_new(const struct netdev_env *env,
 		 const struct netdev_dgram_config *c, struct port **portp);
+
+/* l2tpv3: a frame behind a header (reference 1.9). */
+struct netdev_l2tpv3_config {
+	const char *name;
+	uint32_t id;
+	int fd; /* UDP, bound; or IP protocol 115, connected to the peer */
+	struct l2tpv3_form tx, rx; /* of one is_udp */
+	bool pins_counter;	   /* it stays 0 */
+	struct endpoint remote;	   /* the peer; of UDP, where to send */
+};
+__attribute__((warn_unused_result)) int
+netdev_l2tpv3_new(const struct netdev_env *env,
+		  const struct netdev_l2tpv3_config *c, struct port **portp);
+
+/* vxlan: a frame behind a header, in UDP, to one peer or several (RFC
+ * 7348). */
+struct netdev_vxlan_config {
+	const char *name;
+	uint32_t id;
+	int fd;		     /* UDP, bound, of the peers' family */
+	uint32_t vni;
+	const addr *remotes; /* no two alike; copied */
+	unsigned n_remotes;  /* >= 1 */
+	uint16_t port;	     /* of the peers */
+	bool learns;	     /* which machine is behind which peer .. */
+	uint64_t age_ns;     /* .. for how long without hearing it */
+	uint32_t mtu;	     /* bytes of machines' packets that fit the way
+			      * whole; 0: not known */
+};
+__attribute__((warn_unused_result)) int
+netdev_vxlan_new(const struct netdev_env *env,
+		 const struct netdev_vxlan_config *c, struct port **portp);
 
 enum { TAP_LEGS_MAX = 32 }; /* machines behind one macvtap port */
 

@@ -238,14 +238,37 @@ int sock_connect_result(int fd, struct error *e)
 int sock_resolve(const char *host, const char *port, bool numeric,
 		 struct endpoint *ep, struct error *e)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	return sock_resolve_as(host, port, numeric ? SOCK_NUMERIC : SOCK_ANY,
+			       ep, e);
+}
+
+/* The first of the list that is of IPv4, if is_v4, or else of another. */
+static bool pick(const struct addrinfo *list, bool is_v4, struct endpoint *ep)
+{
 	struct sockaddr_storage ss = {0};
+
+	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
+		if ((ai->ai_family == AF_INET) != is_v4)
+			continue;
+		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
+		if (sockaddr_to(&ss, ep))
+			return true;
+	}
+	return false;
+}
+
+int sock_resolve_as(const char *host, const char *port, enum sock_way way,
+		    struct endpoint *ep, struct error *e)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct addrinfo *list = NULL;
-	bool found = false;
+	bool found;
 	int r;
 
-	if (numeric)
+	if (way == SOCK_NUMERIC)
 		hints.ai_flags |= AI_NUMERICHOST | AI_NUMERICSERV;
+	if (way == SOCK_V4 || way == SOCK_V6)
+		hints.ai_family = way == SOCK_V4 ? AF_INET : AF_INET6;
 	r = getaddrinfo(host && *host ? host : NULL, port, &hints, &list);
 	if (r == EAI_SERVICE)
 		return error_set(e, EXIT_FAILED,
@@ -256,15 +279,7 @@ int sock_resolve(const char *host, const char *port, bool numeric,
 		return error_set(e, EXIT_FAILED,
 				 "can't resolve host address '%s': %s",
 				 host ? host : "", gai_strerror(r));
-	for (int pass = 0; pass < 2 && !found; pass++) {
-		for (struct addrinfo *ai = list; ai && !found;
-		     ai = ai->ai_next) {
-			if ((ai->ai_family == AF_INET) != (pass == 0))
-				continue;
-			memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
-			found = sockaddr_to(&ss, ep);
-		}
-	}
+	found = pick(list, true, ep) || pick(list, false, ep);
 	freeaddrinfo(list);
 	if (!found)
 		return error_set(e, EXIT_FAILED,

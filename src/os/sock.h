@@ -53,6 +53,17 @@ __attribute__((warn_unused_result)) int
 sock_resolve(const char *host, const char *port, bool numeric,
 	     struct endpoint *ep, struct error *e);
 
+/* The same of one family, or of any. */
+enum sock_way {
+	SOCK_ANY,
+	SOCK_NUMERIC, /* look no names up */
+	SOCK_V4,
+	SOCK_V6,
+};
+__attribute__((warn_unused_result)) int
+sock_resolve_as(const char *host, const char *port, enum sock_way way,
+		struct endpoint *ep, struct error *e);
+
 /* Datagram sockets of netdev dgram. */
 __attribute__((warn_unused_result)) int sock_dgram_unix(const char *path,
 							struct error *e);
@@ -80,6 +91,22 @@ sock_dgram_mcast(const struct endpoint *group, const char *iface,
 /* Room of 8 MiB each way, for trains of long frames; less where the host allows
  * no more. */
 void sock_set_buffers(int fd);
+/* A tunnel's end. */
+struct sock_tunnel {
+	struct endpoint local; /* port 0: the kernel's choice; IP has none */
+	addr remote;	       /* the peer, or one of them */
+	bool sets_df;	       /* nothing is fragmented */
+	uint8_t ttl;	       /* 0: the host's default */
+};
+/* Bound, and of its family only. */
+__attribute__((warn_unused_result)) int
+sock_tunnel_udp(const struct sock_tunnel *t, struct error *e);
+/* A raw socket of this IP protocol, bound, and connected to the peer. */
+__attribute__((warn_unused_result)) int
+sock_tunnel_raw(const struct sock_tunnel *t, int proto, struct error *e);
+/* Bytes of the longest IP packet that goes to the peer whole, as far as the
+ * host knows now; 0: it has no way there. */
+uint32_t sock_tunnel_mtu(const struct sock_tunnel *t);
 
 /* Takes over an inherited descriptor (fd=): checks its type, and for streams
  * whether it listens; a copy with close-on-exec is returned and fd closed. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* UDP sockets by name, for netdev dgram; see sock.h. */
+/* UDP sockets by name, for netdev dgram, and the tunnels'; see sock.h. */
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -170,4 +171,103 @@ int sock_dgram_mcast(const struct endpoint *group, const char *iface,
 	}
 	*mp = m;
 	return 0;
+}
+
+/* ---- tunnels ---- */
+
+/* What holds for all that it sends; before it is bound. */
+static int tunnel_set_up(int fd, const struct sock_tunnel *t)
+{
+	bool is_v4 = addr_is_v4(&t->local.ip);
+	int level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	int df = is_v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER;
+	int how = is_v4 ? IP_PMTUDISC_DONT : IPV6_PMTUDISC_WANT;
+	int ttl = is_v4 ? IP_TTL : IPV6_UNICAST_HOPS;
+	const int hops = t->ttl;
+
+	if (t->sets_df)
+		how = is_v4 ? IP_PMTUDISC_DO : IPV6_PMTUDISC_DO;
+	if (setsockopt(fd, level, df, &how, sizeof(how)) < 0 ||
+	    (hops && setsockopt(fd, level, ttl, &hops, sizeof(hops)) < 0))
+		return -errno;
+	sock_set_buffers(fd);
+	return 0;
+}
+
+int sock_tunnel_udp(const struct sock_tunnel *t, struct error *e)
+{
+	CLEANUP_FD int fd = udp_socket(&t->local, e);
+	const int on = 1;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = tunnel_set_up(fd, t);
+	if (r == 0 && !addr_is_v4(&t->local.ip) &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+		r = -errno;
+	if (r < 0)
+		return error_errno(e, r, "cannot set up a UDP socket");
+	/* RFC 6935 5: tunnels may leave the checksum out.  A kernel that does
+	 * not know that drops such datagrams, as it always did. */
+	if (!addr_is_v4(&t->local.ip))
+		(void)setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, &on,
+				 sizeof(on));
+	r = bind_to(fd, &t->local, e);
+	return r < 0 ? r : fd_steal(&fd);
+}
+
+int sock_tunnel_raw(const struct sock_tunnel *t, int proto, struct error *e)
+{
+	const struct endpoint remote = {.ip = t->remote};
+	struct sockaddr_storage own, peer;
+	socklen_t own_len = sockaddr_from(&t->local, &own);
+	socklen_t peer_len = sockaddr_from(&remote, &peer);
+	CLEANUP_FD int fd = socket(own.ss_family,
+				   SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+				   proto);
+	char text[ADDR_STRLEN];
+	int r;
+
+	if (fd < 0 && (errno == EPERM || errno == EACCES))
+		return error_set(e, EXIT_PERMISSION,
+				 "IP protocol %d takes CAP_NET_RAW (root); "
+				 "udp=on does without",
+				 proto);
+	if (fd < 0)
+		return error_errno(e, errno, "cannot open IP protocol %d",
+				   proto);
+	r = tunnel_set_up(fd, t);
+	if (r < 0)
+		return error_errno(e, r, "cannot set up IP protocol %d", proto);
+	if (bind(fd, (struct sockaddr *)&own, own_len) < 0)
+		return error_errno(e, errno, "could not bind to %s",
+				   addr_format(&t->local.ip, text));
+	if (connect(fd, (struct sockaddr *)&peer, peer_len) < 0)
+		return error_errno(e, errno, "no way to %s",
+				   addr_format(&t->remote, text));
+	return fd_steal(&fd);
+}
+
+uint32_t sock_tunnel_mtu(const struct sock_tunnel *t)
+{
+	const struct endpoint any = {.ip = t->local.ip};
+	const struct endpoint remote = {.ip = t->remote, .port = 9};
+	CLEANUP_FD int fd = udp_socket(&any, NULL);
+	bool is_v4 = addr_is_v4(&any.ip);
+	struct sockaddr_storage ss;
+	socklen_t len = sockaddr_from(&any, &ss);
+	int mtu = 0;
+
+	/* Connected, it has a route; nothing is sent. */
+	if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) < 0)
+		return 0;
+	len = sockaddr_from(&remote, &ss);
+	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
+		return 0;
+	len = sizeof(mtu);
+	if (getsockopt(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+		       is_v4 ? IP_MTU : IPV6_MTU, &mtu, &len) < 0)
+		return 0;
+	return mtu > 0 ? (uint32_t)mtu : 0;
 }
