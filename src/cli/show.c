@@ -119,6 +119,17 @@ static void print_plug(const json_t *p)
 	       ctl_str(p, "about"));
 }
 
+static void print_tunnel(const json_t *t)
+{
+	json_int_t mtu = json_integer_value(json_object_get(t, "mtu"));
+
+	printf("tunnel   %s: %s", ctl_str(t, "name"), ctl_str(t, "about"));
+	if (mtu)
+		printf(", packets of %d bytes go whole\n", (int)mtu);
+	else
+		printf(", no way there\n");
+}
+
 static bool has_netdev(const json_t *list, const char *start)
 {
 	size_t i;
@@ -170,6 +181,8 @@ static void print_network(const json_t *o)
 	       ctl_str(o, "mode"), state);
 	print_list(json_object_get(o, "options"), "option   ");
 	print_list(json_object_get(o, "netdevs"), "netdev   ");
+	json_array_foreach(json_object_get(o, "tunnels"), i, v)
+		print_tunnel(v);
 	print_host(json_object_get(o, "netdevs"));
 	json_array_foreach(json_object_get(o, "subnets"), i, v)
 		print_subnet(v);

@@ -73,6 +73,16 @@ void tunnel_tell_mtu(struct plan *p)
 	}
 }
 
+static void say(const struct plan_netdev *n)
+{
+	if (n->inner_mtu)
+		log_info(n->log, "%s: %s, packets of %u bytes go whole",
+			 n->name, n->about, n->inner_mtu);
+	else /* it may come */
+		log_warn(n->log, "%s: %s: the host has no way there", n->name,
+			 n->about);
+}
+
 /* ---- l2tpv3 ---- */
 
 static int resolve_end(const struct plan_netdev *n, const char *key,
@@ -174,13 +184,14 @@ int open_l2tpv3(struct plan_netdev *n, struct error *e)
 	}
 	n->fds[n->n_fds++] = fd;
 	n->inner_mtu = inner_mtu(&t, l2tpv3_around(m));
-	log_info(n->log, "%s: %s%s to %s, session %u, packets of %u bytes go "
-		 "whole", n->name, m->is_udp ? "udp:" : "ip:",
+	snprintf(n->about, sizeof(n->about), "%s%s to %s, session %u",
+		 m->is_udp ? "udp:" : "ip:",
 		 m->is_udp ? endpoint_format(&t.local, from)
 			   : addr_format(&t.local.ip, from),
 		 m->is_udp ? endpoint_format(&dst, to)
 			   : addr_format(&dst.ip, to),
-		 m->tx_session, n->inner_mtu);
+		 m->tx_session);
+	say(n);
 	return 0;
 }
 
@@ -302,9 +313,9 @@ int open_vxlan(struct plan_netdev *n, struct error *e)
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_VXLAN_ADD;
 	n->inner_mtu = m->mtu = vxlan_inner_mtu(&t, m);
-	log_info(n->log, "%s: udp:%s, network %u, %u peer%s, packets of %u "
-		 "bytes go whole", n->name, endpoint_format(&t.local, text),
-		 m->vni, m->n_remotes, m->n_remotes == 1 ? "" : "s",
-		 n->inner_mtu);
+	snprintf(n->about, sizeof(n->about), "udp:%s, network %u, %u peer%s",
+		 endpoint_format(&t.local, text), m->vni, m->n_remotes,
+		 m->n_remotes == 1 ? "" : "s");
+	say(n);
 	return 0;
 }

@@ -121,8 +121,10 @@ struct plan_netdev {
 	int tried_index; /* one of its name with which opening failed, and .. */
 	int tried_master; /* .. the bridge that this was on */
 
-	uint32_t inner_mtu; /* a tunnel: machines' packets of so many bytes
-			     * leave in one; 0: others, or not known */
+	/* A tunnel: what it leads to, for people, "" = none; and how long
+	 * machines' packets are that leave in one, 0: not known. */
+	char about[160];
+	uint32_t inner_mtu;
 
 	/* To be undone at the end. */
 	bool has_macvtaps;

@@ -248,6 +248,24 @@ static bool put_all_plugs(const struct keeper *k, json_t *list)
 	return true;
 }
 
+/* Where the network's tunnels lead. */
+static bool put_tunnels(const struct keeper *k, json_t *list)
+{
+	list_each(it, &k->plan.netdevs) {
+		const struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+		json_t *o;
+
+		if (!n->about[0])
+			continue;
+		o = json_pack("{s:s,s:s,s:i}", "name", n->name, "about",
+			      n->about, "mtu", (int)n->inner_mtu);
+		if (json_array_append_new(list, o) < 0)
+			return false;
+	}
+	return true;
+}
+
 static bool put_options(const struct keeper_network *n, json_t *list)
 {
 	for (unsigned i = 0; i < n->n_options; i++) {
@@ -263,21 +281,23 @@ static unsigned show(struct keeper *k, char **bodyp)
 	json_t *options = json_array(), *netdevs = json_array();
 	json_t *machines = json_array(), *forwards = json_array();
 	json_t *subnets = json_array(), *plugs = json_array();
+	json_t *tunnels = json_array();
 	bool whole = options && netdevs && machines && forwards && subnets &&
 		     plugs && put_all_plugs(k, plugs) &&
+		     tunnels && put_tunnels(k, tunnels) &&
 		     put_subnets(k, subnets) &&
 		     put_options(n, options) &&
 		     put_netdevs(k, netdevs, forwards) &&
 		     put_machines(k, machines);
 	json_t *o = json_pack("{s:s,s:s,s:o,s:b,s:b,s:b,s:i,s:i,s:s,s:o,s:o,"
-			      "s:o,s:o,s:o}",
+			      "s:o,s:o,s:o,s:o}",
 			      "name", n->name, "mode", n->mode, "options",
 			      options, "kept", k->is_kept, "serving",
 			      k->engine.synced, "exec", !n->denies_exec,
 			      "keeper", (int)getpid(), "engine",
 			      (int)k->engine.pid, "folder", n->dir,
 			      "netdevs", netdevs, "subnets", subnets,
-			      "forwards", forwards,
+			      "forwards", forwards, "tunnels", tunnels,
 			      "machines", machines, "plugs", plugs);
 
 	if (!whole) {

@@ -5,6 +5,8 @@
          (here)                                    (namespaces far1, far2 ..)
 """
 import contextlib
+import json
+import os
 import re
 import socket
 
@@ -204,6 +206,34 @@ def test_two_of_ours(w):
     ends = [f"vxlan,vni={VNI},local=127.0.0.{i},remote=127.0.0.{3 - i}" for i in (1, 2)]
     with Vmlan([a.netdev(), ends[0]]), Vmlan([b.netdev(), ends[1]]):
         proof.frames_both_ways(a, b)
+
+
+def test_a_network_with_a_tunnel(w):
+    """Of mode generic, with a way out; its engine, then its keeper is killed."""
+    with fars(1) as (far,):
+        sh(VMLAN, "up", "-q", "lab", "generic", "netdev=user", f"netdev={vxlan(far)}")
+        try:
+            shown = sh(VMLAN, "show", "lab").stdout
+            assert re.search(rf"^tunnel +vxlan1: udp:0\.0\.0\.0:4789, network {VNI}, 1 peer, "
+                             "packets of 1450 bytes go whole$", shown, re.M), shown
+            far.place.ip = "10.0.2.77"
+            proof.plug(far.place)
+            for part in ("engine", "keeper"):
+                sh("ping", "-c", "1", "-W", "5", "10.0.2.2", ns=far.ns)
+                before = json.loads(sh(VMLAN, "show", "--json", "lab").stdout)
+                os.kill(before[part], 9)
+                now = wait_for(f"another {part}", lambda: served(part, before[part]))
+                assert now["tunnels"] == before["tunnels"]
+            wait_for("the gateway", lambda: sh("ping", "-c", "1", "-W", "1", "10.0.2.2", ns=far.ns,
+                                               check=False).returncode == 0)
+        finally:
+            sh(VMLAN, "down", "-q", "lab", check=False)
+
+
+def served(part, old):
+    r = sh(VMLAN, "show", "--json", "lab", check=False)
+    o = json.loads(r.stdout) if r.returncode == 0 else {}
+    return o if o.get("serving") and o[part] != old else None
 
 
 def fails(*netdevs):
