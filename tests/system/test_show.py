@@ -13,7 +13,8 @@ def test_what_show_tells(w, lan):
         o = show("lab")
         assert names() == ["lab"]
     assert list(o) == ["name", "mode", "options", "kept", "serving", "exec", "keeper", "engine",
-                       "folder", "netdevs", "subnets", "forwards", "machines", "plugs"]
+                       "folder", "netdevs", "subnets", "forwards", "tunnels", "machines",
+                       "plugs"]
     assert list(o["subnets"][1]) == ["net", "gateway", "dns"]
     assert list(o["forwards"][0]) == ["proto", "host", "guest", "machine"]
     assert list(o["machines"][0]) == ["name", "link", "listen", "socket", "connected", "pid",

@@ -13,7 +13,7 @@ import socket
 import pytest
 
 import proof
-from world import FULL, VMLAN, Vmlan, js, no_waiting, sh, wait_for
+from world import VMLAN, Vmlan, js, no_waiting, sh, wait_for
 
 VNI = 7342
 
@@ -89,12 +89,12 @@ def test_with_the_kernel(w, family, mtu, local):
         assert a.sh("ping", "-c", "2", "-i", "0.2", "-W", "1", far.place.ip,
                     check=False).returncode == 1
         far.start()
-        proof.frames_both_ways(a, far.place)
+        proof.frames_again(a, far.place)
         far.cut()
         assert a.sh("ping", "-c", "2", "-i", "0.2", "-W", "1", far.place.ip,
                     check=False).returncode == 1
         far.lay()
-        proof.frames_both_ways(a, far.place)
+        proof.frames_again(a, far.place)
 
 
 def echoes(far):
@@ -205,7 +205,7 @@ def test_two_of_ours(w):
     a, b = w.guest(), w.guest()
     ends = [f"vxlan,vni={VNI},local=127.0.0.{i},remote=127.0.0.{3 - i}" for i in (1, 2)]
     with Vmlan([a.netdev(), ends[0]]), Vmlan([b.netdev(), ends[1]]):
-        proof.frames_both_ways(a, b)
+        proof.both_ways(a, b)
 
 
 def test_a_network_with_a_tunnel(w):
