@@ -256,7 +256,7 @@ struct netwatch *netwatch_free(struct netwatch *w)
 int netwatch_await(bool (*has_come)(void *arg), void *arg, unsigned ms)
 {
 	int64_t until = now_ms() + ms;
-	struct mnl_socket *nl;
+	struct mnl_socket *nl = NULL;
 	bool has_it;
 	int r = open_socket(&nl);
 
