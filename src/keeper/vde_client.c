@@ -171,7 +171,8 @@ static int make_data(struct vde_client *c, struct error *e)
 	c->data = sock_dgram_unix_tx(e);
 	if (c->data < 0)
 		return c->data;
-	sweep(c->dir);
+	if (!c->was_served) /* later, what is there is of others */
+		sweep(c->dir);
 	is_bound = bind_in(c, c->dir, "");
 	for (size_t i = 0; i < array_len(elsewhere) && !is_bound; i++)
 		is_bound = bind_in(c, elsewhere[i], "vde");

@@ -28,6 +28,9 @@ import world
 from world import VMLAN, Vmlan, js, popen, process, sh, stop, wait_for
 
 WINDOW = 8  # unread frames, where the socket of a plug holds ten
+# vde_plug reads 9234 bytes of its pipe at a time and loses a frame whose two
+# bytes of length are cut there, as those of the eighth of 1317 bytes are.
+CABLE_WINDOW = 4
 ABOUT = b"a test user=me"
 
 
@@ -174,7 +177,7 @@ def test_cable(w, folder):
             with popen(*cable) as p:  # it makes a group of its own
                 try:
                     wait_for("two plugs", lambda: is_plugged(one) and is_plugged(two))
-                    way(a, b, window=WINDOW)
+                    way(a, b, window=CABLE_WINDOW)
                 finally:
                     os.killpg(p.pid, signal.SIGKILL)
             wait_for("their end", lambda: is_plugged(one, 0) and is_plugged(two, 0))
