@@ -28,7 +28,11 @@ any other interface in a named namespace.  Frames wait for their way to be there
 hence frames go first.  VMLAN_FULL=1 asks for what issue 7 names, else for a
 part that takes a second or two.
 """
+import contextlib
 import itertools
+import os
+import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -77,11 +81,30 @@ def frames(a, b, count, sizes=SIZES, seen_as=None, by_ip=False, wait=30, window=
               str(first), str(last), str(*step or [1]), check=False, timeout=1500 if FULL else 120)
 
 
+@contextlib.contextmanager
+def one_cpu():
+    """All processes of this world (run in a pid namespace) stay on one: what a
+    kernel holds of a veth or lo waits in a queue for each CPU, and frames of a
+    sender that is moved from one to another overtake each other there."""
+    cpu, was = {random.choice(list(os.sched_getaffinity(0)))}, {}
+    for task in pathlib.Path("/proc").glob("[0-9]*/task/[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            was[int(task.name)] = os.sched_getaffinity(int(task.name))
+            os.sched_setaffinity(int(task.name), cpu)
+    try:
+        yield
+    finally:
+        for task, cpus in was.items():
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(task, cpus)
+
+
 def frames_both_ways(a, b, count=COUNT, **kw):
     """That many of each size arrive at the other end, once, in order and
     whole."""
     plug(a, b)
-    r = frames(a, b, count, **kw)
+    with one_cpu():
+        r = frames(a, b, count, **kw)
     assert r.returncode == 0, r.stdout + r.stderr
 
 
@@ -98,7 +121,7 @@ def carries(a, b, n):
             taken, _ = taker.communicate(timeout=60)
         finally:
             taker.kill()
-    assert given.split()[0] == str(n) and taken == given
+    assert given.split()[0] == str(n) and taken == given, f"{given!r} came as {taken!r}"
 
 
 def bytes_both_ways(a, b, n=BYTES):

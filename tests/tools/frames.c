@@ -42,6 +42,7 @@
 
 enum {
 	STALL_MS = 20000, /* nothing came for so long: lost */
+	LATE_MS = 1000,	  /* is one that others overtook still to come? */
 	HELLO_MS = 100,
 	ETH_LEN = 14,
 	IP_LEN = 28, /* with UDP */
@@ -66,6 +67,8 @@ struct end {
 	uint32_t ip_be;
 	bool is_heard;	/* by the other */
 	uint64_t n_sent, n_come; /* of its own: that left, that arrived */
+	bool is_broken; /* one did not arrive in its turn, but .. */
+	uint64_t instead;
 };
 
 static struct {
@@ -260,10 +263,16 @@ static void come(int i, const uint8_t *p, size_t len)
 	}
 	if (k < e->n_come)
 		wrong(i, k, "came twice");
-	if (k > e->n_come)
-		wrong(i, e->n_come, "did not come in its turn, %s did",
-		      name_of(k, name));
-	e->n_come++;
+	if (e->is_broken && k == e->n_come)
+		wrong(i, k, "came after %s", name_of(e->instead, name));
+	if (e->is_broken)
+		return;
+	if (k == e->n_come) {
+		e->n_come++;
+		return;
+	}
+	e->is_broken = true; /* late, or lost: which of them is told */
+	e->instead = k;
 }
 
 static bool take(int i)
@@ -321,28 +330,48 @@ static void greet(void)
 	}
 }
 
+static bool is_broken(void)
+{
+	return o.end[0].is_broken || o.end[1].is_broken;
+}
+
+static void send_more(struct end *e, int i)
+{
+	for (; e->n_sent <= o.total && e->n_sent - e->n_come < o.window;
+	     e->n_sent++)
+		put(i, e->n_sent < o.total ? DATA : LAST, e->n_sent);
+}
+
+static void lost(void)
+{
+	char name[NAME_LEN];
+
+	for (int i = 0; i < 2; i++) {
+		const struct end *e = &o.end[i];
+
+		if (e->is_broken)
+			wrong(i, e->n_come, "was lost, %s came",
+			      name_of(e->instead, name));
+		if (!is_broken() && e->n_come <= o.total)
+			wrong(i, e->n_come, "was lost");
+	}
+}
+
 static void exchange(void)
 {
-	uint64_t stalled = now_ms() + STALL_MS, t;
+	uint64_t end = now_ms() + STALL_MS, t;
+	bool was_broken = false;
 
 	/* One more than asked for: after it nothing can come twice unseen. */
 	while (o.end[0].n_come <= o.total || o.end[1].n_come <= o.total) {
-		for (int i = 0; i < 2; i++) {
-			struct end *e = &o.end[i];
-
-			for (; e->n_sent <= o.total &&
-			       e->n_sent - e->n_come < o.window; e->n_sent++)
-				put(i, e->n_sent < o.total ? DATA : LAST,
-				    e->n_sent);
-		}
+		for (int i = 0; i < 2 && !was_broken; i++)
+			send_more(&o.end[i], i);
 		t = now_ms();
-		if (take_any(stalled > t ? (int)(stalled - t) : 0)) {
-			stalled = now_ms() + STALL_MS;
-		} else if (now_ms() >= stalled) {
-			for (int i = 0; i < 2; i++)
-				if (o.end[i].n_come <= o.total)
-					wrong(i, o.end[i].n_come, "was lost");
-		}
+		if (t >= end)
+			lost();
+		if (take_any((int)(end - t)) && !was_broken)
+			end = now_ms() + (is_broken() ? LATE_MS : STALL_MS);
+		was_broken = is_broken();
 	}
 }
 
