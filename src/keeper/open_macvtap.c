@@ -104,7 +104,9 @@ void macvtap_leg(struct keeper *k, const struct msg_leg *m)
 		log_warn(k->c->log,
 			 "%s: the machine with MAC %s gets no answers: %s",
 			 n->name, mac_format(m->mac, text), e.text);
-	n->refused[m->leg] = answer.leg.ok ? (mac){{0}} : m->mac;
+	n->refused[m->leg] = m->mac;
+	if (answer.leg.ok)
+		n->refused[m->leg] = (mac){{0}};
 	/* If it is gone the next one will ask again. */
 	(void)!engine_link_send(k, &answer, ENGINE_MSG_LEG_ADD, &fd, fd >= 0);
 }
