@@ -323,6 +323,8 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 	if (n && f->order == ENGINE_MSG_AF_XDP_ADD &&
 	    af_xdp_refused(k, n, f->err))
 		return;
+	if (n && regain_refused(k, n, f->text))
+		return;
 	error_set(&k->error, EXIT_FAILED, "engine refused %s: %s",
 		  n ? n->name : "the plan", f->text);
 	keeper_fail(k);

@@ -136,6 +136,10 @@ void control_close(struct keeper *k);
  * on is gone, and again if it is back; and the engine is told which addresses
  * the host has on that of a packet socket. Others are no matter. */
 void regain_look(struct keeper *k, struct plan_netdev *n);
+/* The engine could not serve n, whose interface may have gone meanwhile.  True:
+ * the LAN does without it until there is another of that name; false: n is no
+ * such netdev, or the network has just been started. */
+bool regain_refused(struct keeper *k, struct plan_netdev *n, const char *why);
 void packet_look(struct keeper *k, struct plan_netdev *n);
 
 /* An engine is going to be told of n: each has sockets of its own.  False:

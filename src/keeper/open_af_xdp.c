@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "grammar/uplink_opts.h"
 #include "keeper/keeper_priv.h"
-#include "os/rtnl.h"
 #include "os/xsk.h"
 
 enum {
@@ -179,20 +178,14 @@ bool af_xdp_start(struct keeper *k, struct plan_netdev *n)
 bool af_xdp_refused(struct keeper *k, struct plan_netdev *n, int err)
 {
 	struct error e = ERROR_NULL;
-	struct rtnl_link l;
 
 	if (!n->af_xdp)
-		return true; /* lost meanwhile */
-	xsk_refused(&n->af_xdp->opts, err, k->is_ready ? &e : &k->error);
-	if (!k->is_ready)
-		return false;
-	log_error(n->log, "%s: %s", n->name, e.text);
-	plan_lose(n);
-	if (n->lower && rtnl_link_get(n->lower, 0, &l) == 0) {
-		n->tried_index = l.index;
-		n->tried_master = l.master;
-	}
-	return true;
+		return true; /* it has no sockets any more */
+	xsk_refused(&n->af_xdp->opts, err, &e);
+	if (regain_refused(k, n, e.text))
+		return true;
+	error_set(&k->error, e.code, "%s", e.text);
+	return false;
 }
 
 void af_xdp_free(struct plan_netdev *n)

@@ -371,6 +371,7 @@ void plan_lose(struct plan_netdev *n)
 	af_xdp_free(n);
 	n->order.head.type = ENGINE_MSG_NONE;
 	n->is_lost = true;
+	n->id = ++n->plan->last_id; /* what was said of it is not of the next */
 }
 
 struct plan_netdev *plan_plug(struct plan_netdev *server, struct vde_plug *plug,

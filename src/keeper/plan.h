@@ -208,7 +208,7 @@ plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
 		    uint32_t *idp, struct error *e);
 void plan_forward_del(struct plan_netdev *n, uint32_t id);
 /* Closes what the netdev opened, and forgets its order: it can be opened
- * again.  Of the kinds that have a lower interface. */
+ * again, with another number.  Of the kinds that have a lower interface. */
 void plan_lose(struct plan_netdev *n);
 /* Closes and undoes what the netdev opened, and frees it. */
 void plan_remove(struct plan_netdev *n);

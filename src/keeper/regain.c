@@ -5,7 +5,7 @@
  * (macvtap, packet) or have queues of (af-xdp).  When it is gone the netdev is
  * closed, which takes what is left of it from the host, and the other netdevs
  * go on; when there is one of that name again, the netdev is opened as at the
- * start.
+ * start, with another number.
  *
  *              gone                       there, up
  *   open ---------------> lost ----------------------------> open
@@ -68,6 +68,22 @@ static void regain(struct keeper *k, struct plan_netdev *n)
 	n->is_lost = false;
 	log_info(n->log, "%s: %s is there again", n->name, n->lower);
 	engine_link_add(k, n);
+}
+
+bool regain_refused(struct keeper *k, struct plan_netdev *n, const char *why)
+{
+	struct rtnl_link l;
+
+	if (!k->is_ready || !(n->lower || n->af_xdp))
+		return false;
+	log_error(n->log, "%s: %s", n->name, why);
+	engine_link_del(k, n); /* should it have some of it */
+	plan_lose(n);
+	if (n->lower && rtnl_link_get(n->lower, 0, &l) == 0) {
+		n->tried_index = l.index;
+		n->tried_master = l.master;
+	}
+	return true;
 }
 
 void regain_look(struct keeper *k, struct plan_netdev *n)

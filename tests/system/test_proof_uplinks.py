@@ -11,6 +11,7 @@ which are taken away and come back while machines go on.
 import os
 import pathlib
 import shutil
+import signal
 
 import pytest
 
@@ -155,6 +156,30 @@ def test_card(w, lan, uplink):
         lan.remove()
         wait_for("the end is told", lambda: v.log().count("was removed: lan0") == 2)
         proof.frames_again(a, b)
+
+
+@pytest.mark.parametrize("uplink", ["packet,if=lan0", pytest.param(
+    "macvtap,if=lan0", marks=pytest.mark.root), pytest.param(
+    "af-xdp,ifname=lan0", marks=pytest.mark.root)])
+def test_card_that_comes_and_goes(w, lan, uplink):
+    """While the engine takes no orders: what it then makes of those for cards
+    that are gone costs nobody anything, nor the card that is there at last."""
+    a, b = machine(w), machine(w, 10)
+    with Vmlan([uplink, a.netdev(), b.netdev()]) as v:
+        proof.frames_again(a, b)
+        engine = v.engine()
+        os.kill(engine, signal.SIGSTOP)
+        try:
+            for i in 1, 2, 3:
+                lan.remove()
+                wait_for("the end is told", lambda: v.log().count("was removed: lan0") == i)
+                lan.make()
+                wait_for("the return is told", lambda: v.log().count("lan0 is there again") == i)
+        finally:
+            os.kill(engine, signal.SIGCONT)
+        proof.frames_again(a, b)
+        proof.frames_again(b, lan)
+        assert v.engine() == engine
 
 
 @pytest.mark.parametrize("kind", ["packet", pytest.param("macvtap", marks=pytest.mark.root)])
