@@ -249,6 +249,7 @@ struct msg_af_xdp_add {
 	uint32_t first_queue;
 	uint32_t n_queues;
 	uint32_t patience_ms; /* with a queue that is in use */
+	uint8_t is_awaited; /* SYNCED waits until the queues are bound */
 	uint8_t copies; /* no zero-copy */
 	uint8_t has_watch;
 	uint8_t has_link;

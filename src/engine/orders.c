@@ -322,7 +322,8 @@ static int order_af_xdp(struct engine *e, const struct msg_af_xdp_add *m,
 	if (r == 0) {
 		for (unsigned i = 0; i < n_fds; i++)
 			fds[i] = -1;
-		engine_unsettled(e, n, netdev_af_xdp_waits(n->port));
+		engine_unsettled(e, n, m->is_awaited &&
+					       netdev_af_xdp_waits(n->port));
 	}
 	return engine_netdev_made(n, r);
 }

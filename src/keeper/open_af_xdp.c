@@ -164,6 +164,8 @@ bool af_xdp_start(struct keeper *k, struct plan_netdev *n)
 	if (!n->af_xdp)
 		return true;
 	n->order.af_xdp_add.patience_ms = patience_ms(k);
+	/* Later nobody asks why, and the others have no wait. */
+	n->order.af_xdp_add.is_awaited = !k->is_ready;
 	if (n->n_fds)
 		return true; /* the first engine, or another interface */
 	if (n->af_xdp->is_given)

@@ -98,6 +98,7 @@ static int open_by_helper(struct plan_netdev *n, struct tap_result *t,
 		.bridge = spec_str(n->spec, "br"),
 		.helper = spec_str(n->spec, "helper"),
 		.asks_helper = true,
+		.patience_ms = plan_patience_ms(n),
 	};
 	int r = bridge_tap_open(&o, t, e);
 

@@ -15,6 +15,13 @@
 #include "os/packet.h"
 #include "os/rtnl.h"
 
+enum { PATIENCE_MS = 5000 };
+
+unsigned plan_patience_ms(const struct plan_netdev *n)
+{
+	return n->is_lost ? PATIENCE_MS : 0;
+}
+
 void plan_on_bridge(struct plan_netdev *n, const char *bridge,
 		    const struct tap_result *t)
 {
@@ -35,6 +42,7 @@ int open_bridge(struct plan_netdev *n, struct error *e)
 		.bridge = spec_str(n->spec, "br"),
 		.helper = spec_str(n->spec, "helper"),
 		.asks_helper = spec_has(n->spec, "helper"),
+		.patience_ms = plan_patience_ms(n),
 		.vnet_hdr = plan_vnet_hdr(n),
 	};
 	int r = bridge_tap_open(&o, &t, e);

@@ -234,6 +234,10 @@ void plan_server(struct plan_netdev *n, int fd, bool is_vhost);
 
 /* The order of a tap whose descriptors are t's; takes them. */
 void plan_tap(struct plan_netdev *n, struct tap_result *t);
+/* How long a program that n is opened by may take: while a network runs the
+ * keeper has others to serve.  0: as long as that takes, which may be until
+ * somebody has typed a password. */
+unsigned plan_patience_ms(const struct plan_netdev *n);
 /* t, of n, is on the bridge of that name (borrowed from the spec). */
 void plan_on_bridge(struct plan_netdev *n, const char *bridge,
 		    const struct tap_result *t);

@@ -82,7 +82,8 @@ static int make(const struct bridge_opts *o, const struct rtnl_link *br,
 static int ask_helper(const struct bridge_opts *o, struct tap_result *t,
 		      struct error *e)
 {
-	int fd = bridge_helper_run(o->helper, o->bridge, e);
+	int fd = bridge_helper_run(o->helper, o->bridge,
+				   o->patience_ms, e);
 	int r;
 
 	if (fd < 0)

@@ -15,6 +15,7 @@ struct bridge_opts {
 	const char *helper; /* path, or a command line if it has a blank; NULL:
 			     * nobody else is asked */
 	bool asks_helper;   /* it was asked for: make no tap ourselves */
+	unsigned patience_ms; /* with the helper; 0: as long as it takes */
 	enum tap_vnet_hdr vnet_hdr;
 };
 

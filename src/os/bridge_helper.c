@@ -4,17 +4,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/clock.h"
 #include "os/fdpass.h"
 
 enum {
@@ -65,14 +69,16 @@ static void child(const char *helper, const char *bridge, int sock, int said)
 	_exit(EXIT_NO_EXEC);
 }
 
-/* The first line, until the helper's end. */
-static void listen_to(int fd, char *text)
+/* The first line, until the helper's end, or that of the time. */
+static void listen_to(int fd, char *text, int64_t until_ms)
 {
 	char rest[256];
 	size_t len = 0;
 	ssize_t n;
 
-	for (;;) {
+	/* One that never stops is always ready. */
+	while (now_ms() < until_ms &&
+	       clock_await(fd, POLLIN, until_ms) == 0) {
 		bool is_full = len == SAID_MAX - 1;
 
 		n = is_full ? read(fd, rest, sizeof(rest))
@@ -117,18 +123,38 @@ static int refused(const char *helper, const char *bridge, const char *said,
 			 what ? what : "", what ? bridge : "", what ? "'" : "");
 }
 
+/* Of a helper that has ended: what others still have of the socket is no
+ * matter. */
 static int take_fd(int sock)
 {
 	char byte;
 	int fd = -1;
 	unsigned n = 0;
-	ssize_t r = fd_recv(sock, &byte, 1, &fd, FDS_MAX, &n);
+	ssize_t r = fcntl(sock, F_SETFL, O_NONBLOCK);
 
+	if (r == 0)
+		r = fd_recv(sock, &byte, 1, &fd, FDS_MAX, &n);
 	return r >= 0 && n == 1 ? fd : -1;
 }
 
-int bridge_helper_run(const char *helper, const char *bridge, struct error *e)
+/* The helper's status, after its end; false: its time is over. */
+static bool await_end(pid_t pid, int *statusp, int64_t until_ms)
 {
+	CLEANUP_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	bool is_late = pidfd >= 0 && clock_await(pidfd, POLLIN, until_ms) < 0;
+
+	/* Root's may not be ended: then it is not waited for. */
+	if (is_late && kill(pid, SIGKILL) < 0)
+		return false;
+	while (waitpid(pid, statusp, 0) < 0 && errno == EINTR)
+		;
+	return !is_late;
+}
+
+int bridge_helper_run(const char *helper, const char *bridge,
+		      unsigned patience_ms, struct error *e)
+{
+	int64_t until_ms = patience_ms ? now_ms() + patience_ms : INT64_MAX;
 	CLEANUP_FD int ours = -1, theirs = -1, hear = -1, say = -1, fd = -1;
 	char said[SAID_MAX];
 	int pair[2], status = 0;
@@ -149,9 +175,12 @@ int bridge_helper_run(const char *helper, const char *bridge, struct error *e)
 		child(helper, bridge, theirs, say);
 	fd_close(&theirs);
 	fd_close(&say);
-	listen_to(hear, said);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	listen_to(hear, said, until_ms);
+	if (!await_end(pid, &status, until_ms))
+		return error_set(e, EXIT_FAILED,
+				 "bridge helper failed: %s for %s did not end "
+				 "within %u s",
+				 helper, bridge, patience_ms / 1000);
 	if (status == 0)
 		fd = take_fd(ours);
 	if (fd < 0)

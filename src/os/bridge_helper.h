@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 
-/* Runs the helper and waits for its end: the descriptor of a tap on that
- * bridge, or negative with *e filled. */
+/* Runs the helper and waits for its end, for patience_ms at most; 0: as long as
+ * that takes.  The descriptor of a tap on that bridge, or negative with *e
+ * filled. */
 __attribute__((warn_unused_result)) int
-bridge_helper_run(const char *helper, const char *bridge, struct error *e);
+bridge_helper_run(const char *helper, const char *bridge,
+		  unsigned patience_ms, struct error *e);
 
 #endif

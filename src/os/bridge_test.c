@@ -2,6 +2,7 @@
 /* Taps on bridges, in a network namespace of the test's own.  Called with the
  * arguments of a bridge helper, this program is one. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <setjmp.h>
@@ -169,6 +170,41 @@ static void what_the_helper_says_is_told(void **state)
 		"says: xxxx");
 }
 
+/* Whoever has patience gets the same of one that ends, whatever it leaves
+ * behind; one that does not end is ended. */
+static void patience_has_an_end(void **state)
+{
+	static const char *const endless[] = {"exec sleep 1000; :",
+					      "exec sleep 1000 2>&-; :",
+					      "exec yes >&2; :"};
+	struct bridge_opts o = {.bridge = "br0", .asks_helper = true};
+	struct error e = ERROR_NULL;
+	struct tap_result t;
+	char helper[80];
+	int p[2], in;
+
+	/* cat ends with us, and has the helper's socket until then. */
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	in = dup(p[0]);
+	assert_in_range(in, 3, 9); /* what a shell can write */
+	snprintf(helper, sizeof(helper), "cat <&%d 2>&- & exit 0; :", in);
+	o.helper = helper;
+	assert_true(bridge_tap_open(&o, &t, &e) < 0);
+	assert_non_null(strstr(e.text, "which says: nothing"));
+	close(in);
+	close(p[0]);
+	close(p[1]);
+
+	o.patience_ms = 100;
+	for (size_t i = 0; i < array_len(endless); i++) {
+		e = ERROR_NULL;
+		o.helper = endless[i];
+		assert_true(bridge_tap_open(&o, &t, &e) < 0);
+		assert_int_equal(e.code, EXIT_FAILED);
+		assert_non_null(strstr(e.text, "did not end within"));
+	}
+}
+
 /* ---- what is no bridge ---- */
 
 static void opening_fails(const char *bridge, enum exit_code code,
@@ -218,6 +254,7 @@ static int in_netns(void)
 		cmocka_unit_test(a_tap_is_made_on_the_bridge),
 		cmocka_unit_test(the_helper_is_asked),
 		cmocka_unit_test(what_the_helper_says_is_told),
+		cmocka_unit_test(patience_has_an_end),
 		cmocka_unit_test(what_is_no_bridge_is_refused),
 		cmocka_unit_test(addresses_are_given),
 	};

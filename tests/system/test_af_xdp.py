@@ -250,6 +250,33 @@ def test_interface_removed(w, far):
         proof.frames_both_ways(a, far)
 
 
+def test_a_queue_taken_meanwhile(w, far):
+    """By somebody else, when an engine was killed: nobody but its port waits,
+    not even who has to be connected to."""
+    a, b = w.guest(), w.guest()
+    wire = "stream,addr.type=unix,addr.path=/run/xdp.sock"
+
+    def take():
+        try:
+            return xdp.busy_sock("xdp0")
+        except OSError:
+            return None
+
+    with Vmlan([b.netdev(), wire + ",server=on"]), \
+            Vmlan([a.netdev(), PLAIN, wire + ",reconnect-ms=20"]) as v:
+        proof.frames_again(a, b)
+        engine = v.engine()
+        v.proc.send_signal(signal.SIGSTOP)
+        try:
+            os.kill(engine, signal.SIGKILL)
+            taken = wait_for("the queue", take)
+        finally:
+            v.proc.send_signal(signal.SIGCONT)
+        with taken:
+            proof.frames_again(a, b)
+        proof.frames_again(a, far)
+
+
 def test_refusals(w, far):
     assert "failed to get ifindex for 'nosuch'" in error(4, "af-xdp,ifname=nosuch")
     assert "is no Ethernet" in error(1, "af-xdp,ifname=lo")

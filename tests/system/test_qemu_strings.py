@@ -9,7 +9,6 @@ they are.
 """
 import contextlib
 import fcntl
-import functools
 import os
 import pathlib
 import re
@@ -47,11 +46,6 @@ def placed(text):
 def kind(text):
     m = re.match(r'\{"type":"([^"]*)"|(?:type=)?([^,]*)', text)
     return m.group(1) or m.group(2)
-
-
-@functools.cache
-def is_to_come(word):
-    return "Not built yet" in sh(VMLAN, "join", f"{word},help", check=False).stdout
 
 
 def put(path, text):
@@ -151,9 +145,6 @@ def one_line(*args):
 @pytest.mark.parametrize("row", rows(is_built=True))
 def test_each_is_built(place, row):
     option, text, _, *words = row
-    if is_to_come(kind(text)):
-        assert "it is not built yet" in one_line(f"-{option}", text)
-        return
     wrap, fds, also = need(place, " ".join(words).split())
     args = [f"-{option}", placed(text), *also]
     if text == "none":
