@@ -204,6 +204,18 @@ static const struct port_ops vxlan_ops = {
 	.close = vxlan_close,
 };
 
+/* How many of c's peers have smaller addresses than number i: its place.  (To
+ * sort long lists, qsort() makes system calls that the engine may not make.) */
+static unsigned place(const struct netdev_vxlan_config *c, unsigned i)
+{
+	unsigned n = 0;
+
+	for (unsigned j = 0; j < c->n_remotes; j++)
+		n += memcmp(c->remotes[j].b, c->remotes[i].b,
+			    sizeof(c->remotes[i].b)) < 0;
+	return n;
+}
+
 static int set_up(struct vxlan *v, const struct netdev_vxlan_config *c)
 {
 	struct wr w = wr_init(v->hdr, sizeof(v->hdr));
@@ -216,13 +228,12 @@ static int set_up(struct vxlan *v, const struct netdev_vxlan_config *c)
 		return -ENOMEM;
 	v->n = c->n_remotes;
 	for (unsigned i = 0; i < v->n; i++) {
-		struct remote *r = &v->remotes[i];
+		struct remote *r = &v->remotes[place(c, i)];
 		const struct endpoint ep = {c->remotes[i], c->port};
 
 		r->ip = ep.ip;
 		r->to_len = sockaddr_from(&ep, &r->to);
 	}
-	qsort(v->remotes, v->n, sizeof(*v->remotes), compare);
 	for (unsigned i = 0; i < v->n; i++) {
 		fdb_port_init(&v->remotes[i].stand);
 		v->remotes[i].stand.serial = i + 1;

@@ -202,9 +202,11 @@ def test_machines_are_told_what_fits(w):
 
 
 def test_two_of_ours(w):
+    """One of which has many more peers."""
     a, b = w.guest(), w.guest()
     ends = [f"vxlan,vni={VNI},local=127.0.0.{i},remote=127.0.0.{3 - i}" for i in (1, 2)]
-    with Vmlan([a.netdev(), ends[0]]), Vmlan([b.netdev(), ends[1]]):
+    many = "".join(f",remote=127.0.9.{i}" for i in range(1, 200))
+    with Vmlan([a.netdev(), ends[0] + many]), Vmlan([b.netdev(), ends[1]]):
         proof.both_ways(a, b)
 
 
