@@ -166,11 +166,12 @@ struct msg_vxlan_add {
 	uint32_t lan;
 	uint32_t vni;
 	uint32_t ageing; /* seconds */
-	uint32_t mtu;	 /* of machines' packets that go whole; 0: not known */
 	uint16_t remote_port;
 	uint8_t learns;
 	uint32_t n_remotes;
 	addr remote[ENGINE_REMOTES_MAX];
+	uint32_t mtu[ENGINE_REMOTES_MAX]; /* of machines' packets that go there
+					   * whole; 0: not known */
 	char name[ENGINE_NAME_LEN];
 };
 

@@ -56,7 +56,7 @@ int engine_order_vxlan(struct engine *e, const struct msg_vxlan_add *m,
 		.n_remotes = m->n_remotes,
 		.port = m->remote_port,
 		.learns = m->learns,
-		.mtu = m->mtu,
+		.mtus = m->mtu,
 		.age_ns = m->ageing * UINT64_C(1000000000),
 	};
 	int r;

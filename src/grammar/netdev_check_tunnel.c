@@ -24,6 +24,7 @@ static int check_not_empty(const struct netdev_spec *s, const char *key,
 static int check_ports(const struct netdev_spec *s, struct error *e)
 {
 	static const char *const keys[] = {"srcport", "dstport"};
+	const char *to = spec_str(s, "dstport");
 
 	for (size_t i = 0; i < array_len(keys); i++) {
 		const char *port = spec_str(s, keys[i]);
@@ -41,7 +42,7 @@ static int check_ports(const struct netdev_spec *s, struct error *e)
 		    netdev_check_port(s->kind, keys[i], port, false, e) < 0)
 			return -1;
 	}
-	if (spec_has(s, "dstport") && !strcmp(spec_str(s, "dstport"), "0"))
+	if (to && strspn(to, "0") == strlen(to))
 		return spec_error(s->kind, e,
 				  "Parameter 'dstport' may not be 0, it names "
 				  "the peer");

@@ -31,6 +31,8 @@ static const struct {
 	 "ports"},
 	{L2 ",udp=on,srcport=1,dstport=0",
 	 "l2tpv3: Parameter 'dstport' may not be 0, it names the peer"},
+	{L2 ",udp=on,srcport=1,dstport=00000",
+	 "l2tpv3: Parameter 'dstport' may not be 0, it names the peer"},
 	{L2 ",udp=on,srcport=70000,dstport=1",
 	 "l2tpv3: Parameter 'srcport' expects a number of at most 65535 or the "
 	 "name of a service, not '70000'"},

@@ -73,6 +73,13 @@ void tunnel_tell_mtu(struct plan *p)
 	}
 }
 
+/* Frames to it would come back to us. */
+static bool is_own(const struct sock_tunnel *t, const addr *remote)
+{
+	return addr_eq(&t->local.ip, remote) ||
+	       (addr_is_unspecified(&t->local.ip) && sock_has_address(remote));
+}
+
 static void say(const struct plan_netdev *n)
 {
 	if (n->inner_mtu)
@@ -115,10 +122,10 @@ static int resolve_ends(const struct plan_netdev *n, struct endpoint *src,
 	r = resolve_end(n, "src", way, src, e);
 	if (r == 0)
 		r = resolve_end(n, "dst", way_like(&src->ip), dst, e);
-	if (r == 0 && addr_is_unspecified(&dst->ip))
+	if (r == 0 && !addr_is_unicast(&dst->ip) && !addr_is_loopback(&dst->ip))
 		r = error_set(e, EXIT_USAGE,
-			      "l2tpv3: dst=%s names nobody; give the peer's "
-			      "address",
+			      "l2tpv3: dst=%s is nobody's address; give the "
+			      "peer's",
 			      spec_str(n->spec, "dst"));
 	return r;
 }
@@ -171,11 +178,6 @@ int open_l2tpv3(struct plan_netdev *n, struct error *e)
 		return r;
 	l2tpv3_order(n, &dst);
 	t.remote = dst.ip;
-	if (endpoint_eq(&t.local, &dst) && m->tx_session == m->rx_session)
-		return error_set(e, EXIT_USAGE,
-				 "l2tpv3: src and dst are one, and so are the "
-				 "sessions: it would hear itself; give "
-				 "rxsession=");
 	fd = m->is_udp ? sock_tunnel_udp(&t, e)
 		       : sock_tunnel_raw(&t, PROTO_L2TP, e);
 	if (fd < 0) {
@@ -183,6 +185,12 @@ int open_l2tpv3(struct plan_netdev *n, struct error *e)
 		return fd;
 	}
 	n->fds[n->n_fds++] = fd;
+	if (t.local.port == dst.port && is_own(&t, &dst.ip) &&
+	    m->tx_session == m->rx_session)
+		return error_set(e, EXIT_USAGE,
+				 "l2tpv3: src and dst are one, and so are the "
+				 "sessions: it would hear itself; give "
+				 "rxsession=");
 	n->inner_mtu = inner_mtu(&t, l2tpv3_around(m));
 	snprintf(n->about, sizeof(n->about), "%s%s to %s, session %u",
 		 m->is_udp ? "udp:" : "ip:",
@@ -196,13 +204,6 @@ int open_l2tpv3(struct plan_netdev *n, struct error *e)
 }
 
 /* ---- vxlan ---- */
-
-/* Frames to it would come back to us. */
-static bool is_own(const struct sock_tunnel *t, const addr *remote)
-{
-	return addr_eq(&t->local.ip, remote) ||
-	       (addr_is_unspecified(&t->local.ip) && sock_has_address(remote));
-}
 
 static int add_remote(struct msg_vxlan_add *m, const char *text,
 		      const struct sock_tunnel *t, struct error *e)
@@ -221,7 +222,7 @@ static int add_remote(struct msg_vxlan_add *m, const char *text,
 					 "leave one out",
 					 text);
 	}
-	if (addr_is_multicast(&ep.ip) || addr_is_unspecified(&ep.ip))
+	if (!addr_is_unicast(&ep.ip) && !addr_is_loopback(&ep.ip))
 		return error_set(e, EXIT_USAGE,
 				 "vxlan: remote=%s is no peer's address; name "
 				 "each peer",
@@ -269,19 +270,17 @@ static int resolve_all(const struct netdev_spec *s, struct sock_tunnel *t,
 	return r;
 }
 
-/* Of the worst of the ways. */
-static uint32_t vxlan_inner_mtu(struct sock_tunnel *t,
-				const struct msg_vxlan_add *m)
+/* Of each of the ways, and of the worst of them. */
+static uint32_t vxlan_inner_mtu(struct sock_tunnel *t, struct msg_vxlan_add *m)
 {
+	const size_t around = UDP_HDR_LEN + VXLAN_HDR_LEN + ETH_HDR_LEN;
 	uint32_t least = UINT32_MAX;
 
 	for (unsigned i = 0; i < m->n_remotes; i++) {
-		uint32_t mtu;
-
 		t->remote = m->remote[i];
-		mtu = inner_mtu(t, UDP_HDR_LEN + VXLAN_HDR_LEN + ETH_HDR_LEN);
-		if (mtu && mtu < least)
-			least = mtu;
+		m->mtu[i] = inner_mtu(t, around);
+		if (m->mtu[i] && m->mtu[i] < least)
+			least = m->mtu[i];
 	}
 	return least == UINT32_MAX ? 0 : least;
 }
@@ -312,7 +311,7 @@ int open_vxlan(struct plan_netdev *n, struct error *e)
 	m->remote_port = t.local.port;
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_VXLAN_ADD;
-	n->inner_mtu = m->mtu = vxlan_inner_mtu(&t, m);
+	n->inner_mtu = vxlan_inner_mtu(&t, m);
 	snprintf(n->about, sizeof(n->about), "udp:%s, network %u, %u peer%s",
 		 endpoint_format(&t.local, text), m->vni, m->n_remotes,
 		 m->n_remotes == 1 ? "" : "s");

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
+#include "base/be.h"
 #include "wire/csum.h"
 
 enum {
@@ -27,11 +28,6 @@ enum {
 	TCP_GSO_MIN = 8, /* smaller pieces are only an amplifier */
 	IP_LEN_MAX = 65535,
 };
-
-static inline uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 /* Bytes of f->hdr that may be parsed. */
 static inline uint32_t parse_limit(const struct frame *f)
@@ -53,7 +49,7 @@ static bool layout_ip4(const uint8_t *h, uint32_t limit,
 	l->ip_version = 4;
 	l->l4_off = (uint16_t)(l->l3_off + ihl);
 	/* more fragments, or an offset: RFC 791 3.1 */
-	l->proto = be16(ip + 6) & 0x3fff ? 0 : ip[9];
+	l->proto = get_be16(ip + 6) & 0x3fff ? 0 : ip[9];
 	return true;
 }
 
@@ -117,13 +113,13 @@ bool offload_layout(const struct frame *f, struct offload_layout *lp)
 
 	if (limit < FRAME_ETH_LEN)
 		return false;
-	type = be16(h + 12);
+	type = get_be16(h + 12);
 	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
 		if (type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ)
 			break;
 		if (limit - off < 4)
 			return false;
-		type = be16(h + off + 2);
+		type = get_be16(h + off + 2);
 		off += 4;
 	}
 	l.l3_off = l.l4_off = (uint16_t)off;
@@ -204,8 +200,8 @@ static bool frag_check(const struct frame *f, const struct offload_layout *l)
 	return f->off.csum_start == l->l4_off && f->off.hdr_len <= f->len &&
 	       f->off.gso_size >= 8 && f->off.gso_size % 8 == 0 &&
 	       f->off.gso_size < IP_LEN_MAX - IP6_HDR_LEN &&
-	       be16(ip + (l->ip_version == 4 ? 2 : 4)) == ip_len &&
-	       be16(f->hdr + l->l4_off + 4) == udp_len &&
+	       get_be16(ip + (l->ip_version == 4 ? 2 : 4)) == ip_len &&
+	       get_be16(f->hdr + l->l4_off + 4) == udp_len &&
 	       offload_pieces(f, l->l4_off) <= OFFLOAD_PIECES_MAX;
 }
 
@@ -215,7 +211,8 @@ static bool gso_check(const struct frame *f, const struct offload_layout *l)
 	uint32_t ip_len = f->len - l->l3_off - ip_hdr;
 	uint32_t payload = f->len - l->payload_off;
 	uint32_t piece = f->off.gso_size;
-	uint16_t said = be16(f->hdr + l->l3_off + (l->ip_version == 4 ? 2 : 4));
+	uint32_t at = l->l3_off + (l->ip_version == 4 ? 2u : 4u);
+	uint16_t said = get_be16(f->hdr + at);
 
 	if (f->off.csum_start != l->l4_off || l->has_routing)
 		return false;

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "base/be.h"
 #include "lan/offload.h"
 #include "wire/csum.h"
 
@@ -16,17 +17,12 @@ enum {
 	PAYLOAD_MIN = 512, /* of a segment, however long the headers are */
 };
 
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)(p[0] << 8 | p[1]);
-}
-
 /* The frame ends where its IP packet does. */
 static bool is_exact(const struct frame *f, const struct offload_layout *l)
 {
 	const uint8_t *ip = f->hdr + l->l3_off;
-	uint32_t said = l->ip_version == 4 ? be16(ip + 2)
-					   : be16(ip + 4) + IP6_HDR_LEN;
+	uint32_t said = l->ip_version == 4 ? get_be16(ip + 2)
+					   : get_be16(ip + 4) + IP6_HDR_LEN;
 
 	return said == f->len - l->l3_off;
 }
@@ -55,7 +51,7 @@ bool unsummed_mark(struct frame *f, uint32_t whole)
 		return true;
 	f->off.csum_start = l.l4_off;
 	f->off.csum_offset = l.proto == IPPROTO_TCP ? TCP_AT_CSUM : UDP_AT_CSUM;
-	if (be16(f->hdr + l.l4_off + f->off.csum_offset) !=
+	if (get_be16(f->hdr + l.l4_off + f->off.csum_offset) !=
 	    csum_partial(offload_pseudo(f->hdr, &l, f->len - l.l4_off))) {
 		f->off = (struct frame_offload){0};
 		return true;

@@ -8,7 +8,8 @@
  *
  * Over UDP the socket is not connected: a peer behind a NAT may send from
  * another port than it hears on.  So its address is looked at here, and its
- * port is not.  Over IP the socket is connected, and the kernel looks.
+ * port is not.  Over IP the socket is connected, but it has heard everybody
+ * from when it was made until then.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -47,8 +48,7 @@ static bool is_peers(const struct l2tpv3 *l, const struct sockaddr_storage *ss)
 {
 	struct endpoint ep;
 
-	return !l->mmsg.keeps_from ||
-	       (sockaddr_to(ss, &ep) && addr_eq(&ep.ip, &l->peer));
+	return sockaddr_to(ss, &ep) && addr_eq(&ep.ip, &l->peer);
 }
 
 /* Takes the headers of message i, *offp being where the frame begins. */
@@ -170,7 +170,7 @@ int netdev_l2tpv3_new(const struct netdev_env *env,
 		return -ENOMEM;
 	mmsg_init(&l->mmsg, env, c->name, c->id);
 	l->mmsg.ops = &l2tpv3_mmsg_ops;
-	l->mmsg.keeps_from = c->tx.is_udp;
+	l->mmsg.keeps_from = true;
 	l->mmsg.refuses_late = true;
 	l->mmsg.port.ops = &l2tpv3_ops;
 	l->mmsg.port.caps.is_uplink = true;

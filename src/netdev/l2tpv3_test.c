@@ -17,7 +17,7 @@
 #include "netdev/netdev.h"
 #include "netdev/rig.h"
 
-enum { LEN = 60, HDR = 4 + 4 + 8 + 4 + 2, AT_COUNTER = 16 };
+enum { LEN = 60, HDR = 4 + 4 + 8 + 4 + 2, AT_COUNTER = 16, PROTO_L2TP = 115 };
 
 struct bench {
 	struct rig rig;
@@ -153,6 +153,57 @@ static void test_what_is_refused(void **state)
 	assert_int_equal(close(nat), 0);
 }
 
+/* Bound to 127.0.0.n; -1: not here. */
+static int raw(uint8_t n)
+{
+	const struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + n)};
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, PROTO_L2TP);
+
+	if (fd >= 0)
+		assert_int_equal(
+			bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+/* A raw socket hears everybody until it is connected. */
+static void test_who_was_early(void **state)
+{
+	const uint8_t at[2] = {2, 3};
+	struct netdev_l2tpv3_config c = {
+		.name = "l0", .tx = form(1, 2), .rx = form(3, 4), .fd = raw(1)};
+	struct sockaddr_in peer = {.sin_family = AF_INET};
+	struct bench *b = *state;
+
+	if (c.fd < 0)
+		skip();
+	b->us = (struct sockaddr_in){.sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	make(b);
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = raw(at[i]);
+
+		give(b, fd, 0);
+		assert_int_equal(sendto(fd, b->buf + 4, HDR - 4 + LEN, 0,
+					(struct sockaddr *)&b->us,
+					sizeof(b->us)),
+				 HDR - 4 + LEN);
+		assert_int_equal(close(fd), 0);
+	}
+	peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	assert_int_equal(connect(c.fd, (struct sockaddr *)&peer, sizeof(peer)),
+			 0);
+	c.tx.is_udp = c.rx.is_udp = false;
+	c.remote.ip = addr_v4(127, 0, 0, 2);
+	assert_int_equal(netdev_l2tpv3_new(&b->rig.env, &c, &b->port), 0);
+	for (unsigned i = 0; i < 4; i++)
+		rig_turn(&b->rig, 0);
+	assert_int_equal(b->sink->n, 1);
+	assert_int_equal(b->rig.drops.n[DROP_TUNNEL_PEER], 2);
+	assert_int_equal(b->rig.drops.n[DROP_TUNNEL_SHORT], 1);
+}
+
 static void send_n(struct bench *b, unsigned n)
 {
 	struct batch batch = {.n = n};
@@ -247,7 +298,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		TEST(test_what_is_refused), TEST(test_counter),
 		TEST(test_pinned_counter), TEST(test_absent_peer),
-		TEST(test_refused_configs),
+		TEST(test_refused_configs), TEST(test_who_was_early),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -144,8 +144,9 @@ struct netdev_vxlan_config {
 	uint16_t port;	     /* of the peers */
 	bool learns;	     /* which machine is behind which peer .. */
 	uint64_t age_ns;     /* .. for how long without hearing it */
-	uint32_t mtu;	     /* bytes of machines' packets that fit the way
-			      * whole; 0: not known */
+	const uint32_t *mtus; /* of each peer: bytes of machines' packets that
+			       * fit the way whole, 0: not known; copied.
+			       * NULL: of none */
 };
 __attribute__((warn_unused_result)) int
 netdev_vxlan_new(const struct netdev_env *env,

@@ -33,12 +33,12 @@ struct remote {
 	addr ip;
 	struct sockaddr_storage to;
 	socklen_t to_len;
+	uint32_t whole; /* bytes of an IP packet that its way does not cut */
 };
 
 struct vxlan {
 	struct mmsg mmsg;
 	uint32_t vni;
-	uint32_t whole;	   /* bytes of an IP packet that no peer cuts */
 	unsigned n;	   /* remotes, >= 1 */
 	struct remote *remotes; /* owned; by address */
 	unsigned last;	   /* who sent last */
@@ -121,7 +121,7 @@ static void vxlan_take(struct mmsg *m, struct batch *b, unsigned n)
 			continue;
 		if (v->learns)
 			learn(v, b, r);
-		if (!unsummed_mark(&b->f[b->n - 1], v->whole)) {
+		if (!unsummed_mark(&b->f[b->n - 1], r->whole)) {
 			mmsg_rx_drop(m, DROP_OFFLOAD_BAD);
 			b->n--;
 		}
@@ -222,7 +222,6 @@ static int set_up(struct vxlan *v, const struct netdev_vxlan_config *c)
 
 	vxlan_emit(&w, c->vni);
 	v->vni = c->vni;
-	v->whole = c->mtu ? c->mtu : VXLAN_MTU;
 	v->remotes = calloc(c->n_remotes, sizeof(*v->remotes));
 	if (!v->remotes)
 		return -ENOMEM;
@@ -232,6 +231,7 @@ static int set_up(struct vxlan *v, const struct netdev_vxlan_config *c)
 		const struct endpoint ep = {c->remotes[i], c->port};
 
 		r->ip = ep.ip;
+		r->whole = c->mtus && c->mtus[i] ? c->mtus[i] : VXLAN_MTU;
 		r->to_len = sockaddr_from(&ep, &r->to);
 	}
 	for (unsigned i = 0; i < v->n; i++) {

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/be.h"
 #include "base/mem.h"
 #include "netdev/netdev.h"
 #include "netdev/rig.h"
@@ -47,9 +48,10 @@ static int udp(struct sockaddr_in *a, uint32_t ip, uint16_t port)
 static void open_port(struct bench *b, bool learns)
 {
 	static const uint8_t last[PEERS] = {7, 3, 5};
+	static const uint32_t mtus[PEERS] = {1450, 1350, 0};
 	addr remotes[PEERS];
 	struct netdev_vxlan_config c = {.name = "v0", .vni = VNI,
-					.remotes = remotes,
+					.remotes = remotes, .mtus = mtus,
 					.n_remotes = PEERS, .learns = learns,
 					.age_ns = UINT64_C(300000000000)};
 	struct sockaddr_in a;
@@ -220,6 +222,44 @@ static void test_no_learning(void **state)
 	assert_int_equal(who_gets(b, 1), 7);
 }
 
+/* A datagram of len bytes of IP whose sum was left to a card. */
+static void give_unsummed(struct bench *b, unsigned peer, uint32_t len)
+{
+	uint8_t buf[VXLAN_HDR_LEN + 1600] = {0};
+	uint8_t *ip = buf + VXLAN_HDR_LEN + FRAME_ETH_LEN;
+	struct sockaddr *us = (struct sockaddr *)&b->us;
+
+	make(b, 1);
+	memcpy(buf, b->buf, VXLAN_HDR_LEN + FRAME_ETH_LEN);
+	put_be16(ip - 2, 0x0800);
+	ip[0] = 0x45;
+	put_be16(ip + 2, len);
+	ip[9] = IPPROTO_UDP;
+	put_be16(ip + 26, IPPROTO_UDP + len - 20); /* of no addresses */
+	len += VXLAN_HDR_LEN + FRAME_ETH_LEN;
+	assert_int_equal(
+		sendto(b->peer[peer], buf, len, 0, us, sizeof(b->us)), len);
+	for (unsigned i = 0; i < 3; i++)
+		rig_turn(&b->rig, 0);
+}
+
+/* What can have come in one is a matter of that peer's way, not of another's
+ * that is narrower. */
+static void test_longest_of_each(void **state)
+{
+	static const uint32_t longest[PEERS] = {1450, 1350, 1500};
+	struct bench *b = *state;
+
+	open_port(b, true);
+	for (unsigned i = 0; i < PEERS; i++) {
+		give_unsummed(b, i, longest[i]);
+		assert_int_equal(b->sink->n, i + 1);
+		give_unsummed(b, i, longest[i] + 1);
+		assert_int_equal(b->sink->n, i + 1);
+		assert_int_equal(b->rig.drops.n[DROP_OFFLOAD_BAD], i + 1);
+	}
+}
+
 /* Who invents machines pushes out his own. */
 static void test_fairness(void **state)
 {
@@ -286,6 +326,7 @@ int main(void)
 		TEST(test_what_is_refused), TEST(test_learning),
 		TEST(test_no_learning),	    TEST(test_fairness),
 		TEST(test_floods),	    TEST(test_refused_configs),
+		TEST(test_longest_of_each),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

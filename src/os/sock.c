@@ -72,7 +72,7 @@ static int inet_socket(const struct sock_inet *a, const struct addrinfo *ai)
 	return fd;
 }
 
-static int bound_to(int fd, struct endpoint *ep)
+int sock_bound_to(int fd, struct endpoint *ep)
 {
 	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof(ss);
@@ -182,7 +182,7 @@ int sock_listen_inet(const struct sock_inet *a, struct endpoint *boundp,
 	if (fd < 0)
 		return listen_error(a, &ep, fd, e);
 	*boundp = (struct endpoint){0};
-	(void)bound_to(fd, boundp); /* only told to people */
+	(void)sock_bound_to(fd, boundp); /* only told to people */
 	return fd;
 }
 
@@ -427,6 +427,6 @@ int sock_listen_forward(uint8_t proto, struct endpoint *ep, struct error *e)
 	    (tcp && listen(fd, BACKLOG) < 0))
 		return forward_error(proto, ep, errno, e);
 	if (!ep->port)
-		(void)bound_to(fd, ep); /* only told to people */
+		(void)sock_bound_to(fd, ep); /* only told to people */
 	return fd_steal(&fd);
 }

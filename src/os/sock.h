@@ -98,12 +98,14 @@ struct sock_tunnel {
 	bool sets_df;	       /* nothing is fragmented */
 	uint8_t ttl;	       /* 0: the host's default */
 };
-/* Bound, and of its family only. */
+/* Bound, and of its family only; the port is filled in. */
 __attribute__((warn_unused_result)) int
-sock_tunnel_udp(const struct sock_tunnel *t, struct error *e);
-/* A raw socket of this IP protocol, bound, and connected to the peer. */
+sock_tunnel_udp(struct sock_tunnel *t, struct error *e);
+/* A raw socket of this IP protocol, bound, and connected to the peer, by the
+ * address that is filled in.  What came before it was connected is in it, from
+ * whomever. */
 __attribute__((warn_unused_result)) int
-sock_tunnel_raw(const struct sock_tunnel *t, int proto, struct error *e);
+sock_tunnel_raw(struct sock_tunnel *t, int proto, struct error *e);
 /* Bytes of the longest IP packet that goes to the peer whole, as far as the
  * host knows now; 0: it has no way there. */
 uint32_t sock_tunnel_mtu(const struct sock_tunnel *t);
@@ -115,6 +117,8 @@ sock_fd_take(int fd, int type, bool listening, struct error *e);
 /* True if the other end of a connected unix socket is our own user's, or
  * root's. */
 bool sock_peer_may(int fd);
+/* To what fd is bound. 0 or -errno. */
+int sock_bound_to(int fd, struct endpoint *ep);
 /* True if a socket of this host can have that address. */
 bool sock_has_address(const addr *ip);
 /* hostfwd: a listening TCP or bound UDP socket on *ep; port 0 is filled with

@@ -107,12 +107,7 @@ static int join_v4(const struct sock_mcast *m, const struct endpoint *group,
 /* The port that tx_fd sends from; its address may differ per interface. */
 static int own_source(struct sock_mcast *m)
 {
-	struct sockaddr_storage ss = {0};
-	socklen_t len = sizeof(ss);
-
-	if (getsockname(m->tx_fd, (struct sockaddr *)&ss, &len) < 0)
-		return -errno;
-	return sockaddr_to(&ss, &m->self) ? 0 : -EAFNOSUPPORT;
+	return sock_bound_to(m->tx_fd, &m->self);
 }
 
 static int mcast_open(struct sock_mcast *m, const struct endpoint *group,
@@ -194,7 +189,7 @@ static int tunnel_set_up(int fd, const struct sock_tunnel *t)
 	return 0;
 }
 
-int sock_tunnel_udp(const struct sock_tunnel *t, struct error *e)
+int sock_tunnel_udp(struct sock_tunnel *t, struct error *e)
 {
 	CLEANUP_FD int fd = udp_socket(&t->local, e);
 	const int on = 1;
@@ -214,10 +209,15 @@ int sock_tunnel_udp(const struct sock_tunnel *t, struct error *e)
 		(void)setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, &on,
 				 sizeof(on));
 	r = bind_to(fd, &t->local, e);
-	return r < 0 ? r : fd_steal(&fd);
+	if (r < 0)
+		return r;
+	r = sock_bound_to(fd, &t->local);
+	if (r < 0)
+		return error_errno(e, r, "cannot tell the port of a socket");
+	return fd_steal(&fd);
 }
 
-int sock_tunnel_raw(const struct sock_tunnel *t, int proto, struct error *e)
+int sock_tunnel_raw(struct sock_tunnel *t, int proto, struct error *e)
 {
 	const struct endpoint remote = {.ip = t->remote};
 	struct sockaddr_storage own, peer;
@@ -246,6 +246,10 @@ int sock_tunnel_raw(const struct sock_tunnel *t, int proto, struct error *e)
 	if (connect(fd, (struct sockaddr *)&peer, peer_len) < 0)
 		return error_errno(e, errno, "no way to %s",
 				   addr_format(&t->remote, text));
+	r = sock_bound_to(fd, &t->local);
+	if (r < 0)
+		return error_errno(e, r, "cannot tell the address of a socket");
+	t->local.port = 0; /* the kernel says 115 */
 	return fd_steal(&fd);
 }
 

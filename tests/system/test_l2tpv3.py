@@ -6,6 +6,7 @@
 The kernels that run the tests lack the module for an end of their own.
 """
 import itertools
+import re
 import socket
 import struct
 
@@ -167,6 +168,13 @@ def test_what_cannot_be(w):
     assert code == 1 and "could not resolve dst over IPv4" in line
     code, line = fails("l2tpv3,src=192.0.2.77,dst=127.0.0.2,txsession=1")
     assert code == 1 and "192.0.2.77" in line
+    code, line = fails("l2tpv3,src=0.0.0.0,dst=239.1.1.1,txsession=1")
+    assert code == 2 and "nobody's address" in line
+    for keys in ("", ",udp=on,srcport=17052,dstport=17052"):
+        code, line = fails("l2tpv3,src=0.0.0.0,dst=127.0.0.1,txsession=1" + keys)
+        assert code == 2 and "would hear itself" in line
+    with Vmlan(["user", raw + ",udp=on,srcport=0,dstport=17051"]) as v:
+        assert re.search(r"udp:127\.0\.0\.1:[1-9]\d+ to 127\.0\.0\.2:17051", v.log())
     udp = raw + ",udp=on,srcport=17050,dstport=17051"
     with Vmlan(["user", udp]):
         code, line = fails(udp)
