@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "grammar/vde_opts.h"
 #include "keeper/vde.h"
+#include "os/file.h"
 #include "os/sock.h"
 
 int vde_group(const struct plan_netdev *n, gid_t *gidp, struct error *e)
@@ -39,10 +40,10 @@ int vde_group(const struct plan_netdev *n, gid_t *gidp, struct error *e)
 }
 
 /* The bits of a folder in which those may go who have a right to the sockets
- * in it; what is made there is of its group. */
+ * in it; what is made there is of its group, and only its maker's to remove. */
 static mode_t folder_mode(mode_t mode)
 {
-	mode_t bits = S_ISGID | mode;
+	mode_t bits = S_ISGID | mode | (mode & 022 ? S_ISVTX : 0);
 
 	for (unsigned shift = 0; shift <= 6; shift += 3) {
 		if (mode & (06u << shift))
@@ -73,28 +74,34 @@ static void sweep(const struct vde_server *s)
 		closedir(d);
 }
 
+static bool is_ours(const char *name)
+{
+	struct stat st;
+
+	return lstat(name, &st) == 0 && st.st_uid == geteuid();
+}
+
 /* Listens in the folder, which is there. */
 static int open_ctl(struct vde_server *s, bool is_made, struct error *e)
 {
-	const mode_t folder = folder_mode(s->mode);
-	struct stat st;
 	bool is_left;
+	int r;
 
 	snprintf(s->ctl, sizeof(s->ctl), "%.90s/ctl", s->dir);
-	is_left = lstat(s->ctl, &st) == 0;
+	is_left = is_ours(s->ctl) && is_ours(s->dir);
 	s->fd = sock_listen_unix(s->ctl, false, false, e);
 	if (s->fd < 0)
 		return s->fd;
 	s->removes_dir = is_made || is_left;
 	sweep(s);
+	r = file_give(s->ctl, S_IFSOCK | s->mode, (uid_t)-1, s->gid);
+	if (r < 0)
+		return error_errno(e, r, "%s", s->ctl);
 	/* A folder that somebody prepared keeps its permissions. */
-	if (s->removes_dir && (chown(s->dir, (uid_t)-1, s->gid) < 0 ||
-			       chmod(s->dir, folder) < 0))
-		return error_errno(e, errno, "%s", s->dir);
-	if (chown(s->ctl, (uid_t)-1, s->gid) < 0 ||
-	    chmod(s->ctl, s->mode) < 0)
-		return error_errno(e, errno, "%s", s->ctl);
-	return 0;
+	if (s->removes_dir)
+		r = file_give(s->dir, S_IFDIR | folder_mode(s->mode),
+			      (uid_t)-1, s->gid);
+	return r < 0 ? error_errno(e, r, "%s", s->dir) : 0;
 }
 
 static int open_folder(struct vde_server *s, const char *name, struct error *e)
@@ -130,6 +137,24 @@ static int open_folder(struct vde_server *s, const char *name, struct error *e)
 	return r;
 }
 
+/* Anybody may have made the one in /tmp, and could then put what he likes in
+ * the place of our sockets. */
+static int standard_folder(char name[VDE_FOLDER_MAX + 1], struct error *e)
+{
+	bool is_root = geteuid() == 0;
+	struct stat st;
+
+	snprintf(name, VDE_FOLDER_MAX + 1, "%s",
+		 is_root ? "/var/run/vde.ctl" : "/tmp/vde.ctl");
+	if (!is_root && lstat(name, &st) == 0 && st.st_uid != 0 &&
+	    st.st_uid != geteuid())
+		return error_set(e, EXIT_PERMISSION,
+				 "vde: the standard folder %s is user %u's; "
+				 "name another by sock=",
+				 name, (unsigned)st.st_uid);
+	return 0;
+}
+
 int vde_server_open(struct plan_netdev *n, struct error *e)
 {
 	struct vde_server *s = calloc(1, sizeof(*s));
@@ -153,9 +178,9 @@ int vde_server_open(struct plan_netdev *n, struct error *e)
 	s->mode = o.mode & 0666;
 	s->max = (unsigned)spec_u64(n->spec, "max");
 	if (!o.folder[0])
-		snprintf(o.folder, sizeof(o.folder), "%s",
-			 geteuid() == 0 ? "/var/run/vde.ctl" : "/tmp/vde.ctl");
-	r = open_folder(s, o.folder, e);
+		r = standard_folder(o.folder, e);
+	if (r == 0)
+		r = open_folder(s, o.folder, e);
 	if (r == 0 && mgmt)
 		r = vde_mgmt_open(s, mgmt, e);
 	if (r == 0)

@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "grammar/vde_opts.h"
 #include "keeper/vde.h"
+#include "os/file.h"
 #include "os/sock.h"
 
 #define VDE_RETRY_MIN_NS UINT64_C(100000000)
@@ -100,20 +101,24 @@ static void failed(struct vde_client *c, const struct error *e)
  * socket, for which it is its group's, or anybody's, until it is connected. */
 static int give_data(struct vde_client *c, struct error *e)
 {
-	mode_t mode = c->opts.mode;
+	const mode_t mode = S_IFSOCK | c->opts.mode;
 	char ctl[FOLDER_LEN + 8];
 	struct stat st;
+	int r;
 
-	if (c->gid != (gid_t)-1 && chown(c->path, (uid_t)-1, c->gid) < 0)
-		return error_errno(e, errno, "cannot give %s to group %s",
-				   c->path, spec_str(c->netdev->spec, "group"));
 	snprintf(ctl, sizeof(ctl), "%s/ctl", c->dir);
 	if (c->gid == (gid_t)-1 && !(mode & 077) && stat(ctl, &st) == 0 &&
-	    st.st_uid != 0 && st.st_uid != geteuid())
-		mode |= chown(c->path, (uid_t)-1, st.st_gid) == 0 ? 070 : 077;
-	if (chmod(c->path, mode) < 0)
-		return error_errno(e, errno, "%s", c->path);
-	return 0;
+	    st.st_uid != 0 && st.st_uid != geteuid()) {
+		if (file_give(c->path, mode | 070, (uid_t)-1, st.st_gid) == 0)
+			return 0;
+		r = file_give(c->path, mode | 077, (uid_t)-1, (gid_t)-1);
+	} else {
+		r = file_give(c->path, mode, (uid_t)-1, c->gid);
+	}
+	if (r < 0 && c->gid != (gid_t)-1)
+		return error_errno(e, r, "cannot give %s to group %s", c->path,
+				   spec_str(c->netdev->spec, "group"));
+	return r < 0 ? error_errno(e, r, "%s", c->path) : 0;
 }
 
 /* Binds c->data in the folder under libvdeplug's names. */
@@ -348,18 +353,31 @@ static void closed(struct vde_client *c)
 	arm(c, c->retry_ns);
 }
 
+/* Points our data socket at the one that the switch has named. */
+static void point(struct vde_client *c, const struct sockaddr_un *to,
+		  struct error *e)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	if (getsockopt(c->ctl.fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		error_errno(e, errno, "VDE switch at %s", c->dir);
+	else if (sock_dgram_unix_point_for(c->data, to->sun_path, who.uid, e) <
+		 0)
+		error_prefix(e, "VDE switch at %s: ", c->dir);
+}
+
 static void answered(struct vde_client *c)
 {
 	struct error e = ERROR_NULL;
 	struct sockaddr_un sa;
 
-	if (!vde_reply_parse(c->in, &sa))
+	if (vde_reply_parse(c->in, &sa))
+		point(c, &sa, &e);
+	else
 		error_set(&e, EXIT_FAILED,
 			  "what is at %s does not answer as a VDE switch",
 			  c->dir);
-	else if (connect(c->data, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
-		error_errno(&e, errno, "data socket %s of the VDE switch",
-			    sa.sun_path);
 	if (e.code != EXIT_DONE)
 		failed(c, &e);
 	else

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "keeper/vde.h"
+#include "os/file.h"
 #include "os/sock.h"
 
 enum { TERMINALS_MAX = 16 };
@@ -188,6 +189,7 @@ static void on_comer(struct listener *l, int comer)
 int vde_mgmt_open(struct vde_server *s, const char *path, struct error *e)
 {
 	struct vde_mgmt *m = calloc(1, sizeof(*m));
+	int r;
 
 	if (!m)
 		return error_errno(e, ENOMEM, "mgmt");
@@ -196,15 +198,13 @@ int vde_mgmt_open(struct vde_server *s, const char *path, struct error *e)
 	snprintf(m->path, sizeof(m->path), "%s", path);
 	m->fd = sock_listen_unix(path, false, false, e);
 	if (m->fd < 0) {
-		int r = m->fd;
-
+		r = m->fd;
 		free(m);
 		return r;
 	}
 	s->mgmt = m;
-	if (chmod(path, 0600) < 0)
-		return error_errno(e, errno, "%s", path);
-	return 0;
+	r = file_give(path, S_IFSOCK | 0600, (uid_t)-1, (gid_t)-1);
+	return r < 0 ? error_errno(e, r, "%s", path) : 0;
 }
 
 int vde_mgmt_start(struct vde_mgmt *m)

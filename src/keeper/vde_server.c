@@ -8,7 +8,6 @@
  * names must be its own, or it could have us, with our rights, send to anybody.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "base/mem.h"
 #include "keeper/vde.h"
+#include "os/file.h"
 #include "os/sock.h"
 
 #define VDE_LATE_NS UINT64_C(10000000000)
@@ -64,38 +64,17 @@ static void on_late(struct timer *t, uint64_t now_ns)
 
 /* ---- what it takes to plug in ---- */
 
-/* True if the socket at fd belongs to the client, or that may all. */
-static bool is_its_own(const struct vde_plug *p, int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	       (p->uid == st.st_uid || p->uid == 0 || p->uid == geteuid());
-}
-
 /* Connects fd to the client's data socket. */
 static int connect_data(const struct vde_plug *p, int fd,
 			const struct sockaddr_un *to, struct error *e)
 {
-	CLEANUP_FD int at = -1;
-	struct sockaddr_un sa = *to;
-
-	if (to->sun_path[0]) {
-		char path[64];
-
-		/* What is judged is what is connected to. */
-		at = open(to->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (at < 0)
-			return error_errno(e, errno, "%s", to->sun_path);
-		if (!is_its_own(p, at))
-			return error_set(e, EXIT_PERMISSION,
-					 "%s is not a socket of its own",
-					 to->sun_path);
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
-		if (!vde_address(path, &sa))
-			return error_errno(e, ENAMETOOLONG, "%s", path);
-	}
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+	if (to->sun_path[0])
+		return sock_dgram_unix_point_for(fd, to->sun_path, p->uid, e);
+	if (p->uid != 0 && p->uid != geteuid())
+		return error_set(e, EXIT_PERMISSION,
+				 "its data socket has an abstract name, which "
+				 "does not tell whose it is");
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0)
 		return error_errno(e, errno, "its data socket");
 	return 0;
 }
@@ -106,11 +85,11 @@ static int give_data(const struct vde_plug *p, struct error *e)
 {
 	const struct vde_server *s = p->server;
 	bool is_root = geteuid() == 0;
+	int r = file_give(p->path,
+			  S_IFSOCK | (is_root ? s->mode & 0700 : s->mode),
+			  is_root ? p->uid : (uid_t)-1, s->gid);
 
-	if (chown(p->path, is_root ? p->uid : (uid_t)-1, s->gid) < 0 ||
-	    chmod(p->path, is_root ? s->mode & 0700 : s->mode) < 0)
-		return error_errno(e, errno, "%s", p->path);
-	return 0;
+	return r < 0 ? error_errno(e, r, "%s", p->path) : 0;
 }
 
 /* The data socket of p: connected to the client's, and bound. */

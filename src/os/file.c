@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -21,6 +22,24 @@
 #include "os/holder.h"
 
 enum { LOCK_SAY_MS = 1000 }; /* who waits for longer wonders */
+
+int file_give(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	CLEANUP_FD int at = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char same[32];
+	struct stat st;
+
+	if (at < 0 || fstat(at, &st) < 0)
+		return -errno;
+	if (((st.st_mode ^ mode) & S_IFMT) || st.st_uid != geteuid() ||
+	    (S_ISSOCK(st.st_mode) && st.st_nlink > 1))
+		return -ESTALE;
+	snprintf(same, sizeof(same), "/proc/self/fd/%d", at);
+	if (fchownat(at, "", uid, gid, AT_EMPTY_PATH) < 0 ||
+	    chmod(same, mode & 07777) < 0) /* fchmod() is not for O_PATH */
+		return -errno;
+	return 0;
+}
 
 int file_write(int fd, const void *p, size_t len)
 {

@@ -4,6 +4,7 @@
 #define OS_FILE_H
 
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/mem.h"
@@ -17,6 +18,13 @@ MUST_USE int file_put(const char *path, const char *text);
  * -EISDIR, or -EINVAL for what else is none: it may make one wait for ever, or
  * have no end. */
 MUST_USE int file_open_plain(const char *path, off_t max);
+
+/* Gives the socket (mode: S_IFSOCK | permissions) or folder (S_IFDIR) at path,
+ * which we made, an owner and a group; -1: as it is.  Others may write to the
+ * folder it is in, and put something else there: no link is followed, and what
+ * is not our user's, not of that type, or has another name is left alone,
+ * -ESTALE.  0, or another negative errno. */
+MUST_USE int file_give(const char *path, mode_t mode, uid_t uid, gid_t gid);
 
 enum { FILE_LOCK_MS = 30000 }; /* nobody works longer, but who hangs */
 

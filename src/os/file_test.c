@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Locks of files that others have, and who waits for them. */
+/* Locks of files that others have, and who waits for them; files given. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,12 +174,69 @@ static void who_is_killed_waits_no_more(void **state)
 	assert_int_equal(unlink(o.path), 0);
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_mode;
+}
+
+static void socket_at(const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+	close(fd);
+}
+
+static int give(const char *path)
+{
+	return file_give(path, S_IFSOCK | 0642, (uid_t)-1, (gid_t)-1);
+}
+
+/* Who can write to the folder of a socket could have us give him any file. */
+static void only_our_own_socket_is_given(void **state)
+{
+	char dir[] = "/tmp/vmlan-file-XXXXXX", at[40], other[40];
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(at, sizeof(at), "%s/at", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	socket_at(other);
+	assert_int_equal(chmod(other, 0600), 0);
+	assert_int_equal(give(at), -ENOENT);
+	assert_int_equal(symlink(other, at), 0);
+	assert_int_equal(give(at), -ESTALE);
+	unlink(at);
+	assert_int_equal(link(other, at), 0);
+	assert_int_equal(give(at), -ESTALE);
+	assert_int_equal(mode_of(other), S_IFSOCK | 0600);
+	unlink(at);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(other, 1, (gid_t)-1), 0);
+		assert_int_equal(give(other), -ESTALE);
+		assert_int_equal(chown(other, 0, (gid_t)-1), 0);
+	}
+	assert_int_equal(give(other), 0);
+	assert_int_equal(mode_of(other), S_IFSOCK | 0642);
+	assert_int_equal(give(dir), -ESTALE);
+	assert_int_equal(file_give(dir, S_IFDIR | 0750, (uid_t)-1, getegid()),
+			 0);
+	assert_int_equal(mode_of(dir), S_IFDIR | 0750);
+	unlink(other);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_waits_has_an_end),
 		cmocka_unit_test(who_waits_gets_it),
 		cmocka_unit_test(who_is_killed_waits_no_more),
+		cmocka_unit_test(only_our_own_socket_is_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

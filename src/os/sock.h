@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "base/error.h"
@@ -73,6 +74,11 @@ __attribute__((warn_unused_result)) int sock_dgram_unix_tx(struct error *e);
  * while there is none. */
 __attribute__((warn_unused_result)) int sock_dgram_unix_point(int fd,
 							      const char *path);
+/* Points it at the socket file at path, which the user uid has named, and which
+ * must be his: we would send with our rights to whom he may not.  Root and our
+ * own user may name anybody's. */
+__attribute__((warn_unused_result)) int
+sock_dgram_unix_point_for(int fd, const char *path, uid_t uid, struct error *e);
 __attribute__((warn_unused_result)) int
 sock_dgram_inet(const char *host, const char *port,
 		const struct endpoint *remote, struct error *e);

@@ -216,3 +216,23 @@ int sock_dgram_unix_point(int fd, const char *path)
 		return -ENAMETOOLONG;
 	return connect(fd, (struct sockaddr *)&n.sa, n.len) < 0 ? -errno : 0;
 }
+
+int sock_dgram_unix_point_for(int fd, const char *path, uid_t uid,
+			      struct error *e)
+{
+	/* What is judged is what is connected to. */
+	CLEANUP_FD int at = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char same[32];
+	struct stat st;
+	int r;
+
+	if (at < 0 || fstat(at, &st) < 0)
+		return error_errno(e, errno, "%s", path);
+	if (!S_ISSOCK(st.st_mode) ||
+	    (uid != st.st_uid && uid != 0 && uid != geteuid()))
+		return error_set(e, EXIT_PERMISSION,
+				 "%s is not a socket of its own", path);
+	snprintf(same, sizeof(same), "/proc/self/fd/%d", at);
+	r = sock_dgram_unix_point(fd, same);
+	return r < 0 ? error_errno(e, r, "its data socket %s", path) : 0;
+}

@@ -203,6 +203,36 @@ static void abstract_names_are_tight_or_not(void **state)
 	close(c);
 }
 
+/* A user who names a socket may not have us send to somebody else's. */
+static void who_names_a_reader_owns_it(void **state)
+{
+	struct place p = place_make();
+	struct error e = ERROR_NULL;
+	int a = sock_dgram_unix(p.path, &e), b = sock_dgram_unix_tx(&e);
+	char link[72];
+
+	assert_true(a >= 0 && b >= 0);
+	assert_true(sock_dgram_unix_point_for(b, p.path, geteuid() + 1, &e) <
+		    0);
+	assert_int_equal(e.code, EXIT_PERMISSION);
+	assert_int_equal(send(b, "x", 1, 0), -1);
+	snprintf(link, sizeof(link), "%s/link", p.dir);
+	assert_int_equal(symlink(p.path, link), 0);
+	assert_true(sock_dgram_unix_point_for(b, link, geteuid(), &e) < 0);
+	unlink(link);
+	assert_true(sock_dgram_unix_point_for(b, p.dir, geteuid(), &e) < 0);
+	assert_true(sock_dgram_unix_point_for(b, link, geteuid(), &e) < 0);
+	assert_int_equal(sock_dgram_unix_point_for(b, p.path, geteuid(), &e),
+			 0);
+	assert_int_equal(send(b, "x", 1, 0), 1);
+	close(b);
+	b = sock_dgram_unix_tx(&e);
+	assert_int_equal(sock_dgram_unix_point_for(b, p.path, 0, &e), 0);
+	close(a);
+	close(b);
+	place_clear(&p);
+}
+
 enum { CONTENDERS = 6, CONTESTS = 30 };
 
 /* Starts when told and says how it went: 'w' it listens, and does so until
@@ -275,6 +305,7 @@ static int group(void)
 		cmocka_unit_test(a_stale_listener_is_replaced),
 		cmocka_unit_test(a_stale_reader_is_replaced),
 		cmocka_unit_test(other_files_are_left_alone),
+		cmocka_unit_test(who_names_a_reader_owns_it),
 		cmocka_unit_test(names_have_limits),
 		cmocka_unit_test(abstract_names_are_tight_or_not),
 		cmocka_unit_test(one_winner_of_a_stale_name),

@@ -387,7 +387,11 @@ def test_other_users(folder):
             r = sh("/usr/bin/python3", "-c", ask, f"{d}/ctl",
                    request(folder / "ours").hex())
             assert r.stdout == "b''\n"
+            r = sh("/usr/bin/python3", "-c", ask, f"{d}/ctl",
+                   request("\0" + "x" * 100).hex())
+            assert r.stdout == "b''\n"
         assert "ours is not a socket of its own" in v.log()
+        assert "abstract name" in v.log()
         assert console("port/create 5").endswith("1000 Success\n")
         assert console("port/setuser 5 root").endswith("1000 Success\n")
         assert as_nobody("dict(port=5)").stdout == "None\n"
@@ -594,6 +598,79 @@ def test_no_switch(folder):
     assert [x.name for x in d.iterdir()] == ["ctl"]
     code, text = refused(f"vde,sock={d},group=no-such-group")
     assert code == 4
+
+
+def as_nobody(code, *args, **kw):
+    return popen("/usr/bin/python3", "-c",
+                 "import os, socket, struct, sys\n"
+                 "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n" + code,
+                 *map(str, args), stdin=subprocess.PIPE, stdout=subprocess.PIPE, **kw)
+
+
+SWITCH = """
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1] + "/ctl")
+s.listen()
+print(flush=True)
+c, _ = s.accept()
+c.recv(1000)
+c.sendall(struct.pack("=H", 1) + sys.argv[2].encode().ljust(108, b"\\0"))
+c.recv(1)
+"""
+
+
+@pytest.mark.root
+def test_switch_of_somebody(folder):
+    """A switch of another user's may not have us send to a socket that is not
+    his."""
+    folder.chmod(0o755)
+    d = folder / "sw"
+    for ours in (True, False):
+        d.mkdir()
+        os.chown(d, 65534, 65534)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as data, \
+                as_nobody(SWITCH, d, folder / "data") as p:
+            data.bind(f"{folder}/data")
+            if not ours:
+                os.chown(folder / "data", 65534, 65534)
+            assert p.stdout.readline() == b"\n"
+            if ours:
+                code, text = refused(f"vde,sock={d}")
+                assert code == 6 and "data is not a socket of its own" in text
+            else:
+                with Vmlan([f"vde,sock={d}"]) as v:
+                    assert f"plugged into the VDE switch at {d}" in v.log()
+        assert p.returncode == 0
+        shutil.rmtree(d)
+        (folder / "data").unlink()
+
+
+@pytest.mark.root
+def test_folder_of_somebody(folder):
+    """Whose folder it is could put anything in it: its permissions are his, and
+    nobody's standard switch is there."""
+    folder.chmod(0o755)
+    d = folder / "sw"
+    with Vmlan([f"vde,server=on,sock={d},mode=0660,group=65534"]):
+        # who may plug in may not take another's socket away, nor the switch's
+        assert stat.S_IMODE(d.stat().st_mode) == 0o3770 and d.stat().st_gid == 65534
+        with as_nobody("os.rename(*sys.argv[1:])", d / "ctl", d / "mine",
+                       stderr=subprocess.PIPE) as p:
+            assert b"Operation not permitted" in p.stderr.read()
+    d.mkdir(0o755)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.bind(f"{d}/ctl")
+    os.chown(d / "ctl", 65534, 65534)
+    os.chown(d, 65534, 65534)
+    with Vmlan([f"vde,server=on,sock={d},mode=0660,group=0"]):
+        st = d.stat()
+        assert (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (65534, 65534, 0o755)
+    assert list(d.iterdir()) == []
+    r = sh("unshare", "--mount", "sh", "-c",
+           'mount -t tmpfs none /tmp && mkdir /tmp/vde.ctl && chown 12345 /tmp/vde.ctl && '
+           'chmod 777 /tmp/vde.ctl && exec setpriv --reuid=65534 --regid=65534 --clear-groups '
+           '"$0" join vde,server=on', VMLAN, check=False, timeout=60)
+    assert r.returncode == 6 and "standard folder /tmp/vde.ctl is user 12345's" in r.stderr, r
 
 
 @pytest.mark.root
