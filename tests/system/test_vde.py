@@ -25,6 +25,7 @@ import tempfile
 import proof
 import pytest
 import world
+from test_modes import zombie
 from world import VMLAN, Vmlan, js, popen, process, sh, stop, wait_for
 
 WINDOW = 8  # unread frames, where the socket of a plug holds ten
@@ -705,7 +706,7 @@ def test_show(folder):
         # folder is taken over
         o = json.loads(vmlan("show", "--json", "plugs").stdout)
         os.kill(o["keeper"], signal.SIGKILL)
-        wait_for("its end", lambda: not pathlib.Path(f"/proc/{o['keeper']}/exe").exists())
+        wait_for("its end", lambda: zombie(o["keeper"]))
         assert vmlan("show", "plugs").stdout.count("\nnetdev") == 1
         with Plug(d, folder / "p3") as p:
             assert p.answer == f"{d}/001.1"
