@@ -5,6 +5,7 @@ import struct
 
 KNOWN = """
 import struct
+import time
 
 IF = if_nametoindex("eth0")
 
@@ -52,8 +53,15 @@ def sender(group, ifname="eth0", hops=4):
 
 
 def to_group(text, group, port=7000):
-    with sender(group) as s:
-        s.sendto(text.encode(), (group, port))
+    for left in range(50, -1, -1):
+        try:
+            with sender(group) as s:
+                s.sendto(text.encode(), (group, port))
+            return
+        except OSError:  # for a moment, when an address or a route of its kernel's changes
+            if not left:
+                raise
+            time.sleep(0.02)
 
 
 def speaks(s, group, ifname="eth0", hops=255):

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from world import VMLAN, sh
+from world import VMLAN, is_settled, sh, wait_for
 
 MODES = ["none", "nat", "natnet", "bridged", "hostonly", "internal", "generic"]
 SHIM = pathlib.Path("/run/shim")
@@ -84,6 +84,7 @@ def test_nothing_is_changed(w):
         return [sh("ip", "-j", "-d", "addr").stdout, sh("nft", "list", "ruleset").stdout,
                 sh("ip", "-j", "route", "show", "table", "all").stdout]
 
+    wait_for("a host at rest", lambda: is_settled() and state() == state())
     before = state()
     doctor()
     assert state() == before
