@@ -31,10 +31,9 @@ class Lan(proof.Place):
         sh("ip", "netns", "add", self.ns)
         self.make()
 
-    def make(self, bridge=None):
+    def make(self):
         sh("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", self.ns)
-        if bridge:
-            sh("ip", "link", "set", "lan0", "master", bridge)
+        proof.in_order(("lan0", None), ("eth0", self.ns))
         sh("ip", "link", "set", "lan0", "up")
 
     def remove(self):
