@@ -750,3 +750,28 @@ unsigned port_contract_run(const struct contract_kind *kind)
 	}
 	return n;
 }
+
+static void test_kind(void **state)
+{
+	if (port_contract_run(*state) == 0)
+		skip();
+}
+
+int port_contract_main(const struct contract_kind *kinds, unsigned n)
+{
+	struct CMUnitTest *t = calloc(n, sizeof(*t));
+	int failed;
+
+	if (!t)
+		return 1;
+	for (unsigned i = 0; i < n; i++)
+		t[i] = (struct CMUnitTest){
+			.name = kinds[i].name,
+			.test_func = test_kind,
+			.initial_state = (void *)(uintptr_t)&kinds[i],
+		};
+	/* The macro around it wants an array of known length. */
+	failed = _cmocka_run_group_tests("kinds", t, n, NULL, NULL);
+	free(t);
+	return failed;
+}

@@ -53,6 +53,9 @@ struct contract_kind {
 /* Runs all that apply; cmocka assertions.  Returns the number of tests, 0 if
  * open() said no. */
 unsigned port_contract_run(const struct contract_kind *kind);
+/* A program's main(): a cmocka test of each of the n kinds, skipped where
+ * open() said no.  Returns cmocka's number of failures. */
+int port_contract_main(const struct contract_kind *kinds, unsigned n);
 /* One of them, for kinds with a peer whose ports are no uplinks: another port
  * uses the peer's MAC.  False if open() said no. */
 bool port_contract_twins(const struct contract_kind *kind);

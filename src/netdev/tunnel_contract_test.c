@@ -226,21 +226,7 @@ static const struct contract_kind kinds[] = {
 	{"vxlan, inet6", false, 65507 - 8, 0, 16, vxlan_inet6, PEER},
 };
 
-static void test_kind(void **state)
-{
-	if (port_contract_run(*state) == 0)
-		skip();
-}
-
 int main(void)
 {
-	struct CMUnitTest t[array_len(kinds)];
-
-	for (unsigned i = 0; i < array_len(kinds); i++)
-		t[i] = (struct CMUnitTest){
-			.name = kinds[i].name,
-			.test_func = test_kind,
-			.initial_state = (void *)&kinds[i],
-		};
-	return cmocka_run_group_tests(t, NULL, NULL);
+	return port_contract_main(kinds, array_len(kinds));
 }
