@@ -249,6 +249,20 @@ static void test_an_error_about_an_ordinary_echo(void **state)
 			 0);
 }
 
+/* What the host heard about an echo request of IPv6. */
+static struct host_err said(const struct fake_nat *n, uint8_t origin,
+			    uint8_t type, uint8_t code, uint32_t info)
+{
+	return (struct host_err){.err = EPROTO,
+				 .origin = origin,
+				 .type = type,
+				 .code = code,
+				 .info = info,
+				 .dst = {.ip = n->far.ip},
+				 .payload = {128},
+				 .payload_len = 8};
+}
+
 /* IPv6's own words, and IPv4's for a guest of IPv6 (RFC 7915 4.2). */
 static void test_what_the_path_of_ipv6_says(void **state)
 {
@@ -274,14 +288,8 @@ static void test_what_the_path_of_ipv6_says(void **state)
 
 	ping(n, n->far.ip, 1, 1);
 	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
-		struct host_err e = {.err = EPROTO,
-				     .origin = t[i].origin,
-				     .type = t[i].type,
-				     .code = t[i].code,
-				     .info = t[i].info,
-				     .dst = {.ip = n->far.ip},
-				     .payload = {128},
-				     .payload_len = 8};
+		struct host_err e = said(n, t[i].origin, t[i].type,
+					 t[i].code, t[i].info);
 		struct fake_got got;
 		struct rd r;
 
@@ -311,14 +319,8 @@ static void test_what_ipv6_has_no_word_for(void **state)
 
 	ping(n, n->far.ip, 1, 1);
 	for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
-		struct host_err e = {.err = EPROTO,
-				     .origin = t[i].origin,
-				     .type = t[i].type,
-				     .code = t[i].code,
-				     .info = t[i].info,
-				     .dst = {.ip = n->far.ip},
-				     .payload = {128},
-				     .payload_len = 8};
+		struct host_err e = said(n, t[i].origin, t[i].type,
+					 t[i].code, t[i].info);
 
 		fake_error(n->fh, 0, &e);
 	}
