@@ -35,6 +35,11 @@ struct serving {
 	 * address does. */
 	bool hides_host; /* nothing does */
 	addr host4, host6;
+	/* Of DHCP: how long leases are, DHCP_FOREVER, 0: a day; the last
+	 * address leased, unspecified: the network's; one before the first that
+	 * is reserved for somebody, the lowest, unspecified: none is. */
+	uint32_t lease_s;
+	addr dhcp_last, dhcp_lowest;
 };
 
 #endif

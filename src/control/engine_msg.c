@@ -83,6 +83,12 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_USER_ADD:
 		terminate_user(&m->user_add);
 		return m->user_add.n_dnssearch <= ENGINE_SEARCH_MAX;
+	case ENGINE_MSG_DHCP_OPTION:
+		return m->dhcp_option.option.len <= DHCP_VALUE_MAX &&
+		       m->dhcp_option.option.who.len <= DHCP_WHO_LEN;
+	case ENGINE_MSG_DHCP_RESERVE:
+		m->dhcp_reserve.reservation.name[DHCP_NAME_LEN - 1] = '\0';
+		return m->dhcp_reserve.reservation.who.len <= DHCP_WHO_LEN;
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:

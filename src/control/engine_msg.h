@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/dhcp_rule.h"
 #include "base/serving.h"
 #include "base/subnet.h"
 
@@ -54,6 +55,8 @@ enum {
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(USER_MOVE, msg_user_move, 0, 0)                                      \
 	X(NETDEV_DEL, msg_port, 0, 0)                                          \
+	X(DHCP_OPTION, msg_dhcp_option, 0, 0)                                  \
+	X(DHCP_RESERVE, msg_dhcp_reserve, 0, 0)                                \
 	X(LEASE_KEEP, msg_lease_keep, 0, 0)                                    \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
 	X(FORWARD_DEL, msg_forward_del, 0, 0)                                  \
@@ -296,6 +299,20 @@ struct msg_user_move {
 	struct subnet v6;
 };
 
+/* What the DHCP servers of a netdev user do for somebody; behind its USER_ADD,
+ * before there is a lease. */
+struct msg_dhcp_option {
+	struct msg_head head;
+	uint32_t port;
+	struct dhcp_option option;
+};
+
+struct msg_dhcp_reserve {
+	struct msg_head head;
+	uint32_t port;
+	struct dhcp_reservation reservation;
+};
+
 /* The address is for the machine with this MAC; zero: for nobody. */
 struct msg_lease_keep {
 	struct msg_head head;
@@ -431,6 +448,8 @@ union engine_msg {
 	struct msg_hubport_add hubport_add;
 	struct msg_user_add user_add;
 	struct msg_user_move user_move;
+	struct msg_dhcp_option dhcp_option;
+	struct msg_dhcp_reserve dhcp_reserve;
 	struct msg_lease_keep lease_keep;
 	struct msg_forward_add forward_add;
 	struct msg_forward_del forward_del;

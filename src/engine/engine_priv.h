@@ -143,6 +143,10 @@ int engine_order_l2tpv3(struct engine *e, const struct msg_l2tpv3_add *m,
 			int *fds);
 int engine_order_vxlan(struct engine *e, const struct msg_vxlan_add *m,
 		       int *fds);
+/* orders_dhcp.c: as engine_order(), those of DHCP. */
+int engine_order_dhcp(struct engine *e, const union engine_msg *m);
+/* NULL: no such netdev user. */
+struct gateway *engine_gateway_find(struct engine *e, uint32_t id);
 /* NULL: no such netdev. */
 struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id);
 

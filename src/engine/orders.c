@@ -38,7 +38,7 @@ struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id)
 	return NULL;
 }
 
-static struct gateway *gateway_find(struct engine *e, uint32_t id)
+struct gateway *engine_gateway_find(struct engine *e, uint32_t id)
 {
 	struct engine_netdev *n = engine_netdev_find(e, id);
 
@@ -379,7 +379,7 @@ static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
 			 const struct endpoint *server)
 {
 	struct engine *e = arg;
-	struct port *gw = gateway_port(gateway_find(e, id));
+	struct port *gw = gateway_port(engine_gateway_find(e, id));
 	union engine_msg m = {.guestfwd_call = {
 				      .port = id,
 				      .from = lan_ingress(gw->lan),
@@ -467,25 +467,15 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 
 static int order_move(struct engine *e, const struct msg_user_move *m)
 {
-	struct gateway *gw = gateway_find(e, m->port);
+	struct gateway *gw = engine_gateway_find(e, m->port);
 
 	return gw ? gateway_move6(gw, &m->v6) : -EINVAL;
-}
-
-static int order_lease_keep(struct engine *e, const struct msg_lease_keep *m)
-{
-	struct gateway *gw = gateway_find(e, m->port);
-
-	if (!gw)
-		return -EINVAL;
-	gateway_lease_keep(gw, &m->ip, m->mac);
-	return 0;
 }
 
 static int order_forward(struct engine *e, const struct msg_forward_add *m,
 			 int *fds)
 {
-	struct gateway *gw = gateway_find(e, m->port);
+	struct gateway *gw = engine_gateway_find(e, m->port);
 	struct gateway_forward f = {
 		.id = m->id,
 		.proto = m->proto,
@@ -504,7 +494,7 @@ static int order_forward(struct engine *e, const struct msg_forward_add *m,
 
 static int order_forward_del(struct engine *e, const struct msg_forward_del *m)
 {
-	struct gateway *gw = gateway_find(e, m->port);
+	struct gateway *gw = engine_gateway_find(e, m->port);
 	int r = gw ? gateway_forward_del(gw, m->id) : -EINVAL;
 
 	return r == -ENOENT ? 0 : r; /* one that was refused is none */
@@ -512,7 +502,7 @@ static int order_forward_del(struct engine *e, const struct msg_forward_del *m)
 
 static int order_guestfwd(struct engine *e, const struct msg_guestfwd_add *m)
 {
-	struct gateway *gw = gateway_find(e, m->port);
+	struct gateway *gw = engine_gateway_find(e, m->port);
 	struct gateway_guestfwd g = {
 		.server = m->server,
 		.target = m->target,
@@ -526,7 +516,7 @@ static int order_guestfwd_take(struct engine *e,
 			       const struct msg_guestfwd_call *m, int *fds,
 			       unsigned n_fds)
 {
-	struct gateway *gw = gateway_find(e, m->port);
+	struct gateway *gw = engine_gateway_find(e, m->port);
 	int r = -ENOENT;
 
 	forget_wanted(e, m->port, m->from);
@@ -691,7 +681,9 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_NETDEV_DEL:
 		return order_netdev_del(e, m->port.port);
 	case ENGINE_MSG_LEASE_KEEP:
-		return order_lease_keep(e, &m->lease_keep);
+	case ENGINE_MSG_DHCP_OPTION:
+	case ENGINE_MSG_DHCP_RESERVE:
+		return engine_order_dhcp(e, m);
 	case ENGINE_MSG_FORWARD_ADD:
 		return order_forward(e, &m->forward_add, fds);
 	case ENGINE_MSG_FORWARD_DEL:

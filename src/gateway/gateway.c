@@ -337,6 +337,8 @@ static int make_dhcp6(struct gateway *gw, const struct dhcp_config *dc)
 		.hides_dns = !gateway_nameserver(gw, false, &dns),
 		.nameserver = gw->config.serving.nameserver,
 		.moves = gw->config.follows_host,
+		.lease_s = dc->lease_s,
+		.rules = gw->dhcp_rules,
 	};
 
 	_Static_assert((int)DHCP_SEARCH_NAMES == (int)DHCP6_SEARCH_NAMES,
@@ -351,7 +353,11 @@ static int make_services(struct gateway *gw)
 	const struct gateway_config *c = &gw->config;
 	addr dns;
 	struct dhcp_config dc = {
-		.first = c->dhcp_start4,
+		.pool = {.first = c->dhcp_start4,
+			 .last = c->serving.dhcp_last,
+			 .lowest = c->serving.dhcp_lowest},
+		.lease_s = c->serving.lease_s,
+		.rules = gw->dhcp_rules,
 		.n_kept = c->n_kept,
 		.hostname = c->hostname,
 		.domain = c->domainname,
@@ -413,6 +419,9 @@ static int make_parts(struct gateway *gw)
 		r = forward_new(&gw->nat, gw->tcp, gw->udp, &gw->forward);
 	if (r == 0)
 		tcp_set_report(gw->tcp, &report);
+	gw->dhcp_rules = r == 0 ? dhcp_rules_new() : NULL;
+	if (r == 0 && !gw->dhcp_rules)
+		r = -ENOMEM;
 	if (r == 0)
 		r = make_services(gw);
 	return r;
@@ -478,6 +487,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	gw->dns = dns_free(gw->dns);
 	gw->dhcp6 = dhcp6_free(gw->dhcp6);
 	gw->dhcp = dhcp_free(gw->dhcp);
+	gw->dhcp_rules = dhcp_rules_free(gw->dhcp_rules);
 	held_deinit(&gw->held);
 	querier_deinit(&gw->querier);
 	lan_port_del(&gw->port);
@@ -566,9 +576,4 @@ void gateway_stats(const struct gateway *gw, struct gateway_stats *sp)
 		.tcp_refused = t.n_refused,
 		.buffer_used = t.buffer_used,
 	};
-}
-
-void gateway_lease_keep(struct gateway *gw, const addr *ip, mac m)
-{
-	dhcp_keep(gw->dhcp, ip, m);
 }

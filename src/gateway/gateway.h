@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/dhcp_rule.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/serving.h"
@@ -110,6 +111,14 @@ void gateway_links(struct gateway *gw, uint32_t v4, uint32_t v6);
 /* A kept address of the pool is for the machine with MAC m, zero: for nobody.
  * Another than those is ignored. */
 void gateway_lease_keep(struct gateway *gw, const addr *ip, mac m);
+
+/* DHCP says this to clients, or keeps these addresses for one.  Before anybody
+ * has a lease.  -EINVAL: it makes no sense in this network; -ENOMEM;
+ * -ENOBUFS: there are too many. */
+__attribute__((warn_unused_result)) int
+gateway_dhcp_option(struct gateway *gw, const struct dhcp_option *o);
+__attribute__((warn_unused_result)) int
+gateway_dhcp_reserve(struct gateway *gw, const struct dhcp_reservation *v);
 
 /* hostfwd: fd is a listening TCP or a bound UDP socket; owned by the gateway
  * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest); one

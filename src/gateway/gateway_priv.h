@@ -50,6 +50,7 @@ struct gateway {
 	struct groups *groups; /* NULL: none pass */
 	struct forward *forward;
 	struct service_env service;
+	struct dhcp_rules *dhcp_rules; /* what both tell clients */
 	struct dhcp *dhcp;
 	struct dhcp6 *dhcp6; /* NULL: IPv6 is off */
 	struct dns *dns;

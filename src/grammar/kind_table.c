@@ -92,6 +92,28 @@ static const struct netdev_option user_options[] = {
 	    "first address leased, 15th of the network (10.0.2.15)",
 	    DIFFERS("leases go on to the end of the network, and not for 16 "
 		    "only; where these do not fit it is refused")),
+	OPT("dhcpend", OPT_STR, NULL,
+	    "last address leased; not given: the network's last", EXTENSION),
+	OPT("lease", OPT_STR, NULL,
+	    "seconds of a lease, 60 at least, or infinite (86400)", EXTENSION),
+	OPT("reserve", OPT_LIST, NULL,
+	    "an address that is one machine's, and what it is told to be "
+	    "called: WHO/ADDRESS[/ADDRESS6][/NAME], where WHO is a MAC, "
+	    "id:HEX (its client identifier), duid:HEX or name:HOST; it may be "
+	    "before dhcpstart or behind dhcpend",
+	    EXTENSION),
+	OPT("dhcp-option", OPT_LIST, NULL,
+	    "an option for all machines or one: [WHO/]NAME:VALUE or "
+	    "[WHO/]NUMBER:VALUE, WHO as of reserve; those of DHCPv6 are "
+	    "option6:NAME:VALUE; several values are parted by +, and by "
+	    "number a value may begin with its type: ip:, text:, u8:, u16:, "
+	    "u32: or hex:; without a value the option is not told at all",
+	    EXTENSION),
+	OPT("route", OPT_LIST, NULL,
+	    "a route that machines are told of, PREFIX/LENGTH/VIA (IPv4)",
+	    EXTENSION),
+	OPT("ntp-server", OPT_LIST, NULL,
+	    "address of a time server that machines are told of", EXTENSION),
 	OPT("router", OPT_STR, NULL,
 	    "address of another router of the network, which DHCP names in "
 	    "place of this gateway",

@@ -126,6 +126,9 @@ MUST_USE int netdev_user_resolve6(const struct netdev_spec *s,
  * user_serving.c. */
 MUST_USE int netdev_user_serving(const struct netdev_spec *s,
 				 struct user_opts *o, struct error *e);
+/* Its DHCP servers, when all other addresses are known: user_dhcp.c. */
+MUST_USE int netdev_user_dhcp(const struct netdev_spec *s,
+			      struct user_opts *o, struct error *e);
 /* "user: TEXT (KEY=VALUE)"; returns -1. */
 int user_error(const struct netdev_spec *s, struct error *e, const char *text,
 	       const char *key);

@@ -508,7 +508,8 @@ int netdev_user_resolve_for(const struct netdev_spec *spec, unsigned n_leases,
 	o->router4 = addr_v4_u32(n.router);
 	if (resolve_nat64(spec, o, e) < 0 || resolve_follow(spec, o, e) < 0 ||
 	    resolve_guestfwds(spec, o, e) < 0 ||
-	    netdev_user_serving(spec, o, e) < 0) {
+	    netdev_user_serving(spec, o, e) < 0 ||
+	    netdev_user_dhcp(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;
 	}
@@ -519,5 +520,6 @@ void user_opts_deinit(struct user_opts *o)
 {
 	free(o->hostfwds);
 	free(o->guestfwds);
+	dhcp_said_deinit(&o->dhcp);
 	*o = USER_OPTS_NULL;
 }

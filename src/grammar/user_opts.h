@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/serving.h"
 #include "base/subnet.h"
+#include "grammar/dhcp_rules.h"
 #include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
 #include "grammar/port_spec.h"
@@ -44,6 +45,7 @@ struct user_opts {
 	bool has_multicast; /* groups pass to and from the host's network */
 	bool keeps_services; /* restricted, but for the name server */
 	struct serving serving;
+	struct dhcp_said dhcp;
 };
 
 #define USER_OPTS_NULL ((struct user_opts){.hostfwds = NULL})

@@ -184,6 +184,25 @@ static int send_guestfwds(struct keeper *k, const struct plan_netdev *n)
 	return 0;
 }
 
+/* What its DHCP servers tell clients, and keep for some. */
+static int send_dhcp(struct keeper *k, const struct plan_netdev *n)
+{
+	union engine_msg m = {0};
+	int r = 0;
+
+	for (unsigned i = 0; i < n->dhcp.n_options && r == 0; i++) {
+		m.dhcp_option.port = n->id;
+		m.dhcp_option.option = n->dhcp.options[i];
+		r = engine_link_send(k, &m, ENGINE_MSG_DHCP_OPTION, NULL, 0);
+	}
+	for (unsigned i = 0; i < n->dhcp.n_reservations && r == 0; i++) {
+		m.dhcp_reserve.port = n->id;
+		m.dhcp_reserve.reservation = n->dhcp.reservations[i];
+		r = engine_link_send(k, &m, ENGINE_MSG_DHCP_RESERVE, NULL, 0);
+	}
+	return r;
+}
+
 static int send_netdev(struct keeper *k, struct plan_netdev *n)
 {
 	enum engine_msg_type type = (enum engine_msg_type)n->order.head.type;
@@ -209,7 +228,9 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 	}
 	if (n->machine)
 		engine_link_keep(k, &n->machine->ip, n->machine->mac);
-	r = send_guestfwds(k, n);
+	r = send_dhcp(k, n);
+	if (r == 0)
+		r = send_guestfwds(k, n);
 	return r < 0 ? r : send_forwards(k, n);
 }
 
@@ -409,6 +430,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_USER_MOVE:
 	case ENGINE_MSG_NETDEV_DEL:
+	case ENGINE_MSG_DHCP_OPTION:
+	case ENGINE_MSG_DHCP_RESERVE:
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_ADD:
 	case ENGINE_MSG_FORWARD_DEL:

@@ -157,6 +157,8 @@ static void keep_addresses(struct keeper *k)
 	if (!n || !k->c->network || !k->c->network->is_shared)
 		return;
 	last = prefix_broadcast(&m->v4.net);
+	if (!addr_is_unspecified(&m->serving.dhcp_last))
+		last = m->serving.dhcp_last;
 	size = addr_u32(&last) - addr_u32(&m->dhcp_start4);
 	m->n_kept = size / 2 < KEPT_MAX ? size / 2 : KEPT_MAX;
 }

@@ -295,19 +295,51 @@ static bool is_taken(const struct keeper *k, const addr *ip)
 	return false;
 }
 
+/* Reserved for somebody, in one family or the other. */
+static bool is_reserved(const struct plan_netdev *n, const addr *ip)
+{
+	for (unsigned i = 0; i < n->dhcp.n_reservations; i++) {
+		const struct dhcp_reservation *v = &n->dhcp.reservations[i];
+
+		if (addr_eq(ip, &v->ip4) || addr_eq(ip, &v->ip6) ||
+		    plan_is_twin(n, ip, v))
+			return true;
+	}
+	return false;
+}
+
+/* The address that is reserved for this MAC; false: none is. */
+static bool reserved_for(const struct plan_netdev *n, mac own, addr *ap)
+{
+	bool is_v4 = n->order.user_add.v4.is_on;
+
+	for (unsigned i = 0; i < n->dhcp.n_reservations; i++) {
+		const struct dhcp_reservation *v = &n->dhcp.reservations[i];
+		const addr *ip = is_v4 ? &v->ip4 : &v->ip6;
+
+		if (v->who.kind != DHCP_WHO_MAC ||
+		    memcmp(v->who.b, own.b, MAC_LEN) != 0 ||
+		    addr_is_unspecified(ip))
+			continue;
+		*ap = *ip;
+		return true;
+	}
+	return false;
+}
+
 /* The lowest address that is kept for machines and has none. */
 static void choose_address(struct machine *m)
 {
 	const struct plan_netdev *n = plan_gateway(&m->keeper->plan);
 	const struct msg_user_add *u = n ? &n->order.user_add : NULL;
 
-	if (!n || !m->has_mac)
+	if (!n || !m->has_mac || reserved_for(n, m->mac, &m->ip))
 		return;
 	for (uint32_t i = 0; i < u->n_kept; i++) {
 		addr ip;
 
 		if (!plan_place(n, i, &ip) || plan_is_gateways(n, &ip) ||
-		    is_taken(m->keeper, &ip))
+		    is_reserved(n, &ip) || is_taken(m->keeper, &ip))
 			continue;
 		m->ip = ip;
 		return;

@@ -111,6 +111,21 @@ bool plan_place(const struct plan_netdev *n, uint32_t i, addr *ap)
 	       prefix_twin(&ip, &m->v4.net, &m->v6.net, ap);
 }
 
+bool plan_is_twin(const struct plan_netdev *n, const addr *ip,
+		  const struct dhcp_reservation *v)
+{
+	const struct msg_user_add *m = &n->order.user_add;
+	addr twin;
+
+	if (addr_is_v4(ip))
+		return addr_is_unspecified(&v->ip4) &&
+		       prefix_twin(ip, &m->v4.net, &m->v6.net, &twin) &&
+		       addr_eq(&twin, &v->ip6);
+	return addr_is_unspecified(&v->ip6) &&
+	       prefix_twin(&v->ip4, &m->v4.net, &m->v6.net, &twin) &&
+	       addr_eq(&twin, ip);
+}
+
 /* As check_guest() below does, of what the order says. */
 static int check_machine(const struct plan_netdev *n, const addr *ip,
 			 struct error *e)
@@ -318,6 +333,8 @@ static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 	memcpy(m->dnssearch, o->dnssearch, sizeof(m->dnssearch));
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_USER_ADD;
+	n->dhcp = o->dhcp;
+	o->dhcp = (struct dhcp_said){.n_options = 0};
 	if (o->v6.is_on && o->v6.net.len != SLAAC_LEN)
 		snprintf(n->warning, sizeof(n->warning),
 			 "its IPv6 prefix has a length of %u, and machines "

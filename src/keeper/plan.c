@@ -403,6 +403,7 @@ void plan_remove(struct plan_netdev *n)
 	}
 	free(n->forwards);
 	free(n->guestfwds);
+	dhcp_said_deinit(&n->dhcp);
 	fd_close(&n->connect_io.fd);
 	close_macvtaps(n);
 	af_xdp_free(n);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/timer.h"
 #include "control/engine_msg.h"
+#include "grammar/dhcp_rules.h"
 #include "grammar/guestfwd.h"
 #include "grammar/netdev_spec.h"
 #include "grammar/port_spec.h"
@@ -78,6 +79,7 @@ struct plan_netdev {
 	unsigned n_forwards;
 	struct plan_guestfwd *guestfwds; /* owned array; user only */
 	unsigned n_guestfwds;
+	struct dhcp_said dhcp; /* owned; user only */
 
 	/* user that follows the host: the IPv6 prefix it began with, and its
 	 * networks before the order's, the last one last */
@@ -192,6 +194,10 @@ static inline bool plan_is_own(const struct plan_netdev *n)
 struct plan_netdev *plan_gateway(struct plan *p);
 /* True if n is the netdev user, and ip is one at which the gateway answers. */
 bool plan_is_gateways(const struct plan_netdev *n, const addr *ip);
+/* True if ip has the number of an address that v names in the other family
+ * alone. */
+bool plan_is_twin(const struct plan_netdev *n, const addr *ip,
+		  const struct dhcp_reservation *v);
 /* The i-th address that the netdev user n leases, of IPv4 where that is on.
  * False: IPv6 alone is, and has no room for it. */
 bool plan_place(const struct plan_netdev *n, uint32_t i, addr *ap);

@@ -20,6 +20,7 @@ const struct mode_key mode_hostonly_keys[] = {
 	{.key = "ifname", .help = "name of the host's interface (vm-NAME)"},
 	{.key = "dhcp", .help = "off: no server leases addresses (on)"},
 	{.key = "dhcpstart", .help = "first address leased"},
+	MODE_DHCP_KEYS,
 	{.key = "hostname", .help = "name given to the machines by DHCP"},
 	{.key = "domainname", .help = "domain given to the machines"},
 	{.key = "dnssearch",
@@ -151,9 +152,11 @@ static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
 	else if (mode_value(s, "ipv6"))
 		pairs[n++] = (struct mode_pair){"ipv6", "off"};
 	for (unsigned i = 0; i < s->n_options; i++) {
-		static const char *const passed[] = {"dhcpstart", "hostname",
-						     "domainname", "dnssearch",
-						     "mtu"};
+		static const char *const passed[] = {
+			"dhcpstart", "dhcpend",	    "lease",
+			"reserve",   "dhcp-option", "route",
+			"ntp-server", "hostname",   "domainname",
+			"dnssearch", "mtu"};
 
 		for (size_t k = 0; k < array_len(passed); k++) {
 			size_t len = strlen(passed[k]);

@@ -18,7 +18,7 @@
 
 enum {
 	MODE_NAME_LEN = 64,    /* of a network, with NUL */
-	MODE_OPTIONS_MAX = 32, /* KEY=VALUE of one network */
+	MODE_OPTIONS_MAX = 512, /* KEY=VALUE of one network */
 	MODE_NETDEVS_MAX = 16, /* of one network, without its machines */
 	MODE_SAID_LEN = 200,
 };

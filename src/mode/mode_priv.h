@@ -49,6 +49,22 @@ const char *mode_ifname(const struct mode_spec *s, char *buf, size_t room);
 MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 			  const char *more, struct mode_netdevs *n,
 			  struct error *e);
+/* Those of its DHCP servers that go to user as they are. */
+#define MODE_DHCP_KEYS                                                         \
+	{.key = "dhcpend", .help = "last address leased"},		       \
+	{.key = "lease", .help = "seconds of a lease, or infinite (86400)"},   \
+	{.key = "reserve", .help = "an address that is one machine's: WHO/"    \
+				   "ADDRESS[/ADDRESS6][/NAME]; may be given "  \
+				   "again", .is_list = true},		       \
+	{.key = "dhcp-option", .help = "an option that machines are told: "    \
+				       "[WHO/]NAME:VALUE; may be given again", \
+	 .is_list = true},						       \
+	{.key = "route", .help = "a route that machines are told of, PREFIX/"  \
+				 "LENGTH/VIA; may be given again",	       \
+	 .is_list = true},						       \
+	{.key = "ntp-server", .help = "a time server that machines are told "  \
+				      "of; may be given again",		       \
+	 .is_list = true}
 /* The keys of gateway, for a table. */
 #define MODE_GATEWAY_KEYS                                                      \
 	{.key = "net", .help = "network and mask, 10.0.2.0/24 or another that "\
@@ -59,6 +75,7 @@ MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 			       "network"},                                     \
 	{.key = "dhcpstart", .help = "first address leased, 15th of the "     \
 				     "network"},                               \
+	MODE_DHCP_KEYS,						       \
 	{.key = "hostname", .help = "name given to the machines by DHCP"},    \
 	{.key = "domainname", .help = "domain given to the machines"},        \
 	{.key = "dnssearch", .help = "domain to search for short names; may " \

@@ -240,7 +240,7 @@ static void test_refused(void **state)
 static void test_too_many_options(void **state)
 {
 	const struct mode_host h = {.n_routes = 0};
-	char text[2048] = "natnet:a", buf[1024];
+	char text[16 * (MODE_OPTIONS_MAX + 2)] = "natnet:a", buf[1024];
 
 	for (int i = 0; i <= MODE_OPTIONS_MAX; i++)
 		strcat(text, ",dnssearch=a");

@@ -7,6 +7,7 @@
 #ifndef SERVICE_DHCP_H
 #define SERVICE_DHCP_H
 
+#include "service/dhcp_options.h"
 #include "service/lease.h"
 #include "service/service.h"
 #include "wire/packet.h"
@@ -20,7 +21,9 @@ enum {
 
 /* What clients are told besides their address. Copied. */
 struct dhcp_config {
-	addr first;	       /* of the pool */
+	struct lease_pool pool;
+	uint32_t lease_s;      /* DHCP_FOREVER; 0: LEASE_SECONDS */
+	const struct dhcp_rules *rules; /* borrowed; NULL: there are none */
 	unsigned n_kept;       /* its first addresses, for dhcp_keep() */
 	const char *hostname;  /* "" = none, as the next */
 	const char *domain;
@@ -46,6 +49,10 @@ void dhcp_reserve(struct dhcp *d, const addr *ip);
 /* A kept address, named in either family, is for the client with this MAC and
  * no other; zero: for nobody. */
 void dhcp_keep(struct dhcp *d, const addr *ip, mac m);
+/* The rules have one more reservation, of this number: its place is its
+ * client's from now on, in both families.  Called before anybody has a lease.
+ * False: it has no place in either. */
+bool dhcp_reserved(struct dhcp *d, unsigned number);
 /* payload: of a UDP datagram to port 67, checksum verified. */
 void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);

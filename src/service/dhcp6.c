@@ -33,7 +33,9 @@ struct dhcp6 {
 	size_t domains_len;
 	bool hides_dns;
 	addr nameserver; /* unspecified: env's, which may move */
-	uint32_t renew_s; /* T1 */
+	const struct dhcp_rules *rules; /* borrowed; may be NULL */
+	uint32_t lease_s, renew_s; /* and T1; DHCP_FOREVER */
+	struct dhcp_told told;	   /* scratch of one call */
 };
 
 /* One message that is being answered. */
@@ -42,6 +44,8 @@ struct exchange {
 	const struct packet *pkt;
 	uint32_t port; /* of the lan, that it came by */
 	uint64_t now_ns;
+	struct dhcp_asker asker;
+	uint16_t rule; /* number of its reservation, 0: none */
 	struct wr w; /* the answer, begun */
 };
 
@@ -81,7 +85,11 @@ int dhcp6_new(const struct service_env *env, const struct dhcp6_config *c,
 	d->arg = arg;
 	d->hides_dns = c->hides_dns;
 	d->nameserver = c->nameserver;
-	d->renew_s = c->moves ? MOVING_SECONDS : LEASE_SECONDS / 2;
+	d->rules = c->rules;
+	d->lease_s = c->lease_s ? c->lease_s : LEASE_SECONDS;
+	d->renew_s = d->lease_s == DHCP_FOREVER ? DHCP_FOREVER : d->lease_s / 2;
+	if (c->moves && d->renew_s > MOVING_SECONDS)
+		d->renew_s = MOVING_SECONDS;
 	init_domains(d, c);
 	if (lease_table_twin(&d->leases, leases, &env->v4.net, &env->v6.net) <
 	    0) {
@@ -123,18 +131,31 @@ static void begin_answer(const struct dhcp6 *d, struct exchange *x,
 	dhcp6_emit_duid_ll(&x->w, DHCP6_O_SERVER_ID, d->env->gw_mac);
 }
 
-static void put_settings(const struct dhcp6 *d, struct exchange *x)
+static void put_if_room(struct exchange *x, uint16_t code, const void *p,
+			size_t len)
+{
+	const size_t head = 4;
+
+	if (len && head + len <= wr_left(&x->w))
+		dhcp6_emit_opt(&x->w, code, p, len);
+}
+
+static void put_settings(struct dhcp6 *d, struct exchange *x)
 {
 	const addr *dns = addr_is_unspecified(&d->nameserver)
 				  ? &d->env->v6.dns
 				  : &d->nameserver;
-	const size_t head = 4;
+	struct dhcp_told *t = &d->told;
+	struct rd own;
 
-	if (!d->hides_dns)
-		dhcp6_emit_opt(&x->w, DHCP6_O_DNS, dns->b, sizeof(dns->b));
-	if (d->domains_len && head + d->domains_len <= wr_left(&x->w))
-		dhcp6_emit_opt(&x->w, DHCP6_O_DOMAINS, d->domains,
-			       d->domains_len);
+	dhcp_rules_tell(d->rules, &x->asker, t);
+	if (!d->hides_dns && !dhcp_told_find(t, DHCP6_O_DNS, &own))
+		put_if_room(x, DHCP6_O_DNS, dns->b, sizeof(dns->b));
+	if (!dhcp_told_find(t, DHCP6_O_DOMAINS, &own))
+		put_if_room(x, DHCP6_O_DOMAINS, d->domains, d->domains_len);
+	for (unsigned i = 0; i < t->n; i++)
+		put_if_room(x, t->opt[i].code, t->store + t->opt[i].off,
+			    t->opt[i].len);
 }
 
 static void send_answer(const struct dhcp6 *d, const struct exchange *x)
@@ -184,14 +205,16 @@ static void put_lease(const struct dhcp6 *d, struct exchange *x,
 		      bool with_stale)
 {
 	/* T2 is 0.8 of a day where T1 is half of it (RFC 8415 21.4) */
-	size_t at = dhcp6_ia_begin(&x->w, ia->code, ia->iaid, d->renew_s,
-				   d->renew_s / 5 * 8);
+	uint32_t t2 = d->renew_s == DHCP_FOREVER
+			      ? DHCP_FOREVER
+			      : (uint32_t)((uint64_t)d->renew_s * 8 / 5);
+	size_t at = dhcp6_ia_begin(&x->w, ia->code, ia->iaid, d->renew_s, t2);
 	struct rd opts = ia->opts;
 	struct dhcp6_addr a;
 	unsigned n = 0;
 
 	if (l)
-		put_address(x, &l->ip, LEASE_SECONDS);
+		put_address(x, &l->ip, d->lease_s);
 	while (with_stale && n < STALE_MAX && dhcp6_next_addr(&opts, &a)) {
 		if (l && addr_eq(&a.ip, &l->ip))
 			continue;
@@ -212,6 +235,7 @@ static struct lease_client client_of(const struct exchange *x,
 		.mac = x->pkt->eth_src,
 		.sender = x->pkt->eth_src,
 		.port = x->port,
+		.rule = x->rule,
 	};
 	struct wr w = wr_init(c.id, sizeof(c.id));
 
@@ -257,22 +281,25 @@ static struct lease *offer(struct dhcp6 *d, const struct exchange *x,
 	return l;
 }
 
-/* What the client calls itself (RFC 4704 4); kept when it does not say so
- * again. */
-static void learn_name(const struct dhcp6_msg *m, struct lease *l)
+/* All that the message says of who sent it; its name: RFC 4704 4. */
+static void fill_asker(const struct exchange *x, struct dhcp_asker *a)
 {
-	char name[LEASE_NAME_LEN];
-	struct rd r = m->fqdn;
+	struct rd r = x->m->fqdn;
 
+	*a = (struct dhcp_asker){.m6 = x->m,
+				 .mac = x->pkt->eth_src,
+				 .id = rd_init(NULL, 0),
+				 .duid = x->m->client_id};
 	rd_skip(&r, 1); /* flags: we enter no names anywhere */
-	if (rd_ok(&r) && client_name_parse(&r, true, name, sizeof(name)))
-		memcpy(l->name, name, sizeof(name));
+	if (!rd_ok(&r) ||
+	    !client_name_parse(&r, true, a->name, sizeof(a->name)))
+		a->name[0] = '\0';
 }
 
 static void confirm(struct dhcp6 *d, const struct exchange *x, struct lease *l)
 {
-	lease_bind(&d->leases, l, x->now_ns + LEASE_SECONDS * SECOND_NS);
-	learn_name(x->m, l);
+	dhcp_learn_name(d->rules, &x->asker, x->rule, l);
+	lease_bind(&d->leases, l, lease_end(x->now_ns, d->lease_s));
 	if (d->bound)
 		d->bound(d->arg, &l->ip, x->pkt->eth_src);
 }
@@ -532,6 +559,8 @@ void dhcp6_input(struct dhcp6 *d, const struct packet *pkt,
 		drop(d->env->drops, DROP_DHCP_BAD);
 		return;
 	}
+	fill_asker(&x, &x.asker);
+	x.rule = (uint16_t)dhcp_rules_find(d->rules, &x.asker);
 	lease_expire(&d->leases, x.now_ns);
 	if (rd_left(&m.server_id) &&
 	    !dhcp6_is_duid_ll(m.server_id, d->env->gw_mac)) {

@@ -10,6 +10,7 @@
 #ifndef SERVICE_DHCP6_H
 #define SERVICE_DHCP6_H
 
+#include "service/dhcp_options.h"
 #include "service/lease.h"
 #include "service/service.h"
 #include "wire/packet.h"
@@ -18,6 +19,8 @@ enum { DHCP6_SEARCH_NAMES = 8 };
 
 /* What clients are told besides their address. Copied. */
 struct dhcp6_config {
+	uint32_t lease_s; /* DHCP_FOREVER; 0: LEASE_SECONDS */
+	const struct dhcp_rules *rules; /* borrowed; NULL: there are none */
 	const char *domain; /* "" = none; the last of the search */
 	const char *search[DHCP6_SEARCH_NAMES];
 	unsigned n_search;

@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rd r = rd_init(data, size);
 	const struct dhcp_config c = {
-		.first = addr_v4(10, 0, 2, 250), /* few: all are soon taken */
+		/* few: all are soon taken */
+		.pool.first = addr_v4(10, 0, 2, 250),
 		.n_kept = 1,
 		.hostname = "vm",
 		.domain = "lab.example",

@@ -663,7 +663,7 @@ static void test_one_place_for_both(void **state)
 static void test_kept_address(void **state)
 {
 	const struct dhcp6_config c6 = {.domain = ""};
-	const struct dhcp_config c4 = {.first = addr_v4(10, 0, 2, 15),
+	const struct dhcp_config c4 = {.pool.first = addr_v4(10, 0, 2, 15),
 				       .n_kept = 4,
 				       .hostname = "",
 				       .domain = ""};
@@ -705,7 +705,7 @@ static void test_a_new_duid_of_the_same_machine(void **state)
 static void test_our_own_addresses(void **state)
 {
 	const struct dhcp6_config c6 = {.domain = ""};
-	const struct dhcp_config c4 = {.first = addr_v4(10, 0, 2, 1),
+	const struct dhcp_config c4 = {.pool.first = addr_v4(10, 0, 2, 1),
 				       .hostname = "",
 				       .domain = ""};
 	struct bench6 *b = *state;

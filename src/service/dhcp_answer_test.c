@@ -96,7 +96,7 @@ static void configured(struct bench *b, unsigned text_len)
 {
 	char text[256];
 	struct dhcp_config c = {
-		.first = addr_v4(10, 0, 2, 15),
+		.pool.first = addr_v4(10, 0, 2, 15),
 		.hostname = "vm",
 		.domain = "lab.example",
 		.search = {"lab.example", "example"},
@@ -170,7 +170,7 @@ static void test_size(void **state)
 static void test_search_list_too_long(void **state)
 {
 	struct bench *b = *state;
-	struct dhcp_config c = {.first = addr_v4(10, 0, 2, 15),
+	struct dhcp_config c = {.pool.first = addr_v4(10, 0, 2, 15),
 				.hostname = "",
 				.domain = "",
 				.search = {"a..b"},

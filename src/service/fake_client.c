@@ -31,7 +31,9 @@ int client_setup(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	const struct dhcp_config c = {
-		.first = addr_v4(10, 0, 2, 15), .hostname = "", .domain = ""};
+		.pool.first = addr_v4(10, 0, 2, 15),
+		.hostname = "",
+		.domain = ""};
 
 	fake_room_init(&b->room);
 	client_start(b, &c);
@@ -53,7 +55,9 @@ int client_teardown(void **state)
 void client_restart(struct bench *b)
 {
 	const struct dhcp_config c = {
-		.first = addr_v4(10, 0, 2, 15), .hostname = "", .domain = ""};
+		.pool.first = addr_v4(10, 0, 2, 15),
+		.hostname = "",
+		.domain = ""};
 
 	client_start(b, &c);
 }

@@ -15,6 +15,7 @@ static void table_init(struct lease_table *t)
 		list_init(&t->by_state[i]);
 	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
 		list_init(&t->of_sender[i]);
+	list_init(&t->news);
 	t->key = hash_key_new();
 }
 
@@ -22,25 +23,46 @@ static void place_init(struct lease *l)
 {
 	list_init(&l->order);
 	list_init(&l->of_sender);
+	list_init(&l->news);
 }
 
 int lease_table_init(struct lease_table *t, const struct prefix *net,
 		     const addr *first)
 {
-	addr last = prefix_broadcast(net);
-	uint32_t from = addr_u32(first), to = addr_u32(&last);
-	unsigned n = to > from ? to - from : 0; /* without the broadcast */
+	const struct lease_pool pool = {.first = *first};
 
+	return lease_table_init_pool(t, net, &pool);
+}
+
+int lease_table_init_pool(struct lease_table *t, const struct prefix *net,
+			  const struct lease_pool *pool)
+{
+	addr broadcast = prefix_broadcast(net);
+	uint32_t first = addr_u32(&pool->first), to = addr_u32(&broadcast);
+	uint32_t last = addr_is_unspecified(&pool->last)
+				? UINT32_MAX
+				: addr_u32(&pool->last);
+	uint32_t from = first;
+	unsigned n;
+
+	if (!addr_is_unspecified(&pool->lowest) &&
+	    addr_u32(&pool->lowest) < from)
+		from = addr_u32(&pool->lowest);
+	n = to > from ? to - from : 0; /* without the broadcast */
 	table_init(t);
 	t->first = from;
 	t->n = n > LEASE_MAX ? LEASE_MAX : n;
+	t->pool = first - from < t->n ? first - from : t->n;
 	t->lease = calloc(t->n + 1, sizeof(*t->lease));
 	if (!t->lease)
 		return -ENOMEM;
 	for (unsigned i = 0; i < t->n; i++) {
 		t->lease[i].ip = addr_v4_u32(from + i);
+		t->lease[i].is_outside = from + i < first || from + i > last;
+		t->n_shared += !t->lease[i].is_outside;
 		place_init(&t->lease[i]);
 	}
+	t->fresh = t->pool;
 	return 0;
 }
 
@@ -58,11 +80,14 @@ int lease_table_twin(struct lease_table *t, struct lease_table *of,
 
 		place_init(l);
 		l->reserved = o->reserved || !has_room;
+		l->is_outside = o->is_outside;
 		l->owner = o->owner;
+		t->n_shared += !l->is_outside;
 		l->twin = o;
 		o->twin = l;
 	}
 	t->first = addr_u32(&t->lease[0].ip);
+	t->pool = of->pool;
 	lease_keep_first(t, of->n_kept);
 	t->twin = of;
 	t->is_led = true;
@@ -90,8 +115,10 @@ void lease_table_deinit(struct lease_table *t)
 		t->twin = NULL;
 	}
 	free(t->lease);
+	free(t->by_rule);
 	t->lease = NULL;
-	t->n = 0;
+	t->by_rule = NULL;
+	t->n = t->n_rules = 0;
 }
 
 struct lease *lease_at(struct lease_table *t, const addr *ip)
@@ -120,10 +147,38 @@ void lease_reserve(struct lease_table *t, const addr *ip)
 
 void lease_keep_first(struct lease_table *t, unsigned n)
 {
-	t->n_kept = n < t->n ? n : t->n;
-	t->fresh = t->n_kept;
-	for (unsigned i = 0; i < t->n_kept; i++)
+	unsigned room = t->n - t->pool;
+
+	t->n_kept = n < room ? n : room;
+	t->fresh = t->pool + t->n_kept;
+	for (unsigned i = t->pool; i < t->fresh; i++) {
+		t->n_shared -= !t->lease[i].is_outside;
 		t->lease[i].is_kept = true;
+	}
+}
+
+bool lease_set_rule(struct lease_table *t, unsigned rule, const addr *ip)
+{
+	struct lease *l = addr_is_unspecified(ip) ? NULL : lease_at(t, ip);
+	struct lease **more = t->by_rule;
+
+	if (!rule || rule > UINT16_MAX)
+		return false;
+	if (rule > t->n_rules)
+		more = reallocarray(more, rule, sizeof(*more));
+	if (!more)
+		return false;
+	t->by_rule = more;
+	while (t->n_rules < rule)
+		more[t->n_rules++] = NULL;
+	if (!l || l->reserved || l->rule)
+		return false;
+	if (!l->is_kept)
+		t->n_shared -= !l->is_outside;
+	l->is_kept = true;
+	l->rule = (uint16_t)rule;
+	more[rule - 1] = l;
+	return true;
 }
 
 static unsigned bucket_of(const struct lease_table *t,
@@ -179,10 +234,39 @@ static void sort_in(struct list *head, struct lease *l)
 	list_add_before(pos, &l->order);
 }
 
+/* True if a lease in this state is told of: an offer is none yet. */
+static bool is_told(enum lease_state state)
+{
+	return state == LEASE_BOUND || state == LEASE_RESTED;
+}
+
+static void make_news(struct lease_table *t, struct lease *l, bool is_urgent)
+{
+	if (list_empty(&l->news))
+		list_add_tail(&t->news, &l->news);
+	t->is_news = true;
+	t->is_urgent |= is_urgent;
+}
+
+/* Says that there is news, when all that makes it is done. */
+static void say_news(struct lease_table *t)
+{
+	bool is_urgent = t->is_urgent;
+
+	if (!t->is_news)
+		return;
+	t->is_news = t->is_urgent = false;
+	if (t->on_news)
+		t->on_news(t->news_arg, is_urgent);
+}
+
 static void set_state(struct lease_table *t, struct lease *l,
 		      enum lease_state state, uint64_t end_ns)
 {
 	struct list *head = &t->by_state[state];
+
+	if (is_told(state) || (is_told(l->state) && state == LEASE_FREE))
+		make_news(t, l, state != l->state);
 
 	t->n_bound += (state == LEASE_BOUND) - (l->state == LEASE_BOUND);
 	if (state != LEASE_FREE && l->state == LEASE_FREE)
@@ -226,8 +310,11 @@ static void expire(struct lease_table *t, uint64_t now_ns)
 void lease_expire(struct lease_table *t, uint64_t now_ns)
 {
 	expire(t, now_ns);
-	if (t->twin)
-		expire(t->twin, now_ns);
+	say_news(t);
+	if (!t->twin)
+		return;
+	expire(t->twin, now_ns);
+	say_news(t->twin);
 }
 
 /* True if both are clients of one machine by what they say of it. */
@@ -262,6 +349,14 @@ static bool is_anothers(const struct lease *l, const struct lease_client *c)
 	       !mac_eq(l->twin->client.mac, c->mac);
 }
 
+/* True if the place is kept, and c is whom it is kept for. */
+static bool is_owner(const struct lease *l, const struct lease_client *c)
+{
+	if (l->rule)
+		return l->rule == c->rule;
+	return l->is_kept && !mac_is_zero(l->owner) && mac_eq(l->owner, c->mac);
+}
+
 bool lease_is_free_for(const struct lease *l, const struct lease_client *c)
 {
 	bool is_own = same_client(&l->client, c);
@@ -269,15 +364,17 @@ bool lease_is_free_for(const struct lease *l, const struct lease_client *c)
 	if (l->reserved || l->state == LEASE_RESTED || is_anothers(l, c))
 		return false;
 	if (!l->is_kept)
-		return l->state == LEASE_FREE || is_own;
+		return (l->state == LEASE_FREE || is_own) && !l->is_outside;
 	/* The owner's, whatever it calls itself, but once. */
-	return !mac_is_zero(l->owner) && mac_eq(l->owner, c->mac) &&
-	       (l->state == LEASE_FREE || is_own || !same_owner(&l->client, c));
+	return is_owner(l, c) &&
+	       (l->state == LEASE_FREE || is_own ||
+		(mac_eq(l->client.mac, c->mac) && !same_owner(&l->client, c)));
 }
 
+/* Who has it already goes on. */
 static void keep_for(struct lease_table *t, struct lease *l, mac m)
 {
-	if (l->state != LEASE_FREE)
+	if (l->state != LEASE_FREE && !mac_eq(l->client.mac, m))
 		set_state(t, l, LEASE_FREE, 0);
 	l->owner = m;
 }
@@ -290,19 +387,34 @@ void lease_keep_for(struct lease_table *t, const addr *ip, mac m)
 		t = t->twin;
 		l = lease_at(t, ip);
 	}
-	if (!l || !l->is_kept || mac_eq(l->owner, m))
+	if (!l || !l->is_kept || l->rule || mac_eq(l->owner, m))
 		return;
 	keep_for(t, l, m);
-	if (l->twin)
-		keep_for(t->twin, l->twin, m);
+	say_news(t);
+	if (!l->twin || l->twin->rule)
+		return;
+	keep_for(t->twin, l->twin, m);
+	say_news(t->twin);
+}
+
+/* The place that a rule gives this client, or NULL. */
+static struct lease *own_place(const struct lease_table *t,
+			       const struct lease_client *c)
+{
+	return c->rule && c->rule <= t->n_rules ? t->by_rule[c->rule - 1]
+						: NULL;
 }
 
 /* The address that is kept for this client, if it may have it. */
 static struct lease *kept_for(const struct lease_table *t,
 			      const struct lease_client *c)
 {
-	for (unsigned i = 0; i < t->n_kept; i++) {
-		if (lease_is_free_for(&t->lease[i], c))
+	struct lease *l = own_place(t, c);
+
+	if (l && lease_is_free_for(l, c))
+		return l;
+	for (unsigned i = t->pool; i < t->pool + t->n_kept; i++) {
+		if (!t->lease[i].rule && lease_is_free_for(&t->lease[i], c))
 			return &t->lease[i];
 	}
 	return NULL;
@@ -324,7 +436,7 @@ static struct lease *take_fresh(struct lease_table *t,
 	while (t->fresh < t->n) {
 		struct lease *l = &t->lease[t->fresh++];
 
-		if (l->reserved || l->was_used)
+		if (l->reserved || l->was_used || l->is_outside || l->is_kept)
 			continue;
 		if (!l->twin || !l->twin->was_used ||
 		    mac_eq(l->twin->client.mac, c->mac))
@@ -439,16 +551,18 @@ static struct lease *take(struct lease_table *t, const struct lease_client *c,
 static bool is_port_full(const struct lease_table *t,
 			 const struct lease_client *c)
 {
-	unsigned n_max = t->n - t->n_kept, n = 0, n_port = 0;
+	unsigned n_max = t->n_shared, n = 0, n_port = 0;
 	unsigned most = t->n_held + (t->twin ? t->twin->n_held : 0);
 
 	if (most < n_max && !service_port_is_full(c->port, most, most, n_max))
 		return false;
-	for (unsigned i = t->n_kept; i < t->n; i++) {
+	for (unsigned i = t->pool; i < t->n; i++) {
 		const struct lease *l = &t->lease[i], *o = l->twin;
 		bool is_in = l->state != LEASE_FREE;
 		bool is_out = o && o->state != LEASE_FREE;
 
+		if (l->is_kept || l->is_outside)
+			continue;
 		n += is_in || is_out;
 		n_port += (is_in && l->client.port == c->port) ||
 			  (is_out && o->client.port == c->port);
@@ -522,6 +636,7 @@ struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 		l->sender = sender_of(t, c);
 	if (l->state != LEASE_BOUND)
 		set_state(t, l, LEASE_OFFERED, end_ns);
+	say_news(t);
 	return l;
 }
 
@@ -529,14 +644,55 @@ void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns)
 {
 	l->was_bound = true;
 	set_state(t, l, LEASE_BOUND, end_ns);
+	say_news(t);
 }
 
 void lease_release(struct lease_table *t, struct lease *l)
 {
 	set_state(t, l, LEASE_FREE, 0);
+	say_news(t);
 }
 
 void lease_rest(struct lease_table *t, struct lease *l, uint64_t end_ns)
 {
 	set_state(t, l, LEASE_RESTED, end_ns);
+	say_news(t);
+}
+
+bool lease_restore(struct lease_table *t, const struct lease *was)
+{
+	const struct lease_client *c = &was->client;
+	struct lease *l = lease_at(t, &was->ip);
+
+	if (!l || l->reserved || l->was_used || l->state != LEASE_FREE ||
+	    was->state == LEASE_OFFERED || !c->id_len || lease_find(t, c))
+		return false;
+	/* Who has a place of his own, or this one is another's. */
+	if (own_place(t, c) != (l->rule ? l : NULL) ||
+	    (l->is_outside && !l->rule))
+		return false;
+	give_to(t, l, c);
+	l->was_bound = was->state != LEASE_RESTED;
+	memcpy(l->name, was->name, sizeof(l->name));
+	set_state(t, l, was->state, was->end_ns);
+	list_del(&l->news);
+	t->is_news = t->is_urgent = false;
+	return true;
+}
+
+struct lease *lease_news_take(struct lease_table *t)
+{
+	struct list *first = list_first(&t->news);
+	struct lease *l;
+
+	if (!first)
+		return NULL;
+	l = container_of(first, struct lease, news);
+	list_del(&l->news);
+	return l;
+}
+
+void lease_news_return(struct lease_table *t, struct lease *l)
+{
+	list_add_head(&t->news, &l->news);
 }

@@ -15,6 +15,13 @@
  * kept for a MAC go to whatever client has it, and to no other.  One
  * worker's thread; time is a parameter.
  *
+ * A place can be reserved for whom a rule means (base/dhcp_rule.h): he gets no
+ * other, and nobody else gets it, not even who had it before.  Places outside
+ * of the pool are leased by such rules alone.
+ *
+ * What changes is news until somebody takes it (lease_news_take), so that it
+ * can be written down and be restored by another engine.
+ *
  * Two tables, twins, are the two families of one pool: what has a place in the
  * one (a number behind the prefix) has the same in the other.  A machine, known
  * by its MAC, is offered the place it has by the other family, and nobody gets
@@ -35,6 +42,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/dhcp_rule.h"
 #include "base/hash.h"
 #include "base/list.h"
 
@@ -42,7 +50,7 @@ enum {
 	LEASE_SECONDS = 86400, /* QEMU's */
 	LEASE_OFFER_SECONDS = 60,
 	LEASE_REST_SECONDS = 600,
-	LEASE_MAX = 4096,	/* addresses of a pool */
+	LEASE_MAX = DHCP_POOL_MAX,
 	LEASE_PER_SENDER = 16,
 	LEASE_ID_MAX = 134,	/* bytes of a client identifier that count: a
 				 * DUID and an IAID (RFC 8415 11.1, 12) */
@@ -67,6 +75,7 @@ struct lease_client {
 	mac mac;    /* chaddr */
 	mac sender; /* source of the frame */
 	uint32_t port; /* of the lan, that it came by; 0: it pays for nothing */
+	uint16_t rule; /* number of its reservation; 0: it has none */
 };
 
 struct lease {
@@ -84,16 +93,30 @@ struct lease {
 	bool was_bound; /* to this client */
 	bool is_kept; /* for the client with MAC owner; zero: for nobody */
 	mac owner;
+	uint16_t rule; /* not 0: kept for the client of that rule instead */
 	bool reserved;		    /* ours (gateway, resolver): never given */
+	bool is_outside;	    /* of the pool: given by rule only */
+	struct list news; /* in table->news, if it is any */
+};
+
+/* Where the pool lies; what is unspecified is the network's. */
+struct lease_pool {
+	addr first, last;
+	addr lowest; /* a place before first that a rule may name; unspecified:
+		      * there is none */
 };
 
 struct lease_table {
 	struct lease *lease; /* owned: one per address of the pool, in order */
-	unsigned n;	     /* addresses in the pool */
-	uint32_t first;	     /* of the pool: its last 4 bytes, host order */
+	unsigned n;	     /* addresses in it, with those outside the pool */
+	unsigned pool;	     /* number of the pool's first */
+	uint32_t first;	     /* address: its last 4 bytes, host order */
 	struct lease_table *twin; /* the other family's, or NULL */
 	bool is_led;	     /* made by lease_table_twin() */
-	unsigned n_kept;     /* of the first are kept for their owners */
+	unsigned n_kept; /* of the pool's first are kept for their owners */
+	unsigned n_shared;   /* in the pool, and kept for nobody */
+	struct lease **by_rule; /* owned: its place, or NULL */
+	unsigned n_rules;
 	unsigned fresh;	     /* addresses below were used once */
 	unsigned n_bound;
 	unsigned n_held; /* not FREE, of those that are not kept */
@@ -105,6 +128,12 @@ struct lease_table {
 	struct list of_sender[LEASE_BUCKETS];
 	uint16_t n_sender[LEASE_BUCKETS];
 	struct hash_key key;
+	struct list news; /* leases that are others than was taken last */
+	/* There is some; is_urgent: more than that a lease ends later.  Called
+	 * at the end of what made it.  NULL: nobody wants to know. */
+	void (*on_news)(void *arg, bool is_urgent);
+	void *news_arg;
+	bool is_news, is_urgent; /* to be called */
 };
 
 /* The pool runs from first to the end of net without its broadcast. 0 or
@@ -112,6 +141,10 @@ struct lease_table {
 __attribute__((warn_unused_result)) int
 lease_table_init(struct lease_table *t, const struct prefix *net,
 		 const addr *first);
+/* The same of a pool that has an end, and places before it. */
+__attribute__((warn_unused_result)) int
+lease_table_init_pool(struct lease_table *t, const struct prefix *net,
+		      const struct lease_pool *pool);
 /* t becomes the twin of an existing table: its places, in net6.  What is
  * reserved and kept there is here.  Either may be deinit()ed first.  0 or
  * -ENOMEM. */
@@ -131,6 +164,10 @@ void lease_keep_first(struct lease_table *t, unsigned n);
 /* One of these, named by its address in either family, is m's from now on, or
  * nobody's if m is zero; its twin too. */
 void lease_keep_for(struct lease_table *t, const addr *ip, mac m);
+/* ip, named by its address in this table's family, is for the client of this
+ * rule.  False: no client can have it here, or another rule has it; then, or
+ * if ip is unspecified, the rule has no place. */
+bool lease_set_rule(struct lease_table *t, unsigned rule, const addr *ip);
 
 /* What has ended by now becomes FREE, in the twin as well.  Called before
  * the others, which take what is written in the table for true. */
@@ -156,10 +193,27 @@ bool lease_is_free_for(const struct lease *l, const struct lease_client *c);
  * no other is kept for it. */
 bool lease_may_have(const struct lease_table *t, const struct lease *l,
 		    const struct lease_client *c);
+/* When a lease of so many seconds, DHCP_FOREVER among them, ends. */
+static inline uint64_t lease_end(uint64_t now_ns, uint32_t seconds)
+{
+	const uint64_t second_ns = UINT64_C(1000000000);
+
+	return seconds == DHCP_FOREVER ? UINT64_MAX
+				       : now_ns + seconds * second_ns;
+}
 void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns);
 /* The client gives it back; the address stays its first choice. */
 void lease_release(struct lease_table *t, struct lease *l);
 /* Somebody else uses the address: nobody gets it until end_ns. */
 void lease_rest(struct lease_table *t, struct lease *l, uint64_t end_ns);
+
+/* The lease of ip as another engine had it: of that client until end_ns, or
+ * FREE and to be its again.  False: it makes no sense here, or a rule says
+ * otherwise, and nothing is changed.  No news. */
+bool lease_restore(struct lease_table *t, const struct lease *was);
+/* A lease that is news, which it is no more; NULL: there is none. */
+struct lease *lease_news_take(struct lease_table *t);
+/* It could not be told: it is news again, the first. */
+void lease_news_return(struct lease_table *t, struct lease *l);
 
 #endif
