@@ -23,7 +23,7 @@ enum {
 	GATEWAY_NAME_LEN = 256,
 	GATEWAY_SEARCH_MAX = 8, /* fits option 119 beside the others */
 	GATEWAY_RESOLVERS_MAX = 8,
-	GATEWAY_GUESTFWDS_MAX = 64,
+	GATEWAY_GUESTFWDS_MAX = 68, /* the grammar's, and SMB's */
 };
 
 /* All resolved and checked by the grammar (reference 2.1, 2.2). */

@@ -19,6 +19,7 @@ enum guestfwd_kind {
 	GUESTFWD_CMD,  /* target: the command, checked to split */
 	GUESTFWD_TCP,  /* target: a host name or address, and port */
 	GUESTFWD_UNIX, /* target: an absolute path */
+	GUESTFWD_SMB,  /* target: the folder of smb=; no rule's text says so */
 };
 
 struct guestfwd_rule {

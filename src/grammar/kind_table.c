@@ -212,9 +212,17 @@ static const struct netdev_option user_options[] = {
 	OPT("bootfile", OPT_STR, NULL, "name of the boot file", LATER(NULL)),
 	OPT("tftp-server-name", OPT_STR, NULL, "TFTP server named by DHCP",
 	    LATER(NULL)),
-	OPT("smb", OPT_STR, NULL, "folder served by SMB", LATER(NULL)),
-	OPT("smbserver", OPT_STR, NULL, "address of the SMB server",
-	    LATER(NULL)),
+	OPT("smb", OPT_STR, NULL,
+	    "folder served by SMB, as the share qemu, to guests without a "
+	    "password",
+	    DIFFERS("smbd has no sight of the host but that folder, and of "
+		    "IPv6 an address as well")),
+	OPT("smbserver", OPT_STR, NULL,
+	    "address of the SMB server (4th of the network)"),
+	OPT("ipv6-smbserver", OPT_STR, NULL,
+	    "IPv6 address of the SMB server (4th of the network)", EXTENSION),
+	OPT("smb-readonly", OPT_BOOL, "off", "guests may only read the folder",
+	    EXTENSION),
 	OPT("guestfwd", OPT_LIST, NULL,
 	    "address in the network whose connections go to a program or "
 	    "socket: [tcp]:[SERVER]:PORT-TARGET, where TARGET is "

@@ -20,7 +20,8 @@ static const char *const keys[][2] = {
 		 "ipv6-prefixlen ipv6-host ipv6-dns ipv6-follow ipv6-router "
 		 "nat64 restrict multicast "
 		 "router hostname domainname dnssearch mtu tftp bootfile "
-		 "tftp-server-name smb smbserver hostfwd guestfwd dhcp dhcpv6 "
+		 "tftp-server-name smb smbserver ipv6-smbserver smb-readonly "
+		 "hostfwd guestfwd dhcp dhcpv6 "
 		 "ra ndp tcp udp icmp mac nameserver resolver host-loopback"},
 	{"tap", "ifname fd fds script downscript helper br sndbuf vnet_hdr "
 		"vhost vhostfd vhostfds vhostforce queues poll-us"},

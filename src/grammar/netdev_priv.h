@@ -129,6 +129,9 @@ MUST_USE int netdev_user_serving(const struct netdev_spec *s,
 /* Its DHCP servers, when all other addresses are known: user_dhcp.c. */
 MUST_USE int netdev_user_dhcp(const struct netdev_spec *s,
 			      struct user_opts *o, struct error *e);
+/* The rules of its SMB server, once all else is resolved: user_smb.c. */
+MUST_USE int netdev_user_smb(const struct netdev_spec *s, struct user_opts *o,
+			     struct error *e);
 /* "user: TEXT (KEY=VALUE)"; returns -1. */
 int user_error(const struct netdev_spec *s, struct error *e, const char *text,
 	       const char *key);

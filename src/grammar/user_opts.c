@@ -342,8 +342,9 @@ static int resolve_hostfwds(const struct netdev_spec *s, struct user_opts *o,
 	return 0;
 }
 
-/* What a connection of a guest to server:port would be, were it no rule. */
-static bool is_taken(const struct user_opts *o, const struct guestfwd_rule *r)
+/* Also by what it would be, were it no rule. */
+bool user_opts_is_taken(const struct user_opts *o,
+			const struct guestfwd_rule *r)
 {
 	for (unsigned i = 0; i < o->n_guestfwds; i++) {
 		const struct guestfwd_rule *old = &o->guestfwds[i];
@@ -356,16 +357,15 @@ static bool is_taken(const struct user_opts *o, const struct guestfwd_rule *r)
 	       r->server.port == 53;
 }
 
-/* The fourth of the network, as QEMU's. */
-static addr deflt_server(const struct user_opts *o)
+addr user_opts_server(const struct subnet *s)
 {
-	const struct subnet *s = o->v4.is_on ? &o->v4 : &o->v6;
+	const bool is_v4 = addr_is_v4(&s->net.ip);
 	uint32_t room = UINT32_MAX;
 	addr a = s->net.ip;
 
-	if (s == &o->v4)
+	if (is_v4)
 		room = (uint32_t)((UINT64_C(1) << (128 - s->net.len)) - 1);
-	a.b[14] |= (uint8_t)(s == &o->v4 ? 0x02 & room >> 8 : 0);
+	a.b[14] |= (uint8_t)(is_v4 ? 0x02 & room >> 8 : 0);
 	a.b[15] |= (uint8_t)(0x04 & room);
 	return a;
 }
@@ -391,8 +391,9 @@ static int place_guestfwd(const struct netdev_spec *s,
 	char q[QUOTE_LEN];
 
 	if (addr_is_unspecified(&r->server.ip))
-		r->server.ip = deflt_server(o);
-	if (!user_opts_has(o, &r->server.ip) || is_taken(o, r))
+		r->server.ip =
+			user_opts_server(o->v4.is_on ? &o->v4 : &o->v6);
+	if (!user_opts_has(o, &r->server.ip) || user_opts_is_taken(o, r))
 		return spec_error(s->kind, e,
 				  "Conflicting/invalid host:port in guest "
 				  "forwarding rule '%s'",
@@ -416,7 +417,7 @@ static int resolve_guestfwds(const struct netdev_spec *s, struct user_opts *o,
 				  "Parameter 'guestfwd' is given %zu times, at "
 				  "most %d fit",
 				  n_texts, USER_GUESTFWDS_MAX);
-	o->guestfwds = calloc(n_texts + 1, sizeof(*o->guestfwds));
+	o->guestfwds = calloc(n_texts + USER_SMB_MAX, sizeof(*o->guestfwds));
 	if (!o->guestfwds)
 		return error_errno(e, ENOMEM, "user");
 	for (; o->n_guestfwds < n_texts; o->n_guestfwds++) {
@@ -509,6 +510,7 @@ int netdev_user_resolve_for(const struct netdev_spec *spec, unsigned n_leases,
 	if (resolve_nat64(spec, o, e) < 0 || resolve_follow(spec, o, e) < 0 ||
 	    resolve_guestfwds(spec, o, e) < 0 ||
 	    netdev_user_serving(spec, o, e) < 0 ||
+	    netdev_user_smb(spec, o, e) < 0 ||
 	    netdev_user_dhcp(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;

@@ -18,6 +18,7 @@ enum {
 	USER_NAME_LEN = 256, /* a DNS name with NUL */
 	USER_SEARCH_MAX = 8, /* entries of dnssearch= */
 	USER_GUESTFWDS_MAX = 64,
+	USER_SMB_MAX = 4, /* of smb=: two ports in two families */
 	USER_LEASES = 16,    /* leases QEMU's pool has */
 	USER_FOLLOW_LEN = 64, /* of a prefix that follows the host's */
 	USER_MTU_MIN = 576,  /* RFC 791: what every host takes */
@@ -37,7 +38,8 @@ struct user_opts {
 	unsigned n_dnssearch;
 	struct port_rule *hostfwds; /* owned; in the order given */
 	unsigned n_hostfwds;
-	struct guestfwd_rule *guestfwds; /* owned; server is set */
+	struct guestfwd_rule *guestfwds; /* owned; server is set; those of
+					  * smb= are the last */
 	unsigned n_guestfwds;
 	bool follows_host; /* v6 moves along with a prefix of the host's */
 	bool nat64; /* IPv4 for guests of IPv6 */
@@ -59,6 +61,11 @@ MUST_USE int netdev_user_resolve(const struct netdev_spec *spec,
 MUST_USE int netdev_user_resolve_for(const struct netdev_spec *spec,
 				     unsigned n_leases, struct user_opts *o,
 				     struct error *e);
+/* The fourth address of a network, where QEMU's servers are. */
+addr user_opts_server(const struct subnet *s);
+/* True if a connection to r's server is somebody's already. */
+bool user_opts_is_taken(const struct user_opts *o,
+			const struct guestfwd_rule *r);
 /* True for an address of its networks that a machine can have: neither a
  * network's own (of all its routers, RFC 4291 2.6.1) nor its broadcast. */
 bool user_opts_has(const struct user_opts *o, const addr *ip);

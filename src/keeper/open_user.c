@@ -303,6 +303,15 @@ static int resolve_guestfwds(struct plan_netdev *n, const struct user_opts *o,
 	return 0;
 }
 
+/* The rules of smb= are the last. */
+static int open_smb(struct plan_netdev *n, const struct user_opts *o,
+		    struct error *e)
+{
+	return o->guestfwds[o->n_guestfwds - 1].kind == GUESTFWD_SMB
+		       ? smb_open(n, e)
+		       : 0;
+}
+
 /* A gateway of these options, which it frees. */
 static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 			struct error *e)
@@ -344,6 +353,8 @@ static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 	r = bind_forwards(n, o, e);
 	if (r == 0)
 		r = resolve_guestfwds(n, o, e);
+	if (r == 0 && o->n_guestfwds)
+		r = open_smb(n, o, e);
 	user_opts_deinit(o);
 	return r;
 }

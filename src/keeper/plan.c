@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "grammar/kind.h"
 #include "keeper/vde.h"
+#include "os/cell.h"
 #include "os/macvtap.h"
 #include "os/script.h"
 #include "os/sock.h"
@@ -404,6 +405,7 @@ void plan_remove(struct plan_netdev *n)
 	free(n->forwards);
 	free(n->guestfwds);
 	dhcp_said_deinit(&n->dhcp);
+	n->smb = cell_free(n->smb);
 	fd_close(&n->connect_io.fd);
 	close_macvtaps(n);
 	af_xdp_free(n);
@@ -498,6 +500,7 @@ static void say_guestfwd(const struct plan_guestfwd *g, struct log *log)
 		[GUESTFWD_CMD] = "cmd:",
 		[GUESTFWD_TCP] = "tcp:",
 		[GUESTFWD_UNIX] = "unix:",
+		[GUESTFWD_SMB] = "smb:",
 	};
 	char server[ENDPOINT_STRLEN], target[ENDPOINT_STRLEN];
 	const char *to = g->rule.target;

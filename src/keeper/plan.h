@@ -80,6 +80,7 @@ struct plan_netdev {
 	struct plan_guestfwd *guestfwds; /* owned array; user only */
 	unsigned n_guestfwds;
 	struct dhcp_said dhcp; /* owned; user only */
+	struct cell *smb; /* owned; where smbd runs, NULL: there is none */
 
 	/* user that follows the host: the IPv6 prefix it began with, and its
 	 * networks before the order's, the last one last */
@@ -267,6 +268,11 @@ int open_bridge(struct plan_netdev *n, struct error *e);
 int open_hostif(struct plan_netdev *n, struct error *e);
 int open_router(struct plan_netdev *n, struct error *e);
 int open_beside(struct plan_netdev *n, struct error *e);
+/* The netdev user's smb=: looks at the folder and makes where its smbd runs; a
+ * connection for one more smbd, as command_start(). */
+MUST_USE int smb_open(struct plan_netdev *n, struct error *e);
+MUST_USE int smb_start(struct plan_netdev *n, unsigned long n_files,
+		       pid_t *pidp, struct error *e);
 /* What its machines say changes nothing else of the host; a warning where
  * that cannot be had. */
 void hostif_guard(const struct plan_netdev *n, const char *ifname);

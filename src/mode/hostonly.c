@@ -30,6 +30,7 @@ const struct mode_key mode_hostonly_keys[] = {
 	{.key = "ipv6", .help = "off: no IPv6 (on)"},
 	{.key = "ipv6-net", .help = "IPv6 prefix of the network, whose first "
 				    "address is the host's"},
+	MODE_SERVICE_KEYS,
 	{.key = NULL},
 };
 
@@ -83,6 +84,23 @@ static int take_host(const struct mode_host *h, const char *text,
 	return 0;
 }
 
+/* Without the server of DHCP there is none of anything. */
+static int check_services(const struct mode_spec *s, const struct plan *p,
+			  struct error *e)
+{
+	static const struct mode_key services[] = {MODE_SERVICE_KEYS,
+						   {.key = NULL}};
+
+	for (const struct mode_key *k = services; k->key && !p->has_dhcp; k++) {
+		if (mode_value(s, k->key))
+			return error_set(e, EXIT_USAGE,
+					 "hostonly: with dhcp=off there is no "
+					 "server for %s=",
+					 k->key);
+	}
+	return 0;
+}
+
 static int make_plan(const struct mode_spec *s, const struct mode_host *h,
 		     struct plan *p, struct error *e)
 {
@@ -90,7 +108,8 @@ static int make_plan(const struct mode_spec *s, const struct mode_host *h,
 
 	p->has_host = h->may_make_links;
 	p->has_dhcp = !mode_is(s, "dhcp", "off");
-	if (mode_check(s, "dhcp", "on", "off", e) < 0)
+	if (mode_check(s, "dhcp", "on", "off", e) < 0 ||
+	    check_services(s, p, e) < 0)
 		return -1;
 	if (!p->has_host && mode_value(s, "ifname"))
 		return error_set(e, EXIT_PERMISSION,
@@ -135,37 +154,49 @@ static const char *other(const struct plan *p, uint32_t n,
 	return addr_format(&ip, buf);
 }
 
+/* The key of an option that is the gateway's as well; NULL: it is ours alone,
+ * or told otherwise. */
+static const char *passed_key(const char *option)
+{
+	static const char *const own[] = {"addr", "ifname", "dhcp", "ipv6",
+					  "ipv6-net"};
+	const size_t len = strcspn(option, "=");
+
+	for (size_t i = 0; i < array_len(own); i++) {
+		if (strlen(own[i]) == len && memcmp(option, own[i], len) == 0)
+			return NULL;
+	}
+	for (const struct mode_key *k = mode_hostonly_keys; k->key; k++) {
+		if (strlen(k->key) == len && memcmp(option, k->key, len) == 0)
+			return k->key;
+	}
+	return NULL;
+}
+
 static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
 {
 	struct prefix net = prefix_network(&p->host);
-	char server[ADDR_STRLEN], dns[ADDR_STRLEN];
+	char server[ADDR_STRLEN], dns[ADDR_STRLEN], smb[ADDR_STRLEN];
 	char net4[PREFIX_STRLEN], net6[PREFIX_STRLEN];
-	struct mode_pair pairs[MODE_OPTIONS_MAX + 8];
+	struct mode_pair pairs[MODE_OPTIONS_MAX + 9];
 	unsigned n = 0;
 
 	pairs[n++] = (struct mode_pair){"net", prefix_format(&net, net4)};
 	pairs[n++] = (struct mode_pair){"host", other(p, 1, server)};
 	pairs[n++] = (struct mode_pair){"dns", other(p, 2, dns)};
+	if (mode_value(s, "smb") && !mode_value(s, "smbserver"))
+		pairs[n++] = (struct mode_pair){"smbserver", other(p, 3, smb)};
 	if (p->net6.is_on)
 		pairs[n++] = (struct mode_pair){
 			"ipv6-net", mode_net6_text(&p->net6, 0, net6)};
 	else if (mode_value(s, "ipv6"))
 		pairs[n++] = (struct mode_pair){"ipv6", "off"};
 	for (unsigned i = 0; i < s->n_options; i++) {
-		static const char *const passed[] = {
-			"dhcpstart", "dhcpend",	    "lease",
-			"reserve",   "dhcp-option", "route",
-			"ntp-server", "hostname",   "domainname",
-			"dnssearch", "mtu"};
+		const char *key = passed_key(s->options[i]);
 
-		for (size_t k = 0; k < array_len(passed); k++) {
-			size_t len = strlen(passed[k]);
-			const char *o = s->options[i];
-
-			if (strncmp(o, passed[k], len) == 0 && o[len] == '=')
-				pairs[n++] = (struct mode_pair){passed[k],
-								o + len + 1};
-		}
+		if (key)
+			pairs[n++] = (struct mode_pair){
+				key, s->options[i] + strlen(key) + 1};
 	}
 	pairs[n++] = (struct mode_pair){"restrict", "on"};
 	pairs[n] = (struct mode_pair){NULL, NULL};

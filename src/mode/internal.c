@@ -7,6 +7,7 @@ const struct mode_key mode_internal_keys[] = {
 	{.key = "dhcp", .help = "on: a server leases addresses (off)"},
 	{.key = "exec", .help = "on: vmlan exec gets in (off)"},
 	MODE_GATEWAY_KEYS,
+	MODE_SERVICE_KEYS,
 	{.key = NULL},
 };
 

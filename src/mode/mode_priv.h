@@ -92,6 +92,15 @@ MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 				     "the network"},			       \
 	{.key = "ipv6-dns", .help = "IPv6 address of the name server, third "  \
 				    "of the network"}
+/* What a gateway serves, wherever it leads. */
+#define MODE_SERVICE_KEYS                                                      \
+	{.key = "smb", .help = "folder served by SMB, as the share qemu"},     \
+	{.key = "smbserver", .help = "address of the SMB server, fourth of "  \
+				     "the network"},			       \
+	{.key = "ipv6-smbserver", .help = "IPv6 address of the SMB server, "  \
+					  "fourth of the network"},	       \
+	{.key = "smb-readonly", .help = "on: machines only read that folder " \
+					"(off)"}
 /* Those of one that leads out. */
 #define MODE_NAT_KEYS                                                          \
 	{.key = "multicast", .help = "on: multicast groups pass to and from "  \

@@ -74,12 +74,42 @@ static bool wlan_is_wireless(const char *ifname)
 	return strcmp(ifname, "wlan0") == 0;
 }
 
+/* "!N": refused with that status. */
+struct expansion {
+	const char *text, *as_user, *as_root;
+};
+
+static void assert_expands(const struct expansion *rows, size_t n_rows)
+{
+	const struct prefix route = {.ip = addr_v4(172, 16, 0, 0),
+				     .len = 96 + 12};
+	struct mode_host h = {.routes = &route,
+			      .n_routes = 1,
+			      .is_wireless = wlan_is_wireless};
+	char buf[1024];
+
+	for (unsigned i = 0; i < 2 * n_rows; i++) {
+		bool as_root = i % 2;
+		const char *want =
+			as_root ? rows[i / 2].as_root : rows[i / 2].as_user;
+		char *said;
+
+		h.may_make_links = h.may_make_macvtaps = as_root;
+		expand(rows[i / 2].text, &h, buf, sizeof(buf));
+		said = strstr(buf, " (");
+		if (said && buf[0] != '!')
+			*said = '\0';
+		if (want[0] == '!' ? strncmp(buf, want, 3) != 0
+				   : strcmp(buf, want) != 0)
+			fail_msg("%s: '%s', not '%s'", rows[i / 2].text, buf,
+				 want);
+	}
+}
+
 /* What root may, and how a card is shared with Wi-Fi in mind. */
 static void test_on_the_hosts_networks(void **state)
 {
-	static const struct {
-		const char *text, *as_user, *as_root;
-	} rows[] = {
+	static const struct expansion rows[] = {
 		{"bridged,bridge=br0", "bridge,br=br0", "bridge,br=br0"},
 		{"bridged:x,bridge=br1,helper=/a,,b",
 		 "bridge,br=br1,helper=/a,,b", "bridge,br=br1,helper=/a,,b"},
@@ -139,29 +169,36 @@ static void test_on_the_hosts_networks(void **state)
 		{"natnet:x,backend=kernel,net=172.16.5.0/24", "!6 ", "!5 "},
 		{"natnet:x,backend=kernel,ifname=a b", "!6 ", "!2 "},
 	};
-	const struct prefix route = {.ip = addr_v4(172, 16, 0, 0),
-				     .len = 96 + 12};
-	struct mode_host h = {.routes = &route,
-			      .n_routes = 1,
-			      .is_wireless = wlan_is_wireless};
-	char buf[1024];
 
-	for (unsigned i = 0; i < 2 * array_len(rows); i++) {
-		bool as_root = i % 2;
-		const char *want =
-			as_root ? rows[i / 2].as_root : rows[i / 2].as_user;
-		char *said;
+	assert_expands(rows, array_len(rows));
+}
 
-		h.may_make_links = h.may_make_macvtaps = as_root;
-		expand(rows[i / 2].text, &h, buf, sizeof(buf));
-		said = strstr(buf, " (");
-		if (said && buf[0] != '!')
-			*said = '\0';
-		if (want[0] == '!' ? strncmp(buf, want, 3) != 0
-				   : strcmp(buf, want) != 0)
-			fail_msg("%s: '%s', not '%s'", rows[i / 2].text, buf,
-				 want);
-	}
+static void test_services(void **state)
+{
+	static const struct expansion rows[] = {
+		{"hostonly:x,addr=10.9.0.4/24,smb=/a,,b,smb-readonly=on",
+		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,"
+		 "smbserver=10.9.0.3,smb=/a,,b,smb-readonly=on,restrict=on",
+		 "hostif,ifname=vm-x,addr=10.9.0.4/24 "
+		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,"
+		 "smbserver=10.9.0.3,smb=/a,,b,smb-readonly=on,restrict=on"},
+		{"hostonly:x,addr=10.9.0.1/24,smb=/a,smbserver=10.9.0.9,"
+		 "mtu=900",
+		 "user,net=10.9.0.0/24,host=10.9.0.2,dns=10.9.0.3,"
+		 "smb=/a,smbserver=10.9.0.9,mtu=900,restrict=on",
+		 "hostif,ifname=vm-x,addr=10.9.0.1/24,mtu=900 "
+		 "user,net=10.9.0.0/24,host=10.9.0.2,dns=10.9.0.3,"
+		 "smb=/a,smbserver=10.9.0.9,mtu=900,restrict=on"},
+		{"natnet:x,smb=/a,backend=kernel", "!6 ",
+		 "router,br=vm-x,addr=10.0.2.2/24 "
+		 "user,net=10.0.2.0/24,smb=/a,host=10.0.2.1,"
+		 "router=10.0.2.2,restrict=services"},
+		{"internal:x,dhcp=on,smb=/a",
+		 "user,net=10.0.2.0/24,smb=/a,restrict=on",
+		 "user,net=10.0.2.0/24,smb=/a,restrict=on"},
+	};
+
+	assert_expands(rows, array_len(rows));
 }
 
 /* The host's own network there: the next is taken. */
@@ -199,6 +236,9 @@ static void test_refused(void **state)
 		{"bridged,mtu=900", "no key 'mtu'; it knows bridge, helper"},
 		{"hostonly", "hostonly:lab"},
 		{"hostonly:x,dhcp=maybe", "must be on or off"},
+		{"hostonly:x,dhcp=off,smb=/a", "there is no server for smb="},
+		{"internal:x,smb=/a", "without dhcp=on"},
+		{"nat,smb=/a,smbserver=10.0.2.2", "Conflicting/invalid"},
 		{"hostonly:x,addr=10.0.0.1", "must be an IPv4 address"},
 		{"hostonly:x,addr=fd00::1/64", "must be an IPv4 address"},
 		{"hostonly:x,net=10.0.0.0/8", "no key 'net'; it knows addr"},
@@ -516,6 +556,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expansions),
 		cmocka_unit_test(test_on_the_hosts_networks),
+		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_hostonly_moves),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_many_options),

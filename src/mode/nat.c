@@ -5,6 +5,7 @@
 
 const struct mode_key mode_nat_keys[] = {
 	MODE_GATEWAY_KEYS,
+	MODE_SERVICE_KEYS,
 	MODE_NAT_KEYS,
 	{.key = NULL},
 };

@@ -14,6 +14,7 @@
 
 const struct mode_key mode_natnet_keys[] = {
 	MODE_GATEWAY_KEYS,
+	MODE_SERVICE_KEYS,
 	MODE_NAT_KEYS,
 	{.key = "backend",
 	 .help = "user, or kernel: the host's own NAT, which takes root"},

@@ -174,7 +174,9 @@ def engine_of(keeper):
         return None
     for child in children.split():
         try:
-            if pid_depth(child) > depth:
+            # Others are in one, too: the cell of smb= and what runs there.
+            comm = pathlib.Path(f"/proc/{child}/comm").read_text()
+            if pid_depth(child) > depth and comm == "vmlan-engine\n":
                 return int(child)
         except OSError:
             pass  # it has ended

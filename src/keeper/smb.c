@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * smb= of `user`: samba's smbd, started for each connection of a guest in a
+ * cell (os/cell.h) that has nothing of the host but the folder.  There it has
+ * one share and one user, who is the owner of the network outside; if that is
+ * root, the owner of the folder.  All of its databases are in the cell's
+ * memory, so that guests see each other's locks and nothing is left behind.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "keeper/plan.h"
+#include "os/cell.h"
+
+#define CONF "/etc/smb.conf"
+
+static const char conf[] =
+	"[global]\n"
+	"netbios name = VMLAN\n"
+	"server string = vmlan\n"
+	"server role = standalone server\n"
+	"security = user\n"
+	"map to guest = Bad User\n"
+	"guest account = nobody\n"
+	"restrict anonymous = 0\n"
+	"private dir = " CELL_STATE "\n"
+	"pid directory = " CELL_STATE "\n"
+	"lock directory = " CELL_STATE "\n"
+	"state directory = " CELL_STATE "\n"
+	"cache directory = " CELL_STATE "\n"
+	"ncalrpc dir = " CELL_STATE "/ncalrpc\n"
+	"log file = " CELL_STATE "/log\n"
+	"max log size = 1000\n"
+	"log level = 0\n"
+	"enable core files = no\n"
+	/* Nobody calls it but by its connection, and it calls nobody. */
+	"interfaces = lo\n"
+	"bind interfaces only = yes\n"
+	"disable netbios = yes\n"
+	"name resolve order = host\n"
+	"dns proxy = no\n"
+	"multicast dns register = no\n"
+	"server multi channel support = no\n"
+	/* Nothing but the one share. */
+	"load printers = no\n"
+	"printing = bsd\n"
+	"printcap name = /dev/null\n"
+	"disable spoolss = yes\n"
+	"usershare max shares = 0\n"
+	"host msdfs = no\n"
+	"[qemu]\n"
+	"path = /share\n"
+	"guest ok = yes\n"
+	"guest only = yes\n"
+	"force user = vmlan\n"
+	"follow symlinks = yes\n"
+	"wide links = no\n"
+	"map archive = no\n"
+	"kernel share modes = no\n"
+	"browseable = yes\n";
+
+static const char passwd[] = "vmlan:x:1000:1000::/:/bin/false\n"
+			     "nobody:x:65534:65534::/:/bin/false\n";
+static const char group[] = "vmlan:x:1000:\nnogroup:x:65534:\n";
+static const char nss[] = "passwd: files\ngroup: files\nhosts: files\n";
+
+_Static_assert((int)CELL_ID == 1000, "as in passwd and group");
+
+/* In /usr, which is all that a cell has of programs. */
+static const char *find_smbd(void)
+{
+	static const char *const paths[] = {"/usr/sbin/smbd",
+					    "/usr/local/sbin/smbd",
+					    "/usr/local/samba/sbin/smbd"};
+
+	for (size_t i = 0; i < array_len(paths); i++) {
+		if (access(paths[i], X_OK) == 0)
+			return paths[i];
+	}
+	return NULL;
+}
+
+static int look_at(const char *dir, struct stat *st, struct error *e)
+{
+	if (stat(dir, st) < 0)
+		return errno == ENOENT
+			       ? error_set(e, EXIT_NO_OBJECT,
+					   "user: smb=%s: there is no such "
+					   "folder", dir)
+			       : error_errno(e, errno, "user: smb=%s", dir);
+	if (!S_ISDIR(st->st_mode))
+		return error_set(e, EXIT_USAGE,
+				 "user: smb=%s: this is no folder", dir);
+	if (access(dir, R_OK | X_OK) < 0)
+		return error_errno(e, errno, "user: smb=%s", dir);
+	return 0;
+}
+
+static int open_cell(struct plan_netdev *n, const char *dir, struct error *e)
+{
+	const bool is_readonly = spec_bool(n->spec, "smb-readonly");
+	const char *writes = is_readonly ? "read only = yes\n"
+					 : "read only = no\n";
+	char text[sizeof(conf) + 32];
+	const struct cell_file files[] = {
+		{CONF, text},
+		{"/etc/passwd", passwd},
+		{"/etc/group", group},
+		{"/etc/nsswitch.conf", nss},
+		{NULL, NULL},
+	};
+	struct cell_config c = {
+		.dir = dir,
+		.is_readonly = is_readonly,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.files = files,
+	};
+	struct stat st;
+	int r = look_at(dir, &st, e);
+
+	if (r < 0)
+		return r;
+	if (c.uid == 0) {
+		c.uid = st.st_uid;
+		c.gid = st.st_gid;
+	}
+	snprintf(text, sizeof(text), "%s%s", conf, writes);
+	r = cell_new(&c, &n->smb, e);
+	if (r < 0)
+		error_prefix(e, "user: smb=%s: ", dir);
+	return r;
+}
+
+int smb_open(struct plan_netdev *n, struct error *e)
+{
+	const char *dir = spec_str(n->spec, "smb");
+
+	if (!dir)
+		return 0;
+	if (!find_smbd())
+		return error_set(e, EXIT_FAILED,
+				 "user: smb=%s: there is no smbd on this host, "
+				 "install the package samba", dir);
+	return open_cell(n, dir, e);
+}
+
+int smb_start(struct plan_netdev *n, unsigned long n_files, pid_t *pidp,
+	      struct error *e)
+{
+	const char *smbd = find_smbd();
+	char *argv[] = {(char *)smbd, (char *)"-s", (char *)CONF,
+			(char *)"-l", (char *)CELL_STATE, NULL};
+
+	if (!smbd)
+		return error_set(e, EXIT_FAILED,
+				 "there is no smbd any more, install the "
+				 "package samba");
+	/* Who was short of memory took it. */
+	if (!n->smb || !cell_is_alive(n->smb)) {
+		n->smb = cell_free(n->smb);
+		if (open_cell(n, spec_str(n->spec, "smb"), e) < 0)
+			return -1;
+	}
+	return cell_start(n->smb, argv, n_files, pidp, e);
+}
