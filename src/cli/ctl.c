@@ -90,7 +90,13 @@ static int read_answer(int fd, char *buf, struct control_answer *a,
 	return r;
 }
 
-static int exchange(const struct sockaddr_un *sa, const char *request,
+/* A request as it goes out. */
+struct asked {
+	char *text; /* owned */
+	size_t len;
+};
+
+static int exchange(const struct sockaddr_un *sa, const struct asked *q,
 		    char *buf, struct control_answer *a)
 {
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -101,25 +107,32 @@ static int exchange(const struct sockaddr_un *sa, const char *request,
 		return -errno;
 	r = reach(fd, sa, until);
 	if (r == 0)
-		r = send_all(fd, request, strlen(request), until);
+		r = send_all(fd, q->text, q->len, until);
 	/* One that is refused before its end was sent is answered as well. */
 	if (r == 0 || r == -EPIPE)
 		r = read_answer(fd, buf, a, until);
 	return r;
 }
 
-static char *print_request(const char *method, const char *path,
-			   const char *body)
+static int print_request(const char *method, const char *path,
+			 const void *body, size_t n, struct asked *q)
 {
-	size_t len = body ? strlen(body) : 0;
-	char *text;
+	int len = asprintf(&q->text,
+			   "%s %s HTTP/1.1\r\nHost: vmlan\r\n"
+			   "Connection: close\r\nContent-Length: %zu\r\n\r\n",
+			   method, path, n);
+	char *whole = len < 0 ? NULL : realloc(q->text, (size_t)len + n);
 
-	if (asprintf(&text,
-		     "%s %s HTTP/1.1\r\nHost: vmlan\r\nConnection: close\r\n"
-		     "Content-Length: %zu\r\n\r\n%s",
-		     method, path, len, body ? body : "") < 0)
-		return NULL;
-	return text;
+	if (!whole) {
+		if (len >= 0)
+			free(q->text);
+		q->text = NULL;
+		return -ENOMEM;
+	}
+	if (n)
+		memcpy(whole + len, body, n);
+	*q = (struct asked){.text = whole, .len = (size_t)len + n};
+	return 0;
 }
 
 /* Takes what the keeper said. */
@@ -154,10 +167,9 @@ static int judge(const char *name, const struct control_answer *a,
 	return r;
 }
 
-int ctl_ask(const char *name, const char *method, const char *path,
-	    const char *body, json_t **answerp, struct error *e)
+static int put_question(const char *name, const struct asked *q,
+			json_t **answerp, struct error *e)
 {
-	CLEANUP_FREE char *request = print_request(method, path, body);
 	CLEANUP_FREE char *buf = malloc(CONTROL_ANSWER_MAX);
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	struct control_answer a = {0};
@@ -165,8 +177,7 @@ int ctl_ask(const char *name, const char *method, const char *path,
 	char dir[96];
 	int r;
 
-	*(answerp ? answerp : &ignored) = NULL;
-	if (!request || !buf)
+	if (!buf)
 		return error_errno(e, ENOMEM, "%s", name);
 	r = rundir_path(name, dir, e);
 	if (r < 0)
@@ -174,7 +185,7 @@ int ctl_ask(const char *name, const char *method, const char *path,
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/" CONTROL_SOCKET,
 		     dir) >= (int)sizeof(sa.sun_path))
 		return error_errno(e, ENAMETOOLONG, "%s/" CONTROL_SOCKET, dir);
-	r = exchange(&sa, request, buf, &a);
+	r = exchange(&sa, q, buf, &a);
 	if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET ||
 	    r == -EPIPE)
 		return -ENOENT;
@@ -184,6 +195,28 @@ int ctl_ask(const char *name, const char *method, const char *path,
 	r = judge(name, &a, answerp ? answerp : &ignored, e);
 	json_decref(ignored);
 	return r;
+}
+
+int ctl_send(const char *name, const char *method, const char *path,
+	     const void *body, size_t n, json_t **answerp, struct error *e)
+{
+	struct asked q = {.text = NULL};
+	int r;
+
+	if (answerp)
+		*answerp = NULL;
+	if (print_request(method, path, body, n, &q) < 0)
+		return error_errno(e, ENOMEM, "%s", name);
+	r = put_question(name, &q, answerp, e);
+	free(q.text);
+	return r;
+}
+
+int ctl_ask(const char *name, const char *method, const char *path,
+	    const char *body, json_t **answerp, struct error *e)
+{
+	return ctl_send(name, method, path, body, body ? strlen(body) : 0,
+			answerp, e);
 }
 
 int ctl_ask_all(ctl_asker *ask, json_t *list, struct error *e)

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -18,6 +19,11 @@
  * refused. */
 MUST_USE int ctl_ask(const char *name, const char *method, const char *path,
 		     const char *body, json_t **answerp, struct error *e);
+
+/* The same with a body of n bytes, whatever they are. */
+MUST_USE int ctl_send(const char *name, const char *method, const char *path,
+		      const void *body, size_t n, json_t **answerp,
+		      struct error *e);
 
 typedef int ctl_asker(const char *name, const char *method, const char *path,
 		      const char *body, json_t **answerp, struct error *e);

@@ -39,6 +39,11 @@ static const struct {
 	{NULL, "raspi", "usb-net"},
 };
 
+/* Whose QEMU takes -smbios. */
+static const char *const smbios_archs[] = {
+	"i386", "x86_64", "arm", "aarch64", "loongarch64", "riscv32", "riscv64",
+};
+
 static bool is_one_of(const char *word, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -99,13 +104,17 @@ static const char *value_of(const char *text, const char *key, bool bare,
 	return NULL;
 }
 
-static void name_from_disk(struct qemu_cmd *c, const char *path, size_t len)
+static void take_disk(struct qemu_cmd *c, const char *path, size_t len)
 {
 	char text[256];
 	size_t n = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
 	const char *base;
 	const char *dot;
 
+	if (!c->disk) {
+		c->disk = path;
+		c->disk_len = len;
+	}
 	if (c->name[0])
 		return;
 	memcpy(text, path, n);
@@ -189,9 +198,14 @@ static void scan_option(struct scan *s, const char *name, const char *value)
 	} else if (strcmp(name, "drive") == 0) {
 		v = value_of(value, "file", false, &len);
 		if (v)
-			name_from_disk(s->c, v, len);
+			take_disk(s->c, v, len);
+	} else if (strcmp(name, "smbios") == 0) {
+		v = value_of(value, "type", false, &len);
+		if (v && len == 1 && *v == '1' &&
+		    (v = value_of(value, "serial", false, &len)))
+			s->c->serial = v;
 	} else if (strcmp(name, "hda") == 0 || strcmp(name, "cdrom") == 0) {
-		name_from_disk(s->c, value, strlen(value));
+		take_disk(s->c, value, strlen(value));
 	}
 }
 
@@ -227,7 +241,7 @@ void qemu_cmd_parse(char *const *argv, struct qemu_cmd *cmdp)
 		const char *name = argv[i];
 
 		if (name[0] != '-') { /* a disk image */
-			name_from_disk(cmdp, name, strlen(name));
+			take_disk(cmdp, name, strlen(name));
 			continue;
 		}
 		name += name[1] == '-' ? 2 : 1;
@@ -253,6 +267,9 @@ void qemu_cmd_parse(char *const *argv, struct qemu_cmd *cmdp)
 	if (!cmdp->name[0])
 		set_name(cmdp, "vm", 2);
 	cmdp->nic_model = model_for(arch, &s);
+	cmdp->has_smbios = cmdp->is_qemu &&
+			   (!*arch || is_one_of(arch, smbios_archs,
+						array_len(smbios_archs)));
 }
 
 int qemu_version_parse(const char *text)

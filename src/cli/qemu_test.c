@@ -124,6 +124,32 @@ static void the_nic_fits_the_machine(void **state)
 	assert_string_equal(c.nic_model, "usb-net");
 }
 
+static void disks_and_serials_are_found(void **state)
+{
+	struct qemu_cmd c;
+
+	qemu_cmd_parse(ARGV("qemu-system-x86_64", "-smbios",
+			    "type=1,serial=a b,uuid=0", "-smbios",
+			    "type=1,family=x", "-drive",
+			    "file=/d/a.img,if=virtio", "b.img"),
+		       &c);
+	assert_true(c.has_smbios);
+	assert_memory_equal(c.serial, "a b,", 4);
+	assert_int_equal(c.disk_len, 8);
+	assert_memory_equal(c.disk, "/d/a.img,", 9);
+	qemu_cmd_parse(ARGV("kvm", "--smbios", "type=11,serial=x", "-smbios",
+			    "type=1,uuid=0"),
+		       &c);
+	assert_true(c.has_smbios);
+	assert_null(c.serial);
+	assert_null(c.disk);
+	qemu_cmd_parse(ARGV("qemu-system-s390x", "a.img"), &c);
+	assert_false(c.has_smbios);
+	assert_string_equal(c.disk, "a.img");
+	qemu_cmd_parse(ARGV("crosvm", "run"), &c);
+	assert_false(c.has_smbios);
+}
+
 static void versions_are_read(void **state)
 {
 	assert_int_equal(qemu_version_parse("QEMU emulator version 7.2.22 (De"),
@@ -144,6 +170,7 @@ int main(void)
 		cmocka_unit_test(accelerators_are_read),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(the_nic_fits_the_machine),
+		cmocka_unit_test(disks_and_serials_are_found),
 		cmocka_unit_test(versions_are_read),
 	};
 

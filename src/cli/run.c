@@ -45,6 +45,11 @@ static const char usage[] =
 	"                   of the next --net\n"
 	"  -nic NETDEV[,model=MODEL][,mac=MAC]\n"
 	"                   as QEMU: card and netdev in one, or none\n"
+	"  --cloud          a cloud image starts by itself: your SSH keys are\n"
+	"                   let in, and it is called as the machine\n"
+	"  --user-data FILE what its cloud-init is told instead\n"
+	"  --meta-data FILE with either: who the machine is, instead of its "
+	"name\n"
 	"  -net nic|NETDEV  as QEMU: the card, a netdev on hub 0\n"
 	"  -v, -q           say more, say only warnings\n"
 	"A VMM that is not QEMU gets the path of its socket (QEMU's stream\n"
@@ -272,6 +277,8 @@ static int parse_option(struct run *r, char **argv, int i, int *tookp)
 		{"--name", set_name}, {"--net", set_net},    {"-p", add_ports},
 		{"--publish", add_ports}, {"--nic", set_nic},
 		{"-net", set_qemu_net},   {"-nic", set_qemu_nic},
+		{"--user-data", run_cloud_user_data},
+		{"--meta-data", run_cloud_meta_data},
 	};
 
 	for (size_t k = 0; k < array_len(options); k++) {
@@ -291,6 +298,8 @@ static int parse_option(struct run *r, char **argv, int i, int *tookp)
 		r->verbosity++;
 	else if (strcmp(argv[i], "-q") == 0)
 		r->verbosity--;
+	else if (strcmp(argv[i], "--cloud") == 0)
+		r->cloud.is_on = r->cloud.is_made = true;
 	else
 		return cli_usage("run: unknown option '%s'; the VMM's own "
 				 "options come after --",
@@ -332,10 +341,12 @@ static int check_own_network(const struct run *r)
 {
 	if (!r->qemu.network_opt)
 		return 0;
-	if (r->n_rules || r->n_cards || r->n_modes || r->n_nets || r->is_none)
+	if (r->n_rules || r->n_cards || r->n_modes || r->n_nets || r->is_none ||
+	    r->cloud.is_on)
 		return cli_usage("run: the VMM's command line has a network of "
 				 "its own (%s); leave that out, or leave out "
-				 "run's -p, -nic, -net, --nic and --net",
+				 "run's -p, -nic, -net, --nic, --net and what "
+				 "is for cloud-init",
 				 r->qemu.network_opt);
 	if (r->verbosity >= 0)
 		fprintf(stderr,
@@ -361,7 +372,11 @@ int run_machine(struct run *r)
 	if (r->n_nics)
 		rc = run_choose_links(r);
 	if (rc == 0)
+		rc = run_cloud_check(r);
+	if (rc == 0)
 		rc = run_nets_start(r);
+	if (rc == 0)
+		rc = run_cloud_put(r);
 	if (rc == 0)
 		args = run_args_make(r, &rc);
 	if (args)
@@ -385,6 +400,7 @@ static void run_deinit(struct run *r)
 		net_option_deinit(&r->nets[i]);
 	for (unsigned i = 0; i < RUN_NICS_MAX; i++)
 		mode_spec_deinit(&r->nics[i].mode);
+	run_cloud_deinit(r);
 }
 
 int cmd_run(int argc, char **argv)

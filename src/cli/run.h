@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The parts of `vmlan run`: run.c reads the command line, run_link.c chooses
- * the cables, run_net.c starts or joins the networks, run_args.c makes the
- * VMM's arguments, run_vmm.c starts the VMM and waits for it.  One thread, the
- * command's process.
+ * the cables, run_net.c starts or joins the networks, run_cloud.c hands them
+ * what cloud-init asks for, run_args.c makes the VMM's arguments, run_vmm.c
+ * starts the VMM and waits for it.  One thread, the command's process.
  */
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
@@ -41,6 +41,17 @@ struct run_nic {
 	char mac[MAC_STRLEN]; /* "" = not known */
 };
 
+/* What the machine's cloud-init finds; driven by run_cloud.c. */
+struct run_cloud {
+	bool is_on;	       /* any of the three options was given */
+	bool is_made;	       /* --cloud */
+	const char *user_file; /* borrowed from argv; NULL: not given */
+	const char *meta_file;
+	char *user_data, *meta_data; /* owned; NULL: none yet */
+	size_t n_user_data, n_meta_data;
+	char url[80]; /* where it is found; "" = not known yet */
+};
+
 struct run {
 	/* as asked for */
 	char name[CONTROL_NAME_LEN]; /* "" = from the VMM's command line */
@@ -55,6 +66,7 @@ struct run {
 	struct net_option nets[RUN_NETS_MAX]; /* owned */
 	unsigned n_nets;
 	bool on_hub; /* the card is on hub 0 */
+	struct run_cloud cloud;
 	int verbosity;
 	bool helped;
 	char **vmm; /* NULL-terminated, borrowed from argv */
@@ -72,6 +84,9 @@ bool run_net_is(const struct net_option *o, const char *type);
 /* A failure of vmlan's own, said; returns code. */
 __attribute__((format(printf, 2, 3))) int run_failure(int code,
 						      const char *fmt, ...);
+/* The same of e.  A conflict or a permission keeps its own code; the VMM was
+ * not started, so nobody can take it for the VMM's. */
+int run_net_failure(const struct error *e);
 /* Everything after the command line; returns the exit code. */
 int run_machine(struct run *r);
 
@@ -85,6 +100,20 @@ int run_nets_start(struct run *r);
 void run_nets_hold(struct run *r, pid_t pid);
 /* Leaves the networks, and waits for the end of those that were ours alone. */
 void run_nets_end(struct run *r);
+
+/* --user-data, --meta-data. 0, or EXIT_USAGE having said why. */
+int run_cloud_user_data(struct run *r, const char *path);
+int run_cloud_meta_data(struct run *r, const char *path);
+/* When the command line is known: whether it can be had, and what is in the
+ * files. 0, or an exit code having said why. */
+int run_cloud_check(struct run *r);
+/* When the machine is plugged in: hands it to a network of its. 0, or an exit
+ * code having said why. */
+int run_cloud_put(struct run *r);
+/* The value of -smbios by which cloud-init finds it, which the caller frees;
+ * NULL: no memory. */
+char *run_cloud_smbios(const struct run *r);
+void run_cloud_deinit(struct run *r);
 
 /* The VMM's arguments with the cards added: a NULL-terminated array that the
  * caller frees with run_args_free(); NULL having said why, *codep set. */

@@ -10,6 +10,7 @@
 enum {
 	WORDS_OF_MEMORY = 4,
 	WORDS_OF_NIC = 6, /* at most */
+	WORDS_OF_CLOUD = 2,
 	PLACE_LEN = 24,	  /* of a placeholder */
 };
 
@@ -116,6 +117,10 @@ static int add_qemu_words(const struct run *r, char **args, int n)
 		n = add_memory(r, args, n);
 	for (unsigned i = 0; i < r->n_nics; i++)
 		n = add_nic(r, &r->nics[i], args, n);
+	if (r->cloud.is_on && !r->qemu.serial) {
+		args[n++] = strdup("-smbios");
+		args[n++] = run_cloud_smbios(r);
+	}
 	return n;
 }
 
@@ -129,6 +134,8 @@ static void placeholder(unsigned i, char buf[PLACE_LEN])
 	else
 		snprintf(buf, PLACE_LEN, "{socket}");
 }
+
+static const char cloud_place[] = "{cloud}";
 
 static bool has_place(const struct run *r, const char *place)
 {
@@ -151,6 +158,12 @@ int run_args_check(const struct run *r)
 					 "stream socket, by writing %s there",
 					 r->vmm[0], place);
 	}
+	if (r->cloud.is_on && !has_place(r, cloud_place))
+		return cli_usage("run: %s is not QEMU: say where its arguments "
+				 "take the URL at which cloud-init finds its "
+				 "data, by writing %s there, as in "
+				 "ds=nocloud;s=%s",
+				 r->vmm[0], cloud_place, cloud_place);
 	return 0;
 }
 
@@ -172,6 +185,7 @@ static const struct run_nic *place_at(const struct run *r, const char *text,
 
 static char *substitute(const struct run *r, const char *arg)
 {
+	static const size_t n_place = sizeof(cloud_place) - 1;
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -184,6 +198,10 @@ static char *substitute(const struct run *r, const char *arg)
 		if (nic) {
 			fputs(nic->socket, f);
 			arg += len;
+		} else if (r->cloud.is_on && strncmp(arg, cloud_place,
+						     n_place) == 0) {
+			fputs(r->cloud.url, f);
+			arg += n_place;
 		} else {
 			fputc(*arg++, f);
 		}
@@ -202,7 +220,7 @@ void run_args_free(char **args)
 
 char **run_args_make(struct run *r, int *codep)
 {
-	size_t max = (size_t)r->n_vmm + WORDS_OF_MEMORY +
+	size_t max = (size_t)r->n_vmm + WORDS_OF_MEMORY + WORDS_OF_CLOUD +
 		     (size_t)r->n_nics * WORDS_OF_NIC + 1;
 	char **args = calloc(max, sizeof(*args));
 	bool whole = args != NULL;

@@ -32,9 +32,7 @@ int run_failure(int code, const char *fmt, ...)
 	return cli_fail(&e);
 }
 
-/* A conflict or a permission keeps its own code; the VMM was not started, so
- * nobody can take it for the VMM's. */
-static int net_failure(const struct error *e)
+int run_net_failure(const struct error *e)
 {
 	return run_failure(e->code == EXIT_FAILED ? EXIT_RUN_FAILED : e->code,
 			   "run: %s", e->text);
@@ -371,7 +369,7 @@ int run_nets_start(struct run *r)
 					   "machine was plugged in",
 			  r->nics[i].network);
 		if (rc < 0)
-			return net_failure(&e);
+			return run_net_failure(&e);
 	}
 	return 0;
 }

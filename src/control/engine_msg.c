@@ -115,6 +115,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:
 	case ENGINE_MSG_GUESTFWD_TAKE:
+	case ENGINE_MSG_HTTP_ADD:
 	case ENGINE_MSG_GUESTFWD_WANT:
 	case ENGINE_MSG_ATTACH:
 	case ENGINE_MSG_SYNC:

@@ -62,6 +62,7 @@ enum {
 	X(FORWARD_DEL, msg_forward_del, 0, 0)                                  \
 	X(GUESTFWD_ADD, msg_guestfwd_add, 0, 0)                                \
 	X(GUESTFWD_TAKE, msg_guestfwd_call, 0, 1)                              \
+	X(HTTP_ADD, msg_port, 0, 0)                                            \
 	X(RESOLVERS, msg_resolvers, 0, 0)                                      \
 	X(NETWORK, msg_network, 0, 0)                                          \
 	X(ATTACH, msg_port, 1, 1)                                              \
@@ -342,13 +343,15 @@ struct msg_guestfwd_add {
 	struct endpoint target; /* ip unspecified: GUESTFWD_WANT asks */
 };
 
-/* A guest's connection to a server that the keeper brings: the question, and
+/* A guest's connection to a server that the keeper brings (one of guestfwd=, or
+ * HTTP at the name server's address, if HTTP_ADD said so): the question, and
  * with it as it came the answer, a connected stream or none. */
 struct msg_guestfwd_call {
 	struct msg_head head;
 	uint32_t port;
 	uint32_t from; /* the guest's port of the lan, which tells guests apart
 			* (port.serial) */
+	uint32_t netdev; /* of that port */
 	struct endpoint guest;
 	struct endpoint server;
 };

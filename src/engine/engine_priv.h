@@ -145,6 +145,8 @@ int engine_order_vxlan(struct engine *e, const struct msg_vxlan_add *m,
 		       int *fds);
 /* orders_dhcp.c: as engine_order(), those of DHCP. */
 int engine_order_dhcp(struct engine *e, const union engine_msg *m);
+/* orders_service.c: as engine_order(). */
+int engine_order_http(struct engine *e, const struct msg_port *m);
 /* NULL: no such netdev user. */
 struct gateway *engine_gateway_find(struct engine *e, uint32_t id);
 /* NULL: no such netdev. */

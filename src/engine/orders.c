@@ -383,6 +383,7 @@ static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
 	union engine_msg m = {.guestfwd_call = {
 				      .port = id,
 				      .from = lan_ingress(gw->lan),
+				      .netdev = lan_ingress_id(gw->lan),
 				      .guest = *guest,
 				      .server = *server,
 			      }};
@@ -692,6 +693,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_guestfwd(e, &m->guestfwd_add);
 	case ENGINE_MSG_GUESTFWD_TAKE:
 		return order_guestfwd_take(e, &m->guestfwd_call, fds, n_fds);
+	case ENGINE_MSG_HTTP_ADD:
+		return engine_order_http(e, &m->port);
 	case ENGINE_MSG_RESOLVERS:
 		return order_resolvers(e, &m->resolvers);
 	case ENGINE_MSG_NETWORK:

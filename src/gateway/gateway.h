@@ -149,6 +149,10 @@ __attribute__((warn_unused_result)) int
 gateway_guestfwd_answer(struct gateway *gw, const struct endpoint *guest,
 			const struct endpoint *server, int fd);
 
+/* From now on the gateway has HTTP, port 80 at the name server's address:
+ * whoever calls it meets whom serve() brings, as with a guestfwd. */
+void gateway_http(struct gateway *gw);
+
 /* Counters for show and tests. */
 struct gateway_stats {
 	unsigned n_tcp, n_udp, n_icmp, n_leases;

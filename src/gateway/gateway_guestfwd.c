@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * guestfwd: addresses of ours inside the network whose connections go to a
- * program or a socket of the host.  Where the engine cannot connect by itself
- * (a program, a unix socket) the keeper brings the other end; the gateway
- * keeps nothing of the question, the flow that waits is known by its two ends.
- * Called by tcp and the engine; the worker's thread.
+ * program or a socket of the host; and HTTP, which the keeper serves.  Where
+ * the engine cannot connect by itself (a program, a unix socket) the keeper
+ * brings the other end; the gateway keeps nothing of the question, the flow
+ * that waits is known by its two ends.  Called by tcp and the engine; the
+ * worker's thread.
  */
 #include <errno.h>
 
 #include "gateway/gateway_priv.h"
+
+enum { PORT_HTTP = 80 };
 
 const struct gateway_guestfwd *
 gateway_guestfwd_find(const struct gateway *gw, const struct endpoint *server)
@@ -29,11 +32,31 @@ bool gateway_is_guestfwd(const struct gateway *gw, const addr *a)
 	return false;
 }
 
+/* The name server's address, or one that it had before the network moved: who
+ * knows the old one may go on using it. */
+static bool is_name_server(const struct gateway *gw, const addr *ip)
+{
+	bool found = gateway_is_dns(gw, ip);
+
+	for (unsigned i = 0; i < gw->nat.n_was6; i++)
+		found |= addr_eq(ip, &gw->nat.was6[i].dns);
+	return found;
+}
+
 bool gateway_is_served(void *arg, const struct endpoint *dst)
 {
-	const struct gateway_guestfwd *g = gateway_guestfwd_find(arg, dst);
+	const struct gateway *gw = arg;
+	const struct gateway_guestfwd *g = gateway_guestfwd_find(gw, dst);
 
-	return g && addr_is_unspecified(&g->target.ip);
+	if (g)
+		return addr_is_unspecified(&g->target.ip);
+	return gw->has_http && dst->port == PORT_HTTP &&
+	       is_name_server(gw, &dst->ip);
+}
+
+void gateway_http(struct gateway *gw)
+{
+	gw->has_http = true;
 }
 
 int gateway_serve(void *arg, const struct endpoint *guest,

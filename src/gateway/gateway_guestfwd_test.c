@@ -222,6 +222,45 @@ static void test_other_ports_are_refused(void **state)
 	assert_int_equal(b->n_calls, 0);
 }
 
+/* HTTP is the name server's neighbour, and there once it is said so. */
+static void test_http_is_the_keepers(void **state)
+{
+	struct fake_gateway *b = *state;
+	const addr ns = addr_v4(10, 0, 2, 3);
+	const struct endpoint server = {.ip = ns, .port = 80};
+	struct fake_got got;
+
+	fake_tell(b, ns, fake_syn(80), NULL, 0);
+	expect_rst(b);
+	gateway_http(b->gw);
+	fake_clear(b->g.port);
+	fake_tell(b, ns, fake_syn(81), NULL, 0);
+	expect_rst(b);
+	assert_int_equal(b->n_calls, 0);
+	fake_clear(b->g.port);
+	fake_tell(b, ns, fake_syn(80), NULL, 0);
+	assert_int_equal(b->n_calls, 1);
+	assert_true(endpoint_eq(&b->call_server, &server));
+	assert_int_equal(answer(b, fake_stream(b->fh)), 0);
+	assert_int_equal(fake_heard(b, &got).flags, TCP_SYN | TCP_ACK);
+}
+
+/* What the user has put there is before it. */
+static void test_a_rule_is_before_http(void **state)
+{
+	struct fake_gateway *b = *state;
+	const addr ns = addr_v4(10, 0, 2, 3);
+	const struct endpoint target = fake_ep(192, 0, 2, 9, 99);
+	struct endpoint peer;
+
+	add(b, (struct endpoint){.ip = ns, .port = 80}, target);
+	gateway_http(b->gw);
+	fake_tell(b, ns, fake_syn(80), NULL, 0);
+	peer = fake_peer(b->fh, 0);
+	assert_true(endpoint_eq(&peer, &target));
+	assert_int_equal(b->n_calls, 0);
+}
+
 static void test_rules_that_cannot_be(void **state)
 {
 	struct fake_gateway *b = *state;
@@ -258,6 +297,8 @@ int main(void)
 		T(test_the_answer_cannot_be_taken),
 		T(test_the_guest_did_not_wait),
 		T(test_a_target_is_connected),
+		T(test_http_is_the_keepers),
+		T(test_a_rule_is_before_http),
 		T(test_a_target_has_no_path),
 		T(test_other_ports_are_refused),
 		T(test_rules_that_cannot_be),

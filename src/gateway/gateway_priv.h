@@ -31,6 +31,7 @@ struct gateway {
 	addr broadcast4;
 	struct gateway_guestfwd guestfwd[GATEWAY_GUESTFWDS_MAX];
 	unsigned n_guestfwds;
+	bool has_http;
 	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
 		     const struct endpoint *server);
 	void (*refuse)(void *arg, uint32_t id, int fd,

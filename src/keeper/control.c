@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control socket: connections are accepted and their users judged here,
- * HTTP is libmicrohttpd's, without a thread of its own: its epoll descriptor
- * is one of the keeper's loop, its timeouts are a timer's.
+ * HTTP is libmicrohttpd's (http_loop.h).
  *
  * Nobody can hold the keeper up: sockets never block, CONTROL_CLIENTS_MAX are
  * served at a time and the others wait in the backlog, a body that is too long
@@ -10,7 +9,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +18,18 @@
 
 #include "base/mem.h"
 #include "control/protocol.h"
+#include "keeper/http_loop.h"
 #include "keeper/requests.h"
 #include "os/listener.h"
 #include "os/sock.h"
+
+enum { BODY_FIRST = 4096 }; /* bytes that a body has room for at first */
 
 struct control {
 	struct keeper *keeper;
 	int fd; /* owned, listening */
 	struct listener listener; /* on while there is room */
-	struct MHD_Daemon *http; /* owned */
-	struct loop_io io;	 /* fd is its own */
-	struct timer timeout;
+	struct http_loop http;
 	unsigned n_clients;
 };
 
@@ -38,55 +37,23 @@ struct control {
 struct incoming {
 	char *body; /* owned */
 	size_t n;
+	size_t room; /* of body */
+	size_t max;
 	bool is_cut;
 };
-
-/* Has the loop come back when the first client will have been silent for too
- * long. */
-static void arm(struct control *c)
-{
-	struct loop *loop = c->keeper->loop;
-	MHD_UNSIGNED_LONG_LONG ms;
-
-	timer_disarm(loop_wheel(loop), &c->timeout);
-	if (MHD_get_timeout(c->http, &ms) == MHD_YES)
-		timer_arm(loop_wheel(loop), &c->timeout,
-			  *loop_now(loop) + ms * 1000000u);
-}
-
-static void turn(struct control *c)
-{
-	MHD_run(c->http);
-	arm(c);
-}
-
-static void on_http(struct loop_io *io, uint32_t events)
-{
-	(void)events;
-	turn(container_of(io, struct control, io));
-}
-
-static void on_timeout(struct timer *t, uint64_t now_ns)
-{
-	(void)now_ns;
-	turn(container_of(t, struct control, timeout));
-}
 
 /* ---- who comes ---- */
 
 static void on_accept(struct listener *l, int fd)
 {
 	struct control *c = container_of(l, struct control, listener);
-	const struct sockaddr_un nobody = {.sun_family = AF_UNIX};
 
 	if (!sock_peer_may(fd)) {
 		close(fd);
 		return;
 	}
-	/* It closes the socket if it cannot take it. */
-	(void)MHD_add_connection(c->http, fd, (const struct sockaddr *)&nobody,
-				 sizeof(nobody.sun_family));
-	turn(c);
+	(void)!http_loop_add(&c->http, fd); /* or it has closed it */
+	http_loop_turn(&c->http);
 }
 
 /* libmicrohttpd took a connection, or closed one. */
@@ -109,13 +76,15 @@ static void on_client(void *cls, struct MHD_Connection *conn, void **ctx,
 
 /* ---- what they ask ---- */
 
-static struct incoming *incoming_new(void)
+static struct incoming *incoming_new(const char *url)
 {
 	struct incoming *in = calloc(1, sizeof(*in));
 
 	if (!in)
 		return NULL;
-	in->body = malloc(CONTROL_REQUEST_MAX);
+	in->room = BODY_FIRST;
+	in->max = request_max(url);
+	in->body = malloc(in->room);
 	if (!in->body) {
 		free(in);
 		return NULL;
@@ -123,14 +92,30 @@ static struct incoming *incoming_new(void)
 	return in;
 }
 
-static void take_piece(struct incoming *in, const char *data, size_t n)
+/* For n bytes more, which are not too many. */
+static bool make_room(struct incoming *in, size_t n)
 {
-	if (n > CONTROL_REQUEST_MAX - in->n)
+	char *more;
+
+	while (in->room - in->n < n)
+		in->room *= 2;
+	more = realloc(in->body, in->room);
+	if (more)
+		in->body = more;
+	return more != NULL;
+}
+
+static bool take_piece(struct incoming *in, const char *data, size_t n)
+{
+	if (n > in->max - in->n)
 		in->is_cut = true;
 	if (in->is_cut)
-		return;
+		return true;
+	if (n > in->room - in->n && !make_room(in, n))
+		return false;
 	memcpy(in->body + in->n, data, n);
 	in->n += n;
+	return true;
 }
 
 static enum MHD_Result answer(struct MHD_Connection *conn, unsigned status,
@@ -168,11 +153,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 
 	(void)version;
 	if (!in) {
-		*ctx = incoming_new();
+		*ctx = incoming_new(url);
 		return *ctx ? MHD_YES : MHD_NO;
 	}
 	if (*np) {
-		take_piece(in, data, *np);
+		if (!take_piece(in, data, *np))
+			return MHD_NO; /* no memory: as in answer() */
 		*np = 0;
 		return MHD_YES;
 	}
@@ -204,23 +190,16 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 
 static int start_http(struct control *c)
 {
-	const union MHD_DaemonInfo *info;
-
-	c->http = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET,
-		0, NULL, NULL, on_request, c, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, c, MHD_OPTION_NOTIFY_CONNECTION, on_client, c,
+	struct MHD_Daemon *d = MHD_start_daemon(
+		HTTP_LOOP_FLAGS, 0, NULL, NULL, on_request, c,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, c,
+		MHD_OPTION_NOTIFY_CONNECTION, on_client, c,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONTROL_CLIENTS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONTROL_CLIENT_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)CONTROL_CLIENT_S, MHD_OPTION_END);
-	info = c->http ? MHD_get_daemon_info(c->http,
-					     MHD_DAEMON_INFO_EPOLL_FD)
-		       : NULL;
-	if (!info)
-		return -ENOMEM;
-	c->io = (struct loop_io){.fd = info->epoll_fd, .fn = on_http};
-	return loop_add_level(c->keeper->loop, &c->io, EPOLLIN);
+
+	return http_loop_start(&c->http, c->keeper->loop, d);
 }
 
 int control_open(struct keeper *k, struct error *e)
@@ -234,7 +213,6 @@ int control_open(struct keeper *k, struct error *e)
 	k->control = c;
 	c->keeper = k;
 	c->fd = -1;
-	timer_init(&c->timeout, on_timeout);
 	if (snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET,
 		     k->c->network->dir) >= (int)sizeof(path))
 		return error_set(e, EXIT_FAILED,
@@ -261,10 +239,7 @@ void control_close(struct keeper *k)
 		return;
 	listener_off(&c->listener);
 	fd_close(&c->fd);
-	loop_del(k->loop, &c->io);
-	if (c->http)
-		MHD_stop_daemon(c->http);
-	timer_disarm(loop_wheel(k->loop), &c->timeout);
+	http_loop_stop(&c->http);
 	free(c);
 	k->control = NULL;
 }

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "keeper/http.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
@@ -231,6 +232,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 	r = send_dhcp(k, n);
 	if (r == 0)
 		r = send_guestfwds(k, n);
+	if (r == 0)
+		r = http_tell(k, n);
 	return r < 0 ? r : send_forwards(k, n);
 }
 
@@ -437,6 +440,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:
 	case ENGINE_MSG_GUESTFWD_TAKE:
+	case ENGINE_MSG_HTTP_ADD:
 	case ENGINE_MSG_RESOLVERS:
 	case ENGINE_MSG_NETWORK:
 	case ENGINE_MSG_ATTACH:

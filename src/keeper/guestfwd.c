@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * guestfwd= to programs and unix sockets, and smb=: for each connection of a
- * guest the keeper starts the program or connects to the socket, and passes the
- * engine the other end.  The keeper takes of the engine's word only which rule
- * is meant, and bounds the programs that live at a time.  A guest has no more
- * of them than could still be started, so that none can have all; who it is the
- * engine says, and the bound of all is ours.
+ * guestfwd= to programs and unix sockets, smb=, and HTTP: for each connection
+ * of a guest the keeper starts the program, connects to the socket or serves it
+ * (http.c), and passes the engine the other end.  The keeper takes of the
+ * engine's word only which rule is meant, and bounds the programs that live at
+ * a time.  A guest has no more of them than could still be started, so that
+ * none can have all; who it is the engine says, and the bound of all is ours.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "base/mem.h"
+#include "keeper/http.h"
 #include "keeper/keeper_priv.h"
 #include "os/command.h"
 #include "os/sandbox.h"
@@ -111,8 +112,10 @@ void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call)
 
 	if (g)
 		fd = open_target(k, n, g, call, &e);
-	if (g && fd < 0)
-		log_warn(k->c->log, "%s %s: %s", key_of(g),
+	else if (n && http_is_server(n, &call->server))
+		fd = http_call(k, call, &e);
+	if (e.code != EXIT_DONE)
+		log_warn(k->c->log, "%s %s: %s", g ? key_of(g) : "http",
 			 endpoint_format(&call->server, server), e.text);
 	r = engine_link_send(k, &m, ENGINE_MSG_GUESTFWD_TAKE, &fd, fd >= 0);
 	/* Each question has an answer: that it cannot be passed is one. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "keeper/http.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
@@ -241,6 +242,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	}
 	engine_link_stop(&k);
 	guestfwd_stop(&k);
+	http_close(&k);
 	refuse_stop(&k);
 	resolv_watch_free(k.resolv);
 	netwatch_free(k.network);

@@ -58,6 +58,7 @@ struct keeper {
 	unsigned n_children;
 	struct refuser refuser[2]; /* of IPv4, of IPv6 */
 	/* With a network only. */
+	struct http *http; /* owned; NULL: no guest has called it yet */
 	struct control *control; /* owned; the socket that takes requests */
 	struct list machines;	 /* of struct machine */
 	unsigned n_machines;	 /* length of it */

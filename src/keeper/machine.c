@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "grammar/nic.h"
+#include "keeper/cloud.h"
 #include "grammar/port_spec.h"
 #include "keeper/state.h"
 
@@ -52,6 +53,7 @@ void machine_detach(struct machine *m)
 
 	log_debug(k->c->log, "%s: unplugged", m->name);
 	close_forwards(m);
+	cloud_remove(m);
 	engine_link_keep(k, &m->ip, (mac){0});
 	if (m->netdev) {
 		client_stop(k, m->netdev);
@@ -555,6 +557,7 @@ int machine_restore(struct keeper *k, const struct attach_request *a,
 	if (!past->pid)
 		timer_arm(loop_wheel(k->loop), &m->lonely,
 			  *loop_now(k->loop) + LONELY_NS);
+	cloud_restore(m);
 	r = machine_begin(m, e);
 	if (r == 0)
 		*mp = m;

@@ -41,6 +41,7 @@ struct machine {
 	 * say again where it is. */
 	addr before[ENGINE_HEARD_MAX];
 	unsigned n_before;
+	bool has_cloud; /* cloud.h */
 	struct attach_request request; /* owned; as it would be asked again */
 	/* Of the forwards that ask for any host port: the one that they got. */
 	uint16_t ports[CONTROL_FORWARDS_MAX];

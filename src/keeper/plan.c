@@ -174,6 +174,7 @@ static struct plan_netdev *netdev_make(struct plan *p,
 	n->log = p->log;
 	n->deny = p->deny;
 	n->connect_io.fd = -1;
+	n->boot_dir = -1;
 	if (!name)
 		name = spec_id(spec);
 	if (name)
@@ -407,6 +408,7 @@ void plan_remove(struct plan_netdev *n)
 	dhcp_said_deinit(&n->dhcp);
 	n->smb = cell_free(n->smb);
 	fd_close(&n->connect_io.fd);
+	fd_close(&n->boot_dir);
 	close_macvtaps(n);
 	af_xdp_free(n);
 	vde_server_free(n->vde_server);

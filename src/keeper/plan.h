@@ -88,6 +88,10 @@ struct plan_netdev {
 	struct subnet was6[PLAN_WAS_MAX];
 	unsigned n_was6;
 
+	int boot_dir; /* owned; user: the folder whose files guests may boot
+		       * from, for rooted_open(); -1: none */
+	bool has_cloud; /* user: machines ask it for theirs (cloud.h) */
+
 	uint64_t refuse_ns; /* user: start of a second, and .. */
 	unsigned n_refused; /* .. how often its guests refused in it */
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "control/request.h"
+#include "keeper/cloud.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "keeper/vde.h"
@@ -189,14 +190,14 @@ static const char *mac_of(const struct machine *m, char text[MAC_STRLEN])
 
 static json_t *one_machine(const struct machine *m)
 {
-	char text[MAC_STRLEN], ip[ADDR_STRLEN];
+	char text[MAC_STRLEN], ip[ADDR_STRLEN], url[CLOUD_URL_LEN];
 
 	const char *link = m->is_vhost ? "vhost-user" : "stream";
 	const char *listen = m->vmm_listens ? "vmm" : "vmlan";
 	bool is_program = m->netns != 0;
 
-	return json_pack("{s:s,s:s,s:s*,s:s*,s:b,s:i,s:s*,s:s*,s:o}", "name",
-			 m->name, "link", is_program ? "netns" : link,
+	return json_pack("{s:s,s:s,s:s*,s:s*,s:b,s:i,s:s*,s:s*,s:o,s:s*}",
+			 "name", m->name, "link", is_program ? "netns" : link,
 			 "listen", is_program ? NULL : listen, "socket",
 			 is_program ? NULL : m->socket, "connected",
 			 is_program || m->netdev->n_connected > 0, "pid",
@@ -204,7 +205,8 @@ static json_t *one_machine(const struct machine *m)
 			 mac_of(m, text), "address",
 			 addr_is_unspecified(&m->ip) ? NULL
 						     : addr_format(&m->ip, ip),
-			 "addresses", addresses_of(m));
+			 "addresses", addresses_of(m), "cloud",
+			 m->has_cloud ? cloud_url(m->keeper, url) : NULL);
 }
 
 static bool put_machines(const struct keeper *k, json_t *list)
@@ -367,8 +369,6 @@ static unsigned hold(struct machine *m, const struct request *r, char **bodyp)
 	return 200;
 }
 
-/* ---- who does what ---- */
-
 static unsigned no_way(enum exit_code code, const char *text, char **bodyp)
 {
 	struct error e = ERROR_NULL;
@@ -383,7 +383,24 @@ static unsigned wrong_method(const char *text, char **bodyp)
 	return 405;
 }
 
-/* /v1/machines/NAME and /v1/machines/NAME/life */
+static unsigned put_cloud(struct machine *m, enum cloud_part part,
+			  const struct request *r, char **bodyp)
+{
+	struct error e = ERROR_NULL;
+	char url[CLOUD_URL_LEN];
+
+	if (strcmp(r->method, "PUT") != 0)
+		return wrong_method("a machine's data takes PUT", bodyp);
+	if (cloud_put(m, part, r->body, r->n_body, &e) < 0)
+		return refuse(&e, bodyp);
+	*bodyp = text_of(json_pack("{s:s*}", "url",
+				   cloud_url(m->keeper, url)));
+	return 200;
+}
+
+/* ---- who does what ---- */
+
+/* /v1/machines/NAME and what is below it. */
 static unsigned on_machine(struct keeper *k, const struct request *r,
 			   const char *rest, char **bodyp)
 {
@@ -403,6 +420,10 @@ static unsigned on_machine(struct keeper *k, const struct request *r,
 		return hold(m, r, bodyp);
 	if (strcmp(rest + len, CONTROL_LIFE) == 0)
 		return wrong_method("a machine's life takes PUT", bodyp);
+	if (strcmp(rest + len, CONTROL_USER_DATA) == 0)
+		return put_cloud(m, CLOUD_USER_DATA, r, bodyp);
+	if (strcmp(rest + len, CONTROL_META_DATA) == 0)
+		return put_cloud(m, CLOUD_META_DATA, r, bodyp);
 	if (rest[len])
 		return no_way(EXIT_NO_OBJECT, "there is nothing at this path",
 			      bodyp);
@@ -411,6 +432,21 @@ static unsigned on_machine(struct keeper *k, const struct request *r,
 	machine_detach(m);
 	*bodyp = text_of(json_object());
 	return 200;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return len > n && strcmp(text + len - n, end) == 0;
+}
+
+size_t request_max(const char *url)
+{
+	return ends_with(url, CONTROL_USER_DATA) ||
+			       ends_with(url, CONTROL_META_DATA)
+		       ? CONTROL_CLOUD_MAX
+		       : CONTROL_REQUEST_MAX;
 }
 
 unsigned request_answer(struct keeper *k, const struct request *r,

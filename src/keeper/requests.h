@@ -18,6 +18,8 @@ struct request {
 	bool is_cut; /* the body was longer than a request may be */
 };
 
+/* Bytes that the body of a request to this path may have. */
+size_t request_max(const char *url);
 /* Carries r out. Returns the HTTP status, *bodyp the answer, which the caller
  * frees, NULL: no memory for it. Never ends the keeper; who sent the answer
  * calls keeper_check_needed(). */

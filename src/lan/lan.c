@@ -488,6 +488,11 @@ uint32_t lan_ingress(const struct lan *lan)
 	return lan->ingress ? lan->ingress->serial : 0;
 }
 
+uint32_t lan_ingress_id(const struct lan *lan)
+{
+	return lan->ingress ? lan->ingress->id : 0;
+}
+
 bool lan_ingress_is_uplink(const struct lan *lan)
 {
 	return lan->ingress && lan->ingress->caps.is_uplink;

@@ -104,6 +104,8 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep);
 /* Inside send(): by which port the frames came in (port.serial); 0 outside.
  * Who sent them may name himself as he likes, but comes by no other port. */
 uint32_t lan_ingress(const struct lan *lan);
+/* The same port's id, which is its netdev's. */
+uint32_t lan_ingress_id(const struct lan *lan);
 /* The same of the port that pays for what the frames cost here; 0 also for an
  * uplink: there are others' networks behind it, where the machines are many. */
 uint32_t lan_payer(const struct lan *lan);

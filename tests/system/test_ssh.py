@@ -62,13 +62,15 @@ def keys():
 class Machine:
     """A kernel guest that the network's owner has plugged in."""
 
-    def __init__(self, w, user, name, net):
+    def __init__(self, w, user, name, net, options=(), word="", guest=None):
+        """options: more of run's; word: what the VMM says of its arguments."""
         self.name = name
-        self.guest = w.guest(name)
+        self.guest = guest or w.guest(name)
         self.sock = RUNDIR / f"{name}.sock"
-        self.vmm = user.popen("run", "-q", "--name", name, "--net", net, "--", "sh", "-c",
-                              f"ln -s {{socket}} {self.sock}; echo up; exec sleep 1000")
-        assert self.vmm.stdout.readline() == "up\n"
+        self.vmm = user.popen("run", "-q", "--name", name, "--net", net, *options, "--", "sh", "-c",
+                              f"ln -s {{socket}} {self.sock}; echo up {word}; exec sleep 1000")
+        up, *self.said = self.vmm.stdout.readline().split()
+        assert up == "up"
         self.cable = popen(VMLAN, "join", "-q", self.guest.netdev(),
                            f"stream,addr.type=unix,addr.path={self.sock},reconnect-ms=50")
         self.server = None
