@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{"down", cmd_down, "keep a network no longer"},
 	{"ls", cmd_ls, "list the networks that run"},
 	{"show", cmd_show, "tell about one network"},
+	{"leases", cmd_leases, "list the addresses that machines got"},
 	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
 	{"connect", cmd_connect, NULL},

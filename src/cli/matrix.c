@@ -156,6 +156,7 @@ static int try_row(void *arg)
 	prctl(PR_SET_NAME, "vmlan-matrix");
 	/* The enclave's own /run, and no name servers: nobody asks any. */
 	unsetenv("XDG_RUNTIME_DIR");
+	setenv("XDG_STATE_HOME", "/run/state", 1);
 	unsetenv("NOTIFY_SOCKET"); /* of whoever started the command */
 	setenv("VMLAN_RESOLV_CONF", "/dev/null", 1);
 	if (world_build(&w, &e) == 0 && vms_start(&w, t->found, &e) == 0 &&

@@ -89,6 +89,11 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_DHCP_RESERVE:
 		m->dhcp_reserve.reservation.name[DHCP_NAME_LEN - 1] = '\0';
 		return m->dhcp_reserve.reservation.who.len <= DHCP_WHO_LEN;
+	case ENGINE_MSG_LEASE_ADD:
+	case ENGINE_MSG_LEASE:
+		m->lease.lease.name[DHCP_NAME_LEN - 1] = '\0';
+		return m->lease.lease.id_len <= DHCP_CLIENT_LEN &&
+		       m->lease.lease.state < DHCP_LEASE_STATES;
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:

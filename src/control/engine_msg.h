@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/dhcp_lease.h"
 #include "base/dhcp_rule.h"
 #include "base/serving.h"
 #include "base/subnet.h"
@@ -58,6 +59,7 @@ enum {
 	X(DHCP_OPTION, msg_dhcp_option, 0, 0)                                  \
 	X(DHCP_RESERVE, msg_dhcp_reserve, 0, 0)                                \
 	X(LEASE_KEEP, msg_lease_keep, 0, 0)                                    \
+	X(LEASE_ADD, msg_lease, 0, 0)                                          \
 	X(FORWARD_ADD, msg_forward_add, 1, 1)                                  \
 	X(FORWARD_DEL, msg_forward_del, 0, 0)                                  \
 	X(GUESTFWD_ADD, msg_guestfwd_add, 0, 0)                                \
@@ -78,6 +80,7 @@ enum {
 	X(UDP_REFUSED, msg_udp_refused, 1, 1)                                  \
 	X(MACHINE, msg_machine, 0, 0)                                          \
 	X(HEARD, msg_heard, 0, 0)                                              \
+	X(LEASE, msg_lease, 0, 0)                                              \
 	X(FAILED, msg_failed, 0, 0)                                            \
 	X(EVENT, msg_failed, 0, 0)                                             \
 	X(STATS, msg_stats, 0, 0)
@@ -322,6 +325,14 @@ struct msg_lease_keep {
 	mac mac;
 };
 
+/* A lease has changed; or it is as it was with an engine before. */
+struct msg_lease {
+	struct msg_head head;
+	uint32_t port;	 /* the user netdev */
+	uint32_t left_s; /* until it ends; DHCP_FOREVER */
+	struct dhcp_lease lease;
+};
+
 struct msg_forward_add {
 	struct msg_head head;
 	uint32_t port; /* the user netdev */
@@ -454,6 +465,7 @@ union engine_msg {
 	struct msg_dhcp_option dhcp_option;
 	struct msg_dhcp_reserve dhcp_reserve;
 	struct msg_lease_keep lease_keep;
+	struct msg_lease lease;
 	struct msg_forward_add forward_add;
 	struct msg_forward_del forward_del;
 	struct msg_guestfwd_add guestfwd_add;

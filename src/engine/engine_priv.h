@@ -39,6 +39,7 @@ struct engine_news {
 	bool has_left; /* one has left that the keeper believes here */
 	bool wants_fd;
 	bool has_heard, owes_heard; /* of its addresses: soon, now */
+	bool has_leases, owes_leases; /* that changed, likewise */
 	char name[ENGINE_NAME_LEN]; /* of who came or went last */
 };
 
@@ -108,6 +109,7 @@ void engine_clear(struct engine *e);
 void engine_news_machine(struct engine *e, struct engine_netdev *n,
 			 const char name[ENGINE_NAME_LEN], bool is_here);
 void engine_news_want_fd(struct engine *e, struct engine_netdev *n);
+void engine_news_leases(struct engine *e, struct engine_netdev *n);
 void engine_news_failed(struct engine *e, const struct msg_failed *m);
 void engine_news_synced(struct engine *e, uint32_t cookie);
 void engine_news_stats(struct engine *e, uint32_t cookie);
@@ -119,6 +121,8 @@ void engine_news_tell(struct engine *e);
 void engine_news_forget(struct engine *e);
 /* The addresses behind a port changed (heard.c): lan_events.heard. */
 void engine_heard(void *arg, struct port *p);
+/* *noted: it is to be told, with the addresses, soon. */
+void engine_heard_later(struct engine *e, bool *noted);
 void engine_heard_init(struct engine *e);
 void engine_heard_stop(struct engine *e);
 /* Sends those of n, as engine_tell(). */
@@ -143,6 +147,10 @@ int engine_order_l2tpv3(struct engine *e, const struct msg_l2tpv3_add *m,
 			int *fds);
 int engine_order_vxlan(struct engine *e, const struct msg_vxlan_add *m,
 		       int *fds);
+/* gateway_env.leases; and sends those of n that changed, as engine_tell(): 0
+ * when there are no more (orders_dhcp.c). */
+void engine_leases_changed(void *arg, uint32_t id, bool is_urgent);
+int engine_leases_tell(struct engine *e, const struct engine_netdev *n);
 /* orders_dhcp.c: as engine_order(), those of DHCP. */
 int engine_order_dhcp(struct engine *e, const union engine_msg *m);
 /* orders_service.c: as engine_order(). */

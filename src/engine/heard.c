@@ -21,7 +21,8 @@ static void on_tell(struct timer *t, uint64_t now_ns)
 			&container_of(it, struct engine_netdev, link)->news;
 
 		s->owes_heard |= s->has_heard;
-		s->has_heard = false;
+		s->owes_leases |= s->has_leases;
+		s->has_heard = s->has_leases = false;
 	}
 	if (!e->is_behind)
 		engine_news_tell(e);
@@ -42,11 +43,16 @@ void engine_heard(void *arg, struct port *p)
 {
 	struct engine *e = arg;
 	struct engine_netdev *n = engine_netdev_find(e, p->id);
+
+	if (n && e->sock >= 0)
+		engine_heard_later(e, &n->news.has_heard);
+}
+
+void engine_heard_later(struct engine *e, bool *noted)
+{
 	struct loop *loop = e->worker->loop;
 
-	if (!n || e->sock < 0)
-		return;
-	n->news.has_heard = true;
+	*noted = true;
 	if (!timer_is_armed(&e->heard_timer))
 		timer_arm(loop_wheel(loop), &e->heard_timer,
 			  *loop_now(loop) + HEARD_TELL_NS);

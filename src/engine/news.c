@@ -68,6 +68,9 @@ static bool say_netdev(struct engine *e, struct engine_netdev *n)
 	if (n->news.owes_heard && is_full(engine_heard_tell(e, n)))
 		return false;
 	n->news.owes_heard = false;
+	if (n->news.owes_leases && is_full(engine_leases_tell(e, n)))
+		return false;
+	n->news.owes_leases = false;
 	return true;
 }
 
@@ -144,6 +147,13 @@ void engine_news_machine(struct engine *e, struct engine_netdev *n,
 void engine_news_want_fd(struct engine *e, struct engine_netdev *n)
 {
 	n->news.wants_fd = true;
+	if (!e->is_behind && !say_netdev(e, n))
+		wait_for_room(e, true);
+}
+
+void engine_news_leases(struct engine *e, struct engine_netdev *n)
+{
+	n->news.owes_leases = true;
 	if (!e->is_behind && !say_netdev(e, n))
 		wait_for_room(e, true);
 }

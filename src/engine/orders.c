@@ -452,6 +452,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.log = &e->log,
 		.serve = want_guestfwd,
 		.refuse = tell_refused,
+		.leases = engine_leases_changed,
 		.arg = e,
 	};
 	struct engine_netdev *n;
@@ -684,6 +685,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_DHCP_OPTION:
 	case ENGINE_MSG_DHCP_RESERVE:
+	case ENGINE_MSG_LEASE_ADD:
 		return engine_order_dhcp(e, m);
 	case ENGINE_MSG_FORWARD_ADD:
 		return order_forward(e, &m->forward_add, fds);
@@ -719,6 +721,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_UDP_REFUSED:
 	case ENGINE_MSG_MACHINE:
 	case ENGINE_MSG_HEARD:
+	case ENGINE_MSG_LEASE:
 	case ENGINE_MSG_FAILED:
 	case ENGINE_MSG_EVENT:
 	case ENGINE_MSG_STATS:

@@ -20,6 +20,47 @@ int engine_order_dhcp(struct engine *e, const union engine_msg *m)
 	case ENGINE_MSG_LEASE_KEEP:
 		gateway_lease_keep(gw, &m->lease_keep.ip, m->lease_keep.mac);
 		return 0;
+	case ENGINE_MSG_LEASE_ADD:
+		/* One that is none here is no failure. */
+		gateway_lease_restore(gw, &m->lease.lease, m->lease.left_s);
+		return 0;
 	}
 	return -EPROTO;
+}
+
+void engine_leases_changed(void *arg, uint32_t id, bool is_urgent)
+{
+	struct engine *e = arg;
+	struct engine_netdev *n = engine_netdev_find(e, id);
+
+	if (!n || e->sock < 0)
+		return;
+	if (is_urgent)
+		engine_news_leases(e, n);
+	else
+		engine_heard_later(e, &n->news.has_leases);
+}
+
+struct telling {
+	struct engine *e;
+	uint32_t port;
+};
+
+static int tell_lease(void *arg, const struct dhcp_lease *l, uint32_t left_s)
+{
+	const struct telling *t = arg;
+	union engine_msg m = {.lease = {.port = t->port,
+					.left_s = left_s,
+					.lease = *l}};
+
+	return engine_tell(t->e, &m, ENGINE_MSG_LEASE);
+}
+
+int engine_leases_tell(struct engine *e, const struct engine_netdev *n)
+{
+	struct telling t = {.e = e, .port = n->id};
+
+	return n->role == ROLE_GATEWAY
+		       ? gateway_lease_news(n->gateway, tell_lease, &t)
+		       : 0;
 }

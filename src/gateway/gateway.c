@@ -256,6 +256,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 	};
 	gw->serve = env->serve;
 	gw->refuse = env->refuse;
+	gw->leases = env->leases;
 	gw->env_arg = env->arg;
 	gw->dns_mac = gateway_mac(&c->v4.dns);
 	gw->broadcast4 = prefix_broadcast(&gw->nat.v4.net);
@@ -457,6 +458,8 @@ int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 	held_init(&gw->held, &gw->neigh, &gw->nat);
 	querier_init(&gw->querier, &gw->nat, carries_groups(c));
 	r = make_parts(gw);
+	if (r == 0)
+		gateway_lease_watch(gw);
 	if (r == 0 && carries_groups(c))
 		r = groups_new(&gw->nat, gw->udp, &gw->groups);
 	if (r < 0) {

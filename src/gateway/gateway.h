@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/dhcp_lease.h"
 #include "base/dhcp_rule.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -77,6 +78,9 @@ struct gateway_env {
 	void (*refuse)(void *arg, uint32_t id, int fd,
 		       const struct endpoint *client,
 		       const struct icmp_refusal *r);
+	/* Leases have changed: gateway_lease_news() has them; is_urgent: more
+	 * than that one ends later.  NULL: nobody wants to know. */
+	void (*leases)(void *arg, uint32_t id, bool is_urgent);
 	void *arg;
 };
 
@@ -119,6 +123,18 @@ __attribute__((warn_unused_result)) int
 gateway_dhcp_option(struct gateway *gw, const struct dhcp_option *o);
 __attribute__((warn_unused_result)) int
 gateway_dhcp_reserve(struct gateway *gw, const struct dhcp_reservation *v);
+
+/* A lease that another engine gave, with its rest: DHCP_FOREVER, or seconds.
+ * Behind the rules, before frames come.  One that makes no sense here, or that
+ * a rule is against, is left out. */
+void gateway_lease_restore(struct gateway *gw, const struct dhcp_lease *l,
+			   uint32_t left_s);
+/* Calls tell() for each lease that has changed, until it is negative: that one
+ * and the rest stay to be told.  Returns what tell() said last, 0: all. */
+typedef int (*gateway_lease_fn)(void *arg, const struct dhcp_lease *l,
+				uint32_t left_s);
+__attribute__((warn_unused_result)) int
+gateway_lease_news(struct gateway *gw, gateway_lease_fn tell, void *arg);
 
 /* hostfwd: fd is a listening TCP or a bound UDP socket; owned by the gateway
  * on success.  guest.ip unspecified = dhcp_start4 (QEMU's default guest); one

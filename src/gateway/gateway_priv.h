@@ -37,7 +37,8 @@ struct gateway {
 	void (*refuse)(void *arg, uint32_t id, int fd,
 		       const struct endpoint *client,
 		       const struct icmp_refusal *r);
-	void *env_arg; /* of the two above */
+	void (*leases)(void *arg, uint32_t id, bool is_urgent);
+	void *env_arg; /* of the three above */
 	struct neigh neigh;
 	struct gateway_nd nd;
 	struct held held;
@@ -68,6 +69,8 @@ const struct gateway_guestfwd *
 gateway_guestfwd_find(const struct gateway *gw, const struct endpoint *server);
 /* True if a is the address of a rule. */
 bool gateway_is_guestfwd(const struct gateway *gw, const addr *a);
+/* Has the engine told of leases that change, once there are servers. */
+void gateway_lease_watch(struct gateway *gw);
 /* The hooks of struct nat_env. */
 bool gateway_is_served(void *arg, const struct endpoint *dst);
 int gateway_serve(void *arg, const struct endpoint *guest,

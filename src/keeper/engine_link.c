@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
+#include "keeper/leases.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "os/fdpass.h"
@@ -231,6 +232,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 		engine_link_keep(k, &n->machine->ip, n->machine->mac);
 	r = send_dhcp(k, n);
 	if (r == 0)
+		r = leases_send(k->leases, n);
+	if (r == 0)
 		r = send_guestfwds(k, n);
 	if (r == 0)
 		r = http_tell(k, n);
@@ -408,6 +411,9 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		else if (n && n->vde_plug)
 			vde_plug_heard(n, &m->heard);
 		break;
+	case ENGINE_MSG_LEASE:
+		leases_take(k->leases, &m->lease);
+		break;
 	case ENGINE_MSG_EVENT:
 		log_warn(k->c->log, "%s", m->failed.text);
 		break;
@@ -436,6 +442,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_DHCP_OPTION:
 	case ENGINE_MSG_DHCP_RESERVE:
 	case ENGINE_MSG_LEASE_KEEP:
+	case ENGINE_MSG_LEASE_ADD:
 	case ENGINE_MSG_FORWARD_ADD:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
+#include "keeper/leases.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "os/rlimit.h"
@@ -199,6 +200,7 @@ static int start(struct keeper *k)
 	if (r < 0)
 		return r;
 	keep_addresses(k);
+	k->leases = leases_open(k);
 	router_forward(&k->plan); /* the netdevs' own */
 	if (c->network && c->network->state)
 		state_restore(k);
@@ -241,6 +243,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		vde_client_stop(container_of(vt, struct plan_netdev, link));
 	}
 	engine_link_stop(&k);
+	k.leases = leases_close(k.leases);
 	guestfwd_stop(&k);
 	http_close(&k);
 	refuse_stop(&k);

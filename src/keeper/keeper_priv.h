@@ -64,6 +64,7 @@ struct keeper {
 	unsigned n_machines;	 /* length of it */
 	struct loop_io starter;	 /* fd -1: has done */
 	bool is_kept;
+	struct leases *leases;	 /* owned: leases.h; NULL: without a network */
 	struct timer log_timer; /* looks at the log's length */
 	struct timer state_timer; /* until state_save_rarely() may write */
 	bool state_is_old; /* and is to, then */

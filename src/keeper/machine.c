@@ -3,6 +3,7 @@
 #include "keeper/machine.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "grammar/nic.h"
 #include "keeper/cloud.h"
 #include "grammar/port_spec.h"
+#include "keeper/leases.h"
 #include "keeper/state.h"
 
 /* As long as a machine may take to find a new engine. */
@@ -55,6 +57,8 @@ void machine_detach(struct machine *m)
 	close_forwards(m);
 	cloud_remove(m);
 	engine_link_keep(k, &m->ip, (mac){0});
+	if (m->netns) /* a program that has ended */
+		leases_forget(k->leases, m->mac);
 	if (m->netdev) {
 		client_stop(k, m->netdev);
 		engine_link_del(k, m->netdev);
@@ -329,22 +333,77 @@ static bool reserved_for(const struct plan_netdev *n, mac own, addr *ap)
 	return false;
 }
 
-/* The lowest address that is kept for machines and has none. */
+struct own_place {
+	struct machine *m;
+	addr ip;
+};
+
+static bool is_kept_place(const struct plan_netdev *n, const addr *ip)
+{
+	for (uint32_t i = 0; i < n->order.user_add.n_kept; i++) {
+		addr kept;
+
+		if (plan_place(n, i, &kept) && addr_eq(&kept, ip))
+			return true;
+	}
+	return false;
+}
+
+static void find_own(void *arg, const struct kept_lease *l)
+{
+	struct own_place *to = arg;
+	const struct plan_netdev *n = plan_gateway(&to->m->keeper->plan);
+
+	if (addr_is_unspecified(&to->ip) &&
+	    mac_eq(l->lease.mac, to->m->mac) &&
+	    is_kept_place(n, &l->lease.ip) &&
+	    !is_reserved(n, &l->lease.ip) &&
+	    !plan_is_gateways(n, &l->lease.ip) &&
+	    !is_taken(to->m->keeper, &l->lease.ip))
+		to->ip = l->lease.ip;
+}
+
+/* The address that it had before, when the network was another keeper's. */
+static bool had_before(struct machine *m, addr *ap)
+{
+	struct own_place own = {.m = m};
+
+	leases_each(m->keeper->leases, find_own, &own);
+	*ap = own.ip;
+	return !addr_is_unspecified(ap);
+}
+
+/* How much an address is somebody's who may come again. */
+static unsigned claim_of(const struct keeper *k, const addr *ip)
+{
+	const struct kept_lease *l = leases_at(k->leases, ip);
+
+	return !l ? 0 : lease_is_live(l) ? 2 : 1;
+}
+
+/* Of those that are kept for machines and have none the one that is least
+ * somebody else's, the lowest. */
 static void choose_address(struct machine *m)
 {
 	const struct plan_netdev *n = plan_gateway(&m->keeper->plan);
 	const struct msg_user_add *u = n ? &n->order.user_add : NULL;
+	unsigned least = UINT_MAX;
 
-	if (!n || !m->has_mac || reserved_for(n, m->mac, &m->ip))
+	if (!n || !m->has_mac || reserved_for(n, m->mac, &m->ip) ||
+	    had_before(m, &m->ip))
 		return;
 	for (uint32_t i = 0; i < u->n_kept; i++) {
+		unsigned claim;
 		addr ip;
 
 		if (!plan_place(n, i, &ip) || plan_is_gateways(n, &ip) ||
 		    is_reserved(n, &ip) || is_taken(m->keeper, &ip))
 			continue;
-		m->ip = ip;
-		return;
+		claim = claim_of(m->keeper, &ip);
+		if (claim < least) {
+			least = claim;
+			m->ip = ip;
+		}
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "control/request.h"
 #include "keeper/cloud.h"
+#include "keeper/lease_list.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "keeper/vde.h"
@@ -310,6 +311,14 @@ static unsigned show(struct keeper *k, char **bodyp)
 	return 200;
 }
 
+static unsigned list_leases(struct keeper *k, const struct request *r,
+			    char **bodyp)
+{
+	(void)r;
+	*bodyp = text_of(lease_list(k));
+	return 200;
+}
+
 /* ---- what changes it ---- */
 
 static unsigned set_kept(struct keeper *k, const struct request *r,
@@ -460,6 +469,7 @@ unsigned request_answer(struct keeper *k, const struct request *r,
 		const char *wrong;
 	} paths[] = {
 		{CONTROL_KEPT, "PUT", set_kept, "this path takes PUT"},
+		{CONTROL_LEASES, "GET", list_leases, "this path takes GET"},
 		{CONTROL_MACHINES, "POST", attach, "this path takes POST"},
 	};
 

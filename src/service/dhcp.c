@@ -93,6 +93,27 @@ bool dhcp_reserved(struct dhcp *d, unsigned number)
 	return found;
 }
 
+uint32_t dhcp_lease_seconds(const struct dhcp *d)
+{
+	return d->lease_s;
+}
+
+uint16_t dhcp_rule_of(const struct dhcp *d, const struct lease *l)
+{
+	const struct lease_client *c = &l->client;
+	struct dhcp_asker a = {.mac = c->mac};
+
+	a.id = a.duid = rd_init(NULL, 0);
+	if (addr_is_v4(&l->ip)) {
+		a.id = rd_init(c->id, c->id_len);
+		a.duid = dhcp_id_duid(a.id);
+	} else {
+		a.duid = rd_init(c->id, c->id_len - c->n_part);
+	}
+	memcpy(a.name, l->name, sizeof(a.name));
+	return (uint16_t)dhcp_rules_find(d->rules, &a);
+}
+
 void dhcp_keep(struct dhcp *d, const addr *ip, mac m)
 {
 	lease_keep_for(&d->leases, ip, m);

@@ -53,6 +53,11 @@ void dhcp_keep(struct dhcp *d, const addr *ip, mac m);
  * client's from now on, in both families.  Called before anybody has a lease.
  * False: it has no place in either. */
 bool dhcp_reserved(struct dhcp *d, unsigned number);
+/* Seconds of a lease; DHCP_FOREVER. */
+uint32_t dhcp_lease_seconds(const struct dhcp *d);
+/* The number of the reservation of a lease's client, of either family, as far
+ * as the lease says who that is; 0: it has none. */
+uint16_t dhcp_rule_of(const struct dhcp *d, const struct lease *l);
 /* payload: of a UDP datagram to port 67, checksum verified. */
 void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);

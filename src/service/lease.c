@@ -95,6 +95,32 @@ int lease_table_twin(struct lease_table *t, struct lease_table *of,
 	return 0;
 }
 
+/* True if a lease in this state is told of: an offer is none yet. */
+static bool is_told(enum lease_state state)
+{
+	return state == LEASE_BOUND || state == LEASE_RESTED;
+}
+
+static void make_news(struct lease_table *t, struct lease *l, bool is_urgent)
+{
+	if (list_empty(&l->news))
+		list_add_tail(&t->news, &l->news);
+	t->is_news = true;
+	t->is_urgent |= is_urgent;
+}
+
+/* Says that there is news, when all that makes it is done. */
+static void say_news(struct lease_table *t)
+{
+	bool is_urgent = t->is_urgent;
+
+	if (!t->is_news)
+		return;
+	t->is_news = t->is_urgent = false;
+	if (t->on_news)
+		t->on_news(t->news_arg, is_urgent);
+}
+
 void lease_table_move(struct lease_table *t, const struct prefix *net6)
 {
 	for (unsigned i = 0; i < t->n; i++) {
@@ -104,6 +130,11 @@ void lease_table_move(struct lease_table *t, const struct prefix *net6)
 			a->b[k] = net6->ip.b[k];
 	}
 	/* The numbers, which lie behind it, are the same. */
+	for (unsigned i = 0; i < t->n; i++) {
+		if (is_told(t->lease[i].state))
+			make_news(t, &t->lease[i], false);
+	}
+	say_news(t);
 }
 
 void lease_table_deinit(struct lease_table *t)
@@ -234,32 +265,6 @@ static void sort_in(struct list *head, struct lease *l)
 	list_add_before(pos, &l->order);
 }
 
-/* True if a lease in this state is told of: an offer is none yet. */
-static bool is_told(enum lease_state state)
-{
-	return state == LEASE_BOUND || state == LEASE_RESTED;
-}
-
-static void make_news(struct lease_table *t, struct lease *l, bool is_urgent)
-{
-	if (list_empty(&l->news))
-		list_add_tail(&t->news, &l->news);
-	t->is_news = true;
-	t->is_urgent |= is_urgent;
-}
-
-/* Says that there is news, when all that makes it is done. */
-static void say_news(struct lease_table *t)
-{
-	bool is_urgent = t->is_urgent;
-
-	if (!t->is_news)
-		return;
-	t->is_news = t->is_urgent = false;
-	if (t->on_news)
-		t->on_news(t->news_arg, is_urgent);
-}
-
 static void set_state(struct lease_table *t, struct lease *l,
 		      enum lease_state state, uint64_t end_ns)
 {
@@ -371,10 +376,12 @@ bool lease_is_free_for(const struct lease *l, const struct lease_client *c)
 		(mac_eq(l->client.mac, c->mac) && !same_owner(&l->client, c)));
 }
 
-/* Who has it already goes on. */
+/* Who has it already goes on, and if it is nobody's from now on its lease runs
+ * out, for the machine may be back. */
 static void keep_for(struct lease_table *t, struct lease *l, mac m)
 {
-	if (l->state != LEASE_FREE && !mac_eq(l->client.mac, m))
+	if (l->state != LEASE_FREE && !mac_is_zero(m) &&
+	    !mac_eq(l->client.mac, m))
 		set_state(t, l, LEASE_FREE, 0);
 	l->owner = m;
 }
@@ -623,6 +630,8 @@ struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 		return NULL;
 	if (old && old != l) {
 		/* One client, one address: the old one is anybody's now. */
+		if (is_held(old))
+			set_state(t, old, LEASE_FREE, 0);
 		unchain(t, old);
 		old->client.id_len = 0;
 	}

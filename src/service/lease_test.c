@@ -344,13 +344,83 @@ static void test_kept_addresses(void **state)
 	assert_int_equal(t->n_bound, 1);
 	/* It has gone, and another machine comes in its place. */
 	lease_keep_for(t, &sixteen, (mac){0});
-	assert_int_equal(t->n_bound, 0);
+	assert_int_equal(t->n_bound, 1); /* its lease runs out */
 	assert_int_not_equal(offer(t, b, sixteen, SECOND), 16);
 	lease_keep_for(t, &sixteen, a.mac);
 	assert_int_equal(bind(t, a, 100 * SECOND), 16);
 	lease_expire(t, 101 * SECOND);
 	assert_int_equal(offer(t, client(3, 3), sixteen, SECOND), 21);
 	assert_int_equal(bind(t, a, 200 * SECOND), 16);
+	table_free(t);
+}
+
+static void count_news(void *arg, bool is_urgent)
+{
+	unsigned *n = arg;
+
+	n[is_urgent]++;
+}
+
+/* What one table tells another is given by a second one. */
+static void test_news_and_restoring(void **state)
+{
+	struct lease_table *t = table(120, 0x0a00000a), *u;
+	struct lease_client a = client(1, 1), b = client(2, 2);
+	unsigned n[2] = {0, 0};
+	struct lease was, *l;
+
+	t->on_news = count_news;
+	t->news_arg = n;
+	assert_int_equal(offer(t, a, none, SECOND), 10);
+	assert_null(lease_news_take(t));
+	assert_int_equal(bind(t, a, 10 * SECOND), 10);
+	assert_int_equal(bind(t, b, 10 * SECOND), 11);
+	assert_int_equal(n[1], 2);
+	assert_int_equal(bind(t, a, 20 * SECOND), 10); /* renewed */
+	assert_int_equal(n[0], 1);
+	lease_release(t, lease_find(t, &b));
+	assert_int_equal(n[1], 3);
+
+	u = table(120, 0x0a00000a);
+	while ((l = lease_news_take(t))) {
+		was = *l;
+		assert_true(lease_restore(u, &was));
+		assert_false(lease_restore(u, &was)); /* once */
+	}
+	assert_null(lease_news_take(u));
+	assert_int_equal(u->n_bound, 1);
+	assert_int_equal(lease_find(u, &a)->end_ns, 20 * SECOND);
+	/* b is first of all given what it had */
+	assert_int_equal(offer(u, client(3, 3), none, SECOND), 12);
+	assert_int_equal(offer(u, b, none, SECOND), 11);
+	lease_news_return(t, lease_find(t, &a));
+	assert_ptr_equal(lease_news_take(t), lease_find(t, &a));
+	table_free(t);
+	table_free(u);
+}
+
+/* A rule is later than a lease of before. */
+static void test_a_rule_beats_what_is_restored(void **state)
+{
+	struct lease_table *t = table(120, 0x0a00000a);
+	struct lease_client a = client(1, 1), b = client(2, 2);
+	addr ten = last_byte(10);
+	struct lease was = {
+		.ip = ten, .state = LEASE_BOUND, .end_ns = 9 * SECOND};
+
+	assert_true(lease_set_rule(t, 1, &ten));
+	assert_false(lease_set_rule(t, 2, &ten));
+	was.client = a;
+	assert_false(lease_restore(t, &was));
+	a.rule = 1;
+	was.client = a;
+	was.ip = last_byte(12); /* not its own any more */
+	assert_false(lease_restore(t, &was));
+	was.ip = ten;
+	assert_true(lease_restore(t, &was));
+	assert_false(lease_may_have(t, lease_at(t, &ten), &b));
+	assert_int_equal(bind(t, a, 10 * SECOND), 10);
+	assert_int_equal(bind(t, b, 10 * SECOND), 11);
 	table_free(t);
 }
 
@@ -368,6 +438,8 @@ int main(void)
 		cmocka_unit_test(test_a_machine_of_many_identifiers),
 		cmocka_unit_test(test_declined_counts_too),
 		cmocka_unit_test(test_kept_addresses),
+		cmocka_unit_test(test_news_and_restoring),
+		cmocka_unit_test(test_a_rule_beats_what_is_restored),
 		cmocka_unit_test(test_random_use),
 	};
 

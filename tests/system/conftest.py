@@ -27,6 +27,15 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [i for i in items if i not in out]
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory, monkeypatch):
+    """Leases outlive a network: those of one test are not another's."""
+    folder = tmp_path_factory.mktemp("state")
+    folder.chmod(0o777)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder
+
+
 @pytest.fixture
 def w():
     it = world.World()

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Leases as JSON; see lease_list.h. */
+#include "keeper/lease_list.h"
+
+#include <stdio.h>
+
+#include "keeper/leases.h"
+#include "keeper/machine.h"
+
+struct listing {
+	struct keeper *keeper;
+	json_t *list;
+	bool is_cut;
+};
+
+/* "bound", "ended" (its client has it again if it returns) or "rested"
+ * (somebody else was found to have the address). */
+static const char *state_of(const struct kept_lease *l)
+{
+	if (lease_is_live(l))
+		return "bound";
+	return l->lease.state == DHCP_LEASE_RESTED ? "rested" : "ended";
+}
+
+static void print_hex(const uint8_t *p, unsigned n, char *buf)
+{
+	buf[0] = '\0';
+	for (unsigned i = 0; i < n; i++)
+		buf += sprintf(buf, i ? ":%02x" : "%02x", p[i]);
+}
+
+/* Who the client says it is. */
+static json_t *put_client(json_t *o, const struct dhcp_lease *l)
+{
+	char text[3 * DHCP_CLIENT_LEN + 1];
+	uint32_t iaid = 0;
+
+	print_hex(l->id, l->id_len - l->n_part, text);
+	json_object_set_new(o, addr_is_v4(&l->ip) ? "client-id" : "duid",
+			    json_string(text));
+	for (unsigned i = l->id_len - l->n_part; i < l->id_len; i++)
+		iaid = iaid << 8 | l->id[i];
+	if (l->n_part)
+		json_object_set_new(o, "iaid", json_integer(iaid));
+	return o;
+}
+
+static const char *machine_of(const struct keeper *k, mac m)
+{
+	list_each(it, &k->machines) {
+		const struct machine *o = container_of(it, struct machine,
+						       link);
+
+		if (mac_eq(o->has_mac ? o->mac : o->heard_mac, m))
+			return o->name;
+	}
+	return NULL;
+}
+
+static void print_one(void *arg, const struct kept_lease *k)
+{
+	struct listing *to = arg;
+	const struct dhcp_lease *l = &k->lease;
+	char ip[ADDR_STRLEN], m[MAC_STRLEN];
+	json_t *o = json_pack("{s:s,s:s,s:s*,s:s*,s:s}", "address",
+			      addr_format(&l->ip, ip), "mac",
+			      mac_format(l->mac, m), "name",
+			      l->name[0] ? l->name : NULL, "machine",
+			      machine_of(to->keeper, l->mac), "state",
+			      state_of(k));
+
+	if (o)
+		put_client(o, l);
+	if (o && k->end != LEASE_NEVER)
+		json_object_set_new(o, "ends", json_integer(k->end));
+	if (json_array_append_new(to->list, o) < 0)
+		to->is_cut = true;
+}
+
+json_t *lease_list(struct keeper *k)
+{
+	struct listing to = {.keeper = k, .list = json_array()};
+
+	if (!to.list)
+		return NULL;
+	leases_each(k->leases, print_one, &to);
+	if (to.is_cut) {
+		json_decref(to.list);
+		return NULL;
+	}
+	return json_pack("{s:o}", "leases", to.list);
+}
