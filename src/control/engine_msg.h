@@ -363,6 +363,7 @@ struct msg_guestfwd_call {
 	uint32_t from; /* the guest's port of the lan, which tells guests apart
 			* (port.serial) */
 	uint32_t netdev; /* of that port */
+	uint32_t isn;	 /* of the guest: which connection of these ends */
 	struct endpoint guest;
 	struct endpoint server;
 };

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "nat/env.h"
 #include "nat/icmp.h"
 
 struct engine_lan *engine_lan_find(struct engine *e, uint32_t id)
@@ -375,8 +376,7 @@ static void forget_wanted(struct engine *e, uint32_t port, uint32_t from)
 /* A guest called a server that the keeper brings.  Guests can call faster than
  * programs start: what else there is to tell must find room in the channel.  A
  * guest has no more questions under way than are still free. */
-static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
-			 const struct endpoint *server)
+static int want_guestfwd(void *arg, uint32_t id, const struct nat_call *c)
 {
 	struct engine *e = arg;
 	struct port *gw = gateway_port(engine_gateway_find(e, id));
@@ -384,8 +384,9 @@ static int want_guestfwd(void *arg, uint32_t id, const struct endpoint *guest,
 				      .port = id,
 				      .from = lan_ingress(gw->lan),
 				      .netdev = lan_ingress_id(gw->lan),
-				      .guest = *guest,
-				      .server = *server,
+				      .isn = c->isn,
+				      .guest = c->guest,
+				      .server = c->server,
 			      }};
 	const struct engine_wanted w = {.port = id,
 					.from = m.guestfwd_call.from};
@@ -519,12 +520,13 @@ static int order_guestfwd_take(struct engine *e,
 			       unsigned n_fds)
 {
 	struct gateway *gw = engine_gateway_find(e, m->port);
+	const struct nat_call call = {
+		.guest = m->guest, .server = m->server, .isn = m->isn};
 	int r = -ENOENT;
 
 	forget_wanted(e, m->port, m->from);
 	if (gw)
-		r = gateway_guestfwd_answer(gw, &m->guest, &m->server,
-					    n_fds ? fds[0] : -1);
+		r = gateway_guestfwd_answer(gw, &call, n_fds ? fds[0] : -1);
 	if (r == 0 && n_fds)
 		fds[0] = -1;
 	return 0;

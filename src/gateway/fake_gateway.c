@@ -26,15 +26,13 @@ struct gateway_config fake_gateway_config6(void)
 	return c;
 }
 
-static int serve(void *arg, uint32_t id, const struct endpoint *guest,
-		 const struct endpoint *server)
+static int serve(void *arg, uint32_t id, const struct nat_call *c)
 {
 	struct fake_gateway *b = arg;
 
 	(void)id;
 	b->n_calls++;
-	b->call_guest = *guest;
-	b->call_server = *server;
+	b->call = *c;
 	return b->serve_err;
 }
 

@@ -7,6 +7,7 @@
 #define GATEWAY_FAKE_GATEWAY_H
 
 #include "gateway/gateway.h"
+#include "nat/env.h"
 #include "nat/fake_guest.h"
 #include "nat/fake_host.h"
 
@@ -23,7 +24,7 @@ struct fake_gateway {
 	struct fake_guest g; /* 10.0.2.15 */
 	/* serve(): how often it was called, with what last, its answer. */
 	unsigned n_calls;
-	struct endpoint call_guest, call_server;
+	struct nat_call call;
 	int serve_err;
 };
 

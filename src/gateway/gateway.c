@@ -128,14 +128,13 @@ static bool env_is_served(void *arg, const struct endpoint *dst)
 	return is_dns_tcp(gw, dst) || gateway_is_served(gw, dst);
 }
 
-static int env_serve(void *arg, const struct endpoint *guest,
-		     const struct endpoint *dst)
+static int env_serve(void *arg, const struct nat_call *c)
 {
 	struct gateway *gw = arg;
 
-	if (is_dns_tcp(gw, dst))
-		return dns_tcp_open(gw->dns_tcp, guest, dst);
-	return gateway_serve(gw, guest, dst);
+	if (is_dns_tcp(gw, &c->server))
+		return dns_tcp_open(gw->dns_tcp, &c->guest, &c->server);
+	return gateway_serve(gw, c);
 }
 
 static void dns_tcp_served(void *arg, const struct endpoint *guest,

@@ -58,6 +58,7 @@ struct gateway_config {
 };
 
 struct icmp_refusal;
+struct nat_call;
 
 struct gateway_env {
 	struct host *host;
@@ -70,8 +71,7 @@ struct gateway_env {
 	 * serves it; gateway_guestfwd_answer() follows. -EAGAIN: not now, the
 	 * guest calls again; else negative: nobody can be asked. NULL: the
 	 * same. */
-	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
-		     const struct endpoint *server);
+	int (*serve)(void *arg, uint32_t id, const struct nat_call *c);
 	/* A guest refuses what client sent it, which came by the UDP socket
 	 * fd, ours still; a copy of it may be sent away.  NULL: nobody can
 	 * tell the client. */
@@ -162,8 +162,7 @@ __attribute__((warn_unused_result)) int
 gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g);
 /* The answer to serve(), see tcp_serve(). */
 __attribute__((warn_unused_result)) int
-gateway_guestfwd_answer(struct gateway *gw, const struct endpoint *guest,
-			const struct endpoint *server, int fd);
+gateway_guestfwd_answer(struct gateway *gw, const struct nat_call *c, int fd);
 
 /* From now on the gateway has HTTP, port 80 at the name server's address:
  * whoever calls it meets whom serve() brings, as with a guestfwd. */

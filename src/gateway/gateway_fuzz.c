@@ -69,14 +69,14 @@ static void add_guestfwds(struct fake_gateway *b)
 /* The socket of an answer that nobody takes stays the caller's. */
 static void answer(struct fake_gateway *b, uint8_t how)
 {
-	const struct endpoint guest = b->call_guest, server = b->call_server;
+	const struct nat_call call = b->call;
 	int fd = how & ANSWER_TAKEN ? fake_stream(b->fh) : -1;
 
 	if (fd >= 0 && how & ANSWER_SPEAKS)
 		fake_tcp_push(b->fh, (unsigned)fd, "hello", 5);
 	if (fd >= 0 && how & ANSWER_LEAVES)
 		fake_tcp_push(b->fh, (unsigned)fd, NULL, 0);
-	if (gateway_guestfwd_answer(b->gw, &guest, &server, fd) < 0 && fd >= 0)
+	if (gateway_guestfwd_answer(b->gw, &call, fd) < 0 && fd >= 0)
 		fake_close_stream(b->fh, fd);
 }
 

@@ -59,14 +59,13 @@ void gateway_http(struct gateway *gw)
 	gw->has_http = true;
 }
 
-int gateway_serve(void *arg, const struct endpoint *guest,
-		  const struct endpoint *dst)
+int gateway_serve(void *arg, const struct nat_call *c)
 {
 	struct gateway *gw = arg;
 
 	if (!gw->serve)
 		return -ENOTCONN;
-	return gw->serve(gw->env_arg, gw->port.id, guest, dst);
+	return gw->serve(gw->env_arg, gw->port.id, c);
 }
 
 int gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g)
@@ -86,8 +85,8 @@ int gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g)
 	return 0;
 }
 
-int gateway_guestfwd_answer(struct gateway *gw, const struct endpoint *guest,
-			    const struct endpoint *server, int fd)
+int gateway_guestfwd_answer(struct gateway *gw, const struct nat_call *c,
+			    int fd)
 {
-	return tcp_serve(gw->tcp, guest, server, fd);
+	return tcp_serve(gw->tcp, c, fd);
 }

@@ -37,11 +37,11 @@ static void call(struct fake_gateway *b)
 
 static int answer(struct fake_gateway *b, int fd)
 {
-	struct endpoint guest = b->call_guest, server = b->call_server;
+	const struct nat_call call = b->call;
 	int r;
 
 	fake_clear(b->g.port);
-	r = gateway_guestfwd_answer(b->gw, &guest, &server, fd);
+	r = gateway_guestfwd_answer(b->gw, &call, fd);
 	fake_gateway_pass(b, 1000000);
 	return r;
 }
@@ -88,8 +88,8 @@ static void test_the_guest_waits_for_the_answer(void **state)
 	assert_int_equal(b->g.port->n_out, 0);
 	call(b); /* the SYN again asks nobody again */
 	assert_int_equal(b->n_calls, 1);
-	assert_true(endpoint_eq(&b->call_guest, &guest));
-	assert_true(endpoint_eq(&b->call_server, &server));
+	assert_true(endpoint_eq(&b->call.guest, &guest));
+	assert_true(endpoint_eq(&b->call.server, &server));
 	/* what the program says before the guest is there is not lost */
 	fake_tcp_push(b->fh, 0, "hello", 5);
 	assert_int_equal(answer(b, fd), 0);
@@ -176,6 +176,26 @@ static void test_the_guest_did_not_wait(void **state)
 	assert_int_equal(answer(b, -1), -ENOENT);
 }
 
+/* Somebody takes its place before the answer comes: that is not his. */
+static void test_another_began_between_its_ends(void **state)
+{
+	struct fake_gateway *b = *state;
+	int fd = fake_stream(b->fh);
+	struct tcp_hdr syn = fake_syn(80);
+	struct nat_call first;
+	struct fake_got got;
+
+	call(b);
+	first = b->call;
+	syn.seq += 1000;
+	fake_tell(b, SERVER.ip, syn, NULL, 0);
+	assert_int_equal(b->n_calls, 2);
+	assert_true(endpoint_eq(&first.guest, &b->call.guest));
+	assert_int_equal(gateway_guestfwd_answer(b->gw, &first, fd), -ENOENT);
+	assert_int_equal(answer(b, fd), 0);
+	assert_int_equal(fake_heard(b, &got).flags, TCP_SYN | TCP_ACK);
+}
+
 static void test_a_target_is_connected(void **state)
 {
 	struct fake_gateway *b = *state;
@@ -240,7 +260,7 @@ static void test_http_is_the_keepers(void **state)
 	fake_clear(b->g.port);
 	fake_tell(b, ns, fake_syn(80), NULL, 0);
 	assert_int_equal(b->n_calls, 1);
-	assert_true(endpoint_eq(&b->call_server, &server));
+	assert_true(endpoint_eq(&b->call.server, &server));
 	assert_int_equal(answer(b, fake_stream(b->fh)), 0);
 	assert_int_equal(fake_heard(b, &got).flags, TCP_SYN | TCP_ACK);
 }
@@ -296,6 +316,7 @@ int main(void)
 		T(test_too_many_are_asked_for),
 		T(test_the_answer_cannot_be_taken),
 		T(test_the_guest_did_not_wait),
+		T(test_another_began_between_its_ends),
 		T(test_a_target_is_connected),
 		T(test_http_is_the_keepers),
 		T(test_a_rule_is_before_http),

@@ -32,8 +32,7 @@ struct gateway {
 	struct gateway_guestfwd guestfwd[GATEWAY_GUESTFWDS_MAX];
 	unsigned n_guestfwds;
 	bool has_http;
-	int (*serve)(void *arg, uint32_t id, const struct endpoint *guest,
-		     const struct endpoint *server);
+	int (*serve)(void *arg, uint32_t id, const struct nat_call *c);
 	void (*refuse)(void *arg, uint32_t id, int fd,
 		       const struct endpoint *client,
 		       const struct icmp_refusal *r);
@@ -73,8 +72,7 @@ bool gateway_is_guestfwd(const struct gateway *gw, const addr *a);
 void gateway_lease_watch(struct gateway *gw);
 /* The hooks of struct nat_env. */
 bool gateway_is_served(void *arg, const struct endpoint *dst);
-int gateway_serve(void *arg, const struct endpoint *guest,
-		  const struct endpoint *dst);
+int gateway_serve(void *arg, const struct nat_call *c);
 /* The name server that guests are told of in a family; false: none, and *ap is
  * unspecified. */
 bool gateway_nameserver(const struct gateway *gw, bool is_v4, addr *ap);

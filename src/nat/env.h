@@ -27,6 +27,14 @@ enum {
 
 struct icmp_refusal;
 
+/* A guest's connection to what somebody else brings: its ends, and the guest's
+ * first sequence number, by which it is told from one of the same ends that
+ * somebody began in its place: the answer to the one is not for the other. */
+struct nat_call {
+	struct endpoint guest, server;
+	uint32_t isn;
+};
+
 struct nat_env {
 	struct host *host;
 	struct timer_wheel *wheel;
@@ -68,8 +76,7 @@ struct nat_env {
 	 * tcp_serve(), later; -EAGAIN: not now; else negative: it cannot be
 	 * asked. */
 	bool (*is_served)(void *arg, const struct endpoint *dst);
-	int (*serve)(void *arg, const struct endpoint *guest,
-		     const struct endpoint *dst);
+	int (*serve)(void *arg, const struct nat_call *c);
 	/* MAC of a guest address. False: not known yet, a request is out and
 	 * resolved() of the caller's part will not be called: the caller
 	 * tries again (its SYN or datagram is retried or lost). */

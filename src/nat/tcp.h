@@ -57,14 +57,13 @@ __attribute__((warn_unused_result)) int
 tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 		  const struct endpoint *guest, const struct endpoint *peer);
 
-/* The answer to env's serve(): fd is a connected stream socket, -1 if there is
- * none (the guest is refused).  fd is t's on success; -ENOENT if nobody waits
- * for it any more, or what adopt() says (the guest is refused). */
+/* The answer to env's serve() of c: fd is a connected stream socket, -1 if
+ * there is none (the guest is refused).  fd is t's on success; -ENOENT if
+ * nobody waits for it any more, or what adopt() says (the guest is refused). */
 __attribute__((warn_unused_result)) int
-tcp_serve(struct tcp *t, const struct endpoint *guest,
-	  const struct endpoint *dst, int fd);
-/* The same of a socket that is registered already: it is moved away, unless
- * nobody waits for it. */
+tcp_serve(struct tcp *t, const struct nat_call *c, int fd);
+/* The same of a socket that is registered already, and that whoever waits
+ * between these ends may have: it is moved away, unless nobody does. */
 void tcp_serve_sock(struct tcp *t, const struct endpoint *guest,
 		    const struct endpoint *dst, struct host_sock *sock);
 

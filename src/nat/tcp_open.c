@@ -170,12 +170,15 @@ static bool is_served(const struct tcp *t, const struct endpoint *dst)
 static void await_served(struct tcp_flow *f)
 {
 	const struct nat_env *env = f->tcp->env;
+	const struct nat_call call = {.guest = f->flow.guest,
+				      .server = f->flow.remote,
+				      .isn = f->irs};
 	int r;
 
 	f->syn_ttl = IP_HOP_LIMIT; /* there is no path to measure */
 	tcp_carry_open(f);
 	tcp_state(f, TCP_S_CONNECT);
-	r = env->serve(env->arg, &f->flow.guest, &f->flow.remote);
+	r = env->serve(env->arg, &call);
 	if (r == -EAGAIN) { /* the guest's SYN comes again */
 		drop(env->drops, DROP_HOST_SOCKET);
 		tcp_kill(f, false);
@@ -205,14 +208,13 @@ static void served(struct tcp_flow *f)
 	connected(f);
 }
 
-int tcp_serve(struct tcp *t, const struct endpoint *guest,
-	      const struct endpoint *dst, int fd)
+int tcp_serve(struct tcp *t, const struct nat_call *c, int fd)
 {
-	struct tcp_flow *f = awaiting(t, guest, dst);
+	struct tcp_flow *f = awaiting(t, &c->guest, &c->server);
 	struct host *h = t->env->host;
 	int r;
 
-	if (!f)
+	if (!f || f->irs != c->isn)
 		return -ENOENT;
 	r = fd < 0 ? 0 : h->ops->adopt(h, &f->flow.sock, fd);
 	if (fd < 0 || r < 0)
