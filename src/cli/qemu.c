@@ -189,6 +189,10 @@ static void scan_option(struct scan *s, const char *name, const char *value)
 			s->c->sets_memory = true;
 	} else if (strcmp(name, "accel") == 0) {
 		scan_accel(s->c, &s->any_tcg, value, strcspn(value, ","));
+	} else if (strcmp(name, "boot") == 0 ||
+		   (strcmp(name, "device") == 0 &&
+		    strstr(value, "bootindex"))) {
+		s->c->sets_boot = true;
 	} else if (strcmp(name, "m") == 0) {
 		scan_memory(s->c, value);
 	} else if (strcmp(name, "numa") == 0 || strcmp(name, "mem-path") == 0 ||

@@ -19,6 +19,7 @@ struct qemu_cmd {
 				  * network; NULL if there is none */
 	const char *nic_model;	 /* what the machine takes by default */
 	bool uses_kvm;		 /* and never TCG */
+	bool sets_boot;		 /* what it starts from: -boot, bootindex= */
 	bool sets_memory;	 /* memory backends of its own */
 	char memory[24];	 /* -m as a memory backend's size=, with its
 				  * unit; "" = not given, or not simple */

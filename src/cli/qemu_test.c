@@ -67,6 +67,20 @@ static void memory_is_read(void **state)
 	assert_true(c.sets_memory);
 }
 
+static void boot_order_is_read(void **state)
+{
+	struct qemu_cmd c;
+
+	qemu_cmd_parse(ARGV("kvm", "-m", "boot", "a.img"), &c);
+	assert_false(c.sets_boot);
+	qemu_cmd_parse(ARGV("kvm", "-boot", "d"), &c);
+	assert_true(c.sets_boot);
+	qemu_cmd_parse(ARGV("kvm", "-device", "ide-hd,drive=d"), &c);
+	assert_false(c.sets_boot);
+	qemu_cmd_parse(ARGV("kvm", "-device", "ide-hd,bootindex=1"), &c);
+	assert_true(c.sets_boot);
+}
+
 static void accelerators_are_read(void **state)
 {
 	static const char q[] = "qemu-system-x86_64";
@@ -168,6 +182,7 @@ int main(void)
 		cmocka_unit_test(networks_are_seen),
 		cmocka_unit_test(memory_is_read),
 		cmocka_unit_test(accelerators_are_read),
+		cmocka_unit_test(boot_order_is_read),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(the_nic_fits_the_machine),
 		cmocka_unit_test(disks_and_serials_are_found),

@@ -40,6 +40,8 @@ static const char usage[] =
 	"127.0.0.1:8080:80/udp,\n"
 	"                   22-80:32-90, tcp::2222-:22; on 127.0.0.1 unless\n"
 	"                   an address is given; repeatable\n"
+	"  --pxe DIR        boot from the network, with the files of this\n"
+	"                   folder (the network's tftp=)\n"
 	"  --nic MODEL[,mac=MAC]\n"
 	"                   the network card (vmlan nic list); again for that\n"
 	"                   of the next --net\n"
@@ -102,6 +104,16 @@ static int add_ports(struct run *r, const char *text)
 					 text);
 		r->n_rules++;
 	}
+	return 0;
+}
+
+static int set_pxe(struct run *r, const char *dir)
+{
+	if (r->pxe)
+		return cli_usage("run: --pxe is given twice");
+	if (!*dir)
+		return cli_usage("run: --pxe needs a folder");
+	r->pxe = dir;
 	return 0;
 }
 
@@ -242,6 +254,33 @@ static int check_nets(struct run *r)
 	return 0;
 }
 
+/* --pxe is tftp= of the first network that can have one. */
+static int add_pxe(struct run *r)
+{
+	CLEANUP_FREE char *option = NULL;
+	struct error e = ERROR_NULL;
+
+	if (r->n_nets)
+		return cli_usage("run: --pxe is for --net; with -nic and -net "
+				 "it is their user,tftp=%s",
+				 r->pxe);
+	for (unsigned i = 0; i < r->n_nics && !r->pxe_nic; i++) {
+		if (mode_knows(r->nics[i].mode.mode, "tftp"))
+			r->pxe_nic = &r->nics[i];
+	}
+	if (!r->pxe_nic)
+		return cli_usage("run: --pxe boots by a network with a server "
+				 "of vmlan's, and no --net is nat, natnet, "
+				 "hostonly or internal");
+	if (asprintf(&option, "tftp=%s", r->pxe) < 0)
+		return cli_usage("run: out of memory");
+	if (mode_option(&r->nics[r->pxe_nic - r->nics].mode, option, &e) < 0) {
+		error_prefix(&e, "run: --pxe: ");
+		return cli_fail(&e);
+	}
+	return 0;
+}
+
 /* How many cards there are: those of --net, one by -nic and -net, or, nothing
  * being said, one with a NAT. */
 static int count_nics(struct run *r)
@@ -250,7 +289,9 @@ static int count_nics(struct run *r)
 	bool has_gateway = r->n_nets > 0;
 
 	if (r->is_none && !r->n_nets)
-		return 0;
+		return r->pxe ? cli_usage("run: --pxe boots from a network, "
+					  "and there is none")
+			      : 0;
 	r->n_nics = r->n_modes ? r->n_modes : 1;
 	if (!r->n_modes && !r->n_nets) {
 		if (mode_begin("nat", "", &r->nics[0].mode, &e) < 0)
@@ -264,7 +305,7 @@ static int count_nics(struct run *r)
 	if (r->n_rules && !has_gateway)
 		return cli_usage("run: -p forwards ports by a NAT, and no "
 				 "--net is nat or natnet");
-	return 0;
+	return r->pxe ? add_pxe(r) : 0;
 }
 
 /* One option at argv[i]; *tookp words belong to it. */
@@ -279,6 +320,7 @@ static int parse_option(struct run *r, char **argv, int i, int *tookp)
 		{"-net", set_qemu_net},   {"-nic", set_qemu_nic},
 		{"--user-data", run_cloud_user_data},
 		{"--meta-data", run_cloud_meta_data},
+		{"--pxe", set_pxe},
 	};
 
 	for (size_t k = 0; k < array_len(options); k++) {
@@ -342,11 +384,11 @@ static int check_own_network(const struct run *r)
 	if (!r->qemu.network_opt)
 		return 0;
 	if (r->n_rules || r->n_cards || r->n_modes || r->n_nets || r->is_none ||
-	    r->cloud.is_on)
+	    r->cloud.is_on || r->pxe)
 		return cli_usage("run: the VMM's command line has a network of "
 				 "its own (%s); leave that out, or leave out "
-				 "run's -p, -nic, -net, --nic, --net and what "
-				 "is for cloud-init",
+				 "run's -p, -nic, -net, --nic, --net, --pxe "
+				 "and what is for cloud-init",
 				 r->qemu.network_opt);
 	if (r->verbosity >= 0)
 		fprintf(stderr,

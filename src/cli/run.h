@@ -61,6 +61,9 @@ struct run {
 	unsigned n_nics;
 	unsigned n_modes; /* --net was given so often .. */
 	unsigned n_cards; /* .. and a card */
+	const char *pxe;  /* borrowed from argv: the folder that the machine
+			   * boots from; NULL: from its disks */
+	const struct run_nic *pxe_nic; /* by this card */
 	bool is_none;	  /* no network: --net none, -nic none, -net none */
 	/* -nic and -net: the LAN's netdevs, instead of the mode's */
 	struct net_option nets[RUN_NETS_MAX]; /* owned */

@@ -51,10 +51,13 @@ static char *print_device(const struct run *r, const struct run_nic *nic)
 		if (r->nets[i].what == NET_OPTION_CARD)
 			more = r->nets[i].device;
 	}
-	if (asprintf(&text, "%s,netdev=vmlan%u,mac=%s%s",
+	/* By the device, for UEFI does not look at -boot. */
+	if (asprintf(&text, "%s,netdev=vmlan%u,mac=%s%s%s",
 		     nic->card.model ? nic->card.model->device
 				     : r->qemu.nic_model,
-		     number_of(r, nic), nic->mac, more) < 0)
+		     number_of(r, nic), nic->mac, more,
+		     r->pxe_nic == nic && !r->qemu.sets_boot ? ",bootindex=0"
+							     : "") < 0)
 		return NULL;
 	return text;
 }

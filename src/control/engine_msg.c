@@ -39,6 +39,18 @@ static void terminate_user(struct msg_user_add *m)
 		m->dnssearch[i][ENGINE_DNS_NAME_LEN - 1] = '\0';
 }
 
+static void terminate_dgram(struct msg_dgram_add *m)
+{
+	m->name[sizeof(m->name) - 1] = '\0';
+	m->remote_path[sizeof(m->remote_path) - 1] = '\0';
+}
+
+static void terminate_boot(struct msg_boot *m)
+{
+	m->bootfile[sizeof(m->bootfile) - 1] = '\0';
+	m->server_name[sizeof(m->server_name) - 1] = '\0';
+}
+
 /* Strings are cut where their field ends; counts are held to their arrays. */
 static bool check_inside(union engine_msg *m)
 {
@@ -53,9 +65,7 @@ static bool check_inside(union engine_msg *m)
 		m->server_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;
 	case ENGINE_MSG_DGRAM_ADD:
-		m->dgram_add.name[ENGINE_NAME_LEN - 1] = '\0';
-		m->dgram_add.remote_path[sizeof(m->dgram_add.remote_path) - 1] =
-			'\0';
+		terminate_dgram(&m->dgram_add);
 		return true;
 	case ENGINE_MSG_L2TPV3_ADD:
 		m->l2tpv3_add.name[ENGINE_NAME_LEN - 1] = '\0';
@@ -94,6 +104,12 @@ static bool check_inside(union engine_msg *m)
 		m->lease.lease.name[DHCP_NAME_LEN - 1] = '\0';
 		return m->lease.lease.id_len <= DHCP_CLIENT_LEN &&
 		       m->lease.lease.state < DHCP_LEASE_STATES;
+	case ENGINE_MSG_BOOT:
+		terminate_boot(&m->boot);
+		return true;
+	case ENGINE_MSG_TFTP_WANT:
+		m->tftp_want.path[ENGINE_TFTP_LEN - 1] = '\0';
+		return true;
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:
@@ -114,6 +130,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_NEIGHBOUR:
 	case ENGINE_MSG_USER_MOVE:
+	case ENGINE_MSG_TFTP_TAKE:
 	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_ADD:

@@ -32,6 +32,8 @@ enum {
 	ENGINE_FDS_MAX = 64,  /* descriptors with one message */
 	ENGINE_STATS_DROPS = 128,
 	ENGINE_REFUSED_LEN = 64,
+	ENGINE_BOOT_LEN = 256,
+	ENGINE_TFTP_LEN = 512, /* of a path, with NUL */
 	ENGINE_HOST_IP_MAX = 16, /* addresses of an interface */
 	ENGINE_HEARD_MAX = 8,	 /* of a machine */
 	ENGINE_REMOTES_MAX = 256, /* peers of a tunnel */
@@ -55,6 +57,8 @@ enum {
 	X(HUBPORT_ADD, msg_hubport_add, 0, 0)                                  \
 	X(USER_ADD, msg_user_add, 0, 0)                                        \
 	X(USER_MOVE, msg_user_move, 0, 0)                                      \
+	X(BOOT, msg_boot, 0, 0)                                                \
+	X(TFTP_TAKE, msg_tftp_file, 0, 1)                                      \
 	X(NETDEV_DEL, msg_port, 0, 0)                                          \
 	X(DHCP_OPTION, msg_dhcp_option, 0, 0)                                  \
 	X(DHCP_RESERVE, msg_dhcp_reserve, 0, 0)                                \
@@ -77,6 +81,7 @@ enum {
 	X(LEG_WANT, msg_leg, 0, 0)                                             \
 	X(NEIGHBOUR, msg_neighbour, 0, 0)                                      \
 	X(GUESTFWD_WANT, msg_guestfwd_call, 0, 0)                              \
+	X(TFTP_WANT, msg_tftp_want, 0, 0)                                      \
 	X(UDP_REFUSED, msg_udp_refused, 1, 1)                                  \
 	X(MACHINE, msg_machine, 0, 0)                                          \
 	X(HEARD, msg_heard, 0, 0)                                              \
@@ -317,6 +322,35 @@ struct msg_dhcp_reserve {
 	struct dhcp_reservation reservation;
 };
 
+/* What its machines boot: as struct netboot (service/netboot.h). */
+struct msg_boot {
+	struct msg_head head;
+	uint32_t port; /* the user netdev */
+	uint8_t has_tftp;
+	uint8_t is_folder;
+	uint64_t found;
+	addr server4;
+	char bootfile[ENGINE_BOOT_LEN];
+	char server_name[ENGINE_BOOT_LEN];
+};
+
+/* A guest wants a file of the folder that TFTP serves .. */
+struct msg_tftp_want {
+	struct msg_head head;
+	uint32_t port; /* the user netdev */
+	uint64_t number;
+	char path[ENGINE_TFTP_LEN]; /* below the folder */
+};
+
+/* .. and the answer: an ordinary file, or why there is none. */
+struct msg_tftp_file {
+	struct msg_head head;
+	uint32_t port;
+	uint64_t number;
+	uint64_t size; /* bytes */
+	int32_t err;   /* errno; 0: the file comes with it */
+};
+
 /* The address is for the machine with this MAC; zero: for nobody. */
 struct msg_lease_keep {
 	struct msg_head head;
@@ -465,6 +499,9 @@ union engine_msg {
 	struct msg_user_move user_move;
 	struct msg_dhcp_option dhcp_option;
 	struct msg_dhcp_reserve dhcp_reserve;
+	struct msg_boot boot;
+	struct msg_tftp_want tftp_want;
+	struct msg_tftp_file tftp_file;
 	struct msg_lease_keep lease_keep;
 	struct msg_lease lease;
 	struct msg_forward_add forward_add;

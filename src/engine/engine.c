@@ -93,7 +93,8 @@ static void order_failed(struct engine *e, const union engine_msg *m, int err)
  * then no more fails than its connection. */
 static void fds_lost(struct engine *e, union engine_msg *m)
 {
-	if (m->head.type == ENGINE_MSG_GUESTFWD_TAKE)
+	if (m->head.type == ENGINE_MSG_GUESTFWD_TAKE ||
+	    m->head.type == ENGINE_MSG_TFTP_TAKE)
 		(void)engine_order(e, m, NULL, 0); /* 0: the guest is refused */
 	else
 		order_failed(e, m, -EMFILE);
@@ -215,6 +216,7 @@ int engine_main(int sock, int lock)
 	list_init(&e.netdevs);
 	list_init(&e.failures);
 	engine_heard_init(&e);
+	e.tftp_files = engine_tftp_files(&e);
 	r = sandbox_enter(kept, array_len(kept), &err);
 	if (r < 0) {
 		log_error(&e.log, "engine: %s", err.text);

@@ -16,6 +16,7 @@
 #include "gateway/gateway.h"
 #include "lan/lan.h"
 #include "netdev/netdev.h"
+#include "service/tftp.h"
 #include "worker/worker.h"
 
 struct engine_lan {
@@ -85,6 +86,7 @@ struct engine {
 	uint32_t deny;	     /* ENGINE_DENY_* */
 	bool ends_with_keeper;
 	unsigned n_machines; /* ports of machines whose carrier is up */
+	struct tftp_files tftp_files;
 	struct engine_wanted wanted[ENGINE_WANTED_MAX];
 	unsigned n_wanted;
 	/* what else the keeper is to hear */
@@ -151,6 +153,11 @@ int engine_order_vxlan(struct engine *e, const struct msg_vxlan_add *m,
  * when there are no more (orders_dhcp.c). */
 void engine_leases_changed(void *arg, uint32_t id, bool is_urgent);
 int engine_leases_tell(struct engine *e, const struct engine_netdev *n);
+/* orders_boot.c: the same; and where a gateway's TFTP has its files. */
+int engine_order_boot(struct engine *e, const struct msg_boot *m);
+int engine_order_tftp(struct engine *e, const struct msg_tftp_file *m, int *fds,
+		      unsigned n_fds);
+struct tftp_files engine_tftp_files(struct engine *e);
 /* orders_dhcp.c: as engine_order(), those of DHCP. */
 int engine_order_dhcp(struct engine *e, const union engine_msg *m);
 /* orders_service.c: as engine_order(). */

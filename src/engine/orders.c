@@ -454,6 +454,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.serve = want_guestfwd,
 		.refuse = tell_refused,
 		.leases = engine_leases_changed,
+		.tftp_files = &e->tftp_files,
 		.arg = e,
 	};
 	struct engine_netdev *n;
@@ -682,6 +683,10 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_user(e, &m->user_add);
 	case ENGINE_MSG_USER_MOVE:
 		return order_move(e, &m->user_move);
+	case ENGINE_MSG_BOOT:
+		return engine_order_boot(e, &m->boot);
+	case ENGINE_MSG_TFTP_TAKE:
+		return engine_order_tftp(e, &m->tftp_file, fds, n_fds);
 	case ENGINE_MSG_NETDEV_DEL:
 		return order_netdev_del(e, m->port.port);
 	case ENGINE_MSG_LEASE_KEEP:
@@ -720,6 +725,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_NEIGHBOUR:
 	case ENGINE_MSG_GUESTFWD_WANT:
+	case ENGINE_MSG_TFTP_WANT:
 	case ENGINE_MSG_UDP_REFUSED:
 	case ENGINE_MSG_MACHINE:
 	case ENGINE_MSG_HEARD:

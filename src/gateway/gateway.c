@@ -253,6 +253,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.nat64 = gw->nat.nat64,
 		.mtu = gw->nat.mtu,
 	};
+	gw->tftp_files = env->tftp_files;
 	gw->serve = env->serve;
 	gw->refuse = env->refuse;
 	gw->leases = env->leases;
@@ -485,6 +486,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	gateway_nd_stop(gw);
 	gw->reasm = reasm_free(gw->reasm);
 	gw->icmp = icmp_free(gw->icmp);
+	gw->tftp = tftp_free(gw->tftp);
 	gw->dns_tcp = dns_tcp_free(gw->dns_tcp);
 	gw->dns = dns_free(gw->dns);
 	gw->dhcp6 = dhcp6_free(gw->dhcp6);

@@ -59,6 +59,7 @@ struct gateway_config {
 
 struct icmp_refusal;
 struct nat_call;
+struct tftp_files;
 
 struct gateway_env {
 	struct host *host;
@@ -81,10 +82,13 @@ struct gateway_env {
 	/* Leases have changed: gateway_lease_news() has them; is_urgent: more
 	 * than that one ends later.  NULL: nobody wants to know. */
 	void (*leases)(void *arg, uint32_t id, bool is_urgent);
+	/* Opens and reads the files of TFTP; borrowed. NULL: there are none. */
+	const struct tftp_files *tftp_files;
 	void *arg;
 };
 
 struct gateway;
+struct netboot;
 
 __attribute__((warn_unused_result)) int
 gateway_new(const struct gateway_env *env, const struct gateway_config *c,
@@ -167,6 +171,15 @@ gateway_guestfwd_answer(struct gateway *gw, const struct nat_call *c, int fd);
 /* From now on the gateway has HTTP, port 80 at the name server's address:
  * whoever calls it meets whom serve() brings, as with a guestfwd. */
 void gateway_http(struct gateway *gw);
+
+/* What machines boot, copied; the folder's contents may change, and it is
+ * called again. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int gateway_boot(struct gateway *gw,
+						     const struct netboot *n);
+/* As tftp_opened(). */
+__attribute__((warn_unused_result)) int
+gateway_tftp_opened(struct gateway *gw, uint64_t number, int fd, uint64_t size,
+		    int err);
 
 /* Counters for show and tests. */
 struct gateway_stats {

@@ -57,6 +57,7 @@ bool gateway_is_served(void *arg, const struct endpoint *dst)
 void gateway_http(struct gateway *gw)
 {
 	gw->has_http = true;
+	gw->netboot.has_http = true; /* the files of tftp= are there too */
 }
 
 int gateway_serve(void *arg, const struct nat_call *c)

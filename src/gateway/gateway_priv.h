@@ -22,6 +22,9 @@
 #include "service/dhcp.h"
 #include "service/dhcp6.h"
 #include "service/dns_tcp.h"
+#include "service/netboot.h"
+#include "service/tftp.h"
+#include "wire/tftp.h"
 
 struct gateway {
 	struct port port; /* first */
@@ -56,6 +59,9 @@ struct gateway {
 	struct dhcp6 *dhcp6; /* NULL: IPv6 is off */
 	struct dns *dns;
 	struct dns_tcp *dns_tcp; /* NULL without nat64 */
+	const struct tftp_files *tftp_files; /* borrowed; NULL: none can be */
+	struct tftp *tftp; /* NULL: no folder is served */
+	struct netboot netboot;
 	uint8_t payload[2048]; /* of the datagram a service looks at */
 };
 
@@ -84,6 +90,8 @@ static inline bool gateway_is_dns(const struct gateway *gw, const addr *a)
 	return s->is_on && addr_eq(a, &s->dns);
 }
 
+/* True for a datagram to the TFTP server. */
+bool gateway_is_tftp(const struct gateway *gw, const struct packet *pkt);
 /* True if a is an address of ours, guestfwd's among them. */
 bool gateway_is_ours(const struct gateway *gw, const addr *a);
 /* True if a guest may send from src: of a subnet that is served. */

@@ -208,10 +208,20 @@ static const struct netdev_option user_options[] = {
 	    "address that leads to the host's loopback, in place of the "
 	    "gateway's (host, ipv6-host); off: none does",
 	    EXTENSION),
-	OPT("tftp", OPT_STR, NULL, "folder served by TFTP", LATER(NULL)),
-	OPT("bootfile", OPT_STR, NULL, "name of the boot file", LATER(NULL)),
-	OPT("tftp-server-name", OPT_STR, NULL, "TFTP server named by DHCP",
-	    LATER(NULL)),
+	OPT("tftp", OPT_STR, NULL,
+	    "folder whose files guests read by TFTP, at the gateway's address",
+	    DIFFERS("looked at when the network starts; a link that leads out "
+		    "is refused; the window option is answered; blocks are as "
+		    "long as fits the network's packets; IPv6 too under "
+		    "restrict=; without bootfile= guests are told of a boot "
+		    "program of their architecture")),
+	OPT("bootfile", OPT_STR, NULL,
+	    "name of the boot file that DHCP tells, or its URL",
+	    DIFFERS("a folder in that of tftp= has the boot programs of all "
+		    "architectures")),
+	OPT("tftp-server-name", OPT_STR, NULL,
+	    "TFTP server that DHCP tells, in place of the gateway",
+	    DIFFERS("told in IPv6 too")),
 	OPT("smb", OPT_STR, NULL,
 	    "folder served by SMB, as the share qemu, to guests without a "
 	    "password",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Help for a mistyped word: edit distance, and text made fit for one line.
- * Used within this room.
+ * Used within this room, and where strangers' words get into the log.
  */
 #ifndef GRAMMAR_NEAREST_H
 #define GRAMMAR_NEAREST_H

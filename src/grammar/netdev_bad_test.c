@@ -122,7 +122,6 @@ static const struct bad bad_netdevs[] = {
 	{"user,nofoo", "user: Invalid parameter 'nofoo'; the nearest is 'net', "
 		       "'user,help' lists all"},
 	{"user,hostfwd", "user: Expected '=' after parameter 'hostfwd'"},
-	{"user,tftp=/x", "user: Parameter 'tftp' is not built yet"},
 	{"user,ipv6-prefixlen=x",
 	 "user: Parameter 'ipv6-prefixlen' expects an int64 value, not 'x'"},
 	{"user,ipv4=off,ipv6=off", "user: IPv4 and IPv6 disabled"},

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -448,6 +449,33 @@ static int resolve_restrict(const struct netdev_spec *s, const struct net *n,
 	return 0;
 }
 
+/* A text of 1..max bytes, if it was given. */
+static int take_text(const struct netdev_spec *s, const char *key, size_t max,
+		     const char **textp, struct error *e)
+{
+	const char *text = spec_str(s, key);
+
+	if (text && !*text)
+		return spec_error(s->kind, e, "'%s' parameter cannot be empty",
+				  key);
+	if (text && strlen(text) > max)
+		return spec_error(s->kind, e,
+				  "'%s' parameter cannot exceed %zu bytes", key,
+				  max);
+	*textp = text;
+	return 0;
+}
+
+static int resolve_boot(const struct netdev_spec *s, struct user_opts *o,
+			struct error *e)
+{
+	if (take_text(s, "tftp", PATH_MAX - 1, &o->tftp, e) < 0 ||
+	    take_text(s, "bootfile", USER_BOOTFILE_MAX, &o->bootfile, e) < 0)
+		return -1;
+	return take_text(s, "tftp-server-name", USER_NAME_LEN - 1,
+			 &o->tftp_server_name, e);
+}
+
 static int resolve_nat64(const struct netdev_spec *s, struct user_opts *o,
 			 struct error *e)
 {
@@ -508,6 +536,7 @@ int netdev_user_resolve_for(const struct netdev_spec *spec, unsigned n_leases,
 	o->dhcp_start4 = addr_v4_u32(n.dhcp);
 	o->router4 = addr_v4_u32(n.router);
 	if (resolve_nat64(spec, o, e) < 0 || resolve_follow(spec, o, e) < 0 ||
+	    resolve_boot(spec, o, e) < 0 ||
 	    resolve_guestfwds(spec, o, e) < 0 ||
 	    netdev_user_serving(spec, o, e) < 0 ||
 	    netdev_user_smb(spec, o, e) < 0 ||

@@ -19,6 +19,7 @@ enum {
 	USER_SEARCH_MAX = 8, /* entries of dnssearch= */
 	USER_GUESTFWDS_MAX = 64,
 	USER_SMB_MAX = 4, /* of smb=: two ports in two families */
+	USER_BOOTFILE_MAX = 127, /* bytes, as DHCP's field has */
 	USER_LEASES = 16,    /* leases QEMU's pool has */
 	USER_FOLLOW_LEN = 64, /* of a prefix that follows the host's */
 	USER_MTU_MIN = 576,  /* RFC 791: what every host takes */
@@ -48,6 +49,10 @@ struct user_opts {
 	bool keeps_services; /* restricted, but for the name server */
 	struct serving serving;
 	struct dhcp_said dhcp;
+	/* Network boot; borrowed from the spec, NULL: not given. */
+	const char *tftp; /* folder */
+	const char *bootfile;
+	const char *tftp_server_name;
 };
 
 #define USER_OPTS_NULL ((struct user_opts){.hostfwds = NULL})

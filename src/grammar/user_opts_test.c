@@ -91,6 +91,10 @@ static const struct bad bad_users[] = {
 	{"user,hostname=a b",
 	 "user: Parameter 'hostname' expects a domain name, not 'a b'"},
 	{"user,domainname=", "user: 'domainname' parameter cannot be empty"},
+	{"user,tftp=", "user: 'tftp' parameter cannot be empty"},
+	{"user,bootfile=", "user: 'bootfile' parameter cannot be empty"},
+	{"user,tftp-server-name=",
+	 "user: 'tftp-server-name' parameter cannot be empty"},
 	{"user,domainname=a..b",
 	 "user: Parameter 'domainname' expects a domain name, not "
 	 "'a..b'"},

@@ -221,6 +221,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 	r = engine_link_send(k, &n->order, type, n->fds, n->n_fds);
 	if (r == 0)
 		r = follow_tell(k, n);
+	if (r == 0)
+		r = boot_tell(k, n);
 	if (r < 0)
 		return r;
 	if (n->gives_fds) {
@@ -357,6 +359,21 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 	keeper_fail(k);
 }
 
+/* It has taken the plan: whoever waits for it goes on. */
+static void take_synced(struct keeper *k)
+{
+	k->engine.synced = true;
+	list_each(it, &k->plan.netdevs) {
+		struct plan_netdev *n =
+			container_of(it, struct plan_netdev, link);
+
+		client_start(k, n);
+		vde_client_start(k, n);
+		vde_server_start(k, n);
+	}
+	keeper_check_ready(k);
+}
+
 /* What the engine said about a netdev: only believed as far as "port N".  fd
  * came with it, -1: none. */
 static void take_message(struct keeper *k, const union engine_msg *m, int fd)
@@ -365,14 +382,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 
 	switch ((enum engine_msg_type)m->head.type) {
 	case ENGINE_MSG_SYNCED:
-		k->engine.synced = true;
-		list_each(it, &k->plan.netdevs) {
-			n = container_of(it, struct plan_netdev, link);
-			client_start(k, n);
-			vde_client_start(k, n);
-			vde_server_start(k, n);
-		}
-		keeper_check_ready(k);
+		take_synced(k);
 		break;
 	case ENGINE_MSG_WANT_FD:
 		n = plan_find(&k->plan, m->port.port);
@@ -391,6 +401,9 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		break;
 	case ENGINE_MSG_GUESTFWD_WANT:
 		guestfwd_call(k, &m->guestfwd_call);
+		break;
+	case ENGINE_MSG_TFTP_WANT:
+		tftp_want(k, &m->tftp_want);
 		break;
 	case ENGINE_MSG_UDP_REFUSED:
 		refuse_client(k, &m->udp_refused, fd);
@@ -438,6 +451,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
 	case ENGINE_MSG_USER_MOVE:
+	case ENGINE_MSG_BOOT:
+	case ENGINE_MSG_TFTP_TAKE:
 	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_DHCP_OPTION:
 	case ENGINE_MSG_DHCP_RESERVE:

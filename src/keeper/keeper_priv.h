@@ -115,6 +115,11 @@ void guestfwd_ended(struct keeper *k, pid_t pid, int status);
 /* Tells the programs to end. */
 void guestfwd_stop(struct keeper *k);
 
+/* Tells a new engine, which has n's order, what n's machines boot; a guest
+ * wants a file of TFTP: it, or why there is none, goes to the engine. */
+MUST_USE int boot_tell(struct keeper *k, const struct plan_netdev *n);
+void tftp_want(struct keeper *k, const struct msg_tftp_want *w);
+
 /* A guest refuses what a client sent it, which came by the UDP socket fd
  * (borrowed): tells the client, where that is allowed. */
 void refuse_client(struct keeper *k, const struct msg_udp_refused *m, int fd);

@@ -355,6 +355,8 @@ static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 		r = resolve_guestfwds(n, o, e);
 	if (r == 0 && o->n_guestfwds)
 		r = open_smb(n, o, e);
+	if (r == 0)
+		r = boot_open(n, o, e);
 	user_opts_deinit(o);
 	return r;
 }

@@ -407,6 +407,7 @@ void plan_remove(struct plan_netdev *n)
 	free(n->guestfwds);
 	dhcp_said_deinit(&n->dhcp);
 	n->smb = cell_free(n->smb);
+	boot_free(n);
 	fd_close(&n->connect_io.fd);
 	fd_close(&n->boot_dir);
 	close_macvtaps(n);
@@ -529,6 +530,7 @@ void plan_say(const struct plan *p, struct log *log)
 		}
 		for (unsigned i = 0; i < n->n_guestfwds; i++)
 			say_guestfwd(&n->guestfwds[i], log);
+		boot_say(n, log);
 		af_xdp_say(n, log);
 		if (n->warning[0])
 			log_warn(log, "%s: %s", n->name, n->warning);

@@ -25,6 +25,7 @@
 #include "os/tap.h"
 
 struct plan_netdev;
+struct user_opts;
 
 enum { PLAN_WAS_MAX = 4 };
 
@@ -81,6 +82,8 @@ struct plan_netdev {
 	unsigned n_guestfwds;
 	struct dhcp_said dhcp; /* owned; user only */
 	struct cell *smb; /* owned; where smbd runs, NULL: there is none */
+
+	struct plan_boot *boot; /* owned; user with tftp= and the like */
 
 	/* user that follows the host: the IPv6 prefix it began with, and its
 	 * networks before the order's, the last one last */
@@ -288,6 +291,12 @@ void af_xdp_say(const struct plan_netdev *n, struct log *log);
 /* Closes what the keeper keeps of it: the program goes with the engine's. */
 void af_xdp_free(struct plan_netdev *n);
 int open_user(struct plan_netdev *n, struct error *e);
+/* What its machines boot (open_boot.c), the folder of TFTP opened; what there
+ * is, for people. */
+int boot_open(struct plan_netdev *n, const struct user_opts *o,
+	      struct error *e);
+void boot_say(const struct plan_netdev *n, struct log *log);
+void boot_free(struct plan_netdev *n);
 int open_passt(struct plan_netdev *n, struct error *e);
 int open_vde(struct plan_netdev *n, struct error *e);
 int open_hubport(struct plan_netdev *n, struct error *e);

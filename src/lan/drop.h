@@ -74,6 +74,9 @@
 	X(DNS_BAD, "malformed DNS")                                            \
 	X(DNS_BUSY, "too many DNS questions in flight")                        \
 	X(DNS_REPLY, "DNS reply that matches no question")                     \
+	X(TFTP_BAD, "malformed TFTP")                                          \
+	X(TFTP_BUSY, "too many TFTP transfers under way")                      \
+	X(TFTP_SILENT, "TFTP client, or its file, did not answer")             \
 	X(TUNNEL_SHORT, "tunnel's header cut short")                           \
 	X(TUNNEL_BAD, "tunnel's header of another protocol or version")        \
 	X(TUNNEL_ID, "of another tunnel's session or network")                 \

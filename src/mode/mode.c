@@ -102,6 +102,15 @@ const char *mode_value(const struct mode_spec *s, const char *key)
 	return found;
 }
 
+bool mode_knows(const struct mode *m, const char *key)
+{
+	for (const struct mode_key *k = m->keys; k->key; k++) {
+		if (strcmp(k->key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool mode_is(const struct mode_spec *s, const char *key, const char *word)
 {
 	const char *value = mode_value(s, key);
@@ -122,7 +131,7 @@ int mode_check(const struct mode_spec *s, const char *key, const char *one,
 static int unknown_key(const struct mode *m, const char *key, size_t len,
 		       struct error *e)
 {
-	char known[256] = "";
+	char known[512] = "";
 	char q[QUOTE_LEN];
 	size_t at = 0;
 

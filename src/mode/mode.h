@@ -94,6 +94,8 @@ bool mode_has_gateway(const struct mode *m);
 /* False: programs of the host may be no machines of a network of this mode,
  * started with these options. */
 bool mode_allows_exec(const char *word, char *const *options, unsigned n);
+/* True if its networks take this key. */
+bool mode_knows(const struct mode *m, const char *key);
 /* The value of key in s (its last one), or NULL. */
 const char *mode_value(const struct mode_spec *s, const char *key);
 /* True if key is given, and is that word. */

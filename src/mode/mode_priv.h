@@ -94,6 +94,13 @@ MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 				    "of the network"}
 /* What a gateway serves, wherever it leads. */
 #define MODE_SERVICE_KEYS                                                      \
+	{.key = "tftp", .help = "folder whose files the machines read by "     \
+				"TFTP, and boot from"},			       \
+	{.key = "bootfile", .help = "name of the boot file, or of a folder "   \
+				    "in tftp= with one for each "	       \
+				    "architecture"},			       \
+	{.key = "tftp-server-name", .help = "another TFTP server, told by "    \
+					    "DHCP"},			       \
 	{.key = "smb", .help = "folder served by SMB, as the share qemu"},     \
 	{.key = "smbserver", .help = "address of the SMB server, fourth of "  \
 				     "the network"},			       \

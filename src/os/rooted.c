@@ -71,3 +71,12 @@ int rooted_open(int root, const char *name, struct stat *st)
 		return -errno;
 	return S_ISREG(st->st_mode) ? fd_steal(&fd) : -EACCES;
 }
+
+bool rooted_has(int root, const char *name, mode_t type)
+{
+	CLEANUP_FD int seen = open_beneath(root, name, O_PATH);
+	struct stat st;
+
+	return seen >= 0 && fstat(seen, &st) == 0 &&
+	       (st.st_mode & S_IFMT) == type;
+}

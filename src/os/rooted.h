@@ -6,6 +6,7 @@
 #ifndef OS_ROOTED_H
 #define OS_ROOTED_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -23,5 +24,7 @@ MUST_USE int rooted_dir(const char *path, struct error *e);
  * no ordinary file, which is not opened at all: that can have effects, or make
  * one wait; -ENAMETOOLONG; or another negative errno. */
 MUST_USE int rooted_open(int root, const char *name, struct stat *st);
+/* True if that is beneath root, and a file of this type (S_IFREG, S_IFDIR). */
+bool rooted_has(int root, const char *name, mode_t type);
 
 #endif

@@ -175,6 +175,20 @@ static void refuses_devices(void **state)
 	close(root);
 }
 
+static void tells_what_is_there(void **state)
+{
+	const struct place *p = *state;
+
+	assert_true(rooted_has(p->root, "in", S_IFREG));
+	assert_false(rooted_has(p->root, "in", S_IFDIR));
+	assert_true(rooted_has(p->root, "sub", S_IFDIR));
+	assert_false(rooted_has(p->root, "sub", S_IFREG));
+	assert_false(rooted_has(p->root, "fifo", S_IFREG));
+	assert_false(rooted_has(p->root, "out", S_IFREG));
+	assert_false(rooted_has(p->root, "outdir", S_IFDIR));
+	assert_false(rooted_has(p->root, "/file.txt", S_IFREG));
+}
+
 static void names_no_folder(void **state)
 {
 	const struct place *p = *state;
@@ -197,6 +211,7 @@ int main(void)
 		cmocka_unit_test(reads),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(refuses_devices),
+		cmocka_unit_test(tells_what_is_there),
 		cmocka_unit_test(names_no_folder),
 	};
 

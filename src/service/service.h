@@ -15,6 +15,8 @@
 #include "lan/drop.h"
 #include "lan/lan.h"
 
+struct netboot;
+
 struct service_env {
 	struct host *host;
 	struct timer_wheel *wheel;
@@ -27,6 +29,7 @@ struct service_env {
 	addr ll6; /* link-local: what DHCPv6 answers from */
 	struct prefix nat64; /* IPv4 as guests without it see it; len 0: off */
 	uint32_t mtu;	    /* guest-side IP MTU */
+	const struct netboot *netboot; /* what machines boot; NULL: nothing */
 };
 
 /* A UDP datagram for one guest; both ends are of one family. */

@@ -76,9 +76,12 @@ enum dhcp_opt {
 	DHCP_O_IPV6_ONLY = 108, /* RFC 8925 */
 	DHCP_O_TFTP_SERVER = 66,
 	DHCP_O_BOOTFILE = 67,
+	DHCP_O_USER_CLASS = 77,	  /* RFC 3004, but see netboot.c */
 	DHCP_O_RAPID_COMMIT = 80, /* RFC 4039 */
 	DHCP_O_FQDN = 81,	  /* RFC 4702 */
+	DHCP_O_CLIENT_ARCH = 93,  /* RFC 4578 */
 	DHCP_O_SEARCH = 119,	  /* RFC 3397 */
+	DHCP_O_IPXE = 175,	  /* its own options */
 	DHCP_O_END = 255,
 };
 

@@ -93,6 +93,15 @@ static bool take_option(struct dhcp6_msg *m, uint16_t code, struct rd value)
 	case DHCP6_O_FQDN:
 		keep_first(&m->fqdn, value);
 		return true;
+	case DHCP6_O_USER_CLASS:
+		keep_first(&m->user_class, value);
+		return true;
+	case DHCP6_O_VENDOR_CLASS:
+		keep_first(&m->vendor_class, value);
+		return true;
+	case DHCP6_O_CLIENT_ARCH:
+		keep_first(&m->arch, value);
+		return true;
 	case DHCP6_O_RAPID_COMMIT:
 		m->is_rapid = true;
 		return true;
@@ -109,6 +118,9 @@ bool dhcp6_parse(struct rd *r, struct dhcp6_msg *mp)
 		.client_id = rd_init(NULL, 0),
 		.server_id = rd_init(NULL, 0),
 		.fqdn = rd_init(NULL, 0),
+		.user_class = rd_init(NULL, 0),
+		.vendor_class = rd_init(NULL, 0),
+		.arch = rd_init(NULL, 0),
 	};
 	struct rd value;
 	uint16_t code;

@@ -55,11 +55,15 @@ enum dhcp6_opt {
 	DHCP6_O_PREFERENCE = 7,
 	DHCP6_O_STATUS = 13,
 	DHCP6_O_RAPID_COMMIT = 14,
+	DHCP6_O_USER_CLASS = 15,
+	DHCP6_O_VENDOR_CLASS = 16,
 	DHCP6_O_DNS = 23,    /* RFC 3646 */
 	DHCP6_O_DOMAINS = 24, /* RFC 3646 */
 	DHCP6_O_IA_PD = 25,
 	DHCP6_O_IAPREFIX = 26,
 	DHCP6_O_FQDN = 39, /* RFC 4704 */
+	DHCP6_O_BOOT_URL = 59, /* RFC 5970, as the next */
+	DHCP6_O_CLIENT_ARCH = 61,
 };
 
 enum dhcp6_status {
@@ -88,6 +92,9 @@ struct dhcp6_msg {
 	struct rd client_id;
 	struct rd server_id;
 	struct rd fqdn;
+	struct rd user_class;
+	struct rd vendor_class;
+	struct rd arch; /* numbers of 16 bits */
 	bool is_rapid; /* a REPLY is a good answer to this SOLICIT */
 	struct dhcp6_ia ia[DHCP6_IAS_MAX];
 	unsigned n_ia;

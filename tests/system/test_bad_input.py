@@ -51,7 +51,9 @@ user,guestfwd=tcp::80-tcp:127.0.0.1:-5
 {"type":"user","mtu":"1500"}
 {"type":"user","guestfwd":"tcp::80-cmd:cat"}
 {"type":"user","guestfwd":[{"str":"tcp::80"}]}
-user,tftp=/x
+user,tftp=
+user,tftp=/x,bootfile=
+user,tftp-server-name=
 user,ipv4=off,ipv6=off
 user,hostfwd
 user,net=10.0.2.0/33

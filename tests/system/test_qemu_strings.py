@@ -101,6 +101,10 @@ def need(stack, words):
             put(value, HELPER)
         elif what == "script":
             put(value, SCRIPT)
+        elif what == "folder":
+            if not value.startswith("/"):
+                wrap, value = ("env", "-C", str(Q)), f"{Q}/{value}"
+            pathlib.Path(placed("=" + value)[1:]).mkdir(parents=True)
         elif what == "vde":
             path = placed("=" + value)[1:]
             pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)

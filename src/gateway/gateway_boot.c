@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What machines boot from the network: the TFTP server and the names that DHCP
+ * tells.  Called by the engine and gateway_input.c; the worker's thread.
+ */
+#include <errno.h>
+
+#include "gateway/gateway_priv.h"
+
+int gateway_boot(struct gateway *gw, const struct netboot *n)
+{
+	int r = 0;
+
+	if (n->has_tftp && !gw->tftp && gw->tftp_files)
+		r = tftp_new(&gw->service, gw->tftp_files, gw->port.id,
+			     &gw->tftp);
+	if (r < 0)
+		return r;
+	if (!gw->service.netboot)
+		r = dhcp_rules_add_more(gw->dhcp_rules, netboot_tell,
+					&gw->service);
+	if (r < 0)
+		return r;
+	gw->netboot = *n;
+	gw->netboot.has_http = gw->has_http;
+	gw->service.netboot = &gw->netboot;
+	return 0;
+}
+
+int gateway_tftp_opened(struct gateway *gw, uint64_t number, int fd,
+			uint64_t size, int err)
+{
+	return gw->tftp ? tftp_opened(gw->tftp, number, fd, size, err)
+			: -ENOENT;
+}
+
+bool gateway_is_tftp(const struct gateway *gw, const struct packet *pkt)
+{
+	const struct subnet *s = nat_subnet(&gw->nat, &pkt->dst.ip);
+
+	return gw->tftp && pkt->dst.port == TFTP_PORT && s->is_on &&
+	       (addr_eq(&pkt->dst.ip, &s->gw) ||
+		addr_eq(&pkt->dst.ip, &gw->nat.ll6));
+}
