@@ -338,6 +338,20 @@ def test_boot_file_names_a_folder(w, root):
         wait_for("a file in the folder's folder", lambda: told(g, 0)[1] == "sub/pxelinux.0")
 
 
+@pytest.mark.parametrize("more", ["", ",restrict=on"])
+def test_the_folder_by_http(w, root, more):
+    g = w.guest()
+    want = put("sub/grubx64.efi", 300000)
+    with world.Vmlan([f"user,tftp={ROOT},bootfile=sub{more}", g.netdev()]):
+        lease(g)
+        answer = told(g, 16, "HTTPClient:Arch:00016:UNDI:003001")
+        urls = ["http://10.0.2.3/boot/sub/grubx64.efi", "http://[fec0::3]/boot/sub/grubx64.efi"]
+        assert answer == [V4, urls[0], "-", urls[0], "HTTPClient", urls[1], "HTTPClient"]
+        for url in urls:
+            g.sh("curl", "-s", "--fail", "-o", "/run/got", url)
+            assert fetched("/run/got") == want
+
+
 # ---- machines ----
 
 class Booting(qemu.Qemu):
@@ -369,11 +383,19 @@ def linux_comes_up(*args, **kw):
     finally:
         vm.close()
     assert not re.search("AddressSanitizer|runtime error:", vm.text), vm.text
+    return vm.text
 
 
 @pytest.mark.qemu
 def test_ipxe_boots_linux_over_tftp(root):
     put_linux()
+    linux_comes_up(["--pxe", str(ROOT)])
+
+
+@pytest.mark.qemu
+def test_ipxe_boots_linux_over_http(root):
+    """The script by TFTP, what it names by HTTP."""
+    put_linux(base="http://10.0.2.3/boot/")
     linux_comes_up(["--pxe", str(ROOT)])
 
 
@@ -391,12 +413,46 @@ def test_pxe_needs_a_network_with_a_server(root):
 
 
 if world.FULL:
+    OVMF = pathlib.Path("/usr/share/OVMF")
+
+    def uefi(folder):
+        """Its own boot of the network, without the card's ROM, which is iPXE."""
+        shutil.copy(OVMF / "OVMF_VARS.fd", folder)
+        return ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE.fd",
+                "-drive", f"if=pflash,format=raw,file={folder}/OVMF_VARS.fd",
+                "-global", "virtio-net-pci.romfile="]
+
+    def without_pxe(*versions):
+        return [w for v in versions
+                for w in ("-fw_cfg", f"name=opt/org.tianocore/IPv{v}PXESupport,string=n")]
+
     @pytest.mark.qemu
     def test_uefi_boots_linux_over_tftp(root, tmp_path):
         """PXE of OVMF loads iPXE, which loads the rest."""
         put_linux()
         shutil.copy("/usr/lib/ipxe/ipxe.efi", ROOT)
-        shutil.copy("/usr/share/OVMF/OVMF_VARS.fd", tmp_path)
-        linux_comes_up(["--pxe", str(ROOT)],
-                       "-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd",
-                       "-drive", f"if=pflash,format=raw,file={tmp_path}/OVMF_VARS.fd", memory=512)
+        text = linux_comes_up(["--pxe", str(ROOT)], *uefi(tmp_path), memory=512)
+        assert "Start PXE over IPv4" in text and "ipxe.efi" in text, text
+
+    @pytest.mark.qemu
+    def test_uefi_boots_linux_over_http(root, tmp_path):
+        """HTTP boot of OVMF, which is told not to try PXE."""
+        put_linux()
+        shutil.copy("/usr/lib/ipxe/ipxe.efi", ROOT)
+        text = linux_comes_up(["--pxe", str(ROOT)], *uefi(tmp_path), *without_pxe(4, 6),
+                              memory=512)
+        assert "Start PXE" not in text and "Start HTTP Boot over IPv4" in text, text
+        assert "http://10.0.2.3/boot/ipxe.efi" in text, text
+
+    @pytest.mark.qemu
+    def test_uefi_boots_over_ipv6(root, tmp_path):
+        """On a network without IPv4: iPXE, which says so."""
+        shutil.copy("/usr/lib/ipxe/ipxe.efi", ROOT)
+        vm = Booting(["--net", "nat,ipv4=off", "--pxe", str(ROOT)], *uefi(tmp_path),
+                     *without_pxe(4), memory=512)
+        try:
+            next(l for l in vm.lines(300) if "iPXE initialising devices" in l)
+            assert "Start PXE over IPv6" in vm.text, vm.text
+            assert "NBP filename is ipxe.efi" in vm.text, vm.text
+        finally:
+            vm.close()
