@@ -23,7 +23,7 @@ import qemu
 from test_exec import RUNDIR, lab, said, user  # noqa: F401
 from test_modes import PYTHON, zombie
 from test_ssh import DIR, Machine, keys, words  # noqa: F401
-from world import engine_of, stop, wait_for
+from world import engine_of, sh, stop, wait_for
 
 CLOUD = "http://10.0.2.3/cloud/"
 ORDINARY_ONLY = pytest.mark.parametrize("user", ["ordinary"], indirect=True)
@@ -430,6 +430,31 @@ def test_lines(lab, files, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     assert "ssh-keygen" in one_line(lab, 125, "-q", "--cloud", *vmm)
     assert not lab.machines("lab")
+
+
+@ORDINARY_ONLY
+def test_requests(lab, plug, files):  # noqa: F811
+    """The same by the control socket: as it is, and of the length that it may have."""
+    a = plug("a")
+    full, over = files("full", b"\0" * (1 << 20)), files("over", b"\0" * ((1 << 20) + 1))
+
+    def ask(path, *options):
+        r = sh(*lab.args("curl", "-sS", "--unix-socket", str(RUNDIR / "vmlan" / "lab" / "control"),
+                         "-w", "\n%{http_code}", f"http://vmlan/v1/machines/{path}", *options))
+        text, code = r.stdout.rsplit("\n", 1)
+        return int(code), json.loads(text)
+
+    def put(path, file):
+        return ask(path, "-X", "PUT", "--data-binary", "@" + file)
+    assert put("a/user-data", full) == (200, {"url": CLOUD})
+    assert a.guest.sh("sh", "-c", f"curl -sS {CLOUD}user-data | wc -c").stdout == "1048576\n"
+    assert status(a, CLOUD + "meta-data") == 404  # it was given none
+    assert put("a/user-data", over)[0] == 400
+    assert put("a/meta-data", files("new", "instance-id: 1\n"))[0] == 200
+    assert curl(a, CLOUD + "meta-data") == "instance-id: 1\n"
+    assert put("b/user-data", full)[0] == 404
+    assert ask("a/user-data")[0] == 405
+    assert put("a/life", full)[0] == 400 and put("a/vendor-data", files("x", "x"))[0] == 404
 
 
 @ORDINARY_ONLY
