@@ -16,6 +16,7 @@ import pytest
 import qemu
 
 import world
+from test_modes import rundir, show, vmlan  # noqa: F401
 from world import VMLAN, process, sh, wait_for
 
 PYTHON = "/usr/bin/python3"
@@ -105,13 +106,18 @@ def test_busybox_and_atftp(net):
 
 
 @pytest.mark.parametrize("server", [V4, V6])
-def test_windows_and_losses(net, server):
+def test_windows(net, server):
     _, g, _ = net
     want = put("d", 3000000)
     most = 1468 if server == V4 else 1448
     out = client(g, server, "get", "d", "blksize=9000", "windowsize=64", "tsize=0").stdout
     assert out == (f"{{'blksize': {most}, 'tsize': 3000000, 'windowsize': 32}} "
                    f"{want} 3000000\n")
+
+
+@pytest.mark.parametrize("server", [V4, V6] if world.FULL else [V6])
+def test_losses(net, server):
+    _, g, _ = net
     want = put("d", 60000)
     out = client(g, server, "get", "d", "blksize=1400", "windowsize=16", "loss=5").stdout
     assert out.endswith(f"{want} 60000\n")
@@ -352,6 +358,27 @@ def test_the_folder_by_http(w, root, more):
             assert fetched("/run/got") == want
 
 
+# ---- modes ----
+
+KERNEL = pytest.param(["natnet", "backend=kernel"], marks=pytest.mark.root, id="kernel")
+
+
+@pytest.mark.parametrize("mode", [["natnet"], ["hostonly"], ["internal", "dhcp=on", "exec=on"],
+                                  KERNEL], ids=lambda m: m[0])
+def test_modes_serve_it(root, rundir, mode):
+    want = put("sub/b", 50000)
+    vmlan("up", "lab", *mode, f"tftp={ROOT}", "bootfile=sub")
+    user = next(n for n in show("lab")["netdevs"] if n.startswith("user,"))
+    keys = dict(k.split("=", 1) for k in user.split(",")[1:])
+    v4 = keys.get("host") or keys["net"].rsplit(".", 1)[0] + ".2"
+    v6 = keys.get("ipv6-host") or keys["ipv6-net"].split("/")[0] + "2"
+    for server in (v4, f"[{v6}]"):
+        vmlan("exec", "lab", "--", "curl", "-s", "--fail", "-o", "/run/got",
+              f"tftp://{server}/sub/b")
+        assert fetched("/run/got") == want
+    vmlan("down", "lab")
+
+
 # ---- machines ----
 
 class Booting(qemu.Qemu):
@@ -367,12 +394,17 @@ class Booting(qemu.Qemu):
         self.at = 0
 
 
-def put_linux(script="boot.ipxe", base=""):
-    """The test guest's kernel, and the script by which iPXE starts it."""
+HTTP = "http://10.0.2.3/boot/"
+
+
+def put_linux(kernel="", initrd=""):
+    """The test guest's kernel, and the script by which iPXE starts it: from where
+    it is itself, or by a URL."""
     for name in ("vmlinuz", "initrd"):
         shutil.copy(qemu.IMAGE / name, ROOT)
-    ROOT.joinpath(script).write_text(
-        f"#!ipxe\nkernel {base}vmlinuz initrd=initrd {qemu.words()}\ninitrd {base}initrd\nboot\n")
+    ROOT.joinpath("boot.ipxe").write_text(
+        f"#!ipxe\nkernel {kernel}vmlinuz initrd=initrd {qemu.words()}\n"
+        f"initrd {initrd}initrd\nboot\n")
 
 
 def linux_comes_up(*args, **kw):
@@ -387,15 +419,9 @@ def linux_comes_up(*args, **kw):
 
 
 @pytest.mark.qemu
-def test_ipxe_boots_linux_over_tftp(root):
-    put_linux()
-    linux_comes_up(["--pxe", str(ROOT)])
-
-
-@pytest.mark.qemu
-def test_ipxe_boots_linux_over_http(root):
-    """The script by TFTP, what it names by HTTP."""
-    put_linux(base="http://10.0.2.3/boot/")
+def test_ipxe_boots_linux(root):
+    """BIOS: the kernel by TFTP, the rest by HTTP."""
+    put_linux(initrd=HTTP)
     linux_comes_up(["--pxe", str(ROOT)])
 
 
@@ -425,6 +451,12 @@ if world.FULL:
     def without_pxe(*versions):
         return [w for v in versions
                 for w in ("-fw_cfg", f"name=opt/org.tianocore/IPv{v}PXESupport,string=n")]
+
+    @pytest.mark.qemu
+    @pytest.mark.parametrize("base", ["", HTTP])
+    def test_ipxe_boots_linux_by_one(root, base):
+        put_linux(base, base)
+        linux_comes_up(["--pxe", str(ROOT)])
 
     @pytest.mark.qemu
     def test_uefi_boots_linux_over_tftp(root, tmp_path):
