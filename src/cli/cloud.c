@@ -128,8 +128,12 @@ static void put_files(json_t *keys)
 	CLEANUP_FREE char *pattern = NULL;
 	glob_t g = {.gl_pathc = 0};
 
-	if (!home || asprintf(&pattern, "%s/.ssh/*.pub", home) < 0)
+	if (!home)
 		return;
+	if (asprintf(&pattern, "%s/.ssh/*.pub", home) < 0) {
+		pattern = NULL;
+		return;
+	}
 	if (glob(pattern, 0, NULL, &g) == 0) {
 		for (size_t i = 0; i < g.gl_pathc; i++)
 			put_file(keys, g.gl_pathv[i]);
