@@ -11,8 +11,10 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/cursor.h"
 
 enum {
+	DHCP_NTP6_LEN = 20,   /* bytes of one that dhcp_ntp6_emit() writes */
 	DHCP_WHO_LEN = 130,   /* a DUID's (RFC 8415 11.1) */
 	DHCP_VALUE_MAX = 1024, /* bytes of an option */
 	DHCP_NAME_LEN = 64,   /* of a machine, with NUL */
@@ -55,5 +57,14 @@ struct dhcp_reservation {
 	char name[DHCP_NAME_LEN]; /* what he is told to be called; "": his
 				   * own */
 };
+
+/* The value of DHCPv6's option 56 that names one server, by its address
+ * (RFC 5908 4.1). */
+static inline void dhcp_ntp6_emit(struct wr *w, const addr *ip)
+{
+	wr_u16(w, 1); /* NTP_SUBOPTION_SRV_ADDR */
+	wr_u16(w, sizeof(ip->b));
+	wr_bytes(w, ip->b, sizeof(ip->b));
+}
 
 #endif

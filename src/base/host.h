@@ -114,6 +114,13 @@ struct host_err {
 	size_t payload_len;
 };
 
+/* What is known of the host's clock of the day. */
+struct host_clock {
+	bool is_synced; /* somebody sees to it; the rest counts only then */
+	int leap; /* this day's last minute is longer (1), shorter (-1) */
+	uint32_t max_error_us; /* it is not more wrong than this */
+};
+
 struct host_ops {
 	/* A new socket into *s (s->event set by the caller before). */
 	int (*open)(struct host *h, struct host_sock *s, enum host_proto proto,
@@ -178,6 +185,10 @@ struct host_ops {
 		   int value);
 	int (*get)(struct host *h, struct host_sock *s, enum host_opt opt,
 		   int *valuep);
+	/* The clock of the day, which may be set back: nanoseconds since 1970,
+	 * UTC. */
+	uint64_t (*realtime)(struct host *h);
+	void (*clock)(struct host *h, struct host_clock *c);
 };
 
 /* Embedded at the front of an implementation. */

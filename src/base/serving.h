@@ -30,6 +30,7 @@ struct serving {
 	 * none in the other family; unspecified: of none at all. */
 	bool has_nameserver;
 	addr nameserver;
+	bool has_ntp; /* it tells the time */
 	addr resolver; /* asked by ours; unspecified: those of the host */
 	/* These stand for the host's loopback; unspecified: the gateway's
 	 * address does. */

@@ -389,6 +389,8 @@ static int make_services(struct gateway *gw)
 	if (r == 0 && gw->nat.nat64.len)
 		r = dns_tcp_new(&gw->service, gw->dns, dns_tcp_served, gw,
 				&gw->dns_tcp);
+	if (r == 0 && c->serving.has_ntp)
+		r = gateway_ntp_new(gw);
 	if (r < 0)
 		return r;
 	gateway_resolvers(gw, c->resolvers, c->n_resolvers);
@@ -488,6 +490,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	gw->icmp = icmp_free(gw->icmp);
 	gw->tftp = tftp_free(gw->tftp);
 	gw->dns_tcp = dns_tcp_free(gw->dns_tcp);
+	gw->ntp = ntp_free(gw->ntp);
 	gw->dns = dns_free(gw->dns);
 	gw->dhcp6 = dhcp6_free(gw->dhcp6);
 	gw->dhcp = dhcp_free(gw->dhcp);

@@ -166,6 +166,12 @@ static void input_udp(struct gateway *gw, const struct packet *pkt,
 			tftp_input(gw->tftp, pkt, gw->payload, (size_t)len);
 		return;
 	}
+	if (gateway_is_ntp(gw, pkt)) {
+		len = service_payload(gw, pkt, f, DROP_NTP_BAD);
+		if (len >= 0)
+			ntp_input(gw->ntp, pkt, gw->payload, (size_t)len);
+		return;
+	}
 	if (pkt->dst.port != PORT_DNS || !gateway_is_dns(gw, &pkt->dst.ip)) {
 		udp_input(gw->udp, pkt, f);
 		return;
@@ -275,7 +281,8 @@ static bool is_allowed(const struct gateway *gw, const struct packet *pkt,
 	if (pkt->proto == IPPROTO_UDP)
 		return (c->keeps_services && is_dns &&
 			pkt->dst.port == PORT_DNS) ||
-		       gateway_is_tftp(gw, pkt) || udp_is_answer(gw->udp, pkt);
+		       gateway_is_tftp(gw, pkt) || gateway_is_ntp(gw, pkt) ||
+		       udp_is_answer(gw->udp, pkt);
 	/* An error is about something that was let through. */
 	return is_icmp(pkt) &&
 	       (nat_is_ours(&gw->nat, &pkt->dst.ip) ||

@@ -25,6 +25,7 @@
 #include "service/netboot.h"
 #include "service/tftp.h"
 #include "wire/tftp.h"
+#include "service/ntp.h"
 
 struct gateway {
 	struct port port; /* first */
@@ -62,6 +63,7 @@ struct gateway {
 	const struct tftp_files *tftp_files; /* borrowed; NULL: none can be */
 	struct tftp *tftp; /* NULL: no folder is served */
 	struct netboot netboot;
+	struct ntp *ntp; /* NULL: the time is not told */
 	uint8_t payload[2048]; /* of the datagram a service looks at */
 };
 
@@ -76,6 +78,10 @@ gateway_guestfwd_find(const struct gateway *gw, const struct endpoint *server);
 bool gateway_is_guestfwd(const struct gateway *gw, const addr *a);
 /* Has the engine told of leases that change, once there are servers. */
 void gateway_lease_watch(struct gateway *gw);
+/* Makes what tells the time. */
+__attribute__((warn_unused_result)) int gateway_ntp_new(struct gateway *gw);
+/* True if the packet, which may be a fragment's whole, is a question for it. */
+bool gateway_is_ntp(const struct gateway *gw, const struct packet *pkt);
 /* The hooks of struct nat_env. */
 bool gateway_is_served(void *arg, const struct endpoint *dst);
 int gateway_serve(void *arg, const struct nat_call *c);

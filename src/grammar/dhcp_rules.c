@@ -264,13 +264,6 @@ static bool put_name(struct wr *w, const char *text)
 	return true;
 }
 
-void dhcp_ntp6_emit(struct wr *w, const addr *ip)
-{
-	wr_u16(w, 1); /* NTP_SUBOPTION_SRV_ADDR */
-	wr_u16(w, sizeof(ip->b));
-	wr_bytes(w, ip->b, sizeof(ip->b));
-}
-
 static bool put_ntp6(struct wr *w, const char *text)
 {
 	addr a;

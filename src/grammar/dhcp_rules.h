@@ -43,8 +43,6 @@ MUST_USE int dhcp_route_parse(const char *text, struct wr *w, bool *is_allp,
 			      struct error *e);
 /* Such a route. */
 void dhcp_route_emit(struct wr *w, const struct prefix *to, const addr *via);
-/* An NTP server, as option 56 of DHCPv6 has it. */
-void dhcp_ntp6_emit(struct wr *w, const addr *ip);
 
 void dhcp_said_deinit(struct dhcp_said *s);
 

@@ -204,6 +204,9 @@ static const struct netdev_option user_options[] = {
 	    "address of the resolver that the gateway's name server asks, in "
 	    "place of those that the host has in /etc/resolv.conf",
 	    EXTENSION),
+	OPT("ntp", OPT_BOOL, "off",
+	    "the gateway tells the time, by NTP, and DHCP tells guests so",
+	    EXTENSION),
 	OPT("host-loopback", OPT_STR, NULL,
 	    "address that leads to the host's loopback, in place of the "
 	    "gateway's (host, ipv6-host); off: none does",

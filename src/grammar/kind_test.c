@@ -22,7 +22,8 @@ static const char *const keys[][2] = {
 		 "router hostname domainname dnssearch mtu tftp bootfile "
 		 "tftp-server-name smb smbserver ipv6-smbserver smb-readonly "
 		 "hostfwd guestfwd dhcp dhcpv6 "
-		 "ra ndp tcp udp icmp mac nameserver resolver host-loopback"},
+		 "ra ndp tcp udp icmp mac nameserver resolver ntp "
+		 "host-loopback"},
 	{"tap", "ifname fd fds script downscript helper br sndbuf vnet_hdr "
 		"vhost vhostfd vhostfds vhostforce queues poll-us"},
 	{"bridge", "br helper"},

@@ -35,6 +35,8 @@ static int check_parts(const struct netdev_spec *s, const struct user_opts *o,
 	if (o->n_guestfwds && (lacks & LACK_TCP))
 		return user_error(s, e, "guestfwd= needs what is turned off",
 				  "tcp");
+	if (o->serving.has_ntp && (lacks & LACK_UDP))
+		return user_error(s, e, "ntp= needs what is turned off", "udp");
 	if (o->has_multicast && (lacks & LACK_UDP))
 		return user_error(s, e, "multicast= needs what is turned off",
 				  "udp");
@@ -133,6 +135,7 @@ int netdev_user_serving(const struct netdev_spec *s, struct user_opts *o,
 		if (!spec_bool(s, parts[i].key))
 			o->serving.lacks |= parts[i].lack;
 	}
+	o->serving.has_ntp = spec_bool(s, "ntp");
 	/* netdev_check_mac() has judged it. */
 	if (text && (!mac_parse(text, &o->serving.mac) ||
 		     mac_is_zero(o->serving.mac)))

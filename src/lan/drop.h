@@ -77,6 +77,8 @@
 	X(TFTP_BAD, "malformed TFTP")                                          \
 	X(TFTP_BUSY, "too many TFTP transfers under way")                      \
 	X(TFTP_SILENT, "TFTP client, or its file, did not answer")             \
+	X(NTP_BAD, "no question for the time")                                 \
+	X(NTP_RATE, "more questions for the time than are answered")           \
 	X(TUNNEL_SHORT, "tunnel's header cut short")                           \
 	X(TUNNEL_BAD, "tunnel's header of another protocol or version")        \
 	X(TUNNEL_ID, "of another tunnel's session or network")                 \

@@ -101,6 +101,7 @@ MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 				    "architecture"},			       \
 	{.key = "tftp-server-name", .help = "another TFTP server, told by "    \
 					    "DHCP"},			       \
+	{.key = "ntp", .help = "on: the gateway tells the time (off)"},	       \
 	{.key = "smb", .help = "folder served by SMB, as the share qemu"},     \
 	{.key = "smbserver", .help = "address of the SMB server, fourth of "  \
 				     "the network"},			       \

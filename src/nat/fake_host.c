@@ -521,6 +521,18 @@ static int op_get(struct host *h, struct host_sock *s, enum host_opt opt,
 	return 0;
 }
 
+static uint64_t op_realtime(struct host *h)
+{
+	(void)h;
+	return FAKE_REALTIME_NS;
+}
+
+static void op_clock(struct host *h, struct host_clock *c)
+{
+	(void)h;
+	*c = (struct host_clock){.is_synced = false};
+}
+
 static const struct host_ops fake_ops = {
 	.open = op_open,
 	.pair = op_pair,
@@ -542,6 +554,8 @@ static const struct host_ops fake_ops = {
 	.share = op_share,
 	.set = op_set,
 	.get = op_get,
+	.realtime = op_realtime,
+	.clock = op_clock,
 };
 
 struct fake_host *fake_host_new(void)

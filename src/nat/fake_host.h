@@ -42,6 +42,9 @@ enum {
 	FAKE_OPTS = 16,
 };
 
+/* What its clock always says: 2026. */
+#define FAKE_REALTIME_NS UINT64_C(1795000000000000000)
+
 enum fake_op {
 	FAKE_OPEN,
 	FAKE_ADOPT,

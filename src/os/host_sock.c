@@ -26,6 +26,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/slab.h"
+#include "os/host_clock.h"
 #include "os/host_cmsg.h"
 #include "os/host_group.h"
 #include "os/sockaddr.h"
@@ -689,6 +690,8 @@ static const struct host_ops sock_host_ops = {
 	.share = op_share,
 	.set = op_set,
 	.get = op_get,
+	.realtime = host_clock_realtime,
+	.clock = host_clock_state,
 };
 
 int host_sock_new(struct loop *l, const struct host_sock_limits *limits,

@@ -259,6 +259,18 @@ static void op_close(struct host *h, struct host_sock *s, bool reset)
 	s->priv = NULL;
 }
 
+static uint64_t op_realtime(struct host *h)
+{
+	struct fake_upstream *u = container_of(h, struct fake_upstream, host);
+
+	return u->realtime_ns += 1000;
+}
+
+static void op_clock(struct host *h, struct host_clock *c)
+{
+	*c = container_of(h, struct fake_upstream, host)->clock;
+}
+
 static const struct host_ops ops = {
 	.open = op_open,
 	.pair = op_pair,
@@ -270,6 +282,8 @@ static const struct host_ops ops = {
 	.send_batch = op_send_batch,
 	.recv_batch = op_recv_batch,
 	.close = op_close,
+	.realtime = op_realtime,
+	.clock = op_clock,
 };
 
 struct fake_upstream *fake_upstream_new(void)

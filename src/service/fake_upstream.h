@@ -39,6 +39,8 @@ struct fake_upstream {
 	/* The next so many calls fail like this (negative errno). */
 	int open_err, connect_err, send_err;
 	unsigned n_open_err, n_connect_err, n_send_err;
+	uint64_t realtime_ns; /* the clock; it goes on by 1 us when looked at */
+	struct host_clock clock;
 	addr source; /* what sockets that connect now get as their own */
 };
 

@@ -61,7 +61,9 @@ enum dhcp6_opt {
 	DHCP6_O_DOMAINS = 24, /* RFC 3646 */
 	DHCP6_O_IA_PD = 25,
 	DHCP6_O_IAPREFIX = 26,
+	DHCP6_O_SNTP = 31, /* RFC 4075 */
 	DHCP6_O_FQDN = 39, /* RFC 4704 */
+	DHCP6_O_NTP = 56,  /* RFC 5908 */
 	DHCP6_O_BOOT_URL = 59, /* RFC 5970, as the next */
 	DHCP6_O_CLIENT_ARCH = 61,
 };

@@ -7,7 +7,7 @@ bound|renew)
 	ip addr add "$ip/$mask" dev "$interface"
 	[ -n "$mtu" ] && ip link set "$interface" mtu "$mtu"
 	[ -n "$router" ] && ip route replace default via "${router%% *}"
-	env | grep -E '^(ip|mask|router|dns|domain|search|hostname|lease|mtu|serverid|broadcast)=' >"$LEASE_OUT"
+	env | grep -E '^(ip|mask|router|dns|domain|search|hostname|lease|mtu|serverid|broadcast|ntpsrv)=' >"$LEASE_OUT"
 	;;
 esac
 exit 0

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The time (service/ntp.h): where guests find it, and that DHCP of both
+ * families tells them so.  Called by the gateway; the worker's thread.
+ */
+#include <netinet/in.h>
+
+#include "gateway/gateway_priv.h"
+#include "wire/ntp.h"
+
+bool gateway_is_ntp(const struct gateway *gw, const struct packet *pkt)
+{
+	const addr *dst = &pkt->dst.ip;
+	const struct subnet *s = nat_subnet(&gw->nat, dst);
+
+	return gw->ntp && pkt->proto == IPPROTO_UDP &&
+	       pkt->dst.port == NTP_PORT && s->is_on &&
+	       (addr_eq(dst, &s->gw) ||
+		(gw->nat.v6.is_on && addr_eq(dst, &gw->nat.ll6)));
+}
+
+/* An option that was given (ntp-server=) replaces it. */
+static void tell(void *arg, const struct dhcp_asker *a, struct dhcp_told *t)
+{
+	const struct gateway *gw = arg;
+	const addr *ip4 = &gw->service.v4.gw, *ip6 = &gw->service.v6.gw;
+	uint8_t buf[DHCP_NTP6_LEN];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	if (!a->m6) {
+		dhcp_told_put(t, DHCP_O_NTP, ip4->b + 12, 4);
+		return;
+	}
+	dhcp_ntp6_emit(&w, ip6);
+	dhcp_told_put(t, DHCP6_O_NTP, buf, wr_len(&w));
+	dhcp_told_put(t, DHCP6_O_SNTP, ip6->b, sizeof(ip6->b));
+}
+
+int gateway_ntp_new(struct gateway *gw)
+{
+	int r = ntp_new(&gw->service, &gw->ntp);
+
+	return r < 0 ? r : dhcp_rules_add_more(gw->dhcp_rules, tell, gw);
+}
