@@ -56,6 +56,7 @@ def kill(pid):
         pass
 
 
+@pytest.mark.long
 def test_join_keeper_killed(w):
     rnd = random.Random(1)
     sock = DIR / "vm.sock"
@@ -193,6 +194,7 @@ def parts(run):
     return {"keeper": keeper, "engine": engine, "vmm": kids.get("python3"), "run": run.pid}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["keeper", "engine", "vmm", "run"])
 def test_run_killed_at_random(w, victim):
     rnd = random.Random(victim)

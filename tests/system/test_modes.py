@@ -430,6 +430,7 @@ def test_two_users_of_one_name(w):
     vmlan("down", "lab")
 
 
+@pytest.mark.long
 def test_two_in_one_instant(w):
     """One makes the network, the other joins it; the last to leave ends it."""
     tell = "import os,sys; print(sys.argv[1], flush=True); sys.stdin.read()"

@@ -146,6 +146,7 @@ def refused(*netdevs, **kw):
 # ---- the switch is ours ----
 
 
+@pytest.mark.release
 def test_qemu_plugs_in(w, folder):
     a, b = w.guest(), w.guest()
     d = folder / "sw"
@@ -167,6 +168,7 @@ def test_qemu_plugs_in(w, folder):
     assert not d.exists()
 
 
+@pytest.mark.release
 def test_cable(w, folder):
     """vde_plug to vde_plug: the cable between two switches, both of ours."""
     a, b = w.guest(), w.guest()
@@ -514,6 +516,7 @@ def test_console(folder):
 # ---- we are the client ----
 
 
+@pytest.mark.release
 def test_vde_switch(w, folder):
     """Our plug in a vde_switch, which dies and comes back."""
     a, b = w.guest(), w.guest()
@@ -534,6 +537,7 @@ def test_vde_switch(w, folder):
             assert not list(d.glob(".*"))
 
 
+@pytest.mark.release
 def test_switch_of_ours(w, folder):
     """vmlan in vmlan: ports by number, a server that is killed and comes back,
     a client's engine that dies."""
