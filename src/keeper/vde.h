@@ -120,14 +120,18 @@ enum vde_console_end vde_console_line(struct vde_server *s, char *line,
 /* What a terminal is greeted with. */
 void vde_console_greet(FILE *out);
 
-/* The socket that terminals connect to (vde_mgmt.c). */
+/* The socket that terminals connect to (vde_mgmt.c), or, its path being "-",
+ * our standard input and output. */
 MUST_USE int vde_mgmt_open(struct vde_server *s, const char *path,
 			   struct error *e);
 MUST_USE int vde_mgmt_start(struct vde_mgmt *m);
 void vde_mgmt_stop(struct vde_mgmt *m);
 /* Accepts NULL; removes the socket. */
 struct vde_mgmt *vde_mgmt_free(struct vde_mgmt *m);
+/* NULL: it is no socket. */
 const char *vde_mgmt_path(const struct vde_mgmt *m);
+/* True of a value of mgmt= that means our standard input and output. */
+bool vde_mgmt_is_stdio(const char *path);
 
 /* ---- client ---- */
 

@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import json
 import os
-import pty
 import pathlib
 import re
 import select
@@ -126,6 +125,17 @@ def vde_switch(d, *more):
             p.kill()
         p.wait()
         p.stdin.close()
+
+
+def answer(out, end="1000 Success\n"):
+    """The lines of a pipe down to that one."""
+    got = b""
+    while not got.endswith(end.encode()):
+        assert select.select([out], [], [], 30)[0], got
+        byte = os.read(out.fileno(), 1)
+        assert byte, got
+        got += byte
+    return got.decode().splitlines(keepends=True)
 
 
 def accepts(path):
@@ -454,63 +464,6 @@ def test_killed_and_started_again(folder):
     code, text = refused(f"vde,server=on,sock={folder}/{'x' * 90}")
     assert code == 2 and "too long" in text
     assert not (folder / "g").exists()
-
-
-# ---- its console ----
-
-
-def seen(tty, what):
-    """Reads until that is there."""
-    got = b""
-
-    def more():
-        nonlocal got
-        if select.select([tty], [], [], 0)[0]:
-            got += os.read(tty, 4096)
-        return what in got
-    wait_for(f"{what} at a terminal", more)
-
-
-def test_console(folder):
-    d, mgmt = folder / "sw", folder / "mgmt"
-    with Vmlan([f"vde,server=on,sock={d},mgmt={mgmt}"]) as v:
-        assert stat.S_IMODE(mgmt.stat().st_mode) == 0o600
-        with Console(mgmt) as c, Plug(d, folder / "p") as p:
-            assert c.greeting.startswith("VDE switch V.")
-            assert c("version").endswith(".\n1000 Success\n")
-            assert f"ctl dir {d}\n" in c("ds/showinfo")
-            assert f"mgmt {mgmt} perm 0600" in c("showinfo")
-            out = c("port/print")
-            assert "Port 0001" in out and ABOUT.decode() in out
-            assert c("fstp/print") == "1038 Function not implemented\n"
-            assert c("x" * 1000) == "1007 Argument list too long\n"
-            mac = bytes([2, 0, 0, 0, 7, 7])
-            # it tells who it is, as each kernel does
-            p.data.send(b"\xff" * 6 + mac + b"\x08\x06" +
-                        struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, mac,
-                                    b"\x0a\0\0\x05", b"", b"\x0a\0\0\x05") + bytes(18))
-            wait_for("its MAC", lambda: "02:00:00:00:07:07 VLAN 0000 to port: 001" in
-                     c("hash/print"))
-            c.s.sendall(b"port/print\nversion\nlogout\n")
-            text = c.read(b"9999 END OF SESSION")
-            assert text.count("1000 Success") == 2 and c.s.recv(1) == b""
-            with Console(mgmt) as other:
-                number = re.search(r"endpoint ID (\d+)", other("port/print"))[1]
-                assert other(f"port/epclose 1 {number}") == "1000 Success\n"
-                assert p.ctl.recv(1) == b""
-        # the programs that people type at
-        for program, end in (("unixterm", b"\n"), ("vdeterm", b"\r")):
-            tty, theirs = pty.openpty()
-            with process(program, str(mgmt), stdin=theirs, stdout=theirs, stderr=theirs):
-                os.close(theirs)
-                seen(tty, b": " if program == "vdeterm" else b"vde$ ")
-                os.write(tty, b"ds/showinfo" + end)
-                seen(tty, f"ctl dir {d}".encode())
-            os.close(tty)
-        with Console(mgmt) as c:
-            c.s.sendall(b"shutdown\n")
-            assert v.proc.wait(30) == 0
-    assert not d.exists() and not mgmt.exists()
 
 
 # ---- we are the client ----
