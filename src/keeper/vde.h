@@ -138,6 +138,23 @@ bool vde_mgmt_is_stdio(const char *path);
 MUST_USE int vde_client_open(struct plan_netdev *n, struct error *e);
 struct vde_client *vde_client_free(struct vde_client *c);
 
+#define VDE_RETRY_MIN_NS UINT64_C(100000000)
+#define VDE_RETRY_MAX_NS UINT64_C(5000000000)
+#define VDE_LASTED_NS	 UINT64_C(5000000000)
+
+/* How long a client waits before it asks again: longer each time, until a plug
+ * has lasted.  Zeroed: it has not asked yet. */
+struct vde_wait {
+	uint64_t next_ns;   /* 0: the shortest */
+	uint64_t served_ns; /* when the last plug began */
+};
+
+/* The wait from now on, in ns; the next one is longer. */
+uint64_t vde_wait_next(struct vde_wait *w);
+/* The client is plugged in, and is so no longer. */
+void vde_wait_served(struct vde_wait *w, uint64_t now_ns);
+void vde_wait_lost(struct vde_wait *w, uint64_t now_ns);
+
 /* gid of group=, or (gid_t)-1 if it is not given. 0, or negative with *e. */
 MUST_USE int vde_group(const struct plan_netdev *n, gid_t *gidp,
 		       struct error *e);

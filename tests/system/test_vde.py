@@ -528,6 +528,34 @@ def test_default_switch(folder):
         assert is_plugged(folder / "sw")
 
 
+def test_switch_that_closes(folder):
+    """One that takes a plug and ends it at once is asked more and more seldom."""
+    d = folder / "sw"
+    d.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as switch, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as data:
+        data.bind(f"{d}/001.1")
+        switch.bind(f"{d}/ctl")
+        switch.listen()
+        switch.settimeout(30)
+
+        def take():
+            plug, _ = switch.accept()
+            with plug:
+                plug.settimeout(30)
+                plug.recv(1000)
+                plug.sendall(struct.pack("=H", socket.AF_UNIX) +
+                             f"{d}/001.1".encode().ljust(108, b"\0"))
+
+        with process(VMLAN, "join", "-v", f"vde,sock={d}", stderr=subprocess.PIPE, text=True) as p:
+            for ms in (100, 200, 400, 800):
+                take()
+                said = answer(p.stderr, f"vmlan: vde0: asks again in {ms} ms\n")
+                assert len([l for l in said if "asks again" in l]) == 1, said
+            assert stop(p) == 0
+            p.stderr.close()
+
+
 def test_no_switch(folder):
     d = folder / "sw"
     code, text = refused(f"vde,sock={d}")
@@ -678,3 +706,48 @@ def test_show(folder):
     finally:
         vmlan("down", "plugs")
     assert not d.exists()
+
+
+def test_revived_without_switch(folder):
+    """The keeper of a network with a plug is killed, and its switch is away
+    when the next command gives it another: the network goes on, and the plug
+    is there when the switch is back."""
+    env = dict(os.environ, XDG_RUNTIME_DIR=str(folder), HOME=str(folder))
+    d = folder / "sw"
+
+    def vmlan(*args, **kw):
+        return sh(VMLAN, *args, env=env, **kw)
+
+    def plugs():
+        return log.read_text().count(f"plugged into the VDE switch at {d} again")
+
+    def show():
+        return json.loads(vmlan("show", "--json", "plugs").stdout)
+
+    with vde_switch(d):
+        vmlan("up", "plugs", "generic", f"netdev=vde,sock={d}")
+        o = show()
+    try:
+        os.kill(o["keeper"], signal.SIGKILL)
+        wait_for("its end", lambda: zombie(o["keeper"]))
+        # as if it had been killed while it asked
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            d.mkdir(exist_ok=True)
+            s.bind(f"{d}/.00001-00000")
+        again = show()
+        assert again["keeper"] != o["keeper"] and again["netdevs"] == o["netdevs"]
+        log, = folder.glob("vmlan/plugs/log")
+        wait_for("a word of it", lambda: f"there is no VDE switch at {d}" in log.read_text())
+        with vde_switch(d):
+            wait_for("a plug", lambda: plugs() == 1, 30)
+            assert is_plugged(d) and not list(d.glob(".*"))
+            assert show()["keeper"] == again["keeper"]
+        # and one that is there when a keeper is killed
+        with vde_switch(d):
+            wait_for("a plug", lambda: plugs() == 2, 30)
+            os.kill(again["keeper"], signal.SIGKILL)
+            wait_for("its end", lambda: zombie(again["keeper"]))
+            show()
+            wait_for("a plug", lambda: plugs() == 3, 30)
+    finally:
+        vmlan("down", "plugs")
