@@ -78,6 +78,11 @@ static bool is_wanted(const json_t *o)
 	return ctl_bool(o, "kept");
 }
 
+static bool is_spared(const json_t *o)
+{
+	return is_wanted(o) && !ctl_bool(o, "has_fds");
+}
+
 static int take_options(struct past *p, struct error *e)
 {
 	const json_t *list = json_object_get(p->state, "options");
@@ -158,61 +163,99 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 	return r;
 }
 
+/* True when it is asked of that name for the first time: a command may come
+ * upon a network again. */
+static bool is_news(const char *name)
+{
+	static json_t *told; /* of this process */
+	bool is_new;
+
+	if (!told)
+		told = json_object();
+	is_new = !json_object_get(told, name);
+	json_object_set_new(told, name, json_true());
+	return is_new;
+}
+
 /* False, and why, if this is no place to start it again. */
 static bool can_be_here(const json_t *o, struct log *log)
 {
 	const char *name = ctl_str(o, "name");
+	bool is_here = number(o, "netns") == proc_netns();
 
-	if (number(o, "netns") != proc_netns()) {
-		log_warn(log, "the keeper of network %s was killed; vmlan ls "
-			      "in its network namespace gives it another",
-			 name);
+	if (is_here && !ctl_bool(o, "has_fds"))
+		return true;
+	if (!is_news(name))
 		return false;
-	}
-	if (ctl_bool(o, "has_fds"))
+	if (is_here)
 		log_warn(log, "the keeper of network %s was killed, and with "
 			      "it went the descriptors that it was given: "
 			      "start the network again",
 			 name);
-	return !ctl_bool(o, "has_fds");
+	else
+		log_warn(log, "the keeper of network %s was killed; vmlan ls "
+			      "in its network namespace gives it another",
+			 name);
+	return false;
 }
 
-void start_revive(const char *name, struct log *log)
+/* Its lock is held. */
+static int revive(struct past *p, const char *name, struct rundir *dir,
+		  struct log *log)
 {
-	struct past p = {.state = read_state(name)};
 	struct error e = ERROR_NULL;
-	struct rundir dir = RUNDIR_NULL;
 
-	if (!is_wanted(p.state) || !can_be_here(p.state, log) ||
-	    rundir_take(name, &dir) < 0) {
-		past_deinit(&p);
-		return;
+	p->text = json_dumps(p->state, 0);
+	if (!p->text) {
+		rundir_release(dir);
+		return -ENOENT;
 	}
-	/* As it is now that nobody else can be at it. */
-	json_decref(p.state);
-	p.state = read_state(name);
-	p.text = p.state ? json_dumps(p.state, 0) : NULL;
-	if (!p.text)
-		rundir_release(&dir);
-	else if (start_again(&p, &dir, &e) == 0)
-		log_warn(log, "the keeper of network %s was killed; it has "
-			      "another one now",
-			 name);
-	else
+	if (start_again(p, dir, &e) < 0) {
 		log_warn(log, "the keeper of network %s was killed, and it "
 			      "cannot have another: %s",
 			 name, e.text);
+		return -ENOENT;
+	}
+	log_warn(log, "the keeper of network %s was killed; it has another "
+		      "one now",
+		 name);
+	return 0;
+}
+
+int start_revive(const char *name, unsigned wait_ms, struct log *log)
+{
+	struct past p = {.state = read_state(name)};
+	struct rundir dir = RUNDIR_NULL;
+	int r = -ENOENT;
+
+	if (is_wanted(p.state))
+		r = rundir_take(name, wait_ms, &dir);
+	if (r == 0) {
+		/* As it is now that nobody else can be at it. */
+		json_decref(p.state);
+		p.state = read_state(name);
+	}
+	if ((r == 0 && !is_wanted(p.state)) ||
+	    ((r == 0 || r == -EXDEV) && !can_be_here(p.state, log))) {
+		if (r == 0 && !is_spared(p.state))
+			rundir_remove(&dir);
+		rundir_release(&dir);
+		r = -ENOENT;
+	}
+	if (r == 0)
+		r = revive(&p, name, &dir, log);
 	past_deinit(&p);
+	return r == 0 || r == -EBUSY ? r : -ENOENT;
 }
 
 /* It may have been killed since this command looked for such ones. */
 bool start_spares(const char *name)
 {
 	json_t *o = read_state(name);
-	bool is_spared = is_wanted(o) && !ctl_bool(o, "has_fds");
+	bool spares = is_spared(o);
 
 	json_decref(o);
-	return is_spared;
+	return spares;
 }
 
 void start_sweep(void)
@@ -223,8 +266,7 @@ void start_sweep(void)
 
 	(void)!rundir_names(&names, &n); /* those that it could read */
 	for (unsigned i = 0; i < n; i++) {
-		if (!rundir_is_held(names[i]))
-			start_revive(names[i], &log);
+		(void)!start_revive(names[i], 0, &log);
 		free(names[i]);
 	}
 	free(names);
