@@ -48,7 +48,7 @@ static void a_switch_that_closes_at_once_is_asked_seldom(void **state)
 	struct vde_wait w = {0};
 
 	(void)state;
-	/* 0.1 0.2 0.4 .. 3.2, then each 5 s; never slower had been 600 */
+	/* 0.1, 0.2, 0.4 .. 3.2, then every 5 s; with one wait, 600 times */
 	assert_int_equal(asked(&w, 0), 17);
 	assert_int_equal(asked(&w, 0), 12);
 }

@@ -11,7 +11,7 @@ import struct
 import subprocess
 
 import pytest
-from test_vde import ABOUT, Console, Plug, answer, folder  # noqa: F401
+from test_vde import ABOUT, Console, Plug, answer, folder, frame  # noqa: F401
 from world import VMLAN, Vmlan, process, sh, wait_for
 
 
@@ -73,7 +73,7 @@ def in_foreground(d, program=VMLAN):
     """What is typed for a switch with its console on standard input."""
     if program == VMLAN:
         return (VMLAN, "join", f"vde,server=on,sock={d},mgmt=-")
-    return (program, "--sock", str(d), "--dirmode", "0700")
+    return (program, "--sock", str(d), "--dirmode", "0700", "--hub")
 
 
 @pytest.mark.parametrize("program", [VMLAN, "vde_switch"], ids=["vmlan", "vde_switch"])
@@ -92,11 +92,19 @@ def test_console_of_a_driver(folder, program, stdin):
         got = answer(p.stdout)
         assert got[0] == "0000 DATA END WITH '.'\n" and got[1].startswith("VDE switch V."), got
         assert got[-2] == ".\n" and (d / "ctl").exists()
-        with Plug(d, folder / "p") as plug:
-            assert plug.answer
+        with Plug(d, folder / "p") as plug, Plug(d, folder / "q") as other:
             to.write("port/print\n")
             to.flush()
-            assert ABOUT.decode() in "".join(answer(p.stdout))
+            assert "".join(answer(p.stdout)).count(ABOUT.decode()) == 2
+            tagged = frame(b"\xff" * 6, bytes([2, 0, 0, 0, 0, 1]), b"") + bytes(4)
+            tagged = tagged[:12] + b"\x81\0\0\5" + tagged[12:]
+            other.data.settimeout(0.2)
+
+            def passes():  # an engine may just be told of the plugs
+                plug.data.send(tagged)
+                with contextlib.suppress(TimeoutError):
+                    return other.data.recv(2000) == tagged
+            wait_for("a tagged frame", passes)
         if stdin == "pipe":
             to.close()
         else:
