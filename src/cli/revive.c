@@ -163,40 +163,15 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 	return r;
 }
 
-/* True when it is asked of that name for the first time: a command may come
- * upon a network again. */
-static bool is_news(const char *name)
+/* Why it cannot be started again here; NULL: it can. */
+static const char *why_not_here(const json_t *o)
 {
-	static json_t *told; /* of this process */
-	bool is_new;
-
-	if (!told)
-		told = json_object();
-	is_new = !json_object_get(told, name);
-	json_object_set_new(told, name, json_true());
-	return is_new;
-}
-
-/* False, and why, if this is no place to start it again. */
-static bool can_be_here(const json_t *o, struct log *log)
-{
-	const char *name = ctl_str(o, "name");
-	bool is_here = number(o, "netns") == proc_netns();
-
-	if (is_here && !ctl_bool(o, "has_fds"))
-		return true;
-	if (!is_news(name))
-		return false;
-	if (is_here)
-		log_warn(log, "the keeper of network %s was killed, and with "
-			      "it went the descriptors that it was given: "
-			      "start the network again",
-			 name);
-	else
-		log_warn(log, "the keeper of network %s was killed; vmlan ls "
-			      "in its network namespace gives it another",
-			 name);
-	return false;
+	if (number(o, "netns") != proc_netns())
+		return "vmlan ls in its network namespace gives it another";
+	if (ctl_bool(o, "has_fds"))
+		return "with it went the descriptors that it was given: start "
+		       "the network again";
+	return NULL;
 }
 
 /* Its lock is held. */
@@ -222,22 +197,42 @@ static int revive(struct past *p, const char *name, struct rundir *dir,
 	return 0;
 }
 
+/* As rundir_take().  *is_newsp: whoever looked before could not have it. */
+static int take(const char *name, unsigned wait_ms, struct rundir *dir,
+		bool *is_newsp)
+{
+	int r = rundir_take(name, 0, dir);
+
+	*is_newsp = !wait_ms;
+	if (r == -EBUSY && wait_ms) {
+		*is_newsp = true;
+		r = rundir_take(name, wait_ms, dir);
+	}
+	return r;
+}
+
 int start_revive(const char *name, unsigned wait_ms, struct log *log)
 {
 	struct past p = {.state = read_state(name)};
 	struct rundir dir = RUNDIR_NULL;
+	const char *why = NULL;
+	bool is_news = false;
 	int r = -ENOENT;
 
 	if (is_wanted(p.state))
-		r = rundir_take(name, wait_ms, &dir);
+		r = take(name, wait_ms, &dir, &is_news);
 	if (r == 0) {
 		/* As it is now that nobody else can be at it. */
 		json_decref(p.state);
 		p.state = read_state(name);
 	}
-	if ((r == 0 && !is_wanted(p.state)) ||
-	    ((r == 0 || r == -EXDEV) && !can_be_here(p.state, log))) {
-		if (r == 0 && !is_spared(p.state))
+	if ((r == 0 || r == -EXDEV) && is_wanted(p.state))
+		why = why_not_here(p.state);
+	if (why && is_news)
+		log_warn(log, "the keeper of network %s was killed; %s", name,
+			 why);
+	if (r == 0 && (why || !is_wanted(p.state))) {
+		if (!is_spared(p.state))
 			rundir_remove(&dir);
 		rundir_release(&dir);
 		r = -ENOENT;

@@ -73,10 +73,11 @@ void start_forget_host(struct mode_host *h);
 MUST_USE int start_ask(const char *name, const char *method, const char *path,
 		       const char *body, json_t **answerp, struct error *e);
 /* Gives the network of that name, whose keeper was killed, another one if it is
- * wanted and this is the place for it; says so, or why not (revive.c).  Who was
- * killed may hold its folder for a moment more: that is waited for.  0; -EBUSY:
- * somebody lives in it, or is giving it a keeper; -ENOENT: it has none, nor
- * will it have one here. */
+ * wanted and this is the place for it; says so, or why not (revive.c), which
+ * before a call with wait_ms start_sweep() has said.  Who was killed may hold
+ * its folder for a moment more: that is waited for.  0; -EBUSY: somebody lives
+ * in it, or is giving it a keeper; -ENOENT: it has none, nor will it have one
+ * here. */
 MUST_USE int start_revive(const char *name, unsigned wait_ms, struct log *log);
 /* True if it is wanted: its folder is not to be removed (rundir_spares). */
 bool start_spares(const char *name);
