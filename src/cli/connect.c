@@ -26,6 +26,7 @@
 #include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/pump.h"
+#include "cli/start.h"
 #include "os/sockaddr.h"
 
 static const char usage[] =
@@ -105,7 +106,7 @@ static int ask_addresses(struct caller *c, addr *ip, struct error *e)
 {
 	const json_t *m;
 	json_t *o = NULL, *v;
-	int r = ctl_ask(c->vm.network, "GET", CONTROL_NETWORK, NULL, &o, e);
+	int r = start_ask(c->vm.network, "GET", CONTROL_NETWORK, NULL, &o, e);
 	unsigned n = 0;
 	size_t i;
 

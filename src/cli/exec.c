@@ -260,7 +260,7 @@ static int attach(struct exec *x, pid_t child, struct error *e)
 	body = attach_request_format(&a);
 	if (!body)
 		return error_errno(e, ENOMEM, "%s", x->network);
-	r = ctl_ask(x->network, "POST", CONTROL_MACHINES, body, &o, e);
+	r = start_ask(x->network, "POST", CONTROL_MACHINES, body, &o, e);
 	if (r == -ENOENT)
 		not_running(x, e);
 	if (r < 0)

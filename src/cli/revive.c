@@ -78,6 +78,11 @@ static bool is_wanted(const json_t *o)
 	return ctl_bool(o, "kept");
 }
 
+static bool is_spared(const json_t *o)
+{
+	return is_wanted(o) && !ctl_bool(o, "has_fds");
+}
+
 static int take_options(struct past *p, struct error *e)
 {
 	const json_t *list = json_object_get(p->state, "options");
@@ -158,61 +163,94 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 	return r;
 }
 
-/* False, and why, if this is no place to start it again. */
-static bool can_be_here(const json_t *o, struct log *log)
+/* Why it cannot be started again here; NULL: it can. */
+static const char *why_not_here(const json_t *o)
 {
-	const char *name = ctl_str(o, "name");
-
-	if (number(o, "netns") != proc_netns()) {
-		log_warn(log, "the keeper of network %s was killed; vmlan ls "
-			      "in its network namespace gives it another",
-			 name);
-		return false;
-	}
+	if (number(o, "netns") != proc_netns())
+		return "vmlan ls in its network namespace gives it another";
 	if (ctl_bool(o, "has_fds"))
-		log_warn(log, "the keeper of network %s was killed, and with "
-			      "it went the descriptors that it was given: "
-			      "start the network again",
-			 name);
-	return !ctl_bool(o, "has_fds");
+		return "with it went the descriptors that it was given: start "
+		       "the network again";
+	return NULL;
 }
 
-void start_revive(const char *name, struct log *log)
+/* Its lock is held. */
+static int revive(struct past *p, const char *name, struct rundir *dir,
+		  struct log *log)
 {
-	struct past p = {.state = read_state(name)};
 	struct error e = ERROR_NULL;
-	struct rundir dir = RUNDIR_NULL;
 
-	if (!is_wanted(p.state) || !can_be_here(p.state, log) ||
-	    rundir_take(name, &dir) < 0) {
-		past_deinit(&p);
-		return;
+	p->text = json_dumps(p->state, 0);
+	if (!p->text) {
+		rundir_release(dir);
+		return -ENOENT;
 	}
-	/* As it is now that nobody else can be at it. */
-	json_decref(p.state);
-	p.state = read_state(name);
-	p.text = p.state ? json_dumps(p.state, 0) : NULL;
-	if (!p.text)
-		rundir_release(&dir);
-	else if (start_again(&p, &dir, &e) == 0)
-		log_warn(log, "the keeper of network %s was killed; it has "
-			      "another one now",
-			 name);
-	else
+	if (start_again(p, dir, &e) < 0) {
 		log_warn(log, "the keeper of network %s was killed, and it "
 			      "cannot have another: %s",
 			 name, e.text);
+		return -ENOENT;
+	}
+	log_warn(log, "the keeper of network %s was killed; it has another "
+		      "one now",
+		 name);
+	return 0;
+}
+
+/* As rundir_take().  *is_newsp: whoever looked before could not have it. */
+static int take(const char *name, unsigned wait_ms, struct rundir *dir,
+		bool *is_newsp)
+{
+	int r = rundir_take(name, 0, dir);
+
+	*is_newsp = !wait_ms;
+	if (r == -EBUSY && wait_ms) {
+		*is_newsp = true;
+		r = rundir_take(name, wait_ms, dir);
+	}
+	return r;
+}
+
+int start_revive(const char *name, unsigned wait_ms, struct log *log)
+{
+	struct past p = {.state = read_state(name)};
+	struct rundir dir = RUNDIR_NULL;
+	const char *why = NULL;
+	bool is_news = false;
+	int r = -ENOENT;
+
+	if (is_wanted(p.state))
+		r = take(name, wait_ms, &dir, &is_news);
+	if (r == 0) {
+		/* As it is now that nobody else can be at it. */
+		json_decref(p.state);
+		p.state = read_state(name);
+	}
+	if ((r == 0 || r == -EXDEV) && is_wanted(p.state))
+		why = why_not_here(p.state);
+	if (why && is_news)
+		log_warn(log, "the keeper of network %s was killed; %s", name,
+			 why);
+	if (r == 0 && (why || !is_wanted(p.state))) {
+		if (!is_spared(p.state))
+			rundir_remove(&dir);
+		rundir_release(&dir);
+		r = -ENOENT;
+	}
+	if (r == 0)
+		r = revive(&p, name, &dir, log);
 	past_deinit(&p);
+	return r == 0 || r == -EBUSY ? r : -ENOENT;
 }
 
 /* It may have been killed since this command looked for such ones. */
 bool start_spares(const char *name)
 {
 	json_t *o = read_state(name);
-	bool is_spared = is_wanted(o) && !ctl_bool(o, "has_fds");
+	bool spares = is_spared(o);
 
 	json_decref(o);
-	return is_spared;
+	return spares;
 }
 
 void start_sweep(void)
@@ -223,8 +261,7 @@ void start_sweep(void)
 
 	(void)!rundir_names(&names, &n); /* those that it could read */
 	for (unsigned i = 0; i < n; i++) {
-		if (!rundir_is_held(names[i]))
-			start_revive(names[i], &log);
+		(void)!start_revive(names[i], 0, &log);
 		free(names[i]);
 	}
 	free(names);

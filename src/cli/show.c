@@ -47,6 +47,18 @@ static void print_row(const json_t *o)
 	       json_array_size(json_object_get(o, "machines")));
 }
 
+/* One that starts or ends is none yet, or no more; one whose keeper is killed
+ * at this moment is. */
+static int ask_for_row(const char *name, const char *method, const char *path,
+		       const char *body, json_t **answerp, struct error *e)
+{
+	int r = ctl_ask(name, method, path, body, answerp, e);
+
+	if (r == -ENOENT && start_spares(name))
+		r = start_ask(name, method, path, body, answerp, e);
+	return r;
+}
+
 int cmd_ls(int argc, char **argv)
 {
 	struct error e = ERROR_NULL;
@@ -70,7 +82,7 @@ int cmd_ls(int argc, char **argv)
 	list = json_array();
 	if (!list)
 		return cli_usage("ls: out of memory");
-	if (ctl_ask_all(ctl_ask, list, &e) < 0)
+	if (ctl_ask_all(ask_for_row, list, &e) < 0)
 		cli_fail(&e); /* those that answer are listed */
 	if (is_json) {
 		print_json(list);

@@ -17,6 +17,7 @@
 #include "cli/find.h"
 #include "control/protocol.h"
 #include "keeper/keeper.h"
+#include "os/clock.h"
 #include "os/inherit.h"
 #include "os/may.h"
 #include "os/routes.h"
@@ -25,6 +26,7 @@ enum {
 	PAUSE_MS = 10,	  /* between two looks at a network */
 	JOIN_MS = 15000,  /* for one that starts or ends */
 	END_MS = 5000,
+	REVIVE_MS = 100,  /* for a killed one's last moment */
 	HOST_ID_LEN = 65,
 };
 
@@ -206,7 +208,7 @@ int start_network(struct start *s, struct error *e)
 	r = rundir_make_sparing(s->name, start_spares, &s->dir, e);
 	if (r == -ESTALE) {
 		/* Killed since this command looked for such ones. */
-		start_revive(s->name, &log);
+		(void)!start_revive(s->name, REVIVE_MS, &log);
 		*e = ERROR_NULL;
 		r = rundir_make_sparing(s->name, start_spares, &s->dir, e);
 	}
@@ -274,15 +276,27 @@ static int check_same(const struct start *s, const json_t *o, struct error *e)
 int start_ask(const char *name, const char *method, const char *path,
 	      const char *body, json_t **answerp, struct error *e)
 {
+	struct log log = LOG_INIT(LOG_LEVEL_WARN);
+	int64_t begin = now_ms();
 	int r = -ENOENT;
 
-	for (int waited = 0; waited < END_MS; waited += PAUSE_MS) {
+	for (int64_t waited = 0; waited < JOIN_MS; waited = now_ms() - begin) {
 		r = ctl_ask(name, method, path, body, answerp, e);
-		if (r != -ENOENT || !rundir_is_held(name))
+		if (r != -ENOENT)
 			return r;
+		r = start_revive(name, REVIVE_MS, &log);
+		if (r == 0 || r == -EBUSY)
+			continue;
+		/* It starts or ends, if it is there at all. */
+		if (!rundir_is_held(name) || waited >= END_MS)
+			return -ENOENT;
 		pause_ms(PAUSE_MS);
 	}
-	return r;
+	return r == -ENOENT
+		       ? r
+		       : error_set(e, EXIT_FAILED,
+				   "network %s runs, but nobody answers for it",
+				   name);
 }
 
 int start_join(const struct start *s, struct error *e)

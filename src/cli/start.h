@@ -68,12 +68,17 @@ void start_mac_name(const struct mode *mode, const char *name,
 /* The host's side of modes: where it has routes to, and who it is. */
 void start_look_at_host(struct mode_host *h);
 void start_forget_host(struct mode_host *h);
-/* As ctl_ask(), but waits a while for a network that starts or ends. */
+/* As ctl_ask(), but waits a while for a network that starts or ends, and gives
+ * one whose keeper is killed at this moment another one. */
 MUST_USE int start_ask(const char *name, const char *method, const char *path,
 		       const char *body, json_t **answerp, struct error *e);
 /* Gives the network of that name, whose keeper was killed, another one if it is
- * wanted and this is the place for it; says so, or why not (revive.c). */
-void start_revive(const char *name, struct log *log);
+ * wanted and this is the place for it; says so, or why not (revive.c), which
+ * before a call with wait_ms start_sweep() has said.  Who was killed may hold
+ * its folder for a moment more: that is waited for.  0; -EBUSY: somebody lives
+ * in it, or is giving it a keeper; -ENOENT: it has none, nor will it have one
+ * here. */
+MUST_USE int start_revive(const char *name, unsigned wait_ms, struct log *log);
 /* True if it is wanted: its folder is not to be removed (rundir_spares). */
 bool start_spares(const char *name);
 /* Gives networks that lost their keeper another one, where they are wanted, and

@@ -355,7 +355,7 @@ static const struct netdev_option vde_options[] = {
 	    EXTENSION),
 	OPT("mgmt", OPT_STR, NULL,
 	    "server: path of the socket of its console, for vdeterm and "
-	    "unixterm",
+	    "unixterm; - is standard input and output (join)",
 	    EXTENSION),
 	END,
 };

@@ -177,7 +177,8 @@ void vde_server_start(struct keeper *k, struct plan_netdev *n);
 void vde_server_stop(struct plan_netdev *n);
 void vde_client_start(struct keeper *k, struct plan_netdev *n);
 void vde_client_stop(struct plan_netdev *n);
-/* True if n is a client that was never plugged in. */
+/* True if n is a client that was never plugged in, by this keeper or one whose
+ * place it took. */
 bool vde_client_is_new(const struct plan_netdev *n);
 /* n is of a plug: the engine heard a machine there; it cannot serve it. */
 void vde_plug_heard(struct plan_netdev *n, const struct msg_heard *h);

@@ -155,6 +155,28 @@ static int standard_folder(char name[VDE_FOLDER_MAX + 1], struct error *e)
 	return 0;
 }
 
+/* Our standard input is one netdev's at most, and nobody's in a keeper that
+ * is in the background. */
+static int check_stdio(const struct plan_netdev *n, struct error *e)
+{
+	if (n->plan->dir)
+		return error_set(e, EXIT_USAGE,
+				 "vde: mgmt=- is for vmlan join, which is in "
+				 "the foreground; name a socket by mgmt=PATH");
+	list_each(it, &n->plan->netdevs) {
+		const struct plan_netdev *other =
+			container_of(it, struct plan_netdev, link);
+		const struct vde_server *s = other->vde_server;
+
+		if (other != n && s && s->mgmt && !vde_mgmt_path(s->mgmt))
+			return error_set(e, EXIT_USAGE,
+					 "vde: mgmt=- is %s's already; name a "
+					 "socket by mgmt=PATH",
+					 other->name);
+	}
+	return 0;
+}
+
 int vde_server_open(struct plan_netdev *n, struct error *e)
 {
 	struct vde_server *s = calloc(1, sizeof(*s));
@@ -171,6 +193,8 @@ int vde_server_open(struct plan_netdev *n, struct error *e)
 	list_init(&s->plugs);
 	list_init(&s->ports.all);
 	r = vde_opts_get(n->spec, &o, e);
+	if (r == 0 && mgmt && vde_mgmt_is_stdio(mgmt))
+		r = check_stdio(n, e);
 	if (r == 0)
 		r = vde_group(n, &s->gid, e);
 	if (r < 0)
@@ -185,7 +209,10 @@ int vde_server_open(struct plan_netdev *n, struct error *e)
 		r = vde_mgmt_open(s, mgmt, e);
 	if (r == 0)
 		log_info(n->log, "%s: VDE switch at %s%s%s", n->name, s->dir,
-			 mgmt ? ", its console at " : "", mgmt ? mgmt : "");
+			 mgmt ? ", its console at " : "",
+			 !mgmt				? ""
+			 : vde_mgmt_is_stdio(mgmt) ? "standard input"
+						   : mgmt);
 	return r;
 }
 

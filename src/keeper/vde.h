@@ -120,19 +120,40 @@ enum vde_console_end vde_console_line(struct vde_server *s, char *line,
 /* What a terminal is greeted with. */
 void vde_console_greet(FILE *out);
 
-/* The socket that terminals connect to (vde_mgmt.c). */
+/* The socket that terminals connect to (vde_mgmt.c), or, its path being "-",
+ * our standard input and output. */
 MUST_USE int vde_mgmt_open(struct vde_server *s, const char *path,
 			   struct error *e);
 MUST_USE int vde_mgmt_start(struct vde_mgmt *m);
 void vde_mgmt_stop(struct vde_mgmt *m);
 /* Accepts NULL; removes the socket. */
 struct vde_mgmt *vde_mgmt_free(struct vde_mgmt *m);
+/* NULL: it is no socket. */
 const char *vde_mgmt_path(const struct vde_mgmt *m);
+/* True of a value of mgmt= that means our standard input and output. */
+bool vde_mgmt_is_stdio(const char *path);
 
 /* ---- client ---- */
 
 MUST_USE int vde_client_open(struct plan_netdev *n, struct error *e);
 struct vde_client *vde_client_free(struct vde_client *c);
+
+#define VDE_RETRY_MIN_NS UINT64_C(100000000)
+#define VDE_RETRY_MAX_NS UINT64_C(5000000000)
+#define VDE_LASTED_NS	 UINT64_C(5000000000)
+
+/* How long a client waits before it asks again: longer each time, until a plug
+ * has lasted.  Zeroed: it has not asked yet. */
+struct vde_wait {
+	uint64_t next_ns;   /* 0: the shortest */
+	uint64_t served_ns; /* when the last plug began */
+};
+
+/* The wait from now on, in ns; the next one is longer. */
+uint64_t vde_wait_next(struct vde_wait *w);
+/* The client is plugged in, and is so no longer. */
+void vde_wait_served(struct vde_wait *w, uint64_t now_ns);
+void vde_wait_lost(struct vde_wait *w, uint64_t now_ns);
 
 /* gid of group=, or (gid_t)-1 if it is not given. 0, or negative with *e. */
 MUST_USE int vde_group(const struct plan_netdev *n, gid_t *gidp,

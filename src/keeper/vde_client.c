@@ -7,8 +7,9 @@
  *	 ^                                | refused, late  | switch gone
  *	 +-------- retry timer <----------+----------------+
  *
- * The first attempt must succeed, or the keeper ends; after that it connects
- * again for ever, in steps from VDE_RETRY_MIN_NS to VDE_RETRY_MAX_NS.
+ * The first attempt must succeed, or the keeper ends, unless it has taken the
+ * place of one that was killed; after that it connects again for ever, in steps
+ * from VDE_RETRY_MIN_NS to VDE_RETRY_MAX_NS (struct vde_wait).
  *
  * This is not libvdeplug's work, for it blocks until the switch answers, has
  * one errno for all that can go wrong, and loads its plug-ins in a way
@@ -29,8 +30,6 @@
 #include "os/file.h"
 #include "os/sock.h"
 
-#define VDE_RETRY_MIN_NS UINT64_C(100000000)
-#define VDE_RETRY_MAX_NS UINT64_C(5000000000)
 #define VDE_ANSWER_NS	 UINT64_C(5000000000)
 
 enum {
@@ -50,9 +49,10 @@ struct vde_client {
 	uint8_t in[VDE_REPLY_LEN];
 	size_t n_in;
 	struct timer timer; /* asking: too late; idle: try again */
-	uint64_t retry_ns;
+	struct vde_wait wait;
 	uint64_t begun_ns; /* when the first attempt was made */
 	bool was_served;   /* at least once */
+	bool may_wait;	   /* the same, or by a keeper that was killed */
 };
 
 static void attempt(struct vde_client *c);
@@ -62,6 +62,34 @@ static void arm(struct vde_client *c, uint64_t ns)
 	struct loop *loop = c->keeper->loop;
 
 	timer_arm(loop_wheel(loop), &c->timer, *loop_now(loop) + ns);
+}
+
+uint64_t vde_wait_next(struct vde_wait *w)
+{
+	uint64_t ns = w->next_ns ? w->next_ns : VDE_RETRY_MIN_NS;
+
+	w->next_ns = ns < VDE_RETRY_MAX_NS / 2 ? ns * 2 : VDE_RETRY_MAX_NS;
+	return ns;
+}
+
+void vde_wait_served(struct vde_wait *w, uint64_t now_ns)
+{
+	w->served_ns = now_ns;
+}
+
+void vde_wait_lost(struct vde_wait *w, uint64_t now_ns)
+{
+	if (now_ns - w->served_ns >= VDE_LASTED_NS)
+		w->next_ns = 0;
+}
+
+static void ask_later(struct vde_client *c)
+{
+	uint64_t ns = vde_wait_next(&c->wait);
+
+	log_debug(c->netdev->log, "%s: asks again in %u ms", c->netdev->name,
+		  (unsigned)(ns / 1000000));
+	arm(c, ns);
 }
 
 /* Gives up what an attempt, or a switch, had. */
@@ -83,16 +111,18 @@ static void failed(struct vde_client *c, const struct error *e)
 	struct keeper *k = c->keeper;
 
 	let_go(c);
-	if (!c->was_served) {
+	if (!c->may_wait) {
 		error_set(&k->error, e->code, "%s: %s", c->netdev->name,
 			  e->text);
 		keeper_fail(k);
 		return;
 	}
-	log_debug(c->netdev->log, "%s: %s", c->netdev->name, e->text);
-	arm(c, c->retry_ns);
-	c->retry_ns = c->retry_ns * 2 < VDE_RETRY_MAX_NS ? c->retry_ns * 2
-							 : VDE_RETRY_MAX_NS;
+	/* Once, and of one that was plugged in it is known. */
+	log_line(c->netdev->log,
+		 c->was_served || c->wait.next_ns ? LOG_LEVEL_DEBUG
+						  : LOG_LEVEL_WARN,
+		 "%s: %s", c->netdev->name, e->text);
+	ask_later(c);
 }
 
 /* ---- our data socket ---- */
@@ -176,7 +206,9 @@ static int make_data(struct vde_client *c, struct error *e)
 	c->data = sock_dgram_unix_tx(e);
 	if (c->data < 0)
 		return c->data;
-	if (!c->was_served) /* later, what is there is of others */
+	/* Until it is served, and not once only: a switch that was away when a
+	 * killed keeper was replaced has the names of that one still. */
+	if (!c->was_served)
 		sweep(c->dir);
 	is_bound = bind_in(c, c->dir, "");
 	for (size_t i = 0; i < array_len(elsewhere) && !is_bound; i++)
@@ -301,9 +333,9 @@ static void serve(struct vde_client *c)
 	struct msg_dgram_add *m = &n->order.dgram_add;
 
 	log_info(n->log, "%s: plugged into the VDE switch at %s%s", n->name,
-		 c->dir, c->was_served ? " again" : "");
-	c->was_served = true;
-	c->retry_ns = VDE_RETRY_MIN_NS;
+		 c->dir, c->may_wait ? " again" : "");
+	c->was_served = c->may_wait = true;
+	vde_wait_served(&c->wait, *loop_now(c->keeper->loop));
 	timer_disarm(loop_wheel(c->keeper->loop), &c->timer);
 	unlink(c->path); /* who has to be connected to it is */
 	c->path[0] = '\0';
@@ -350,7 +382,8 @@ static void closed(struct vde_client *c)
 	n->n_fds = 0;
 	n->order.head.type = ENGINE_MSG_NONE;
 	let_go(c);
-	arm(c, c->retry_ns);
+	vde_wait_lost(&c->wait, *loop_now(c->keeper->loop));
+	ask_later(c);
 }
 
 /* Points our data socket at the one that the switch has named. */
@@ -456,7 +489,6 @@ int vde_client_open(struct plan_netdev *n, struct error *e)
 	c->netdev = n;
 	c->ctl.fd = -1;
 	c->data = -1;
-	c->retry_ns = VDE_RETRY_MIN_NS;
 	timer_init(&c->timer, on_timer);
 	r = vde_opts_get(n->spec, &c->opts, e);
 	return r < 0 ? r : vde_group(n, &c->gid, e);
@@ -469,13 +501,15 @@ void vde_client_start(struct keeper *k, struct plan_netdev *n)
 	if (!c || c->keeper)
 		return;
 	c->keeper = k;
+	/* Another keeper's plug counts: its network goes on with no switch. */
+	c->may_wait = k->c->network && k->c->network->state;
 	c->begun_ns = *loop_now(k->loop);
 	attempt(c);
 }
 
 bool vde_client_is_new(const struct plan_netdev *n)
 {
-	return n->vde_client && !n->vde_client->was_served;
+	return n->vde_client && !n->vde_client->may_wait;
 }
 
 void vde_client_stop(struct plan_netdev *n)

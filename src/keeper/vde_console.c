@@ -176,7 +176,7 @@ static int do_showinfo(struct call *c)
 	vde_console_greet(c->out);
 	fprintf(c->out, "pid %d netdev %s plugs %u\n", (int)getpid(),
 		s->netdev->name, s->n_plugs);
-	if (s->mgmt)
+	if (s->mgmt && vde_mgmt_path(s->mgmt))
 		fprintf(c->out, "mgmt %s perm 0600\n",
 			vde_mgmt_path(s->mgmt));
 	return 0;

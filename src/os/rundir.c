@@ -469,27 +469,50 @@ int rundir_names(char ***namesp, unsigned *np)
 	return r;
 }
 
-int rundir_take(const char *name, struct rundir *d)
+/* Opens the folder's lock, and takes it if it is free: else it is only open. */
+static int open_lock(int dir_fd, bool *is_takenp)
+{
+	CLEANUP_FD int fd =
+		openat(dir_fd, lock_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	*is_takenp = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	return fd_steal(&fd);
+}
+
+int rundir_take(const char *name, unsigned wait_ms, struct rundir *d)
 {
 	CLEANUP_FD int base = -1, dir = -1, lock = -1;
-	char path[sizeof(d->path)];
+	char path[sizeof(d->path)], full[sizeof(d->path)];
 	struct error e = ERROR_NULL;
+	bool is_taken = false;
 
 	*d = RUNDIR_NULL;
 	if (!is_name(name) || base_path(path, sizeof(path)) < 0 ||
-	    rundir_path(name, d->path, &e) < 0) {
-		*d = RUNDIR_NULL;
+	    rundir_path(name, full, &e) < 0)
 		return -EINVAL;
-	}
 	base = lock_base(path, false, &e);
 	if (base >= 0)
 		dir = openat(base, name,
 			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	lock = dir < 0 ? -ENOENT : take_lock(dir, false);
-	if (lock < 0 || !settle(dir, &e)) {
-		*d = RUNDIR_NULL;
-		return -EBUSY;
+	lock = dir < 0 ? -ENOENT : open_lock(dir, &is_taken);
+	if (lock < 0)
+		return lock;
+	if (!is_taken) {
+		/* Who holds it wants the lock of all when he ends. */
+		fd_close(&base);
+		if (!wait_ms || file_lock_silently(lock, LOCK_EX, wait_ms) < 0)
+			return -EBUSY;
+		base = lock_base(path, false, &e);
+		if (base < 0)
+			return base;
+		if (!has_lock(dir, lock))
+			return -ENOENT; /* he has removed it */
 	}
+	if (!settle(dir, &e))
+		return -EXDEV;
+	memcpy(d->path, full, sizeof(full));
 	d->lock_fd = fd_steal(&lock);
 	return 0;
 }

@@ -48,11 +48,12 @@ __attribute__((warn_unused_result)) int
 rundir_open_system(const char *name, struct rundir *d, struct error *e);
 /* Opens the folder itself; -1 if it is gone, or another has its name. */
 int rundir_fd(const struct rundir *d);
-/* Takes the lock of a folder that nobody holds and leaves what is in it, but
- * undoes what its journal says. Negative if somebody holds it, or it has to
- * stay as it is. */
-__attribute__((warn_unused_result)) int rundir_take(const char *name,
-						    struct rundir *d);
+/* Takes the lock of a folder, waiting as long as wait_ms for whoever holds it,
+ * and leaves what is in it, but undoes what its journal says. -EBUSY: somebody
+ * holds it; -EXDEV: nobody does, but it has to stay as it is; -ENOENT or
+ * another: there is none, or none any more. */
+__attribute__((warn_unused_result)) int
+rundir_take(const char *name, unsigned wait_ms, struct rundir *d);
 /* The path that the folder has or would have.  Who sits in it is our own user
  * or root: a folder of all networks that is not ours alone is refused.
  * -ENOENT: there is no network at all (*e is not filled). */

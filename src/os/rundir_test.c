@@ -261,7 +261,7 @@ static void one_that_is_wanted_stays(void **state)
 	assert_true(exists(in_b));
 	assert_false(rundir_is_held("b"));
 	/* Its owner's, once there is one. */
-	assert_int_equal(rundir_take("b", &owner), 0);
+	assert_int_equal(rundir_take("b", 0, &owner), 0);
 	e = ERROR_NULL;
 	assert_int_equal(rundir_make_sparing("b", spares_b, &d, &e), -EEXIST);
 	rundir_release(&owner);
@@ -306,6 +306,51 @@ static void a_child_keeps_the_lock(void **state)
 	assert_false(exists(path));
 	close(hold[0]);
 	close(hold[1]);
+}
+
+/* A process that has the folder until a byte comes, and then ends, in order or
+ * not. */
+static pid_t owner_of(const char *name, bool in_order, int *tellp)
+{
+	struct rundir d;
+	int hold[2];
+	char c = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(hold), 0);
+	make_ok(name, &d);
+	pid = fork();
+	if (pid == 0) {
+		(void)!read(hold[0], &c, 1);
+		if (in_order)
+			rundir_remove(&d);
+		_exit(0);
+	}
+	rundir_release(&d);
+	close(hold[0]);
+	*tellp = hold[1];
+	return pid;
+}
+
+/* Of one that ends in order there is nothing to be had. */
+static void who_ends_is_waited_for(void **state)
+{
+	for (int in_order = 0; in_order < 2; in_order++) {
+		struct rundir d;
+		int tell;
+		pid_t pid = owner_of("its", in_order, &tell);
+
+		assert_int_equal(rundir_take("its", 0, &d), -EBUSY);
+		assert_int_equal(rundir_take("its", 20, &d), -EBUSY);
+		assert_int_equal(d.lock_fd, -1);
+		assert_int_equal(write(tell, "", 1), 1);
+		assert_int_equal(rundir_take("its", 10000, &d),
+				 in_order ? -ENOENT : 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		close(tell);
+		rundir_remove(&d);
+		assert_int_equal(rundir_take("its", 0, &d), -ENOENT);
+	}
 }
 
 static void bad_names_and_places_are_refused(void **state)
@@ -428,6 +473,8 @@ static int group(void)
 		cmocka_unit_test_setup_teardown(an_unfinished_one_is_swept,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_child_keeps_the_lock, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(who_ends_is_waited_for, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(
 			bad_names_and_places_are_refused, set_up, tear_down),

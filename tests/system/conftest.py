@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import pytest
 
+import marks
 import world
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "root: takes the rights of the host's root")
     config.addinivalue_line("markers", "qemu: boots machines of QEMU's, which takes its time")
+    config.addinivalue_line("markers", "long: is another one with VMLAN_FULL=1")
+    config.addinivalue_line("markers", "release: the same, so long that it takes a release's speed")
     config.addinivalue_line("markers", "alone: fails where others take the processors for long")
     config.addinivalue_line("markers", "takes(FEATURE..): of those that VMLAN_DENY can deny")
 
@@ -21,6 +24,9 @@ def is_out_of_reach(item):
 def pytest_collection_modifyitems(config, items):
     """What no ordinary user can do, or no such kernel, is no test of theirs:
     left out, not skipped."""
+    wrong = list(marks.faults(items))
+    if wrong:
+        raise pytest.UsageError("\n".join(wrong))
     out = [i for i in items if is_out_of_reach(i)]
     if out:
         config.hook.pytest_deselected(items=out)

@@ -104,6 +104,7 @@ def down_and_up(link, ns=None):
     sh("ip", "link", "set", link, "up", ns=ns)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("options, mode", [
     ("", "xdp"), (",mode=skb,queues=2", "xdpgeneric"), (",mode=native,force-copy=on,queues=2", "xdp")],
     ids=("default", "skb", "native"))
@@ -147,6 +148,7 @@ def program(entries=4, flags=xdp.SKB, first=0):
         os.close(m)
 
 
+@pytest.mark.release
 def test_sockets_of_another(w, far):
     """inhibit=on,sock-fds=: without any right; the program stays."""
     g = w.guest()
@@ -172,6 +174,7 @@ def test_sockets_of_another(w, far):
         assert state()["xdp"] == "xdp"
 
 
+@pytest.mark.release
 def test_map_of_another(w, far):
     """inhibit=on,map-path=: the program stays, and its map."""
     g = w.guest()
@@ -192,6 +195,7 @@ def test_map_of_another(w, far):
         sh("umount", str(BPFFS))
 
 
+@pytest.mark.release
 def test_killed(w, far):
     """Nothing stays of who is killed, in whatever order."""
     before = state()
@@ -211,6 +215,7 @@ def test_killed(w, far):
         proof.frames_both_ways(g, far)
 
 
+@pytest.mark.release
 def test_network(w, far):
     """Its engine goes on without its keeper, program and all; the next keeper
     makes both anew."""
@@ -225,6 +230,7 @@ def test_network(w, far):
         assert state() == {"xdp": "xdp", "promiscuity": 1}
 
 
+@pytest.mark.release
 def test_interface_removed(w, far):
     """Costs that port only, and it is used again when it is there again."""
     a, b = w.guest(), w.guest()

@@ -34,6 +34,7 @@ def test_the_page_has_every_question():
 
 
 # The page is about a kernel of today.
+@pytest.mark.long
 @pytest.mark.takes("peek_off", "ping", "gso", "vnet_hdr")
 def test_vmlan_does_what_the_page_says(place):
     """Every yes, and every no that is one by design."""

@@ -13,6 +13,7 @@ FLOWS = 4
 BYTES = str((256 << 20) if world.FULL and not world.SANITIZED else (6 << 20))
 
 
+@pytest.mark.release
 @pytest.mark.alone
 @pytest.mark.parametrize("rtt_ms,cc", [(100, "cubic"), (300, "cubic"), (300, "bbr")])
 def test_long_way_both_ways(w, rtt_ms, cc):

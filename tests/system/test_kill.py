@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """kill -9 of keeper, engine and VMM at random moments: the next start works,
 nothing stays on the host."""
+import contextlib
+import ctypes
+import json
 import os
 import pathlib
 import random
@@ -56,6 +59,7 @@ def kill(pid):
         pass
 
 
+@pytest.mark.long
 def test_join_keeper_killed(w):
     rnd = random.Random(1)
     sock = DIR / "vm.sock"
@@ -193,6 +197,7 @@ def parts(run):
     return {"keeper": keeper, "engine": engine, "vmm": kids.get("python3"), "run": run.pid}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["keeper", "engine", "vmm", "run"])
 def test_run_killed_at_random(w, victim):
     rnd = random.Random(victim)
@@ -309,3 +314,95 @@ def test_keeper_that_does_not_listen_for_a_while():
         p.stdout.close()
         p.kill()
         p.wait()
+
+
+# ---- a command in the instant of the kill ----
+
+
+@contextlib.contextmanager
+def lab():
+    """A network that is kept; gives who asks for its keeper."""
+    sh(VMLAN, "up", "-q", "lab", "internal")
+    try:
+        yield lambda: json.loads(sh(VMLAN, "show", "--json", "lab").stdout)["keeper"]
+    finally:
+        sh(VMLAN, "down", "-q", "lab", check=False)
+        wait_for("its end", lambda: not vmlan_processes())
+
+
+def asks(*words):
+    return popen(VMLAN, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def answers(p):
+    out, err = p.communicate(timeout=60)
+    return p.returncode, out, err
+
+
+def is_dead(pid):
+    stat = pathlib.Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rsplit(")")[-1].split()[0] == "Z"
+
+
+@contextlib.contextmanager
+def lasting_lock(pid):
+    """What a process holds by its folder's lock stays held beyond its end."""
+    name = str(RUNDIR / "vmlan/lab/lock")
+    theirs, = (int(p.name) for p in pathlib.Path(f"/proc/{pid}/fd").iterdir()
+               if os.readlink(p) == name)
+    of = os.pidfd_open(pid)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(438, of, theirs, 0)  # pidfd_getfd
+    os.close(of)
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    with open(fd) as f:
+        yield f.close
+
+
+SHOW, LS = ("show", "lab"), ("ls",)
+
+
+@pytest.mark.parametrize("commands", [
+    [SHOW], [LS], [SHOW, LS, ("up", "-q", "lab"), SHOW]], ids=("show", "ls", "several"))
+def test_keeper_killed_that_holds_its_lock_still(commands):
+    """Who comes then waits for it; one gives the network another keeper."""
+    with lab() as keeper:
+        old = keeper()
+        with lasting_lock(old) as let_go:
+            os.kill(old, signal.SIGKILL)
+            wait_for("its end", lambda: is_dead(old))
+            running = [asks(*c) for c in commands]
+            wait_for("one who waits", lambda: any(children(p.pid) for p in running))
+            let_go()
+        said = [answers(p) for p in running]
+        assert {s[0] for s in said} == {0}, said
+        assert all("lab" in s[1] for s, c in zip(said, commands) if c[0] != "up"), said
+        assert "".join(s[2] for s in said).count("it has another one now") == 1, said
+        assert keeper() not in (old, 0)
+
+
+def test_keeper_that_ends_in_order_and_holds_its_lock_still():
+    with lab() as keeper:
+        old = keeper()
+        with lasting_lock(old):
+            os.kill(old, signal.SIGTERM)
+            wait_for("its end", lambda: is_dead(old))
+            code, _, err = answers(asks(*SHOW))
+            assert code == 3 and err.splitlines() == \
+                ["vmlan: error: show: no network lab is running"], err
+            assert answers(asks(*LS)) == (0, "", "")
+
+
+@pytest.mark.long
+def test_asked_at_the_moment_of_the_kill():
+    """Before it, after it and just then, several at once."""
+    rnd = random.Random(1)
+    with lab() as keeper:
+        for _ in range(TIMES):
+            old = keeper()
+            running = [asks(*SHOW) for _ in range(rnd.randrange(4))]
+            time.sleep(rnd.choice([0, rnd.uniform(0, 0.1)]))
+            os.kill(old, signal.SIGKILL)
+            running += [asks(*SHOW), asks(*LS)]
+            said = [answers(p) for p in running]
+            assert {s[0] for s in said} == {0}, said
+            assert "lab " in said[-1][1], said

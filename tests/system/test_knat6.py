@@ -357,6 +357,7 @@ def test_one_family_alone(outside6):
     assert host() == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("call", ["sendto", "fdatasync", "openat"])
 def test_killed_at_each_step(outside6, call):
     """Whoever starts the network is killed at the Nth message to the kernel, write

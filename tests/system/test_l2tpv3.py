@@ -59,6 +59,7 @@ def ab(w):
     return w.guest(), w.guest()
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("form", FORMS)
 def test_with_qemu(ab, form):
     """And when QEMU was away."""
@@ -74,6 +75,7 @@ def test_with_qemu(ab, form):
 
 
 if FULL:  # each key with each way
+    @pytest.mark.long
     @pytest.mark.parametrize("form", MORE)
     def test_each_form(ab, form):
         a, b = ab

@@ -191,6 +191,7 @@ def test_a_client_that_finds_nobody(w):
 
 
 if world.FULL:  # half a minute of firmware
+    @pytest.mark.long
     def test_net_is_hub_0(w):
         """-net lands on hub 0, which -net nic joins to the LAN; a stranger's QEMU
         with -net finds the others there."""
@@ -236,6 +237,7 @@ def test_run_takes_them(w, options, card):
 
 
 if world.FULL:  # half a minute of firmware
+    @pytest.mark.long
     def test_run_on_a_socket(w):
         """The machine's LAN is what -net says; no gateway of its own."""
         to = "127.0.0.1:14403"

@@ -430,6 +430,7 @@ def test_two_users_of_one_name(w):
     vmlan("down", "lab")
 
 
+@pytest.mark.long
 def test_two_in_one_instant(w):
     """One makes the network, the other joins it; the last to leave ends it."""
     tell = "import os,sys; print(sys.argv[1], flush=True); sys.stdin.read()"
@@ -483,8 +484,12 @@ def zombie(pid):
 
 
 def kill_keeper(name):
-    """Its engine is left alone with the machines: what it was before."""
+    """Its engine is left alone with the machines: what it was before, as far
+    as it is written down, which it is once a second."""
     o = show(name)
+    heard = {ip for m in o["machines"] for ip in m["addresses"]}
+    state = RUNDIR / "vmlan" / name / "state"
+    wait_for("its state", lambda: all(f'"{ip}"' in state.read_text() for ip in heard))
     os.kill(o["keeper"], signal.SIGKILL)
     wait_for("the keeper's end", lambda: zombie(o["keeper"]))
     return o

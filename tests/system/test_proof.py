@@ -62,6 +62,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("pair", PAIRS)
 def test_qemus_own(ab, pair):
     a, b = ab
@@ -74,6 +75,7 @@ def test_qemus_own(ab, pair):
         proof.frames_again(a, b, window=window)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("bus", [
     "dgram,remote.type=inet,remote.host=239.1.2.3,remote.port=9944",
     "socket,mcast=239.1.2.4:9948"], ids=["dgram", "socket"])

@@ -81,6 +81,7 @@ def comes_back(v, g, lan, lower, again, **kw):
     wait_for("the return is told", lambda: f"{lower} is there again\n" in v.log())
 
 
+@pytest.mark.release
 def test_bridge(w, lan, br0):
     """Without br0 machines reach each other, and nothing of ours is left on
     the host, where it would be an interface like others."""
@@ -112,6 +113,7 @@ def test_one_who_moves_the_tap_is_left_alone(w, lan, br0):
         wait_for("the end is told", lambda: "was removed: br0;" in v.log())
 
 
+@pytest.mark.release
 @pytest.mark.root
 @pytest.mark.skipif(not pathlib.Path(HELPER).exists(), reason="no qemu-bridge-helper")
 @pytest.mark.parametrize("kind", ["bridge", "tap"])
@@ -144,6 +146,7 @@ def test_qemus_helper(w, lan, br0, kind, request):
         helper.unlink()
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("uplink", ["packet,if=lan0", pytest.param(
     "macvtap,if=lan0", marks=pytest.mark.root), pytest.param(
     "macvtap,if=lan0,mode=passthru", marks=pytest.mark.root)])
@@ -200,6 +203,7 @@ def test_card_the_host_and_another_engine(w, lan, kind):
                                           check=False).returncode == 0)
 
 
+@pytest.mark.release
 def test_card_with_one_mac(w, lan):
     g = machine(w)
     with Vmlan(["packet,if=lan0,translate=on", g.netdev()]) as v:

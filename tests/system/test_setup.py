@@ -290,6 +290,7 @@ def how():
     return "between" if list(FOLDER.glob("*/journal")) else "nothing"
 
 
+@pytest.mark.long
 def test_killed_at_random(host):
     """kill -9 of setup and of --undo: after the next command all is as it was,
     or as it was asked to be."""
@@ -315,6 +316,7 @@ def test_killed_at_random(host):
     print(seen)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("call", ["sendto", "fdatasync", "ftruncate"])
 @pytest.mark.parametrize("undo", [False, True])
 def test_killed_at_each_step(host, call, undo):

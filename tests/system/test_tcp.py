@@ -38,6 +38,7 @@ def net(w):
         yield w, g, v
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("cc", ["cubic", "bbr"])
 def test_bulk_both_ways_without_a_timeout(net, cc):
     _, g, _ = net
@@ -84,6 +85,7 @@ def test_stream_cable_is_lossless(w):
         assert g.counter("TcpExtTCPTimeouts") == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3] if FULL else [1])
 def test_one_percent_loss_and_reordering(w, seed):
     g = w.guest()
@@ -106,6 +108,8 @@ def engine_rss_kib(v):
     return 0
 
 
+@pytest.mark.release
+@pytest.mark.alone  # it asks for a rate
 def test_connections_come_and_go_without_a_leak(net):
     _, g, v = net
     rate, seconds = (2000, 10) if FULL and not world.SANITIZED else (200, 3)
@@ -117,6 +121,7 @@ def test_connections_come_and_go_without_a_leak(net):
     wait_for("all sockets closed", lambda: engine_fds(v) <= before)
 
 
+@pytest.mark.release
 def test_many_connections_held(net, capsys):
     _, g, v = net
     n = 10_000 if FULL and not world.SANITIZED else 1_000

@@ -186,6 +186,7 @@ def kills(rnd, before, up, moment, *args):
     print(seen)
 
 
+@pytest.mark.long
 def test_killed_in_up(mode):
     rnd = random.Random(SEED)
     print("VMLAN_SEED", SEED)
@@ -256,6 +257,7 @@ def test_keeper_killed_under_a_real_machine(mode):
     same(before, snapshot(), "the end")
 
 
+@pytest.mark.long
 def test_killed_in_down(mode):
     rnd = random.Random(SEED)
     print("VMLAN_SEED", SEED)

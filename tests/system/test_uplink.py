@@ -577,6 +577,7 @@ def test_a_kill_leaves_nothing(w, br0, uplink):
 # ---- real guests ----
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (qemu.IMAGE / "vmlinuz").exists(), reason="no guest image")
 @pytest.mark.parametrize("uplink", [
     "bridge,br=br0", "packet,if=lan0,translate=on", "packet,if=lan0",

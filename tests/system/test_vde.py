@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import json
 import os
-import pty
 import pathlib
 import re
 import select
@@ -128,6 +127,17 @@ def vde_switch(d, *more):
         p.stdin.close()
 
 
+def answer(out, end="1000 Success\n"):
+    """The lines of a pipe down to that one."""
+    got = b""
+    while not got.endswith(end.encode()):
+        assert select.select([out], [], [], 30)[0], got
+        byte = os.read(out.fileno(), 1)
+        assert byte, got
+        got += byte
+    return got.decode().splitlines(keepends=True)
+
+
 def accepts(path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
         return s.connect_ex(str(path)) == 0
@@ -146,6 +156,7 @@ def refused(*netdevs, **kw):
 # ---- the switch is ours ----
 
 
+@pytest.mark.release
 def test_qemu_plugs_in(w, folder):
     a, b = w.guest(), w.guest()
     d = folder / "sw"
@@ -167,6 +178,7 @@ def test_qemu_plugs_in(w, folder):
     assert not d.exists()
 
 
+@pytest.mark.release
 def test_cable(w, folder):
     """vde_plug to vde_plug: the cable between two switches, both of ours."""
     a, b = w.guest(), w.guest()
@@ -454,66 +466,10 @@ def test_killed_and_started_again(folder):
     assert not (folder / "g").exists()
 
 
-# ---- its console ----
-
-
-def seen(tty, what):
-    """Reads until that is there."""
-    got = b""
-
-    def more():
-        nonlocal got
-        if select.select([tty], [], [], 0)[0]:
-            got += os.read(tty, 4096)
-        return what in got
-    wait_for(f"{what} at a terminal", more)
-
-
-def test_console(folder):
-    d, mgmt = folder / "sw", folder / "mgmt"
-    with Vmlan([f"vde,server=on,sock={d},mgmt={mgmt}"]) as v:
-        assert stat.S_IMODE(mgmt.stat().st_mode) == 0o600
-        with Console(mgmt) as c, Plug(d, folder / "p") as p:
-            assert c.greeting.startswith("VDE switch V.")
-            assert c("version").endswith(".\n1000 Success\n")
-            assert f"ctl dir {d}\n" in c("ds/showinfo")
-            assert f"mgmt {mgmt} perm 0600" in c("showinfo")
-            out = c("port/print")
-            assert "Port 0001" in out and ABOUT.decode() in out
-            assert c("fstp/print") == "1038 Function not implemented\n"
-            assert c("x" * 1000) == "1007 Argument list too long\n"
-            mac = bytes([2, 0, 0, 0, 7, 7])
-            # it tells who it is, as each kernel does
-            p.data.send(b"\xff" * 6 + mac + b"\x08\x06" +
-                        struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, mac,
-                                    b"\x0a\0\0\x05", b"", b"\x0a\0\0\x05") + bytes(18))
-            wait_for("its MAC", lambda: "02:00:00:00:07:07 VLAN 0000 to port: 001" in
-                     c("hash/print"))
-            c.s.sendall(b"port/print\nversion\nlogout\n")
-            text = c.read(b"9999 END OF SESSION")
-            assert text.count("1000 Success") == 2 and c.s.recv(1) == b""
-            with Console(mgmt) as other:
-                number = re.search(r"endpoint ID (\d+)", other("port/print"))[1]
-                assert other(f"port/epclose 1 {number}") == "1000 Success\n"
-                assert p.ctl.recv(1) == b""
-        # the programs that people type at
-        for program, end in (("unixterm", b"\n"), ("vdeterm", b"\r")):
-            tty, theirs = pty.openpty()
-            with process(program, str(mgmt), stdin=theirs, stdout=theirs, stderr=theirs):
-                os.close(theirs)
-                seen(tty, b": " if program == "vdeterm" else b"vde$ ")
-                os.write(tty, b"ds/showinfo" + end)
-                seen(tty, f"ctl dir {d}".encode())
-            os.close(tty)
-        with Console(mgmt) as c:
-            c.s.sendall(b"shutdown\n")
-            assert v.proc.wait(30) == 0
-    assert not d.exists() and not mgmt.exists()
-
-
 # ---- we are the client ----
 
 
+@pytest.mark.release
 def test_vde_switch(w, folder):
     """Our plug in a vde_switch, which dies and comes back."""
     a, b = w.guest(), w.guest()
@@ -534,6 +490,7 @@ def test_vde_switch(w, folder):
             assert not list(d.glob(".*"))
 
 
+@pytest.mark.release
 def test_switch_of_ours(w, folder):
     """vmlan in vmlan: ports by number, a server that is killed and comes back,
     a client's engine that dies."""
@@ -569,6 +526,34 @@ def test_default_switch(folder):
             Vmlan(["vde"], env={"HOME": str(folder)}) as v:
         assert f"plugged into the VDE switch at {folder}/sw" in v.log()
         assert is_plugged(folder / "sw")
+
+
+def test_switch_that_closes(folder):
+    """One that takes a plug and ends it at once is asked more and more seldom."""
+    d = folder / "sw"
+    d.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as switch, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as data:
+        data.bind(f"{d}/001.1")
+        switch.bind(f"{d}/ctl")
+        switch.listen()
+        switch.settimeout(30)
+
+        def take():
+            plug, _ = switch.accept()
+            with plug:
+                plug.settimeout(30)
+                plug.recv(1000)
+                plug.sendall(struct.pack("=H", socket.AF_UNIX) +
+                             f"{d}/001.1".encode().ljust(108, b"\0"))
+
+        with process(VMLAN, "join", "-v", f"vde,sock={d}", stderr=subprocess.PIPE, text=True) as p:
+            for ms in (100, 200, 400, 800):
+                take()
+                said = answer(p.stderr, f"vmlan: vde0: asks again in {ms} ms\n")
+                assert len([l for l in said if "asks again" in l]) == 1, said
+            assert stop(p) == 0
+            p.stderr.close()
 
 
 def test_no_switch(folder):
@@ -721,3 +706,48 @@ def test_show(folder):
     finally:
         vmlan("down", "plugs")
     assert not d.exists()
+
+
+def test_revived_without_switch(folder):
+    """The keeper of a network with a plug is killed, and its switch is away
+    when the next command gives it another: the network goes on, and the plug
+    is there when the switch is back."""
+    env = dict(os.environ, XDG_RUNTIME_DIR=str(folder), HOME=str(folder))
+    d = folder / "sw"
+
+    def vmlan(*args, **kw):
+        return sh(VMLAN, *args, env=env, **kw)
+
+    def plugs():
+        return log.read_text().count(f"plugged into the VDE switch at {d} again")
+
+    def show():
+        return json.loads(vmlan("show", "--json", "plugs").stdout)
+
+    with vde_switch(d):
+        vmlan("up", "plugs", "generic", f"netdev=vde,sock={d}")
+        o = show()
+    try:
+        os.kill(o["keeper"], signal.SIGKILL)
+        wait_for("its end", lambda: zombie(o["keeper"]))
+        # as if it had been killed while it asked
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            d.mkdir(exist_ok=True)
+            s.bind(f"{d}/.00001-00000")
+        again = show()
+        assert again["keeper"] != o["keeper"] and again["netdevs"] == o["netdevs"]
+        log, = folder.glob("vmlan/plugs/log")
+        wait_for("a word of it", lambda: f"there is no VDE switch at {d}" in log.read_text())
+        with vde_switch(d):
+            wait_for("a plug", lambda: plugs() == 1, 30)
+            assert is_plugged(d) and not list(d.glob(".*"))
+            assert show()["keeper"] == again["keeper"]
+        # and one that is there when a keeper is killed
+        with vde_switch(d):
+            wait_for("a plug", lambda: plugs() == 2, 30)
+            os.kill(again["keeper"], signal.SIGKILL)
+            wait_for("its end", lambda: zombie(again["keeper"]))
+            show()
+            wait_for("a plug", lambda: plugs() == 3, 30)
+    finally:
+        vmlan("down", "plugs")

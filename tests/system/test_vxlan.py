@@ -78,6 +78,7 @@ def vxlan(*far, more=""):
 
 # A kernel's own packets do not leave in fragments over IPv6, so there the way
 # is as wide as the longest.
+@pytest.mark.release
 @pytest.mark.parametrize("family,mtu,local", [(4, 1500, False), (6, 1600, True)])
 def test_with_the_kernel(w, family, mtu, local):
     """And when its end, and then the way there, was away."""
@@ -201,6 +202,7 @@ def test_machines_are_told_what_fits(w):
                 assert g.lease.get("mtu", "1500") == mtu
 
 
+@pytest.mark.release
 def test_two_of_ours(w):
     """One of which has many more peers."""
     a, b = w.guest(), w.guest()
