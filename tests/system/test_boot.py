@@ -115,6 +115,7 @@ def test_windows(net, server):
                    f"{want} 3000000\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("server", [V4, V6] if world.FULL else [V6])
 def test_losses(net, server):
     _, g, _ = net

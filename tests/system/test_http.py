@@ -81,6 +81,7 @@ def memory(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())[1])
 
 
+@pytest.mark.long
 def test_files(g, folder):
     """Whole, in parts and once more, by either family."""
     data = (folder / "data").read_bytes()

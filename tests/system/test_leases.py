@@ -9,6 +9,7 @@ import os
 import random
 import signal
 
+import pytest
 
 import dhcp_raw
 from dhcp_raw import Raw, lease_all, renew_all
@@ -71,6 +72,7 @@ def kill_engine():
     wait_for("it to serve", lambda: json.loads(vmlan("show", "--json", "lab").stdout)["serving"], 20)
 
 
+@pytest.mark.long
 def test_nobody_changes_address(w, state):
     """In a restart of the engine, of the keeper, of the network."""
     vmlan("up", "lab", "natnet", *NET)
