@@ -478,8 +478,10 @@ static int parse_code(const char *whole, const char *text, size_t n,
 		*typep = k->value;
 		return 0;
 	}
-	if (!number_parse(digits, o->is_v6 ? 65535 : 254, &code, &too_big) ||
-	    is_own(o->is_v6, (uint16_t)code))
+	if (!number_parse(digits, o->is_v6 ? 65535 : 254, &code, &too_big))
+		return fail(e, key, whole, "numbers of options are 1 to %d",
+			    o->is_v6 ? 65535 : 254);
+	if (is_own(o->is_v6, (uint16_t)code))
 		return fail(e, key, whole,
 			    "an option of this number is the server's own%s",
 			    code == 51 && !o->is_v6 ? ", lease= sets it" : "");

@@ -70,7 +70,9 @@ static void test_options_that_are_none(void **state)
 	is_no_option("rooter:10.0.2.4", "no option of that name");
 	is_no_option("53:u8:1", "server's own");
 	is_no_option("51:u32:60", "lease=");
-	is_no_option("255:hex:00", "server's own");
+	is_no_option("255:hex:00", "1 to 254");
+	is_no_option("300:u8:1", "1 to 254");
+	is_no_option("option6:65536:u8:1", "1 to 65535");
 	is_no_option("option6:3:hex:00", "server's own");
 	is_no_option("200:10", "what the value is");
 	is_no_option("router:10.0.2.4+", "IPv4 addresses");
@@ -179,6 +181,25 @@ static void test_keys_of_user(void **state)
 	user_opts_deinit(&o);
 }
 
+/* Each has its own in both families, whatever their numbers. */
+static void test_reservations_that_cross(void **state)
+{
+	struct user_opts o;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(resolve("user,reserve=name:a/10.0.2.50/fec0::33,"
+				 "reserve=name:b/10.0.2.51/fec0::32",
+				 &o, &e),
+			 0);
+	user_opts_deinit(&o);
+	assert_int_equal(resolve("user,ipv6=off,reserve=name:a/10.0.2.50,"
+				 "reserve=name:b/10.0.2.51",
+				 &o, &e),
+			 0);
+	user_opts_deinit(&o);
+}
+
 static void test_keys_that_make_no_sense(void **state)
 {
 	static const char *const bad[] = {
@@ -193,6 +214,14 @@ static void test_keys_that_make_no_sense(void **state)
 		"user,reserve=name:a/fec0::1:0:0:1",
 		"user,reserve=name:a/fec0::3",
 		"user,reserve=name:a/10.0.2.50,reserve=name:b/10.0.2.50",
+		/* fec0::32 goes with 10.0.2.50, as does what is its number */
+		"user,reserve=name:a/10.0.2.50,reserve=name:b/fec0::32",
+		"user,reserve=name:a/fec0::32,reserve=name:b/10.0.2.50",
+		"user,reserve=name:a/10.0.2.50,"
+		"reserve=name:b/10.0.2.51/fec0::32",
+		"user,guestfwd=tcp:10.0.2.100:80-tcp:127.0.0.1:80,"
+		"reserve=name:a/fec0::64",
+		"user,host=10.0.2.9,reserve=name:a/fec0::9",
 		"user,ipv6=off,reserve=name:a/fec0::20",
 		"user,net=10.0.0.0/8,dhcpstart=10.0.0.100,"
 		"reserve=name:a/10.1.0.1",
@@ -219,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_who),
 		cmocka_unit_test(test_reservations),
 		cmocka_unit_test(test_keys_of_user),
+		cmocka_unit_test(test_reservations_that_cross),
 		cmocka_unit_test(test_keys_that_make_no_sense),
 	};
 

@@ -195,15 +195,22 @@ static bool is_somebodys(const struct user_opts *o, const addr *a)
 	return false;
 }
 
+/* What is behind the prefix of an IPv6 address. */
+static uint32_t low_bits(const addr *a)
+{
+	addr low = {{0}};
+
+	memcpy(low.b + 12, a->b + 12, 4);
+	return addr_u32(&low);
+}
+
 /* The address of IPv4 that has the number of a, which is IPv6's; false: none
  * has. */
 static bool number_of(const struct user_opts *o, const addr *a, addr *v4)
 {
-	addr low = {{0}}, back;
-	uint32_t number;
+	uint32_t number = low_bits(a);
+	addr back;
 
-	memcpy(low.b + 12, a->b + 12, 4);
-	number = addr_u32(&low);
 	if (number > UINT32_MAX - addr_u32(&o->v4.net.ip))
 		return false;
 	*v4 = addr_v4_u32(addr_u32(&o->v4.net.ip) + number);
@@ -233,23 +240,44 @@ static int place(const struct user_opts *o, const char *text, const addr *a,
 				    : "the address is of a family that is off");
 	if (is_somebodys(o, a))
 		return bad(e, text, "the address is somebody else's already");
-	if (addr_is_v4(a) || number_of(o, a, &v4)) {
-		*placep = addr_u32(&v4);
-		return 0;
-	}
-	return bad(e, text,
-		   "an IPv6 address that is leased has the number of one of "
-		   "IPv4 behind the prefix, as fd00::50 has 10.0.2.80's");
+	if (!addr_is_v4(a) && !number_of(o, a, &v4))
+		return bad(e, text,
+			   "an IPv6 address that is leased has the number of "
+			   "one of IPv4 behind the prefix, as fd00::50 has "
+			   "10.0.2.80's");
+	if (is_somebodys(o, &v4))
+		return bad(e, text,
+			   "the IPv4 address of its number is somebody else's "
+			   "already");
+	*placep = addr_u32(&v4);
+	return 0;
 }
 
-static bool is_twice(const struct dhcp_said *d, const addr *a)
+/* The place of v in a family, by IPv4's addresses: without an address of the
+ * family it is the other's. */
+static uint32_t place_in(const struct user_opts *o,
+			 const struct dhcp_reservation *v, bool is_v4)
 {
-	unsigned n = 0;
+	const addr *own = is_v4 ? &v->ip4 : &v->ip6;
+	const addr *other = is_v4 ? &v->ip6 : &v->ip4;
+	const addr *a = addr_is_unspecified(own) ? other : own;
 
-	for (unsigned i = 0; i < d->n_reservations; i++)
-		n += addr_eq(a, addr_is_v4(a) ? &d->reservations[i].ip4
-					      : &d->reservations[i].ip6);
-	return n > 1;
+	return addr_is_v4(a) ? addr_u32(a)
+			     : addr_u32(&o->v4.net.ip) + low_bits(a);
+}
+
+/* True if an earlier one has v's place in a family. */
+static bool is_twice(const struct user_opts *o,
+		     const struct dhcp_reservation *v)
+{
+	for (const struct dhcp_reservation *w = o->dhcp.reservations; w < v;
+	     w++) {
+		if (place_in(o, w, true) == place_in(o, v, true) ||
+		    (o->v6.is_on &&
+		     place_in(o, w, false) == place_in(o, v, false)))
+			return true;
+	}
+	return false;
 }
 
 static int check_reservation(struct user_opts *o, const char *text,
@@ -269,13 +297,15 @@ static int check_reservation(struct user_opts *o, const char *text,
 				   "host's give the IPv4 address only");
 		if (place(o, text, both[i], &at, e) < 0)
 			return -1;
-		if (is_twice(&o->dhcp, both[i]))
-			return bad(e, text, "the address is reserved twice");
 		if (!addr_is_unspecified(&to->dhcp_lowest))
 			low = addr_u32(&to->dhcp_lowest);
 		if (at < low)
 			to->dhcp_lowest = addr_v4_u32(at);
 	}
+	if (is_twice(o, v))
+		return bad(e, text,
+			   "the address, or that of its number in the other "
+			   "family, is reserved already");
 	return 0;
 }
 

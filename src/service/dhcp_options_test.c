@@ -284,6 +284,36 @@ static void test_a_service_adds_its_own(void **state)
 	is_told(b, 210, "/y", 2); /* what was given by hand is later */
 }
 
+static void booted(struct bench *b, unsigned n, const char *file)
+{
+	struct dhcp_msg m;
+	struct fake_dgram g;
+
+	assert_int_not_equal(join_as(b, n), 0);
+	assert_true(client_heard(b, &m, &g));
+	assert_string_equal(m.hdr.file, file);
+}
+
+/* The one who was given another boot file reads of no other. */
+static void test_boot_file_of_one(void **state)
+{
+	struct bench *b = *state;
+	char name[200];
+
+	memset(name, 'n', sizeof(name));
+	start(b, 0);
+	assert_int_equal(dhcp_rules_add_more(rules, add_boot, "pxelinux.0"), 0);
+	option(who_mac(fake_mac(2)), DHCP_O_BOOTFILE, "own.0", 5);
+	option(who_mac(fake_mac(3)), DHCP_O_BOOTFILE, "", 0);
+	option(who_mac(fake_mac(4)), DHCP_O_BOOTFILE, name, sizeof(name));
+	booted(b, 1, "pxelinux.0");
+	booted(b, 2, "own.0");
+	is_told(b, DHCP_O_BOOTFILE, "own.0", 5);
+	booted(b, 3, "");
+	booted(b, 4, "");
+	is_told(b, DHCP_O_BOOTFILE, name, sizeof(name));
+}
+
 static void test_rules_that_make_no_sense(void **state)
 {
 	struct dhcp_reservation v = {.who = all, .ip4 = addr_v4(10, 0, 2, 30)};
@@ -308,6 +338,7 @@ int main(void)
 		TEST(test_inform_gets_options_and_no_lease),
 		TEST(test_lease_times),
 		TEST(test_a_service_adds_its_own),
+		TEST(test_boot_file_of_one),
 		TEST(test_rules_that_make_no_sense),
 	};
 

@@ -280,6 +280,24 @@ static void begin_overload(struct answer *a, uint8_t *buf,
 			   is_bootp || h->sname[0] ? 0 : DHCP_SNAME_LEN);
 }
 
+/* An option with the boot file that was given replaces the service's in the
+ * fixed part too, which there are clients (iPXE) that look at first. */
+static void tell_file(const struct dhcp_told *t, struct dhcp_hdr *h)
+{
+	struct rd given;
+	size_t len;
+
+	memcpy(h->file, t->file, sizeof(t->file));
+	h->file[sizeof(t->file) - 1] = '\0';
+	if (!dhcp_told_find(t, DHCP_O_BOOTFILE, &given))
+		return;
+	len = rd_left(&given);
+	if (len >= sizeof(t->file))
+		len = 0; /* a part of a name is none */
+	rd_copy(&given, h->file, len);
+	h->file[len] = '\0';
+}
+
 /* What the rules say to this client. */
 static void tell(struct dhcp *d, const struct exchange *x, struct dhcp_hdr *h)
 {
@@ -296,8 +314,8 @@ static void tell(struct dhcp *d, const struct exchange *x, struct dhcp_hdr *h)
 	h->siaddr = addr_is_unspecified(&t->siaddr) ? d->env->v4.gw
 						    : t->siaddr;
 	memcpy(h->sname, t->sname, sizeof(t->sname));
-	memcpy(h->file, t->file, sizeof(t->file));
-	h->sname[sizeof(t->sname) - 1] = h->file[sizeof(t->file) - 1] = '\0';
+	h->sname[sizeof(t->sname) - 1] = '\0';
+	tell_file(t, h);
 }
 
 void dhcp_answer(struct dhcp *d, const struct exchange *x, enum dhcp_type type,

@@ -24,12 +24,13 @@ enum state {
 	OPENING, /* asked the files; answered by tftp_opened() */
 	OFFERED, /* an OACK was sent; ACK 0 */
 	SENDING, /* blocks are; their ACKs */
+	LEFT,	 /* the client has, and the files have not answered yet */
 	GONE,
 };
 
 struct transfer {
 	struct list link;	/* in tftp->all */
-	struct transfer *chain; /* of its bucket */
+	struct transfer *chain; /* of its bucket, unless LEFT */
 	struct timer timer;	/* armed unless GONE */
 	struct tftp *tftp;
 	enum state state;
@@ -109,21 +110,46 @@ static struct transfer *find(struct tftp *t, const struct endpoint *guest)
 	return x;
 }
 
-/* The one place that ends a transfer. */
-static void end(struct transfer *x)
+/* The client's end finds it no more. */
+static void unchain(struct transfer *x)
 {
-	struct tftp *t = x->tftp;
-	struct transfer **at = bucket_of(t, &x->guest);
+	struct transfer **at = bucket_of(x->tftp, &x->guest);
 
 	while (*at != x)
 		at = &(*at)->chain;
 	*at = x->chain;
+}
+
+/* The one place that ends a transfer. */
+static void end(struct transfer *x)
+{
+	struct tftp *t = x->tftp;
+
+	if (x->state != LEFT)
+		unchain(x);
 	x->state = GONE;
 	timer_disarm(t->env->wheel, &x->timer);
 	if (x->fd >= 0)
 		t->files->close(t->files->arg, x->fd);
 	list_del(&x->link);
 	slab_free(&t->memory, x);
+}
+
+/* The client is done with it.  What the files are asked counts until they
+ * answer: who asks and leaves would else ask them as fast as he can send. */
+static void leave(struct transfer *x)
+{
+	if (x->state != OPENING) {
+		end(x);
+		return;
+	}
+	unchain(x);
+	x->state = LEFT; /* the timer goes on */
+}
+
+static bool is_asked(const struct transfer *x)
+{
+	return x->state == OPENING || x->state == LEFT;
 }
 
 struct tftp *tftp_free(struct tftp *t)
@@ -150,7 +176,7 @@ static bool has_room(const struct tftp *t, uint32_t port)
 	list_each(it, &t->all) {
 		const struct transfer *x =
 			container_of(it, struct transfer, link);
-		bool is_opening = x->state == OPENING;
+		bool is_opening = is_asked(x);
 
 		n_opening += is_opening;
 		n_port += x->port == port;
@@ -319,6 +345,10 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
 		send_blocks(x);
 		return;
 	}
+	if (x->state == LEFT) {
+		end(x);
+		return;
+	}
 	if (x->state == OPENING || ++x->tries >= TFTP_TRIES) {
 		drop(x->tftp->env->drops, DROP_TFTP_SILENT);
 		end(x);
@@ -427,7 +457,7 @@ static void on_request(struct tftp *t, const struct packet *pkt, struct rd *r)
 		return;
 	}
 	if (x)
-		end(x);
+		leave(x);
 	if (!tftp_parse_request(r, &q)) {
 		drop(t->env->drops, DROP_TFTP_BAD);
 		refuse(t, pkt, TFTP_E_ILLEGAL, "malformed request");
@@ -453,8 +483,12 @@ int tftp_opened(struct tftp *t, uint64_t number, int fd, uint64_t size, int err)
 	list_each(it, &t->all) {
 		struct transfer *y = container_of(it, struct transfer, link);
 
-		if (y->state == OPENING && y->number == number)
+		if (is_asked(y) && y->number == number)
 			x = y;
+	}
+	if (x && x->state == LEFT) {
+		end(x);
+		x = NULL;
 	}
 	if (!x)
 		return -ENOENT;
@@ -537,7 +571,7 @@ void tftp_input(struct tftp *t, const struct packet *pkt,
 	else if (!x || !endpoint_eq(&x->self, &pkt->dst))
 		return; /* of one that is over: its last, perhaps */
 	else if (op == TFTP_ERROR)
-		end(x);
+		leave(x);
 	else
 		on_ack(x, block);
 }

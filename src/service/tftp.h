@@ -10,6 +10,8 @@
  * ---------> OPENING ------> OFFERED ------> SENDING ---> gone: all was
  *               | it is not          silence | error      acknowledged
  *               +--> gone: told why          +--> gone
+ *               | the client leaves
+ *               +--> LEFT --> gone: the files have answered
  *
  * All is said from port 69, as QEMU does, so a transfer is known by the
  * client's end, and no port of the host's loopback is taken from guests.  A
@@ -30,7 +32,7 @@
 
 enum {
 	TFTP_TRANSFERS = 256,
-	TFTP_OPENINGS = 32, /* of those, waiting for a file */
+	TFTP_OPENINGS = 32, /* of those, whose file is not open yet */
 	TFTP_WINDOW = 32,   /* blocks, at most; a client may have less */
 	TFTP_TRIES = 6,     /* of sending what is not acknowledged */
 	TFTP_TIMEOUT_S = 1, /* doubled each time, unless the client chose */

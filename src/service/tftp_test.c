@@ -678,6 +678,36 @@ static void test_half_open(void **state)
 	assert_int_equal(b->n_closed, TFTP_TRANSFERS);
 }
 
+/* Who asks and leaves again has asked: the files do not hear of more than
+ * TFTP_OPENINGS at a time. */
+static void test_ask_and_leave(void **state)
+{
+	static const uint8_t error[] = {0, TFTP_ERROR, 0, 0, 0};
+	struct bench *b = *state;
+	char text[] = "00\0octet";
+
+	for (unsigned i = 0; i < 1000; i++) {
+		text[0] = (char)('a' + i % 26);
+		text[1] = (char)('a' + i / 26 % 26);
+		ask(b, text, sizeof(text));
+		if (i % 2)
+			hear(b, error, sizeof(error));
+	}
+	assert_int_equal(b->n_asked, TFTP_OPENINGS);
+	/* What they said counts: nobody waits for it, but there is room. */
+	assert_int_equal(opened(b, 1), -ENOENT);
+	ASK(b, "more\0octet");
+	assert_int_equal(b->n_asked, TFTP_OPENINGS + 1);
+	assert_string_equal(b->path, "more");
+	assert_int_equal(opened(b, 1), 0);
+	expect_data(b, 0, 1, 512, 1);
+	/* They do not answer at all. */
+	pass(b, (TFTP_OPEN_S + 1) * SECOND);
+	ack(b, 1);
+	assert_int_equal(tftp_n(b->tftp), 0);
+	assert_int_equal(b->n_closed, 1);
+}
+
 static void test_files_are_busy(void **state)
 {
 	struct bench *b = *state;
@@ -728,8 +758,8 @@ int main(void)
 		TEST(test_bad_disk),	    TEST(test_file_shrinks),
 		TEST(test_no_file),	    TEST(test_answer_too_late),
 		TEST(test_names),	    TEST(test_what_is_not_served),
-		TEST(test_half_open),	    TEST(test_files_are_busy),
-		TEST(test_strangers),
+		TEST(test_half_open),	    TEST(test_ask_and_leave),
+		TEST(test_files_are_busy),  TEST(test_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,21 @@ def test_more_blocks_than_numbers(net):
         f"{want} {65536 * 8 + 100}\n")
 
 
+def test_a_file_that_is_not_in_memory(w, tmp_path):
+    """Read from the disk while it is sent."""
+    text = random.Random(5).randbytes(8 << 20)
+    file = tmp_path / "big"
+    file.write_bytes(text)
+    with open(file, "rb") as f:
+        os.fsync(f.fileno())
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    g = w.guest()
+    with world.Vmlan([f"user,tftp={tmp_path}", g.netdev()]):
+        g.dhcp()
+        out = client(g, V4, "get", "big", "blksize=1468", "windowsize=32").stdout
+        assert out.endswith(f"{hashlib.sha256(text).hexdigest()} {8 << 20}\n")
+
+
 # ---- what is not served ----
 
 def test_nothing_outside_is_met(net):
@@ -478,14 +493,16 @@ if world.FULL:
         assert "http://10.0.2.3/boot/ipxe.efi" in text, text
 
     @pytest.mark.qemu
-    def test_uefi_boots_over_ipv6(root, tmp_path):
-        """On a network without IPv4: iPXE, which says so."""
+    @pytest.mark.parametrize("how", ["PXE", "HTTP Boot"])
+    def test_uefi_boots_over_ipv6(root, tmp_path, how):
+        """On a network without IPv4, for which HTTP boot waits a minute all the
+        same: iPXE, which says so."""
         shutil.copy("/usr/lib/ipxe/ipxe.efi", ROOT)
         vm = Booting(["--net", "nat,ipv4=off", "--pxe", str(ROOT)], *uefi(tmp_path),
-                     *without_pxe(4), memory=512)
+                     *without_pxe(4, *([] if how == "PXE" else [6])), memory=512)
         try:
             next(l for l in vm.lines(300) if "iPXE initialising devices" in l)
-            assert "Start PXE over IPv6" in vm.text, vm.text
-            assert "NBP filename is ipxe.efi" in vm.text, vm.text
+            file = "NBP filename is ipxe.efi" if how == "PXE" else "::3]/boot/ipxe.efi"
+            assert f"Start {how} over IPv6" in vm.text and file in vm.text, vm.text
         finally:
             vm.close()

@@ -38,7 +38,7 @@ class Transfer:
         self.loss = loss
         self.random = random.Random(7)
         self.granted = {}
-        self.text = b""
+        self.text = bytearray()
         self.last = request(name, options)
         self.block = 0
 
