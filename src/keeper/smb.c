@@ -12,8 +12,11 @@
 #include "base/mem.h"
 #include "keeper/plan.h"
 #include "os/cell.h"
+#include "os/sandbox.h"
 
 #define CONF "/etc/smb.conf"
+
+enum { FIRST_MS = 5000 };
 
 static const char conf[] =
 	"[global]\n"
@@ -133,6 +136,41 @@ static int open_cell(struct plan_netdev *n, const char *dir, struct error *e)
 	return r;
 }
 
+static int start_smbd(struct plan_netdev *n, unsigned long n_files,
+		      pid_t *pidp, struct error *e)
+{
+	const char *smbd = find_smbd();
+	char *argv[] = {(char *)smbd, (char *)"-s", (char *)CONF,
+			(char *)"-l", (char *)CELL_STATE, NULL};
+
+	if (!smbd)
+		return error_set(e, EXIT_FAILED,
+				 "there is no smbd on this host, install the "
+				 "package samba");
+	return cell_start(n->smb, argv, n_files, pidp, e);
+}
+
+/* The first smbd makes the databases and the identity that is in them, and a
+ * client may well have two begin at once: so one begins alone, and ends as
+ * nobody speaks to it. */
+static int open_served(struct plan_netdev *n, struct error *e)
+{
+	const char *dir = spec_str(n->spec, "smb");
+	pid_t pid;
+	int fd;
+
+	if (open_cell(n, dir, e) < 0)
+		return -1;
+	fd = start_smbd(n, 0, &pid, e);
+	if (fd < 0) {
+		error_prefix(e, "user: smb=%s: ", dir);
+		return -1;
+	}
+	fd_close(&fd);
+	(void)sandbox_wait(pid, FIRST_MS); /* else it ends later */
+	return 0;
+}
+
 int smb_open(struct plan_netdev *n, struct error *e)
 {
 	const char *dir = spec_str(n->spec, "smb");
@@ -143,25 +181,17 @@ int smb_open(struct plan_netdev *n, struct error *e)
 		return error_set(e, EXIT_FAILED,
 				 "user: smb=%s: there is no smbd on this host, "
 				 "install the package samba", dir);
-	return open_cell(n, dir, e);
+	return open_served(n, e);
 }
 
 int smb_start(struct plan_netdev *n, unsigned long n_files, pid_t *pidp,
 	      struct error *e)
 {
-	const char *smbd = find_smbd();
-	char *argv[] = {(char *)smbd, (char *)"-s", (char *)CONF,
-			(char *)"-l", (char *)CELL_STATE, NULL};
-
-	if (!smbd)
-		return error_set(e, EXIT_FAILED,
-				 "there is no smbd any more, install the "
-				 "package samba");
 	/* Who was short of memory took it. */
 	if (!n->smb || !cell_is_alive(n->smb)) {
 		n->smb = cell_free(n->smb);
-		if (open_cell(n, spec_str(n->spec, "smb"), e) < 0)
+		if (open_served(n, e) < 0)
 			return -1;
 	}
-	return cell_start(n->smb, argv, n_files, pidp, e);
+	return start_smbd(n, n_files, pidp, e);
 }
