@@ -24,7 +24,7 @@ ROWS = [l.split("\t") for l in (world.HERE.parent / "qemu" / "strings.tsv").read
         .splitlines() if not l.startswith("#")]
 Q = pathlib.Path("/run/q")
 # Files that a string names; the abstract names of sockets and URLs have none.
-PATH = re.compile(r"(?<==)(?=~?/(etc|path|usr|tmp|passt|dev)\b)")
+PATH = re.compile(r"(?<==)(?=~?/(etc|path|srv|usr|tmp|passt|dev)\b)")
 # What QEMU asks of a bridge helper: a tap on the bridge, by descriptor.
 HELPER = """#!/usr/bin/python3
 import array, fcntl, os, socket, struct, subprocess, sys
