@@ -443,6 +443,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.keeps_services = m->keeps_services,
 		.has_multicast = m->has_multicast,
 		.serving = m->serving,
+		.probes = true,
 		.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF,
 	};
 	struct gateway_env env = {

@@ -165,6 +165,7 @@ void gateway_learn(struct gateway *gw, const addr *ip, mac m)
 	neigh_learn(&gw->neigh, ip, m, lan_ingress(gw->nat.lan),
 		    *gw->nat.now_ns);
 	held_known(&gw->held);
+	probe_heard(gw->probes, ip, m);
 }
 
 static bool env_source_ok(void *arg, const addr *src)
@@ -340,6 +341,7 @@ static int make_dhcp6(struct gateway *gw, const struct dhcp_config *dc)
 		.moves = gw->config.follows_host,
 		.lease_s = dc->lease_s,
 		.rules = gw->dhcp_rules,
+		.probes = gw->probes,
 	};
 
 	_Static_assert((int)DHCP_SEARCH_NAMES == (int)DHCP6_SEARCH_NAMES,
@@ -359,6 +361,7 @@ static int make_services(struct gateway *gw)
 			 .lowest = c->serving.dhcp_lowest},
 		.lease_s = c->serving.lease_s,
 		.rules = gw->dhcp_rules,
+		.probes = gw->probes,
 		.n_kept = c->n_kept,
 		.hostname = c->hostname,
 		.domain = c->domainname,
@@ -424,6 +427,10 @@ static int make_parts(struct gateway *gw)
 		tcp_set_report(gw->tcp, &report);
 	gw->dhcp_rules = r == 0 ? dhcp_rules_new() : NULL;
 	if (r == 0 && !gw->dhcp_rules)
+		r = -ENOMEM;
+	gw->probes = r == 0 && gw->config.probes ? probes_new(&gw->service)
+						 : NULL;
+	if (r == 0 && gw->config.probes && !gw->probes)
 		r = -ENOMEM;
 	if (r == 0)
 		r = make_services(gw);
@@ -492,6 +499,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	gw->dns_tcp = dns_tcp_free(gw->dns_tcp);
 	gw->ntp = ntp_free(gw->ntp);
 	gw->dns = dns_free(gw->dns);
+	gw->probes = probes_free(gw->probes);
 	gw->dhcp6 = dhcp6_free(gw->dhcp6);
 	gw->dhcp = dhcp_free(gw->dhcp);
 	gw->dhcp_rules = dhcp_rules_free(gw->dhcp_rules);

@@ -54,6 +54,7 @@ struct gateway_config {
 	bool keeps_services;  /* .. but to the name server */
 	bool has_multicast;   /* groups pass, nat/group.h; not if restricted */
 	struct serving serving;
+	bool probes; /* DHCP asks whether an address is in use (probe.h) */
 	bool deny_peek_off;   /* test switch, tcp.h */
 };
 

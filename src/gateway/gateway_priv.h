@@ -56,6 +56,7 @@ struct gateway {
 	struct forward *forward;
 	struct service_env service;
 	struct dhcp_rules *dhcp_rules; /* what both tell clients */
+	struct probes *probes;	/* NULL: none */
 	struct dhcp *dhcp;
 	struct dhcp6 *dhcp6; /* NULL: IPv6 is off */
 	struct dns *dns;

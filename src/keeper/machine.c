@@ -336,6 +336,7 @@ static bool reserved_for(const struct plan_netdev *n, mac own, addr *ap)
 struct own_place {
 	struct machine *m;
 	addr ip;
+	bool has_other; /* a lease that goes on, of another place */
 };
 
 static bool is_kept_place(const struct plan_netdev *n, const addr *ip)
@@ -353,32 +354,40 @@ static void find_own(void *arg, const struct kept_lease *l)
 {
 	struct own_place *to = arg;
 	const struct plan_netdev *n = plan_gateway(&to->m->keeper->plan);
+	const addr *ip = &l->lease.ip;
 
-	if (addr_is_unspecified(&to->ip) &&
-	    mac_eq(l->lease.mac, to->m->mac) &&
-	    is_kept_place(n, &l->lease.ip) &&
-	    !is_reserved(n, &l->lease.ip) &&
-	    !plan_is_gateways(n, &l->lease.ip) &&
-	    !is_taken(to->m->keeper, &l->lease.ip))
-		to->ip = l->lease.ip;
+	if (!addr_is_unspecified(&to->ip) || !mac_eq(l->lease.mac, to->m->mac))
+		return;
+	if (is_kept_place(n, ip) && !is_reserved(n, ip) &&
+	    !plan_is_gateways(n, ip) && !is_taken(to->m->keeper, ip))
+		to->ip = *ip;
+	else
+		to->has_other |= lease_is_live(l);
 }
 
-/* The address that it had before, when the network was another keeper's. */
+/* True if what it had before, maybe when the network was another keeper's, says
+ * which address is kept for it: *ap, or none, if its lease of another goes on
+ * and no port waits for it to be known. */
 static bool had_before(struct machine *m, addr *ap)
 {
 	struct own_place own = {.m = m};
 
 	leases_each(m->keeper->leases, find_own, &own);
 	*ap = own.ip;
-	return !addr_is_unspecified(ap);
+	return !addr_is_unspecified(ap) ||
+	       (own.has_other && !m->request.n_forwards);
 }
 
 /* How much an address is somebody's who may come again. */
+enum claim { CLAIM_NONE, CLAIM_ENDED, CLAIM_LIVE };
+
 static unsigned claim_of(const struct keeper *k, const addr *ip)
 {
 	const struct kept_lease *l = leases_at(k->leases, ip);
 
-	return !l ? 0 : lease_is_live(l) ? 2 : 1;
+	if (!l)
+		return CLAIM_NONE;
+	return lease_is_live(l) ? CLAIM_LIVE : CLAIM_ENDED;
 }
 
 /* Of those that are kept for machines and have none the one that is least
@@ -387,7 +396,8 @@ static void choose_address(struct machine *m)
 {
 	const struct plan_netdev *n = plan_gateway(&m->keeper->plan);
 	const struct msg_user_add *u = n ? &n->order.user_add : NULL;
-	unsigned least = UINT_MAX;
+	/* What goes on is taken from nobody but for a forwarded port. */
+	unsigned least = m->request.n_forwards ? UINT_MAX : CLAIM_LIVE;
 
 	if (!n || !m->has_mac || reserved_for(n, m->mac, &m->ip) ||
 	    had_before(m, &m->ip))

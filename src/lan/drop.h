@@ -71,6 +71,7 @@
 	X(HOST_SOCKET, "host socket could not be made")                        \
 	X(DHCP_BAD, "malformed DHCP")                                          \
 	X(DHCP_NO_LEASE, "no free address for a lease")                        \
+	X(DHCP_IN_USE, "address to lease that somebody has already")           \
 	X(DNS_BAD, "malformed DNS")                                            \
 	X(DNS_BUSY, "too many DNS questions in flight")                        \
 	X(DNS_REPLY, "DNS reply that matches no question")                     \

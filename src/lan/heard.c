@@ -98,6 +98,13 @@ void lan_heard(struct lan *lan, const addr *ip)
 		heard_put(lan->ingress, ip);
 }
 
+bool lan_is_heard(const struct lan *lan, const addr *ip)
+{
+	const struct port *p = lan->ingress;
+
+	return p && place_of(p, ip) < p->n_heard;
+}
+
 void heard_forget(struct port *p)
 {
 	if (!p->n_heard)

@@ -111,6 +111,8 @@ uint32_t lan_ingress_id(const struct lan *lan);
 uint32_t lan_payer(const struct lan *lan);
 /* Inside send(): who sent the frames has this IP address. */
 void lan_heard(struct lan *lan, const addr *ip);
+/* True inside send() if who sent the frames is known to have this address. */
+bool lan_is_heard(const struct lan *lan, const addr *ip);
 /* True inside send() if that port is an uplink. */
 bool lan_ingress_is_uplink(const struct lan *lan);
 

@@ -9,6 +9,8 @@
 #include "service/client_name.h"
 #include "service/dhcp_priv.h"
 
+static void take(struct dhcp *d, const struct probe_msg *in);
+
 enum {
 	FQDN_F_E = 1 << 2, /* RFC 4702 2.1 */
 };
@@ -38,6 +40,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 		log_warn(env->log, "dnssearch= does not fit a DHCP option; "
 				   "guests are not told of it");
 	d->rules = c->rules;
+	d->probes = c->probes;
 	d->lease_s = c->lease_s ? c->lease_s : LEASE_SECONDS;
 	if (lease_table_init_pool(&d->leases, &env->v4.net, &c->pool) < 0) {
 		free(d);
@@ -179,13 +182,34 @@ static struct lease *offer(struct dhcp *d, const struct exchange *x)
 	return l;
 }
 
+static void on_probed(void *arg, const struct probe_msg *m, const addr *ip,
+		      const struct probe_user *user)
+{
+	struct dhcp *d = arg;
+
+	lease_probed(&d->leases, ip, user, d->env);
+	take(d, m);
+}
+
+/* True if the offer waits until it is known whether somebody has the address,
+ * which its client did not have before, or is not known to have. */
+static bool must_wait(struct dhcp *d, const struct exchange *x,
+		      const struct lease *l)
+{
+	if (l->was_bound || l->is_probed ||
+	    lan_is_heard(d->env->port->lan, &l->ip))
+		return false;
+	return probe_start(d->probes, &l->ip, x->client.mac, x->in, on_probed,
+			   d);
+}
+
 static void on_discover(struct dhcp *d, struct exchange *x)
 {
 	struct lease *l;
 
 	x->want = lease_wish(&d->leases, &x->client, &x->want);
 	l = offer(d, x);
-	if (l)
+	if (l && !must_wait(d, x, l))
 		dhcp_answer(d, x, DHCP_OFFER, l);
 }
 
@@ -228,7 +252,7 @@ static void on_bootp(struct dhcp *d, const struct exchange *x)
 {
 	struct lease *l = offer(d, x);
 
-	if (!l)
+	if (!l || must_wait(d, x, l))
 		return;
 	confirm(d, x, l);
 	dhcp_answer(d, x, DHCP_NONE, l);
@@ -281,16 +305,15 @@ static void fill_asker(const struct dhcp_msg *m, struct dhcp_asker *a)
 }
 
 /* RFC 2131 4.2: the identifier with its type, else hardware type and MAC. */
-static void identify(const struct dhcp *d, const struct packet *pkt,
-		     uint32_t port, struct exchange *x)
+static void identify(const struct dhcp *d, struct exchange *x)
 {
 	struct lease_client *c = &x->client;
 	struct rd r;
 
 	fill_asker(x->m, &x->asker);
 	*c = (struct lease_client){.mac = x->asker.mac,
-				   .sender = pkt->eth_src,
-				   .port = port};
+				   .sender = x->in->pkt.eth_src,
+				   .port = x->in->port};
 	c->rule = (uint16_t)dhcp_rules_find(d->rules, &x->asker);
 	r = x->asker.id;
 	if (rd_left(&r) >= 2 && rd_left(&r) <= sizeof(c->id)) {
@@ -342,13 +365,12 @@ static void dispatch(struct dhcp *d, struct exchange *x)
 	drop(d->env->drops, DROP_DHCP_BAD);
 }
 
-void dhcp_input(struct dhcp *d, const struct packet *pkt,
-		const uint8_t *payload, size_t len)
+static void take(struct dhcp *d, const struct probe_msg *in)
 {
-	struct rd r = rd_init(payload, len);
+	struct rd r = rd_init(in->payload, in->len);
 	struct exchange x = {
 		.m = &d->msg,
-		.pkt = pkt,
+		.in = in,
 		.now_ns = *d->env->now_ns,
 	};
 
@@ -357,8 +379,21 @@ void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		return;
 	}
 	lease_expire(&d->leases, x.now_ns);
-	identify(d, pkt, service_payer(d->env), &x);
+	identify(d, &x);
 	if (!dhcp_find_addr(&d->msg, DHCP_O_REQUESTED_IP, &x.want))
 		x.want = d->msg.hdr.ciaddr;
 	dispatch(d, &x);
+}
+
+void dhcp_input(struct dhcp *d, const struct packet *pkt,
+		const uint8_t *payload, size_t len)
+{
+	const struct probe_msg in = {
+		.pkt = *pkt,
+		.port = service_payer(d->env),
+		.payload = payload,
+		.len = len,
+	};
+
+	take(d, &in);
 }

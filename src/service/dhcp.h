@@ -9,6 +9,7 @@
 
 #include "service/dhcp_options.h"
 #include "service/lease.h"
+#include "service/probe.h"
 #include "service/service.h"
 #include "wire/packet.h"
 
@@ -24,6 +25,7 @@ struct dhcp_config {
 	struct lease_pool pool;
 	uint32_t lease_s;      /* DHCP_FOREVER; 0: LEASE_SECONDS */
 	const struct dhcp_rules *rules; /* borrowed; NULL: there are none */
+	struct probes *probes; /* borrowed; NULL: nobody is asked */
 	unsigned n_kept;       /* its first addresses, for dhcp_keep() */
 	const char *hostname;  /* "" = none, as the next */
 	const char *domain;

@@ -34,15 +34,18 @@ struct dhcp6 {
 	bool hides_dns;
 	addr nameserver; /* unspecified: env's, which may move */
 	const struct dhcp_rules *rules; /* borrowed; may be NULL */
+	struct probes *probes;		/* borrowed; may be NULL */
 	uint32_t lease_s, renew_s; /* and T1; DHCP_FOREVER */
 	struct dhcp_told told;	   /* scratch of one call */
 };
 
+static void take(struct dhcp6 *d, const struct probe_msg *in);
+
 /* One message that is being answered. */
 struct exchange {
 	const struct dhcp6_msg *m;
-	const struct packet *pkt;
-	uint32_t port; /* of the lan, that it came by */
+	const struct probe_msg *in; /* as it came */
+	bool is_held; /* it will be answered later */
 	uint64_t now_ns;
 	struct dhcp_asker asker;
 	uint16_t rule; /* number of its reservation, 0: none */
@@ -86,6 +89,7 @@ int dhcp6_new(const struct service_env *env, const struct dhcp6_config *c,
 	d->hides_dns = c->hides_dns;
 	d->nameserver = c->nameserver;
 	d->rules = c->rules;
+	d->probes = c->probes;
 	d->lease_s = c->lease_s ? c->lease_s : LEASE_SECONDS;
 	d->renew_s = d->lease_s == DHCP_FOREVER ? DHCP_FOREVER : d->lease_s / 2;
 	if (c->moves && d->renew_s > MOVING_SECONDS)
@@ -161,9 +165,9 @@ static void put_settings(struct dhcp6 *d, struct exchange *x)
 static void send_answer(const struct dhcp6 *d, const struct exchange *x)
 {
 	const struct service_dgram g = {
-		.to = x->pkt->eth_src,
+		.to = x->in->pkt.eth_src,
 		.src = {.ip = d->env->ll6, .port = DHCP6_PORT_SERVER},
-		.dst = {.ip = x->pkt->src.ip, .port = DHCP6_PORT_CLIENT},
+		.dst = {.ip = x->in->pkt.src.ip, .port = DHCP6_PORT_CLIENT},
 		.payload = x->w.start,
 		.len = wr_len(&x->w),
 	};
@@ -232,9 +236,9 @@ static struct lease_client client_of(const struct exchange *x,
 {
 	struct lease_client c = {
 		.n_part = IAID_LEN,
-		.mac = x->pkt->eth_src,
-		.sender = x->pkt->eth_src,
-		.port = x->port,
+		.mac = x->in->pkt.eth_src,
+		.sender = x->in->pkt.eth_src,
+		.port = x->in->port,
 		.rule = x->rule,
 	};
 	struct wr w = wr_init(c.id, sizeof(c.id));
@@ -287,7 +291,7 @@ static void fill_asker(const struct exchange *x, struct dhcp_asker *a)
 	struct rd r = x->m->fqdn;
 
 	*a = (struct dhcp_asker){.m6 = x->m,
-				 .mac = x->pkt->eth_src,
+				 .mac = x->in->pkt.eth_src,
 				 .id = rd_init(NULL, 0),
 				 .duid = x->m->client_id};
 	rd_skip(&r, 1); /* flags: we enter no names anywhere */
@@ -301,7 +305,7 @@ static void confirm(struct dhcp6 *d, const struct exchange *x, struct lease *l)
 	dhcp_learn_name(d->rules, &x->asker, x->rule, l);
 	lease_bind(&d->leases, l, lease_end(x->now_ns, d->lease_s));
 	if (d->bound)
-		d->bound(d->arg, &l->ip, x->pkt->eth_src);
+		d->bound(d->arg, &l->ip, x->in->pkt.eth_src);
 }
 
 static enum dhcp6_status refusal_of(const struct dhcp6_ia *ia)
@@ -351,11 +355,46 @@ static bool is_foreign(const struct dhcp6 *d, const struct dhcp6_ia *ia)
 
 /* --- the messages (RFC 8415 18.3); false: not to be answered --- */
 
+static void on_probed(void *arg, const struct probe_msg *m, const addr *ip,
+		      const struct probe_user *user)
+{
+	struct dhcp6 *d = arg;
+
+	lease_probed(&d->leases, ip, user, d->env);
+	take(d, m);
+}
+
+/* True if the answer waits until it is known whether somebody has an address
+ * that its client did not have before, and is not known to have. */
+static bool must_wait(struct dhcp6 *d, const struct exchange *x)
+{
+	for (unsigned i = 0; d->probes && i < x->m->n_ia; i++) {
+		const struct dhcp6_ia *ia = &x->m->ia[i];
+		struct lease_client c = client_of(x, ia);
+		addr want = wanted(ia);
+		struct lease *l = NULL;
+
+		if (ia->code != DHCP6_O_IA_NA)
+			continue;
+		want = lease_wish(&d->leases, &c, &want);
+		l = lease_offer(&d->leases, &c, &want,
+				x->now_ns + LEASE_OFFER_SECONDS * SECOND_NS);
+		if (l && !l->was_bound && !l->is_probed &&
+		    !lan_is_heard(d->env->port->lan, &l->ip) &&
+		    probe_start(d->probes, &l->ip, c.mac, x->in, on_probed, d))
+			return true;
+	}
+	return false;
+}
+
 static bool on_solicit(struct dhcp6 *d, struct exchange *x)
 {
 	const struct dhcp6_msg *m = x->m;
 	const uint8_t preference = PREFERENCE;
 
+	x->is_held = must_wait(d, x);
+	if (x->is_held)
+		return true;
 	begin_answer(d, x, m->is_rapid ? DHCP6_REPLY : DHCP6_ADVERTISE);
 	if (m->is_rapid)
 		dhcp6_emit_opt(&x->w, DHCP6_O_RAPID_COMMIT, "", 0);
@@ -541,21 +580,19 @@ static void forget_offers(struct dhcp6 *d, const struct exchange *x)
 	}
 }
 
-void dhcp6_input(struct dhcp6 *d, const struct packet *pkt,
-		 const uint8_t *payload, size_t len)
+static void take(struct dhcp6 *d, const struct probe_msg *in)
 {
 	uint8_t buf[REPLY_ROOM];
 	struct dhcp6_msg m;
-	struct rd r = rd_init(payload, len);
+	struct rd r = rd_init(in->payload, in->len);
 	struct exchange x = {
 		.m = &m,
-		.pkt = pkt,
-		.port = service_payer(d->env),
+		.in = in,
 		.now_ns = *d->env->now_ns,
 		.w = wr_init(buf, sizeof(buf)),
 	};
 
-	if (!dhcp6_parse(&r, &m) || !is_acceptable(d, &m, pkt)) {
+	if (!dhcp6_parse(&r, &m) || !is_acceptable(d, &m, &in->pkt)) {
 		drop(d->env->drops, DROP_DHCP_BAD);
 		return;
 	}
@@ -568,8 +605,21 @@ void dhcp6_input(struct dhcp6 *d, const struct packet *pkt,
 			forget_offers(d, &x);
 		return;
 	}
-	if (rules[m.type].handle(d, &x))
-		send_answer(d, &x);
-	else
+	if (!rules[m.type].handle(d, &x))
 		drop(d->env->drops, DROP_DHCP_BAD);
+	else if (!x.is_held)
+		send_answer(d, &x);
+}
+
+void dhcp6_input(struct dhcp6 *d, const struct packet *pkt,
+		 const uint8_t *payload, size_t len)
+{
+	const struct probe_msg in = {
+		.pkt = *pkt,
+		.port = service_payer(d->env),
+		.payload = payload,
+		.len = len,
+	};
+
+	take(d, &in);
 }

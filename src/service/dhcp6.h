@@ -12,6 +12,7 @@
 
 #include "service/dhcp_options.h"
 #include "service/lease.h"
+#include "service/probe.h"
 #include "service/service.h"
 #include "wire/packet.h"
 
@@ -21,6 +22,7 @@ enum { DHCP6_SEARCH_NAMES = 8 };
 struct dhcp6_config {
 	uint32_t lease_s; /* DHCP_FOREVER; 0: LEASE_SECONDS */
 	const struct dhcp_rules *rules; /* borrowed; NULL: there are none */
+	struct probes *probes; /* borrowed; NULL: nobody is asked */
 	const char *domain; /* "" = none; the last of the search */
 	const char *search[DHCP6_SEARCH_NAMES];
 	unsigned n_search;

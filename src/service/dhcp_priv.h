@@ -19,6 +19,7 @@ struct dhcp {
 	dhcp_bound_fn bound;
 	void *arg;
 	const struct dhcp_rules *rules; /* borrowed; may be NULL */
+	struct probes *probes; /* borrowed; may be NULL */
 	uint32_t lease_s;
 	char hostname[DHCP_TEXT_LEN];
 	char domain[DHCP_TEXT_LEN];
@@ -34,7 +35,7 @@ struct dhcp {
 /* One request that is being answered. */
 struct exchange {
 	const struct dhcp_msg *m;
-	const struct packet *pkt;
+	const struct probe_msg *in; /* as it came */
 	struct lease_client client;
 	struct dhcp_asker asker;
 	addr want; /* requested or current address; unspecified = none */

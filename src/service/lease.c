@@ -520,7 +520,7 @@ static void give_to(struct lease_table *t, struct lease *l,
 		unchain(t, l);
 	l->client = *c;
 	l->was_used = true;
-	l->was_bound = false;
+	l->was_bound = l->is_probed = false;
 	l->name[0] = '\0';
 	l->sender = sender_of(t, c);
 	b = bucket_of(t, c);
@@ -666,6 +666,37 @@ void lease_rest(struct lease_table *t, struct lease *l, uint64_t end_ns)
 {
 	set_state(t, l, LEASE_RESTED, end_ns);
 	say_news(t);
+}
+
+static unsigned count_used(const struct lease_table *t, uint32_t port)
+{
+	unsigned n = 0;
+
+	list_each(it, &t->by_state[LEASE_RESTED]) {
+		const struct lease *l = container_of(it, struct lease, order);
+
+		n += l->client.port == port;
+	}
+	return n;
+}
+
+bool lease_used(struct lease_table *t, struct lease *l, mac user, uint32_t port,
+		uint64_t end_ns)
+{
+	/* No client names itself so: it is nobody's lease. */
+	struct lease_client c = {
+		.mac = user, .sender = user, .port = port, .id_len = 17};
+
+	if (t->n_sender[sender_of(t, &c)] >= LEASE_PER_SENDER ||
+	    (port && count_used(t, port) >= LEASE_PER_SENDER))
+		return false;
+	memcpy(c.id + 1, l->ip.b, sizeof(l->ip.b));
+	if (l->state != LEASE_FREE)
+		set_state(t, l, LEASE_FREE, 0);
+	give_to(t, l, &c);
+	set_state(t, l, LEASE_RESTED, end_ns);
+	say_news(t);
+	return true;
 }
 
 bool lease_restore(struct lease_table *t, const struct lease *was)

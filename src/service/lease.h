@@ -91,6 +91,7 @@ struct lease {
 	uint16_t sender;	    /* index of the sender's count */
 	bool was_used;
 	bool was_bound; /* to this client */
+	bool is_probed; /* for it: nobody else has the address */
 	bool is_kept; /* for the client with MAC owner; zero: for nobody */
 	mac owner;
 	uint16_t rule; /* not 0: kept for the client of that rule instead */
@@ -207,6 +208,11 @@ void lease_release(struct lease_table *t, struct lease *l);
 /* Somebody else uses the address: nobody gets it until end_ns. */
 void lease_rest(struct lease_table *t, struct lease *l, uint64_t end_ns);
 
+/* The machine with this MAC, behind that port of the lan, was found to have the
+ * address: nobody gets it until end_ns.  False, and nothing is changed: it has
+ * so many already that it may not take any more from others. */
+bool lease_used(struct lease_table *t, struct lease *l, mac user, uint32_t port,
+		uint64_t end_ns);
 /* The lease of ip as another engine had it: of that client until end_ns, or
  * FREE and to be its again.  False: it makes no sense here, or a rule says
  * otherwise, and nothing is changed.  No news. */
