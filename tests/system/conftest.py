@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import pathlib
+import shutil
+import tempfile
+
 import pytest
 
 import marks
@@ -34,12 +38,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path_factory, monkeypatch):
+def state(monkeypatch):
     """Leases outlive a network: those of one test are not another's."""
-    folder = tmp_path_factory.mktemp("state")
-    folder.chmod(0o777)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="vmlan-state-"))
+    folder.chmod(0o777)  # some tests are several users
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
