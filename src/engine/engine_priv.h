@@ -41,6 +41,8 @@ struct engine_news {
 	bool wants_fd;
 	bool has_heard, owes_heard; /* of its addresses: soon, now */
 	bool has_leases, owes_leases; /* that changed, likewise */
+	uint64_t urgent_ns; /* since then, a second at most, this often .. */
+	unsigned n_urgent;  /* .. leases were told of at once */
 	char name[ENGINE_NAME_LEN]; /* of who came or went last */
 };
 
@@ -149,6 +151,11 @@ int engine_order_l2tpv3(struct engine *e, const struct msg_l2tpv3_add *m,
 			int *fds);
 int engine_order_vxlan(struct engine *e, const struct msg_vxlan_add *m,
 		       int *fds);
+/* Told of at once, of a network, in a second: more than a start of many
+ * machines makes.  What is more is told ten times a second, for a guest that
+ * leases and releases without end must not keep the channel and the keeper's
+ * disk busy. */
+enum { ENGINE_LEASES_URGENT = 1024 };
 /* gateway_env.leases; and sends those of n that changed, as engine_tell(): 0
  * when there are no more (orders_dhcp.c). */
 void engine_leases_changed(void *arg, uint32_t id, bool is_urgent);

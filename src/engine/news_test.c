@@ -302,6 +302,29 @@ static void test_addresses_are_told_now_and_then(void **state)
 	fake_lan_deinit(&l);
 }
 
+/* At once, but not as often as a guest likes. */
+static void test_leases_are_not_always_urgent(void **state)
+{
+	struct bench *b = *state;
+	const struct engine_news *s = &b->n[1].news;
+
+	for (unsigned i = 0; i < ENGINE_LEASES_URGENT; i++)
+		engine_leases_changed(&b->e, 1, true);
+	assert_false(s->has_leases);
+	engine_leases_changed(&b->e, 1, true);
+	assert_true(s->has_leases);
+	assert_false(s->owes_leases);
+	/* another network has its own */
+	engine_leases_changed(&b->e, 2, true);
+	assert_false(b->n[2].news.has_leases);
+	while (s->has_leases)
+		assert_int_equal(loop_turn(b->e.worker->loop, -1), 0);
+	assert_false(s->owes_leases);
+	b->n[1].news.urgent_ns = 0; /* a second ago */
+	engine_leases_changed(&b->e, 1, true);
+	assert_false(s->has_leases);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -313,6 +336,7 @@ int main(void)
 		T(test_much_is_told_by_and_by),
 		T(test_a_keeper_that_is_gone),
 		T(test_addresses_are_told_now_and_then),
+		T(test_leases_are_not_always_urgent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,17 @@ int engine_order_dhcp(struct engine *e, const union engine_msg *m)
 	return -EPROTO;
 }
 
+static bool may_be_urgent(const struct engine *e, struct engine_news *s)
+{
+	uint64_t now = *loop_now(e->worker->loop);
+
+	if (now - s->urgent_ns >= UINT64_C(1000000000)) {
+		s->urgent_ns = now;
+		s->n_urgent = 0;
+	}
+	return s->n_urgent++ < ENGINE_LEASES_URGENT;
+}
+
 void engine_leases_changed(void *arg, uint32_t id, bool is_urgent)
 {
 	struct engine *e = arg;
@@ -35,7 +46,7 @@ void engine_leases_changed(void *arg, uint32_t id, bool is_urgent)
 
 	if (!n || e->sock < 0)
 		return;
-	if (is_urgent)
+	if (is_urgent && may_be_urgent(e, &n->news))
 		engine_news_leases(e, n);
 	else
 		engine_heard_later(e, &n->news.has_leases);
