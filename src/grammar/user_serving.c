@@ -35,6 +35,9 @@ static int check_parts(const struct netdev_spec *s, const struct user_opts *o,
 	if (o->n_guestfwds && (lacks & LACK_TCP))
 		return user_error(s, e, "guestfwd= needs what is turned off",
 				  "tcp");
+	if (o->tftp && (lacks & LACK_UDP))
+		return user_error(s, e, "tftp= needs what is turned off",
+				  "udp");
 	if (o->serving.has_ntp && (lacks & LACK_UDP))
 		return user_error(s, e, "ntp= needs what is turned off", "udp");
 	if (o->has_multicast && (lacks & LACK_UDP))

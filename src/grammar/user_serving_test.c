@@ -96,6 +96,8 @@ static const struct {
 	 "user: hostfwd= needs what is turned off (udp=off)"},
 	{"user,tcp=off,guestfwd=tcp::80-cmd:cat",
 	 "user: guestfwd= needs what is turned off (tcp=off)"},
+	{"user,udp=off,tftp=/srv/boot",
+	 "user: tftp= needs what is turned off (udp=off)"},
 	{"user,udp=off,multicast=on",
 	 "user: multicast= needs what is turned off (udp=off)"},
 	{"user,mac=01:00:5e:00:00:01",
