@@ -230,18 +230,23 @@ static enum MHD_Result send_file(struct MHD_Connection *conn, struct reply *r)
 
 /* ---- who asks ---- */
 
+static struct client *client_at(struct http *h, int fd)
+{
+	list_each(it, &h->clients) {
+		struct client *c = container_of(it, struct client, link);
+
+		if (c->fd == fd)
+			return c;
+	}
+	return NULL;
+}
+
 static struct client *client_of(struct http *h, struct MHD_Connection *conn)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		conn, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-	list_each(it, &h->clients) {
-		struct client *c = container_of(it, struct client, link);
-
-		if (info && c->fd == info->connect_fd)
-			return c;
-	}
-	return NULL;
+	return info ? client_at(h, info->connect_fd) : NULL;
 }
 
 /* Called at a request's head, for each piece of a body, and at its end. */
@@ -418,7 +423,9 @@ static int add_client(struct http *h, const struct msg_guestfwd_call *call,
 	h->n_clients++;
 	if (http_loop_add(&h->loop, fd))
 		return 0;
-	client_free(h, c);
+	c = client_at(h, fd); /* on_client() may have been told of its end */
+	if (c)
+		client_free(h, c);
 	return error_set(e, EXIT_FAILED, "http: no memory for a connection");
 }
 
