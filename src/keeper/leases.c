@@ -26,9 +26,12 @@ enum {
 	KEPT_LEASES_MAX = 2 * DHCP_POOL_MAX, /* of both families */
 	FILE_LEN_MAX = 8 << 20,
 	SPARE_LINES = 256, /* more than leases, and the file is written anew */
+	LINES_MAX = FILE_LEN_MAX / LEASE_LINE_MAX - 1, /* never more of them */
 	FORGET_S = 30 * 24 * 3600, /* after the end */
 	NAME_LEN = CONTROL_NAME_LEN + 8,
 };
+
+_Static_assert((int)LINES_MAX > (int)KEPT_LEASES_MAX, "the file has all");
 
 static const char head[] = "vmlan leases 1\n";
 
@@ -242,7 +245,8 @@ static void rewrite(struct leases *s)
 	char fresh[NAME_LEN + 8];
 	int fd;
 
-	snprintf(fresh, sizeof(fresh), "%s.new", s->name);
+	/* No network has such a name; one may be called NAME.new. */
+	snprintf(fresh, sizeof(fresh), ".%s.new", s->name);
 	fd = write_new(s, fresh);
 	if (fd >= 0 && renameat(s->dir, fresh, s->dir, s->name) < 0) {
 		int err = -errno;
@@ -291,6 +295,13 @@ static void append(struct leases *s, const struct kept_lease *l)
 
 	if (s->dir < 0)
 		return;
+	/* A file that is too long is not read again. */
+	if (!s->is_torn && s->n_lines >= LINES_MAX) {
+		rewrite(s);
+		if (s->is_torn)
+			arm(s, RETRY_NS);
+		return;
+	}
 	r = s->is_torn ? 0 : file_write(s->fd, line, len);
 	if (r < 0) {
 		/* A part of it may be there. */
