@@ -21,6 +21,8 @@ int rooted_dir(const char *path, struct error *e)
 	return fd;
 }
 
+enum { TRIES = 32 };
+
 /* The kernel's walk, which a link changed meanwhile does not lead astray. */
 static int open_beneath(int root, const char *name, int flags)
 {
@@ -28,13 +30,14 @@ static int open_beneath(int root, const char *name, int flags)
 		.flags = (uint64_t)(flags | O_CLOEXEC),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
-	int fd;
+	int fd, n = 0;
 
 	/* A rename somewhere else can make it uncertain whether the way led
-	 * out. */
+	 * out.  It is the same word for a file with a lease (fcntl(2)), whose
+	 * holder has most of a minute to give it up. */
 	do {
 		fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	} while (fd < 0 && (errno == EINTR || errno == EAGAIN) && ++n < TRIES);
 	if (fd >= 0)
 		return fd;
 	switch (errno) {

@@ -22,7 +22,8 @@ MUST_USE int rooted_dir(const char *path, struct error *e);
  * Links are followed as long as they stay beneath root.  -ENOENT: there is
  * none, or the way to it leads out of root; -EACCES: it may not be read, or is
  * no ordinary file, which is not opened at all: that can have effects, or make
- * one wait; -ENAMETOOLONG; or another negative errno. */
+ * one wait; -EAGAIN: somebody has a lease of it (fcntl(2)), for now;
+ * -ENAMETOOLONG; or another negative errno. */
 MUST_USE int rooted_open(int root, const char *name, struct stat *st);
 /* True if that is beneath root, and a file of this type (S_IFREG, S_IFDIR). */
 bool rooted_has(int root, const char *name, mode_t type);

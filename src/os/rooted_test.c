@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -162,6 +163,30 @@ static void refuses(void **state)
 	assert_int_equal(rooted_open(p->root, name, &st), -ENAMETOOLONG);
 }
 
+/* Whoever has a lease of a file holds nobody up. */
+static void waits_for_no_lease(void **state)
+{
+	const struct place *p = *state;
+	int fd = openat(p->root, "file.txt", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_true(signal(SIGIO, SIG_IGN) != SIG_ERR);
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0) {
+		assert_int_equal(errno, EINVAL); /* no such file system */
+		close(fd);
+		skip();
+	}
+	alarm(20); /* half of /proc/sys/fs/lease-break-time */
+	assert_int_equal(rooted_open(p->root, "file.txt", &st), -EAGAIN);
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+	alarm(0);
+	close(fd);
+	fd = rooted_open(p->root, "file.txt", &st);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
 /* A device is not touched. */
 static void refuses_devices(void **state)
 {
@@ -211,6 +236,7 @@ int main(void)
 		cmocka_unit_test(reads),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(refuses_devices),
+		cmocka_unit_test(waits_for_no_lease),
 		cmocka_unit_test(tells_what_is_there),
 		cmocka_unit_test(names_no_folder),
 	};
