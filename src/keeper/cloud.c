@@ -148,6 +148,7 @@ void cloud_remove(const struct machine *m)
 {
 	char path[PATH_LEN];
 
-	for (int part = 0; m->has_cloud && part < CLOUD_N; part++)
+	/* Also what is not known of: it may have come back in part. */
+	for (int part = 0; part < CLOUD_N; part++)
 		(void)unlink(part_path(m, (enum cloud_part)part, path));
 }

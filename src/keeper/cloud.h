@@ -32,7 +32,7 @@ MUST_USE int cloud_open(const struct machine *m, enum cloud_part part,
 			struct stat *st);
 /* m was restored: it may have some of before. */
 void cloud_restore(struct machine *m);
-/* m goes. */
+/* m goes, or comes: there is none of its plug's any more. */
 void cloud_remove(const struct machine *m);
 
 #endif

@@ -57,7 +57,7 @@ void machine_detach(struct machine *m)
 	close_forwards(m);
 	cloud_remove(m);
 	engine_link_keep(k, &m->ip, (mac){0});
-	if (m->netns) /* a program that has ended */
+	if (m->netns && m->netdev) /* a program that has ended */
 		leases_forget(k->leases, m->mac);
 	if (m->netdev) {
 		client_stop(k, m->netdev);
@@ -578,6 +578,7 @@ int machine_attach(struct keeper *k, const struct attach_request *a,
 	m->plug = 1;
 	while (is_plugged(k, m->plug))
 		m->plug++;
+	cloud_remove(m); /* of one that had the number with another keeper */
 	r = m->netns ? 0 : name_socket(m, e);
 	if (r == 0)
 		r = machine_hold(m, a->pid, e);

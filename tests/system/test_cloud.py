@@ -185,6 +185,19 @@ def test_it_stays(w, lab, plug, files):  # noqa: F811
     assert not [p for p in folder.iterdir() if p.name.startswith("cloud-")]
 
 
+@ORDINARY_ONLY
+def test_nobody_inherits(lab, plug):  # noqa: F811
+    """What a keeper left of a machine that it did not find again is not for the
+    next one in its place."""
+    plug("a", dhcp=False)
+    folder = pathlib.Path(json.loads(lab.vmlan("show", "--json", "lab").stdout)["folder"])
+    for n in (1, 2):
+        (folder / f"cloud-{n}.user-data").write_text("secret")
+        (folder / f"cloud-{n}.user-data").chmod(0o644)
+    plug("b", dhcp=False)
+    assert [p.name for p in folder.glob("cloud-*")] == ["cloud-1.user-data"]
+
+
 ABUSE = r"""
 import resource, socket, sys, time
 n, url = int(sys.argv[1]), sys.argv[2]

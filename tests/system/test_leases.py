@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 
 import pytest
 
@@ -147,6 +148,22 @@ def test_a_spoilt_file(w, state):
         lease_all(one, families=(4,))
         unplug_all(one)
         down()
+
+
+def test_who_was_not_plugged_in(w, state):
+    """A program that cannot be a machine takes nobody's lease away."""
+    vmlan("up", "lab", "natnet", *NET)
+    ms = machines(1)
+    plug_all(ms)
+    lease_all(ms, families=(4,))
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with pytest.raises(AssertionError):
+        dhcp_raw.ask(control(), "POST", "/v1/machines", {
+            "name": "x", "netns": gone.pid, "mac": ms[0].mac_text(), "pid": gone.pid})
+    assert by_address("lab")[ms[0].ip4]["state"] == "bound"
+    unplug_all(ms)
+    down()
 
 
 def test_list_in_words(w, state):
