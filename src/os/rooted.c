@@ -12,13 +12,17 @@
 
 int rooted_dir(const char *path, struct error *e)
 {
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_FD int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOENT)
+		return error_set(e, EXIT_NO_OBJECT,
+				 "%s: there is no such folder", path);
 	if (fd < 0 && errno == ENOTDIR)
-		return error_set(e, EXIT_FAILED, "%s is no folder", path);
-	if (fd < 0)
+		return error_set(e, EXIT_USAGE, "%s is no folder", path);
+	/* Else it would show only with the first file. */
+	if (fd < 0 || faccessat(fd, ".", X_OK, AT_EACCESS) < 0)
 		return error_errno(e, errno, "%s", path);
-	return fd;
+	return fd_steal(&fd);
 }
 
 enum { TRIES = 32 };

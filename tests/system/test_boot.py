@@ -256,9 +256,9 @@ def one_line(text, code):
 
 def test_folders_that_are_none(root):
     put("file", 1)
-    assert one_line("user,tftp=/run/gone", 1).endswith(
-        "user: tftp=/run/gone: No such file or directory")
-    assert one_line(f"user,tftp={ROOT}/file", 1).endswith(f"tftp={ROOT}/file is no folder")
+    assert one_line("user,tftp=/run/gone", 4).endswith(
+        "user: tftp=/run/gone: there is no such folder")
+    assert one_line(f"user,tftp={ROOT}/file", 2).endswith(f"tftp={ROOT}/file is no folder")
     assert "cannot be empty" in one_line("user,tftp=", 2)
     assert "cannot exceed 127 bytes" in one_line(f"user,bootfile={'x' * 128}", 2)
     assert "cannot exceed 255 bytes" in one_line(f"user,tftp-server-name={'x' * 256}", 2)
