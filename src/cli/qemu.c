@@ -189,9 +189,11 @@ static void scan_option(struct scan *s, const char *name, const char *value)
 			s->c->sets_memory = true;
 	} else if (strcmp(name, "accel") == 0) {
 		scan_accel(s->c, &s->any_tcg, value, strcspn(value, ","));
-	} else if (strcmp(name, "boot") == 0 ||
-		   (strcmp(name, "device") == 0 &&
-		    strstr(value, "bootindex"))) {
+	} else if (strcmp(name, "boot") == 0) {
+		if (value_of(value, "order", true, &len) ||
+		    value_of(value, "once", false, &len))
+			s->c->sets_boot = true;
+	} else if (strcmp(name, "device") == 0 && strstr(value, "bootindex")) {
 		s->c->sets_boot = true;
 	} else if (strcmp(name, "m") == 0) {
 		scan_memory(s->c, value);

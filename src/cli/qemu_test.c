@@ -75,6 +75,12 @@ static void boot_order_is_read(void **state)
 	assert_false(c.sets_boot);
 	qemu_cmd_parse(ARGV("kvm", "-boot", "d"), &c);
 	assert_true(c.sets_boot);
+	qemu_cmd_parse(ARGV("kvm", "-boot", "menu=on,order=d"), &c);
+	assert_true(c.sets_boot);
+	qemu_cmd_parse(ARGV("kvm", "-boot", "once=d"), &c);
+	assert_true(c.sets_boot);
+	qemu_cmd_parse(ARGV("kvm", "-boot", "menu=on,strict=on"), &c);
+	assert_false(c.sets_boot); /* only how */
 	qemu_cmd_parse(ARGV("kvm", "-device", "ide-hd,drive=d"), &c);
 	assert_false(c.sets_boot);
 	qemu_cmd_parse(ARGV("kvm", "-device", "ide-hd,bootindex=1"), &c);
