@@ -135,7 +135,11 @@ int cmd_leases(int argc, char **argv)
 		}
 		if (strcmp(argv[i], "--json") == 0)
 			is_json = true;
-		else if (argv[i][0] == '-' || name)
+		else if (argv[i][0] == '-')
+			return cli_usage("leases: unknown word '%s'; see vmlan "
+					 "leases --help",
+					 argv[i]);
+		else if (name)
 			return cli_usage("leases: '%s' is one word too many; "
 					 "see vmlan leases --help",
 					 argv[i]);
