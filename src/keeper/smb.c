@@ -106,6 +106,7 @@ static int open_cell(struct plan_netdev *n, const char *dir, struct error *e)
 	const char *writes = is_readonly ? "read only = yes\n"
 					 : "read only = no\n";
 	char text[sizeof(conf) + 32];
+	struct stat st; /* whose it is: the cell is to have the same */
 	const struct cell_file files[] = {
 		{CONF, text},
 		{"/etc/passwd", passwd},
@@ -118,9 +119,9 @@ static int open_cell(struct plan_netdev *n, const char *dir, struct error *e)
 		.is_readonly = is_readonly,
 		.uid = geteuid(),
 		.gid = getegid(),
+		.seen = &st,
 		.files = files,
 	};
-	struct stat st;
 	int r = look_at(dir, &st, e);
 
 	if (r < 0)

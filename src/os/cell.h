@@ -14,6 +14,7 @@
 #define OS_CELL_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -31,6 +32,9 @@ struct cell_file {
 
 struct cell_config {
 	const char *dir; /* of the host's, to be /share */
+	/* What it was when it was looked at: another one that somebody has put
+	 * there since is refused.  NULL: it was not. */
+	const struct stat *seen;
 	bool is_readonly;
 	/* Who its user is outside: the caller, or anybody if that is root. */
 	uid_t uid;

@@ -78,6 +78,17 @@ static int take(const char *from, unsigned attr, int *fdp)
 		       : 0;
 }
 
+/* 0, or -ESTALE. */
+static int check_seen(int fd, const struct stat *seen)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_dev == seen->st_dev && st.st_ino == seen->st_ino ? 0
+								     : -ESTALE;
+}
+
 static int take_all(const struct cell_config *c, struct tree *t, unsigned *np,
 		    const char **whatp)
 {
@@ -92,6 +103,8 @@ static int take_all(const struct cell_config *c, struct tree *t, unsigned *np,
 			attr |= MOUNT_ATTR_RDONLY;
 		*whatp = shown[i].from ? shown[i].from : c->dir;
 		r = take(*whatp, attr, &t[*np].fd);
+		if (r == 0 && !shown[i].from && c->seen)
+			r = check_seen(t[*np].fd, c->seen);
 		if (r < 0 && shown[i].is_needed)
 			return r;
 		t[*np].name = shown[i].name;

@@ -235,6 +235,30 @@ static void test_says_what_is_wrong(void **state)
 	assert_int_equal(waitpid(-1, NULL, 0), -1);
 }
 
+/* Whoever may rename what was looked at. */
+static void test_refuses_another_folder(void **state)
+{
+	struct cell_config c = {.dir = "/usr/lib", .files = files};
+	struct error e = ERROR_NULL;
+	struct cell *cell = NULL;
+	struct stat st;
+
+	(void)state;
+	c.uid = geteuid() ? geteuid() : 1234;
+	c.gid = geteuid() ? getegid() : 1234;
+	assert_int_equal(stat("/usr/share", &st), 0);
+	c.seen = &st;
+	assert_true(cell_new(&c, &cell, &e) < 0);
+	assert_string_equal(e.text, "namespaces of its own: /usr/lib: Stale "
+				    "file handle");
+	assert_int_equal(stat("/usr/lib", &st), 0);
+	e = ERROR_NULL;
+	assert_int_equal(cell_new(&c, &cell, &e), 0);
+	cell_free(cell);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
 /* Starts a program that has path/fifo open for writing, says where, and is
  * killed when it runs. */
 static void die_as_maker(int say)
@@ -293,6 +317,7 @@ static int group(void)
 		cmocka_unit_test(test_only_reads),
 		cmocka_unit_test(test_ends_with_all_in_it),
 		cmocka_unit_test(test_says_what_is_wrong),
+		cmocka_unit_test(test_refuses_another_folder),
 		cmocka_unit_test(test_ends_with_its_maker),
 	};
 
