@@ -35,6 +35,7 @@ static void terminate_user(struct msg_user_add *m)
 	m->name[sizeof(m->name) - 1] = '\0';
 	m->hostname[sizeof(m->hostname) - 1] = '\0';
 	m->domainname[sizeof(m->domainname) - 1] = '\0';
+	m->zone[sizeof(m->zone) - 1] = '\0';
 	for (unsigned i = 0; i < ENGINE_SEARCH_MAX; i++)
 		m->dnssearch[i][ENGINE_DNS_NAME_LEN - 1] = '\0';
 }
@@ -49,6 +50,42 @@ static void terminate_boot(struct msg_boot *m)
 {
 	m->bootfile[sizeof(m->bootfile) - 1] = '\0';
 	m->server_name[sizeof(m->server_name) - 1] = '\0';
+}
+
+static bool check_named(struct msg_named *m)
+{
+	m->name[sizeof(m->name) - 1] = '\0';
+	return m->n <= ENGINE_HEARD_MAX;
+}
+
+/* As check_inside(), of what the services have. */
+static bool check_service(union engine_msg *m)
+{
+	switch ((int)m->head.type) {
+	case ENGINE_MSG_DHCP_OPTION:
+		return m->dhcp_option.option.len <= DHCP_VALUE_MAX &&
+		       m->dhcp_option.option.who.len <= DHCP_WHO_LEN;
+	case ENGINE_MSG_DHCP_RESERVE:
+		m->dhcp_reserve.reservation.name[DHCP_NAME_LEN - 1] = '\0';
+		return m->dhcp_reserve.reservation.who.len <= DHCP_WHO_LEN;
+	case ENGINE_MSG_LEASE_ADD:
+	case ENGINE_MSG_LEASE:
+		m->lease.lease.name[DHCP_NAME_LEN - 1] = '\0';
+		return m->lease.lease.id_len <= DHCP_CLIENT_LEN &&
+		       m->lease.lease.state < DHCP_LEASE_STATES;
+	case ENGINE_MSG_BOOT:
+		terminate_boot(&m->boot);
+		return true;
+	case ENGINE_MSG_TFTP_WANT:
+		m->tftp_want.path[ENGINE_TFTP_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_NAMED:
+		return check_named(&m->named);
+	case ENGINE_MSG_DNS_SERVER:
+		m->dns_server.domain[ENGINE_DNS_NAME_LEN - 1] = '\0';
+		return true;
+	}
+	return false;
 }
 
 /* Strings are cut where their field ends; counts are held to their arrays. */
@@ -94,22 +131,14 @@ static bool check_inside(union engine_msg *m)
 		terminate_user(&m->user_add);
 		return m->user_add.n_dnssearch <= ENGINE_SEARCH_MAX;
 	case ENGINE_MSG_DHCP_OPTION:
-		return m->dhcp_option.option.len <= DHCP_VALUE_MAX &&
-		       m->dhcp_option.option.who.len <= DHCP_WHO_LEN;
 	case ENGINE_MSG_DHCP_RESERVE:
-		m->dhcp_reserve.reservation.name[DHCP_NAME_LEN - 1] = '\0';
-		return m->dhcp_reserve.reservation.who.len <= DHCP_WHO_LEN;
 	case ENGINE_MSG_LEASE_ADD:
 	case ENGINE_MSG_LEASE:
-		m->lease.lease.name[DHCP_NAME_LEN - 1] = '\0';
-		return m->lease.lease.id_len <= DHCP_CLIENT_LEN &&
-		       m->lease.lease.state < DHCP_LEASE_STATES;
 	case ENGINE_MSG_BOOT:
-		terminate_boot(&m->boot);
-		return true;
 	case ENGINE_MSG_TFTP_WANT:
-		m->tftp_want.path[ENGINE_TFTP_LEN - 1] = '\0';
-		return true;
+	case ENGINE_MSG_NAMED:
+	case ENGINE_MSG_DNS_SERVER:
+		return check_service(m);
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:

@@ -59,6 +59,8 @@ enum {
 	X(USER_MOVE, msg_user_move, 0, 0)                                      \
 	X(BOOT, msg_boot, 0, 0)                                                \
 	X(TFTP_TAKE, msg_tftp_file, 0, 1)                                      \
+	X(NAMED, msg_named, 0, 0)                                              \
+	X(DNS_SERVER, msg_dns_server, 0, 0)                                    \
 	X(NETDEV_DEL, msg_port, 0, 0)                                          \
 	X(DHCP_OPTION, msg_dhcp_option, 0, 0)                                  \
 	X(DHCP_RESERVE, msg_dhcp_reserve, 0, 0)                                \
@@ -297,6 +299,7 @@ struct msg_user_add {
 	uint32_t n_dnssearch;
 	char hostname[ENGINE_DNS_NAME_LEN];
 	char domainname[ENGINE_DNS_NAME_LEN];
+	char zone[ENGINE_DNS_NAME_LEN]; /* "": none */
 	char dnssearch[ENGINE_SEARCH_MAX][ENGINE_DNS_NAME_LEN];
 	char name[ENGINE_NAME_LEN];
 };
@@ -349,6 +352,25 @@ struct msg_tftp_file {
 	uint64_t number;
 	uint64_t size; /* bytes */
 	int32_t err;   /* errno; 0: the file comes with it */
+};
+
+/* The machine of this netdev was given a name, and others heard of it before:
+ * what it used last and where it was. */
+struct msg_named {
+	struct msg_head head;
+	uint32_t port;
+	mac mac; /* zero: not known */
+	uint32_t n;
+	addr ip[ENGINE_HEARD_MAX];
+	char name[ENGINE_NAME_LEN];
+};
+
+/* A user netdev's own resolver. */
+struct msg_dns_server {
+	struct msg_head head;
+	uint32_t port;
+	struct endpoint ep;
+	char domain[ENGINE_DNS_NAME_LEN]; /* "": for all names */
 };
 
 /* The address is for the machine with this MAC; zero: for nobody. */
@@ -502,6 +524,8 @@ union engine_msg {
 	struct msg_boot boot;
 	struct msg_tftp_want tftp_want;
 	struct msg_tftp_file tftp_file;
+	struct msg_named named;
+	struct msg_dns_server dns_server;
 	struct msg_lease_keep lease_keep;
 	struct msg_lease lease;
 	struct msg_forward_add forward_add;

@@ -24,6 +24,7 @@ struct engine_lan {
 	uint32_t id;
 	struct lan *lan;       /* owned */
 	struct netdev_env env; /* env.arg = the engine */
+	bool is_near; /* in engine_next_machine() */
 };
 
 enum netdev_role {
@@ -97,6 +98,8 @@ struct engine {
 	unsigned n_unsettled; /* netdevs: SYNCED comes when there is none */
 	uint32_t synced_cookie, stats_cookie;
 	struct list failures; /* of struct engine_failure, oldest first */
+	struct msg_named *named; /* owned array, by port; names.c */
+	unsigned n_named;
 	struct timer heard_timer; /* armed: addresses are to be told */
 	int exit_code;
 };
@@ -171,6 +174,17 @@ int engine_order_dhcp(struct engine *e, const union engine_msg *m);
 int engine_order_http(struct engine *e, const struct msg_port *m);
 /* NULL: no such netdev user. */
 struct gateway *engine_gateway_find(struct engine *e, uint32_t id);
+/* names.c: as engine_order(); the netdev with this id is no more. */
+int engine_order_named(struct engine *e, const struct msg_named *m);
+int engine_order_dns_server(struct engine *e, const struct msg_dns_server *m);
+void engine_unnamed(struct engine *e, uint32_t id);
+/* arg: the engine; the machines of the gateway's network, as the hook next of
+ * struct zone_source. */
+bool engine_next_machine(void *arg, uint32_t id, struct zone_walk *w,
+			 struct zone_machine *m);
+/* True for a port that is a machine's: not the gateway's or the host's, and not
+ * one that leads to other networks. */
+bool engine_is_machine(const struct port *p);
 /* NULL: no such netdev. */
 struct engine_netdev *engine_netdev_find(struct engine *e, uint32_t id);
 

@@ -456,6 +456,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.refuse = tell_refused,
 		.leases = engine_leases_changed,
 		.tftp_files = &e->tftp_files,
+		.machines = engine_next_machine,
 		.arg = e,
 	};
 	struct engine_netdev *n;
@@ -467,6 +468,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	memcpy(c.hostname, m->hostname, sizeof(c.hostname));
 	memcpy(c.domainname, m->domainname, sizeof(c.domainname));
 	memcpy(c.dnssearch, m->dnssearch, sizeof(c.dnssearch));
+	memcpy(c.zone, m->zone, sizeof(c.zone));
 	return engine_netdev_made(n, gateway_new(&env, &c, &n->gateway));
 }
 
@@ -636,6 +638,7 @@ void engine_netdev_drop(struct engine *e, struct engine_netdev *n)
 		break;
 	}
 	engine_unsettled(e, n, false);
+	engine_unnamed(e, n->id);
 	list_del(&n->link); /* not before: its machines go now */
 	free(n);
 }
@@ -688,6 +691,10 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return engine_order_boot(e, &m->boot);
 	case ENGINE_MSG_TFTP_TAKE:
 		return engine_order_tftp(e, &m->tftp_file, fds, n_fds);
+	case ENGINE_MSG_NAMED:
+		return engine_order_named(e, &m->named);
+	case ENGINE_MSG_DNS_SERVER:
+		return engine_order_dns_server(e, &m->dns_server);
 	case ENGINE_MSG_NETDEV_DEL:
 		return order_netdev_del(e, m->port.port);
 	case ENGINE_MSG_LEASE_KEEP:
@@ -761,4 +768,6 @@ void engine_clear(struct engine *e)
 		lan_free(l->lan);
 		free(l);
 	}
+	while (e->n_named) /* of netdevs that were refused */
+		engine_unnamed(e, e->named->port);
 }

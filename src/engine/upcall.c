@@ -17,9 +17,7 @@ static void tell_event(struct engine *e, uint32_t port, const char *text)
 	engine_tell(e, &m, ENGINE_MSG_EVENT);
 }
 
-/* Which ports are machines: all that are not the gateway, the host, or lead to
- * other networks. */
-static bool is_machine(const struct port *p)
+bool engine_is_machine(const struct port *p)
 {
 	return !p->caps.is_uplink && strcmp(p->ops->kind, "user") != 0 &&
 	       strcmp(p->ops->kind, "hostif") != 0;
@@ -30,7 +28,7 @@ static void on_link(void *arg, struct port *p, bool up)
 	struct engine *e = arg;
 	struct engine_netdev *n = engine_netdev_find(e, p->id);
 
-	if (!is_machine(p))
+	if (!engine_is_machine(p))
 		return;
 	if (up)
 		e->n_machines++;

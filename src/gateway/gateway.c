@@ -104,21 +104,15 @@ static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
 		*to = g->target;
 		return true;
 	}
-	if (!gateway_is_dns(gw, &dst->ip))
-		return !gw->config.is_restricted;
-	if (gw->config.is_restricted && !gw->config.keeps_services)
-		return false;
-	if (proto != IPPROTO_TCP || dst->port != 53)
-		return false;
-	*to = dns_tcp_upstream(gw->dns);
-	return true;
+	/* What the name server has is served. */
+	return !gateway_is_dns(gw, &dst->ip) && !gw->config.is_restricted;
 }
 
 /* The name server's answers over TCP are made here. */
 static bool is_dns_tcp(const struct gateway *gw, const struct endpoint *dst)
 {
-	return gw->nat.nat64.len && !addr_is_v4(&dst->ip) &&
-	       dst->port == DNS_PORT && gateway_is_dns(gw, &dst->ip);
+	return gateway_has_dns(gw) && dst->port == DNS_PORT &&
+	       gateway_is_dns(gw, &dst->ip);
 }
 
 static bool env_is_served(void *arg, const struct endpoint *dst)
@@ -258,6 +252,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 	gw->serve = env->serve;
 	gw->refuse = env->refuse;
 	gw->leases = env->leases;
+	gw->machines = env->machines;
 	gw->env_arg = env->arg;
 	gw->dns_mac = gateway_mac(&c->v4.dns);
 	gw->broadcast4 = prefix_broadcast(&gw->nat.v4.net);
@@ -324,7 +319,7 @@ bool gateway_nameserver(const struct gateway *gw, bool is_v4, addr *ap)
 		*ap = v->nameserver;
 		return true;
 	}
-	if (c->is_restricted && !c->keeps_services)
+	if (!gateway_has_dns(gw))
 		return false;
 	*ap = is_v4 ? gw->nat.v4.dns : gw->nat.v6.dns;
 	return true;
@@ -389,13 +384,14 @@ static int make_services(struct gateway *gw)
 		dhcp_reserve(gw->dhcp, nat_host(&gw->nat, &gw->nat.v6));
 	if (r == 0)
 		r = dns_new(&gw->service, &gw->dns);
-	if (r == 0 && gw->nat.nat64.len)
+	if (r == 0)
 		r = dns_tcp_new(&gw->service, gw->dns, dns_tcp_served, gw,
 				&gw->dns_tcp);
 	if (r == 0 && c->serving.has_ntp)
 		r = gateway_ntp_new(gw);
 	if (r < 0)
 		return r;
+	gateway_names(gw);
 	gateway_resolvers(gw, c->resolvers, c->n_resolvers);
 	dns_ways(gw->dns, c->has_way6);
 	return 0;

@@ -19,6 +19,7 @@
 #include "base/subnet.h"
 #include "base/timer.h"
 #include "lan/lan.h"
+#include "service/zone.h"
 
 enum {
 	GATEWAY_NAME_LEN = 256,
@@ -43,6 +44,7 @@ struct gateway_config {
 		       * we are it */
 	char hostname[GATEWAY_NAME_LEN];   /* DHCP option 12, "" = none */
 	char domainname[GATEWAY_NAME_LEN]; /* option 15, "" = none */
+	char zone[GATEWAY_NAME_LEN]; /* of the machines' names; "" = none */
 	char dnssearch[GATEWAY_SEARCH_MAX][GATEWAY_NAME_LEN];
 	unsigned n_dnssearch;
 	unsigned n_kept; /* addresses of the pool, from its first on, that only
@@ -51,7 +53,8 @@ struct gateway_config {
 	struct endpoint resolvers[GATEWAY_RESOLVERS_MAX];
 	unsigned n_resolvers; /* 0: the host has none */
 	bool is_restricted;   /* no way out (reference 2.7) .. */
-	bool keeps_services;  /* .. but to the name server */
+	bool keeps_services;  /* .. but to the name server, which without
+			       * this answers its zone only */
 	bool has_multicast;   /* groups pass, nat/group.h; not if restricted */
 	struct serving serving;
 	bool probes; /* DHCP asks whether an address is in use (probe.h) */
@@ -85,6 +88,10 @@ struct gateway_env {
 	void (*leases)(void *arg, uint32_t id, bool is_urgent);
 	/* Opens and reads the files of TFTP; borrowed. NULL: there are none. */
 	const struct tftp_files *tftp_files;
+	/* The machines of its network, see struct zone_source; NULL: none are
+	 * known. */
+	bool (*machines)(void *arg, uint32_t id, struct zone_walk *w,
+			 struct zone_machine *m);
 	void *arg;
 };
 
@@ -100,6 +107,12 @@ struct port *gateway_port(struct gateway *gw);
 /* The host's resolvers changed; nothing to who asks another. */
 void gateway_resolvers(struct gateway *gw, const struct endpoint *r,
 		       unsigned n);
+
+/* A resolver of the network's own for the names in domain, "": for all, and the
+ * host's are asked nothing.  -EINVAL: no name of DNS; -ENOBUFS. */
+__attribute__((warn_unused_result)) int
+gateway_dns_server(struct gateway *gw, const char *domain,
+		   const struct endpoint *ep);
 
 /* The host's addresses or routes changed; it has lost these n addresses. */
 void gateway_network(struct gateway *gw, const addr *gone, unsigned n);

@@ -279,7 +279,7 @@ static bool is_allowed(const struct gateway *gw, const struct packet *pkt,
 		return pkt->ttl > 1 &&
 		       (pkt->proto == IPPROTO_UDP || is_icmp(pkt));
 	if (pkt->proto == IPPROTO_UDP)
-		return (c->keeps_services && is_dns &&
+		return (gateway_has_dns(gw) && is_dns &&
 			pkt->dst.port == PORT_DNS) ||
 		       gateway_is_tftp(gw, pkt) || gateway_is_ntp(gw, pkt) ||
 		       udp_is_answer(gw->udp, pkt);

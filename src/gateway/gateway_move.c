@@ -61,6 +61,7 @@ int gateway_move6(struct gateway *gw, const struct subnet *to)
 	remember(gw);
 	env->v6 = *to;
 	gw->service.v6 = *to;
+	gateway_names(gw);
 	/* It may have been there before. */
 	for (unsigned i = env->n_was6; i-- > 0;) {
 		if (addr_eq(&env->was6[i].net.ip, &to->net.ip))

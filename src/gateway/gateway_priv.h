@@ -41,7 +41,9 @@ struct gateway {
 		       const struct endpoint *client,
 		       const struct icmp_refusal *r);
 	void (*leases)(void *arg, uint32_t id, bool is_urgent);
-	void *env_arg; /* of the three above */
+	bool (*machines)(void *arg, uint32_t id, struct zone_walk *w,
+			 struct zone_machine *m);
+	void *env_arg; /* of the four above */
 	struct neigh neigh;
 	struct gateway_nd nd;
 	struct held held;
@@ -60,7 +62,7 @@ struct gateway {
 	struct dhcp *dhcp;
 	struct dhcp6 *dhcp6; /* NULL: IPv6 is off */
 	struct dns *dns;
-	struct dns_tcp *dns_tcp; /* NULL without nat64 */
+	struct dns_tcp *dns_tcp;
 	const struct tftp_files *tftp_files; /* borrowed; NULL: none can be */
 	struct tftp *tftp; /* NULL: no folder is served */
 	struct netboot netboot;
@@ -99,6 +101,16 @@ static inline bool gateway_is_dns(const struct gateway *gw, const addr *a)
 
 /* True for a datagram to the TFTP server. */
 bool gateway_is_tftp(const struct gateway *gw, const struct packet *pkt);
+/* True if it has a name server, for its zone at least. */
+static inline bool gateway_has_dns(const struct gateway *gw)
+{
+	const struct gateway_config *c = &gw->config;
+
+	return !c->is_restricted || c->keeps_services || c->zone[0];
+}
+
+/* Gives the name server its zone (gateway_names.c). */
+void gateway_names(struct gateway *gw);
 /* True if a is an address of ours, guestfwd's among them. */
 bool gateway_is_ours(const struct gateway *gw, const addr *a);
 /* True if a guest may send from src: of a subnet that is served. */

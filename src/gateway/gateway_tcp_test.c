@@ -63,20 +63,18 @@ static void test_gateway_is_the_host(void **state)
 		       fake_ep(127, 0, 0, 1, 8000));
 }
 
-static void test_dns_goes_to_the_resolver(void **state)
+/* The name server answers by TCP itself, and no resolver is called for what is
+ * not asked. */
+static void test_dns_is_the_name_server(void **state)
 {
 	struct fake_gateway *b = *state;
-	const struct endpoint other = fake_ep(192, 0, 2, 54, 5353);
-	struct endpoint to;
+	struct fake_got got;
 
 	fake_tell(b, addr_v4(10, 0, 2, 3), fake_syn(53), NULL, 0);
-	expect_syn_ack(b, addr_v4(10, 0, 2, 3), 53,
-		       fake_ep(192, 0, 2, 53, 53));
-	gateway_resolvers(b->gw, &other, 1);
-	b->g.ip = addr_v4(10, 0, 2, 16);
-	fake_tell(b, addr_v4(10, 0, 2, 3), fake_syn(53), NULL, 0);
-	to = fake_peer(b->fh, 1);
-	assert_true(endpoint_eq(&to, &other));
+	fake_gateway_pass(b, UINT64_C(10000000));
+	assert_true(fake_guest_got(&b->g, 0, &got));
+	assert_int_equal(got.l4[13], TCP_SYN | TCP_ACK);
+	assert_int_equal(b->fh->n_numbers, 2); /* both ends of one stream */
 }
 
 static void test_dns_address_has_no_other_ports(void **state)
@@ -318,7 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_outside_is_itself),
 		T(test_gateway_is_the_host),
-		T(test_dns_goes_to_the_resolver),
+		T(test_dns_is_the_name_server),
 		T(test_dns_address_has_no_other_ports),
 		T(test_refused_stays_refused),
 		T(test_bytes_both_ways),

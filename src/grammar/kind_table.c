@@ -207,6 +207,16 @@ static const struct netdev_option user_options[] = {
 	OPT("ntp", OPT_BOOL, "off",
 	    "the gateway tells the time, by NTP, and DHCP tells guests so",
 	    EXTENSION),
+	OPT("dns-server", OPT_LIST, NULL,
+	    "[DOMAIN/]ADDRESS[:PORT]: resolver that the gateway's name server "
+	    "asks for names in DOMAIN; without one for all other names, in "
+	    "place of the host's",
+	    EXTENSION),
+	OPT("zone", OPT_STR, "vm.lan",
+	    "zone in which the name server knows the machines by their names, "
+	    "told as domain where none is given; off: none. Under restrict=on "
+	    "only if given, and then the name server knows nothing else",
+	    EXTENSION),
 	OPT("host-loopback", OPT_STR, NULL,
 	    "address that leads to the host's loopback, in place of the "
 	    "gateway's (host, ipv6-host); off: none does",

@@ -18,7 +18,7 @@ static const char *const keys[][2] = {
 	{"nic", "netdev macaddr model addr vectors"},
 	{"user", "ipv4 ipv6 net ip host dns dhcpstart ipv6-net ipv6-prefix "
 		 "ipv6-prefixlen ipv6-host ipv6-dns ipv6-follow ipv6-router "
-		 "nat64 restrict multicast "
+		 "nat64 restrict multicast dns-server zone "
 		 "router hostname domainname dnssearch mtu tftp bootfile "
 		 "tftp-server-name smb smbserver ipv6-smbserver smb-readonly "
 		 "hostfwd guestfwd dhcp dhcpv6 "

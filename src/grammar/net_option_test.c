@@ -133,7 +133,7 @@ static void test_refusals(void **state)
 		"user: Invalid parameter 'addr'; the nearest is 'id', "
 		"'user,help' lists all");
 	refused("user,model=e1000", true,
-		"user: Invalid parameter 'model'; the nearest is 'id', "
+		"user: Invalid parameter 'model'; the nearest is 'zone', "
 		"'user,help' lists all");
 	refused("user,model=bogus", false,
 		"Unsupported NIC model: bogus; the nearest is 'igb', all are "

@@ -132,6 +132,13 @@ MUST_USE int netdev_user_dhcp(const struct netdev_spec *s,
 /* The rules of its SMB server, once all else is resolved: user_smb.c. */
 MUST_USE int netdev_user_smb(const struct netdev_spec *s, struct user_opts *o,
 			     struct error *e);
+/* The zone and resolvers; called last of all. */
+MUST_USE int netdev_user_dns(const struct netdev_spec *s, struct user_opts *o,
+			     struct error *e);
+/* Copies the key's value, a name of DNS, to out, which takes USER_NAME_LEN
+ * bytes. */
+MUST_USE int user_name(const struct netdev_spec *s, const char *key,
+		       const char *name, char *out, struct error *e);
 /* "user: TEXT (KEY=VALUE)"; returns -1. */
 int user_error(const struct netdev_spec *s, struct error *e, const char *text,
 	       const char *key);

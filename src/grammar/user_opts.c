@@ -260,8 +260,8 @@ static bool is_dns_name(const char *name)
 	}
 }
 
-static int copy_name(const struct netdev_spec *s, const char *key,
-		     const char *name, char out[USER_NAME_LEN], struct error *e)
+int user_name(const struct netdev_spec *s, const char *key, const char *name,
+	      char *out, struct error *e)
 {
 	char q[QUOTE_LEN];
 
@@ -289,9 +289,9 @@ static int resolve_names(const struct netdev_spec *s, struct user_opts *o,
 	const char *const *search;
 	size_t n;
 
-	if (hostname && copy_name(s, "hostname", hostname, o->hostname, e) < 0)
+	if (hostname && user_name(s, "hostname", hostname, o->hostname, e) < 0)
 		return -1;
-	if (domain && copy_name(s, "domainname", domain, o->domainname, e) < 0)
+	if (domain && user_name(s, "domainname", domain, o->domainname, e) < 0)
 		return -1;
 	search = spec_list(s, "dnssearch", &n);
 	if (n > USER_SEARCH_MAX)
@@ -300,7 +300,7 @@ static int resolve_names(const struct netdev_spec *s, struct user_opts *o,
 				  "at most %d fit",
 				  n, USER_SEARCH_MAX);
 	for (; o->n_dnssearch < n; o->n_dnssearch++) {
-		if (copy_name(s, "dnssearch", search[o->n_dnssearch],
+		if (user_name(s, "dnssearch", search[o->n_dnssearch],
 			      o->dnssearch[o->n_dnssearch], e) < 0)
 			return -1;
 	}
@@ -540,7 +540,9 @@ int netdev_user_resolve_for(const struct netdev_spec *spec, unsigned n_leases,
 	    resolve_guestfwds(spec, o, e) < 0 ||
 	    netdev_user_serving(spec, o, e) < 0 ||
 	    netdev_user_smb(spec, o, e) < 0 ||
-	    netdev_user_dhcp(spec, o, e) < 0) {
+	    netdev_user_dhcp(spec, o, e) < 0 ||
+
+	    netdev_user_dns(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;
 	}
@@ -552,5 +554,6 @@ void user_opts_deinit(struct user_opts *o)
 	free(o->hostfwds);
 	free(o->guestfwds);
 	dhcp_said_deinit(&o->dhcp);
+	free(o->dns_servers);
 	*o = USER_OPTS_NULL;
 }

@@ -20,11 +20,18 @@ enum {
 	USER_GUESTFWDS_MAX = 64,
 	USER_SMB_MAX = 4, /* of smb=: two ports in two families */
 	USER_BOOTFILE_MAX = 127, /* bytes, as DHCP's field has */
+	USER_DNS_SERVERS_MAX = 32,
 	USER_LEASES = 16,    /* leases QEMU's pool has */
 	USER_FOLLOW_LEN = 64, /* of a prefix that follows the host's */
 	USER_MTU_MIN = 576,  /* RFC 791: what every host takes */
 	USER_MTU_MIN6 = 1280, /* RFC 8200: and every one of IPv6 */
 	USER_MTU_MAX = 65520, /* what a virtio card can say */
+};
+
+/* A resolver of the network's own. */
+struct user_dns_server {
+	char domain[USER_NAME_LEN]; /* that it is for; "" = all names */
+	struct endpoint ep;
 };
 
 struct user_opts {
@@ -37,11 +44,14 @@ struct user_opts {
 	char domainname[USER_NAME_LEN]; /* "" = not given */
 	char dnssearch[USER_SEARCH_MAX][USER_NAME_LEN];
 	unsigned n_dnssearch;
+	char zone[USER_NAME_LEN]; /* of the machines' names; "" = none */
 	struct port_rule *hostfwds; /* owned; in the order given */
 	unsigned n_hostfwds;
 	struct guestfwd_rule *guestfwds; /* owned; server is set; those of
 					  * smb= are the last */
 	unsigned n_guestfwds;
+	struct user_dns_server *dns_servers; /* owned; in the order given */
+	unsigned n_dns_servers;
 	bool follows_host; /* v6 moves along with a prefix of the host's */
 	bool nat64; /* IPv4 for guests of IPv6 */
 	bool is_restricted; /* no way out but guestfwds */

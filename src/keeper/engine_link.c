@@ -168,6 +168,22 @@ static int send_forwards(struct keeper *k, const struct plan_netdev *n)
 	return r;
 }
 
+static int send_dns_servers(struct keeper *k, const struct plan_netdev *n)
+{
+	for (unsigned i = 0; i < n->n_dns_servers; i++) {
+		const struct plan_dns_server *s = &n->dns_servers[i];
+		union engine_msg m = {.dns_server = {.port = n->id,
+						     .ep = s->ep}};
+		int r;
+
+		memcpy(m.dns_server.domain, s->domain, sizeof(s->domain));
+		r = engine_link_send(k, &m, ENGINE_MSG_DNS_SERVER, NULL, 0);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int send_guestfwds(struct keeper *k, const struct plan_netdev *n)
 {
 	for (unsigned i = 0; i < n->n_guestfwds; i++) {
@@ -205,6 +221,28 @@ static int send_dhcp(struct keeper *k, const struct plan_netdev *n)
 	return r;
 }
 
+/* What its machine is called: a machine of the network always, another netdev's
+ * if somebody gave it a name. */
+static int send_name(struct keeper *k, const struct plan_netdev *n)
+{
+	union engine_msg m = {.named = {.port = n->id}};
+	const char *id = spec_id(n->spec);
+	struct machine *who = n->machine;
+	addr all[MACHINE_ADDRESSES_MAX];
+	unsigned n_all;
+
+	if (!who && (!id || strcmp(id, n->name) != 0))
+		return 0;
+	memcpy(m.named.name, n->name, sizeof(m.named.name));
+	if (who) {
+		n_all = machine_addresses(who, all);
+		m.named.n = n_all < ENGINE_HEARD_MAX ? n_all : ENGINE_HEARD_MAX;
+		memcpy(m.named.ip, all, m.named.n * sizeof(*all));
+		m.named.mac = who->has_mac ? who->mac : who->heard_mac;
+	}
+	return engine_link_send(k, &m, ENGINE_MSG_NAMED, NULL, 0);
+}
+
 static int send_netdev(struct keeper *k, struct plan_netdev *n)
 {
 	enum engine_msg_type type = (enum engine_msg_type)n->order.head.type;
@@ -223,6 +261,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 		r = follow_tell(k, n);
 	if (r == 0)
 		r = boot_tell(k, n);
+	if (r == 0)
+		r = send_name(k, n);
 	if (r < 0)
 		return r;
 	if (n->gives_fds) {
@@ -235,6 +275,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 	r = send_dhcp(k, n);
 	if (r == 0)
 		r = leases_send(k->leases, n);
+	if (r == 0)
+		r = send_dns_servers(k, n);
 	if (r == 0)
 		r = send_guestfwds(k, n);
 	if (r == 0)
@@ -450,6 +492,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_HOSTIF_HOST:
 	case ENGINE_MSG_HUBPORT_ADD:
 	case ENGINE_MSG_USER_ADD:
+	case ENGINE_MSG_NAMED:
+	case ENGINE_MSG_DNS_SERVER:
 	case ENGINE_MSG_USER_MOVE:
 	case ENGINE_MSG_BOOT:
 	case ENGINE_MSG_TFTP_TAKE:

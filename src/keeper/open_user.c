@@ -312,6 +312,23 @@ static int open_smb(struct plan_netdev *n, const struct user_opts *o,
 		       : 0;
 }
 
+static int take_dns_servers(struct plan_netdev *n, const struct user_opts *o,
+			    struct error *e)
+{
+	n->dns_servers = calloc(o->n_dns_servers + 1, sizeof(*n->dns_servers));
+	if (!n->dns_servers)
+		return error_errno(e, ENOMEM, "user");
+	for (unsigned i = 0; i < o->n_dns_servers; i++) {
+		struct plan_dns_server *s = &n->dns_servers[i];
+
+		_Static_assert(sizeof(s->domain) == sizeof(o->zone), "names");
+		s->ep = o->dns_servers[i].ep;
+		memcpy(s->domain, o->dns_servers[i].domain, sizeof(s->domain));
+	}
+	n->n_dns_servers = o->n_dns_servers;
+	return 0;
+}
+
 /* A gateway of these options, which it frees. */
 static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 			struct error *e)
@@ -320,6 +337,7 @@ static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 	int r;
 
 	_Static_assert(sizeof(m->hostname) == sizeof(o->hostname), "names");
+	_Static_assert(sizeof(m->zone) == sizeof(o->zone), "names");
 	_Static_assert(sizeof(m->dnssearch) == sizeof(o->dnssearch), "names");
 	m->port = n->id;
 	m->lan = n->lan;
@@ -340,6 +358,7 @@ static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 	memcpy(m->hostname, o->hostname, sizeof(m->hostname));
 	memcpy(m->domainname, o->domainname, sizeof(m->domainname));
 	memcpy(m->dnssearch, o->dnssearch, sizeof(m->dnssearch));
+	memcpy(m->zone, o->zone, sizeof(m->zone));
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_USER_ADD;
 	n->dhcp = o->dhcp;
@@ -357,6 +376,8 @@ static int open_gateway(struct plan_netdev *n, struct user_opts *o,
 		r = open_smb(n, o, e);
 	if (r == 0)
 		r = boot_open(n, o, e);
+	if (r == 0)
+		r = take_dns_servers(n, o, e);
 	user_opts_deinit(o);
 	return r;
 }

@@ -408,6 +408,7 @@ void plan_remove(struct plan_netdev *n)
 	dhcp_said_deinit(&n->dhcp);
 	n->smb = cell_free(n->smb);
 	boot_free(n);
+	free(n->dns_servers);
 	fd_close(&n->connect_io.fd);
 	fd_close(&n->boot_dir);
 	close_macvtaps(n);

@@ -58,6 +58,12 @@ struct plan_guestfwd {
 	struct endpoint target; /* GUESTFWD_TCP: resolved */
 };
 
+/* A resolver of a user netdev's own. */
+struct plan_dns_server {
+	char domain[ENGINE_DNS_NAME_LEN]; /* "": for all names */
+	struct endpoint ep;
+};
+
 struct plan_netdev {
 	struct list link;
 	struct plan *plan; /* borrowed: whose it is */
@@ -84,6 +90,8 @@ struct plan_netdev {
 	struct cell *smb; /* owned; where smbd runs, NULL: there is none */
 
 	struct plan_boot *boot; /* owned; user with tftp= and the like */
+	struct plan_dns_server *dns_servers; /* owned array; user only */
+	unsigned n_dns_servers;
 
 	/* user that follows the host: the IPv6 prefix it began with, and its
 	 * networks before the order's, the last one last */

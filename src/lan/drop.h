@@ -80,6 +80,8 @@
 	X(TFTP_SILENT, "TFTP client, or its file, did not answer")             \
 	X(NTP_BAD, "no question for the time")                                 \
 	X(NTP_RATE, "more questions for the time than are answered")           \
+	X(DNS_SAME, "DNS question asked too often at once")                    \
+	X(DNS_SILENT, "DNS question that no resolver answers")                 \
 	X(TUNNEL_SHORT, "tunnel's header cut short")                           \
 	X(TUNNEL_BAD, "tunnel's header of another protocol or version")        \
 	X(TUNNEL_ID, "of another tunnel's session or network")                 \

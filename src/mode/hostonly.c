@@ -26,6 +26,8 @@ const struct mode_key mode_hostonly_keys[] = {
 	{.key = "dnssearch",
 	 .help = "domain to search for short names; may be given again",
 	 .is_list = true},
+	{.key = "zone", .help = "zone in which the machines find each other by "
+				"name; off: none (vm.lan)"},
 	{.key = "mtu", .help = "bytes of an IP packet, given to the machines"},
 	{.key = "ipv6", .help = "off: no IPv6 (on)"},
 	{.key = "ipv6-net", .help = "IPv6 prefix of the network, whose first "
@@ -198,6 +200,8 @@ static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
 			pairs[n++] = (struct mode_pair){
 				key, s->options[i] + strlen(key) + 1};
 	}
+	if (!mode_value(s, "zone"))
+		pairs[n++] = (struct mode_pair){"zone", "vm.lan"};
 	pairs[n++] = (struct mode_pair){"restrict", "on"};
 	pairs[n] = (struct mode_pair){NULL, NULL};
 	return mode_text("user", pairs);

@@ -21,7 +21,11 @@ int mode_internal(const struct mode_spec *s, const struct mode_host *h,
 	    mode_check(s, "exec", "on", "off", e) < 0)
 		return -1;
 	if (mode_is(s, "dhcp", "on"))
-		return mode_gateway(s, h, ",restrict=on", n, e);
+		return mode_gateway(s, h,
+				    mode_value(s, "zone")
+					    ? ",restrict=on"
+					    : ",restrict=on,zone=vm.lan",
+				    n, e);
 	if (s->n_options > n_own)
 		return error_set(e, EXIT_USAGE,
 				 "internal: without dhcp=on there is no server "

@@ -80,6 +80,11 @@ MUST_USE int mode_gateway(const struct mode_spec *s, const struct mode_host *h,
 	{.key = "domainname", .help = "domain given to the machines"},        \
 	{.key = "dnssearch", .help = "domain to search for short names; may " \
 				     "be given again", .is_list = true},       \
+	{.key = "dns-server", .help = "resolver to ask, [DOMAIN/]ADDRESS"     \
+				      "[:PORT]; may be given again",	       \
+	 .is_list = true},						       \
+	{.key = "zone", .help = "zone in which the machines find each other " \
+				"by name; off: none (vm.lan)"},	       \
 	{.key = "mtu", .help = "bytes of an IP packet, given to the "	       \
 			       "machines"},				       \
 	{.key = "ipv4", .help = "off: no IPv4 (on)"},			       \

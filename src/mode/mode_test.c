@@ -52,10 +52,11 @@ static void test_expansions(void **state)
 		{"natnet:lab,backend=user", "user,net=10.0.2.0/24"},
 		{"internal:in", ""},
 		{"internal:in,dhcp=off", ""},
-		{"internal:in,dhcp=on", "user,net=10.0.2.0/24,restrict=on"},
+		{"internal:in,dhcp=on",
+		 "user,net=10.0.2.0/24,restrict=on,zone=vm.lan"},
 		{"internal:in,exec=on", ""},
 		{"internal:in,dhcp=on,exec=on",
-		 "user,net=10.0.2.0/24,restrict=on"},
+		 "user,net=10.0.2.0/24,restrict=on,zone=vm.lan"},
 		{"generic,netdev=hubport,,hubid=1", "hubport,hubid=1"},
 		{"generic:w,netdev=stream,,addr.type=unix,,addr.path=/a,,,,b,"
 		 "netdev=user",
@@ -133,22 +134,24 @@ static void test_on_the_hosts_networks(void **state)
 		 "macvtap,if=wlan0 hostif,if=wlan0"},
 		{"hostonly:lab",
 		 "user,net=192.168.56.0/24,host=192.168.56.2,"
-		 "dns=192.168.56.3,restrict=on",
+		 "dns=192.168.56.3,zone=vm.lan,restrict=on",
 		 "hostif,ifname=vm-lab,addr=192.168.56.1/24 "
 		 "user,net=192.168.56.0/24,host=192.168.56.2,"
-		 "dns=192.168.56.3,restrict=on"},
+		 "dns=192.168.56.3,zone=vm.lan,restrict=on"},
 		{"hostonly:a-very-long-name,addr=10.9.0.3/24,mtu=900,"
 		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b",
 		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,mtu=900,"
-		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b,restrict=on",
+		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b,"
+		 "zone=vm.lan,restrict=on",
 		 "hostif,ifname=vm-a-very-long-,addr=10.9.0.3/24,mtu=900 "
 		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,mtu=900,"
-		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b,restrict=on"},
+		 "dhcpstart=10.9.0.7,dnssearch=a,dnssearch=b,"
+		 "zone=vm.lan,restrict=on"},
 		{"hostonly:x,addr=10.9.0.2/24,dhcp=off", "",
 		 "hostif,ifname=vm-x,addr=10.9.0.2/24"},
 		{"hostonly:x,addr=10.9.0.2/24,ifname=h0", "!6 ",
 		 "hostif,ifname=h0,addr=10.9.0.2/24 user,net=10.9.0.0/24,"
-		 "host=10.9.0.1,dns=10.9.0.3,restrict=on"},
+		 "host=10.9.0.1,dns=10.9.0.3,zone=vm.lan,restrict=on"},
 		{"hostonly:x,addr=172.16.5.1/24", "!5 ", "!5 "},
 		{"natnet:lab,backend=kernel", "!6 ",
 		 "router,br=vm-lab,addr=10.0.2.2/24 "
@@ -178,24 +181,30 @@ static void test_services(void **state)
 	static const struct expansion rows[] = {
 		{"hostonly:x,addr=10.9.0.4/24,smb=/a,,b,smb-readonly=on",
 		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,"
-		 "smbserver=10.9.0.3,smb=/a,,b,smb-readonly=on,restrict=on",
+		 "smbserver=10.9.0.3,smb=/a,,b,smb-readonly=on,zone=vm.lan,"
+		 "restrict=on",
 		 "hostif,ifname=vm-x,addr=10.9.0.4/24 "
 		 "user,net=10.9.0.0/24,host=10.9.0.1,dns=10.9.0.2,"
-		 "smbserver=10.9.0.3,smb=/a,,b,smb-readonly=on,restrict=on"},
+		 "smbserver=10.9.0.3,smb=/a,,b,smb-readonly=on,zone=vm.lan,"
+		 "restrict=on"},
 		{"hostonly:x,addr=10.9.0.1/24,smb=/a,smbserver=10.9.0.9,"
 		 "mtu=900",
 		 "user,net=10.9.0.0/24,host=10.9.0.2,dns=10.9.0.3,"
-		 "smb=/a,smbserver=10.9.0.9,mtu=900,restrict=on",
+		 "smb=/a,smbserver=10.9.0.9,mtu=900,"
+		 "zone=vm.lan,restrict=on",
 		 "hostif,ifname=vm-x,addr=10.9.0.1/24,mtu=900 "
 		 "user,net=10.9.0.0/24,host=10.9.0.2,dns=10.9.0.3,"
-		 "smb=/a,smbserver=10.9.0.9,mtu=900,restrict=on"},
+		 "smb=/a,smbserver=10.9.0.9,mtu=900,"
+		 "zone=vm.lan,restrict=on"},
 		{"natnet:x,smb=/a,backend=kernel", "!6 ",
 		 "router,br=vm-x,addr=10.0.2.2/24 "
 		 "user,net=10.0.2.0/24,smb=/a,host=10.0.2.1,"
 		 "router=10.0.2.2,restrict=services"},
 		{"internal:x,dhcp=on,smb=/a",
-		 "user,net=10.0.2.0/24,smb=/a,restrict=on",
-		 "user,net=10.0.2.0/24,smb=/a,restrict=on"},
+		 "user,net=10.0.2.0/24,smb=/a,restrict=on,"
+		 "zone=vm.lan",
+		 "user,net=10.0.2.0/24,smb=/a,restrict=on,"
+		 "zone=vm.lan"},
 	};
 
 	assert_expands(rows, array_len(rows));
@@ -400,12 +409,13 @@ static void test_ipv6(void **state)
 		{"hostonly:x,ipv6-net=fd01::/64",
 		 "hostif,ifname=vm-x,addr=192.168.56.1/24,addr=fd01::1/64 "
 		 "user,net=192.168.56.0/24,host=192.168.56.2,"
-		 "dns=192.168.56.3,ipv6-net=fd01::/64,restrict=on (the host "
+		 "dns=192.168.56.3,ipv6-net=fd01::/64,"
+		 "zone=vm.lan,restrict=on (the host "
 		 "is 192.168.56.1/24 and fd01::1/64 on it)"},
 		{"hostonly:x,ipv6=off",
 		 "hostif,ifname=vm-x,addr=192.168.56.1/24 "
 		 "user,net=192.168.56.0/24,host=192.168.56.2,"
-		 "dns=192.168.56.3,ipv6=off,restrict=on"},
+		 "dns=192.168.56.3,ipv6=off,zone=vm.lan,restrict=on"},
 		{"internal:x", ""},
 	};
 	struct prefix route = {.len = 64};
@@ -493,7 +503,8 @@ static void test_a_host_without_ipv6(void **state)
 	assert_string_equal(
 		buf, "hostif,ifname=vm-x,addr=192.168.56.1/24 "
 		     "user,net=192.168.56.0/24,host=192.168.56.2,"
-		     "dns=192.168.56.3,ipv6-net=fd01::/64,restrict=on (the "
+		     "dns=192.168.56.3,ipv6-net=fd01::/64,"
+		     "zone=vm.lan,restrict=on (the "
 		     "host is 192.168.56.1/24 on it, without IPv6, which it "
 		     "has turned off: net.ipv6.conf.default.disable_ipv6)");
 	expand("hostonly:x,ipv6=off,dhcp=off", &h, buf, sizeof(buf));

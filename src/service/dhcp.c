@@ -165,7 +165,7 @@ static void find_name(const struct dhcp_msg *m, char name[LEASE_NAME_LEN])
 
 static void confirm(struct dhcp *d, const struct exchange *x, struct lease *l)
 {
-	dhcp_learn_name(d->rules, &x->asker, x->client.rule, l);
+	dhcp_learn_name(d->rules, &x->asker, x->client.rule, l, x->now_ns);
 	lease_bind(&d->leases, l, lease_end(x->now_ns, d->lease_s));
 	if (d->bound)
 		d->bound(d->arg, &l->ip, x->client.mac);

@@ -302,7 +302,7 @@ static void fill_asker(const struct exchange *x, struct dhcp_asker *a)
 
 static void confirm(struct dhcp6 *d, const struct exchange *x, struct lease *l)
 {
-	dhcp_learn_name(d->rules, &x->asker, x->rule, l);
+	dhcp_learn_name(d->rules, &x->asker, x->rule, l, x->now_ns);
 	lease_bind(&d->leases, l, lease_end(x->now_ns, d->lease_s));
 	if (d->bound)
 		d->bound(d->arg, &l->ip, x->in->pkt.eth_src);

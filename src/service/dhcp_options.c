@@ -209,7 +209,7 @@ const struct dhcp_reservation *dhcp_rules_get(const struct dhcp_rules *r,
 }
 
 void dhcp_learn_name(const struct dhcp_rules *r, const struct dhcp_asker *a,
-		     unsigned rule, struct lease *l)
+		     unsigned rule, struct lease *l, uint64_t now_ns)
 {
 	const char *name = rule ? dhcp_rules_get(r, rule)->name : "";
 
@@ -217,7 +217,7 @@ void dhcp_learn_name(const struct dhcp_rules *r, const struct dhcp_asker *a,
 	if (!*name)
 		name = a->name;
 	if (*name)
-		memcpy(l->name, name, sizeof(l->name));
+		lease_name(l, name, now_ns);
 }
 
 struct rd dhcp_id_duid(struct rd id)

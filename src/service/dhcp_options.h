@@ -95,7 +95,7 @@ const struct dhcp_reservation *dhcp_rules_get(const struct dhcp_rules *r,
 /* What the client of a lease is called: as its reservation (rule, 0: it has
  * none) says, else as it says itself; if that is nothing, as before. */
 void dhcp_learn_name(const struct dhcp_rules *r, const struct dhcp_asker *a,
-		     unsigned rule, struct lease *l);
+		     unsigned rule, struct lease *l, uint64_t now_ns);
 /* The DUID in a client identifier of DHCPv4 (RFC 4361 6.1); empty: none. */
 struct rd dhcp_id_duid(struct rd id);
 

@@ -10,22 +10,12 @@
 #include "wire/dns.h"
 
 enum {
-	EDNS_DO = 0x8000, /* in the lower half of OPT's TTL (RFC 6891 6.1.4) */
 	ADDR4_LEN = 4,
 	ADDR6_LEN = 16,
 	NAMES_MAX = 16, /* that are pointed to, of one answer */
 	SOA_NUMBERS = 20,
 	POINTER = 0xc000,
 	POINTER_MAX = 0x3fff,
-};
-
-/* One record; owner and data may hold pointers into its message. */
-struct record {
-	struct rd owner;
-	uint16_t type;
-	uint16_t class;
-	uint32_t ttl;
-	struct rd data;
 };
 
 /* An answer on its way, and where in it are names. */
@@ -40,25 +30,6 @@ struct maker {
 	uint16_t n_records; /* of this section */
 };
 
-static bool record_parse(const struct rd *msg, struct rd *r, struct record *rp)
-{
-	uint8_t name[DNS_NAME_LEN];
-	struct wr skipped = wr_init(name, sizeof(name));
-	struct record c = {.owner = *r};
-
-	if (!dns_name_copy(msg, r, &skipped))
-		return false;
-	c.type = rd_u16(r);
-	c.class = rd_u16(r);
-	c.ttl = rd_u32(r);
-	c.data = rd_sub(r, rd_u16(r));
-	if (!rd_ok(r))
-		return false;
-	/* Names in it end with it, and may point to before it. */
-	*rp = c;
-	return true;
-}
-
 /* Header and question of a message that was parsed once, and a reader behind
  * them. */
 static bool open_message(const struct rd *msg, struct dns_question *q,
@@ -69,36 +40,6 @@ static bool open_message(const struct rd *msg, struct dns_question *q,
 	*r = *msg;
 	rd_skip(r, q->end);
 	return true;
-}
-
-/* The OPT record of a message, if it has one. */
-static bool find_opt(const struct rd *msg, struct record *rp)
-{
-	struct dns_question q;
-	struct record c;
-	unsigned n;
-	struct rd r;
-
-	if (!open_message(msg, &q, &r))
-		return false;
-	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
-	/* Each takes eleven bytes at least: the message bounds the loop. */
-	while (n-- && record_parse(msg, &r, &c)) {
-		if (c.type != DNS_T_OPT)
-			continue;
-		*rp = c;
-		return true;
-	}
-	return false;
-}
-
-size_t dns64_udp_max(const struct rd *msg)
-{
-	struct record opt;
-
-	if (!find_opt(msg, &opt) || opt.class < DNS_UDP_MAX)
-		return DNS_UDP_MAX;
-	return opt.class;
 }
 
 /* The address of a name under ip6.arpa (RFC 3596 2.5). */
@@ -123,15 +64,15 @@ struct dns64_step dns64_begin(const struct dns64 *c, const struct rd *msg)
 {
 	struct dns64_step s = {.stage = DNS64_PLAIN, .ttl = DNS64_TTL};
 	struct dns_question q;
-	struct record opt;
+	struct dns_record opt;
 	addr a;
 
 	if (!c->prefix.len || !dns_question_parse(msg, &q) ||
 	    q.hdr.n_question != 1 || q.class != DNS_C_IN ||
 	    (q.hdr.flags & (DNS_F_QR | DNS_F_OPCODE)))
 		return s;
-	if ((q.hdr.flags & DNS_F_CD) && find_opt(msg, &opt) &&
-	    (opt.ttl & EDNS_DO))
+	if ((q.hdr.flags & DNS_F_CD) && dns_opt_find(msg, &opt) &&
+	    (opt.ttl & DNS_EDNS_DO))
 		return s;
 	if (q.type == DNS_T_AAAA)
 		s.stage = DNS64_AAAA;
@@ -202,7 +143,7 @@ bool dns64_emit_question(const struct dns64_step *s, const struct rd *msg,
 }
 
 /* True if the address leads somewhere (5.1.4). */
-static bool is_useful(const struct dns64 *c, const struct record *rec)
+static bool is_useful(const struct dns64 *c, const struct dns_record *rec)
 {
 	addr a;
 
@@ -214,7 +155,7 @@ static bool is_useful(const struct dns64 *c, const struct record *rec)
 	       (!c->is_only_way || nat64_has(&c->prefix, &a));
 }
 
-static bool is_a(const struct record *rec)
+static bool is_a(const struct dns_record *rec)
 {
 	return rec->type == DNS_T_A && rec->class == DNS_C_IN &&
 	       rd_left(&rec->data) == ADDR4_LEN;
@@ -225,7 +166,7 @@ static bool is_last_aaaa(const struct dns64 *c, struct dns64_step *s,
 			 struct rd r)
 {
 	unsigned rcode = q->hdr.flags & DNS_F_RCODE;
-	struct record rec;
+	struct dns_record rec;
 
 	/* Without an answer's end nobody knows what is not in it: the guest
 	 * asks by TCP.  Errors are as good as nothing (5.1.2). */
@@ -235,7 +176,7 @@ static bool is_last_aaaa(const struct dns64 *c, struct dns64_step *s,
 	if (rcode)
 		return false;
 	for (unsigned i = 0; i < q->hdr.n_answer; i++) {
-		if (!record_parse(msg, &r, &rec))
+		if (!dns_record_parse(msg, &r, &rec))
 			return false;
 		if (is_useful(c, &rec)) {
 			s->stage = DNS64_AAAA;
@@ -244,7 +185,7 @@ static bool is_last_aaaa(const struct dns64 *c, struct dns64_step *s,
 		s->had_aaaa |= rec.type == DNS_T_AAAA;
 	}
 	for (unsigned i = 0; i < q->hdr.n_authority; i++) {
-		if (!record_parse(msg, &r, &rec))
+		if (!dns_record_parse(msg, &r, &rec))
 			return false;
 		if (rec.type == DNS_T_SOA)
 			s->ttl = rec.ttl;
@@ -255,12 +196,12 @@ static bool is_last_aaaa(const struct dns64 *c, struct dns64_step *s,
 static bool is_last_a(struct dns64_step *s, const struct dns_question *q,
 		      const struct rd *msg, struct rd r)
 {
-	struct record rec;
+	struct dns_record rec;
 
 	if (!s->had_aaaa || (q->hdr.flags & DNS_F_TC))
 		return true;
 	for (unsigned i = 0; i < q->hdr.n_answer; i++) {
-		if (!record_parse(msg, &r, &rec))
+		if (!dns_record_parse(msg, &r, &rec))
 			break;
 		if (is_a(&rec))
 			return true;
@@ -323,7 +264,7 @@ static bool put_name(struct maker *m, struct rd *r)
 
 /* Everything of a record but its data, whose length is written by
  * end_record(). */
-static bool begin_record(struct maker *m, const struct record *rec,
+static bool begin_record(struct maker *m, const struct dns_record *rec,
 			 uint16_t type, uint32_t ttl)
 {
 	struct rd owner = rec->owner;
@@ -349,7 +290,7 @@ static void end_record(struct maker *m, size_t start)
 }
 
 /* A record whose data is n_names names and then n_more bytes. */
-static bool put_record(struct maker *m, const struct record *rec,
+static bool put_record(struct maker *m, const struct dns_record *rec,
 		       unsigned n_names, size_t n_more)
 {
 	struct rd data = rec->data;
@@ -369,7 +310,7 @@ static bool put_record(struct maker *m, const struct record *rec,
 	return true;
 }
 
-static bool put_aaaa(struct maker *m, const struct record *rec)
+static bool put_aaaa(struct maker *m, const struct dns_record *rec)
 {
 	addr v4 = addr_v4_bytes(rec->data.p);
 	addr a = nat64_v6(&m->c->prefix, &v4);
@@ -388,7 +329,7 @@ static bool put_aaaa(struct maker *m, const struct record *rec)
 
 /* One record of the answer section; what nobody could check or use any more
  * (signatures) is left out. */
-static bool put_answer(struct maker *m, const struct record *rec)
+static bool put_answer(struct maker *m, const struct dns_record *rec)
 {
 	enum dns64_stage stage = m->step->stage;
 
@@ -422,10 +363,10 @@ static void put_alias(struct maker *m, const struct dns_question *q)
 static bool put_sections(struct maker *m, struct rd r,
 			 const struct dns_question *q, struct dns_hdr *h)
 {
-	struct record rec;
+	struct dns_record rec;
 
 	for (unsigned i = 0; i < q->hdr.n_answer; i++) {
-		if (!record_parse(m->msg, &r, &rec) ||
+		if (!dns_record_parse(m->msg, &r, &rec) ||
 		    !put_answer(m, &rec))
 			return false;
 	}
@@ -433,7 +374,7 @@ static bool put_sections(struct maker *m, struct rd r,
 	m->n_records = 0;
 	/* Of the rest: how long "no" holds, and EDNS. */
 	for (unsigned i = 0; i < q->hdr.n_authority; i++) {
-		if (!record_parse(m->msg, &r, &rec) ||
+		if (!dns_record_parse(m->msg, &r, &rec) ||
 		    (rec.type == DNS_T_SOA &&
 		     !put_record(m, &rec, 2, SOA_NUMBERS)))
 			return false;
@@ -441,7 +382,7 @@ static bool put_sections(struct maker *m, struct rd r,
 	h->n_authority = m->n_records;
 	m->n_records = 0;
 	for (unsigned i = 0; i < q->hdr.n_extra; i++) {
-		if (!record_parse(m->msg, &r, &rec) ||
+		if (!dns_record_parse(m->msg, &r, &rec) ||
 		    (rec.type == DNS_T_OPT &&
 		     !put_record(m, &rec, 0, rd_left(&rec.data))))
 			return false;

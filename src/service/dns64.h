@@ -63,7 +63,5 @@ bool dns64_is_last(const struct dns64 *c, struct dns64_step *s,
 bool dns64_emit_answer(const struct dns64 *c, const struct dns64_step *s,
 		       const struct rd *msg, const struct rd *answer,
 		       struct wr *w);
-/* The longest answer over UDP that who sent msg takes. */
-size_t dns64_udp_max(const struct rd *msg);
 
 #endif

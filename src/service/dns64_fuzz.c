@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!rd_ok(&r) || rd_left(&msg) > 1024 ||
 	    !dns_question_parse(&msg, &q) || q.hdr.n_question != 1)
 		return 0;
-	assert(dns64_udp_max(&msg) >= DNS_UDP_MAX);
+	assert(dns_udp_max(&msg) >= DNS_UDP_MAX);
 	if (dns64_emit_own(&c, &msg, &w))
 		check(b, &w, &msg);
 	walk(&c, &msg, &r);

@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/slab.h"
 #include "wire/dns.h"
 
-#define IDLE_NS (DNS_TCP_SECONDS * UINT64_C(1000000000))
+#define SECOND_NS UINT64_C(1000000000)
 
 enum {
 	LEN_LEN = 2, /* in front of each message (RFC 1035 4.2.2) */
@@ -39,6 +40,9 @@ struct conn {
 	struct host_sock far;  /* the guest's end, until serve() */
 	struct host_sock down; /* ours of it */
 	struct host_sock up;   /* to the resolver */
+	struct endpoint resolver; /* at its other end */
+	uint64_t tried; /* resolvers, for this question: dns_pick() */
+	bool is_known;	/* the answer was, and nobody is asked */
 	bool is_used; /* up has answered: the resolver may have closed it */
 	enum state state;
 	struct dns64_step step;
@@ -73,11 +77,31 @@ static void conn_free(struct conn *c)
 	slab_free(&t->memory, c);
 }
 
+static struct rd message(const struct buffer *b, size_t n)
+{
+	return rd_init(b->b + LEN_LEN, n - LEN_LEN);
+}
+
+/* Others have to wait less for one that is silent. */
+static uint64_t patience_ns(const struct conn *c, enum state s)
+{
+	uint64_t tried = c->tried;
+	struct endpoint ep;
+	struct rd asked;
+
+	if (s != STATE_ASK && s != STATE_ANSWER)
+		return DNS_TCP_SECONDS * SECOND_NS;
+	asked = message(&c->out, c->out.len);
+	return (dns_pick(c->t->dns, &asked, &tried, &ep) ? DNS_TCP_TRY_SECONDS
+							  : DNS_TCP_SECONDS) *
+	       SECOND_NS;
+}
+
 static void enter(struct conn *c, enum state s)
 {
 	c->state = s;
 	timer_arm(c->t->env->wheel, &c->timer,
-		  *c->t->env->now_ns + IDLE_NS);
+		  *c->t->env->now_ns + patience_ns(c, s));
 }
 
 /* The message at b->b is complete; *np has its length with the field's. */
@@ -90,11 +114,6 @@ static bool is_whole(const struct buffer *b, size_t *np)
 	n = LEN_LEN + ((size_t)b->b[0] << 8 | b->b[1]);
 	*np = n;
 	return b->len >= n;
-}
-
-static struct rd message(const struct buffer *b, size_t n)
-{
-	return rd_init(b->b + LEN_LEN, n - LEN_LEN);
 }
 
 /* What is written next, of len bytes behind the length field. */
@@ -157,10 +176,29 @@ static void fail(struct conn *c)
 	struct rd msg = message(&c->question, c->n_question);
 	struct wr w = out_room(c);
 
+	drop(c->t->env->drops, DROP_DNS_SILENT);
 	close_up(c);
 	(void)dns_emit_error(&w, &msg, DNS_SERVFAIL); /* it is a question */
 	set_out(c, wr_len(&w));
 	enter(c, STATE_REPLY);
+}
+
+/* What c->out has is asked of the next resolver, by the connection to it if
+ * there is one. */
+static void ask_next(struct conn *c)
+{
+	struct rd asked = message(&c->out, c->out.len);
+	struct endpoint ep;
+
+	if (!dns_pick(c->t->dns, &asked, &c->tried, &ep)) {
+		fail(c);
+		return;
+	}
+	if (c->up.fd >= 0 && !endpoint_eq(&ep, &c->resolver))
+		close_up(c);
+	c->resolver = ep;
+	c->out.at = 0;
+	enter(c, STATE_ASK);
 }
 
 /* The connection to the resolver is over: one that was idle is no failure. */
@@ -170,11 +208,28 @@ static void lost(struct conn *c)
 
 	close_up(c);
 	if (!was_used) {
-		fail(c);
+		ask_next(c);
 		return;
 	}
 	c->out.at = 0;
 	enter(c, STATE_ASK);
+}
+
+/* The answer is known already: it stands where it would be read to. */
+static bool recall(struct conn *c)
+{
+	struct rd asked = message(&c->out, c->out.len);
+	struct buffer *b = &c->answer;
+	struct wr w = wr_init(b->b + LEN_LEN, sizeof(b->b) - LEN_LEN);
+
+	c->is_known = dns_recall(c->t->dns, &asked, &w);
+	if (!c->is_known)
+		return false;
+	b->b[0] = (uint8_t)(wr_len(&w) >> 8);
+	b->b[1] = (uint8_t)wr_len(&w);
+	b->len = LEN_LEN + wr_len(&w);
+	enter(c, STATE_ANSWER);
+	return true;
 }
 
 static void ask(struct conn *c)
@@ -187,7 +242,9 @@ static void ask(struct conn *c)
 		return;
 	}
 	set_out(c, wr_len(&w));
-	enter(c, STATE_ASK);
+	c->tried = 0;
+	if (!recall(c))
+		ask_next(c);
 }
 
 /* The guest's next question is whole. */
@@ -195,14 +252,17 @@ static void begin(struct conn *c)
 {
 	struct rd msg = message(&c->question, c->n_question);
 	const struct dns64 *d = dns_dns64(c->t->dns);
+	bool is_v6 = !addr_is_v4(&c->guest.ip);
 	struct wr w = out_room(c);
 
-	if (dns64_emit_own(d, &msg, &w)) {
+	if (dns_emit_own(c->t->dns, &msg, is_v6, &w)) {
 		set_out(c, wr_len(&w));
 		enter(c, STATE_REPLY);
 		return;
 	}
-	c->step = dns64_begin(d, &msg);
+	c->step = (struct dns64_step){.stage = DNS64_PLAIN};
+	if (is_v6)
+		c->step = dns64_begin(d, &msg);
 	ask(c);
 }
 
@@ -239,15 +299,14 @@ static bool read_question(struct conn *c)
 static bool open_up(struct conn *c)
 {
 	struct host *h = c->t->env->host;
-	struct endpoint ep = dns_tcp_upstream(c->t->dns);
 	int r;
 
 	if (c->up.fd >= 0)
 		return true;
-	r = h->ops->open(h, &c->up, HOST_TCP, !addr_is_v4(&ep.ip));
+	r = h->ops->open(h, &c->up, HOST_TCP, !addr_is_v4(&c->resolver.ip));
 	if (r < 0)
 		return false;
-	r = h->ops->connect(h, &c->up, &ep);
+	r = h->ops->connect(h, &c->up, &c->resolver);
 	return r == 0 || r == -EINPROGRESS;
 }
 
@@ -256,7 +315,8 @@ static bool write_question(struct conn *c)
 	int r;
 
 	if (!open_up(c)) {
-		fail(c);
+		close_up(c);
+		ask_next(c);
 		return true;
 	}
 	r = flush(c, &c->up);
@@ -271,22 +331,35 @@ static bool write_question(struct conn *c)
 	return true;
 }
 
+/* The answer is one to what was asked. */
+static bool is_sound(const struct rd *asked, const struct rd *answer)
+{
+	struct dns_question q, a;
+
+	return dns_question_parse(answer, &a) && (a.hdr.flags & DNS_F_QR) &&
+	       a.hdr.n_question == 1 && dns_question_parse(asked, &q) &&
+	       a.hdr.id == q.hdr.id && a.type == q.type &&
+	       a.class == q.class && strcasecmp(a.name, q.name) == 0;
+}
+
 /* The answer is whole, of n bytes. */
 static void take_answer(struct conn *c, size_t n)
 {
 	struct rd msg = message(&c->question, c->n_question);
+	struct rd asked = message(&c->out, c->out.len);
 	struct rd answer = message(&c->answer, n);
 	struct wr w = out_room(c);
 	const struct dns64 *d = dns_dns64(c->t->dns);
-	struct dns_question q;
 
-	c->is_used = true;
-	if (!dns_question_parse(&answer, &q) || !(q.hdr.flags & DNS_F_QR) ||
-	    memcmp(answer.p, msg.p, 2) != 0) {
+	if (!is_sound(&asked, &answer)) {
 		drop(c->t->env->drops, DROP_DNS_REPLY);
-		fail(c);
+		close_up(c);
+		ask_next(c);
 		return;
 	}
+	c->is_used |= !c->is_known;
+	if (!c->is_known)
+		dns_learn(c->t->dns, &asked, &answer, c->port);
 	if (!dns64_is_last(d, &c->step, &answer)) {
 		ask(c);
 		return;
@@ -398,7 +471,8 @@ static void on_timer(struct timer *t, uint64_t now_ns)
 	if (c->far.fd >= 0) {
 		hand_over(c);
 	} else if (c->state == STATE_ASK || c->state == STATE_ANSWER) {
-		fail(c);
+		close_up(c);
+		ask_next(c);
 		run(c);
 	} else {
 		conn_free(c);

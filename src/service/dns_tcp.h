@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DNS over TCP (RFC 7766) for guests that ask in IPv6 where IPv4 is shown to
- * them in it: what is too long for UDP needs the answers of dns64.h as well.
- * Without that, TCP goes to the host's resolver as it is.
+ * DNS over TCP (RFC 7766): what is too long for UDP has the zone and the
+ * answers of dns64.h as well.
  *
  * A connection of a guest ends in a stream of the host, whose other end is
  * read here; questions are answered one after the other, each by one
@@ -22,7 +21,8 @@
 enum {
 	DNS_TCP_MAX = 64,	/* connections of all guests */
 	DNS_TCP_PER_GUEST = 16, /* one port's: service.h */
-	DNS_TCP_SECONDS = 10, /* without progress */
+	DNS_TCP_SECONDS = 10, /* without progress .. */
+	DNS_TCP_TRY_SECONDS = 3, /* .. of a resolver, if there are others */
 };
 
 /* The stream for the connection of guest to server is far, which whoever wants

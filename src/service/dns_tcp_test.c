@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* DNS over TCP for guests of IPv6: questions one after the other, a resolver
+/* DNS over TCP: questions one after the other, a resolver
  * that closes, is silent or lies, and guests that want too much. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,8 @@ static ssize_t heard(struct bench *b, struct host_sock *s, uint8_t *p,
 #define Q_AAAA WWW "\0\0\x1c\0\1"
 #define Q_A    WWW "\0\0\1\0\1"
 #define RR_A   "\xc0\x0c\0\1\0\1\0\0\0\x32\0\4\xc0\0\2\1"
+/* which nobody may keep */
+#define RR_A0  "\xc0\x0c\0\1\0\1\0\0\0\0\0\4\xc0\0\2\1"
 #define RR_64                                                                  \
 	"\xc0\x0c\0\x1c\0\1\0\0\0\x32\0\x10"                                   \
 	"\0\x64\xff\x9b\0\0\0\0\0\0\0\0\xc0\0\2\1"
@@ -197,8 +200,10 @@ static void test_one_after_the_other(void **state)
 	EXPECT_ASKED(b, 1, "\0\x1a" HDR_Q Q_AAAA);
 	ANSWER(b, 1, "\0\x1a" "\x12\x34\x81\x83\0\1\0\0\0\0\0\0" Q_AAAA);
 	EXPECT_HEARD(b, s, "\0\x1a" "\x12\x34\x81\x83\0\1\0\0\0\0\0\0" Q_AAAA);
+	/* what was asked before is known */
 	ASK(b, s, "w\4test\0\0\1\0\1");
-	EXPECT_ASKED(b, 2, "\0\x1a" HDR_Q Q_A);
+	EXPECT_HEARD(b, s, "\0\x2a" HDR_A("\1") Q_A RR_A);
+	assert_int_equal(b->room.up->n_sent, 2);
 }
 
 static void test_the_resolver_closes_what_is_idle(void **state)
@@ -207,8 +212,8 @@ static void test_the_resolver_closes_what_is_idle(void **state)
 	struct host_sock *s = dial(b);
 
 	ASK(b, s, "\0\x1a" HDR_Q Q_A);
-	ANSWER(b, 0, "\0\x2a" HDR_A("\1") Q_A RR_A);
-	EXPECT_HEARD(b, s, "\0\x2a" HDR_A("\1") Q_A RR_A);
+	ANSWER(b, 0, "\0\x2a" HDR_A("\1") Q_A RR_A0);
+	EXPECT_HEARD(b, s, "\0\x2a" HDR_A("\1") Q_A RR_A0);
 	/* and it is noticed when the next question has gone there */
 	ASK(b, s, "\0\x1a" HDR_Q Q_A);
 	ANSWER(b, 1, "");
@@ -219,6 +224,45 @@ static void test_the_resolver_closes_what_is_idle(void **state)
 	ANSWER(b, 2, "");
 	EXPECT_HEARD(b, s,
 		     "\0\x1a" "\x12\x34\x81\x82\0\1\0\0\0\0\0\0" Q_A);
+}
+
+/* Who does not answer makes way for the next, and that for the first again. */
+static void test_several_resolvers(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint ep[2] = {{.ip = addr_v4(192, 0, 2, 53), .port = 53},
+				 {.ip = addr_v4(192, 0, 2, 54), .port = 53}};
+	struct host_sock *s = dial(b);
+
+	dns_set_upstreams(b->dns, ep, 2);
+	ASK(b, s, "\0\x1a" HDR_Q Q_A);
+	assert_true(endpoint_eq(&b->room.up->sent[0].to, &ep[0]));
+	ANSWER(b, 0, "");
+	EXPECT_ASKED(b, 1, "\0\x1a" HDR_Q Q_A);
+	assert_true(endpoint_eq(&b->room.up->sent[1].to, &ep[1]));
+	ANSWER(b, 1, "\0\x2a" HDR_A("\1") Q_A RR_A0);
+	EXPECT_HEARD(b, s, "\0\x2a" HDR_A("\1") Q_A RR_A0);
+	/* silence, a lie, and both have failed */
+	ASK(b, s, "\0\x1a" HDR_Q Q_A);
+	assert_true(endpoint_eq(&b->room.up->sent[2].to, &ep[0]));
+	pass(b, (DNS_TCP_TRY_SECONDS + 1) * SECOND);
+	EXPECT_ASKED(b, 3, "\0\x1a" HDR_Q Q_A);
+	assert_true(endpoint_eq(&b->room.up->sent[3].to, &ep[1]));
+	ANSWER(b, 3, "\0\x1a" HDR_A("\0") Q_AAAA);
+	EXPECT_HEARD(b, s,
+		     "\0\x1a" "\x12\x34\x81\x82\0\1\0\0\0\0\0\0" Q_A);
+	assert_int_equal(b->room.lan.drops.n[DROP_DNS_SILENT], 1);
+	/* and a name of a domain goes where that is known */
+	{
+		struct dns_server_config c = {.ep = ep[0],
+					      .domain = "\4test",
+					      .domain_len = 6};
+
+		c.ep.port = 99;
+		assert_int_equal(dns_add_server(b->dns, &c), 0);
+		ASK(b, s, "\0\x1a" HDR_Q Q_A);
+		assert_true(endpoint_eq(&b->room.up->sent[4].to, &c.ep));
+	}
 }
 
 static void test_nobody_answers(void **state)
@@ -321,9 +365,11 @@ static void ask_inside(struct fake_port *f, const struct batch *frames,
 		struct packet pkt;
 		uint8_t buf[64];
 		struct wr w = wr_init(buf, sizeof(buf));
+		char name[32];
 
+		snprintf(name, sizeof(name), "n%u.example", i);
 		dns_hdr_emit(&w, &h);
-		(void)dns_name_emit(&w, "example.org");
+		(void)dns_name_emit(&w, name);
 		wr_u32(&w, DNS_T_A << 16 | DNS_C_IN);
 		b->guest.ip.b[13] = (uint8_t)(i >> 8);
 		b->guest.ip.b[14] = (uint8_t)i;
@@ -359,6 +405,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_the_resolver_closes_what_is_idle, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(test_several_resolvers, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_answers, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(

@@ -649,6 +649,15 @@ struct lease *lease_offer(struct lease_table *t, const struct lease_client *c,
 	return l;
 }
 
+void lease_name(struct lease *l, const char name[LEASE_NAME_LEN],
+		uint64_t now_ns)
+{
+	if (strcmp(l->name, name) == 0)
+		return;
+	memcpy(l->name, name, LEASE_NAME_LEN);
+	l->named_ns = now_ns;
+}
+
 void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns)
 {
 	l->was_bound = true;

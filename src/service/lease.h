@@ -88,6 +88,7 @@ struct lease {
 	uint64_t end_ns;	/* when the state ends */
 	struct lease_client client; /* kept after the end, for its return */
 	char name[LEASE_NAME_LEN];  /* host name the client told; "" none */
+	uint64_t named_ns;	    /* since when it has this one */
 	uint16_t sender;	    /* index of the sender's count */
 	bool was_used;
 	bool was_bound; /* to this client */
@@ -202,6 +203,9 @@ static inline uint64_t lease_end(uint64_t now_ns, uint32_t seconds)
 	return seconds == DHCP_FOREVER ? UINT64_MAX
 				       : now_ns + seconds * second_ns;
 }
+/* What the client calls itself. */
+void lease_name(struct lease *l, const char name[LEASE_NAME_LEN],
+		uint64_t now_ns);
 void lease_bind(struct lease_table *t, struct lease *l, uint64_t end_ns);
 /* The client gives it back; the address stays its first choice. */
 void lease_release(struct lease_table *t, struct lease *l);

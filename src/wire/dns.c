@@ -143,6 +143,22 @@ bool dns_name_emit(struct wr *w, const char *name)
 	return true;
 }
 
+bool dns_name_is_below(const uint8_t *name, size_t len, const uint8_t *domain,
+		       size_t domain_len)
+{
+	size_t at = 0;
+
+	while (at < len && len - at > domain_len)
+		at += 1u + name[at];
+	if (at > len || len - at != domain_len)
+		return false;
+	for (size_t i = 0; i < domain_len; i++) {
+		if (dns_lower(name[at + i]) != dns_lower(domain[i]))
+			return false;
+	}
+	return true;
+}
+
 bool dns_question_parse(const struct rd *msg, struct dns_question *qp)
 {
 	struct rd r = *msg;
@@ -167,6 +183,56 @@ bool dns_question_parse(const struct rd *msg, struct dns_question *qp)
 	q.end = (size_t)(r.p - msg->p);
 	*qp = q;
 	return true;
+}
+
+bool dns_record_parse(const struct rd *msg, struct rd *r, struct dns_record *rp)
+{
+	uint8_t name[DNS_NAME_LEN];
+	struct wr skipped = wr_init(name, sizeof(name));
+	struct dns_record c = {.owner = *r};
+
+	if (!dns_name_copy(msg, r, &skipped))
+		return false;
+	c.type = rd_u16(r);
+	c.class = rd_u16(r);
+	c.ttl = rd_u32(r);
+	c.data = rd_sub(r, rd_u16(r));
+	if (!rd_ok(r))
+		return false;
+	/* Names in it end with it, and may point to before it. */
+	*rp = c;
+	return true;
+}
+
+bool dns_opt_find(const struct rd *msg, struct dns_record *rp)
+{
+	struct dns_question q;
+	struct dns_record c;
+	unsigned n;
+	struct rd r;
+
+	if (!dns_question_parse(msg, &q) || q.hdr.n_question != 1)
+		return false;
+	r = *msg;
+	rd_skip(&r, q.end);
+	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
+	/* Each takes eleven bytes at least: the message bounds the loop. */
+	while (n-- && dns_record_parse(msg, &r, &c)) {
+		if (c.type != DNS_T_OPT)
+			continue;
+		*rp = c;
+		return true;
+	}
+	return false;
+}
+
+size_t dns_udp_max(const struct rd *msg)
+{
+	struct dns_record opt;
+
+	if (!dns_opt_find(msg, &opt) || opt.class < DNS_UDP_MAX)
+		return DNS_UDP_MAX;
+	return opt.class;
 }
 
 bool dns_emit_error(struct wr *w, const struct rd *msg, enum dns_rcode rcode)

@@ -38,7 +38,11 @@ enum {
 	DNS_T_AAAA = 28,
 	DNS_T_DNAME = 39,
 	DNS_T_OPT = 41,
+	DNS_T_NS = 2,
 	DNS_C_IN = 1,
+	DNS_C_ANY = 255,
+	/* lower half of OPT's TTL (RFC 6891 6.1.4) */
+	DNS_EDNS_DO = 0x8000,
 };
 
 enum dns_rcode {
@@ -90,9 +94,41 @@ bool dns_name_parse(const struct rd *msg, struct rd *r, char *buf);
  * fit. */
 bool dns_name_emit(struct wr *w, const char *name);
 
+/* A byte of a name in small letters: ASCII (RFC 4343 3), and the lengths of
+ * labels are below its letters. */
+static inline uint8_t dns_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+/* A name of len bytes on the wire, without compression, is domain, of
+ * domain_len, or below it (RFC 4343: letters of any case); the root is above
+ * all. */
+bool dns_name_is_below(const uint8_t *name, size_t len, const uint8_t *domain,
+		       size_t domain_len);
+
 /* Header and all questions of the message that msg spans (not advanced).
  * False (and *qp untouched) if they are malformed or cut short. */
 bool dns_question_parse(const struct rd *msg, struct dns_question *qp);
+
+/* One record; owner and data may hold pointers into its message. */
+struct dns_record {
+	struct rd owner;
+	uint16_t type;
+	uint16_t class;
+	uint32_t ttl;
+	struct rd data;
+};
+
+/* The record at r, advanced behind it; false (and *rp untouched) if it is
+ * malformed or cut short. */
+bool dns_record_parse(const struct rd *msg, struct rd *r,
+		      struct dns_record *rp);
+/* The OPT record (RFC 6891) of a message with one question; false: it has
+ * none. */
+bool dns_opt_find(const struct rd *msg, struct dns_record *rp);
+/* The longest answer over UDP that who sent the query msg takes. */
+size_t dns_udp_max(const struct rd *msg);
 
 /* A response to the query that spans msg, with this rcode and no answer: id,
  * opcode, RD and CD as they came, RA, and the question if there is exactly one

@@ -188,7 +188,7 @@ def test_who_it_is(w, lab):
     assert lines[0] == lab.uid
     if not lab.is_root:
         assert int(lines[1].split()[1], 16) == 0
-    assert lines[2:] == ["# vmlan: network lab", "nameserver 10.0.2.3",
+    assert lines[2:] == ["# vmlan: network lab", "search vm.lan", "nameserver 10.0.2.3",
                          "default via 10.0.2.2 dev eth0 "]
     assert pathlib.Path("/etc/resolv.conf").read_text() == host
     assert not (RUNDIR / "vmlan" / "lab" / "text").exists()
