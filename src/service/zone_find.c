@@ -51,6 +51,22 @@ static bool given_label(const struct zone_machine *m, char out[ZONE_LABEL_LEN])
 	return m->key && m->name && zone_label(m->name, true, out);
 }
 
+/* Names by which machines look for somebody to trust: a guest that calls
+ * itself so would be him. */
+static const char *const nobodys[] = {"wpad", "isatap", "localhost"};
+
+/* What a client told of itself, as a name of the zone. */
+static bool told_name(const struct lease *l, char out[ZONE_LABEL_LEN])
+{
+	if (!zone_label(l->name, false, out))
+		return false;
+	for (size_t i = 0; i < array_len(nobodys); i++) {
+		if (strcmp(out, nobodys[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
 static bool is_held(const struct zone *z, const struct lease *l)
 {
 	return l->state == LEASE_BOUND && l->end_ns > *z->env->now_ns;
@@ -163,6 +179,8 @@ static void put_all(const struct zone *z, const struct holder *h, bool is_v4,
 	     it = it->next) {
 		const struct lease *l = container_of(it, struct lease, order);
 
+		if (f->n == ZONE_ADDRS_MAX)
+			return;
 		if (!is_held(z, l))
 			continue;
 		if (h->m.key ? is_holder(z, l, &h->m)
@@ -181,22 +199,31 @@ static bool is_first(const struct lease *l, const struct lease *other)
 	return memcmp(l->ip.b, other->ip.b, sizeof(l->ip.b)) < 0;
 }
 
-/* Who of a table's clients called himself so first, if that was before h. */
+/* Who of a table's clients called himself so first, if that was before h.  One
+ * machine may have told it by hundreds of leases, and is looked for once. */
 static void look_in_table(const struct zone *z, struct lease_table *t,
 			  const char *label, struct holder *h)
 {
 	char own[ZONE_LABEL_LEN];
 	struct zone_machine m;
+	uint32_t given = 0; /* a port whose machine has another name */
 
 	if (!t)
 		return;
 	list_each(it, &t->by_state[LEASE_BOUND]) {
 		const struct lease *l = container_of(it, struct lease, order);
+		const uint32_t port = l->client.port;
 
-		if (is_held(z, l) && zone_label(l->name, false, own) &&
-		    strcmp(own, label) == 0 && is_first(l, h->lease) &&
-		    find_machine(z, l, &m) && !given_label(&m, own))
+		if (!is_held(z, l) || !told_name(l, own) ||
+		    strcmp(own, label) != 0 || !is_first(l, h->lease) ||
+		    (port && port == given))
+			continue;
+		if (h->lease && port && port == h->m.serial)
+			h->lease = l;
+		else if (find_machine(z, l, &m) && !given_label(&m, own))
 			*h = (struct holder){.m = m, .lease = l};
+		else
+			given = m.serial;
 	}
 }
 
@@ -261,8 +288,7 @@ static bool told_label(const struct zone *z, struct lease_table *t,
 	list_each(it, &t->by_state[LEASE_BOUND]) {
 		const struct lease *l = container_of(it, struct lease, order);
 
-		if (is_held(z, l) && is_holder(z, l, m) &&
-		    zone_label(l->name, false, label))
+		if (is_held(z, l) && told_name(l, label) && is_holder(z, l, m))
 			return true;
 	}
 	return false;
@@ -296,7 +322,7 @@ static bool wanted_label(const struct zone *z, const addr *ip,
 
 	if (l && is_held(z, l) && find_machine(z, l, &m))
 		return (m.key && given_label(&m, label)) ||
-		       zone_label(l->name, false, label) ||
+		       told_name(l, label) ||
 		       (m.key && machine_label(z, &m, label));
 	while (next(z, &w, &m)) {
 		if (!m.is_uplink && has_heard(&m, ip))

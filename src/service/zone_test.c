@@ -23,6 +23,7 @@ struct bench {
 	struct lease_table v4, v6;
 	struct zone_machine m[MACHINES];
 	unsigned n;
+	unsigned n_walked; /* machines that were looked at */
 	addr ip[MACHINES][4];
 	struct zone zone;
 	uint8_t got[2048];
@@ -36,6 +37,7 @@ static bool next(void *arg, struct zone_walk *w, struct zone_machine *m)
 	struct bench *b = arg;
 	uintptr_t i = (uintptr_t)w->port;
 
+	b->n_walked++;
 	if (i >= b->n)
 		return false;
 	*m = b->m[i];
@@ -482,6 +484,60 @@ static void test_edns(void **state)
 	assert_int_equal(wr_len(&w), 0);
 }
 
+/* What machines look for to trust it is found by a given name alone. */
+static void test_names_of_trust(void **state)
+{
+	struct bench *b = *state;
+	char label[ZONE_LABEL_LEN];
+	const addr ip = v4(20);
+
+	come(b, NULL, 1);
+	lease(b, 1, 1, "WPAD", false, ip);
+	expect_none(b, "wpad.vm.lan", DNS_T_A, "vm.lan");
+	assert_false(ask(b, "wpad", DNS_T_A));
+	assert_false(zone_find_name(&b->zone, &ip, label));
+	b->m[0].name = "wpad";
+	expect(b, "wpad.vm.lan", "10.0.2.20");
+}
+
+/* One machine that has very many leases, all of one name and each told before
+ * the one that is looked at before it, makes no long search. */
+static void test_many_leases_of_one(void **state)
+{
+	enum { LEASES = 90 };
+	struct bench *b = *state;
+	char label[ZONE_LABEL_LEN];
+	const addr claimed = v4(250);
+
+	for (uint8_t i = 1; i <= MACHINES; i++)
+		come(b, NULL, i);
+	say(b, &b->m[MACHINES - 1], claimed);
+	for (uint8_t i = 0; i < LEASES; i++) {
+		const addr ip = v4((uint8_t)(20 + i));
+
+		lease(b, (uint8_t)(100 + i), MACHINES, "x", false, ip);
+		lease_at(&b->v4, &ip)->named_ns = LEASES - i;
+	}
+	b->n_walked = 0;
+	assert_true(ask(b, "x.vm.lan", DNS_T_A));
+	assert_int_equal(b->q.hdr.n_answer, ZONE_ADDRS_MAX);
+	assert_true(b->n_walked < 2 * LEASES);
+	/* The same of one whose name was given, and by address. */
+	b->m[MACHINES - 1].name = "y";
+	b->n_walked = 0;
+	expect_none(b, "x.vm.lan", DNS_T_A, "vm.lan");
+	assert_true(b->n_walked < LEASES);
+	b->m[MACHINES - 1].name = NULL;
+	for (uint8_t i = 0; i < LEASES; i++) {
+		const addr ip = v4((uint8_t)(20 + i));
+
+		lease_at(&b->v4, &ip)->name[0] = '\0';
+	}
+	b->n_walked = 0;
+	assert_false(zone_find_name(&b->zone, &claimed, label));
+	assert_true(b->n_walked < LEASES);
+}
+
 static void test_no_zone(void **state)
 {
 	struct bench *b = *state;
@@ -509,6 +565,8 @@ int main(void)
 		T(test_kinds_of_questions),
 		T(test_reverse_names),
 		T(test_edns),
+		T(test_names_of_trust),
+		T(test_many_leases_of_one),
 		T(test_no_zone),
 	};
 
