@@ -75,7 +75,6 @@ def kill_engine():
     wait_for("it to serve", lambda: json.loads(vmlan("show", "--json", "lab").stdout)["serving"], 20)
 
 
-@pytest.mark.long
 def test_nobody_changes_address(w, state):
     """In a restart of the engine, of the keeper, of the network."""
     vmlan("up", "lab", "natnet", *NET)
