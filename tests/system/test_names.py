@@ -27,8 +27,8 @@ def net(w, monkeypatch):
     ASKED.chmod(0o666)
     RESOLV.write_text(f"nameserver {INET_IP}\n")
     monkeypatch.setenv("VMLAN_RESOLV_CONF", str(RESOLV))
-    w.serve("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
-            "--user=root", "--pid-file=", "--bind-interfaces", "--log-queries",
+    w.serve("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+            "--pid-file=", "--bind-interfaces", "--log-queries",
             f"--log-facility={ASKED}", "--address=/outside.test/203.0.113.80",
             "--address=/nas/203.0.113.9", port=53, proto="udp")
     return w

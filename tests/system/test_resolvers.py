@@ -30,8 +30,8 @@ class Resolver:
         self.log.chmod(0o666)
         sh("ip", "addr", "add", f"{self.ip}/24", "dev", "eth0", ns="inet")
         if mode == "dnsmasq":
-            args = ("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-                    "--no-hosts", "--user=root", "--pid-file=", "--bind-interfaces",
+            args = ("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv",
+                    "--no-hosts", "--pid-file=", "--bind-interfaces",
                     f"--listen-address={self.ip}", "--log-queries", f"--log-facility={self.log}",
                     "--local-ttl=60", "--address=/test/203.0.113.80", *more)
             w.servers.append(popen(*args, ns="inet"))
@@ -160,11 +160,12 @@ def test_a_loop(w):
         g.dhcp()
         log = pathlib.Path("/run/loop.log")
         log.write_text("")
-        with process("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-                     "--no-hosts", "--user=root", "--pid-file=", f"--server={DNS}",
+        with process("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv",
+                     "--no-hosts", "--pid-file=", f"--server={DNS}",
                      "--log-queries", f"--log-facility={log}", ns=g.ns):
             wait_for("it to listen", lambda: ":53 " in sh("ss", "-Hlun", ns=g.ns).stdout)
-            assert status(g.ns, DNS, "+time=15", "+tries=1", "www.test") == "SERVFAIL"
+            # one of the two gives up first
+            assert status(g.ns, DNS, "+time=15", "+tries=1", "www.test") in ("SERVFAIL", "REFUSED")
             assert dig(g.ns, DNS, "gateway.vm.lan") == ["10.0.2.2"]
         assert log.read_text().count("query[A] www.test") <= 10
 

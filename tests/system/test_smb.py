@@ -241,6 +241,8 @@ def test_kills(w, share):
         with g.popen("smbclient", "-N", "-I", "10.0.2.4", "//VMLAN/qemu", stdin=subprocess.PIPE,
                      stdout=subprocess.DEVNULL) as c:
             first, *_ = world.wait_for("smbd", lambda: running("smbd"))
+            # a SYN that is on its way would find the next engine
+            world.wait_for("the connection", lambda: g.sh("ss", "-Htn", "state", "established").stdout)
             os.kill(v.engine(), signal.SIGKILL)
             world.wait_for("its smbd goes with the engine", lambda: not running("smbd"))
             c.kill()
