@@ -201,8 +201,9 @@ static void say(struct leases *s, const char *what, int err)
 static void print_one(void *arg, const struct kept_lease *l)
 {
 	char line[LEASE_LINE_MAX];
+	const size_t len = lease_line_format(l, line);
 
-	fwrite(line, 1, lease_line_format(l, line), arg);
+	fwrite(line, 1, len, arg);
 }
 
 /* All of them as a file beside the one there is, locked, on disk. */
