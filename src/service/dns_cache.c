@@ -203,8 +203,25 @@ static uint32_t lifetime_of(const struct rd *answer, uint16_t type)
 	return l.ttl < DNS_CACHE_NO_SECONDS ? l.ttl : DNS_CACHE_NO_SECONDS;
 }
 
-/* All records of a sound message are so many seconds older. */
-static void grow_older(uint8_t *msg, size_t len, uint32_t seconds)
+static bool is_sound(const struct rd *msg)
+{
+	struct dns_question q;
+	struct dns_record rec;
+	struct rd r = *msg;
+	unsigned n;
+
+	if (!dns_question_parse(msg, &q))
+		return false;
+	rd_skip(&r, q.end);
+	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
+	while (n && dns_record_parse(msg, &r, &rec))
+		n--;
+	return !n && rd_ok(&r);
+}
+
+/* All records of a sound message are so many seconds older.  False: it is none
+ * then, as a name of it leads to where a TTL is. */
+static bool grow_older(uint8_t *msg, size_t len, uint32_t seconds)
 {
 	const struct rd all = rd_init(msg, len);
 	struct dns_question q;
@@ -213,7 +230,7 @@ static void grow_older(uint8_t *msg, size_t len, uint32_t seconds)
 	unsigned n;
 
 	if (!dns_question_parse(&all, &q))
-		return;
+		return false;
 	rd_skip(&r, q.end);
 	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
 	while (n-- && dns_record_parse(&all, &r, &rec)) {
@@ -224,6 +241,7 @@ static void grow_older(uint8_t *msg, size_t len, uint32_t seconds)
 		if (rec.type != DNS_T_OPT)
 			wr_u32(&w, ttl);
 	}
+	return is_sound(&all);
 }
 
 bool dns_cache_adopt(const struct rd *question, const struct rd *answer,
@@ -266,7 +284,7 @@ static struct entry *find(const struct dns_cache *c,
 bool dns_cache_get(struct dns_cache *c, const struct rd *question,
 		   uint64_t now_ns, struct wr *w)
 {
-	size_t at = wr_len(w);
+	const struct wr before = *w;
 	struct dns_cache_key k;
 	struct entry *e;
 	struct rd answer;
@@ -283,8 +301,12 @@ bool dns_cache_get(struct dns_cache *c, const struct rd *question,
 	answer = rd_init(e->answer, e->len);
 	if (!dns_cache_adopt(question, &answer, w))
 		return false;
-	grow_older(w->start + at, wr_len(w) - at,
-		   (uint32_t)((now_ns - e->stored_ns) / SECOND_NS));
+	if (!grow_older(before.p, (size_t)(w->p - before.p),
+			(uint32_t)((now_ns - e->stored_ns) / SECOND_NS))) {
+		*w = before;
+		forget(c, e);
+		return false;
+	}
 	list_del(&e->age);
 	list_add_tail(&c->oldest, &e->age);
 	return true;
