@@ -173,28 +173,24 @@ static void look_at(struct lifetime *l, const struct dns_record *rec,
 static uint32_t lifetime_of(const struct rd *answer, uint16_t type)
 {
 	struct lifetime l = {.ttl = DNS_CACHE_SECONDS};
-	struct dns_question q;
 	struct dns_record rec;
-	struct rd r = *answer;
-	unsigned n, rcode;
+	struct dns_walk w;
+	unsigned n_answer, rcode;
 
-	if (!dns_question_parse(answer, &q) || (q.hdr.flags & DNS_F_TC))
+	if (!dns_walk_begin(&w, answer) || (w.q.hdr.flags & DNS_F_TC))
 		return 0;
-	rcode = q.hdr.flags & DNS_F_RCODE;
+	rcode = w.q.hdr.flags & DNS_F_RCODE;
 	if (rcode != DNS_NOERROR && rcode != DNS_NXDOMAIN)
 		return 0;
-	rd_skip(&r, q.end);
-	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
-	for (unsigned i = 0; i < n; i++) {
-		bool is_answer = i < q.hdr.n_answer;
+	n_answer = w.q.hdr.n_answer;
+	while (dns_walk_next(&w, &rec)) {
+		bool is_answer = w.i <= n_answer;
 
-		if (!dns_record_parse(answer, &r, &rec))
-			return 0;
 		look_at(&l, &rec, is_answer,
-			!is_answer && i < (unsigned)q.hdr.n_answer +
-						  q.hdr.n_authority, type);
+			!is_answer && w.i <= n_answer + w.q.hdr.n_authority,
+			type);
 	}
-	if (rd_left(&r))
+	if (w.i < w.n || rd_left(&w.r))
 		return 0;
 	if (rcode == DNS_NOERROR && l.has_answer)
 		return l.ttl;
@@ -205,18 +201,14 @@ static uint32_t lifetime_of(const struct rd *answer, uint16_t type)
 
 static bool is_sound(const struct rd *msg)
 {
-	struct dns_question q;
 	struct dns_record rec;
-	struct rd r = *msg;
-	unsigned n;
+	struct dns_walk w;
 
-	if (!dns_question_parse(msg, &q))
+	if (!dns_walk_begin(&w, msg))
 		return false;
-	rd_skip(&r, q.end);
-	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
-	while (n && dns_record_parse(msg, &r, &rec))
-		n--;
-	return !n && rd_ok(&r);
+	while (dns_walk_next(&w, &rec))
+		;
+	return w.i == w.n;
 }
 
 /* All records of a sound message are so many seconds older.  False: it is none
@@ -224,16 +216,12 @@ static bool is_sound(const struct rd *msg)
 static bool grow_older(uint8_t *msg, size_t len, uint32_t seconds)
 {
 	const struct rd all = rd_init(msg, len);
-	struct dns_question q;
 	struct dns_record rec;
-	struct rd r = all;
-	unsigned n;
+	struct dns_walk walk;
 
-	if (!dns_question_parse(&all, &q))
+	if (!dns_walk_begin(&walk, &all))
 		return false;
-	rd_skip(&r, q.end);
-	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
-	while (n-- && dns_record_parse(&all, &r, &rec)) {
+	while (dns_walk_next(&walk, &rec)) {
 		uint32_t ttl = rec.ttl > seconds ? rec.ttl - seconds : 0;
 		struct wr w = wr_init(
 			msg + (rec.data.p - all.p - TTL_BEFORE_DATA), 4);

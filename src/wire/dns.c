@@ -204,20 +204,36 @@ bool dns_record_parse(const struct rd *msg, struct rd *r, struct dns_record *rp)
 	return true;
 }
 
+bool dns_walk_begin(struct dns_walk *w, const struct rd *msg)
+{
+	if (!dns_question_parse(msg, &w->q))
+		return false;
+	w->msg = msg;
+	w->r = *msg;
+	rd_skip(&w->r, w->q.end);
+	w->n = (unsigned)w->q.hdr.n_answer + w->q.hdr.n_authority +
+	       w->q.hdr.n_extra;
+	w->i = 0;
+	return true;
+}
+
+bool dns_walk_next(struct dns_walk *w, struct dns_record *rp)
+{
+	/* Each takes eleven bytes at least: the message bounds the walk. */
+	if (w->i == w->n || !dns_record_parse(w->msg, &w->r, rp))
+		return false;
+	w->i++;
+	return true;
+}
+
 bool dns_opt_find(const struct rd *msg, struct dns_record *rp)
 {
-	struct dns_question q;
+	struct dns_walk w;
 	struct dns_record c;
-	unsigned n;
-	struct rd r;
 
-	if (!dns_question_parse(msg, &q) || q.hdr.n_question != 1)
+	if (!dns_walk_begin(&w, msg) || w.q.hdr.n_question != 1)
 		return false;
-	r = *msg;
-	rd_skip(&r, q.end);
-	n = (unsigned)q.hdr.n_answer + q.hdr.n_authority + q.hdr.n_extra;
-	/* Each takes eleven bytes at least: the message bounds the loop. */
-	while (n-- && dns_record_parse(msg, &r, &c)) {
+	while (dns_walk_next(&w, &c)) {
 		if (c.type != DNS_T_OPT)
 			continue;
 		*rp = c;

@@ -124,6 +124,19 @@ struct dns_record {
  * malformed or cut short. */
 bool dns_record_parse(const struct rd *msg, struct rd *r,
 		      struct dns_record *rp);
+/* A walk over the records of all sections. */
+struct dns_walk {
+	const struct rd *msg; /* borrowed */
+	struct dns_question q;
+	unsigned n; /* records that the header counts .. */
+	unsigned i; /* .. and those behind us */
+	struct rd r;
+};
+
+/* To in front of the first one; false: what is before that is malformed. */
+bool dns_walk_begin(struct dns_walk *w, const struct rd *msg);
+/* The next one; false: there is none, or (i < n) it is malformed. */
+bool dns_walk_next(struct dns_walk *w, struct dns_record *rp);
 /* The OPT record (RFC 6891) of a message with one question; false: it has
  * none. */
 bool dns_opt_find(const struct rd *msg, struct dns_record *rp);
