@@ -36,7 +36,7 @@ extern const struct boot_file boot_files[];
 /* The class of a processor architecture as DHCP numbers them (RFC 4578 2.1, RFC
  * 5970 3.3, IANA); *is_httpp: of firmware that boots by HTTP. */
 enum boot_class boot_class_of(uint16_t arch, bool *is_httpp);
-/* "BIOS", "x64" ..; static. */
+/* "BIOS", "UEFI x64" ..; static. */
 const char *boot_class_name(enum boot_class c);
 
 #endif

@@ -56,11 +56,9 @@ int engine_order_named(struct engine *e, const struct msg_named *m)
 
 int engine_order_dns_server(struct engine *e, const struct msg_dns_server *m)
 {
-	struct engine_netdev *n = engine_netdev_find(e, m->port);
+	struct gateway *gw = engine_gateway_find(e, m->port);
 
-	if (!n || n->role != ROLE_GATEWAY)
-		return -EINVAL;
-	return gateway_dns_server(n->gateway, m->domain, &m->ep);
+	return gw ? gateway_dns_server(gw, m->domain, &m->ep) : -EINVAL;
 }
 
 void engine_unnamed(struct engine *e, uint32_t id)

@@ -12,7 +12,6 @@
 #include "wire/udp.h"
 
 enum {
-	PORT_DNS = 53,
 	PORT_DHCP_SERVER = 67,
 	PORT_DHCP_CLIENT = 68,
 	PORT_DHCP6_SERVER = 547,
@@ -172,7 +171,7 @@ static void input_udp(struct gateway *gw, const struct packet *pkt,
 			ntp_input(gw->ntp, pkt, gw->payload, (size_t)len);
 		return;
 	}
-	if (pkt->dst.port != PORT_DNS || !gateway_is_dns(gw, &pkt->dst.ip)) {
+	if (pkt->dst.port != DNS_PORT || !gateway_is_dns(gw, &pkt->dst.ip)) {
 		udp_input(gw->udp, pkt, f);
 		return;
 	}
@@ -280,7 +279,7 @@ static bool is_allowed(const struct gateway *gw, const struct packet *pkt,
 		       (pkt->proto == IPPROTO_UDP || is_icmp(pkt));
 	if (pkt->proto == IPPROTO_UDP)
 		return (gateway_has_dns(gw) && is_dns &&
-			pkt->dst.port == PORT_DNS) ||
+			pkt->dst.port == DNS_PORT) ||
 		       gateway_is_tftp(gw, pkt) || gateway_is_ntp(gw, pkt) ||
 		       udp_is_answer(gw->udp, pkt);
 	/* An error is about something that was let through. */

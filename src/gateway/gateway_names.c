@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Where the zone of the name server has its machines from: the engine, that
- * knows the switch, and the leases.  Called by gateway.c; the worker's thread.
+ * knows the switch, and the leases; and which resolvers it asks.  The worker's
+ * thread.
  */
 #include <errno.h>
 

@@ -541,7 +541,6 @@ int netdev_user_resolve_for(const struct netdev_spec *spec, unsigned n_leases,
 	    netdev_user_serving(spec, o, e) < 0 ||
 	    netdev_user_smb(spec, o, e) < 0 ||
 	    netdev_user_dhcp(spec, o, e) < 0 ||
-
 	    netdev_user_dns(spec, o, e) < 0) {
 		user_opts_deinit(o);
 		return -1;

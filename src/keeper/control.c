@@ -8,7 +8,6 @@
  * is read and forgotten, and who is silent for CONTROL_CLIENT_S is closed.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -238,7 +238,7 @@ static int send_name(struct keeper *k, const struct plan_netdev *n)
 		n_all = machine_addresses(who, all);
 		m.named.n = n_all < ENGINE_HEARD_MAX ? n_all : ENGINE_HEARD_MAX;
 		memcpy(m.named.ip, all, m.named.n * sizeof(*all));
-		m.named.mac = who->has_mac ? who->mac : who->heard_mac;
+		m.named.mac = machine_mac(who);
 	}
 	return engine_link_send(k, &m, ENGINE_MSG_NAMED, NULL, 0);
 }
@@ -371,8 +371,9 @@ static bool is_forward_lost(struct keeper *k, struct plan_netdev *n,
 	return true;
 }
 
-/* A netdev that the engine cannot serve ends the network if it is the
- * network's own, and costs a machine its place. */
+/* A netdev that the engine cannot serve costs a machine its place, and the
+ * network's own ends the network, but for one on an interface of the host's
+ * (regain.c). */
 static void take_failure(struct keeper *k, const struct msg_failed *f)
 {
 	struct plan_netdev *n = plan_find(&k->plan, f->port);

@@ -3,7 +3,6 @@
 #include "keeper/http.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -170,8 +169,8 @@ static const char *range_of(struct MHD_Connection *conn, const char *tag,
 	return header(conn, MHD_HTTP_HEADER_RANGE);
 }
 
-/* The part of the file, which the response takes; NULL: no memory, or none of
- * it is sent and r keeps the file. */
+/* The part of the file, which the response takes; r keeps it if that is empty
+ * (416), or NULL: no memory. */
 static struct MHD_Response *file_part(struct reply *r, const char *range,
 				      char text[HTTP_RANGE_LEN])
 {

@@ -7,14 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include "base/hex.h"
 
 /* The byte of "XX"; -1: it is none, or 0. */
 static int hex_byte(const char *p)

@@ -34,7 +34,7 @@ struct refuser {
 	bool was_tried; /* to open it */
 };
 
-enum { CHILDREN_MAX = 256 }; /* programs of guestfwd= alive at a time */
+enum { CHILDREN_MAX = 256 }; /* programs of guestfwd= and smb= at a time */
 
 /* One of them. */
 struct keeper_child {
@@ -57,8 +57,8 @@ struct keeper {
 	struct keeper_child children[CHILDREN_MAX];
 	unsigned n_children;
 	struct refuser refuser[2]; /* of IPv4, of IPv6 */
-	/* With a network only. */
 	struct http *http; /* owned; NULL: no guest has called it yet */
+	/* With a network only. */
 	struct control *control; /* owned; the socket that takes requests */
 	struct list machines;	 /* of struct machine */
 	unsigned n_machines;	 /* length of it */
@@ -108,11 +108,12 @@ void follow_look(struct keeper *k, bool tells);
 /* Tells a new engine, which has n's order, the networks that n had before. */
 MUST_USE int follow_tell(struct keeper *k, const struct plan_netdev *n);
 
-/* A guest calls a server of guestfwd=: what comes of it goes to the engine. */
+/* A guest calls a server of guestfwd=, of smb= or the one of HTTP: what comes
+ * of it goes to the engine. */
 void guestfwd_call(struct keeper *k, const struct msg_guestfwd_call *call);
-/* A child ended; one that is not a program of guestfwd= is no matter. */
+/* A child ended; one that was not started for a guest is no matter. */
 void guestfwd_ended(struct keeper *k, pid_t pid, int status);
-/* Tells the programs to end. */
+/* Tells the programs to end; those of smb= have ended then. */
 void guestfwd_stop(struct keeper *k);
 
 /* Tells a new engine, which has n's order, what n's machines boot; a guest
@@ -143,11 +144,11 @@ void control_close(struct keeper *k);
  * on is gone, and again if it is back; and the engine is told which addresses
  * the host has on that of a packet socket. Others are no matter. */
 void regain_look(struct keeper *k, struct plan_netdev *n);
+void packet_look(struct keeper *k, struct plan_netdev *n);
 /* The engine could not serve n, whose interface may have gone meanwhile.  True:
  * the LAN does without it until there is another of that name; false: n is no
  * such netdev, or the network has just been started. */
 bool regain_refused(struct keeper *k, struct plan_netdev *n, const char *why);
-void packet_look(struct keeper *k, struct plan_netdev *n);
 
 /* An engine is going to be told of n: each has sockets of its own.  False:
  * n is af-xdp and there are none; the LAN does without it. */

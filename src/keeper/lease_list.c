@@ -51,7 +51,7 @@ static const char *machine_of(const struct keeper *k, mac m)
 		const struct machine *o = container_of(it, struct machine,
 						       link);
 
-		if (mac_eq(o->has_mac ? o->mac : o->heard_mac, m))
+		if (mac_eq(machine_mac(o), m))
 			return o->name;
 	}
 	return NULL;

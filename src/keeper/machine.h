@@ -50,6 +50,12 @@ struct machine {
 	struct timer lonely;
 };
 
+/* That it is known by: what was given, or was heard; zero: none yet. */
+static inline mac machine_mac(const struct machine *m)
+{
+	return m->has_mac ? m->mac : m->heard_mac;
+}
+
 /* Plugs a machine in. 0, or negative with one line in *e. */
 __attribute__((warn_unused_result)) int
 machine_attach(struct keeper *k, const struct attach_request *a,

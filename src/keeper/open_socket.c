@@ -15,7 +15,6 @@
 #include "grammar/socket_opts.h"
 #include "keeper/plan.h"
 #include "os/sock.h"
-#include "os/sockaddr.h"
 
 static void put_host(FILE *f, const char *key, const struct socket_host *h)
 {
@@ -60,13 +59,10 @@ static int put_mcast(FILE *f, struct socket_opts *o, struct error *e)
 /* True if fd is bound to a multicast group, which is then in *h. */
 static bool is_of_group(int fd, struct socket_host *h)
 {
-	struct sockaddr_storage ss = {0};
-	socklen_t len = sizeof(ss);
 	char text[ADDR_STRLEN];
 	struct endpoint ep;
 
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
-	    !sockaddr_to(&ss, &ep) || !addr_is_multicast(&ep.ip))
+	if (sock_bound_to(fd, &ep) < 0 || !addr_is_multicast(&ep.ip))
 		return false;
 	snprintf(h->host, sizeof(h->host), "%s", addr_format(&ep.ip, text));
 	h->port = ep.port;

@@ -19,6 +19,7 @@
 #include "base/cursor.h"
 #include "base/mem.h"
 #include "keeper/keeper_priv.h"
+#include "os/sock.h"
 #include "os/sockaddr.h"
 #include "wire/icmp.h"
 #include "wire/ip.h"
@@ -94,9 +95,7 @@ static bool connects(const addr *from, const struct endpoint *to, addr *ownp)
 	len = sockaddr_from(to, &ss);
 	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
 		return false;
-	len = sizeof(ss);
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
-	    !sockaddr_to(&ss, &own))
+	if (sock_bound_to(fd, &own) < 0)
 		return false;
 	*ownp = own.ip;
 	return true;
@@ -131,15 +130,11 @@ static bool is_option(int fd, int name, int want)
 
 bool refuse_port(int fd, struct endpoint *ownp)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
 	return (is_option(fd, SO_DOMAIN, AF_INET) ||
 		is_option(fd, SO_DOMAIN, AF_INET6)) &&
 	       is_option(fd, SO_TYPE, SOCK_DGRAM) &&
 	       is_option(fd, SO_PROTOCOL, IPPROTO_UDP) &&
-	       getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
-	       sockaddr_to(&ss, ownp) && ownp->port;
+	       sock_bound_to(fd, ownp) == 0 && ownp->port;
 }
 
 /* From which address client hears it. */

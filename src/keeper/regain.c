@@ -7,7 +7,7 @@
  * go on; when there is one of that name again, the netdev is opened as at the
  * start, with another number.
  *
- *              gone                       there, up
+ *         gone, or refused                there, up
  *   open ---------------> lost ----------------------------> open
  *                          ^ |  there, and cannot be opened:
  *                          +-+  said; again when it has changed

@@ -184,9 +184,9 @@ static json_t *addresses_of(const struct machine *m)
 /* NULL: it is not known. */
 static const char *mac_of(const struct machine *m, char text[MAC_STRLEN])
 {
-	const mac *known = m->has_mac ? &m->mac : &m->heard_mac;
+	const mac known = machine_mac(m);
 
-	return mac_is_zero(*known) ? NULL : mac_format(*known, text);
+	return mac_is_zero(known) ? NULL : mac_format(known, text);
 }
 
 static json_t *one_machine(const struct machine *m)

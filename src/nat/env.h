@@ -66,15 +66,14 @@ struct nat_env {
 	/* The gateway's answers; arg is passed back. */
 	void *arg;
 	/* Where a connection of the guest to dst is to go on the host, beyond
-	 * the rules of nat_map_out(): the name server, port 53, a guestfwd
-	 * target.  False: refused (RST or unreachable). *to starts as the
-	 * ordinary mapping. */
+	 * the rules of nat_map_out(): a guestfwd target.  False: refused (RST
+	 * or unreachable). *to starts as the ordinary mapping. */
 	bool (*redirect)(void *arg, uint8_t proto, const struct endpoint *dst,
 			 struct endpoint *to);
-	/* True if what a guest's connection to dst meets is brought by the
-	 * keeper; NULL: nothing is.  serve() asks for it: the answer comes by
-	 * tcp_serve(), later; -EAGAIN: not now; else negative: it cannot be
-	 * asked. */
+	/* True if what a guest's connection to dst meets is brought by
+	 * somebody else, the keeper or the name server; NULL: nothing is.
+	 * serve() asks for it: the answer comes by tcp_serve(), later;
+	 * -EAGAIN: not now; else negative: it cannot be asked. */
 	bool (*is_served)(void *arg, const struct endpoint *dst);
 	int (*serve)(void *arg, const struct nat_call *c);
 	/* MAC of a guest address. False: not known yet, a request is out and

@@ -40,7 +40,7 @@ __attribute__((warn_unused_result)) pid_t sandbox_fork(struct log *log,
 __attribute__((warn_unused_result)) int
 sandbox_enter(const int *fds, unsigned n, struct error *e);
 __attribute__((warn_unused_result)) int sandbox_seccomp(struct error *e);
-/* Waits for a child of sandbox_fork() to end, for at most ms (-1: for ever):
+/* Waits for a child to end, for at most ms (-1: for ever):
  * its wait status, or -ETIMEDOUT. */
 int sandbox_wait(pid_t pid, int ms);
 

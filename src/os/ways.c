@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "os/rtnl.h"
+#include "os/sock.h"
 #include "os/sockaddr.h"
 
 enum { PORT_DISCARD = 9 };
@@ -44,9 +45,7 @@ static bool has_way(const addr *to, uint32_t *linkp)
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&ss, len) < 0)
 		return false;
-	len = sizeof(ss);
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
-	    !sockaddr_to(&ss, &self))
+	if (sock_bound_to(fd, &self) < 0)
 		return false;
 	if (!addr_is_unicast(&self.ip) || addr_is_link_local6(&self.ip) ||
 	    addr_eq(&self.ip, to))

@@ -26,7 +26,8 @@ struct dhcp_config {
 	uint32_t lease_s;      /* DHCP_FOREVER; 0: LEASE_SECONDS */
 	const struct dhcp_rules *rules; /* borrowed; NULL: there are none */
 	struct probes *probes; /* borrowed; NULL: nobody is asked */
-	unsigned n_kept;       /* its first addresses, for dhcp_keep() */
+	unsigned n_kept;       /* the pool's first addresses, for
+				* dhcp_keep() */
 	const char *hostname;  /* "" = none, as the next */
 	const char *domain;
 	const char *search[DHCP_SEARCH_NAMES];

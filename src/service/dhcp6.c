@@ -208,7 +208,7 @@ static void put_lease(const struct dhcp6 *d, struct exchange *x,
 		      const struct dhcp6_ia *ia, const struct lease *l,
 		      bool with_stale)
 {
-	/* T2 is 0.8 of a day where T1 is half of it (RFC 8415 21.4) */
+	/* T2 is 0.8 of the lease, of which T1 is half (RFC 8415 21.4) */
 	uint32_t t2 = d->renew_s == DHCP_FOREVER
 			      ? DHCP_FOREVER
 			      : (uint32_t)((uint64_t)d->renew_s * 8 / 5);

@@ -20,7 +20,6 @@ int dns_new(const struct service_env *env, struct dns **dp)
 		goto err_free;
 	if (dns_cache_new(&d->cache) < 0)
 		goto err_slab;
-	dns_servers_init(d);
 	dns_set_upstreams(d, NULL, 0);
 	*dp = d;
 	return 0;

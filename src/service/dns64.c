@@ -14,7 +14,6 @@ enum {
 	ADDR6_LEN = 16,
 	NAMES_MAX = 16, /* that are pointed to, of one answer */
 	SOA_NUMBERS = 20,
-	POINTER = 0xc000,
 	POINTER_MAX = 0x3fff,
 };
 
@@ -253,7 +252,7 @@ static bool put_name(struct maker *m, struct rd *r)
 		if (!dns_name_copy(&own, &p, &o) || wr_len(&o) != wr_len(&w) ||
 		    memcmp(old, name, wr_len(&w)) != 0)
 			continue;
-		wr_u16(m->w, (uint16_t)(POINTER | m->name[i]));
+		wr_u16(m->w, (uint16_t)(DNS_POINTER | m->name[i]));
 		return true;
 	}
 	if (at <= POINTER_MAX && m->n_names < NAMES_MAX)
@@ -347,7 +346,7 @@ static void put_alias(struct maker *m, const struct dns_question *q)
 	addr v4 = asked_v4(q);
 	size_t start;
 
-	wr_u16(m->w, POINTER | DNS_HDR_LEN);
+	wr_u16(m->w, DNS_POINTER | DNS_HDR_LEN);
 	wr_u16(m->w, DNS_T_CNAME);
 	wr_u16(m->w, DNS_C_IN);
 	wr_u32(m->w, DNS64_TTL_OWN);
@@ -458,7 +457,7 @@ bool dns64_emit_own(const struct dns64 *c, const struct rd *msg, struct wr *w)
 		addr a = nat64_v6(&c->prefix, &v4);
 		unsigned skip = q.type == DNS_T_A ? 12 : 0;
 
-		wr_u16(&v, POINTER | DNS_HDR_LEN);
+		wr_u16(&v, DNS_POINTER | DNS_HDR_LEN);
 		wr_u16(&v, q.type);
 		wr_u16(&v, DNS_C_IN);
 		wr_u32(&v, DNS64_TTL_OWN);

@@ -346,8 +346,8 @@ void dns_ask_again(struct dns *d, bool only_closed)
 
 /* --- answers --- */
 
-/* The answer p as it is, or longer than max: header and question, truncated
- * (RFC 2181 9); the guest asks again by TCP. */
+/* The answer p as it is, or longer than the guest takes: header and question,
+ * truncated (RFC 2181 9); the guest asks again by TCP. */
 static void pass(struct question *q, uint8_t *p, size_t len)
 {
 	struct dns *d = q->dns;

@@ -85,7 +85,8 @@ void dns_question_begin(struct question *q);
 void dns_question_fail(struct question *q);
 /* It is over; its followers, if any, are asked themselves. */
 void dns_question_done(struct question *q);
-/* Sends it to the guest under the guest's id; d->made or d->answer. */
+/* Sends it to the guest under the guest's id, which is written
+ * to msg. */
 void dns_question_reply(struct question *q, uint8_t *msg, size_t len);
 /* Numbers nobody outside can guess. */
 uint64_t dns_draw(struct dns *d);
@@ -93,8 +94,8 @@ uint64_t dns_draw(struct dns *d);
 void dns_server_close(struct dns *d, struct dns_server *s);
 /* Gives the servers their sockets, closed. */
 void dns_servers_init(struct dns *d);
-/* Asks all again that are asked, from the start; not_by: of those alone whose
- * socket is closed. */
+/* Asks all again that are asked, from the start; only_closed: of those
+ * alone whose socket is closed. */
 void dns_ask_again(struct dns *d, bool only_closed);
 
 #endif

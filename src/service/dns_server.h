@@ -12,7 +12,7 @@
  *	 +------------------------------------------------+  +---+ as long
  *	                    answers
  *
- * Numbers only: the sockets are the caller's (dns.c).  One worker's thread;
+ * Numbers only: the sockets are the caller's (dns_ask.c).  One worker's thread;
  * the time is a parameter.
  */
 #ifndef SERVICE_DNS_SERVER_H
@@ -47,7 +47,7 @@ struct dns_server {
 	struct endpoint ep;
 	uint8_t domain[DNS_NAME_LEN]; /* on the wire; the root: of all names */
 	size_t domain_len;
-	struct dns_upsock s[DNS_SOCKETS]; /* dns.c's */
+	struct dns_upsock s[DNS_SOCKETS]; /* dns_ask.c's */
 	uint64_t rtt_ns;      /* smoothed; 0: not known */
 	uint64_t answered_ns; /* last; 0: never */
 	uint64_t failed_ns;   /* last */

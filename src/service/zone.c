@@ -5,8 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
+
 enum {
-	POINTER = 0xc000, /* to a name at that offset (RFC 1035 4.1.4) */
 	LABELS_MAX = DNS_NAME_LEN / 2 + 1,
 	SOA_REFRESH = 3600, /* for secondaries, of which there are none */
 	SOA_RETRY = 600,
@@ -118,11 +119,10 @@ static bool number(const uint8_t *p, unsigned bits, unsigned *np)
 	unsigned v = 0;
 
 	if (bits == 4) {
-		uint8_t c = p[1];
+		int d = hex_digit((char)p[1]);
 
-		*np = c <= '9' ? c - '0' : (c | 0x20u) - 'a' + 10u;
-		return *p == 1 && ((c >= '0' && c <= '9') ||
-				   ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'));
+		*np = (unsigned)d;
+		return *p == 1 && d >= 0;
 	}
 	if (*p > 3 || (*p > 1 && p[1] == '0'))
 		return false;
@@ -218,7 +218,7 @@ static void put_own_name(struct wr *w, const struct zone *z, const char *label)
 	wr_bytes(w, z->name, z->len);
 }
 
-/* A record's head; the length of its data is len, or written by end(). */
+/* A record's head; the length of its data is len. */
 static void begin(struct wr *w, uint16_t type, uint32_t ttl, size_t len)
 {
 	wr_u16(w, type);
@@ -234,7 +234,7 @@ static void put_soa(struct wr *w, const struct ask *a)
 	const size_t len = sizeof(own) + sizeof(who) + 2 * z->len + 20;
 
 	if (a->apex < a->len)
-		wr_u16(w, (uint16_t)(POINTER | (DNS_HDR_LEN + a->apex)));
+		wr_u16(w, (uint16_t)(DNS_POINTER | (DNS_HDR_LEN + a->apex)));
 	else
 		wr_bytes(w, z->name, z->len);
 	begin(w, DNS_T_SOA, ZONE_NEGATIVE_TTL, len);
@@ -251,7 +251,7 @@ static void put_ns(struct wr *w, const struct ask *a)
 {
 	static const char own[] = "gateway";
 
-	wr_u16(w, POINTER | DNS_HDR_LEN);
+	wr_u16(w, DNS_POINTER | DNS_HDR_LEN);
 	begin(w, DNS_T_NS, ZONE_TTL, sizeof(own) + a->z->len);
 	put_own_name(w, a->z, own);
 }
@@ -262,7 +262,7 @@ static void put_addrs(struct wr *w, const struct ask *a,
 	const size_t skip = a->q.type == DNS_T_A ? 12 : 0;
 
 	for (unsigned i = 0; i < f->n; i++) {
-		wr_u16(w, POINTER | DNS_HDR_LEN);
+		wr_u16(w, DNS_POINTER | DNS_HDR_LEN);
 		begin(w, a->q.type, ZONE_TTL, sizeof(addr) - skip);
 		wr_bytes(w, f->ip[i].b + skip, sizeof(addr) - skip);
 	}
@@ -270,7 +270,7 @@ static void put_addrs(struct wr *w, const struct ask *a,
 
 static void put_ptr(struct wr *w, const struct ask *a, const char *label)
 {
-	wr_u16(w, POINTER | DNS_HDR_LEN);
+	wr_u16(w, DNS_POINTER | DNS_HDR_LEN);
 	begin(w, DNS_T_PTR, ZONE_TTL, strlen(label) + 1 + a->z->len);
 	put_own_name(w, a->z, label);
 }

@@ -7,10 +7,11 @@
 
 #include <strings.h>
 
+#include "wire/dns.h"
+
 enum {
 	LABEL_MAX = 63,
 	NAME_MAX_LEN = 255,   /* encoded, the root's zero included */
-	POINTER = 0xc000,
 	POINTER_MAX = 0x3fff,
 	TAILS_MAX = 256,
 };
@@ -82,7 +83,7 @@ static void encode_name(struct wr *w, struct tails *ts, const char *text)
 		size_t len = strcspn(text, ".");
 
 		if (t) {
-			wr_u16(w, (uint16_t)(POINTER | t->off));
+			wr_u16(w, (uint16_t)(DNS_POINTER | t->off));
 			return;
 		}
 		add_tail(ts, text, wr_len(w));

@@ -20,6 +20,7 @@ enum {
 	DNS_NAME_LEN = 255,  /* bytes of a name on the wire (RFC 1035 3.1) */
 	DNS_NAME_TEXT = 1024, /* bytes of its text with NUL, all escaped */
 	DNS_LABEL_LEN = 63,
+	DNS_POINTER = 0xc000, /* to a name at that offset (RFC 1035 4.1.4) */
 	/* flags */
 	DNS_F_QR = 0x8000, /* a response */
 	DNS_F_OPCODE = 0x7800,

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from test_names import dig, status
-from world import HERE, INET_IP, Vmlan, popen, process, sh, wait_for
+from world import HERE, Vmlan, popen, process, sh, wait_for
 
 RESOLV = pathlib.Path("/run/resolv.conf")
 ADDRESSES = [f"192.0.2.{n}" for n in range(101, 105)]
