@@ -16,7 +16,6 @@
 
 enum {
 	DOMAINS_LEN = 512,
-	IAID_LEN = 4,
 	PREFERENCE = 255, /* a client that asks need not wait for others
 			   * (RFC 8415 18.2.1) */
 	REPLY_ROOM = IP6_MTU_MIN - IP6_HDR_LEN - 8, /* every link's */
@@ -235,7 +234,7 @@ static struct lease_client client_of(const struct exchange *x,
 				     const struct dhcp6_ia *ia)
 {
 	struct lease_client c = {
-		.n_part = IAID_LEN,
+		.n_part = DHCP6_IAID_LEN,
 		.mac = x->in->pkt.eth_src,
 		.sender = x->in->pkt.eth_src,
 		.port = x->in->port,
@@ -243,7 +242,8 @@ static struct lease_client client_of(const struct exchange *x,
 	};
 	struct wr w = wr_init(c.id, sizeof(c.id));
 
-	_Static_assert((int)DHCP6_DUID_MAX + IAID_LEN <= (int)LEASE_ID_MAX,
+	_Static_assert((int)DHCP6_DUID_MAX + (int)DHCP6_IAID_LEN <=
+			       (int)LEASE_ID_MAX,
 		       "every client fits");
 	wr_bytes(&w, x->m->client_id.p, rd_left(&x->m->client_id));
 	wr_u32(&w, ia->iaid);

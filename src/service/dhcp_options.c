@@ -10,8 +10,6 @@
 enum {
 	MORE_MAX = 8, /* services that add options */
 	ID_TYPE_DUID = 255, /* RFC 4361 6.1 */
-	IAID_LEN = 4,
-	DUID_MIN = 3, /* a type, and a byte of it */
 };
 
 struct dhcp_rules {
@@ -222,11 +220,11 @@ void dhcp_learn_name(const struct dhcp_rules *r, const struct dhcp_asker *a,
 
 struct rd dhcp_id_duid(struct rd id)
 {
-	const struct rd none = rd_init(NULL, 0);
 	uint8_t type = rd_u8(&id);
 
-	rd_skip(&id, IAID_LEN);
-	return rd_ok(&id) && type == ID_TYPE_DUID && rd_left(&id) >= DUID_MIN
-		       ? id
-		       : none;
+	rd_skip(&id, DHCP6_IAID_LEN);
+	if (!rd_ok(&id) || type != ID_TYPE_DUID ||
+	    rd_left(&id) < DHCP6_DUID_MIN)
+		return rd_init(NULL, 0);
+	return id;
 }

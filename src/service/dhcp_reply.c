@@ -2,6 +2,7 @@
 /* The DHCP server's answers; see dhcp_priv.h. */
 #include <string.h>
 
+#include "base/be.h"
 #include "base/mem.h"
 #include "service/dhcp_priv.h"
 
@@ -9,8 +10,6 @@ enum {
 	REPLY_ROOM = 1472, /* an Ethernet frame's */
 	AT_SNAME = 44,	   /* of the fixed part (RFC 2131 2) */
 	AT_FILE = AT_SNAME + DHCP_SNAME_LEN,
-	IN_FILE = 1, /* of option 52 (RFC 2132 9.3) */
-	IN_SNAME = 2,
 	OVERLOAD_LEN = 3,
 };
 
@@ -125,8 +124,9 @@ static void put_own(struct answer *a, uint8_t code)
 	const struct dhcp *d = a->d;
 	const struct service_env *env = d->env;
 	const addr broadcast = prefix_broadcast(&env->v4.net);
-	const uint8_t mtu[] = {(uint8_t)(env->mtu >> 8), (uint8_t)env->mtu};
+	uint8_t mtu[2];
 
+	put_be16(mtu, env->mtu);
 	switch (code) {
 	case DHCP_O_MASK:
 		put_u32(a, code, netmask(&env->v4.net));
@@ -257,11 +257,11 @@ static void put_overload(struct answer *a)
 	uint8_t which = 0;
 
 	if (wr_len(&a->file)) {
-		which |= IN_FILE;
+		which |= DHCP_OVERLOAD_FILE;
 		wr_u8(&a->file, DHCP_O_END);
 	}
 	if (wr_len(&a->sname)) {
-		which |= IN_SNAME;
+		which |= DHCP_OVERLOAD_SNAME;
 		wr_u8(&a->sname, DHCP_O_END);
 	}
 	if (which)

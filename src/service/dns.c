@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "service/dns_priv.h"
 
 int dns_new(const struct service_env *env, struct dns **dp)
@@ -76,10 +77,17 @@ static void send_answer(struct dns *d, mac to, const addr *asked,
 		drop(d->env->drops, DROP_DNS_BAD);
 }
 
+size_t dns_room(const struct dns *d, const struct rd *query, const addr *guest)
+{
+	size_t max = service_room(d->env, guest);
+	size_t udp_max = dns_udp_max(query);
+
+	return udp_max < max ? udp_max : max;
+}
+
 void dns_question_reply(struct question *q, uint8_t *msg, size_t len)
 {
-	msg[0] = (uint8_t)(q->guest_id >> 8);
-	msg[1] = (uint8_t)q->guest_id;
+	put_be16(msg, q->guest_id);
 	send_answer(q->dns, q->guest_mac, &q->asked, &q->guest, msg, len);
 }
 
@@ -225,14 +233,9 @@ bool dns_pick(const struct dns *d, const struct rd *question,
 	      uint64_t *triedp, struct endpoint *ep)
 {
 	uint8_t name[DNS_NAME_LEN];
-	struct wr w = wr_init(name, sizeof(name));
-	struct rd r = *question;
-	int i;
+	size_t len = dns_question_name(question, name);
+	int i = len ? dns_servers_pick(&d->servers, name, len, *triedp) : -1;
 
-	rd_skip(&r, DNS_HDR_LEN);
-	if (!dns_name_copy(question, &r, &w))
-		return false;
-	i = dns_servers_pick(&d->servers, name, wr_len(&w), *triedp);
 	if (i < 0)
 		return false;
 	*triedp |= UINT64_C(1) << i;
@@ -327,12 +330,10 @@ static bool answer_own(struct dns *d, const struct packet *pkt,
 		       const struct rd *msg, bool is_v6)
 {
 	struct wr w = wr_init(d->made, sizeof(d->made));
-	size_t max = service_room(d->env, &pkt->src.ip);
-	size_t udp_max = dns_udp_max(msg);
 
 	if (!dns_emit_own(d, msg, is_v6, &w))
 		return false;
-	if (wr_len(&w) > (udp_max < max ? udp_max : max)) {
+	if (wr_len(&w) > dns_room(d, msg, &pkt->src.ip)) {
 		answer_at_once(d, pkt, msg, DNS_NOERROR, DNS_F_TC);
 		return true;
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/be.h"
 #include "base/hex.h"
 #include "base/nat64.h"
 #include "wire/dns.h"
@@ -283,8 +284,7 @@ static void end_record(struct maker *m, size_t start)
 
 	if (!wr_ok(m->w))
 		return;
-	m->w->start[start - 2] = (uint8_t)(len >> 8);
-	m->w->start[start - 1] = (uint8_t)len;
+	put_be16(m->w->start + start - 2, (uint32_t)len);
 	m->n_records++;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/be.h"
 #include "service/dns_priv.h"
 
 #define TRY_NS UINT64_C(1500000000)
@@ -72,12 +73,9 @@ static struct rd sent_text(const struct question *q)
 /* The name that is asked for, on the wire. */
 static size_t step_name(const struct question *q, uint8_t name[DNS_NAME_LEN])
 {
-	struct rd text = step_text(q), r = text;
-	struct wr w = wr_init(name, DNS_NAME_LEN);
+	struct rd text = step_text(q);
 
-	rd_skip(&r, DNS_HDR_LEN);
-	(void)dns_name_copy(&text, &r, &w); /* it was parsed once */
-	return wr_len(&w);
+	return dns_question_name(&text, name);
 }
 
 /* --- sockets --- */
@@ -178,8 +176,7 @@ static int send_to(struct question *q, unsigned server)
 	q->is_plain |= s->folds_case;
 	text = sent_text(q);
 	iov.iov_len = rd_left(&text);
-	d->made[0] = (uint8_t)(q->id >> 8);
-	d->made[1] = (uint8_t)q->id;
+	put_be16(d->made, q->id);
 	u->n_sent++;
 	r = h->ops->send_batch(h, &u->sock, &m, 1);
 	/* The refusal of an earlier question may be told here. */
@@ -353,10 +350,8 @@ static void pass(struct question *q, uint8_t *p, size_t len)
 	struct dns *d = q->dns;
 	struct rd r = rd_init(q->text, q->len);
 	struct wr w = wr_init(d->answer, sizeof(d->answer));
-	size_t max = service_room(d->env, &q->guest.ip);
-	size_t udp_max = dns_udp_max(&r);
 
-	if (len <= (udp_max < max ? udp_max : max)) {
+	if (len <= dns_room(d, &r, &q->guest.ip)) {
 		dns_question_reply(q, p, len);
 		return;
 	}

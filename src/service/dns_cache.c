@@ -118,15 +118,13 @@ bool dns_cache_key(const struct rd *question, struct dns_cache_key *kp)
 {
 	const uint16_t asked = DNS_F_RD | DNS_F_AD | DNS_F_CD;
 	struct wr w = wr_init(kp->b, sizeof(kp->b));
-	struct rd r = *question;
 	struct dns_question q;
 	uint8_t edns;
 
 	if (!dns_question_parse(question, &q) || !is_ordinary(&q) ||
 	    !edns_byte(question, &q, &edns))
 		return false;
-	rd_skip(&r, DNS_HDR_LEN);
-	(void)dns_name_copy(question, &r, &w); /* it was parsed once */
+	(void)wr_room(&w, dns_question_name(question, kp->b));
 	for (uint8_t *p = w.start; p < w.p; p++)
 		*p = dns_lower(*p);
 	wr_u16(&w, q.type);

@@ -85,6 +85,9 @@ void dns_question_begin(struct question *q);
 void dns_question_fail(struct question *q);
 /* It is over; its followers, if any, are asked themselves. */
 void dns_question_done(struct question *q);
+/* The longest answer to the guest that takes it: what it says in its query, and
+ * what its network carries. */
+size_t dns_room(const struct dns *d, const struct rd *query, const addr *guest);
 /* Sends it to the guest under the guest's id, which is written
  * to msg. */
 void dns_question_reply(struct question *q, uint8_t *msg, size_t len);

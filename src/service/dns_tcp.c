@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/be.h"
 #include "base/slab.h"
 #include "wire/dns.h"
 
@@ -111,7 +112,7 @@ static bool is_whole(const struct buffer *b, size_t *np)
 
 	if (b->len < LEN_LEN)
 		return false;
-	n = LEN_LEN + ((size_t)b->b[0] << 8 | b->b[1]);
+	n = LEN_LEN + (size_t)get_be16(b->b);
 	*np = n;
 	return b->len >= n;
 }
@@ -119,8 +120,7 @@ static bool is_whole(const struct buffer *b, size_t *np)
 /* What is written next, of len bytes behind the length field. */
 static void set_out(struct conn *c, size_t len)
 {
-	c->out.b[0] = (uint8_t)(len >> 8);
-	c->out.b[1] = (uint8_t)len;
+	put_be16(c->out.b, (uint32_t)len);
 	c->out.len = LEN_LEN + len;
 	c->out.at = 0;
 }
@@ -225,8 +225,7 @@ static bool recall(struct conn *c)
 	c->is_known = dns_recall(c->t->dns, &asked, &w);
 	if (!c->is_known)
 		return false;
-	b->b[0] = (uint8_t)(wr_len(&w) >> 8);
-	b->b[1] = (uint8_t)wr_len(&w);
+	put_be16(b->b, (uint32_t)wr_len(&w));
 	b->len = LEN_LEN + wr_len(&w);
 	enter(c, STATE_ANSWER);
 	return true;

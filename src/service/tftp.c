@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/hash.h"
 #include "base/slab.h"
 #include "wire/tftp.h"
@@ -96,8 +97,7 @@ static struct transfer **bucket_of(struct tftp *t, const struct endpoint *guest)
 	uint8_t key[sizeof(guest->ip.b) + 2];
 
 	memcpy(key, guest->ip.b, sizeof(guest->ip.b));
-	key[sizeof(key) - 2] = (uint8_t)(guest->port >> 8);
-	key[sizeof(key) - 1] = (uint8_t)guest->port;
+	put_be16(key + sizeof(guest->ip.b), guest->port);
 	return &t->bucket[hash_bytes(&t->key, key, sizeof(key)) % BUCKETS];
 }
 

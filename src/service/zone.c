@@ -322,17 +322,13 @@ static void put_reply(struct wr *w, const struct ask *a, const struct reply *r)
 bool zone_answer(const struct zone *z, const struct rd *msg, struct wr *w)
 {
 	struct ask a = {.z = z, .msg = msg};
-	struct wr name = wr_init(a.name, sizeof(a.name));
-	struct rd r = *msg;
 	struct wr v = *w;
 	struct reply reply;
 
 	if (!z->env || !dns_question_parse(msg, &a.q) ||
 	    a.q.hdr.n_question != 1)
 		return false;
-	rd_skip(&r, DNS_HDR_LEN);
-	(void)dns_name_copy(msg, &r, &name); /* it was parsed once */
-	a.len = wr_len(&name);
+	a.len = dns_question_name(msg, a.name);
 	find_labels(&a);
 	if (!is_about_zone(&a, &reply))
 		return false;

@@ -7,10 +7,10 @@
  */
 #include "wire/dhcp.h"
 
+#include "base/be.h"
+
 enum {
 	MAGIC = 0x63825363,
-	OVERLOAD_FILE = 1 << 0,
-	OVERLOAD_SNAME = 1 << 1,
 	PIECE_MAX = 255,
 	IP4_LEN = 4,
 	N_CODES = 256,
@@ -48,7 +48,8 @@ static uint8_t find_overload(struct rd r)
 
 	while (next_option(&r, &code, &value)) {
 		if (code == DHCP_O_OVERLOAD && rd_left(&value) == 1)
-			return rd_u8(&value) & (OVERLOAD_FILE | OVERLOAD_SNAME);
+			return rd_u8(&value) &
+			       (DHCP_OVERLOAD_FILE | DHCP_OVERLOAD_SNAME);
 	}
 	return 0;
 }
@@ -170,11 +171,11 @@ bool dhcp_parse(struct rd *r, struct dhcp_msg *mp)
 	if (rd_left(r) >= 4 && rd_u32(r) == MAGIC)
 		fs.field[fs.n++] = rd_sub(r, rd_left(r));
 	overload = fs.n ? find_overload(fs.field[0]) : 0;
-	if (overload & OVERLOAD_FILE)
+	if (overload & DHCP_OVERLOAD_FILE)
 		fs.field[fs.n++] = file;
 	else
 		read_text(file, m.hdr.file);
-	if (overload & OVERLOAD_SNAME)
+	if (overload & DHCP_OVERLOAD_SNAME)
 		fs.field[fs.n++] = sname;
 	else
 		read_text(sname, m.hdr.sname);
@@ -365,16 +366,17 @@ void dhcp_emit_u8(struct wr *w, uint8_t code, uint8_t v)
 
 void dhcp_emit_u16(struct wr *w, uint8_t code, uint16_t v)
 {
-	uint8_t b[2] = {(uint8_t)(v >> 8), (uint8_t)v};
+	uint8_t b[sizeof(v)];
 
+	put_be16(b, v);
 	dhcp_emit_opt(w, code, b, sizeof(b));
 }
 
 void dhcp_emit_u32(struct wr *w, uint8_t code, uint32_t v)
 {
-	uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16),
-			(uint8_t)(v >> 8), (uint8_t)v};
+	uint8_t b[sizeof(v)];
 
+	put_be32(b, v);
 	dhcp_emit_opt(w, code, b, sizeof(b));
 }
 

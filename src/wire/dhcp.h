@@ -32,6 +32,9 @@ enum {
 	DHCP_CHADDR_LEN = 16,
 	DHCP_HTYPE_ETHERNET = 1,
 	DHCP_F_BROADCAST = 0x8000, /* the client wants a broadcast answer */
+	/* of option 52 (RFC 2132 9.3): the field holds options */
+	DHCP_OVERLOAD_FILE = 1 << 0,
+	DHCP_OVERLOAD_SNAME = 1 << 1,
 };
 
 enum dhcp_op {

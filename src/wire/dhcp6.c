@@ -2,12 +2,13 @@
 /* DHCPv6; see dhcp6.h. */
 #include "wire/dhcp6.h"
 
+#include "base/be.h"
+
 enum {
 	OPT_HDR_LEN = 4,
 	TIMES_LEN = 8,	      /* T1 and T2 of an IA */
 	IAADDR_LEN = 24,      /* fixed part */
 	IAPREFIX_LEN = 25,
-	DUID_MIN = 3,	      /* type and a byte */
 };
 
 /* The next option.  False at the end; then r is bad if that was inside one. */
@@ -73,7 +74,8 @@ static void keep_first(struct rd *to, struct rd value)
 
 static bool take_duid(struct rd *to, struct rd value)
 {
-	if (rd_left(&value) < DUID_MIN || rd_left(&value) > DHCP6_DUID_MAX)
+	if (rd_left(&value) < DHCP6_DUID_MIN ||
+	    rd_left(&value) > DHCP6_DUID_MAX)
 		return false;
 	keep_first(to, value);
 	return true;
@@ -181,8 +183,7 @@ void dhcp6_opt_end(struct wr *w, size_t at)
 	if (!wr_ok(w))
 		return;
 	len = wr_len(w) - at - OPT_HDR_LEN;
-	w->start[at + 2] = (uint8_t)(len >> 8);
-	w->start[at + 3] = (uint8_t)len;
+	put_be16(w->start + at + 2, (uint32_t)len);
 }
 
 size_t dhcp6_ia_begin(struct wr *w, uint16_t code, uint32_t iaid, uint32_t t1,

@@ -21,7 +21,9 @@ enum {
 	DHCP6_PORT_SERVER = 547,
 	DHCP6_PORT_CLIENT = 546,
 	DHCP6_HDR_LEN = 4, /* type and transaction */
+	DHCP6_DUID_MIN = 3,   /* its type, and a byte behind it */
 	DHCP6_DUID_MAX = 130, /* RFC 8415 11.1 */
+	DHCP6_IAID_LEN = 4,   /* RFC 8415 21.4 */
 	DHCP6_IAS_MAX = 16,   /* of one message; those behind are not looked
 			       * at */
 	DHCP6_DUID_LL = 3,    /* RFC 8415 11.4 */
@@ -89,8 +91,8 @@ struct dhcp6_ia {
 struct dhcp6_msg {
 	uint8_t type;	/* enum dhcp6_type */
 	uint32_t xid;	/* 24 bits */
-	/* Empty unless they came; a DUID that is there has 3 bytes and
-	 * more, DHCP6_DUID_MAX at most. */
+	/* Empty unless they came; a DUID that is there has DHCP6_DUID_MIN
+	 * to DHCP6_DUID_MAX bytes. */
 	struct rd client_id;
 	struct rd server_id;
 	struct rd fqdn;

@@ -185,6 +185,15 @@ bool dns_question_parse(const struct rd *msg, struct dns_question *qp)
 	return true;
 }
 
+size_t dns_question_name(const struct rd *msg, uint8_t name[DNS_NAME_LEN])
+{
+	struct wr w = wr_init(name, DNS_NAME_LEN);
+	struct rd r = *msg;
+
+	rd_skip(&r, DNS_HDR_LEN);
+	return dns_name_copy(msg, &r, &w) ? wr_len(&w) : 0;
+}
+
 bool dns_record_parse(const struct rd *msg, struct rd *r, struct dns_record *rp)
 {
 	uint8_t name[DNS_NAME_LEN];

@@ -112,6 +112,11 @@ bool dns_name_is_below(const uint8_t *name, size_t len, const uint8_t *domain,
  * False (and *qp untouched) if they are malformed or cut short. */
 bool dns_question_parse(const struct rd *msg, struct dns_question *qp);
 
+/* The name of its first question on the wire, in any letters, without
+ * compression; returns its length.  0: it is malformed or cut short, and what
+ * name holds is nothing. */
+size_t dns_question_name(const struct rd *msg, uint8_t name[DNS_NAME_LEN]);
+
 /* One record; owner and data may hold pointers into its message. */
 struct dns_record {
 	struct rd owner;

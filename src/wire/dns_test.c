@@ -45,6 +45,21 @@ static void a_question_is_read(void **state)
 	}
 }
 
+static void a_questions_name_is_copied(void **state)
+{
+	struct rd msg = over(query, sizeof(query) - 1);
+	uint8_t name[DNS_NAME_LEN];
+
+	/* cut short anywhere */
+	for (size_t n = 0; n < 12 + 17; n++) {
+		struct rd cut = over(query, n);
+
+		assert_int_equal(dns_question_name(&cut, name), 0);
+	}
+	assert_int_equal(dns_question_name(&msg, name), 17);
+	assert_memory_equal(name, WWW, 17);
+}
+
 static void no_question_is_none(void **state)
 {
 	uint8_t b[12] = {0};
@@ -220,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_question_is_read),
+		cmocka_unit_test(a_questions_name_is_copied),
 		cmocka_unit_test(no_question_is_none),
 		cmocka_unit_test(questions_may_share_names),
 		cmocka_unit_test(names_are_bounded),

@@ -2,6 +2,7 @@
 /* ICMP; see icmp.h. */
 #include "wire/icmp.h"
 
+#include "base/be.h"
 #include "wire/csum.h"
 #include "wire/ip.h"
 #include "wire/nd.h"
@@ -118,8 +119,8 @@ bool icmp_parse_quote(struct rd *r, struct icmp_quote *qp)
 		return false;
 	if (!q.is_later &&
 	    (q.proto == IPPROTO_TCP || q.proto == IPPROTO_UDP)) {
-		q.src.port = (uint16_t)(q.l4[0] << 8 | q.l4[1]);
-		q.dst.port = (uint16_t)(q.l4[2] << 8 | q.l4[3]);
+		q.src.port = get_be16(q.l4);
+		q.dst.port = get_be16(q.l4 + 2);
 	}
 	*qp = q;
 	return true;

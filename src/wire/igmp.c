@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "base/be.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
 #include "wire/ip.h"
@@ -100,8 +101,7 @@ static void emit_ip(struct wr *w, const addr *from, const addr *to)
 	if (!wr_ok(w))
 		return;
 	sum = csum_fold(csum_add(start, IP_ALERT_LEN, 0));
-	start[10] = (uint8_t)(sum >> 8);
-	start[11] = (uint8_t)sum;
+	put_be16(start + 10, sum);
 }
 
 void igmp_emit_query(struct wr *w, mac from, const addr *ip, uint32_t wait_ms,
@@ -127,6 +127,5 @@ void igmp_emit_query(struct wr *w, mac from, const addr *ip, uint32_t wait_ms,
 	if (!wr_ok(w))
 		return;
 	sum = csum_fold(csum_add(start, IGMP_QUERY_LEN, 0));
-	start[2] = (uint8_t)(sum >> 8);
-	start[3] = (uint8_t)sum;
+	put_be16(start + 2, sum);
 }

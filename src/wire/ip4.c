@@ -2,6 +2,7 @@
 /* IPv4 headers; see ip4.h. */
 #include "wire/ip4.h"
 
+#include "base/be.h"
 #include "wire/csum.h"
 
 void ip4_emit(struct wr *w, const struct ip4_hdr *h)
@@ -21,7 +22,6 @@ void ip4_emit(struct wr *w, const struct ip4_hdr *h)
 	wr_bytes(&b, h->src.b + 12, 4);
 	wr_bytes(&b, h->dst.b + 12, 4);
 	sum = csum_fold(csum_add(buf, sizeof(buf), 0));
-	buf[10] = (uint8_t)(sum >> 8);
-	buf[11] = (uint8_t)sum;
+	put_be16(buf + 10, sum);
 	wr_bytes(w, buf, sizeof(buf));
 }

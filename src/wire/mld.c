@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "base/be.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
 
@@ -116,6 +117,5 @@ void mld_emit_query(struct wr *w, mac from, const addr *ip, uint32_t wait_ms,
 	sum = csum_fold(csum_add(
 		start, MLD_QUERY_LEN,
 		csum_pseudo(ip, &all, IPPROTO_ICMPV6, MLD_QUERY_LEN)));
-	start[2] = (uint8_t)(sum >> 8);
-	start[3] = (uint8_t)sum;
+	put_be16(start + 2, sum);
 }

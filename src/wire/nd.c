@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "base/be.h"
 #include "wire/csum.h"
 #include "wire/ip.h"
 
@@ -349,8 +350,7 @@ void nd_emit_frame(struct wr *w, mac to, mac from, const addr *src,
 	sum = csum_fold(csum_add(
 		p, ip.l4_len,
 		csum_pseudo(src, dst, IPPROTO_ICMPV6, ip.l4_len)));
-	p[ICMP6_AT_CSUM] = (uint8_t)(sum >> 8);
-	p[ICMP6_AT_CSUM + 1] = (uint8_t)sum;
+	put_be16(p + ICMP6_AT_CSUM, sum);
 	h = wr_init(hdr, hdr_len);
 	ip_emit_frame(&h, to, from, &ip);
 }
