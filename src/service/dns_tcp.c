@@ -201,16 +201,20 @@ static void ask_next(struct conn *c)
 	enter(c, STATE_ASK);
 }
 
+static void give_up_resolver(struct conn *c)
+{
+	close_up(c);
+	ask_next(c);
+}
+
 /* The connection to the resolver is over: one that was idle is no failure. */
 static void lost(struct conn *c)
 {
-	bool was_used = c->is_used;
-
-	close_up(c);
-	if (!was_used) {
-		ask_next(c);
+	if (!c->is_used) {
+		give_up_resolver(c);
 		return;
 	}
+	close_up(c);
 	c->out.at = 0;
 	enter(c, STATE_ASK);
 }
@@ -314,8 +318,7 @@ static bool write_question(struct conn *c)
 	int r;
 
 	if (!open_up(c)) {
-		close_up(c);
-		ask_next(c);
+		give_up_resolver(c);
 		return true;
 	}
 	r = flush(c, &c->up);
@@ -352,8 +355,7 @@ static void take_answer(struct conn *c, size_t n)
 
 	if (!is_sound(&asked, &answer)) {
 		drop(c->t->env->drops, DROP_DNS_REPLY);
-		close_up(c);
-		ask_next(c);
+		give_up_resolver(c);
 		return;
 	}
 	c->is_used |= !c->is_known;
@@ -470,8 +472,7 @@ static void on_timer(struct timer *t, uint64_t now_ns)
 	if (c->far.fd >= 0) {
 		hand_over(c);
 	} else if (c->state == STATE_ASK || c->state == STATE_ANSWER) {
-		close_up(c);
-		ask_next(c);
+		give_up_resolver(c);
 		run(c);
 	} else {
 		conn_free(c);

@@ -7,9 +7,21 @@
  * read here; questions are answered one after the other, each by one
  * connection to the resolver, which stays for the next:
  *
- *	QUESTION --> ASK --> ANSWER --> REPLY --> QUESTION
- *	              ^         |  dns64: another question
- *	              +---------+
+ *	   +-------------------------+
+ *	   |  the answer is known    |  +--+ dns64: another question,
+ *	   |                         v  v  | whose answer is known
+ *	QUESTION -----> ASK ------> ANSWER ------> REPLY --> QUESTION
+ *	   |            ^ ^ |        | |            ^ ^
+ *	   |            | +-+--------+-|------------+ |
+ *	   |            |  no answer: the next        |
+ *	   |            |  resolver, or none is left  |
+ *	   |            +--------------+              |
+ *	   |  dns64: another question                 |
+ *	   +------------------------------------------+
+ *	      it is ours to answer
+ *
+ * It is over when the guest hangs up, says what is no question, or neither asks
+ * nor takes its answer for DNS_TCP_SECONDS.
  *
  * Called by the gateway and the loop; one worker's thread.
  */

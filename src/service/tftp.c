@@ -207,24 +207,27 @@ static void say(struct tftp *t, const struct endpoint *self,
 		drop(t->env->drops, DROP_TFTP_BAD);
 }
 
-static void refuse(struct tftp *t, const struct packet *pkt,
-		   enum tftp_error code, const char *why)
+static void say_error(struct tftp *t, const struct endpoint *self,
+		      const struct endpoint *guest, mac to,
+		      enum tftp_error code, const char *why)
 {
 	uint8_t buf[ERROR_ROOM];
 	struct wr w = wr_init(buf, sizeof(buf));
 
 	tftp_emit_error(&w, code, why);
-	say(t, &pkt->dst, &pkt->src, pkt->eth_src, &w);
+	say(t, self, guest, to, &w);
+}
+
+static void refuse(struct tftp *t, const struct packet *pkt,
+		   enum tftp_error code, const char *why)
+{
+	say_error(t, &pkt->dst, &pkt->src, pkt->eth_src, code, why);
 }
 
 /* Ends it, and tells the client why. */
 static void fail(struct transfer *x, enum tftp_error code, const char *why)
 {
-	uint8_t buf[ERROR_ROOM];
-	struct wr w = wr_init(buf, sizeof(buf));
-
-	tftp_emit_error(&w, code, why);
-	say(x->tftp, &x->self, &x->guest, x->mac, &w);
+	say_error(x->tftp, &x->self, &x->guest, x->mac, code, why);
 	end(x);
 }
 

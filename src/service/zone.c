@@ -72,22 +72,24 @@ static bool label_text(const struct ask *a, unsigned i,
 
 /* --- what there is --- */
 
-static void ask_machine(const struct ask *a, const char *label,
-			struct reply *r, bool *existsp)
+/* A machine by its name, the first label; false: there is none. */
+static bool ask_machine(const struct ask *a, struct reply *r)
 {
+	char label[ZONE_LABEL_LEN];
 	struct zone_addrs found;
 
-	*existsp = zone_find(a->z, label, a->q.type == DNS_T_A, &found);
-	if (*existsp && (a->q.type == DNS_T_A || a->q.type == DNS_T_AAAA))
+	if (!label_text(a, 0, label) ||
+	    !zone_find(a->z, label, a->q.type == DNS_T_A, &found))
+		return false;
+	if (a->q.type == DNS_T_A || a->q.type == DNS_T_AAAA)
 		r->addrs = found;
+	return true;
 }
 
 /* The question's name is the zone's or below. */
 static void ask_zone(const struct ask *a, struct reply *r)
 {
 	unsigned above = 0;
-	char label[ZONE_LABEL_LEN];
-	bool exists = false;
 
 	while (above < a->n_labels && a->label[above] < a->apex)
 		above++;
@@ -96,9 +98,7 @@ static void ask_zone(const struct ask *a, struct reply *r)
 		r->has_ns = a->q.type == DNS_T_NS;
 		return;
 	}
-	if (above == 1 && label_text(a, 0, label))
-		ask_machine(a, label, r, &exists);
-	if (!exists)
+	if (above != 1 || !ask_machine(a, r))
 		r->rcode = DNS_NXDOMAIN;
 }
 
@@ -187,12 +187,7 @@ static bool ask_reverse(struct ask *a, const struct subnet *s,
  * may be known to the resolvers. */
 static bool ask_short(const struct ask *a, struct reply *r)
 {
-	char label[ZONE_LABEL_LEN];
-	bool exists = false;
-
-	if (a->n_labels == 1 && label_text(a, 0, label))
-		ask_machine(a, label, r, &exists);
-	return exists;
+	return a->n_labels == 1 && ask_machine(a, r);
 }
 
 static bool is_about_zone(struct ask *a, struct reply *r)
@@ -312,7 +307,7 @@ static void put_reply(struct wr *w, const struct ask *a, const struct reply *r)
 		put_ptr(w, a, r->ptr);
 	if (r->has_ns)
 		put_ns(w, a);
-	if (!r->has_ns && (r->has_soa || h.n_authority))
+	if (r->has_soa || h.n_authority)
 		put_soa(w, a);
 	h.n_extra = put_opt(w, a);
 	if (wr_ok(w))
