@@ -42,7 +42,7 @@ int dhcp_new(const struct service_env *env, const struct dhcp_config *c,
 	d->rules = c->rules;
 	d->probes = c->probes;
 	d->lease_s = c->lease_s ? c->lease_s : LEASE_SECONDS;
-	if (lease_table_init_pool(&d->leases, &env->v4.net, &c->pool) < 0) {
+	if (lease_table_init(&d->leases, &env->v4.net, &c->pool) < 0) {
 		free(d);
 		return -ENOMEM;
 	}
@@ -132,16 +132,6 @@ struct lease_table *dhcp_leases_of(struct dhcp *d)
 	return &d->leases;
 }
 
-void dhcp_leases(const struct dhcp *d, dhcp_lease_fn fn, void *arg)
-{
-	for (unsigned i = 0; i < d->leases.n; i++) {
-		const struct lease *l = &d->leases.lease[i];
-
-		if (l->state == LEASE_BOUND)
-			fn(arg, l);
-	}
-}
-
 /* The name of option 81: in wire form if its flag E says so (RFC 4702 2.1). */
 static bool fqdn_text(struct rd *r, char *buf, size_t room)
 {
@@ -187,20 +177,16 @@ static void on_probed(void *arg, const struct probe_msg *m, const addr *ip,
 {
 	struct dhcp *d = arg;
 
-	lease_probed(&d->leases, ip, user, d->env);
+	probe_settle(&d->leases, ip, user, d->env);
 	take(d, m);
 }
 
-/* True if the offer waits until it is known whether somebody has the address,
- * which its client did not have before, or is not known to have. */
+/* True if the offer waits until it is known whether somebody has the
+ * address. */
 static bool must_wait(struct dhcp *d, const struct exchange *x,
 		      const struct lease *l)
 {
-	if (l->was_bound || l->is_probed ||
-	    lan_is_heard(d->env->port->lan, &l->ip))
-		return false;
-	return probe_start(d->probes, &l->ip, x->client.mac, x->in, on_probed,
-			   d);
+	return probe_start(d->probes, l, x->client.mac, x->in, on_probed, d);
 }
 
 static void on_discover(struct dhcp *d, struct exchange *x)

@@ -66,10 +66,7 @@ void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);
 /* Leases held by either family, as of the last message. */
 unsigned dhcp_n_leases(const struct dhcp *d);
-/* The table, for DHCPv6's to be its twin; borrowed. */
+/* The table, whose twin is DHCPv6's; borrowed. */
 struct lease_table *dhcp_leases_of(struct dhcp *d);
-/* For listings: called for each of them, by address. */
-typedef void (*dhcp_lease_fn)(void *arg, const struct lease *l);
-void dhcp_leases(const struct dhcp *d, dhcp_lease_fn fn, void *arg);
 
 #endif

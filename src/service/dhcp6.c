@@ -360,12 +360,12 @@ static void on_probed(void *arg, const struct probe_msg *m, const addr *ip,
 {
 	struct dhcp6 *d = arg;
 
-	lease_probed(&d->leases, ip, user, d->env);
+	probe_settle(&d->leases, ip, user, d->env);
 	take(d, m);
 }
 
-/* True if the answer waits until it is known whether somebody has an address
- * that its client did not have before, and is not known to have. */
+/* True if the answer waits until it is known whether somebody has one of its
+ * addresses. */
 static bool must_wait(struct dhcp6 *d, const struct exchange *x)
 {
 	for (unsigned i = 0; d->probes && i < x->m->n_ia; i++) {
@@ -379,9 +379,7 @@ static bool must_wait(struct dhcp6 *d, const struct exchange *x)
 		want = lease_wish(&d->leases, &c, &want);
 		l = lease_offer(&d->leases, &c, &want,
 				x->now_ns + LEASE_OFFER_SECONDS * SECOND_NS);
-		if (l && !l->was_bound && !l->is_probed &&
-		    !lan_is_heard(d->env->port->lan, &l->ip) &&
-		    probe_start(d->probes, &l->ip, c.mac, x->in, on_probed, d))
+		if (l && probe_start(d->probes, l, c.mac, x->in, on_probed, d))
 			return true;
 	}
 	return false;

@@ -27,15 +27,7 @@ static void place_init(struct lease *l)
 }
 
 int lease_table_init(struct lease_table *t, const struct prefix *net,
-		     const addr *first)
-{
-	const struct lease_pool pool = {.first = *first};
-
-	return lease_table_init_pool(t, net, &pool);
-}
-
-int lease_table_init_pool(struct lease_table *t, const struct prefix *net,
-			  const struct lease_pool *pool)
+		     const struct lease_pool *pool)
 {
 	addr broadcast = prefix_broadcast(net);
 	uint32_t first = addr_u32(&pool->first), to = addr_u32(&broadcast);

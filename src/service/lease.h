@@ -138,15 +138,11 @@ struct lease_table {
 	bool is_news, is_urgent; /* to be called */
 };
 
-/* The pool runs from first to the end of net without its broadcast. 0 or
+/* The pool lies in net, an IPv4 network, whose broadcast is none of it. 0 or
  * -ENOMEM. */
 __attribute__((warn_unused_result)) int
 lease_table_init(struct lease_table *t, const struct prefix *net,
-		 const addr *first);
-/* The same of a pool that has an end, and places before it. */
-__attribute__((warn_unused_result)) int
-lease_table_init_pool(struct lease_table *t, const struct prefix *net,
-		      const struct lease_pool *pool);
+		 const struct lease_pool *pool);
 /* t becomes the twin of an existing table: its places, in net6.  What is
  * reserved and kept there is here.  Either may be deinit()ed first.  0 or
  * -ENOMEM. */

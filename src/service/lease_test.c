@@ -30,10 +30,10 @@ static struct lease_table *table(uint8_t len, uint32_t first)
 {
 	struct lease_table *t = malloc(sizeof(*t));
 	struct prefix net = {.ip = addr_v4(10, 0, 0, 0), .len = len};
-	addr from = addr_v4_u32(first);
+	struct lease_pool pool = {.first = addr_v4_u32(first)};
 
 	assert_non_null(t);
-	assert_int_equal(lease_table_init(t, &net, &from), 0);
+	assert_int_equal(lease_table_init(t, &net, &pool), 0);
 	return t;
 }
 

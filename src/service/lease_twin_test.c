@@ -27,10 +27,10 @@ static int setup(void **state)
 	struct pool *p = malloc(sizeof(*p));
 	const struct prefix net4 = {.ip = addr_v4(10, 0, 0, 0), .len = 120};
 	const struct prefix net6 = {.ip = {{0xfd}}, .len = 64};
-	addr first = addr_v4(10, 0, 0, 15);
+	const struct lease_pool pool = {.first = addr_v4(10, 0, 0, 15)};
 
 	assert_non_null(p);
-	assert_int_equal(lease_table_init(&p->v4, &net4, &first), 0);
+	assert_int_equal(lease_table_init(&p->v4, &net4, &pool), 0);
 	lease_keep_first(&p->v4, 2);
 	assert_int_equal(lease_table_twin(&p->v6, &p->v4, &net4, &net6), 0);
 	*state = p;

@@ -125,6 +125,14 @@ static struct probe *find(const struct probes *p, mac client, const addr *ip)
 	return NULL;
 }
 
+/* Nothing to ask: the client had the address before, is known to have it, or it
+ * is known that nobody has. */
+static bool is_settled(const struct probes *p, const struct lease *l)
+{
+	return l->was_bound || l->is_probed ||
+	       lan_is_heard(p->env->port->lan, &l->ip);
+}
+
 static struct probe *probe_new(const struct probe_msg *m)
 {
 	struct probe *q = malloc(sizeof(*q) + m->len);
@@ -139,14 +147,16 @@ static struct probe *probe_new(const struct probe_msg *m)
 	return q;
 }
 
-bool probe_start(struct probes *p, const addr *ip, mac client,
+bool probe_start(struct probes *p, const struct lease *l, mac client,
 		 const struct probe_msg *m, probe_fn fn, void *arg)
 {
-	struct probe *old = p ? find(p, client, ip) : NULL, *q;
-	uint64_t until_ns;
+	struct probe *old, *q;
+	bool is_same; /* said again */
 
-	if (!p || m->tries >= PROBE_TRIES || m->len > PROBE_LEN_MAX)
+	if (!p || is_settled(p, l) || m->tries >= PROBE_TRIES ||
+	    m->len > PROBE_LEN_MAX)
 		return false;
+	old = find(p, client, &l->ip);
 	if (!old && (p->n >= PROBES_MAX ||
 		     service_port_is_full(m->port, count_port(p, m->port),
 					  p->n, PROBES_MAX)))
@@ -154,26 +164,22 @@ bool probe_start(struct probes *p, const addr *ip, mac client,
 	q = probe_new(m);
 	if (!q)
 		return false;
-	until_ns = *p->env->now_ns + PROBE_MS * MS_NS;
-	q->ip = *ip;
+	is_same = old && addr_eq(&old->ip, &l->ip);
+	q->ip = l->ip;
 	q->client = client;
 	q->fn = fn;
 	q->arg = arg;
-	/* Said again: what is known then answers the later message. */
-	q->until_ns = old && addr_eq(&old->ip, ip) ? old->until_ns : until_ns;
-	if (old && addr_eq(&old->ip, ip)) {
-		list_add_before(&old->link, &q->link);
-	} else {
-		list_add_tail(&p->waiting, &q->link);
-		p->n++;
-	}
-	if (old) {
-		p->n -= !addr_eq(&old->ip, ip);
+	/* What is known then answers the later message. */
+	q->until_ns = is_same ? old->until_ns
+			      : *p->env->now_ns + PROBE_MS * MS_NS;
+	list_add_before(is_same ? &old->link : &p->waiting, &q->link);
+	if (old)
 		list_del(&old->link);
-	}
+	else
+		p->n++;
 	arm(p);
-	if (!old || !addr_eq(&old->ip, ip))
-		ask(p->env, ip); /* the answer may come inside the call */
+	if (!is_same)
+		ask(p->env, &l->ip); /* the answer may come inside the call */
 	free(old);
 	return true;
 }
@@ -198,7 +204,7 @@ void probe_heard(struct probes *p, const addr *ip, mac m)
 	}
 }
 
-void lease_probed(struct lease_table *t, const addr *ip,
+void probe_settle(struct lease_table *t, const addr *ip,
 		  const struct probe_user *user, const struct service_env *env)
 {
 	const uint64_t second_ns = UINT64_C(1000000000);

@@ -48,14 +48,16 @@ struct probes *probes_new(const struct service_env *env);
 /* What waits is forgotten. Accepts NULL; returns NULL. */
 struct probes *probes_free(struct probes *p);
 
-/* Asks for ip, which is to be client's, and keeps a copy of m; a message of
- * that client that is kept already is replaced by it.  False: there is no room,
- * it was asked often enough, or p is NULL; then fn is not called. */
-bool probe_start(struct probes *p, const addr *ip, mac client,
+/* Asks for the address of l, which is offered to client, and keeps a copy of m;
+ * a message of that client that is kept already is replaced by it.  False:
+ * there is nothing to ask (the client had the address, or has it, or nobody
+ * has), there is no room, it was asked often enough, or p is NULL; then fn is
+ * not called. */
+bool probe_start(struct probes *p, const struct lease *l, mac client,
 		 const struct probe_msg *m, probe_fn fn, void *arg);
 /* What a server makes of the answer: the address is free for whom it is
  * offered to, or rests, for user has it. */
-void lease_probed(struct lease_table *t, const addr *ip,
+void probe_settle(struct lease_table *t, const addr *ip,
 		  const struct probe_user *user, const struct service_env *env);
 /* ip has sent from m. */
 void probe_heard(struct probes *p, const addr *ip, mac m);

@@ -169,23 +169,23 @@ static void test_room_for_messages(void **state)
 	struct probe_msg m = {.port = 7, .payload = (const uint8_t *)"x",
 			      .len = 1};
 	unsigned n = 0;
-	addr ip = addr_v4(10, 0, 2, 70);
+	struct lease l = {.ip = addr_v4(10, 0, 2, 70)};
 
 	for (unsigned i = 1; i <= PROBES_MAX; i++) {
 		mac c = {{2, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}};
 
-		n += probe_start(probes, &ip, c, &m, NULL, b);
+		n += probe_start(probes, &l, c, &m, NULL, b);
 	}
 	/* one port leaves a quarter of it */
 	assert_true(n > PROBES_MAX / 2 && n < PROBES_MAX);
 	m.port = 8;
-	assert_true(probe_start(probes, &ip, fake_mac(3), &m, NULL, b));
+	assert_true(probe_start(probes, &l, fake_mac(3), &m, NULL, b));
 	m.tries = PROBE_TRIES;
-	assert_false(probe_start(probes, &ip, fake_mac(4), &m, NULL, b));
+	assert_false(probe_start(probes, &l, fake_mac(4), &m, NULL, b));
 	m.tries = 0;
 	m.len = PROBE_LEN_MAX + 1;
-	assert_false(probe_start(probes, &ip, fake_mac(4), &m, NULL, b));
-	assert_false(probe_start(NULL, &ip, fake_mac(4), &m, NULL, b));
+	assert_false(probe_start(probes, &l, fake_mac(4), &m, NULL, b));
+	assert_false(probe_start(NULL, &l, fake_mac(4), &m, NULL, b));
 }
 
 int main(void)

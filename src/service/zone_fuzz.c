@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct zone_source src = {.next = next, .arg = &x};
 	char name[LEASE_NAME_LEN] = "";
 	struct lease_client c = {.id = {1}, .id_len = 1, .port = 1};
-	const addr first = addr_v4(10, 0, 2, 15);
+	const struct lease_pool pool = {.first = addr_v4(10, 0, 2, 15)};
 	struct lease_table t;
 	struct fake_room room;
 	struct lease *l;
@@ -81,9 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	x.m[1] = (struct zone_machine){
 		.name = x.given, .serial = 2, .ip = &x.heard, .n_ip = 1};
 	fake_room_init(&room);
-	if (lease_table_init(&t, &room.env.v4.net, &first) < 0)
+	if (lease_table_init(&t, &room.env.v4.net, &pool) < 0)
 		abort();
-	l = lease_offer(&t, &c, &first, room.lan.now_ns + SECOND);
+	l = lease_offer(&t, &c, &pool.first, room.lan.now_ns + SECOND);
 	lease_bind(&t, l, room.lan.now_ns + SECOND);
 	lease_name(l, name, room.lan.now_ns);
 	src.leases = &t;

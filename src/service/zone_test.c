@@ -49,7 +49,7 @@ static bool next(void *arg, struct zone_walk *w, struct zone_machine *m)
 static int setup(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	const addr first = addr_v4(10, 0, 2, 15);
+	const struct lease_pool pool = {.first = addr_v4(10, 0, 2, 15)};
 	struct zone_source src = {
 		.next = next,
 		.arg = b,
@@ -60,7 +60,7 @@ static int setup(void **state)
 
 	fake_room_init(&b->room);
 	assert_int_equal(
-		lease_table_init(&b->v4, &b->room.env.v4.net, &first), 0);
+		lease_table_init(&b->v4, &b->room.env.v4.net, &pool), 0);
 	assert_int_equal(lease_table_twin(&b->v6, &b->v4,
 					  &b->room.env.v4.net,
 					  &b->room.env.v6.net),
