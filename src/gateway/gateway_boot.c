@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What machines boot from the network: the TFTP server and the names that DHCP
- * tells.  Called by the engine and gateway_input.c; the worker's thread.
+ * tells.  Called by the engine; the worker's thread.
  */
 #include <errno.h>
 
@@ -32,13 +32,4 @@ int gateway_tftp_opened(struct gateway *gw, uint64_t number, int fd,
 {
 	return gw->tftp ? tftp_opened(gw->tftp, number, fd, size, err)
 			: -ENOENT;
-}
-
-bool gateway_is_tftp(const struct gateway *gw, const struct packet *pkt)
-{
-	const struct subnet *s = nat_subnet(&gw->nat, &pkt->dst.ip);
-
-	return gw->tftp && pkt->dst.port == TFTP_PORT && s->is_on &&
-	       (addr_eq(&pkt->dst.ip, &s->gw) ||
-		addr_eq(&pkt->dst.ip, &gw->nat.ll6));
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the engine has the gateway's DHCP servers do: rules for clients,
- * addresses that are somebody's.  Called by the engine; the worker's thread.
+ * What the engine has the gateway's DHCP servers do (rules for clients,
+ * addresses that are somebody's, the leases of an engine before this one), and
+ * what it hears of their leases.  Called by the engine, and once by gateway.c
+ * when the servers are made; the worker's thread.
  */
 #include <errno.h>
 #include <string.h>

@@ -8,14 +8,11 @@
 
 #include "gateway/gateway_priv.h"
 #include "wire/arp.h"
+#include "wire/dhcp.h"
+#include "wire/dhcp6.h"
 #include "wire/eth.h"
+#include "wire/ntp.h"
 #include "wire/udp.h"
-
-enum {
-	PORT_DHCP_SERVER = 67,
-	PORT_DHCP_CLIENT = 68,
-	PORT_DHCP6_SERVER = 547,
-};
 
 /* What a part does with a packet of its protocol. */
 typedef void (*proto_fn)(struct gateway *gw, const struct packet *pkt,
@@ -154,18 +151,39 @@ static int service_payload(struct gateway *gw, const struct packet *pkt,
 	return (int)len;
 }
 
+/* A datagram to this port of the gateway, at its address or the link's. */
+static bool is_to_port(const struct gateway *gw, const struct packet *pkt,
+		       uint16_t port)
+{
+	const addr *dst = &pkt->dst.ip;
+	const struct subnet *s = nat_subnet(&gw->nat, dst);
+
+	return pkt->dst.port == port && s->is_on &&
+	       (addr_eq(dst, &s->gw) || addr_eq(dst, &gw->nat.ll6));
+}
+
+static bool is_tftp(const struct gateway *gw, const struct packet *pkt)
+{
+	return gw->tftp && is_to_port(gw, pkt, TFTP_PORT);
+}
+
+static bool is_ntp(const struct gateway *gw, const struct packet *pkt)
+{
+	return gw->ntp && is_to_port(gw, pkt, NTP_PORT);
+}
+
 static void input_udp(struct gateway *gw, const struct packet *pkt,
 		      const struct frame *f)
 {
 	int len;
 
-	if (gateway_is_tftp(gw, pkt)) {
+	if (is_tftp(gw, pkt)) {
 		len = service_payload(gw, pkt, f, DROP_TFTP_BAD);
 		if (len >= 0)
 			tftp_input(gw->tftp, pkt, gw->payload, (size_t)len);
 		return;
 	}
-	if (gateway_is_ntp(gw, pkt)) {
+	if (is_ntp(gw, pkt)) {
 		len = service_payload(gw, pkt, f, DROP_NTP_BAD);
 		if (len >= 0)
 			ntp_input(gw->ntp, pkt, gw->payload, (size_t)len);
@@ -184,8 +202,8 @@ static bool is_dhcp4(const struct gateway *gw, const struct packet *pkt)
 {
 	const addr *dst = &pkt->dst.ip;
 
-	return pkt->dst.port == PORT_DHCP_SERVER &&
-	       pkt->src.port == PORT_DHCP_CLIENT &&
+	return pkt->dst.port == DHCP_PORT_SERVER &&
+	       pkt->src.port == DHCP_PORT_CLIENT &&
 	       (addr_is_broadcast(dst) || addr_eq(dst, &gw->nat.v4.gw) ||
 		addr_eq(dst, &gw->broadcast4));
 }
@@ -195,7 +213,7 @@ static bool is_dhcp6(const struct gateway *gw, const struct packet *pkt)
 {
 	const addr servers = {{0xff, 0x02, [13] = 1, 0, 2}};
 
-	return gw->nat.v6.is_on && pkt->dst.port == PORT_DHCP6_SERVER &&
+	return gw->nat.v6.is_on && pkt->dst.port == DHCP6_PORT_SERVER &&
 	       pkt->ip_version == 6 &&
 	       (addr_eq(&pkt->dst.ip, &servers) ||
 		nat_is_ours(&gw->nat, &pkt->dst.ip));
@@ -280,7 +298,7 @@ static bool is_allowed(const struct gateway *gw, const struct packet *pkt,
 	if (pkt->proto == IPPROTO_UDP)
 		return (gateway_has_dns(gw) && is_dns &&
 			pkt->dst.port == DNS_PORT) ||
-		       gateway_is_tftp(gw, pkt) || gateway_is_ntp(gw, pkt) ||
+		       is_tftp(gw, pkt) || is_ntp(gw, pkt) ||
 		       udp_is_answer(gw->udp, pkt);
 	/* An error is about something that was let through. */
 	return is_icmp(pkt) &&

@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The time (service/ntp.h): where guests find it, and that DHCP of both
- * families tells them so.  Called by the gateway; the worker's thread.
+ * The time (service/ntp.h), and that DHCP of both families tells guests where
+ * it is.  Called by gateway.c; the worker's thread.
  */
-#include <netinet/in.h>
-
 #include "gateway/gateway_priv.h"
 #include "wire/ntp.h"
-
-bool gateway_is_ntp(const struct gateway *gw, const struct packet *pkt)
-{
-	const addr *dst = &pkt->dst.ip;
-	const struct subnet *s = nat_subnet(&gw->nat, dst);
-
-	return gw->ntp && pkt->proto == IPPROTO_UDP &&
-	       pkt->dst.port == NTP_PORT && s->is_on &&
-	       (addr_eq(dst, &s->gw) ||
-		(gw->nat.v6.is_on && addr_eq(dst, &gw->nat.ll6)));
-}
 
 /* An option that was given (ntp-server=) replaces it. */
 static void tell(void *arg, const struct dhcp_asker *a, struct dhcp_told *t)

@@ -83,8 +83,6 @@ bool gateway_is_guestfwd(const struct gateway *gw, const addr *a);
 void gateway_lease_watch(struct gateway *gw);
 /* Makes what tells the time. */
 __attribute__((warn_unused_result)) int gateway_ntp_new(struct gateway *gw);
-/* True if the packet, which may be a fragment's whole, is a question for it. */
-bool gateway_is_ntp(const struct gateway *gw, const struct packet *pkt);
 /* The hooks of struct nat_env. */
 bool gateway_is_served(void *arg, const struct endpoint *dst);
 int gateway_serve(void *arg, const struct nat_call *c);
@@ -99,8 +97,6 @@ static inline bool gateway_is_dns(const struct gateway *gw, const addr *a)
 	return s->is_on && addr_eq(a, &s->dns);
 }
 
-/* True for a datagram to the TFTP server. */
-bool gateway_is_tftp(const struct gateway *gw, const struct packet *pkt);
 /* True if it has a name server, for its zone at least. */
 static inline bool gateway_has_dns(const struct gateway *gw)
 {
