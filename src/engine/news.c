@@ -116,6 +116,19 @@ static void wait_for_room(struct engine *e, bool is_behind)
 	(void)loop_out(e->worker->loop, &e->io, is_behind);
 }
 
+/* One netdev's, unless others wait already. */
+static void tell_netdev(struct engine *e, struct engine_netdev *n)
+{
+	if (!e->is_behind && !say_netdev(e, n))
+		wait_for_room(e, true);
+}
+
+static void tell_answers(struct engine *e)
+{
+	if (!e->is_behind && !say_answers(e))
+		wait_for_room(e, true);
+}
+
 void engine_news_tell(struct engine *e)
 {
 	list_each(it, &e->netdevs) {
@@ -140,22 +153,19 @@ void engine_news_machine(struct engine *e, struct engine_netdev *n,
 		n->news.here--;
 	if (!is_here)
 		n->news.has_left = true;
-	if (!e->is_behind && !say_netdev(e, n))
-		wait_for_room(e, true);
+	tell_netdev(e, n);
 }
 
 void engine_news_want_fd(struct engine *e, struct engine_netdev *n)
 {
 	n->news.wants_fd = true;
-	if (!e->is_behind && !say_netdev(e, n))
-		wait_for_room(e, true);
+	tell_netdev(e, n);
 }
 
 void engine_news_leases(struct engine *e, struct engine_netdev *n)
 {
 	n->news.owes_leases = true;
-	if (!e->is_behind && !say_netdev(e, n))
-		wait_for_room(e, true);
+	tell_netdev(e, n);
 }
 
 void engine_news_failed(struct engine *e, const struct msg_failed *m)
@@ -168,16 +178,14 @@ void engine_news_failed(struct engine *e, const struct msg_failed *m)
 	}
 	f->m = *m;
 	list_add_tail(&e->failures, &f->link);
-	if (!e->is_behind && !say_answers(e))
-		wait_for_room(e, true);
+	tell_answers(e);
 }
 
 void engine_news_synced(struct engine *e, uint32_t cookie)
 {
 	e->synced_cookie = cookie;
 	e->owes_synced = true;
-	if (!e->is_behind && !say_answers(e))
-		wait_for_room(e, true);
+	tell_answers(e);
 }
 
 void engine_unsettled(struct engine *e, struct engine_netdev *n, bool is)
@@ -186,16 +194,15 @@ void engine_unsettled(struct engine *e, struct engine_netdev *n, bool is)
 		return;
 	n->is_unsettled = is;
 	e->n_unsettled += is ? 1 : -1u;
-	if (!is && !e->is_behind && !say_answers(e))
-		wait_for_room(e, true);
+	if (!is)
+		tell_answers(e);
 }
 
 void engine_news_stats(struct engine *e, uint32_t cookie)
 {
 	e->stats_cookie = cookie;
 	e->owes_stats = true;
-	if (!e->is_behind && !say_answers(e))
-		wait_for_room(e, true);
+	tell_answers(e);
 }
 
 void engine_news_forget(struct engine *e)

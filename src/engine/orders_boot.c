@@ -6,9 +6,9 @@
 /* #syscalls: preadv2 pread64 fadvise64 close */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "engine/engine_priv.h"
