@@ -3,7 +3,6 @@
 #include "os/xsk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
@@ -14,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "os/card.h"
+#include "os/memfd.h"
 #include "os/packet.h"
 #include "os/sock.h"
 
@@ -382,20 +382,6 @@ static int sockets_fill(const struct xsk_opts *o, const struct xsk *x,
 	return 0;
 }
 
-/* Its length stays as it is: who maps it cannot be cut short. */
-static int umem_make(size_t len, int *fdp)
-{
-	CLEANUP_FD int fd =
-		memfd_create("vmlan-umem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0 || ftruncate(fd, (off_t)len) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
-		    0)
-		return -errno;
-	*fdp = fd_steal(&fd);
-	return 0;
-}
-
 int xsk_sockets_make(const struct xsk_opts *o, const struct xsk *x,
 		     const int *given, struct xsk_sockets *s, struct error *e)
 {
@@ -404,7 +390,7 @@ int xsk_sockets_make(const struct xsk_opts *o, const struct xsk *x,
 	int r;
 
 	*s = XSK_SOCKETS_NULL;
-	r = umem_make(len, &s->umem);
+	r = memfd_make("vmlan-umem", len, &s->umem);
 	if (r == 0)
 		umem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    s->umem, 0);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Shared memory of a length that stays; see memfd.h.  Called by the keeper. */
+#include "os/memfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int memfd_make(const char *name, size_t len, int *fdp)
+{
+	CLEANUP_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		r = fallocate(fd, 0, 0, (off_t)len);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
+						    F_SEAL_SEAL) < 0)
+		return -errno;
+	*fdp = fd_steal(&fd);
+	return 0;
+}
