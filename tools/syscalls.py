@@ -15,7 +15,7 @@ import sys
 
 BY_REQUEST = ("fcntl", "ioctl")
 # Never in the list, whatever a comment says: each has rules of its own.
-RULED = {"socket", "mmap", "mprotect", "tgkill"}
+RULED = {"socket", "mmap", "mprotect", "madvise", "tgkill"}
 
 
 def collect(files, sanitize):

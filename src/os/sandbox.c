@@ -10,7 +10,7 @@
  * #syscalls-sanitize: readlink prctl kill getrlimit prlimit64 read
  * #syscalls-sanitize: sched_getaffinity clone lseek fstat newfstatat pipe2
  * #syscalls-sanitize: ioctl=TCGETS
- * By rules of their own, below: socket mmap mprotect tgkill.
+ * By rules of their own, below: socket mmap mprotect madvise tgkill.
  */
 #include "os/sandbox.h"
 
@@ -279,6 +279,22 @@ static int allow_memory_and_abort(scmp_filter_ctx ctx)
 	return r;
 }
 
+/* Advice about its own memory, but none that takes pages away from others who
+ * have the same (MADV_REMOVE): the keeper, where counters are. */
+static int allow_advice(scmp_filter_ctx ctx)
+{
+	static const int list[] = {MADV_DONTNEED, MADV_FREE, MADV_DONTDUMP,
+				   MADV_HUGEPAGE, MADV_NOHUGEPAGE};
+	const scmp_datum_t mask = UINT32_MAX; /* an int to the kernel */
+	int r = 0;
+
+	for (size_t i = 0; i < array_len(list) && r == 0; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, mask,
+					     (scmp_datum_t)list[i]));
+	return r;
+}
+
 /* A sanitizer that reports wants to open files: it may not, nor die of it. */
 static int refuse_quietly(scmp_filter_ctx ctx)
 {
@@ -312,6 +328,8 @@ int sandbox_seccomp(struct error *e)
 		r = allow_requests(ctx);
 	if (r == 0)
 		r = allow_memory_and_abort(ctx);
+	if (r == 0)
+		r = allow_advice(ctx);
 	if (r == 0)
 		r = allow_sockets(ctx);
 	if (r == 0)

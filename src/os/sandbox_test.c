@@ -302,6 +302,16 @@ static int turns_data_into_code(void)
 	return 50;
 }
 
+/* Of memory that the keeper reads, too. */
+static int takes_pages_away(void)
+{
+	static _Alignas(4096) char page[4096];
+
+	/* the kernel looks at the lower half of the advice */
+	(void)syscall(SYS_madvise, page, sizeof(page), 1L << 32 | MADV_REMOVE);
+	return 50;
+}
+
 static int signals_others(void)
 {
 	syscall(SYS_tgkill, getpid() + 1, getpid() + 1, 0);
@@ -427,7 +437,8 @@ static void other_calls_end_it(void **state)
 					  makes_packet_socket, traces, mounts,
 					  unshares, types_for_the_user,
 					  asks_for_signals, makes_code,
-					  turns_data_into_code, signals_others,
+					  turns_data_into_code,
+					  takes_pages_away, signals_others,
 					  changes_user};
 	int status;
 
