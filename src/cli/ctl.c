@@ -242,6 +242,12 @@ int ctl_ask_all(ctl_asker *ask, json_t *list, struct error *e)
 	return r;
 }
 
+void ctl_print(const json_t *o)
+{
+	json_dumpf(o, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+}
+
 const char *ctl_str(const json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));

@@ -32,6 +32,9 @@ typedef int ctl_asker(const char *name, const char *method, const char *path,
  * those.  0, or negative with *e at the first that does not answer. */
 MUST_USE int ctl_ask_all(ctl_asker *ask, json_t *list, struct error *e);
 
+/* To standard output, as --json says it. */
+void ctl_print(const json_t *o);
+
 /* Members of an answer; "" / 0 / false where there is none of that type. */
 const char *ctl_str(const json_t *o, const char *key);
 int ctl_int(const json_t *o, const char *key);

@@ -14,6 +14,20 @@
 
 enum { LISTED_MAX = 8 }; /* candidates that are told */
 
+int find_network(const char *command, const char *name, const char *path,
+		 json_t **op, struct error *e)
+{
+	int r;
+
+	if (!mode_name_ok(name, e))
+		return -EINVAL;
+	r = start_ask(name, "GET", path, NULL, op, e);
+	if (r == -ENOENT)
+		return error_set(e, EXIT_NO_NETWORK,
+				 "%s: no network %s is running", command, name);
+	return r;
+}
+
 const json_t *find_in(const json_t *network, const char *machine)
 {
 	size_t i;

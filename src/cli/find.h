@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A machine that runs, by what a person calls it: NETWORK/VM, or VM alone
- * where no other network has one of that name.
+ * where no other network has one of that name.  A network, by its name.
  */
 #ifndef CLI_FIND_H
 #define CLI_FIND_H
@@ -20,6 +20,11 @@ struct found {
 
 #define FOUND_NULL ((struct found){.o = NULL})
 
+/* What the network of that name shows at path (control/protocol.h): 0, *op is
+ * then the caller's; or negative with one line in *e: EXIT_USAGE if it is no
+ * name, EXIT_NO_NETWORK if it does not run, which the command says. */
+MUST_USE int find_network(const char *command, const char *name,
+			  const char *path, json_t **op, struct error *e);
 /* 0, *f is then the caller's (found_deinit); else negative with one line in *e:
  * EXIT_USAGE if text is no name, EXIT_NO_NETWORK, EXIT_NO_OBJECT if there is no
  * such machine, or which it is is not clear. */

@@ -153,12 +153,10 @@ int cmd_leases(int argc, char **argv)
 	r = name ? add_named(list, name, &e) : add_all(list, &e);
 	if (r < 0)
 		cli_fail(&e); /* those that are known are listed */
-	if (is_json && (r == 0 || !name)) {
-		json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-		putchar('\n');
-	} else if (!is_json) {
+	if (is_json && (r == 0 || !name))
+		ctl_print(list);
+	else if (!is_json)
 		print_table(list);
-	}
 	json_decref(list);
 	return e.code;
 }

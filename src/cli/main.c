@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"ls", cmd_ls, "list the networks that run"},
 	{"show", cmd_show, "tell about one network"},
 	{"leases", cmd_leases, "list the addresses that machines got"},
+	{"stats", cmd_stats, "what was lost on one network, and why"},
 	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
 	{"connect", cmd_connect, NULL},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/ctl.h"
 #include "cli/matrix.h"
 
 /* As JSON has them. */
@@ -213,7 +214,6 @@ void matrix_print_json(const struct matrix *m, bool is_ok)
 	}
 	all = json_pack("{s:b, s:s, s:o}", "ok", is_ok, "guests",
 			m->image ? "qemu" : "namespaces", "rows", rows);
-	json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
+	ctl_print(all);
 	json_decref(all);
 }

@@ -8,10 +8,10 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/ctl.h"
+#include "cli/find.h"
 #include "cli/forward.h"
 #include "cli/start.h"
 #include "control/protocol.h"
-#include "mode/mode.h"
 
 static const char ls_usage[] = "usage: vmlan ls [--json]\n"
 			       "Lists the networks that run.\n";
@@ -21,12 +21,6 @@ static const char show_usage[] =
 	"and machines.\n"
 	"  --json           as a JSON object\n"
 	"  --netdevs        what its mode expands to, one netdev a line\n";
-
-static void print_json(json_t *o)
-{
-	json_dumpf(o, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
-}
 
 /* "kept, serving": what a network lives by, and how it is. */
 static void print_state(const json_t *o, char *buf, size_t len)
@@ -85,7 +79,7 @@ int cmd_ls(int argc, char **argv)
 	if (ctl_ask_all(ask_for_row, list, &e) < 0)
 		cli_fail(&e); /* those that answer are listed */
 	if (is_json) {
-		print_json(list);
+		ctl_print(list);
 	} else if (json_array_size(list)) {
 		printf("%-20s %-9s %-8s %8s\n", "NAME", "MODE", "STATE",
 		       "MACHINES");
@@ -211,22 +205,15 @@ static int show(const char *name, enum view view)
 {
 	struct error e = ERROR_NULL;
 	json_t *o = NULL;
-	int r;
 
-	if (!mode_name_ok(name, &e))
-		return cli_fail(&e);
-	r = start_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e);
-	if (r == -ENOENT)
-		error_set(&e, EXIT_NO_NETWORK, "show: no network %s is running",
-			  name);
-	if (r < 0)
+	if (find_network("show", name, CONTROL_NETWORK, &o, &e) < 0)
 		return cli_fail(&e);
 	switch (view) {
 	case VIEW_WORDS:
 		print_network(o);
 		break;
 	case VIEW_JSON:
-		print_json(o);
+		ctl_print(o);
 		break;
 	case VIEW_NETDEVS:
 		print_list(json_object_get(o, "netdevs"), "");

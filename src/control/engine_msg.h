@@ -30,7 +30,6 @@ enum {
 	ENGINE_RESOLVERS_MAX = 8,
 	ENGINE_GONE_MAX = 64, /* addresses in one message */
 	ENGINE_FDS_MAX = 64,  /* descriptors with one message */
-	ENGINE_STATS_DROPS = 128,
 	ENGINE_REFUSED_LEN = 64,
 	ENGINE_BOOT_LEN = 256,
 	ENGINE_TFTP_LEN = 512, /* of a path, with NUL */
@@ -41,7 +40,7 @@ enum {
 
 /* X(name, struct, least fds, most fds); keeper to engine first */
 #define ENGINE_MSGS(X)                                                         \
-	X(START, msg_start, 0, 0)                                              \
+	X(START, msg_start, 1, 1)                                              \
 	X(LAN_ADD, msg_lan_add, 0, 0)                                          \
 	X(STREAM_ADD, msg_stream_add, 0, 1)                                    \
 	X(SERVER_ADD, msg_server_add, 1, 1)                                    \
@@ -113,6 +112,7 @@ enum engine_deny {
 	ENGINE_DENY_VNET_HDR = 1 << 3,
 };
 
+/* With it: the memory that the workers count in (worker/counters.h). */
 struct msg_start {
 	struct msg_head head;
 	uint32_t deny;		 /* ENGINE_DENY_* */
@@ -496,7 +496,6 @@ struct msg_stats {
 	uint32_t n_tcp, n_udp, n_icmp, n_leases;
 	uint64_t tcp_opened, tcp_refused, tcp_rto, tcp_fast_retransmit;
 	uint64_t buffer_used;
-	uint64_t drops[ENGINE_STATS_DROPS]; /* by enum drop_reason */
 };
 
 /* Any message, as received. */

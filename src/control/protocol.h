@@ -13,6 +13,7 @@
  *	GET    /v1/network               what there is (what `show` prints)
  *	PUT    /v1/network/kept          {"kept": BOOL}: `up` and `down`
  *	GET    /v1/leases                who has which address by DHCP
+ *	GET    /v1/stats                 what was lost, and why
  *	POST   /v1/machines              struct attach_request: a socket for it,
  *	                                 or a card in a process's own network
  *	PUT    /v1/machines/NAME/life    {"pid": N}: it lives as long as that
@@ -33,6 +34,7 @@
 #define CONTROL_NETWORK	 "/v1/network"
 #define CONTROL_KEPT	 "/v1/network/kept"
 #define CONTROL_LEASES	 "/v1/leases"
+#define CONTROL_STATS	 "/v1/stats"
 #define CONTROL_MACHINES "/v1/machines"
 #define CONTROL_LIFE	 "/life" /* behind a machine */
 #define CONTROL_USER_DATA "/user-data"

@@ -156,10 +156,12 @@ static int take_start(struct engine *e)
 {
 	struct host_sock_limits limits = {0};
 	union engine_msg m = {0};
+	CLEANUP_FD int fd = -1;
 	unsigned n_fds = 0;
 	ssize_t n;
+	int r;
 
-	n = fd_recv(e->sock, &m, sizeof(m), NULL, 0, &n_fds);
+	n = fd_recv(e->sock, &m, sizeof(m), &fd, 1, &n_fds);
 	if (n <= 0 || !engine_msg_check(&m, (size_t)n, n_fds) ||
 	    m.head.type != ENGINE_MSG_START)
 		return -EPROTO;
@@ -169,7 +171,11 @@ static int take_start(struct engine *e)
 	limits.deny_peek_off = e->deny & ENGINE_DENY_PEEK_OFF;
 	limits.deny_ping = e->deny & ENGINE_DENY_PING;
 	limits.deny_gso = e->deny & ENGINE_DENY_GSO;
-	return worker_new(&e->log, &limits, &e->worker);
+	r = counters_map(fd, &e->counters);
+	if (r < 0)
+		return r;
+	return worker_new(&e->log, &limits, &e->counters.slots[0].drops,
+			  &e->worker);
 }
 
 static int run(struct engine *e)
@@ -198,7 +204,8 @@ static int run(struct engine *e)
 int engine_main(int sock, int lock)
 {
 	const int kept[] = {sock, lock};
-	struct engine e = {.log = LOG_INIT(LOG_LEVEL_INFO), .sock = sock};
+	struct engine e = {.log = LOG_INIT(LOG_LEVEL_INFO), .sock = sock,
+			   .counters = COUNTERS_NULL};
 	struct error err = ERROR_NULL;
 	int r;
 
@@ -229,6 +236,7 @@ int engine_main(int sock, int lock)
 	engine_heard_stop(&e);
 	engine_news_forget(&e);
 	worker_free(e.worker);
+	counters_close(&e.counters);
 	fd_close(&e.sock);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

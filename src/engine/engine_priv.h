@@ -17,6 +17,7 @@
 #include "lan/lan.h"
 #include "netdev/netdev.h"
 #include "service/tftp.h"
+#include "worker/counters.h"
 #include "worker/worker.h"
 
 struct engine_lan {
@@ -82,6 +83,7 @@ struct engine_failure {
 struct engine {
 	struct log log;
 	struct worker *worker; /* owned; NULL before START */
+	struct counters counters; /* owned; the worker's are in it */
 	int sock;	       /* owned; -1 once the keeper is gone */
 	struct loop_io io;
 	struct list lans;    /* of struct engine_lan */

@@ -24,6 +24,7 @@ enum { N = 3 }; /* netdevs, with the numbers from 0 */
 struct bench {
 	struct engine e;
 	struct engine_netdev n[N];
+	struct drops drops;
 	int keeper;
 };
 
@@ -47,7 +48,8 @@ static int setup(void **state)
 		b->n[i].id = i;
 		list_add_tail(&b->e.netdevs, &b->n[i].link);
 	}
-	assert_int_equal(worker_new(&b->e.log, NULL, &b->e.worker), 0);
+	assert_int_equal(worker_new(&b->e.log, NULL, &b->drops,
+				    &b->e.worker), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0,
 				    pair), 0);
 	b->keeper = pair[0];

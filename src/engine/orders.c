@@ -80,7 +80,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.is_hub = m->is_hub,
 		.wheel = loop_wheel(w->loop),
 		.now_ns = loop_now(w->loop),
-		.drops = &w->drops,
+		.drops = w->drops,
 		.log = &e->log,
 		.events = engine_lan_events(e),
 	};
@@ -100,7 +100,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 	l->env = (struct netdev_env){
 		.loop = w->loop,
 		.lan = l->lan,
-		.drops = &w->drops,
+		.drops = w->drops,
 		.log = &e->log,
 	};
 	engine_env_upcalls(e, &l->env);
@@ -450,7 +450,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 		.host = w->host,
 		.wheel = loop_wheel(w->loop),
 		.now_ns = loop_now(w->loop),
-		.drops = &w->drops,
+		.drops = w->drops,
 		.log = &e->log,
 		.serve = want_guestfwd,
 		.refuse = tell_refused,
@@ -581,11 +581,8 @@ int engine_stats(struct engine *e, uint32_t cookie)
 	union engine_msg m = {0};
 	struct msg_stats *s = &m.stats;
 
-	_Static_assert((int)DROP_N <= (int)ENGINE_STATS_DROPS,
-		       "room for all reasons");
 	s->cookie = cookie;
 	s->n_machines = e->n_machines;
-	memcpy(s->drops, e->worker->drops.n, sizeof(e->worker->drops.n));
 	list_each(it, &e->netdevs) {
 		struct engine_netdev *n =
 			container_of(it, struct engine_netdev, link);

@@ -298,7 +298,7 @@ static int send_plan(struct keeper *k)
 
 	k->ways = ways_now();
 	follow_look(k, false);
-	r = engine_link_send(k, &start, ENGINE_MSG_START, NULL, 0);
+	r = engine_link_send(k, &start, ENGINE_MSG_START, &k->counters.fd, 1);
 	k->engine.n_hubs = 0;
 	if (r == 0)
 		r = send_lan(k, "lan", 0);

@@ -184,6 +184,8 @@ static int start(struct keeper *k)
 	if (r == 0)
 		r = sigwatch_new(k->loop, signals, array_len(signals),
 				 on_signal, k, &k->signals);
+	if (r == 0)
+		r = counters_open(&k->counters);
 	if (r == 0 && k->starter.fd >= 0)
 		r = loop_add_level(k->loop, &k->starter, EPOLLIN);
 	if (r < 0)
@@ -213,6 +215,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	struct keeper k = {
 		.c = c,
 		.engine = {.sock = -1},
+		.counters = COUNTERS_NULL,
 		.refuser = {{.fd = -1}, {.fd = -1}},
 		.starter = {.fd = c->network ? c->network->starter_fd : -1,
 			    .fn = on_starter},
@@ -243,6 +246,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		vde_client_stop(container_of(vt, struct plan_netdev, link));
 	}
 	engine_link_stop(&k);
+	counters_close(&k.counters);
 	k.leases = leases_close(k.leases);
 	guestfwd_stop(&k);
 	http_close(&k);

@@ -16,6 +16,7 @@
 #include "os/netwatch.h"
 #include "os/sigwatch.h"
 #include "os/ways.h"
+#include "worker/counters.h"
 
 /* The engine's process and channel. */
 struct engine_link {
@@ -53,6 +54,7 @@ struct keeper {
 	struct netwatch *network;      /* owned; NULL: not followed */
 	struct plan plan;
 	struct engine_link engine;
+	struct counters counters; /* owned; each engine of ours counts there */
 	unsigned long n_files; /* soft limit of descriptors we came with */
 	struct keeper_child children[CHILDREN_MAX];
 	unsigned n_children;

@@ -15,6 +15,7 @@
 #include "keeper/lease_list.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
+#include "keeper/stats.h"
 #include "keeper/vde.h"
 
 /* Which HTTP status says what an exit code says. */
@@ -278,7 +279,7 @@ static bool put_options(const struct keeper_network *n, json_t *list)
 	return true;
 }
 
-static unsigned show(struct keeper *k, char **bodyp)
+static json_t *show(struct keeper *k)
 {
 	const struct keeper_network *n = k->c->network;
 	json_t *options = json_array(), *netdevs = json_array();
@@ -303,20 +304,15 @@ static unsigned show(struct keeper *k, char **bodyp)
 			      "forwards", forwards, "tunnels", tunnels,
 			      "machines", machines, "plugs", plugs);
 
-	if (!whole) {
-		json_decref(o);
-		o = NULL;
-	}
-	*bodyp = text_of(o);
-	return 200;
+	if (whole)
+		return o;
+	json_decref(o);
+	return NULL;
 }
 
-static unsigned list_leases(struct keeper *k, const struct request *r,
-			    char **bodyp)
+static json_t *stats(struct keeper *k)
 {
-	(void)r;
-	*bodyp = text_of(lease_list(k));
-	return 200;
+	return stats_object(k->c->network->name, &k->counters);
 }
 
 /* ---- what changes it ---- */
@@ -463,13 +459,20 @@ unsigned request_answer(struct keeper *k, const struct request *r,
 {
 	static const char below[] = CONTROL_MACHINES "/";
 	static const struct {
+		const char *url;
+		json_t *(*fn)(struct keeper *k);
+	} views[] = {
+		{CONTROL_NETWORK, show},
+		{CONTROL_LEASES, lease_list},
+		{CONTROL_STATS, stats},
+	};
+	static const struct {
 		const char *url, *method;
 		unsigned (*fn)(struct keeper *k, const struct request *r,
 			       char **bodyp);
 		const char *wrong;
 	} paths[] = {
 		{CONTROL_KEPT, "PUT", set_kept, "this path takes PUT"},
-		{CONTROL_LEASES, "GET", list_leases, "this path takes GET"},
 		{CONTROL_MACHINES, "POST", attach, "this path takes POST"},
 	};
 
@@ -479,10 +482,14 @@ unsigned request_answer(struct keeper *k, const struct request *r,
 		(void)no_way(EXIT_NO_NETWORK, "this network is ending", bodyp);
 		return 503;
 	}
-	if (strcmp(r->url, CONTROL_NETWORK) == 0)
-		return strcmp(r->method, "GET") == 0
-			       ? show(k, bodyp)
-			       : wrong_method("this path takes GET", bodyp);
+	for (size_t i = 0; i < array_len(views); i++) {
+		if (strcmp(r->url, views[i].url) != 0)
+			continue;
+		if (strcmp(r->method, "GET") != 0)
+			return wrong_method("this path takes GET", bodyp);
+		*bodyp = text_of(views[i].fn(k));
+		return 200;
+	}
 	for (size_t i = 0; i < array_len(paths); i++) {
 		if (strcmp(r->url, paths[i].url) != 0)
 			continue;

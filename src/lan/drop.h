@@ -101,15 +101,22 @@ struct drops {
 	uint64_t n[DROP_N];
 };
 
+/* One thread counts, so nothing is locked; others may read (drop_count). */
 static inline void drop_n(struct drops *d, enum drop_reason why, unsigned n)
 {
-	d->n[why] += n;
+	__atomic_store_n(&d->n[why], d->n[why] + n, __ATOMIC_RELAXED);
 }
 
 /* Counts one lost frame. */
 static inline void drop(struct drops *d, enum drop_reason why)
 {
 	drop_n(d, why, 1);
+}
+
+/* How many there were; for any thread or process. */
+static inline uint64_t drop_count(const struct drops *d, enum drop_reason why)
+{
+	return __atomic_load_n(&d->n[why], __ATOMIC_RELAXED);
 }
 
 /* "TCP_NO_FLOW" and "TCP segment of no known flow"; static strings. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 int worker_new(struct log *log, const struct host_sock_limits *limits,
-	       struct worker **wp)
+	       struct drops *drops, struct worker **wp)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int r;
@@ -14,6 +14,7 @@ int worker_new(struct log *log, const struct host_sock_limits *limits,
 	if (!w)
 		return -ENOMEM;
 	w->log = log;
+	w->drops = drops;
 	r = loop_new(&w->loop);
 	if (r < 0)
 		goto err_free;

@@ -17,13 +17,14 @@ struct worker {
 	struct loop *loop; /* owned */
 	struct host *host; /* owned */
 	struct log *log;   /* borrowed */
-	struct drops drops;
+	struct drops *drops; /* borrowed: where it counts */
 };
 
-/* 0 or a negative errno; *wp is then untouched. */
+/* It counts in *drops, which outlives it. 0 or a negative errno; *wp is then
+ * untouched. */
 __attribute__((warn_unused_result)) int
 worker_new(struct log *log, const struct host_sock_limits *limits,
-	   struct worker **wp);
+	   struct drops *drops, struct worker **wp);
 struct worker *worker_free(struct worker *w);
 
 #endif
