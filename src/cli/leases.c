@@ -18,6 +18,14 @@ static const char usage[] =
 	"of one, or of one machine.\n"
 	"  --json           as a JSON array\n";
 
+static int no_memory(const char *whose, struct error *e)
+{
+	return error_set(e, EXIT_FAILED,
+			 "the leases of %s are not all listed: vmlan is out of "
+			 "memory; ask again when there is some",
+			 whose);
+}
+
 /* Appends the leases of a network to list; card: of that MAC only, NULL: of
  * all. */
 static int add_network(json_t *list, const char *network, const char *card,
@@ -32,18 +40,20 @@ static int add_network(json_t *list, const char *network, const char *card,
 	json_array_foreach(json_object_get(o, "leases"), i, l) {
 		if (card && strcmp(ctl_str(l, "mac"), card) != 0)
 			continue;
-		json_object_set_new(l, "network", json_string(network));
-		json_array_append(list, l);
+		if (json_object_set_new(l, "network", json_string(network)) ||
+		    json_array_append(list, l))
+			r = no_memory(network, e);
 	}
 	json_decref(o);
-	return 0;
+	return r;
 }
 
 static int add_all(json_t *list, struct error *e)
 {
 	json_t *networks = json_array(), *o;
 	size_t i;
-	int r = networks ? ctl_ask_all(ctl_ask, networks, e) : -ENOMEM;
+	int r = networks ? ctl_ask_all(ctl_ask, networks, e)
+			 : no_memory("all networks", e);
 
 	json_array_foreach(networks, i, o) {
 		int rc = add_network(list, ctl_str(o, "name"), NULL, e);
@@ -67,6 +77,11 @@ static int add_machine(json_t *list, const char *text, struct error *e)
 	r = *ctl_str(m, "mac") ? add_network(list, f.network,
 					     ctl_str(m, "mac"), e)
 			       : 0;
+	if (r == -ENOENT)
+		error_set(e, EXIT_NO_NETWORK,
+			  "network %s has just ended; vmlan ls lists those "
+			  "that run",
+			  f.network);
 	found_deinit(&f);
 	return r;
 }
@@ -96,13 +111,16 @@ static void print_end(const json_t *l, char *buf, size_t len)
 		snprintf(buf, len, "?");
 }
 
+/* The columns of the table. */
+#define ROW "%-16s %-24s %-17s %-16s %-6s %-19s %s\n"
+
 static void print_row(const json_t *l)
 {
 	const char *id = ctl_str(l, "client-id"), *name = ctl_str(l, "name");
 	char end[32];
 
 	print_end(l, end, sizeof(end));
-	printf("%-16s %-24s %-17s %-16s %-6s %-19s %s\n", ctl_str(l, "network"),
+	printf(ROW, ctl_str(l, "network"),
 	       ctl_str(l, "address"), ctl_str(l, "mac"), *name ? name : "-",
 	       ctl_str(l, "state"), end, *id ? id : ctl_str(l, "duid"));
 }
@@ -113,8 +131,8 @@ static void print_table(const json_t *list)
 	json_t *l;
 
 	if (json_array_size(list))
-		printf("%-16s %-24s %-17s %-16s %-6s %-19s %s\n", "NETWORK",
-		       "ADDRESS", "MAC", "NAME", "STATE", "ENDS", "CLIENT");
+		printf(ROW, "NETWORK", "ADDRESS", "MAC", "NAME", "STATE",
+		       "ENDS", "CLIENT");
 	json_array_foreach(list, i, l)
 		print_row(l);
 }
@@ -148,8 +166,10 @@ int cmd_leases(int argc, char **argv)
 	}
 	start_sweep();
 	list = json_array();
-	if (!list)
-		return cli_usage("leases: out of memory");
+	if (!list) {
+		no_memory(name ? name : "all networks", &e);
+		return cli_fail(&e);
+	}
 	r = name ? add_named(list, name, &e) : add_all(list, &e);
 	if (r < 0)
 		cli_fail(&e); /* those that are known are listed */
