@@ -22,7 +22,6 @@ int gateway_boot(struct gateway *gw, const struct netboot *n)
 	if (r < 0)
 		return r;
 	gw->netboot = *n;
-	gw->netboot.has_http = gw->has_http;
 	gw->service.netboot = &gw->netboot;
 	return 0;
 }

@@ -50,14 +50,13 @@ bool gateway_is_served(void *arg, const struct endpoint *dst)
 
 	if (g)
 		return addr_is_unspecified(&g->target.ip);
-	return gw->has_http && dst->port == PORT_HTTP &&
+	return gw->service.has_http && dst->port == PORT_HTTP &&
 	       is_name_server(gw, &dst->ip);
 }
 
 void gateway_http(struct gateway *gw)
 {
-	gw->has_http = true;
-	gw->netboot.has_http = true; /* the files of tftp= are there too */
+	gw->service.has_http = true;
 }
 
 int gateway_serve(void *arg, const struct nat_call *c)

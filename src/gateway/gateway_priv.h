@@ -35,7 +35,6 @@ struct gateway {
 	addr broadcast4;
 	struct gateway_guestfwd guestfwd[GATEWAY_GUESTFWDS_MAX];
 	unsigned n_guestfwds;
-	bool has_http;
 	int (*serve)(void *arg, uint32_t id, const struct nat_call *c);
 	void (*refuse)(void *arg, uint32_t id, int fd,
 		       const struct endpoint *client,

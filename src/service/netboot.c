@@ -214,7 +214,7 @@ static void answer(const struct service_env *env,
 	if (!ap->file[0] || !c->is_http || ap->is_http)
 		return;
 	/* Firmware that can nothing else does without what is not there. */
-	ap->file[0] = n->has_tftp && n->has_http ? ap->file[0] : '\0';
+	ap->file[0] = n->has_tftp && env->has_http ? ap->file[0] : '\0';
 	ap->is_http = ap->file[0];
 	if (ap->is_http)
 		make_url(ap->file, "http", addr_format(&v->dns, host), "boot/");

@@ -24,8 +24,8 @@ enum {
 
 /* What there is to boot; zero: nothing. */
 struct netboot {
-	bool has_tftp; /* the folder is served */
-	bool has_http; /* also at http://NAMESERVER/boot/ */
+	bool has_tftp; /* the folder is served; with the environment's has_http
+			* also at http://NAMESERVER/boot/ */
 	uint64_t found; /* rows of boot_files[] that the folder has */
 	char bootfile[NETBOOT_NAME_LEN]; /* name or URL; "" = none.  Or .. */
 	bool is_folder; /* .. what the rows found are in */

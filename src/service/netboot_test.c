@@ -260,7 +260,7 @@ static void test_http(void **state)
 	has(b, "grubx64.efi");
 	/* nobody serves it: firmware that wants a URL hears of no name */
 	expect(b, 16, vendor, NULL, "", "");
-	b->n.has_http = true;
+	b->room.env.has_http = true;
 	expect(b, 16, vendor, NULL, "http://10.0.2.3/boot/grubx64.efi",
 	       "http://[fec0::3]/boot/grubx64.efi");
 	expect(b, -1, vendor, NULL, "http://10.0.2.3/boot/grubx64.efi",

@@ -29,6 +29,7 @@ struct service_env {
 	addr ll6; /* link-local: what DHCPv6 answers from */
 	struct prefix nat64; /* IPv4 as guests without it see it; len 0: off */
 	uint32_t mtu;	    /* guest-side IP MTU */
+	bool has_http;	    /* someone answers at the name server's port 80 */
 	const struct netboot *netboot; /* what machines boot; NULL: nothing */
 };
 
