@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "os/clock.h"
 #include "os/command.h"
 #include "os/file.h"
+#include "os/proc.h"
 
 enum {
 	KEYS_LEN = 65536, /* bytes of a file of keys, or of an agent's answer */
@@ -173,8 +173,7 @@ static void put_agents(json_t *keys)
 		return;
 	cloud_put_keys(keys, text, read_all(fd, text));
 	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_bury(pid);
 }
 
 json_t *cloud_keys(struct error *e)

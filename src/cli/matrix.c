@@ -17,6 +17,7 @@
 #include "os/clock.h"
 #include "cli/matrix.h"
 #include "os/enclave.h"
+#include "os/proc.h"
 
 enum { AT_ONCE = 3 }; /* rows that are tried */
 
@@ -183,8 +184,7 @@ static void end_all(struct batch *b)
 		if (b->pids[i] <= 0)
 			continue;
 		kill(b->pids[i], SIGKILL);
-		while (waitpid(b->pids[i], NULL, 0) < 0 && errno == EINTR)
-			;
+		proc_bury(b->pids[i]);
 	}
 	b->n = 0;
 }

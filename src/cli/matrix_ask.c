@@ -16,11 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/clock.h"
 #include "cli/matrix.h"
+#include "os/proc.h"
 #include "os/sockaddr.h"
 #include "wire/arp.h"
 #include "wire/csum.h"
@@ -691,10 +691,8 @@ int matrix_ask(const struct world *w, struct row_found *f, struct error *e)
 		if (f->has_family[i])
 			r = begin_family(w, family, f, &all, e);
 	}
-	for (unsigned i = 0; i < all.n_pids; i++) {
-		while (waitpid(all.pids[i], NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	for (unsigned i = 0; i < all.n_pids; i++)
+		proc_bury(all.pids[i]);
 	for (int id = NODE_A; id <= NODE_B && r == 0; id++)
 		r = await_guest(w, (enum node_id)id, &all, e);
 	return r;

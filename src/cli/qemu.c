@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/proc.h"
 
 /* QEMU's options that take no value; all others take one. */
 static const char *const flag_options[] = {
@@ -338,8 +338,7 @@ int qemu_version(const char *program)
 	}
 	text[len] = '\0';
 	n = read(fail_r, &err, sizeof(err));
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_bury(pid);
 	if (n == sizeof(err))
 		return -err;
 	return qemu_version_parse(text);

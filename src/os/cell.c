@@ -18,10 +18,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "os/cell_root.h"
 #include "os/fdpass.h"
+#include "os/proc.h"
 #include "os/rlimit.h"
 #include "os/rtnl.h"
 #include "os/userns.h"
@@ -44,12 +44,6 @@ struct report {
 	pid_t pid; /* of who becomes the program */
 	char what[96];
 };
-
-static pid_t clone_as(unsigned long flags)
-{
-	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL,
-			      NULL);
-}
 
 static void tell(int sock, int err, const char *what)
 {
@@ -135,12 +129,6 @@ static int set_up(struct cell *l, const struct cell_config *c, struct error *e)
 		       : 0;
 }
 
-static void bury(pid_t pid)
-{
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-}
-
 int cell_new(const struct cell_config *c, struct cell **cp, struct error *e)
 {
 	struct cell *l = calloc(1, sizeof(*l));
@@ -153,7 +141,7 @@ int cell_new(const struct cell_config *c, struct cell **cp, struct error *e)
 	}
 	l->pidfd = -1;
 	l->life = pair[0];
-	l->pid = clone_as(NAMESPACES);
+	l->pid = proc_fork(NAMESPACES);
 	r = l->pid < 0 ? -errno : 0;
 	if (l->pid == 0) {
 		fd_close(&l->life);
@@ -174,7 +162,7 @@ int cell_new(const struct cell_config *c, struct cell **cp, struct error *e)
 		pid_t pid = l->pid;
 
 		cell_free(l);
-		bury(pid);
+		proc_bury(pid);
 		return r;
 	}
 	*cp = l;
@@ -281,7 +269,7 @@ static _Noreturn void enter(const struct cell *c, char *const argv[],
 			r = -errno;
 	}
 	if (r == 0) {
-		rep.pid = clone_as(CLONE_PARENT);
+		rep.pid = proc_fork(CLONE_PARENT);
 		r = rep.pid < 0 ? -errno : 0;
 	}
 	if (r == 0 && rep.pid == 0)
@@ -314,7 +302,7 @@ static int await_program(int sock, pid_t *pidp, struct error *e)
 		return fd_steal(&far);
 	}
 	if (sum.pid > 0)
-		bury(sum.pid);
+		proc_bury(sum.pid);
 	return error_errno(e, sum.err ? sum.err : EIO, "cannot be run: %s",
 			   sum.what);
 }
@@ -334,7 +322,7 @@ int cell_start(struct cell *c, char *const argv[], unsigned long n_files,
 	fd_close(&pair[1]);
 	if (r == 0) {
 		r = await_program(pair[0], pidp, e);
-		bury(middle);
+		proc_bury(middle);
 	} else {
 		r = error_errno(e, r, "%s", argv[0]);
 	}

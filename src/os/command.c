@@ -7,10 +7,10 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/proc.h"
 #include "os/rlimit.h"
 
 enum { EXIT_NO_EXEC = 127 };
@@ -44,13 +44,6 @@ static void child(char *const argv[], unsigned long n_files, int sock,
 	_exit(EXIT_NO_EXEC);
 }
 
-/* Nobody waits for a child that did not become the program. */
-static void bury(pid_t pid)
-{
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-}
-
 int command_start(char *const argv[], unsigned long n_files, pid_t *pidp,
 		  struct error *e)
 {
@@ -80,7 +73,7 @@ int command_start(char *const argv[], unsigned long n_files, pid_t *pidp,
 		n = read(told, &err, sizeof(err));
 	while (n < 0 && errno == EINTR);
 	if (n != 0) {
-		bury(pid);
+		proc_bury(pid); /* nobody is told of it */
 		return error_errno(e, n == sizeof(err) ? err : EIO,
 				   "command %s cannot be run", argv[0]);
 	}

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "os/proc.h"
 #include "os/rtnl.h"
 #include "os/userns.h"
 
@@ -60,12 +61,6 @@ static void set_up(bool is_users, uid_t uid, gid_t gid, struct report *rep)
 	snprintf(rep->what, sizeof(rep->what), "%s", what);
 }
 
-static pid_t fork_into(unsigned long flags)
-{
-	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL,
-			      NULL);
-}
-
 static int await_report(pid_t pid, int fd, struct error *e)
 {
 	struct report rep = {.err = EIO};
@@ -76,8 +71,7 @@ static int await_report(pid_t pid, int fd, struct error *e)
 	} while (n < 0 && errno == EINTR);
 	if (n == sizeof(rep) && !rep.err)
 		return 0;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_bury(pid);
 	rep.what[sizeof(rep.what) - 1] = '\0';
 	return error_errno(e, rep.err, "no network of our own to try in: %s",
 			   n == sizeof(rep) ? rep.what : "it died");
@@ -95,10 +89,10 @@ pid_t enclave_start(int (*fn)(void *arg), void *arg, struct error *e)
 	if (pipe2(fd, O_CLOEXEC) < 0)
 		return error_errno(e, errno, "pipe");
 	fflush(NULL);
-	pid = fork_into(flags);
+	pid = proc_fork(flags);
 	if (pid < 0 && errno == EPERM) {
 		is_users = true;
-		pid = fork_into(flags | CLONE_NEWUSER);
+		pid = proc_fork(flags | CLONE_NEWUSER);
 	}
 	if (pid == 0) {
 		struct report rep = {.err = 0};

@@ -17,12 +17,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "os/card.h"
 #include "os/fdpass.h"
+#include "os/proc.h"
 #include "os/rtnl.h"
 
 enum { FDS_MAX = 2, IFNAME_LEN = 16 };
@@ -318,8 +318,7 @@ static int run_job(struct job *j, int fds[static FDS_MAX], unsigned *n_fdsp,
 		child(j, theirs);
 	fd_close(&theirs);
 	n = fd_recv(mine, &j->a, sizeof(j->a), fds, FDS_MAX, n_fdsp);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_bury(pid);
 	if (n != sizeof(j->a))
 		return error_set(e, EXIT_FAILED,
 				 "macvtap: the child that makes it died");

@@ -11,11 +11,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "os/fdpass.h"
+#include "os/proc.h"
 #include "os/rtnl.h"
 
 /* What the child tells. */
@@ -162,8 +162,7 @@ int netns_tap_open(const struct netns_opts *o, struct tap_result *t,
 	fd_close(&theirs);
 	n = fd_recv(mine, &a, sizeof(a), t->fds, FDPASS_MAX, &t->n_fds);
 	/* The child has nothing more to do: this does not last. */
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_bury(pid);
 	if (n != sizeof(a))
 		return error_set(e, EXIT_FAILED,
 				 "netns: the helper that joins the namespace "

@@ -11,9 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/mem.h"
 
 enum {
 	FIELD_STATE = 3, /* the first behind the name in parentheses */
@@ -63,6 +62,18 @@ int proc_kill(pid_t pid, uint64_t started)
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
 		return -errno;
 	return poll(&p, 1, KILL_WAIT_MS) == 1 ? 0 : -ETIMEDOUT;
+}
+
+pid_t proc_fork(unsigned long flags)
+{
+	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL,
+			      NULL);
+}
+
+void proc_bury(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 uint64_t proc_netns(void)

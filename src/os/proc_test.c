@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Processes are told from others that had their number. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -66,12 +67,34 @@ static void test_kill(void **state)
 	assert_int_equal(proc_kill(pid, started), -ESRCH);
 }
 
+static void test_children(void **state)
+{
+	pid_t own = getpid(), pid = proc_fork(0);
+
+	if (pid == 0)
+		_exit(getppid() == own ? 0 : 1);
+	assert_true(pid > 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT), 0);
+	proc_bury(pid);
+	assert_int_equal(waitpid(pid, NULL, 0), -1);
+	assert_int_equal(errno, ECHILD);
+	pid = sleeper();
+	kill(pid, SIGKILL);
+	proc_bury(pid); /* however it ends */
+	assert_int_equal(kill(pid, 0), -1);
+	proc_bury(pid); /* it is nobody's, and not waited for */
+	/* What no kernel gives. */
+	assert_int_equal(proc_fork(CLONE_FS | CLONE_NEWNS), -1);
+	assert_int_equal(errno, EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_started),
 		cmocka_unit_test(test_strange_names),
 		cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_children),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

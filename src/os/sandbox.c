@@ -38,6 +38,7 @@
 #include <seccomp.h>
 
 #include "base/mem.h"
+#include "os/proc.h"
 #include "os/userns.h"
 #include "syscalls_list.h" /* generated: tools/syscalls.py */
 
@@ -97,11 +98,10 @@ pid_t sandbox_fork(struct log *log, struct error *e)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	long pid = -1;
+	pid_t pid = -1;
 
 	for (size_t i = 0; i < array_len(born_in); i++) {
-		pid = syscall(SYS_clone, born_in[i].flags | SIGCHLD, NULL, NULL,
-			      NULL, NULL);
+		pid = proc_fork(born_in[i].flags);
 		if (pid == 0) {
 			if (born_in[i].flags & CLONE_NEWUSER)
 				/* Who has no number there is nobody, and works
@@ -113,7 +113,7 @@ pid_t sandbox_fork(struct log *log, struct error *e)
 		if (pid > 0) {
 			if (born_in[i].without)
 				warn_lost(log, born_in[i].without);
-			return (pid_t)pid;
+			return pid;
 		}
 	}
 	return error_errno(e, errno, "cannot start the engine");
