@@ -72,25 +72,6 @@ static int check_served(const struct plan_netdev *n, const char *network,
 	return 0;
 }
 
-/* Whoever reads it finds the one before or this one. */
-static int replace(const char *path, const void *data, size_t len)
-{
-	char fresh[PATH_LEN + 4];
-	CLEANUP_FD int fd = -1;
-	int r;
-
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	r = file_write(fd, data, len);
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(fresh);
-	return r;
-}
-
 int cloud_put(struct machine *m, enum cloud_part part, const void *data,
 	      size_t len, struct error *e)
 {
@@ -109,7 +90,7 @@ int cloud_put(struct machine *m, enum cloud_part part, const void *data,
 	r = check_served(n, network, e);
 	if (r < 0)
 		return r;
-	r = replace(part_path(m, part, path), data, len);
+	r = file_replace(part_path(m, part, path), data, len);
 	if (r < 0)
 		return error_errno(e, r, "%s", path);
 	m->has_cloud = true;

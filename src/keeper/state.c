@@ -160,34 +160,18 @@ static char *print(const struct keeper *k)
 	return text;
 }
 
-/* Whoever reads it finds the one before or this one. */
-static int replace(const char *dir, const char *text)
-{
-	char path[128], fresh[128];
-	CLEANUP_FD int fd = -1;
-	int r;
-
-	snprintf(path, sizeof(path), "%s/" CONTROL_STATE, dir);
-	snprintf(fresh, sizeof(fresh), "%s/" CONTROL_STATE ".new", dir);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	r = file_write(fd, text, strlen(text));
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	return r;
-}
-
 void state_save(struct keeper *k)
 {
 	const struct keeper_network *n = k->c->network;
 	CLEANUP_FREE char *text = NULL;
+	char path[128];
 	int r;
 
 	if (!n || !k->is_ready || k->is_stopping)
 		return;
 	text = print(k);
-	r = text ? replace(n->dir, text) : -ENOMEM;
+	snprintf(path, sizeof(path), "%s/" CONTROL_STATE, n->dir);
+	r = text ? file_replace(path, text, strlen(text)) : -ENOMEM;
 	if (r < 0)
 		log_warn(k->c->log, "the network's state is not written down, "
 				    "for the case of a kill: %s",

@@ -58,6 +58,27 @@ int file_write(int fd, const void *p, size_t len)
 	return 0;
 }
 
+int file_replace(const char *path, const void *data, size_t len)
+{
+	CLEANUP_FREE char *fresh = NULL;
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	if (asprintf(&fresh, "%s.new", path) < 0) {
+		fresh = NULL;
+		return -ENOMEM;
+	}
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = file_write(fd, data, len);
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(fresh);
+	return r;
+}
+
 int file_put(const char *path, const char *text)
 {
 	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -11,6 +11,10 @@
 
 /* All of it, in as many pieces as the kernel likes; 0 or a negative errno. */
 MUST_USE int file_write(int fd, const void *p, size_t len);
+/* The file at path anew, for its owner alone: who reads it finds the one before
+ * or this one, which is made beside it as PATH.new.  0, or a negative errno and
+ * the one before stays. */
+MUST_USE int file_replace(const char *path, const void *data, size_t len);
 /* In one piece to a file that is there, as those of /proc want it; 0 or a
  * negative errno. */
 MUST_USE int file_put(const char *path, const char *text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Locks of files that others have, and who waits for them; files given. */
+/* Locks of files that others have, and who waits for them; files given, and
+ * replaced. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -230,6 +231,52 @@ static void only_our_own_socket_is_given(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void assert_is(const char *path, const char *text)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY);
+	char buf[32] = "";
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, buf, sizeof(buf) - 1), strlen(text));
+	assert_string_equal(buf, text);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+}
+
+static void a_file_is_replaced_whole_or_not_at_all(void **state)
+{
+	char dir[] = "/tmp/vmlan-file-XXXXXX", path[64], fresh[64], in[80];
+	int was;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/a", dir);
+	snprintf(fresh, sizeof(fresh), "%s/a.new", dir);
+	assert_int_equal(file_replace(path, "one and more", 12), 0);
+	assert_is(path, "one and more");
+	was = open(path, O_RDONLY | O_CLOEXEC);
+	/* What somebody left who was killed. */
+	assert_int_equal(mkdir(fresh, 0700), 0);
+	assert_int_equal(file_replace(path, "two", 3), -EISDIR);
+	assert_is(path, "one and more");
+	assert_int_equal(rmdir(fresh), 0);
+	close(open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(file_replace(path, "two", 3), 0);
+	assert_is(path, "two");
+	assert_int_equal(access(fresh, F_OK), -1);
+	assert_int_equal(lseek(was, 0, SEEK_END), 12); /* who reads it */
+	close(was);
+	/* Where none can be, nothing is left behind. */
+	assert_int_equal(unlink(path), 0);
+	snprintf(in, sizeof(in), "%s/b", path);
+	assert_int_equal(file_replace(in, "two", 3), -ENOENT);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(file_replace(path, "two", 3), -EISDIR);
+	assert_int_equal(access(fresh, F_OK), -1);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +284,7 @@ int main(void)
 		cmocka_unit_test(who_waits_gets_it),
 		cmocka_unit_test(who_is_killed_waits_no_more),
 		cmocka_unit_test(only_our_own_socket_is_given),
+		cmocka_unit_test(a_file_is_replaced_whole_or_not_at_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
