@@ -55,6 +55,16 @@ static void reply_errno(struct reply *r, int err)
 	}
 }
 
+/* What was opened for it, or why it could not be. */
+static void reply_fd(struct reply *r, int fd)
+{
+	r->fd = fd;
+	if (fd < 0)
+		reply_errno(r, fd);
+	else
+		r->status = MHD_HTTP_OK;
+}
+
 static const struct machine *machine_of(struct keeper *k,
 					const struct client *c)
 {
@@ -79,12 +89,8 @@ static void find_cloud(struct keeper *k, const struct client *c,
 	}
 	if (!is_user && strcmp(name, "meta-data") != 0)
 		return;
-	r->fd = cloud_open(m, is_user ? CLOUD_USER_DATA : CLOUD_META_DATA,
-			   &r->st);
-	if (r->fd < 0)
-		reply_errno(r, r->fd);
-	else
-		r->status = MHD_HTTP_OK;
+	reply_fd(r, cloud_open(m, is_user ? CLOUD_USER_DATA : CLOUD_META_DATA,
+			       &r->st));
 }
 
 static void find_boot(struct keeper *k, const struct client *c,
@@ -95,11 +101,7 @@ static void find_boot(struct keeper *k, const struct client *c,
 	if (!n || n->boot_dir < 0)
 		return;
 	r->type = http_type(name);
-	r->fd = rooted_open(n->boot_dir, name, &r->st);
-	if (r->fd < 0)
-		reply_errno(r, r->fd);
-	else
-		r->status = MHD_HTTP_OK;
+	reply_fd(r, rooted_open(n->boot_dir, name, &r->st));
 }
 
 static void find(struct keeper *k, const struct client *c, const char *url,

@@ -267,6 +267,11 @@ static void rewrite(struct leases *s)
 	s->has_said = false;
 }
 
+static bool has_to_be_rewritten(const struct leases *s)
+{
+	return s->is_torn || s->n_lines > 2 * s->n + SPARE_LINES;
+}
+
 static void arm(struct leases *s, uint64_t ns)
 {
 	struct loop *loop = s->keeper->loop;
@@ -275,17 +280,23 @@ static void arm(struct leases *s, uint64_t ns)
 		timer_arm(loop_wheel(loop), &s->sync, *loop_now(loop) + ns);
 }
 
+/* Now, or later if it cannot be. */
+static void rewrite_at_last(struct leases *s)
+{
+	rewrite(s);
+	if (s->is_torn)
+		arm(s, RETRY_NS);
+}
+
 static void on_sync(struct timer *t, uint64_t now_ns)
 {
 	struct leases *s = container_of(t, struct leases, sync);
 
 	(void)now_ns;
-	if (s->is_torn || s->n_lines > 2 * s->n + SPARE_LINES)
-		rewrite(s);
+	if (has_to_be_rewritten(s))
+		rewrite_at_last(s);
 	else if (fdatasync(s->fd) < 0)
 		say(s, "they are not on disk", -errno);
-	if (s->is_torn)
-		arm(s, RETRY_NS);
 }
 
 static void append(struct leases *s, const struct kept_lease *l)
@@ -298,9 +309,7 @@ static void append(struct leases *s, const struct kept_lease *l)
 		return;
 	/* A file that is too long is not read again. */
 	if (!s->is_torn && s->n_lines >= LINES_MAX) {
-		rewrite(s);
-		if (s->is_torn)
-			arm(s, RETRY_NS);
+		rewrite_at_last(s);
 		return;
 	}
 	r = s->is_torn ? 0 : file_write(s->fd, line, len);
@@ -481,10 +490,8 @@ struct leases *leases_open(struct keeper *k)
 		log_warn(k->c->log, "leases are not written down: %s", e.text);
 		fd_close(&s->fd);
 		fd_close(&s->dir);
-	} else if (s->is_torn || s->n_lines > 2 * s->n + SPARE_LINES) {
-		rewrite(s);
-		if (s->is_torn)
-			arm(s, RETRY_NS);
+	} else if (has_to_be_rewritten(s)) {
+		rewrite_at_last(s);
 	}
 	return s;
 }

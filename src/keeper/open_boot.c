@@ -20,11 +20,11 @@
 #include "os/sock.h"
 
 struct plan_boot {
-	int folder;	      /* the netdev's boot_dir; -1: none is served */
+	const struct plan_netdev *netdev; /* borrowed: whose it is, and whose
+					   * boot_dir is the folder */
 	const char *path;     /* borrowed from the spec: of the folder */
 	struct msg_boot told; /* as the engine is told */
-	struct plan_netdev *netdev; /* borrowed, as the next */
-	struct keeper *keeper; /* NULL: not followed yet */
+	struct keeper *keeper; /* borrowed; NULL: not followed yet */
 	struct loop_io io;    /* inotify; fd -1: not followed */
 };
 
@@ -45,7 +45,7 @@ static bool look(struct plan_boot *b)
 
 	for (unsigned i = 0; boot_files[i].name; i++) {
 		put_path(m, boot_files[i].name, path);
-		if (rooted_has(b->folder, path, S_IFREG))
+		if (rooted_has(b->netdev->boot_dir, path, S_IFREG))
 			found |= UINT64_C(1) << i;
 	}
 	changed = found != m->found;
@@ -59,13 +59,14 @@ static void take_bootfile(struct plan_boot *b, const char *name)
 {
 	struct msg_boot *m = &b->told;
 	const char *inside = name + strspn(name, "/");
+	const int dir = b->netdev->boot_dir;
 	size_t len = strlen(inside);
 
 	while (len && inside[len - 1] == '/')
 		len--;
 	snprintf(m->bootfile, sizeof(m->bootfile), "%.*s", (int)len, inside);
-	m->is_folder = b->folder >= 0 &&
-		       (!len || rooted_has(b->folder, m->bootfile, S_IFDIR));
+	m->is_folder = dir >= 0 &&
+		       (!len || rooted_has(dir, m->bootfile, S_IFDIR));
 	if (!m->is_folder)
 		snprintf(m->bootfile, sizeof(m->bootfile), "%s", name);
 }
@@ -90,25 +91,24 @@ int boot_open(struct plan_netdev *n, const struct user_opts *o, struct error *e)
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return error_errno(e, ENOMEM, "user");
-	b->folder = b->io.fd = -1;
+	b->io.fd = -1;
 	b->netdev = n;
 	b->told.port = n->id;
 	n->boot = b;
 	b->path = o->tftp;
 	if (o->tftp) {
-		b->folder = rooted_dir(o->tftp, e);
-		if (b->folder < 0) {
+		n->boot_dir = rooted_dir(o->tftp, e);
+		if (n->boot_dir < 0) {
 			error_prefix(e, "user: tftp=");
 			return -1;
 		}
-		n->boot_dir = b->folder;
 		b->told.has_tftp = true;
 	}
 	if (o->bootfile)
 		take_bootfile(b, o->bootfile);
 	if (o->tftp_server_name)
 		take_server(b, o->tftp_server_name);
-	if (b->folder >= 0)
+	if (n->boot_dir >= 0)
 		(void)look(b);
 	return 0;
 }
@@ -147,12 +147,13 @@ static void on_change(struct loop_io *io, uint32_t events)
 
 static void watch(const struct plan_boot *b, const char *below)
 {
+	const int dir = b->netdev->boot_dir;
 	char path[32 + ENGINE_TFTP_LEN];
 
 	/* A part that is not there, or leads out, has no files either. */
-	if (below[0] && !rooted_has(b->folder, below, S_IFDIR))
+	if (below[0] && !rooted_has(dir, below, S_IFDIR))
 		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", b->folder, below);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, below);
 	(void)inotify_add_watch(b->io.fd, path,
 				IN_ONLYDIR | IN_CREATE | IN_DELETE |
 					IN_MOVED_FROM | IN_MOVED_TO);
@@ -184,7 +185,7 @@ int boot_tell(struct keeper *k, const struct plan_netdev *n)
 {
 	if (!n->boot)
 		return 0;
-	if (n->boot->folder >= 0 && !n->boot->keeper &&
+	if (n->boot_dir >= 0 && !n->boot->keeper &&
 	    (!n->boot->told.bootfile[0] || n->boot->told.is_folder))
 		follow(k, n->boot);
 	return tell(k, n->boot);
@@ -199,8 +200,8 @@ void tftp_want(struct keeper *k, const struct msg_tftp_want *w)
 	char name[QUOTE_LEN];
 	struct stat st = {.st_size = 0};
 
-	if (n && n->boot && n->boot->folder >= 0)
-		fd = rooted_open(n->boot->folder, w->path, &st);
+	if (n && n->boot_dir >= 0)
+		fd = rooted_open(n->boot_dir, w->path, &st);
 	m.tftp_file.err = fd < 0 ? -fd : 0;
 	m.tftp_file.size = (uint64_t)st.st_size;
 	log_debug(k->c->log, "tftp %s: %s", quote(name, w->path),
@@ -216,7 +217,7 @@ void boot_say(const struct plan_netdev *n, struct log *log)
 	size_t at = 0;
 	enum boot_class last = BOOT_NONE;
 
-	if (!b || b->folder < 0)
+	if (!b || n->boot_dir < 0)
 		return;
 	if (b->told.bootfile[0] && !b->told.is_folder) {
 		log_info(log, "tftp %s, boot file %s", b->path,

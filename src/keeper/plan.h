@@ -283,8 +283,8 @@ int open_bridge(struct plan_netdev *n, struct error *e);
 int open_hostif(struct plan_netdev *n, struct error *e);
 int open_router(struct plan_netdev *n, struct error *e);
 int open_beside(struct plan_netdev *n, struct error *e);
-/* The netdev user's smb=: looks at the folder and makes where its smbd runs; a
- * connection for one more smbd, as command_start(). */
+/* The netdev user's smb=, which it has: looks at the folder and makes where its
+ * smbd runs; a connection for one more smbd, as command_start(). */
 MUST_USE int smb_open(struct plan_netdev *n, struct error *e);
 MUST_USE int smb_start(struct plan_netdev *n, unsigned long n_files,
 		       pid_t *pidp, struct error *e);

@@ -70,8 +70,8 @@ static const char nss[] = "passwd: files\ngroup: files\nhosts: files\n";
 
 _Static_assert((int)CELL_ID == 1000, "as in passwd and group");
 
-/* In /usr, which is all that a cell has of programs. */
-static const char *find_smbd(void)
+/* In /usr, which is all that a cell has of programs; NULL having said so. */
+static const char *find_smbd(struct error *e)
 {
 	static const char *const paths[] = {"/usr/sbin/smbd",
 					    "/usr/local/sbin/smbd",
@@ -81,6 +81,8 @@ static const char *find_smbd(void)
 		if (access(paths[i], X_OK) == 0)
 			return paths[i];
 	}
+	error_set(e, EXIT_FAILED,
+		  "there is no smbd on this host, install the package samba");
 	return NULL;
 }
 
@@ -140,15 +142,11 @@ static int open_cell(struct plan_netdev *n, const char *dir, struct error *e)
 static int start_smbd(struct plan_netdev *n, unsigned long n_files,
 		      pid_t *pidp, struct error *e)
 {
-	const char *smbd = find_smbd();
+	const char *smbd = find_smbd(e);
 	char *argv[] = {(char *)smbd, (char *)"-s", (char *)CONF,
 			(char *)"-l", (char *)CELL_STATE, NULL};
 
-	if (!smbd)
-		return error_set(e, EXIT_FAILED,
-				 "there is no smbd on this host, install the "
-				 "package samba");
-	return cell_start(n->smb, argv, n_files, pidp, e);
+	return smbd ? cell_start(n->smb, argv, n_files, pidp, e) : -1;
 }
 
 /* The first smbd makes the databases and the identity that is in them, and a
@@ -174,15 +172,10 @@ static int open_served(struct plan_netdev *n, struct error *e)
 
 int smb_open(struct plan_netdev *n, struct error *e)
 {
-	const char *dir = spec_str(n->spec, "smb");
-
-	if (!dir)
-		return 0;
-	if (!find_smbd())
-		return error_set(e, EXIT_FAILED,
-				 "user: smb=%s: there is no smbd on this host, "
-				 "install the package samba", dir);
-	return open_served(n, e);
+	if (find_smbd(e))
+		return open_served(n, e);
+	error_prefix(e, "user: smb=%s: ", spec_str(n->spec, "smb"));
+	return -1;
 }
 
 int smb_start(struct plan_netdev *n, unsigned long n_files, pid_t *pidp,

@@ -41,7 +41,6 @@ struct terminal {
 	 * which is owned. */
 	struct loop_io in, out_io;
 	struct loop_work again; /* a file's, which is always readable */
-	bool is_stdio;
 	bool is_person; /* who is shown a prompt */
 	char line[VDE_LINE_MAX];
 	size_t n_line;
@@ -56,6 +55,11 @@ static struct loop *loop_of(const struct vde_mgmt *m)
 	return m->server->keeper->loop;
 }
 
+static bool is_stdio(const struct terminal *t)
+{
+	return t->mgmt->fd < 0;
+}
+
 static void stop_waiting(struct terminal *t)
 {
 	loop_del(loop_of(t->mgmt), &t->in);
@@ -66,7 +70,7 @@ static void stop_waiting(struct terminal *t)
 static void terminal_del(struct terminal *t)
 {
 	stop_waiting(t);
-	if (!t->is_stdio)
+	if (!is_stdio(t))
 		fd_close(&t->in.fd);
 	list_del(&t->link);
 	t->mgmt->n_terminals--;
@@ -99,7 +103,7 @@ static ssize_t put(const struct terminal *t, const char *p, size_t n)
 {
 	struct pollfd room = {.fd = t->out_io.fd, .events = POLLOUT};
 
-	if (!t->is_stdio)
+	if (!is_stdio(t))
 		return send(t->out_io.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (poll(&room, 1, 0) <= 0) {
 		errno = EAGAIN;
@@ -117,7 +121,7 @@ static bool flush(struct terminal *t)
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return wait_room(t);
-		if (n < 0 && !t->is_stdio)
+		if (n < 0 && !is_stdio(t))
 			return false;
 		if (n < 0) /* nobody reads, but somebody may type */
 			break;
@@ -162,12 +166,12 @@ static void answer(struct terminal *t, FILE *out)
 		end_keeper(t);
 		break;
 	case VDE_LOGOUT:
-		if (!t->is_stdio)
+		if (!is_stdio(t))
 			break;
 		prompt(t, out); /* there is no session to end */
 		return;
 	}
-	if (!t->is_stdio)
+	if (!is_stdio(t))
 		fputs("9999 END OF SESSION", out);
 	t->is_over = true;
 }
@@ -195,7 +199,7 @@ static bool answer_bytes(struct terminal *t, const char *p, size_t n)
 	take_bytes(t, p, n, out);
 	/* vdeterm sends no line end: what comes at once is a line.  In a pipe
 	 * it may come in pieces, and the last one without. */
-	is_line = t->is_stdio ? n == 0 : n < VDE_LINE_MAX;
+	is_line = is_stdio(t) ? n == 0 : n < VDE_LINE_MAX;
 	if (t->n_line && is_line && !t->is_over)
 		answer(t, out);
 	if (n == 0 && !t->is_over) {
@@ -215,7 +219,7 @@ static bool talk(struct terminal *t)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return wait_line(t);
-	if (n <= 0 && !t->is_stdio)
+	if (n <= 0 && !is_stdio(t))
 		return false;
 	return answer_bytes(t, buf, n < 0 ? 0 : (size_t)n);
 }
@@ -298,7 +302,6 @@ static int start_stdio(struct vde_mgmt *m)
 
 	if (!t)
 		return -ENOMEM;
-	t->is_stdio = true;
 	t->is_person = isatty(STDOUT_FILENO) == 1;
 	return wait_line(t) ? 0 : -ENOMEM;
 }
@@ -348,14 +351,14 @@ void vde_mgmt_stop(struct vde_mgmt *m)
 
 struct vde_mgmt *vde_mgmt_free(struct vde_mgmt *m)
 {
-	bool is_stdio;
+	bool has_socket;
 
 	if (!m)
 		return NULL;
-	is_stdio = m->fd < 0;
-	fd_close(&m->fd);
-	if (!is_stdio)
-		sock_remove_unix(m->path); /* what lives would stay */
+	has_socket = m->fd >= 0;
+	fd_close(&m->fd); /* what lives would stay */
+	if (has_socket)
+		sock_remove_unix(m->path);
 	free(m);
 	return NULL;
 }
