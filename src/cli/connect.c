@@ -23,7 +23,6 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "os/clock.h"
-#include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/pump.h"
 #include "cli/start.h"

@@ -208,8 +208,8 @@ static void scan_option(struct scan *s, const char *name, const char *value)
 	} else if (strcmp(name, "smbios") == 0) {
 		v = value_of(value, "type", false, &len);
 		if (v && len == 1 && *v == '1' &&
-		    (v = value_of(value, "serial", false, &len)))
-			s->c->serial = v;
+		    value_of(value, "serial", false, &len))
+			s->c->sets_serial = true;
 	} else if (strcmp(name, "hda") == 0 || strcmp(name, "cdrom") == 0) {
 		take_disk(s->c, value, strlen(value));
 	}

@@ -24,10 +24,9 @@ struct qemu_cmd {
 	char memory[24];	 /* -m as a memory backend's size=, with its
 				  * unit; "" = not given, or not simple */
 	bool has_smbios;	 /* the machine has SMBIOS, as far as we know */
-	const char *serial;	 /* -smbios type=1,serial=, borrowed from argv,
-				  * to its end or a comma; NULL = not given */
-	const char *disk;	 /* path of the first, likewise, disk_len
-				  * bytes; NULL = none is known */
+	bool sets_serial;	 /* -smbios type=1,serial= */
+	const char *disk;	 /* path of the first, borrowed from argv,
+				  * disk_len bytes; NULL = none is known */
 	size_t disk_len;
 	char name[64];		 /* -name, else the first disk's base name,
 				  * else "vm"; letters, digits, - . _ */

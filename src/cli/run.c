@@ -259,22 +259,24 @@ static int add_pxe(struct run *r)
 {
 	CLEANUP_FREE char *option = NULL;
 	struct error e = ERROR_NULL;
+	struct run_nic *nic = NULL;
 
 	if (r->n_nets)
 		return cli_usage("run: --pxe is for --net; with -nic and -net "
 				 "it is their user,tftp=%s",
 				 r->pxe);
-	for (unsigned i = 0; i < r->n_nics && !r->pxe_nic; i++) {
+	for (unsigned i = 0; i < r->n_nics && !nic; i++) {
 		if (mode_knows(r->nics[i].mode.mode, "tftp"))
-			r->pxe_nic = &r->nics[i];
+			nic = &r->nics[i];
 	}
-	if (!r->pxe_nic)
+	if (!nic)
 		return cli_usage("run: --pxe boots by a network with a server "
 				 "of vmlan's, and no --net is nat, natnet, "
 				 "hostonly or internal");
 	if (asprintf(&option, "tftp=%s", r->pxe) < 0)
 		return cli_usage("run: out of memory");
-	if (mode_option(&r->nics[r->pxe_nic - r->nics].mode, option, &e) < 0) {
+	r->pxe_nic = nic;
+	if (mode_option(&nic->mode, option, &e) < 0) {
 		error_prefix(&e, "run: --pxe: ");
 		return cli_fail(&e);
 	}

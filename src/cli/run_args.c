@@ -120,7 +120,7 @@ static int add_qemu_words(const struct run *r, char **args, int n)
 		n = add_memory(r, args, n);
 	for (unsigned i = 0; i < r->n_nics; i++)
 		n = add_nic(r, &r->nics[i], args, n);
-	if (r->cloud.is_on && !r->qemu.serial) {
+	if (r->cloud.is_on && !r->qemu.sets_serial) {
 		args[n++] = strdup("-smbios");
 		args[n++] = run_cloud_smbios(r);
 	}

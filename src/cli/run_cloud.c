@@ -5,7 +5,6 @@
  * by HTTP to that machine alone, and QEMU's SMBIOS says where.
  */
 #include <errno.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,7 +212,7 @@ int run_cloud_put(struct run *r)
 		struct error e = ERROR_NULL;
 
 		if (put_both(r, &r->nics[i], &e) == 0) {
-			if (r->qemu.serial)
+			if (r->qemu.sets_serial)
 				log_warn(&r->common.log,
 					 "the machine's SMBIOS serial is the "
 					 "command line's (-smbios), which "
