@@ -158,21 +158,18 @@ static const char *other(const struct plan *p, uint32_t n,
 
 /* The key of an option that is the gateway's as well; NULL: it is ours alone,
  * or told otherwise. */
-static const char *passed_key(const char *option)
+static const char *passed_key(const struct mode *m, const char *option)
 {
 	static const char *const own[] = {"addr", "ifname", "dhcp", "ipv6",
 					  "ipv6-net"};
 	const size_t len = strcspn(option, "=");
+	const struct mode_key *k = mode_key_find(m, option, len);
 
-	for (size_t i = 0; i < array_len(own); i++) {
-		if (strlen(own[i]) == len && memcmp(option, own[i], len) == 0)
+	for (size_t i = 0; k && i < array_len(own); i++) {
+		if (strcmp(k->key, own[i]) == 0)
 			return NULL;
 	}
-	for (const struct mode_key *k = mode_hostonly_keys; k->key; k++) {
-		if (strlen(k->key) == len && memcmp(option, k->key, len) == 0)
-			return k->key;
-	}
-	return NULL;
+	return k ? k->key : NULL;
 }
 
 static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
@@ -194,7 +191,7 @@ static char *dhcp_text(const struct mode_spec *s, const struct plan *p)
 	else if (mode_value(s, "ipv6"))
 		pairs[n++] = (struct mode_pair){"ipv6", "off"};
 	for (unsigned i = 0; i < s->n_options; i++) {
-		const char *key = passed_key(s->options[i]);
+		const char *key = passed_key(s->mode, s->options[i]);
 
 		if (key)
 			pairs[n++] = (struct mode_pair){

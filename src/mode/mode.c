@@ -102,13 +102,19 @@ const char *mode_value(const struct mode_spec *s, const char *key)
 	return found;
 }
 
-bool mode_knows(const struct mode *m, const char *key)
+const struct mode_key *mode_key_find(const struct mode *m, const char *text,
+				     size_t len)
 {
 	for (const struct mode_key *k = m->keys; k->key; k++) {
-		if (strcmp(k->key, key) == 0)
-			return true;
+		if (strlen(k->key) == len && memcmp(k->key, text, len) == 0)
+			return k;
 	}
-	return false;
+	return NULL;
+}
+
+bool mode_knows(const struct mode *m, const char *key)
+{
+	return mode_key_find(m, key, strlen(key)) != NULL;
 }
 
 bool mode_is(const struct mode_spec *s, const char *key, const char *word)
@@ -148,14 +154,11 @@ static int unknown_key(const struct mode *m, const char *key, size_t len,
 
 int mode_option(struct mode_spec *s, const char *text, struct error *e)
 {
-	const struct mode_key *k = s->mode->keys;
 	size_t len = strcspn(text, "=");
+	const struct mode_key *k = mode_key_find(s->mode, text, len);
 	char q[QUOTE_LEN];
 
-	while (k->key && (strlen(k->key) != len ||
-			  strncmp(k->key, text, len) != 0))
-		k++;
-	if (!k->key)
+	if (!k)
 		return unknown_key(s->mode, text, len, e);
 	if (!text[len] || !text[len + 1])
 		return error_set(e, EXIT_USAGE, "%s: %s= needs a value",

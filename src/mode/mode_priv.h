@@ -5,6 +5,9 @@
 
 #include "mode/mode.h"
 
+/* The key of m that text, which is len bytes, names; NULL: it has none such. */
+const struct mode_key *mode_key_find(const struct mode *m, const char *text,
+				     size_t len);
 /* Appends a netdev; text is owned by n, NULL: there was no memory for it. */
 MUST_USE int mode_netdev_add(struct mode_netdevs *n, char *text,
 			     struct error *e);
