@@ -7,7 +7,6 @@
 #ifndef BASE_DHCP_RULE_H
 #define BASE_DHCP_RULE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"

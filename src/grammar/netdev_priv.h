@@ -126,6 +126,9 @@ MUST_USE int netdev_user_resolve6(const struct netdev_spec *s,
  * user_serving.c. */
 MUST_USE int netdev_user_serving(const struct netdev_spec *s,
 				 struct user_opts *o, struct error *e);
+/* True for an address of its networks that is the gateway's, the name server's,
+ * the host's or router='s. */
+bool user_opts_is_servers(const struct user_opts *o, const addr *a);
 /* Its DHCP servers, when all other addresses are known: user_dhcp.c. */
 MUST_USE int netdev_user_dhcp(const struct netdev_spec *s,
 			      struct user_opts *o, struct error *e);

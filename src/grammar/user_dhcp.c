@@ -183,10 +183,7 @@ static int resolve_options(const struct netdev_spec *s, struct user_opts *o,
 
 static bool is_somebodys(const struct user_opts *o, const addr *a)
 {
-	const struct subnet *s = addr_is_v4(a) ? &o->v4 : &o->v6;
-
-	if (subnet_is_ours(s, a) || addr_eq(a, &o->router4) ||
-	    addr_eq(a, &o->serving.host4) || addr_eq(a, &o->serving.host6))
+	if (user_opts_is_servers(o, a))
 		return true;
 	for (unsigned i = 0; i < o->n_guestfwds; i++) {
 		if (addr_eq(a, &o->guestfwds[i].server.ip))
@@ -195,20 +192,11 @@ static bool is_somebodys(const struct user_opts *o, const addr *a)
 	return false;
 }
 
-/* What is behind the prefix of an IPv6 address. */
-static uint32_t low_bits(const addr *a)
-{
-	addr low = {{0}};
-
-	memcpy(low.b + 12, a->b + 12, 4);
-	return addr_u32(&low);
-}
-
 /* The address of IPv4 that has the number of a, which is IPv6's; false: none
  * has. */
 static bool number_of(const struct user_opts *o, const addr *a, addr *v4)
 {
-	uint32_t number = low_bits(a);
+	uint32_t number = addr_u32(a);
 	addr back;
 
 	if (number > UINT32_MAX - addr_u32(&o->v4.net.ip))
@@ -263,7 +251,7 @@ static uint32_t place_in(const struct user_opts *o,
 	const addr *a = addr_is_unspecified(own) ? other : own;
 
 	return addr_is_v4(a) ? addr_u32(a)
-			     : addr_u32(&o->v4.net.ip) + low_bits(a);
+			     : addr_u32(&o->v4.net.ip) + addr_u32(a);
 }
 
 /* True if an earlier one has v's place in a family. */
@@ -316,13 +304,8 @@ static int check_span(const struct user_opts *o, const char *text,
 	const addr *first = addr_is_unspecified(&o->serving.dhcp_lowest)
 				    ? &o->dhcp_start4
 				    : &o->serving.dhcp_lowest;
-	uint32_t at = 0;
 
-	if (place(o, text,
-		  addr_is_unspecified(&v->ip4) ? &v->ip6 : &v->ip4, &at,
-		  e) < 0)
-		return -1;
-	if (at - addr_u32(first) < DHCP_POOL_MAX)
+	if (place_in(o, v, true) - addr_u32(first) < DHCP_POOL_MAX)
 		return 0;
 	return bad(e, text,
 		   "it is more than 4096 addresses away from the first that is "

@@ -344,6 +344,13 @@ static int resolve_hostfwds(const struct netdev_spec *s, struct user_opts *o,
 }
 
 /* Also by what it would be, were it no rule. */
+bool user_opts_is_servers(const struct user_opts *o, const addr *a)
+{
+	return subnet_is_ours(addr_is_v4(a) ? &o->v4 : &o->v6, a) ||
+	       addr_eq(a, &o->router4) || addr_eq(a, &o->serving.host4) ||
+	       addr_eq(a, &o->serving.host6);
+}
+
 bool user_opts_is_taken(const struct user_opts *o,
 			const struct guestfwd_rule *r)
 {

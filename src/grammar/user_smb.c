@@ -17,11 +17,8 @@ static const uint16_t ports[] = {139, 445};
 static bool is_free(const struct user_opts *o, const struct subnet *net,
 		    const addr *a)
 {
-	const struct serving *v = &o->serving;
-
-	return user_subnet_has(net, a) && !subnet_is_ours(net, a) &&
-	       !addr_eq(a, &o->dhcp_start4) && !addr_eq(a, &o->router4) &&
-	       !addr_eq(a, &v->host4) && !addr_eq(a, &v->host6);
+	return user_subnet_has(net, a) && !user_opts_is_servers(o, a) &&
+	       !addr_eq(a, &o->dhcp_start4);
 }
 
 static int parse_server(const struct netdev_spec *s, const char *key,
