@@ -59,6 +59,14 @@ static void if_ioctl(const char *name, unsigned long request,
 		fail_msg("%s: interface ioctl: %s", name, strerror(errno));
 }
 
+void rig_lo_enter(void)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_UP};
+
+	if (rig_netns_enter())
+		if_ioctl("lo", SIOCSIFFLAGS, &ifr);
+}
+
 static bool tap_fds(struct rig_tap *t, unsigned n, bool vnet_hdr)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};

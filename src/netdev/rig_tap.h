@@ -22,6 +22,8 @@ struct rig_tap {
 
 /* Moves this process into a namespace of its own; false if not allowed. */
 bool rig_netns_enter(void);
+/* The same if allowed, with the loopback up: nobody else's is on it. */
+void rig_lo_enter(void);
 /* A tap named name, up, MTU 65521; false if not allowed.  In another new
  * namespace if far. */
 bool rig_tap_open(struct rig_tap *t, const char *name, unsigned n_queues,
