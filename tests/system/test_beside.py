@@ -15,10 +15,10 @@ import pytest
 
 from reach import ASK, PYTHON, Server
 from test_modes import (Machine, kill_keeper, one_line,  # noqa: F401
-                        rundir, show, vmlan, zombie)
+                        rundir, show, vmlan)
 from test_uplink import (LAN_IP, NO_ADMIN, lan, links, mac_of, meets, moves,  # noqa: F401
                          one_mac, pings)
-from world import VMLAN, Vmlan, settle, sh, wait_for
+from world import VMLAN, Vmlan, is_dead, settle, sh, wait_for
 
 HOST = "192.168.77.2"
 HOST6 = "2001:db8:77::2"
@@ -258,7 +258,7 @@ def test_killed(w, host):
         o = kill_keeper("home")
         pings(a.guest, HOST)  # the engine goes on
         os.kill(o["engine"], signal.SIGKILL)
-        wait_for("its end", lambda: zombie(o["engine"]))
+        wait_for("its end", lambda: is_dead(o["engine"]))
         wait_for("its traces", lambda: state() == before)
         assert show("home")["serving"]
         meets(a.guest, HOST)

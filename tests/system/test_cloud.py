@@ -22,9 +22,9 @@ import pytest
 
 import qemu
 from test_exec import RUNDIR, lab, said, user  # noqa: F401
-from test_modes import PYTHON, zombie
+from test_modes import PYTHON
 from test_ssh import DIR, Machine, keys, words  # noqa: F401
-from world import engine_of, sh, stop, wait_for
+from world import engine_of, is_dead, sh, stop, wait_for
 
 CLOUD = "http://10.0.2.3/cloud/"
 ORDINARY_ONLY = pytest.mark.parametrize("user", ["ordinary"], indirect=True)
@@ -178,7 +178,7 @@ def test_it_stays(w, lab, plug, files):  # noqa: F811
     os.kill(engine, signal.SIGKILL)
     wait_for("the answer of another engine", answers, seconds=30)
     os.kill(keeper, signal.SIGKILL)
-    wait_for("its end", lambda: zombie(keeper))
+    wait_for("its end", lambda: is_dead(keeper))
     lab.vmlan("ls")
     wait_for("the answer of another keeper", answers, seconds=30)
     unplug(a)

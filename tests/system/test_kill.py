@@ -15,7 +15,7 @@ import time
 import pytest
 
 import world
-from world import FULL, VMLAN, Vmlan, popen, sh, wait_for
+from world import FULL, VMLAN, Vmlan, is_dead, popen, sh, wait_for
 
 TIMES = 50 if FULL else 10
 DIR = pathlib.Path("/run/kill")
@@ -337,11 +337,6 @@ def asks(*words):
 def answers(p):
     out, err = p.communicate(timeout=60)
     return p.returncode, out, err
-
-
-def is_dead(pid):
-    stat = pathlib.Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rsplit(")")[-1].split()[0] == "Z"
 
 
 @contextlib.contextmanager

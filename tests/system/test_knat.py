@@ -21,9 +21,9 @@ import subprocess
 import pytest
 
 from test_modes import (PYTHON, Machine, Server, is_natnet, kill_keeper, names,  # noqa: F401
-                        one_line, rundir, sees, show, vmlan, zombie)
+                        one_line, rundir, sees, show, vmlan)
 from test_uplink import NO_ADMIN, links
-from world import HOST_IP, INET_IP, VMLAN, WEB_IP, popen, process, settle, sh, wait_for
+from world import HOST_IP, INET_IP, VMLAN, WEB_IP, is_dead, popen, process, settle, sh, wait_for
 
 NET = "natnet:lab,backend=kernel"
 MACS = {n: f"52:54:00:00:00:0{n}" for n in "abc"}
@@ -339,7 +339,7 @@ def test_undone_by_down_and_signals(outside):
         else:
             keeper = show("lab")["keeper"]
             os.kill(keeper, end)
-            wait_for("the keeper's end", lambda: zombie(keeper))
+            wait_for("the keeper's end", lambda: is_dead(keeper))
         assert host() == before, end
 
 
@@ -367,7 +367,7 @@ def test_undone_after_kills(outside):
         os.kill(a.proc.pid, signal.SIGKILL)
         a.proc.wait()
         os.kill(o["machines"][0]["pid"], signal.SIGKILL)
-        wait_for("the engine's end", lambda: zombie(o["engine"]))
+        wait_for("the engine's end", lambda: is_dead(o["engine"]))
     assert host() != before
     vmlan("ls")
     assert host() == before

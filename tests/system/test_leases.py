@@ -14,7 +14,7 @@ import pytest
 
 import dhcp_raw
 from dhcp_raw import Raw, lease_all, renew_all
-from test_modes import RUNDIR, Machine, rundir, vmlan  # noqa: F401
+from test_modes import RUNDIR, rundir, vmlan  # noqa: F401
 from world import VMLAN, engine_of, sh, wait_for
 
 N = 250

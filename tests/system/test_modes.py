@@ -23,7 +23,7 @@ import pytest
 import qemu
 import world
 from reach import ASK, Server, sees  # noqa: F401
-from world import HOST_IP, INET_IP, VMLAN, one_netdev, popen, sh, soon, stop, wait_for
+from world import HOST_IP, INET_IP, VMLAN, is_dead, one_netdev, popen, sh, soon, stop, wait_for
 
 PYTHON = "/usr/bin/python3"
 RUNDIR = pathlib.Path("/run/xdg-modes")
@@ -477,13 +477,6 @@ def test_engine_killed(lan):
         assert "killed by signal 9" in (RUNDIR / "vmlan/lab/log").read_text()
 
 
-def zombie(pid):
-    try:
-        return "Z" in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return True
-
-
 def kill_keeper(name):
     """Its engine is left alone with the machines: what it was before, as far
     as it is written down, which it is once a second."""
@@ -492,7 +485,7 @@ def kill_keeper(name):
     state = RUNDIR / "vmlan" / name / "state"
     wait_for("its state", lambda: all(f'"{ip}"' in state.read_text() for ip in heard))
     os.kill(o["keeper"], signal.SIGKILL)
-    wait_for("the keeper's end", lambda: zombie(o["keeper"]))
+    wait_for("the keeper's end", lambda: is_dead(o["keeper"]))
     return o
 
 
@@ -510,7 +503,7 @@ def test_keeper_killed(lan):
         assert r.stderr.splitlines() == ["vmlan: warning: the keeper of network lab was killed; "
                                          "it has another one now"]
         assert [n["name"] for n in json.loads(r.stdout)] == ["lab"]
-        assert zombie(o["engine"])
+        assert is_dead(o["engine"])
         wait_for("all on it", lambda: all(m["connected"] for m in show("lab")["machines"]))
         now = show("lab")
         same = ("name", "mode", "options", "kept", "netdevs", "forwards", "machines", "folder")
@@ -541,7 +534,7 @@ def test_keeper_of_a_private_network_killed(lan):
         o = kill_keeper("nat-a")
         a.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
         assert "nat-a was killed; it has another one now" in vmlan("ls").stderr
-        assert zombie(o["engine"])
+        assert is_dead(o["engine"])
         wait_for("it is on it", lambda: show("nat-a")["machines"][0]["connected"])
         now = show("nat-a")
         # its kernel takes addresses of IPv6, and speaks from them, when it likes
@@ -578,7 +571,7 @@ def test_keeper_and_engine_killed(lan):
 def test_keeper_of_a_kept_network_killed(w):
     vmlan("up", "lab", "natnet", "net=10.44.0.0/24")
     o = kill_keeper("lab")
-    wait_for("the engine's end", lambda: zombie(o["engine"]))
+    wait_for("the engine's end", lambda: is_dead(o["engine"]))
     one_netdev(show("lab"), "10.44.0.0/24")
     assert show("lab")["kept"]
     vmlan("down", "lab")
@@ -591,7 +584,7 @@ def test_keeper_killed_whom_nobody_needs(lan):
     os.kill(m.proc.pid, signal.SIGKILL)
     m.proc.wait()
     os.kill(o["machines"][0]["pid"], signal.SIGKILL)
-    wait_for("the engine's end", lambda: zombie(o["engine"]))
+    wait_for("the engine's end", lambda: is_dead(o["engine"]))
     r = vmlan("ls", "--json")
     assert r.stdout == "[]\n" and r.stderr == ""
 

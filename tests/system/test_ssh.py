@@ -24,8 +24,8 @@ import subprocess
 import pytest
 
 from test_exec import (ORDINARY, RUNDIR, User, end, lab, user)  # noqa: F401
-from test_modes import PYTHON, zombie
-from world import VMLAN, popen, sh, stop, wait_for
+from test_modes import PYTHON
+from world import VMLAN, is_dead, popen, sh, stop, wait_for
 
 DIR = pathlib.Path("/run/ssh")
 CONFIG = f"""
@@ -258,7 +258,7 @@ def test_two_at_once_after_a_kill(lab, machine):  # noqa: F811
     for _ in range(5):
         o = json.loads(lab.vmlan("show", "--json", "lab").stdout)
         os.kill(o["keeper"], signal.SIGKILL)
-        wait_for("its end", lambda: zombie(o["keeper"]))
+        wait_for("its end", lambda: is_dead(o["keeper"]))
         two = [lab.popen(*words("a", "true")) for _ in range(2)]
         for p in two:
             said = p.stderr.read()
@@ -279,7 +279,7 @@ def test_after_a_kill(whose, lab, machine):  # noqa: F811
     o = json.loads(lab.vmlan("show", "--json", "lab").stdout)
     for who in whose:
         os.kill(o[who], signal.SIGKILL)
-    wait_for("its end", lambda: zombie(o[whose[0]]))
+    wait_for("its end", lambda: is_dead(o[whose[0]]))
     lab.vmlan("ls")
     wait_for("the machine again", lambda: lab.machines("lab")[0]["connected"])
     assert a.guest.ip in lab.machines("lab")[0]["addresses"]

@@ -20,9 +20,9 @@ import pytest
 
 import qemu
 import world
-from test_modes import Machine, kill_keeper, names, rundir, show, vmlan, zombie  # noqa: F401
+from test_modes import Machine, kill_keeper, names, rundir, show, vmlan  # noqa: F401
 from test_uplink import LAN_IP, br0, lan, meets, pings  # noqa: F401
-from world import FULL, INET_IP, VMLAN, engine_of, popen, settle, sh, wait_for
+from world import FULL, INET_IP, VMLAN, engine_of, is_dead, popen, settle, sh, wait_for
 
 TIMES = 50 if FULL else 6
 SEED = int(os.environ.get("VMLAN_SEED", random.randrange(1 << 32)))
@@ -116,7 +116,7 @@ def strike(command, victim):
     if not pid:
         return "nobody"
     kill(pid)
-    wait_for("its end", lambda: zombie(pid))  # it closes interfaces first
+    wait_for("its end", lambda: is_dead(pid))  # it closes interfaces first
     return victim
 
 
@@ -212,7 +212,7 @@ def test_an_engine_that_takes_its_time(w):
     kill(o["keeper"])
     os.killpg(p.pid, signal.SIGKILL)
     p.wait()
-    wait_for("the keeper's end", lambda: zombie(o["keeper"]))
+    wait_for("the keeper's end", lambda: is_dead(o["keeper"]))
     wakes = threading.Timer(0.5, os.kill, (o["engine"], signal.SIGCONT))
     wakes.start()
     assert names() == [] and not processes()
@@ -244,7 +244,7 @@ def test_keeper_killed_under_a_real_machine(mode):
         to = ("127.0.0.1", "2222") if is_nat else (ip, "22")
         vm.until("port")
         o = kill_keeper("lab")
-        assert "has another one now" in vmlan("ls").stderr and zombie(o["engine"])
+        assert "has another one now" in vmlan("ls").stderr and is_dead(o["engine"])
         wait_for("it is on it", lambda: show("lab")["machines"][0]["connected"])
         assert show("lab")["machines"][0]["mac"] == o["machines"][0]["mac"]
         wait_for("traffic", lambda: sh("ping", "-c", "1", "-W", "1", to[0], ns=ns,
@@ -340,7 +340,7 @@ def test_keeper_killed_under_machines(mode, w, lost):
             pings(a.guest, b.guest.ip)
         r = vmlan("ls", "--json")
         assert "has another one now" in r.stderr and len(r.stderr.splitlines()) == 1, r.stderr
-        assert zombie(o["engine"])
+        assert is_dead(o["engine"])
         wait_for("both on it", lambda: all(m["connected"] for m in show("lab")["machines"]))
         assert len(links()) == len(during)
         for x, ip in ((a, b.guest.ip), (b, a.guest.ip)):

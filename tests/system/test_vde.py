@@ -24,8 +24,7 @@ import tempfile
 import proof
 import pytest
 import world
-from test_modes import zombie
-from world import VMLAN, Vmlan, js, popen, process, sh, stop, wait_for
+from world import VMLAN, Vmlan, is_dead, js, popen, process, sh, stop, wait_for
 
 WINDOW = 8  # unread frames, where the socket of a plug holds ten
 # vde_plug reads 9234 bytes of its pipe at a time and loses a frame whose two
@@ -699,7 +698,7 @@ def test_show(folder):
         # folder is taken over
         o = json.loads(vmlan("show", "--json", "plugs").stdout)
         os.kill(o["keeper"], signal.SIGKILL)
-        wait_for("its end", lambda: zombie(o["keeper"]))
+        wait_for("its end", lambda: is_dead(o["keeper"]))
         assert vmlan("show", "plugs").stdout.count("\nnetdev") == 1
         with Plug(d, folder / "p3") as p:
             assert p.answer == f"{d}/001.1"
@@ -729,7 +728,7 @@ def test_revived_without_switch(folder):
         o = show()
     try:
         os.kill(o["keeper"], signal.SIGKILL)
-        wait_for("its end", lambda: zombie(o["keeper"]))
+        wait_for("its end", lambda: is_dead(o["keeper"]))
         # as if it had been killed while it asked
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             d.mkdir(exist_ok=True)
@@ -746,7 +745,7 @@ def test_revived_without_switch(folder):
         with vde_switch(d):
             wait_for("a plug", lambda: plugs() == 2, 30)
             os.kill(again["keeper"], signal.SIGKILL)
-            wait_for("its end", lambda: zombie(again["keeper"]))
+            wait_for("its end", lambda: is_dead(again["keeper"]))
             show()
             wait_for("a plug", lambda: plugs() == 3, 30)
     finally:

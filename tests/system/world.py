@@ -165,6 +165,14 @@ def pid_depth(pid):
     return len(re.search(r"^NSpid:(.*)$", status, re.M)[1].split())
 
 
+def is_dead(pid):
+    """It has ended, be it waited for or not."""
+    try:
+        return "Z" in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return True
+
+
 def engine_of(keeper):
     """Pid of a keeper's engine, None while it has none."""
     try:
