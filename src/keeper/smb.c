@@ -45,6 +45,10 @@ static const char conf[] =
 	"dns proxy = no\n"
 	"multicast dns register = no\n"
 	"server multi channel support = no\n"
+	/* The process that tells of changes is that of the smbd that came
+	 * first: with its end who comes next is refused now and then, as out
+	 * of memory. */
+	"change notify = no\n"
 	/* Nothing but the one share. */
 	"load printers = no\n"
 	"printing = bsd\n"

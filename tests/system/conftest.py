@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import pathlib
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -35,6 +36,20 @@ def pytest_collection_modifyitems(config, items):
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [i for i in items if i not in out]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """One that waits for ever costs itself, not all behind it."""
+    limit = 3000 if world.FULL else 300
+
+    def over(*_):
+        pytest.fail(f"not over after {limit} s")
+
+    signal.signal(signal.SIGALRM, over)
+    signal.alarm(limit)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(autouse=True)

@@ -82,6 +82,9 @@ def test_dhcpcd(net):
     with daemon:
         wait_for("an address of IPv4", lambda: ZOE in addresses(g, 4), 40)
         wait_for("an address of IPv6", lambda: ZOE6 in addresses(g, 6), 40)
+        # Its script runs after the address is there.
+        wait_for("both told", lambda: {"new_domain_name", "new_dhcp6_domain_search"} <= set(
+            clients6.dhcpcd_told(out)), 40)
         told = clients6.dhcpcd_told(out)
         assert told["new_domain_name"] == "own.test"
         assert words(told["new_dhcp6_domain_search"]) == ["six.test"]

@@ -6,6 +6,7 @@ is up, whole, or the host is as it was. (`vmlan setup bridge`: test_setup.py.)
 VMLAN_SEED=N tries the moments of that seed again.
 """
 import collections
+import difflib
 import json
 import os
 import pathlib
@@ -80,7 +81,8 @@ def snapshot():
 
 def same(a, b, when):
     for key in a:
-        assert a[key] == b[key], (when, key)
+        lines = (json.dumps(o[key], indent=1, sort_keys=True).splitlines() for o in (a, b))
+        assert a[key] == b[key], "\n".join((f"{when}: {key}", *difflib.unified_diff(*lines, n=9)))
 
 
 def links():
