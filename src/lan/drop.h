@@ -17,6 +17,7 @@
 	X(LINK_DOWN, "link of the exit is down")                               \
 	X(LINK_DOWN_IN, "link of the entrance is down")                        \
 	X(PORT_FULL, "exit had no room")                                       \
+	X(PORT_STALLED, "exit had no room for 100 ms")                         \
 	X(PORT_FAULT, "exit is shut after a fault")                            \
 	X(NO_EXIT, "no other port on the lan")                                 \
 	X(NO_LISTENER, "nobody else listens to the multicast group")           \

@@ -51,6 +51,7 @@ static unsigned split(const struct fake_port *f, uint8_t *p, uint32_t len,
 static unsigned fake_recv(struct port *p, struct batch *b)
 {
 	struct fake_port *f = fake_of(p);
+	uint32_t hdr_max = f->c.hold_max ? FRAME_HDR_MAX : f->c.hdr_max;
 	unsigned n = 0;
 
 	assert(f->n_borrowed == 0);
@@ -62,10 +63,11 @@ static unsigned fake_recv(struct port *p, struct batch *b)
 		*to = frame_flat(in->data, in->len);
 		to->off = in->off;
 		to->cookie = f->next_in - 1;
-		if (f->c.hdr_max && in->len > f->c.hdr_max) {
+		to->hold_cost = f->c.hold_max > 0;
+		if (hdr_max && in->len > hdr_max) {
 			struct iovec *v = f->iov_in + n * FRAME_IOV_MAX;
 
-			to->hdr_len = f->c.hdr_max;
+			to->hdr_len = hdr_max;
 			to->iov = v;
 			to->n_iov = split(f, in->data + to->hdr_len,
 					  in->len - to->hdr_len, v,
@@ -78,18 +80,47 @@ static unsigned fake_recv(struct port *p, struct batch *b)
 	return n;
 }
 
+static void in_free(struct fake_port *f, uint32_t i)
+{
+	assert(i < f->next_in && f->in[i].data);
+	free(f->in[i].data);
+	f->in[i].data = NULL;
+}
+
+/* All were read and given back. */
+static void in_forget(struct fake_port *f)
+{
+	if (f->next_in == f->n_in && f->n_held == 0)
+		f->n_in = f->next_in = 0;
+}
+
 static void fake_done(struct port *p, struct batch *b)
 {
 	struct fake_port *f = fake_of(p);
 
 	assert(f->n_borrowed == b->n && b->n > 0);
+	assert(!(b->held & ~batch_mask(b)));
 	f->n_borrowed = 0;
 	f->n_done++;
-	if (f->next_in < f->n_in)
-		return;
-	for (unsigned i = 0; i < f->n_in; i++)
-		free(f->in[i].data);
-	f->n_in = f->next_in = 0;
+	for (unsigned i = 0; i < b->n; i++) {
+		if (b->held >> i & 1)
+			f->n_held++;
+		else
+			in_free(f, b->f[i].cookie);
+	}
+	in_forget(f);
+}
+
+static void fake_let_go(struct port *p, const uint32_t *cookie, unsigned n)
+{
+	struct fake_port *f = fake_of(p);
+
+	assert(n > 0 && n <= f->n_held && f->n_borrowed == 0);
+	f->n_let_go += n;
+	f->n_held -= n;
+	for (unsigned i = 0; i < n; i++)
+		in_free(f, cookie[i]);
+	in_forget(f);
 }
 
 static uint64_t fake_send(struct port *p, const struct batch *b, uint64_t mask)
@@ -210,7 +241,7 @@ static void fake_close(struct port *p)
 {
 	struct fake_port *f = fake_of(p);
 
-	assert(!f->is_lent && f->n_borrowed == 0);
+	assert(!f->is_lent && f->n_borrowed == 0 && f->n_held == 0);
 	fake_clear(f);
 	for (unsigned i = 0; i < f->n_in; i++)
 		free(f->in[i].data);
@@ -221,7 +252,8 @@ static void fake_close(struct port *p)
 	free(f);
 }
 
-/* One table per combination of optional hooks: wait, lend, room. */
+/* One table per combination of optional hooks: wait, lend, room; and one of a
+ * guest's rings. */
 #define FAKE_OPS(want_room_, lend_, give_, room_)                              \
 	{                                                                      \
 		.kind = "fake", .recv = fake_recv, .done = fake_done,          \
@@ -245,6 +277,19 @@ static const struct port_ops fake_ops[2][2][2] = {
 	},
 };
 
+static const struct port_ops holder_ops = {
+	.kind = "fake",
+	.recv = fake_recv,
+	.done = fake_done,
+	.send = fake_send,
+	.want_room = fake_want_room,
+	.link = fake_link,
+	.lend = fake_lend,
+	.give = fake_give,
+	.let_go = fake_let_go,
+	.close = fake_close,
+};
+
 struct fake_port *fake_new(struct lan *lan, const struct fake_config *c)
 {
 	struct fake_port *f = calloc(1, sizeof(*f));
@@ -256,6 +301,9 @@ struct fake_port *fake_new(struct lan *lan, const struct fake_config *c)
 			   sizeof(*f->iov_in));
 	assert(f->iov_in);
 	f->port.ops = &fake_ops[c->lossy][c->can_lend][c->can_wait];
+	if (c->hold_max)
+		f->port.ops = &holder_ops;
+	f->port.hold_max = c->hold_max;
 	f->port.caps = (struct port_caps){
 		.offload = c->offload,
 		.max_frame = c->max_frame ? c->max_frame : FRAME_MAX,

@@ -32,6 +32,8 @@ struct fake_config {
 	bool is_ours;
 	bool can_lend;	    /* lend and give, like a virtqueue */
 	bool can_wait;	    /* has the room hook (a sender like the gateway) */
+	uint32_t hold_max;  /* not 0: it has let_go; a frame costs 1.  Frames
+			     * are shown as with hdr_max = FRAME_HDR_MAX */
 	uint32_t lend_piece; /* bytes per writable piece; 0 = 4096 */
 	uint32_t hdr_max;   /* recv: private bytes per frame, the rest in
 			     * pieces of lend_piece; 0 = all */
@@ -60,9 +62,11 @@ struct fake_port {
 	unsigned last_send;	/* bits in the last send's mask */
 
 	/* What recv() will yield. */
-	struct fake_frame *in; /* owned */
+	struct fake_frame *in; /* owned; data NULL: it was given back */
 	unsigned n_in, cap_in, next_in;
 	unsigned n_borrowed;   /* frames between recv and done */
+	unsigned n_held;       /* not let go yet */
+	unsigned n_let_go;
 
 	/* Buffers of an open lend. */
 	uint8_t *lent_mem; /* owned */

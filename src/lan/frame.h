@@ -6,8 +6,9 @@
  * the lan carries them across.  One batch belongs to one worker's thread.
  *
  * A frame owns nothing.  It is borrowed for one call: what it points at is
- * valid until the port's done() (for what recv filled) or until the call
- * returns (for what a caller passed to lan_input()).  Whoever must keep a
+ * valid until the port's done() (for what recv filled; until let_go(), port.h,
+ * for what the lan holds) or until the call returns (for what a caller passed
+ * to lan_input()).  Whoever must keep a
  * frame longer (delay, ARP pending, reassembly, a half-written stream) copies
  * it into a bounded store of its own.
  *
@@ -91,10 +92,14 @@ struct frame {
 	uint32_t n_iov;		  /* pieces at iov, 0 when hdr is everything */
 	uint32_t cookie;	  /* the receiving port's own (a ring index) */
 	struct frame_offload off; /* zero: an ordinary frame, sums in place */
+	uint16_t hold_cost; /* of port.hold_max, to keep it beyond done(); 0 =
+			     * it cannot be kept.  Then hdr_len is at most
+			     * FRAME_HDR_MAX.  See port.h, Holding */
 };
 
 struct batch {
 	unsigned n; /* frames in use, <= FRAME_BATCH */
+	uint64_t held; /* set for done(): those the lan holds beyond it */
 	struct frame f[FRAME_BATCH];
 };
 

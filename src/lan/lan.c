@@ -38,12 +38,19 @@ struct carry_exit {
 	uint64_t mask;
 };
 
+/* What becomes of unicast frames their exit has no room for. */
+enum carry_mode {
+	CARRY_LOSE, /* lost, counted */
+	CARRY_KEEP, /* the caller has them still and is told (room) */
+	CARRY_HOLD, /* the lan holds what it can (hold.h) */
+};
+
 /* One call of lan_input(). */
 struct carry {
 	struct lan *lan;
 	struct port *from;
 	const struct batch *b;
-	bool keep;
+	enum carry_mode mode;
 	unsigned next;		/* the first frame not looked at */
 	uint32_t need;		/* PORT_O_* of all frames together */
 	uint32_t longest;	/* on the wire */
@@ -150,6 +157,19 @@ group_add(struct carry *c, struct port *first, unsigned i)
 	return first;
 }
 
+/* What f asks of an exit is asked of all. */
+static inline void carry_weigh(struct carry *c, const struct frame *f)
+{
+	uint32_t wire_len = f->len;
+
+	if (f->off.flags | f->off.gso) {
+		c->need |= gso_need(&f->off);
+		wire_len = gso_wire_len(f);
+	}
+	if (wire_len > c->longest)
+		c->longest = wire_len;
+}
+
 /* Step one: a mask for each exit. Returns the list of exits.  It ends early,
  * at c->next, where the entrance has got an alias for the frame's source. */
 static struct port *classify(struct carry *c)
@@ -160,7 +180,6 @@ static struct port *classify(struct carry *c)
 
 	for (unsigned i = c->next; i < c->b->n; i++) {
 		const struct frame *f = &c->b->f[i];
-		uint32_t wire_len = f->len;
 
 		if (f->hdr_len < FRAME_ETH_LEN) {
 			drop(c->lan->drops, DROP_FRAME_SHORT);
@@ -180,12 +199,7 @@ static struct port *classify(struct carry *c)
 			c->from->stats.rx_drops++;
 			continue;
 		}
-		if (f->off.flags | f->off.gso) {
-			c->need |= gso_need(&f->off);
-			wire_len = gso_wire_len(f);
-		}
-		if (wire_len > c->longest)
-			c->longest = wire_len;
+		carry_weigh(c, f);
 		if (v.exit) {
 			first = exit_add(c, first, v.exit, i);
 			continue;
@@ -300,32 +314,57 @@ static uint64_t exit_send(struct carry *c, struct port *p, uint64_t mask)
 	return exit_put(c, p, c->b, mask);
 }
 
+/* p is full, or others wait for it: the sender waits, too, with what it can.
+ * Returns those frames. */
+static __attribute__((noinline)) uint64_t
+exit_hold(struct carry *c, struct port *p, uint64_t mask)
+{
+	uint64_t held = hold_keep(c->from, p, c->b, mask);
+
+	exit_lost(c, p, mask & ~held, DROP_PORT_FULL);
+	return held;
+}
+
+/* Unicast frames p had no room for; returns as lan_input(). */
+static uint64_t exit_refused(struct carry *c, struct port *p, uint64_t mask)
+{
+	if (c->mode == CARRY_HOLD)
+		return exit_hold(c, p, mask);
+	if (mask)
+		lan_wait(c->from, p);
+	return mask;
+}
+
 /* Sends unicast and flooded frames through p; returns the unicast frames that
- * come back to the sender. */
+ * come back to the sender, or are held. */
 static uint64_t exit_carry(struct carry *c, struct port *p, uint64_t unicast,
 			   uint64_t flood)
 {
-	uint64_t lost;
+	uint64_t held = 0, lost;
 
 	if (!port_is_up(p)) { /* since this batch came in */
 		exit_lost(c, p, unicast, down_reason(p));
 		return 0;
 	}
+	if (c->mode == CARRY_HOLD && !list_empty(&p->holders)) {
+		held = exit_hold(c, p, unicast); /* behind those */
+		unicast = 0;
+		if (!flood)
+			return held;
+	}
 	lost = exit_send(c, p, unicast | flood);
 	if (!lost)
-		return 0;
+		return held;
 	if (!port_is_up(p)) { /* since it was sent to */
 		exit_lost(c, p, lost, down_reason(p));
-		return 0;
+		return held;
 	}
-	if (!c->keep || !port_can_refuse(p)) {
+	if (c->mode == CARRY_LOSE || !port_can_refuse(p)) {
 		exit_lost(c, p, lost, DROP_PORT_FULL);
-		return c->keep ? 0 : lost & unicast;
+		return c->mode == CARRY_LOSE ? lost & unicast : held;
 	}
 	exit_lost(c, p, lost & ~unicast, DROP_PORT_FULL);
-	if (lost & unicast)
-		lan_wait(c->from, p);
-	return lost & unicast;
+	return held | exit_refused(c, p, lost & unicast);
 }
 
 static bool is_exit(const struct carry *c, const struct port *p)
@@ -445,7 +484,8 @@ static void drop_all(struct carry *c, enum drop_reason why)
 	c->from->stats.rx_drops += c->b->n;
 }
 
-uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
+static uint64_t input(struct port *from, const struct batch *b,
+		      enum carry_mode mode)
 {
 	struct lan *lan = from->lan;
 	struct port *outer = lan->ingress;
@@ -454,7 +494,7 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 
 	c.lan = lan;
 	c.from = from;
-	c.keep = keep;
+	c.mode = mode;
 	carry_init(&c, b, 0);
 	assert(!lan->lend_open && b->n <= FRAME_BATCH);
 	from->stats.rx_frames += b->n;
@@ -476,10 +516,37 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 	lan->ingress = outer;
 	lan->busy--;
 	lan->depth--;
-	if (keep && back) { /* they will come again */
+	if (mode == CARRY_KEEP && back) { /* they will come again */
 		from->stats.rx_frames -= count_bits(back);
 		from->stats.rx_bytes -= mask_bytes(b, back);
 	}
+	return back;
+}
+
+uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
+{
+	return input(from, b, keep ? CARRY_KEEP : CARRY_LOSE);
+}
+
+uint64_t lan_carry_held(struct port *from, struct port *exit,
+			const struct batch *b)
+{
+	struct lan *lan = from->lan;
+	struct port *outer = lan->ingress;
+	struct carry c;
+	uint64_t back;
+
+	c.lan = lan;
+	c.from = from;
+	c.mode = CARRY_KEEP;
+	carry_init(&c, b, b->n);
+	for (unsigned i = 0; i < b->n; i++)
+		carry_weigh(&c, &b->f[i]);
+	lan->busy++;
+	lan->ingress = from;
+	back = exit_carry(&c, exit, batch_mask(b), 0);
+	lan->ingress = outer;
+	lan->busy--;
 	return back;
 }
 
@@ -520,7 +587,11 @@ bool lan_port_readable(struct port *p)
 		b.n = p->ops->recv(p, &b);
 		if (b.n == 0)
 			break;
-		(void)lan_input(p, &b, false); /* lost frames are counted */
+		b.held = 0;
+		if (p->hold)
+			b.held = input(p, &b, CARRY_HOLD);
+		else
+			(void)input(p, &b, CARRY_LOSE); /* it counts */
 		p->ops->done(p, &b);
 		has_more = true;
 	}

@@ -87,6 +87,9 @@ bool lan_port_readable(struct port *p);
  * once from the event loop; from inside a hook it is put off until the batch
  * is over. */
 void lan_port_room(struct port *p);
+/* The lan lets go of all that it holds of p's: dropped by name, let_go() called
+ * before it returns.  Only from the event loop, as lan_port_del(). */
+void lan_port_release(struct port *p);
 /* See port.h, Faults. */
 __attribute__((format(printf, 3, 4))) void
 port_fault(struct port *p, enum port_fault why, const char *fmt, ...);

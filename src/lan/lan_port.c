@@ -147,6 +147,10 @@ void lan_port_add(struct lan *lan, struct port *p)
 	p->serial = ++lan->last_serial;
 	p->waiters = 0;
 	p->wait_turn = 0;
+	p->holders_first = false;
+	p->hold_after_ns = 0;
+	list_init(&p->holders);
+	p->hold = p->ops->let_go ? hold_new(p) : NULL;
 	p->wait_slot = WAIT_SHARED;
 	if (p->ops->room)
 		p->wait_slot = waiter_slot_take(lan, p);
@@ -167,12 +171,14 @@ void lan_port_del(struct port *p)
 		return;
 	assert(lan->busy == 0 && !p->lent);
 	p->carrier = false;
+	p->hold = hold_free(p->hold);
 	fdb_flush(&lan->fdb, p);
 	alias_forget(p);
 	snoop_forget(p);
 	if (p->ops->room)
 		waiter_slot_give(lan, p);
 	lan_port_room(p);
+	assert(list_empty(&p->holders));
 	list_del(&p->link_wake);
 	list_del(&p->link_all);
 	p->lan = NULL;
@@ -198,6 +204,7 @@ static void port_changed(struct port *p, bool was_up)
 		snoop_forget(p);
 		if (p->wants_room)
 			lan_wake_later(p);
+		hold_release_soon(p);
 	} else {
 		snoop_link_up(p);
 	}
@@ -258,17 +265,22 @@ void port_fault_clear(struct port *p)
 	port_changed(p, was_up);
 }
 
+void lan_ask_room(struct port *exit)
+{
+	if (exit->wants_room)
+		return;
+	exit->wants_room = true;
+	exit->lan->busy++;
+	exit->ops->want_room(exit);
+	exit->lan->busy--;
+}
+
 void lan_wait(struct port *sender, struct port *exit)
 {
 	if (!sender->ops->room)
 		return;
 	exit->waiters |= UINT64_C(1) << sender->wait_slot;
-	if (exit->wants_room)
-		return;
-	exit->wants_room = true;
-	sender->lan->busy++;
-	exit->ops->want_room(exit);
-	sender->lan->busy--;
+	lan_ask_room(exit);
 }
 
 void lan_wake_later(struct port *exit)
@@ -302,23 +314,14 @@ static unsigned next_bit(uint64_t mask, unsigned turn)
 
 /* A sender that is told may fill the exit at once; the next then is refused
  * and waits again.  So that each gets its turn, the first one changes. */
-void lan_port_room(struct port *p)
+static void wake_waiters(struct lan *lan, struct port *p)
 {
-	struct lan *lan = p->lan;
 	uint64_t left = p->waiters;
-	unsigned turn;
+	unsigned turn = p->wait_turn;
 
-	if (!lan)
-		return;
-	if (lan->busy > 0 || lan->lend_open) {
-		lan_wake_later(p);
-		return;
-	}
-	turn = p->wait_turn;
+	p->waiters = 0;
 	if (left)
 		p->wait_turn = next_bit(left, turn) + 1;
-	p->waiters = 0;
-	p->wants_room = false;
 	while (left) {
 		unsigned slot = next_bit(left, turn);
 
@@ -329,4 +332,25 @@ void lan_port_room(struct port *p)
 		else if (lan->waiter[slot])
 			lan->waiter[slot]->ops->room(lan->waiter[slot], p);
 	}
+}
+
+void lan_port_room(struct port *p)
+{
+	struct lan *lan = p->lan;
+	bool holders_first = p->holders_first;
+
+	if (!lan)
+		return;
+	if (lan->busy > 0 || lan->lend_open) {
+		lan_wake_later(p);
+		return;
+	}
+	/* Either kind of sender may use the room up. */
+	p->holders_first = !holders_first;
+	p->wants_room = false;
+	if (holders_first)
+		hold_serve(p);
+	wake_waiters(lan, p);
+	if (!holders_first)
+		hold_serve(p);
 }

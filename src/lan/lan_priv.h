@@ -9,6 +9,7 @@
 #include "base/slab.h"
 #include "lan/alias.h"
 #include "lan/fdb.h"
+#include "lan/hold.h"
 #include "lan/lan.h"
 #include "lan/snoop.h"
 
@@ -76,6 +77,12 @@ static inline struct port *lan_exit(const struct lan *lan, mac dst)
 	return fdb_find(&lan->fdb, dst);
 }
 
+/* Sends frames of from that were held for exit, as lan_input() would.  Returns
+ * those it had no room for; the others are sent or dropped. */
+uint64_t lan_carry_held(struct port *from, struct port *exit,
+			const struct batch *b);
+/* exit is to say when it has room (lan_port_room()). */
+void lan_ask_room(struct port *exit);
 /* sender was told "no room" by exit: its room hook is to be called. */
 void lan_wait(struct port *sender, struct port *exit);
 /* As lan_port_room(), but later: for callers deep inside a batch. */

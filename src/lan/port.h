@@ -63,6 +63,29 @@
  *                (one of the ports it sends to) can take again.  Only senders
  *                that can wait (the gateway) have it.
  *
+ * Holding (optional)
+ * ------------------
+ * A sender whose frames may stay where they are (a virtqueue: chains need not
+ * come back in order) need not lose what an exit has no room for, nor stop for
+ * it, which would make one slow machine everybody's.  The lan holds on to such
+ * frames, the rest of the batch passes, and the peer is held up by the chains
+ * that it does not get back: only who sends to the slow machine waits.
+ *   let_go(p, cookie, n)  that many frames that were held are finished with;
+ *                cookie[] is their frame.cookie, in no order.  Called from the
+ *                event loop, from a timer, from inside lan_port_release() and
+ *                lan_port_del(); never between recv and done of p.
+ * With the hook, recv sets frame.hold_cost for what may be held, port.hold_max
+ * says how much that may come to, and done() keeps its hands off the frames of
+ * b->held: what their iov points at stays borrowed until let_go.  (Headers and
+ * the list of pieces are copied.)  Before that memory goes away, or the peer is
+ * told where its queue ends, the kind calls lan_port_release(), and nothing is
+ * held any more.
+ *   Held are frames of lan_port_readable() for one known exit with want_room
+ * that refused them, or for which others wait already; not flooded ones.  For
+ * one exit at most half of hold_max, a bounded number of frames and bytes
+ * (hold.h), for 100 ms: what is more is lost as PORT_FULL, what waits longer as
+ * PORT_STALLED.  The order of what one port sends to one other is kept.
+ *
  * Link
  * ----
  *   link(p, up)  administrative state from control: the cable is pulled.  A
@@ -102,6 +125,7 @@
 #include "base/list.h"
 #include "lan/frame.h"
 
+struct hold;
 struct lan;
 struct port;
 
@@ -175,6 +199,7 @@ struct port_ops {
 	void (*link)(struct port *p, bool up);
 	unsigned (*lend)(struct port *p, struct lend *l);
 	void (*give)(struct port *p, struct lend *l);
+	void (*let_go)(struct port *p, const uint32_t *cookie, unsigned n);
 	/* Listeners of multicast groups came or went (lan_groups()), or
 	 * another port's link came up.  Called while a batch is carried:
 	 * notes it and returns.  May be NULL. */
@@ -208,6 +233,9 @@ struct port {
 	struct port_caps caps; /* later changes: lan_port_caps() */
 	char name[PORT_NAME_LEN]; /* netdev id, "vm0" or "vm0.3" */
 	uint32_t id;		  /* control's number for the netdev */
+	uint32_t hold_max;	  /* with let_go: sum of frame.hold_cost the
+				   * lan may hold; changed only while it holds
+				   * nothing */
 
 	/* the lan's */
 	struct lan *lan;     /* NULL while on no lan */
@@ -229,6 +257,12 @@ struct port {
 	uint64_t waiters;    /* senders to tell when there is room here */
 	uint32_t wait_turn;  /* the bit that is told first next time */
 	struct list link_wake; /* in lan->wake: they are told from a timer */
+	struct hold *hold;   /* owned; what it waits with, NULL: it cannot */
+	struct list holders; /* of frames for it: hold_queue.link_exit */
+	bool holders_first;  /* they are told before those in waiters */
+	uint64_t hold_after_ns;  /* it stalled: nothing is held for it before,
+			      * 0 = it did not .. */
+	uint64_t hold_tx_frames; /* .. and while this is stats.tx_frames */
 	struct list aliases; /* of struct alias: MACs behind it that another
 			      * port has too, see alias.h */
 	mac watch;	     /* a MAC that moved here .. */
