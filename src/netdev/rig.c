@@ -38,8 +38,8 @@ struct lan *rig_lan(struct rig *r, const char *name)
 	struct lan *lan = NULL;
 	const struct lan_config c = {
 		.name = name,
-		.wheel = loop_wheel(r->loop),
-		.now_ns = loop_now(r->loop),
+		.wheel = r->has_clock ? &r->wheel : loop_wheel(r->loop),
+		.now_ns = r->has_clock ? &r->now_ns : loop_now(r->loop),
 		.drops = &r->drops,
 		.events = {.fault = rig_fault, .arg = r},
 	};
@@ -48,13 +48,31 @@ struct lan *rig_lan(struct rig *r, const char *name)
 	return lan;
 }
 
-void rig_init(struct rig *r)
+static void init(struct rig *r)
 {
-	*r = (struct rig){0};
 	assert_int_equal(loop_new(&r->loop), 0);
 	r->lan = rig_lan(r, "test");
 	r->env = (struct netdev_env){
 		.loop = r->loop, .lan = r->lan, .drops = &r->drops};
+}
+
+void rig_init(struct rig *r)
+{
+	*r = (struct rig){0};
+	init(r);
+}
+
+void rig_init_clock(struct rig *r)
+{
+	*r = (struct rig){.has_clock = true, .now_ns = 1000000000};
+	timer_wheel_init(&r->wheel, r->now_ns);
+	init(r);
+}
+
+void rig_advance(struct rig *r, uint64_t ns)
+{
+	r->now_ns += ns;
+	timer_wheel_run(&r->wheel, r->now_ns);
 }
 
 void rig_deinit(struct rig *r)
@@ -67,6 +85,8 @@ void rig_deinit(struct rig *r)
 void rig_turn(struct rig *r, int ms)
 {
 	assert_true(loop_turn(r->loop, ms) >= 0);
+	if (r->has_clock)
+		timer_wheel_run(&r->wheel, r->now_ns);
 }
 
 void rig_remove(struct port *p)

@@ -18,10 +18,17 @@ struct rig {
 	struct drops drops;
 	struct netdev_env env;
 	unsigned n_faults; /* port_fault() upcalls */
+	/* The lan's own clock, if it has one that stands still by itself. */
+	bool has_clock;
+	uint64_t now_ns;
+	struct timer_wheel wheel;
 };
 
 /* Fails the test on error. */
 void rig_init(struct rig *r);
+/* The same; for the lan time passes only by rig_advance(). */
+void rig_init_clock(struct rig *r);
+void rig_advance(struct rig *r, uint64_t ns);
 /* All ports are gone from the lan. */
 void rig_deinit(struct rig *r);
 /* Another lan on the same loop. */

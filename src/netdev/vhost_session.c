@@ -91,6 +91,8 @@ static void ring_reset(struct vhost_session *s, unsigned i)
 {
 	struct vring *q = &s->ring[i];
 
+	if (i == VHOST_TX)
+		s->hooks->release(s->hooks->arg);
 	vring_stop(q);
 	s->is_kicked[i] = false;
 	s->hooks->kick_fd(s->hooks->arg, i, -1);
@@ -357,6 +359,7 @@ static int set_mem_table(struct vhost_session *s)
 		return bad(s, "a memory table of %u regions and %u "
 			      "descriptors",
 			   t->n, s->n_fds);
+	s->hooks->release(s->hooks->arg);
 	vmem_clear(&s->mem);
 	for (unsigned i = 0; i < t->n && r == 0; i++)
 		r = add_region(s, &t->region[i], s->fds[i]);
@@ -384,6 +387,7 @@ static int rem_mem_reg(struct vhost_session *s)
 				 .size = v->size,
 				 .uva = v->uva};
 
+	s->hooks->release(s->hooks->arg);
 	if (vmem_del(&s->mem, &spec) < 0)
 		return bad(s, "the end of a memory region that is none");
 	rings_again(s);

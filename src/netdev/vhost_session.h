@@ -59,6 +59,9 @@ struct vhost_hooks {
 	void (*kick_fd)(void *arg, unsigned i, int fd);
 	/* The guest moved here: tell the lan of its MAC. */
 	void (*announce)(void *arg, const uint8_t guest[static 6]);
+	/* The transmit queue is about to be stopped, or memory to go: all
+	 * chains are given back, and no frame points there afterwards. */
+	void (*release)(void *arg);
 	void *arg;
 };
 

@@ -8,8 +8,9 @@
  *
  * In:  chains of the transmit queue, up to 64 frames at a time.  Headers are
  *      copied, the rest stays in guest memory until done(), which gives all
- *      chains back with one index and at most one interrupt.  Kicks are off
- *      while there is something to read.
+ *      chains back with one index and at most one interrupt: all but those of
+ *      frames that the lan holds (port.h), which come back with let_go().
+ *      Kicks are off while there is something to read.
  * Out: vhost_rx.c.
  *
  * Carrier is there while both rings run.  A ring that breaks the rules is the
@@ -19,6 +20,7 @@
 /* #syscalls: close fcntl=F_GETFL fcntl=F_SETFL */
 #include "netdev/vhost_user.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,6 +80,11 @@ static void on_changed(void *arg)
 	caps.offload = offload_of(&v->s);
 	if (caps.offload != v->port.caps.offload)
 		lan_port_caps(&v->port, &caps);
+	/* The rest of its descriptors is for the other machines. */
+	if (!v->s.ring[VHOST_TX].is_running)
+		v->port.hold_max = 0;
+	else if (!v->port.hold_max)
+		v->port.hold_max = v->s.ring[VHOST_TX].size / 2;
 	if (up && v->port.fault)
 		port_fault_clear(&v->port);
 	if (up != v->port.carrier)
@@ -118,6 +125,14 @@ static void on_announce(void *arg, const uint8_t guest[static 6])
 	memcpy(p + 32, guest, 6);
 	b.f[0] = frame_flat(p, sizeof(p));
 	(void)lan_input(&v->port, &b, false); /* nothing is kept */
+}
+
+/* Its queue stops, or memory goes. */
+static void on_release(void *arg)
+{
+	struct vhost_user *v = arg;
+
+	lan_port_release(&v->port);
 }
 
 /* ---- in ---- */
@@ -168,6 +183,7 @@ static enum taken take_tail(struct vhost_user *v, struct frame *f,
 	if (v->bounce_used || n <= FRAME_IOV_MAX)
 		return NO_PLACE;
 	v->bounce_used = true;
+	f->hold_cost = 0;
 	iov_pull(&iov, &n, v->bounce, len);
 	v->tx_iov[v->n_tx_iov] = (struct iovec){v->bounce, len};
 	f->iov = &v->tx_iov[v->n_tx_iov++];
@@ -196,7 +212,9 @@ static enum taken take_frame(struct vhost_user *v, const struct vchain *c,
 		return NO_PLACE;
 	iov_pull(&iov, &n, vnet, v->hdr_len);
 	*f = (struct frame){.hdr = hdr,
-			    .len = (uint32_t)c->len - v->hdr_len};
+			    .len = (uint32_t)c->len - v->hdr_len,
+			    .cookie = v->n_heads << 16 | c->head,
+			    .hold_cost = (uint16_t)c->n_desc};
 	f->hdr_len = f->len < FRAME_HDR_MAX ? f->len : FRAME_HDR_MAX;
 	iov_pull(&iov, &n, hdr, f->hdr_len);
 	if (n)
@@ -231,21 +249,36 @@ static bool take_chain(struct vhost_user *v, struct batch *b)
 		what = take_frame(v, &c, &b->f[b->n], v->hdr[b->n]);
 	if (what == NO_PLACE)
 		return false;
+	v->is_held[v->n_heads] = false;
 	v->head[v->n_heads++] = c.head;
 	b->n += what == TAKEN;
 	return true;
+}
+
+/* n chains are pushed. */
+static void publish(struct vhost_user *v, unsigned n)
+{
+	struct vring *q = &v->s.ring[VHOST_TX];
+
+	if (n)
+		vring_publish(q, n);
+	if (v->n_held)
+		vring_note(q, v->held, v->n_held);
+	vring_signal(q);
 }
 
 /* Gives the chains of the last recv back. */
 static void return_heads(struct vhost_user *v)
 {
 	struct vring *q = &v->s.ring[VHOST_TX];
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < v->n_heads; i++)
-		vring_push(q, i, v->head[i], 0);
-	vring_publish(q, v->n_heads);
+	for (unsigned i = 0; i < v->n_heads; i++) {
+		if (!v->is_held[i])
+			vring_push(q, n++, v->head[i], 0);
+	}
 	v->n_heads = 0;
-	vring_signal(q);
+	publish(v, n);
 }
 
 /* The queue is empty: a kick is to tell of more, or the loop's look.  True if
@@ -292,8 +325,43 @@ static unsigned vhost_recv(struct port *p, struct batch *b)
 
 static void vhost_done(struct port *p, struct batch *b)
 {
-	(void)b; /* the heads are remembered */
-	return_heads(vhost_of(p));
+	struct vhost_user *v = vhost_of(p);
+
+	for (uint64_t m = b->held; m; m &= m - 1) {
+		uint32_t cookie = b->f[__builtin_ctzll(m)].cookie;
+
+		assert(v->n_held < HOLD_FRAMES);
+		v->is_held[cookie >> 16] = true;
+		v->held[v->n_held++] = (uint16_t)cookie;
+	}
+	return_heads(v);
+}
+
+/* Most come in the order in which they were held. */
+static void held_del(struct vhost_user *v, uint16_t head)
+{
+	unsigned i = 0;
+
+	while (i < v->n_held && v->held[i] != head)
+		i++;
+	assert(i < v->n_held);
+	v->n_held--;
+	memmove(v->held + i, v->held + i + 1,
+		(v->n_held - i) * sizeof(v->held[0]));
+}
+
+static void vhost_let_go(struct port *p, const uint32_t *cookie, unsigned n)
+{
+	struct vhost_user *v = vhost_of(p);
+	struct vring *q = &v->s.ring[VHOST_TX];
+
+	for (unsigned i = 0; i < n; i++)
+		held_del(v, (uint16_t)cookie[i]);
+	if (!q->is_running || !q->used) /* they have no place any more */
+		return;
+	for (unsigned i = 0; i < n; i++)
+		vring_push(q, i, (uint16_t)cookie[i], 0);
+	publish(v, n);
 }
 
 static void read_frames(struct vhost_user *v)
@@ -506,6 +574,7 @@ static const struct port_ops vhost_ops = {
 	.want_room = vhost_want_room,
 	.lend = vhost_lend,
 	.give = vhost_give,
+	.let_go = vhost_let_go,
 	.close = vhost_close,
 };
 
@@ -582,6 +651,7 @@ int vhost_new(const struct netdev_env *env, const struct conn_args *a,
 		.changed = on_changed,
 		.kick_fd = on_kick_fd,
 		.announce = on_announce,
+		.release = on_release,
 		.arg = v,
 	};
 	for (unsigned i = 0; i < VHOST_RINGS; i++)

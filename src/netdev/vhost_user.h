@@ -7,6 +7,7 @@
 #define NETDEV_VHOST_USER_H
 
 #include "base/list.h"
+#include "lan/hold.h"
 #include "netdev/conn.h"
 #include "netdev/vhost_session.h"
 #include "netdev/vnethdr.h"
@@ -57,7 +58,10 @@ struct vhost_user {
 	uint8_t *bounce; /* owned [FRAME_MAX]: a frame in too many pieces */
 	bool bounce_used;
 	uint16_t head[VHOST_TX_HEADS];
+	bool is_held[VHOST_TX_HEADS]; /* by the lan, beyond done */
 	unsigned n_heads;
+	uint16_t held[HOLD_FRAMES]; /* heads the lan has frames of */
+	unsigned n_held;
 
 	/* scratch of one call */
 	struct iovec *iov;	     /* owned [VHOST_CHAIN_IOV] */

@@ -22,6 +22,9 @@ enum {
 	USED_HEAD = 4,
 	USED_LEN = 8, /* an element */
 	LOG_PAGE_SHIFT = 12,
+	/* In a used element's len, above the used index it is noted for: no
+	 * frame is as long. */
+	NOTE_MARK = 0x766d0000,
 };
 
 struct vring_desc {
@@ -134,6 +137,37 @@ int vring_map(struct vring *q)
 	return broken(q);
 }
 
+static uint8_t *used_elem(const struct vring *q, unsigned nth)
+{
+	uint32_t at = (uint16_t)(q->used_idx + nth) & (q->size - 1);
+
+	return q->used + USED_HEAD + (size_t)at * USED_LEN;
+}
+
+/* Gives back what was noted by who had the ring before, and was killed. */
+static void return_noted(struct vring *q)
+{
+	uint16_t offered = (uint16_t)(load16(q->avail + 2) - q->last_avail);
+	uint32_t elem[2];
+	unsigned n = 0;
+
+	if (q->last_avail != q->used_idx)
+		return;
+	for (; n < q->size / 2; n++) {
+		memcpy(elem, used_elem(q, n), USED_LEN);
+		if (elem[1] != (NOTE_MARK | q->used_idx))
+			break;
+	}
+	if (n == 0 || n > offered)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(elem, used_elem(q, i), USED_LEN);
+		vring_push(q, i, (uint16_t)elem[0], 0);
+	}
+	vring_publish(q, n);
+	vring_take(q, n);
+}
+
 int vring_start(struct vring *q)
 {
 	int r;
@@ -144,10 +178,12 @@ int vring_start(struct vring *q)
 		return r;
 	if (!q->desc)
 		return broken(q);
-	q->avail_idx = q->last_avail;
 	q->used_idx = load16(q->used + 2);
 	q->signalled = q->used_idx;
+	return_noted(q);
+	q->avail_idx = q->last_avail;
 	q->is_running = true;
+	vring_signal(q);
 	vring_no_kick(q);
 	return 0;
 }
@@ -247,6 +283,7 @@ static int walk(struct vring *q, struct table *t, bool writable,
 		if (next >= t->n || left-- == 0)
 			return broken(q); /* a loop is no chain */
 		desc_read(t, next, &d);
+		c->n_desc += !t->is_indirect;
 		if (d.flags & DESC_F_INDIRECT) {
 			r = enter_table(q, &d, t);
 			if (r < 0)
@@ -280,11 +317,20 @@ int vring_chain(struct vring *q, unsigned nth, bool writable, struct iovec *iov,
 
 void vring_push(struct vring *q, unsigned nth, uint16_t head, uint32_t len)
 {
-	uint32_t at = (uint16_t)(q->used_idx + nth) & (q->size - 1);
+	uint8_t *at = used_elem(q, nth);
 	uint32_t elem[2] = {head, len};
 
-	memcpy(q->used + USED_HEAD + (size_t)at * USED_LEN, elem, USED_LEN);
-	log_used(q, USED_HEAD + (uint64_t)at * USED_LEN, USED_LEN);
+	memcpy(at, elem, USED_LEN);
+	log_used(q, (uint64_t)(at - q->used), USED_LEN);
+}
+
+void vring_note(struct vring *q, const uint16_t *head, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t elem[2] = {head[i], NOTE_MARK | q->used_idx};
+
+		memcpy(used_elem(q, i), elem, USED_LEN);
+	}
 }
 
 void vring_publish(struct vring *q, unsigned n)

@@ -11,6 +11,14 @@
  *   ------------|====================|------------->   heads on offer
  *            used->idx  (what was given back; last_avail when nothing is held)
  *
+ * Chains may be given back in another order than they were taken in: the
+ * feature that forbids it (VIRTIO_F_IN_ORDER) is not offered.  Then the two
+ * indices alone do not tell which are out, and whoever goes on with the ring
+ * after this process was killed has nothing else: the front end tells him the
+ * used index.  So those that are out are noted in the used elements that are
+ * not published yet, which are the device's to write and which no driver looks
+ * at; vring_start() gives noted ones back.
+ *
  * Notifications: the driver's kicks are asked for only when the ring was found
  * empty (vring_want_kick), ours are sent once for what was pushed since the
  * last time (vring_signal), by event index (2.7.10) or by flag.
@@ -65,6 +73,7 @@ struct vring {
 /* One chain: what it covers of the caller's iov. */
 struct vchain {
 	uint16_t head;
+	uint32_t n_desc; /* of the ring itself */
 	uint32_t n_iov;
 	uint64_t len;
 };
@@ -72,8 +81,8 @@ struct vchain {
 /* Maps the ring anew (memory changed, or its addresses).  0; -EPROTO if it is
  * not wholly inside the guest's memory, and then it is broken. */
 int vring_map(struct vring *q);
-/* Starts at last_avail, with what the used ring's index is now.  0; -EPROTO,
- * and then it is broken. */
+/* Starts at last_avail, with what the used ring's index is now; chains noted
+ * there are given back.  0; -EPROTO, and then it is broken. */
 int vring_start(struct vring *q);
 void vring_stop(struct vring *q);
 
@@ -94,6 +103,9 @@ static inline void vring_take(struct vring *q, unsigned n)
 void vring_push(struct vring *q, unsigned nth, uint16_t head, uint32_t len);
 /* Publishes n used elements. */
 void vring_publish(struct vring *q, unsigned n);
+/* These n chains, at most half the ring, are all that are taken and will not
+ * be given back soon.  To be said again after vring_publish(). */
+void vring_note(struct vring *q, const uint16_t *head, unsigned n);
 /* Tells the driver of what was published, if it wants to be told. */
 void vring_signal(struct vring *q);
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Taps: a kernel without offloads does not overrun the queue before us, and
 frames of 64 KiB stay whole wherever an exit takes them."""
+import contextlib
 import os
 import pathlib
+import signal
 
 import pytest
 
@@ -25,6 +27,26 @@ while True:
     n, a = s.recvfrom_into(bytearray(1), 1, socket.MSG_TRUNC)
     if a[2] != socket.PACKET_OUTGOING and n >= 60000:
         break
+"""
+
+
+COUNTS = """
+import socket
+s = socket.create_server(("0.0.0.0", 5009))
+print("ready", flush=True)
+c = s.accept()[0]
+n = 0
+while b := c.recv(1 << 20):
+    n += len(b)
+print(n)
+"""
+
+SENDS = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 5009)) as s:
+    print("connected", flush=True)
+    sys.stdin.readline()
+    s.sendall(bytes(int(sys.argv[2])))
 """
 
 
@@ -130,6 +152,37 @@ def test_great_frames_stay_whole(w):
         for a, b in ((tap, stream), (vhost, stream), (tap, plain), (vhost, plain)):
             mean, is_whole = crosses(a, b, 7000)
             assert not is_whole and mean < 1500, (a.ns, b.ns, mean)
+
+
+def test_a_machine_that_does_not_read(w):
+    """What is for it waits in the sender's ring; that sender, and all others, go
+    on with each other as before, and with it when it reads again."""
+    n = 8_000_000
+    a, b, c = g = [w.guest() for _ in range(3)]
+    w.serve(XFER, "serve", "7000", ns=b.ns, port=7000)
+    counts = popen("/usr/bin/python3", "-c", COUNTS, ns=c.ns, stdout=-1, text=True)
+    assert counts.stdout.readline() == "ready\n"
+    wires = [DIR / f"{i}.sock" for i in range(3)]
+    with contextlib.ExitStack() as on:
+        on.enter_context(Vmlan([f"vhost-user,server=on,path={p}" for p in wires]))
+        fronts = [on.enter_context(Front(x, p)) for x, p in zip(g, wires)]
+        for i, x in enumerate(g):
+            x.sh("ip", "addr", "add", f"10.9.0.{i + 1}/24", "dev", "eth0")
+            x.sh("ip", "link", "set", "eth0", "up")
+            x.ip = f"10.9.0.{i + 1}"
+        slow = a.popen("/usr/bin/python3", "-c", SENDS, c.ip, str(n), stdin=-1, stdout=-1,
+                       text=True)
+        assert slow.stdout.readline() == "connected\n"
+        fronts[2].p.send_signal(signal.SIGSTOP)
+        try:
+            slow.stdin.write("go\n")
+            slow.stdin.close()
+            equal([a.popen(XFER, "send", b.ip, "7000", str(2 * n), stdout=-1, text=True)])
+            assert slow.poll() is None
+        finally:
+            fronts[2].p.send_signal(signal.SIGCONT)
+        assert counts.stdout.readline() == f"{n}\n"
+        assert slow.wait(10) == counts.wait(10) == 0
 
 
 @pytest.mark.parametrize("keys,named", [
