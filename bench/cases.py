@@ -27,48 +27,58 @@ class Pace:
     crowd: int = 10000
     starts: int = 5
     patience: float = 60  # for the crowd
+    copy_mib: int = 512   # of memory, twice
 
 
 FULL = Pace()
 QUICK = Pace(secs=0.7, warm=0.3, idle_s=2, starts=3, patience=20)
-SMOKE = Pace(secs=0.1, warm=0.05, idle_s=0.2, crowd=200, starts=1, patience=10)
+SMOKE = Pace(secs=0.1, warm=0.05, idle_s=0.2, crowd=200, starts=1, patience=10,
+             copy_mib=16)
 
 
 class Cell:
     """One peer in one test, once."""
+    field = "nat"
 
     def __init__(self, lab_, peer, pace, s):
         self.lab, self.peer, self.pace, self.s = lab_, peer, pace, s
-        self.ns = lab_.guest()
+        self.nss = [lab_.guest() for _ in range(s.machines)]
+        self.ns = self.nss[0]
         self.run = self.way = None
         self.server = path.SERVER if s.way_ms else SERVER
-        self.front = {}  # bench-front's own counters, after the end
+        self.servers = []  # of this cell alone
+        self.front = {}    # bench-front's own counters, after the end
+
+    def begin(self):
+        if self.s.way_ms:
+            self.way = path.Way(self.lab, self.s.way_ms, self.s.cc)
+        else:
+            self.lab.serve(self.peer.far)
+        self.run = self.peer.start(self.lab, self.ns, self.s)
 
     def __enter__(self):
         try:
-            if self.s.way_ms:
-                self.way = path.Way(self.lab, self.s.way_ms, self.s.cc)
-            else:
-                self.lab.serve(self.peer.far)
-            self.run = self.peer.start(self.lab, self.ns, self.s)
+            self.begin()
         except BaseException:
-            if self.way:
-                self.way.close()
-            self.ns.close()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
-        self.front = self.run.stop()
+        for p in self.servers:
+            p.stop()
+        if self.run:
+            self.front = self.run.stop()
         if self.way:
             self.way.close()
-        self.ns.close()
+        for ns in self.nss:
+            ns.close()
 
-    def client(self, *words, write=False):
+    def client(self, *words, write=False, server=None):
         pids = self.run.pids()
         more = [f"pids={','.join(map(str, pids))}"] if pids else []
-        return Process([self.lab.tool("bench-load"), words[0], self.server, *words[1:],
-                        *more], net=self.run.net(), read=True, write=write)
+        return Process([self.lab.tool("bench-load"), words[0], server or self.server,
+                        *words[1:], *more], net=self.run.net(), read=True, write=write)
 
     def load(self, *words, patience=20):
         """What bench-load tells, with the engine's processor time as `cpu`
@@ -237,7 +247,8 @@ def calls(cell, what):
 
 def floor(lab_, word, pace):
     """bench-relay: what a bare relay costs, in the same world."""
-    p = Process([lab_.tool("bench-relay"), word, f"secs={pace.secs}"], read=True)
+    more = [f"mem={pace.copy_mib << 20}"] if word == "copy" else []
+    p = Process([lab_.tool("bench-relay"), word, f"secs={pace.secs}", *more], read=True)
     line = p.line(20)
     why = p.said()
     p.stop()
@@ -259,6 +270,7 @@ class Test:
     floor: str = ""              # bench-relay's word, measured as one more peer
     quick: bool = True           # part of --quick and --smoke
     once: bool = False           # one round is enough
+    cell: object = Cell          # where it runs; its field is that of the peers
 
 
 TCP = (("gbit_s", "Gbit/s", "%.2f"), ("cpu_s_gib", "CPU s/GiB", "%.3f"),
@@ -269,6 +281,9 @@ WAY = (("gbit_s", "Gbit/s", "%.3f"), ("slowest", "slowest flow", "%.3f"),
        ("unended", "not ended", "%d"))
 RR = (("p50_us", "p50 us", "%.1f"), ("p99_us", "p99 us", "%.1f"), ("per_s", "per s", "%.0f"),
       ("cpu_us", "CPU us each", "%.1f"))
+IDLE = (("cpu_ms_per_10_s", "CPU ms in 10 s", "%.2f"), ("rss_mib", "RSS MiB", "%.1f"),
+        ("own_mib", "without shared", "%.1f"), ("pss_mib", "PSS MiB", "%.1f"),
+        ("peak_mib", "peak MiB", "%.1f"))
 UDP = (("kpps", "kpps", "%.1f"), ("gbit_s", "Gbit/s", "%.2f"), ("lost_pct", "lost %", "%.2f"),
        ("cpu_s_mpkt", "CPU s/Mpkt", "%.2f"))
 
@@ -325,7 +340,7 @@ def engines(peer):
     return peer.link != "veth"
 
 
-def all_tests():
+def tests():
     return [
         *tcp_tests(),
         Test("rr-tcp", "TCP request/response, 1 B", lambda c: rr(c, "tcp"), RR, floor="rr"),
@@ -348,10 +363,7 @@ def all_tests():
         Test("open", "10,000 connections opened through one guest", crowd,
              (("secs", "s", "%.2f"), ("opened", "opened", "%d"), ("held", "held", "%d"),
               ("kib_each", "KiB each", "%.2f"), ("mib", "RSS MiB", "%.1f"))),
-        Test("idle", "Idle", idle,
-             (("cpu_ms_per_10_s", "CPU ms in 10 s", "%.2f"), ("rss_mib", "RSS MiB", "%.1f"),
-              ("own_mib", "without shared", "%.1f"), ("pss_mib", "PSS MiB", "%.1f"),
-              ("peak_mib", "peak MiB", "%.1f")), peers=engines),
+        Test("idle", "Idle", idle, IDLE, peers=engines),
         Test("start", "Ready after start", ready,
              (("ms", "ms", "%.1f"), ("min_ms", "best", "%.1f")), peers=engines),
         Test("qemu", "A machine in QEMU, its processor emulated", guest.machine,

@@ -15,7 +15,12 @@ static const char usage[] =
 	"usage: bench-front vhost PATH TAP [ring=256] [buf=N] [offload=on]\n"
 	"                   [server=off] [mtu=N] [txqlen=32768] [poll=200]\n"
 	"       bench-front stream PATH TAP [mtu=1500] [server=off]\n"
-	"                   [txqlen=32768]\n";
+	"       bench-front dgram GROUP:PORT TAP [mtu=1500] [net=FILE]\n"
+	"       bench-front beside TAP2 TAP [mtu=N] [net=FILE]\n"
+	"       bench-front packet - INTERFACE raw=..\n"
+	"each:  [txqlen=32768] [raw=count|send [size=64] [me=1] [to=2]]: "
+	"equal\n"
+	"       frames, and no TAP; SIGUSR1 prints the counters\n";
 
 int front_say(const char *fmt, ...)
 {
@@ -54,37 +59,39 @@ static double seconds(struct timeval t)
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static void print_counts(const struct front *f)
+void front_print(struct front *f)
 {
 	const struct front_counts *c = &f->c;
 	const struct {
 		const char *name;
-		uint64_t n;
+		const uint64_t *n;
 	} all[] = {
-		{"up_frames", c->up_frames},
-		{"up_bytes", c->up_bytes},
-		{"up_kicks", c->up_kicks},
-		{"up_calls", c->up_calls},
-		{"up_full", c->up_full},
-		{"down_frames", c->down_frames},
-		{"down_bytes", c->down_bytes},
-		{"down_kicks", c->down_kicks},
-		{"down_calls", c->down_calls},
-		{"down_empty", c->down_empty},
-		{"waits", c->waits},
-		{"dry", c->dry},
-		{"refused", c->refused},
-		{"lost", c->lost},
+		{"up_frames", &c->up_frames},
+		{"up_bytes", &c->up_bytes},
+		{"up_kicks", &c->up_kicks},
+		{"up_calls", &c->up_calls},
+		{"up_full", &c->up_full},
+		{"down_frames", &c->down_frames},
+		{"down_bytes", &c->down_bytes},
+		{"down_kicks", &c->down_kicks},
+		{"down_calls", &c->down_calls},
+		{"down_empty", &c->down_empty},
+		{"waits", &c->waits},
+		{"dry", &c->dry},
+		{"refused", &c->refused},
+		{"lost", &c->lost},
 	};
 	struct rusage u = {0};
-	double gib = (double)(c->up_bytes + c->down_bytes) / (1u << 30);
-	double cpu;
+	double gib, cpu;
 
+	if (!f->o.raw || f->o.way == FRONT_PACKET)
+		front_tap_count(f);
+	gib = (double)(c->up_bytes + c->down_bytes) / (1u << 30);
 	(void)getrusage(RUSAGE_SELF, &u); /* cannot fail: its own */
 	cpu = seconds(u.ru_utime) + seconds(u.ru_stime);
-	putchar('{');
+	printf("{\"ns\":%" PRIu64 ",", front_now_ns());
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		printf("\"%s\":%" PRIu64 ",", all[i].name, all[i].n);
+		printf("\"%s\":%" PRIu64 ",", all[i].name, *all[i].n);
 	printf("\"cpu_user_s\":%.6f,\"cpu_sys_s\":%.6f,"
 	       "\"cpu_s_per_gib\":%.4f}\n",
 	       seconds(u.ru_utime), seconds(u.ru_stime),
@@ -94,72 +101,138 @@ static void print_counts(const struct front *f)
 
 /* ---- words ---- */
 
-static int parse_number(const char *word, const char *text, unsigned least,
-			unsigned most, unsigned *np)
+enum {
+	ALL = 1 << FRONT_VHOST | 1 << FRONT_STREAM | 1 << FRONT_DGRAM |
+	      1 << FRONT_BESIDE | 1 << FRONT_PACKET,
+	UNIX = 1 << FRONT_VHOST | 1 << FRONT_STREAM,
+	VHOST = 1 << FRONT_VHOST,
+	ELSEWHERE = 1 << FRONT_DGRAM | 1 << FRONT_BESIDE,
+};
+
+/* NAME=VALUE, given as word; at is its field in struct front_opts. */
+struct word {
+	const char *name;
+	unsigned ways; /* a bit for each that knows it */
+	int (*parse)(const struct word *w, const char *word, const char *text,
+		     void *at);
+	size_t at;
+	unsigned least, most; /* of a number */
+};
+
+static int parse_number(const struct word *w, const char *word,
+			const char *text, void *at)
 {
 	char *end = NULL;
 	unsigned long n = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || n < least || n > most)
-		return front_say("%s: a number of %u to %u", word, least,
-				 most);
-	*np = (unsigned)n;
+	if (*text < '0' || *text > '9' || *end || n < w->least || n > w->most)
+		return front_say("%s: a number of %u to %u", word, w->least,
+				 w->most);
+	*(unsigned *)at = (unsigned)n;
 	return 0;
 }
 
-static int parse_switch(const char *word, const char *text, bool *onp)
+static int parse_switch(const struct word *w, const char *word,
+			const char *text, void *at)
 {
 	if (strcmp(text, "on") && strcmp(text, "off"))
 		return front_say("%s: on or off", word);
-	*onp = !strcmp(text, "on");
+	*(bool *)at = !strcmp(text, "on");
 	return 0;
 }
 
-static int parse_ring(struct front_opts *o, const char *word, const char *text)
+static int parse_ring(const struct word *w, const char *word, const char *text,
+		      void *at)
 {
-	if (parse_number(word, text, 16, 32768, &o->ring) < 0)
+	const unsigned *n = at;
+
+	if (parse_number(w, word, text, at) < 0)
 		return -1;
-	if (o->ring & (o->ring - 1))
+	if (*n & (*n - 1))
 		return front_say("%s: a power of two", word);
 	return 0;
 }
+
+static int parse_raw(const struct word *w, const char *word, const char *text,
+		     void *at)
+{
+	if (strcmp(text, "count") && strcmp(text, "send"))
+		return front_say("%s: count or send", word);
+	*(enum front_raw_how *)at =
+		strcmp(text, "send") ? FRONT_COUNT : FRONT_SEND;
+	return 0;
+}
+
+static int parse_text(const struct word *w, const char *word, const char *text,
+		      void *at)
+{
+	*(const char **)at = text;
+	return 0;
+}
+
+#define AT(field) offsetof(struct front_opts, field)
+
+static const struct word words[] = {
+	{"mtu", ALL, parse_number, AT(mtu), 68, 65521},
+	{"txqlen", ALL, parse_number, AT(txqlen), 1, 1000000},
+	{"server", UNIX, parse_switch, AT(is_server), 0, 0},
+	{"ring", VHOST, parse_ring, AT(ring), 16, 32768},
+	{"poll", VHOST, parse_number, AT(poll), 0, 1000000},
+	{"buf", VHOST, parse_number, AT(buf), 256, FRONT_FRAME_MAX},
+	{"offload", VHOST, parse_switch, AT(offload), 0, 0},
+	{"net", ELSEWHERE, parse_text, AT(net), 0, 0},
+	{"raw", ALL, parse_raw, AT(raw), 0, 0},
+	{"size", ALL, parse_number, AT(size), FRONT_RAW_LEAST, FRONT_RAW_MOST},
+	{"me", ALL, parse_number, AT(me), 1, 255},
+	{"to", ALL, parse_number, AT(to), 1, 255},
+};
 
 static int parse_word(struct front_opts *o, const char *word)
 {
 	const char *text = strchr(word, '=');
 	size_t n = text ? (size_t)(text - word) : 0;
-	bool is_vhost = !o->is_stream;
 
 	if (!text)
 		return front_say("%s: NAME=VALUE is expected", word);
-	text++;
-	if (n == 3 && !strncmp(word, "mtu", n))
-		return parse_number(word, text, 68, 65521, &o->mtu);
-	if (n == 6 && !strncmp(word, "server", n))
-		return parse_switch(word, text, &o->is_server);
-	if (n == 6 && !strncmp(word, "txqlen", n))
-		return parse_number(word, text, 1, 1000000, &o->txqlen);
-	if (is_vhost && n == 4 && !strncmp(word, "ring", n))
-		return parse_ring(o, word, text);
-	if (is_vhost && n == 4 && !strncmp(word, "poll", n))
-		return parse_number(word, text, 0, 1000000, &o->poll);
-	if (is_vhost && n == 3 && !strncmp(word, "buf", n))
-		return parse_number(word, text, 256, FRONT_FRAME_MAX, &o->buf);
-	if (is_vhost && n == 7 && !strncmp(word, "offload", n))
-		return parse_switch(word, text, &o->offload);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const struct word *w = &words[i];
+
+		if (strlen(w->name) == n && !strncmp(word, w->name, n) &&
+		    (w->ways >> o->way & 1))
+			return w->parse(w, word, text + 1,
+					(uint8_t *)o + w->at);
+	}
 	return front_say("%s: no such word", word);
+}
+
+static const struct {
+	const char *name;
+	enum front_end (*run)(struct front *f);
+	unsigned mtu; /* of a tap unless told otherwise; 0: as it is */
+} ways[] = {
+	[FRONT_VHOST] = {"vhost", front_vhost, 0},
+	[FRONT_STREAM] = {"stream", front_stream, 1500},
+	[FRONT_DGRAM] = {"dgram", front_frames, 1500},
+	[FRONT_BESIDE] = {"beside", front_frames, 0},
+	[FRONT_PACKET] = {"packet", front_packet, 0},
+};
+
+static int parse_way(struct front_opts *o, const char *name)
+{
+	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (strcmp(name, ways[i].name))
+			continue;
+		o->way = (enum front_way)i;
+		o->mtu = ways[i].mtu;
+		return 0;
+	}
+	return -1;
 }
 
 static int parse(struct front_opts *o, int argc, char **argv)
 {
-	if (argc < 4)
+	if (argc < 4 || parse_way(o, argv[1]) < 0)
 		return -1;
-	if (!strcmp(argv[1], "stream")) {
-		o->is_stream = true;
-		o->mtu = 1500;
-	} else if (strcmp(argv[1], "vhost")) {
-		return -1;
-	}
 	o->path = argv[2];
 	o->tap = argv[3];
 	if (!*o->tap || strlen(o->tap) >= IFNAMSIZ)
@@ -168,6 +241,8 @@ static int parse(struct front_opts *o, int argc, char **argv)
 		if (parse_word(o, argv[i]) < 0)
 			return -1;
 	}
+	if (o->way == FRONT_PACKET && !o->raw)
+		return front_say("packet: raw=count or raw=send is needed");
 	return 0;
 }
 
@@ -177,9 +252,13 @@ int main(int argc, char **argv)
 		.o = {.ring = 256,
 		      .offload = true,
 		      .txqlen = 32768,
-		      .poll = 200},
+		      .poll = 200,
+		      .size = 64,
+		      .me = 1,
+		      .to = 2},
 		.tap = -1,
 		.peer = -1,
+		.out = -1,
 		.ep = -1,
 		.sig = -1,
 	};
@@ -189,12 +268,12 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	f.vnet = f.o.way == FRONT_VHOST || f.o.way == FRONT_BESIDE;
 	/* Signals last: until there is something to count, they just end it. */
-	if (front_tap_open(&f, !f.o.is_stream) < 0 ||
-	    front_peer_open(&f) < 0 || front_wait_open(&f) < 0)
+	if (front_tap_open(&f) < 0 || front_peer_open(&f) < 0 ||
+	    front_wait_open(&f) < 0)
 		return FRONT_BROKEN;
-	end = f.o.is_stream ? front_stream(&f) : front_vhost(&f);
-	f.c.lost = front_tap_lost(&f);
-	print_counts(&f);
+	end = ways[f.o.way].run(&f);
+	front_print(&f);
 	return (int)end;
 }

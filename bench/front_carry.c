@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
 	/* A long frame: headers, and the rest in blocks of the size in which
@@ -29,7 +28,6 @@ enum {
 	PIECES_FROM = 2048, /* bytes: shorter is in one */
 	/* The engine should not wait longer for the first of many bytes. */
 	KICK_BYTES = 131072,
-	ETH_LEN = 14,
 	IP6_LEN = 40,
 	/* VIRTIO 1.3, 5.1.6: flags of the header. */
 	VNET_NEEDS_CSUM = 1,
@@ -78,16 +76,17 @@ static unsigned gather(struct carry *c, unsigned ready, uint64_t *lenp)
  * that the sum is still to be made, which for a local receiver is the same. */
 static void believe_sum(uint8_t *p, size_t len)
 {
-	uint16_t at = FRONT_VNET_LEN + ETH_LEN, start, offset;
+	uint16_t at = FRONT_VNET_LEN + FRONT_ETH_LEN, start, offset;
 	uint8_t proto;
 
-	if (p[0] != VNET_DATA_VALID || len < FRONT_VNET_LEN + ETH_LEN + IP6_LEN)
+	if (p[0] != VNET_DATA_VALID ||
+	    len < FRONT_VNET_LEN + FRONT_ETH_LEN + IP6_LEN)
 		return;
 	if (p[at - 2] == 0x08 && p[at - 1] == 0x00) {
-		start = (uint16_t)(ETH_LEN + (p[at] & 15) * 4);
+		start = (uint16_t)(FRONT_ETH_LEN + (p[at] & 15) * 4);
 		proto = p[at + 9];
 	} else if (p[at - 2] == 0x86 && p[at - 1] == 0xdd) {
-		start = ETH_LEN + IP6_LEN;
+		start = FRONT_ETH_LEN + IP6_LEN;
 		proto = p[at + 6];
 	} else {
 		return;
@@ -127,25 +126,6 @@ static void offer_again(struct carry *c, unsigned n)
 		vq_kick(q);
 }
 
-static void write_frame(struct carry *c, unsigned n, uint64_t len)
-{
-	struct front *f = c->f;
-	const struct iovec *iov = c->iov;
-	ssize_t r;
-
-	believe_sum(iov->iov_base, iov->iov_len);
-	if (n == 1)
-		r = write(f->tap, iov->iov_base, iov->iov_len);
-	else
-		r = writev(f->tap, iov, (int)n);
-	if (r < 0) {
-		f->c.refused++;
-		return;
-	}
-	f->c.down_frames++;
-	f->c.down_bytes += len - FRONT_VNET_LEN;
-}
-
 static enum turn down(struct carry *c)
 {
 	struct vq *q = &c->down;
@@ -164,7 +144,8 @@ static enum turn down(struct carry *c)
 			front_say("the engine's receive queue is broken");
 			return TURN_BROKEN;
 		}
-		write_frame(c, n, len);
+		believe_sum(c->iov->iov_base, c->iov->iov_len);
+		front_give(c->f, c->iov, (int)n, len);
 		choose_len(c, len);
 		offer_again(c, n);
 		n_frames++;
@@ -239,16 +220,14 @@ static void offer_frame(struct carry *c, uint32_t len)
 	else
 		offer_flat(c, i, len);
 	vq_publish(&c->up);
-	c->f->c.up_frames++;
-	c->f->c.up_bytes += len - FRONT_VNET_LEN;
 }
 
 static ssize_t read_frame(struct carry *c)
 {
 	uint16_t i = c->free[c->n_free - 1];
 
-	return read(c->f->tap, c->tx + (uint64_t)i * FRONT_FRAME_MAX,
-		    FRONT_FRAME_MAX);
+	return front_take(c->f, c->tx + (uint64_t)i * FRONT_FRAME_MAX,
+			  FRONT_FRAME_MAX);
 }
 
 static enum turn up(struct carry *c)
@@ -301,14 +280,6 @@ static bool want_calls(struct carry *c)
 	return is_there;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /*
  * A virtual processor that has nothing to do polls before KVM puts its thread
  * to sleep (halt_poll_ns, by default up to 200 us), unless another thread wants
@@ -324,7 +295,7 @@ static int poll_for(struct carry *c, struct epoll_event *ev, uint64_t from)
 	for (;;) {
 		n = epoll_wait(c->f->ep, ev, FRONT_EVENTS, 0);
 		if (n != 0 || vq_ready(&c->down) ||
-		    now_ns() - from >= c->poll_ns)
+		    front_now_ns() - from >= c->poll_ns)
 			return n;
 		sched_yield();
 	}
@@ -347,14 +318,14 @@ static void choose_poll(struct carry *c, uint64_t slept_ns)
 /* Sleeps until there is something; its events. */
 static int halt(struct carry *c, struct epoll_event *ev)
 {
-	uint64_t from = now_ns();
+	uint64_t from = front_now_ns();
 	int n = 0;
 
 	if (c->poll_ns)
 		n = poll_for(c, ev, from);
 	if (n == 0 && !vq_ready(&c->down))
 		n = epoll_wait(c->f->ep, ev, FRONT_EVENTS, -1);
-	choose_poll(c, now_ns() - from);
+	choose_poll(c, front_now_ns() - from);
 	return n;
 }
 
@@ -367,7 +338,7 @@ static bool wait_for(struct carry *c, bool may_sleep, enum front_end *endp)
 
 	c->f->c.waits++;
 	for (int i = 0; i < n; i++) {
-		if (ev[i].data.u32 == FRONT_SIGNAL) {
+		if (ev[i].data.u32 == FRONT_SIGNAL && front_signal(c->f)) {
 			*endp = FRONT_ASKED;
 			return false;
 		}

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
 #include "front.h"
 
@@ -78,7 +78,7 @@ static int send_out(struct stream *s)
 static int read_frame(struct stream *s)
 {
 	uint8_t *at = s->up + s->filled;
-	ssize_t n = read(s->f->tap, at + LEN_LEN, FRONT_FRAME_MAX);
+	ssize_t n = front_take(s->f, at + LEN_LEN, FRONT_FRAME_MAX);
 	uint32_t len;
 
 	if (n < 0 && errno == EAGAIN) {
@@ -91,8 +91,6 @@ static int read_frame(struct stream *s)
 	len = htonl((uint32_t)n);
 	memcpy(at, &len, sizeof(len));
 	s->filled += LEN_LEN + (uint32_t)n;
-	s->f->c.up_frames++;
-	s->f->c.up_bytes += (uint64_t)n;
 	return 0;
 }
 
@@ -121,6 +119,7 @@ static int up(struct stream *s)
 static int64_t cut(struct stream *s)
 {
 	uint32_t at = 0, len;
+	struct iovec iov;
 
 	while (s->got - at >= LEN_LEN) {
 		memcpy(&len, s->down + at, sizeof(len));
@@ -131,12 +130,8 @@ static int64_t cut(struct stream *s)
 					 len);
 		if (s->got - at - LEN_LEN < len)
 			break;
-		if (write(s->f->tap, s->down + at + LEN_LEN, len) < 0) {
-			s->f->c.refused++;
-		} else {
-			s->f->c.down_frames++;
-			s->f->c.down_bytes += len;
-		}
+		iov = (struct iovec){s->down + at + LEN_LEN, len};
+		front_give(s->f, &iov, 1, len);
 		at += LEN_LEN + len;
 	}
 	return at;
@@ -179,7 +174,7 @@ static bool wait_for(struct stream *s, int timeout)
 
 	s->f->c.waits++;
 	for (int i = 0; i < n; i++) {
-		if (ev[i].data.u32 == FRONT_SIGNAL)
+		if (ev[i].data.u32 == FRONT_SIGNAL && front_signal(s->f))
 			return true;
 		if (ev[i].data.u32 == FRONT_TAP)
 			s->may_read = true;
@@ -194,7 +189,6 @@ static bool wait_for(struct stream *s, int timeout)
 static int set_up(struct front *f)
 {
 	if (front_tap_up(f) < 0 ||
-	    front_wait_add(f, f->tap, EPOLLIN, FRONT_TAP) < 0 ||
 	    front_wait_add(f, f->peer, PEER_EVENTS, FRONT_PEER) < 0)
 		return -1;
 	return 0;

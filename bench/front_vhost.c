@@ -368,11 +368,10 @@ static int set_up(struct carry *c)
 		    has(f->features, VIRTIO_NET_CSUM);
 	c->gpa_tx = gpa(c, c->tx);
 	c->gpa_table = gpa(c, c->table);
-	if (front_tap_offload(f, tap_offload(f->features)) < 0 ||
+	if (front_tap_offload(f, f->tap, tap_offload(f->features)) < 0 ||
 	    front_tap_up(f) < 0)
 		return -1;
-	if (front_wait_add(f, f->tap, EPOLLIN, FRONT_TAP) < 0 ||
-	    front_wait_add(f, f->peer, EPOLLIN | EPOLLRDHUP, FRONT_PEER) < 0 ||
+	if (front_wait_add(f, f->peer, EPOLLIN | EPOLLRDHUP, FRONT_PEER) < 0 ||
 	    front_wait_add(f, c->down.call, EPOLLIN, FRONT_CALL_DOWN) < 0 ||
 	    front_wait_add(f, c->up.call, EPOLLIN, FRONT_CALL_UP) < 0)
 		return -1;

@@ -4,12 +4,16 @@ goals with what was reached."""
 import statistics
 import textwrap
 
-import cases
+import catalogue
 
 OURS = "vmlan vhost-user"
 REACHED, NOT, UNKNOWN = "reached", "NOT reached", "not measured"
 KERNEL = "kernel NAT"
 HOST = "host socket"  # no engine at all: the bar on a long way
+MEET = "vmlan vhost+vhost"  # ours between machines
+OVS = "OVS-DPDK"
+# Whose engine is the machine.
+WHOLE = {KERNEL, "kernel bridge", "kernel bridge, tap", "QEMU multicast"}
 # Figures that make no sense for the kernel, whose engine is the machine.
 NOT_KERNEL = {("rr-tcp-idle", "cpu_us"), ("rr-udp-idle", "cpu_us"),
               ("open", "kib_each"), ("open", "mib")}
@@ -17,7 +21,7 @@ FLOOR_NAMES = {"cpu_s_per_gib": "cpu_s_gib", "cpu_us_per_transaction": "cpu_us"}
 # A peer's flows that hung have no rate; ours have the one they had.
 RATES = {"gbit_s", "slowest", "cpu_s_gib"}
 # What must not be zero for a run to have measured anything.
-NOT_ZERO = {"gbit_s", "per_s", "kpps", "p50_us", "calls", "ms", "rss_mib", "secs"}
+NOT_ZERO = {"gbit_s", "per_s", "kpps", "mpps", "ratio", "p50_us", "calls", "ms", "rss_mib", "secs"}
 
 
 def sane(test, got):
@@ -33,12 +37,12 @@ def sane(test, got):
 class Table:
     def __init__(self, data):
         self.data = data
-        self.tests = cases.all_tests()
+        self.tests = catalogue.all_tests()
         self.order = list(data["peers"])
         self.cells = {}
         for c in data["cells"]:
             self.cells.setdefault((c["test"], c["peer"]), []).append(c)
-        self.user_space = [p for p in self.order if p not in (KERNEL, HOST)]
+        self.user_space = [p for p in self.order if p not in WHOLE | {HOST}]
         self.others = [p for p in self.user_space if not p.startswith("vmlan")]
 
     # ---- figures ----
@@ -86,8 +90,8 @@ class Table:
         lines = [f"{m.get('cpus')} processors ({m.get('cpu')}), Linux {m.get('kernel')}; "
                  f"medians of {m.get('rounds')} rounds of {m.get('secs')} s; "
                  f"{m.get('files', '?')} descriptors for each process"]
-        lines += [f"  {n:18} {v}" for n, v in self.data["peers"].items()]
-        lines += [f"  {n:18} NOT MEASURED: {v}" for n, v in self.data["missing"].items()]
+        lines += [f"  {n:20} {v}" for n, v in self.data["peers"].items()]
+        lines += [f"  {n:20} NOT MEASURED: {v}" for n, v in self.data["missing"].items()]
         return "\n".join(lines) + "\n"
 
     def one(self, t):
@@ -113,7 +117,7 @@ class Table:
         faults = self.all(t.key, p, "fault")
         if faults:
             words.append(f"{len(faults)}x: {faults[0].split(': ', 1)[-1][:60]}")
-        if p == KERNEL and any(c[0].startswith("cpu") for c in t.columns):
+        if p in WHOLE and any(c[0].startswith("cpu") for c in t.columns):
             words.append("CPU: whole machine")
         return "; ".join(words)
 
@@ -122,7 +126,8 @@ class Table:
         return [(name, goal, *judge(self)) for name, goal, judge in GOALS]
 
     def goals(self):
-        out = ["Goals (vhost-user, MTU 1500 unless said; (!) marks what misses)"]
+        out = ["Goals (vhost-user, rings of 256, MTU 1500 unless said; (!) marks what "
+               "misses)"]
         rows = self.judged()
         for name, goal, text, verdict in rows:
             out.append(f"  {verdict:13} {name}")
@@ -134,7 +139,7 @@ class Table:
 
     def timeouts(self):
         """Retransmission timeouts of our guests: none is right, no path here
-        loses anything."""
+        loses anything but what machines send each other too fast."""
         seen = [(t.key, p, sum(self.all(t.key, p, "rto"))) for t in self.tests
                 for p in self.order if p.startswith("vmlan")]
         bad = [f"{t} {p}: {n}" for t, p, n in seen if n]
@@ -279,6 +284,41 @@ def ways_goal(t):
     return text, REACHED if n and not unknown else UNKNOWN
 
 
+def meet_gib_goal(t):
+    checks = []
+    copy = t.get("vm-tcp-1", "floor", "cpu_s_gib")
+    for test in ("vm-tcp-1", "vm-tcp-4", "vm-tcp-both"):
+        v = t.get(test, MEET, "cpu_s_gib")
+        if v is None and test != "vm-tcp-1":
+            continue
+        checks.append((f"{test[3:]} {short(v) if v else '?'} s: x copy"
+                       f" ({short(copy) if copy else '?'})", ratio(v, copy), 1.3, False))
+    return judged(checks)
+
+
+def raw_goal(t):
+    """A peer that nothing got through had no frame to show."""
+    checks = []
+    for test in ("vm-raw-64", "vm-raw-64-1024"):
+        v, ovs = t.get(test, MEET, "mpps"), t.get(test, OVS, "mpps")
+        if (test, MEET) in t.cells:
+            checks += [(f"Mpps{test[9:].replace('-', ', rings of ')}", v, v, True),
+                       (f"x of OVS-DPDK ({short(ovs) if ovs else '?'})", ratio(v, ovs), 1.0,
+                        True)]
+    idle = t.get("vm-idle", MEET, "cpu_ms_per_10_s")
+    return judged([*checks, ("idle ms in 10 s", idle, 0.5, False)])
+
+
+def meet_rr_goal(t):
+    return judged([("us", t.get("vm-rr", MEET, "p50_us"), 40, False),
+                   ("of a core", t.get("vm-rr", MEET, "busy"), 0.9, False)])
+
+
+def stop_goal(t):
+    return judged([(p[6:], t.get("vm-stop", p, "ratio"), 0.95, True)
+                   for p in t.order if p.startswith("vmlan") and ("vm-stop", p) in t.cells])
+
+
 def way_goal(t):
     """Each of ours against what a socket of its own host does, on each way."""
     checks = []
@@ -327,4 +367,14 @@ GOALS = [
                        ("MiB", t.get("idle", OURS, "rss_mib"), 5, False)])),
     ("ready after start", "<= 10 ms",
      lambda t: judged([("ms", t.get("start", OURS, "ms"), 10, False)])),
+    ("between machines: TCP, 1 flow", ">= 10 Gbit/s",
+     lambda t: judged([("Gbit/s", t.get("vm-tcp-1", MEET, "gbit_s"), 10, True)])),
+    ("between machines: engine CPU per GiB", "<= 1.3x one copy of the same bytes in memory",
+     meet_gib_goal),
+    ("between machines: frames of 64 B; idle CPU",
+     ">= OVS-DPDK; 0 (less than 0.5 ms in 10 s)", raw_goal),
+    ("between machines: request/response p50",
+     "<= 40 us, and no processor that spins for it", meet_rr_goal),
+    ("between machines: one stops reading", "the others keep 0.95x of what they had",
+     stop_goal),
 ]

@@ -5,6 +5,7 @@ what else the machine does.
     world   192.0.2.1 on an interface of its own; engines and the server
     gN      a machine: its kernel's TCP behind the engine under measurement
     router, far   only for the kernel's NAT: gN -veth- router -veth- far
+    bridge  only for the kernel's bridge: gN -veth or tap- bridge
 
 `bench/run` starts itself again inside (enter); the process outside stays, as
 the only one that sees the rest of the machine, and answers questions.
@@ -215,13 +216,18 @@ class Namespace:
             os.close(home)
         ip(name, "link set lo up")
 
-    def is_up(self, ifname):
-        """Whether an interface is there, up and running."""
+    def flags(self, ifname):
+        """Of an interface, None where there is none of that name."""
         try:
             got = fcntl.ioctl(self.sock, 0x8913, struct.pack("16s16x", ifname.encode()))
         except OSError:
-            return False
-        return struct.unpack_from("h", got, 16)[0] & 0x41 == 0x41
+            return None
+        return struct.unpack_from("h", got, 16)[0]
+
+    def is_up(self, ifname):
+        """Whether an interface is there, up and running."""
+        flags = self.flags(ifname)
+        return flags is not None and flags & 0x41 == 0x41
 
     def close(self):
         self.sock.close()
@@ -345,9 +351,10 @@ def machine_s():
     return (f[0] + f[1] + f[2] + f[5] + f[6]) / os.sysconf("SC_CLK_TCK")
 
 
-def listens(path):
-    """Whether somebody listens at a unix socket, without touching it."""
-    for line in pathlib.Path("/proc/net/unix").read_text().splitlines():
+def listens(path, pid="self"):
+    """Whether somebody listens at a unix socket, without touching it; one is
+    seen only where it was made."""
+    for line in pathlib.Path(f"/proc/{pid}/net/unix").read_text().splitlines():
         f = line.split()
         if f[-1] == str(path) and f[3] == "00010000":
             return True
@@ -407,12 +414,14 @@ class Lab:
         self.mnt = os.open(f"/proc/{self.holder.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
     def find(self, program):
-        """(path, mount namespace or None) of a peer's program, or None."""
-        for folder in ("usr/bin", "usr/sbin"):
-            if self.mnt is not None and (self.peers / folder / program).exists():
-                return f"/{folder}/{program}", self.mnt
-        path = shutil.which(program)
-        return (path, None) if path else None
+        """(path, mount namespace or None) of a peer's program, or None. One that
+        no PATH leads to is given with its folder."""
+        here = shutil.which(program)
+        for folder in [""] if program.startswith("/") else ["/usr/bin", "/usr/sbin"]:
+            path = f"{folder}/{program}" if folder else program
+            if self.mnt is not None and (self.peers / path[1:]).exists():
+                return path, self.mnt
+        return (here, None) if here else None
 
     def tool(self, name):
         path = self.build / "bench" / name
@@ -448,15 +457,19 @@ class Lab:
             return
         if far and not self.far:
             self.open_far()
-        ns = self.far if far else None
-        new = Process([self.tool("bench-load"), "serve"], net=ns.fd if ns else None)
-        self.servers[far] = new
+        self.servers[far] = self.server(self.far if far else None)
+
+    def server(self, ns, *words):
+        """A server that listens, in a namespace or (None) in the world."""
+        new = Process([self.tool("bench-load"), "serve", *words], net=ns.fd if ns else None)
         end = time.monotonic() + 5
         while time.monotonic() < end and not new.ended():
             if listens_tcp(new.pid, 7000):
-                return
+                return new
             time.sleep(0.005)
-        raise Failed(f"the server does not listen: {new.said()}")
+        why = new.said()
+        new.stop()
+        raise Failed(f"the server does not listen: {why}")
 
     def close(self):
         for p in self.servers.values():

@@ -8,7 +8,6 @@ lets no more than RATE through. Sockets at both ends may have buffers as long
 a way needs; nothing is lost.
 """
 import os
-import time
 
 import lab
 from lab import Failed, Process
@@ -37,9 +36,7 @@ class Way:
                        f"route replace 198.51.100.0/24 dev way0 congctl {cc}")
             self.settings(None)
             self.settings(self.away.fd)
-            self.server = Process([lab_.tool("bench-load"), "serve", f"cc={cc}"],
-                                  net=self.away.fd)
-            self.wait()
+            self.server = lab_.server(self.away, f"cc={cc}")
         except BaseException:
             self.close()
             raise
@@ -56,14 +53,6 @@ class Way:
         finally:
             lab.setns(home, lab.CLONE_NEWNET)
             os.close(home)
-
-    def wait(self):
-        end = time.monotonic() + 5
-        while time.monotonic() < end and not self.server.ended():
-            if lab.listens_tcp(self.server.pid, 7000):
-                return
-            time.sleep(0.005)
-        raise Failed(f"the server does not listen: {self.server.said()}")
 
     def close(self):
         """Ends it; what was lost on it, which is nothing."""

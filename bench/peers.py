@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -28,6 +29,8 @@ class Setting:
     buf: int = 0      # as Linux's driver chooses
     cc: str = "cubic"
     way_ms: int = 0   # of a round trip to the server, see path.py
+    machines: int = 1
+    raw: int = 0      # bytes of the equal frames that it is measured with
 
 
 class Peer:
@@ -40,6 +43,8 @@ class Peer:
     far = False       # its server is the one behind the kernel's NAT
     ready_by = "socket"
     is_ours = False
+    in_smoke = False
+    field = "nat"     # what it is measured in: as NAT, or between machines
 
     def argv(self, path, place, s, ready):
         """The command line: path of its program, its place, the setting, and
@@ -72,6 +77,44 @@ class Peer:
         return Running(self, lab_, ns, s)
 
 
+# ---- bench-front ----
+
+def front(lab_, ns, way, place, s, *more, dev="eth0"):
+    """Starts it in a machine's namespace; s is the setting."""
+    words = [lab_.tool("bench-front"), way, place, dev]
+    if dev == "eth0" and not s.raw:
+        words.append(f"mtu={s.mtu}")
+    if way == "vhost":
+        words += [f"ring={s.ring}", *([f"buf={s.buf}"] if s.buf else [])]
+    return Process([*words, *more], net=ns.fd, read=True)
+
+
+def front_ready(process, run):
+    """Waits for frames to flow; what it says of them."""
+    line = process.line(PATIENCE)
+    if line is None or "ready" not in line:
+        raise Failed(f"bench-front at {run.peer.name}: {process.said()}; "
+                     f"the engine: {run.engine.said() if run.engine else 'none'}")
+    return json.loads(line)
+
+
+def front_counts(process):
+    """Its counters as they stand."""
+    process.popen.send_signal(signal.SIGUSR1)
+    line = process.line(PATIENCE)
+    if line is None:
+        raise Failed(f"bench-front tells no counters: {process.said()}")
+    return json.loads(line)
+
+
+def front_stop(process):
+    """Ends it; its counters, if it told them."""
+    try:
+        return json.loads(process.stop().strip().split("\n")[-1])
+    except ValueError:
+        return {}
+
+
 class Running:
     """A peer at work with its machine: engine, front, addresses."""
 
@@ -80,9 +123,7 @@ class Running:
         self.engine = self.front = None
         self.ready_s = None
         self.front_told = {}
-        place = lab.RUN / ns.name
-        place.mkdir(mode=0o777)
-        self.sock = str(place / "s")
+        self.sock = self.make_place()
         try:
             self.start_engine()
             if front:
@@ -91,6 +132,11 @@ class Running:
         except BaseException:
             self.stop()
             raise
+
+    def make_place(self):
+        place = lab.RUN / self.ns.name
+        place.mkdir(mode=0o777)
+        return str(place / "s")
 
     def start_engine(self):
         p = self.peer
@@ -119,7 +165,7 @@ class Running:
                 except BlockingIOError:
                     done = False
             elif self.peer.ready_by == "socket":
-                done = lab.listens(self.sock)
+                done = all(lab.listens(s) for s in self.socks())
             else:
                 done = self.ns.is_up("eth0")
             if done:
@@ -133,17 +179,8 @@ class Running:
     def start_front(self):
         if self.peer.link not in ("vhost", "stream"):
             return
-        s = self.s
-        words = [self.lab.tool("bench-front"), self.peer.link, self.sock, "eth0",
-                 f"mtu={s.mtu}"]
-        if self.peer.link == "vhost":
-            words += [f"ring={s.ring}", *([f"buf={s.buf}"] if s.buf else [])]
-        self.front = Process(words, net=self.ns.fd, read=True)
-        line = self.front.line(PATIENCE)
-        if line is None or "ready" not in line:
-            raise Failed(f"bench-front {self.peer.link} at {self.peer.name}: "
-                         f"{self.front.said()}; the engine: {self.engine.said()}")
-        self.front_told = json.loads(line)
+        self.front = front(self.lab, self.ns, self.peer.link, self.sock, self.s)
+        self.front_told = front_ready(self.front, self)
 
     def configure(self):
         p, s = self.peer, self.s
@@ -158,6 +195,10 @@ class Running:
             return
         lab.ip(self.ns.name, f"route replace {p.address.rsplit('.', 1)[0]}.0/24 "
                "dev eth0 congctl cubic")
+
+    def socks(self):
+        """Where a ready engine listens."""
+        return [self.sock]
 
     def net(self):
         """Where the client runs."""
@@ -175,12 +216,7 @@ class Running:
 
     def stop(self):
         """Ends all; bench-front's counters."""
-        counts = {}
-        if self.front:
-            try:
-                counts = json.loads(self.front.stop().strip().split("\n")[-1])
-            except ValueError:
-                pass
+        counts = front_stop(self.front) if self.front else {}
         if self.engine:
             self.engine.stop()
         return counts
@@ -190,7 +226,7 @@ class Running:
 
 class Vmlan(Peer):
     ready_by = "fd"
-    is_ours = True
+    is_ours = in_smoke = True
 
     def find(self, lab_):
         path = lab_.build / "src" / "vmlan"
@@ -352,7 +388,8 @@ ALL = [VmlanVhost(), VmlanStream(), VmlanTap(), Kernel(), HostSocket(), PasstVho
 
 # ---- a tree with the newest peers ----
 
-PACKAGES = "passt,slirp4netns,gvproxy,qemu-system-x86"
+PACKAGES = ("passt,slirp4netns,gvproxy,qemu-system-x86,vde-switch,vde2,dpdk-dev,"
+            "openvswitch-switch-dpdk,librte-meta-net,librte-meta-mempool,librte-meta-bus")
 
 
 def set_up(folder, suite="sid"):

@@ -22,6 +22,12 @@ PANELS = [
     ("udp-down-64", "cpu_s_mpkt", "engine CPU per million, s", False),
     ("open", "secs", "10,000 connections opened, s", False),
     ("start", "ms", "ready after start, ms", False),
+    ("vm-tcp-1", "gbit_s", "between machines: TCP, Gbit/s", True),
+    ("vm-tcp-1", "cpu_s_gib", "engine CPU per GiB, s", False),
+    ("vm-raw-64", "mpps", "between machines: 64 B, Mpps", True),
+    ("vm-raw-64", "cpu_s_mpkt", "engine CPU per million, s", False),
+    ("vm-rr", "p50_us", "between machines: request/response, p50, us", False),
+    ("vm-idle", "cpu_ms_per_10_s", "engine CPU of machines that idle, ms in 10 s", False),
 ]
 WIDTH, PANEL, LABEL, BAR, GAP = 960, 470, 118, 13, 4
 OURS, THEIRS, KERNEL, FLOOR, TEXT = "#d9480f", "#5c7cfa", "#868e96", "#868e96", "#7d848a"
@@ -30,7 +36,9 @@ OURS, THEIRS, KERNEL, FLOOR, TEXT = "#d9480f", "#5c7cfa", "#868e96", "#868e96", 
 def colour(peer):
     if peer.startswith("vmlan"):
         return OURS
-    return {"kernel NAT": KERNEL, "floor": FLOOR}.get(peer, THEIRS)
+    if peer.startswith("kernel"):
+        return KERNEL
+    return FLOOR if peer == "floor" else THEIRS
 
 
 def number(v):

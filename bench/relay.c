@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * bench-relay: the floor under every engine in user space, the same work with
- * nothing around it, over loopback TCP with a process of its own at the other
- * end.
+ * nothing around it; for a NAT over loopback TCP with a process of its own at
+ * the other end, for a switch between two machines a copy.
  *
  *      bench-relay up      send of chunk= bytes from shared memory
  *      bench-relay down    recv of chunk= bytes into shared memory
  *      bench-relay rr      bytes from a unix stream to TCP and back
+ *      bench-relay copy    memcpy of chunk= bytes, out of memory that no cache
+ *                          holds into other such memory
  *
  * With buf= each call has an iovec of as many pieces of that size as make up
  * a chunk, as a ring of small buffers has.
  *
  * The memory is a memfd's, as a machine's is; mem= bytes of it are gone
- * through in turn, as rings of buffers are.
+ * through in turn, as rings of buffers are.  (copy: twice mem= bytes.)
  */
 #include "bench/common.h"
 
@@ -30,6 +32,7 @@
 #include <unistd.h>
 
 enum { PEER_CHUNK = 1 << 20, REQUEST_MAX = 64 << 10, PIECES_MAX = 128 };
+enum { COPY_MEM = 512 << 20, COPY_TURN = 64 }; /* bytes, chunks */
 
 struct relay {
 	const char *cc;
@@ -233,6 +236,37 @@ static void stream(const struct relay *r, bool is_up)
 	       (double)cpu / 1e9 / gib, (double)bytes / (double)calls);
 }
 
+/* A copy of everything that is moved: the least that a switch has to do. */
+static void copy(const struct relay *r)
+{
+	char *from = map_memory(r->mem), *to = map_memory(r->mem);
+	size_t at = 0;
+	uint64_t bytes = 0;
+	int64_t begun = now_ns(), cpu = cpu_self_ns(), spent;
+	double gib;
+
+	do {
+		for (unsigned i = 0; i < COPY_TURN; i++) {
+			if (r->chunk > r->mem - at)
+				at = 0;
+			memcpy(to + at, from + at, r->chunk);
+			/* It is read by others, for all one knows. */
+			__asm__ volatile("" : : "r"(to) : "memory");
+			at += r->chunk;
+			bytes += r->chunk;
+		}
+		spent = now_ns() - begun;
+	} while (spent < r->secs_ns);
+	cpu = cpu_self_ns() - cpu;
+	gib = (double)bytes / (double)(1 << 30);
+	printf("{\"test\":\"floor\",\"dir\":\"copy\",\"secs\":%.3f,"
+	       "\"bytes\":%llu,\"gbit_s\":%.4f,\"cpu_s\":%.6f,"
+	       "\"cpu_s_per_gib\":%.6f}\n",
+	       (double)spent / 1e9, (unsigned long long)bytes,
+	       (double)bytes * 8 / (double)spent, (double)cpu / 1e9,
+	       (double)cpu / 1e9 / gib);
+}
+
 static void pass(int from, int to, char *buf)
 {
 	ssize_t n = recv(from, buf, REQUEST_MAX, MSG_DONTWAIT);
@@ -312,20 +346,23 @@ int main(int argc, char **argv)
 	struct relay r;
 	struct args args;
 	const char *what;
+	bool is_copy;
 
 	args_init(&args, argc - 1, argv + 1);
 	what = args_word(&args);
+	is_copy = what && !strcmp(what, "copy");
 	r = (struct relay){
 		.cc = args_text(&args, "cc", "cubic"),
 		.chunk = (size_t)args_number(&args, "chunk", 64 << 10, 1,
 					     16 << 20),
-		.mem = (size_t)args_number(&args, "mem", 1 << 20, 1, 1 << 30),
+		.mem = (size_t)args_number(
+			&args, "mem", is_copy ? COPY_MEM : 1 << 20, 1, 1 << 30),
 		.buf = (size_t)args_number(&args, "buf", 0, 512, 1 << 20),
 		.size = (size_t)args_number(&args, "size", 1, 1, 4096),
 		.secs_ns = (int64_t)(args_number(&args, "secs", 2, 0.05, 60) *
 				     1e9),
-		.warm_ns = (int64_t)(args_number(&args, "warm", 0.3, 0, 60) *
-				     1e9),
+		.warm_ns =
+			(int64_t)(args_number(&args, "warm", 0.3, 0, 60) * 1e9),
 	};
 	args_done(&args);
 	if (r.mem < r.chunk)
@@ -333,12 +370,14 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_IGN);
 	deadline_set((double)(r.secs_ns + r.warm_ns) / 1e9 + 5,
 		     "the other end");
-	if (what && !strcmp(what, "rr"))
+	if (is_copy)
+		copy(&r);
+	else if (what && !strcmp(what, "rr"))
 		rr(&r);
 	else if (what && (!strcmp(what, "up") || !strcmp(what, "down")))
 		stream(&r, !strcmp(what, "up"));
 	else
-		usage("up, down or rr? [secs=2] [warm=0.3] [cc=cubic]"
+		usage("up, down, rr or copy? [secs=2] [warm=0.3] [cc=cubic]"
 		      " [chunk=65536] [mem=1048576] [buf=0] [size=1]");
 	return 0;
 }

@@ -12,6 +12,7 @@ import world
 from world import INET_IP, popen, sh, wait_for
 
 LOAD = str(world.BUILD / "bench" / "bench-load")
+FRONT = str(world.BUILD / "bench" / "bench-front")
 RELAY = str(world.BUILD / "bench" / "bench-relay")
 
 
@@ -137,7 +138,8 @@ def test_a_wrong_word_is_refused():
         assert r.returncode == 2 and r.stdout == "" and r.stderr
 
 
-@pytest.mark.parametrize("words", [["up"], ["down"], ["up", "buf=1526"], ["down", "buf=4096"], ["rr"]])
+@pytest.mark.parametrize("words", [["up"], ["down"], ["up", "buf=1526"], ["down", "buf=4096"], ["rr"],
+                                   ["copy", "mem=1048576"]])
 def test_the_floor(words):
     r = json.loads(sh(RELAY, *words, "secs=0.1", "warm=0.1").stdout)
     assert r["cpu_s"] > 0
@@ -146,3 +148,26 @@ def test_the_floor(words):
                                                             rel=1e-3)
     else:
         assert r["cpu_s_per_gib"] == pytest.approx(r["cpu_s"] * 2**30 / r["bytes"], rel=1e-3)
+
+
+def front_counts(p):
+    p.send_signal(signal.SIGUSR1)
+    return json.loads(p.stdout.readline())
+
+
+def test_equal_frames_are_counted_where_they_are_for(w):
+    """Three without a kernel in one multicast group, which hears everything."""
+    ps = [popen(FRONT, "dgram", "230.0.0.1:5000", "-", f"raw={how}", f"me={n}", "to=2", "size=99",
+                ns="inet", stdout=subprocess.PIPE, text=True)
+          for how, n in (("count", 2), ("count", 3), ("send", 1))]
+    w.servers += ps
+    assert all(json.loads(p.stdout.readline())["ready"] for p in ps)
+    wait_for("frames", lambda: front_counts(ps[0])["down_frames"] > 1000)
+    for p in ps:
+        p.terminate()
+    second, third, first = (json.loads(p.communicate(timeout=10)[0]) for p in ps)
+    assert first["up_bytes"] == 99 * first["up_frames"]
+    assert second["down_bytes"] == 99 * second["down_frames"]
+    assert 1000 < second["down_frames"] <= first["up_frames"] + 1  # the third's word
+    assert second["up_frames"] == third["up_frames"] == 1
+    assert first["down_frames"] <= 2 and third["down_frames"] <= 1
