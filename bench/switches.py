@@ -267,7 +267,7 @@ class Bridge(Switch):
 
 class TapBridge(Bridge):
     """As QEMU without vhost-net: each frame goes through the VMM."""
-    name, ways, in_smoke = "kernel bridge, tap", ("beside",), True
+    name, ways, in_smoke = "kernel tap bridge", ("beside",), True
 
     def add_port(self, m):
         lab.ip("bridge", f"tuntap add p{m.n} mode tap vnet_hdr",
