@@ -13,6 +13,7 @@
  */
 #include "lan/gso.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -44,6 +45,9 @@ struct gso_out {
 	struct drops *drops;
 	uint64_t taken;	      /* source frames of which a piece was taken */
 	bool is_full;	      /* the exit takes no more now */
+	uint64_t has_rest;    /* source frames that need not be lost in part */
+	struct gso_rest last; /* the source of the piece taken last */
+	bool is_cut;	      /* what comes after it of that source was not */
 	unsigned n_iov;
 	uint8_t source[FRAME_BATCH]; /* frame of the source batch */
 	struct batch b;
@@ -127,6 +131,23 @@ static bool cursor_iov(struct cursor *c, uint32_t len, struct iovec *iov,
 	return true;
 }
 
+static void out_taken(struct gso_out *o, unsigned source)
+{
+	o->taken |= UINT64_C(1) << source;
+	if (o->last.i != source)
+		o->last = (struct gso_rest){.i = source};
+	o->last.pieces++;
+}
+
+/* n pieces of a source of which others were taken. */
+static void out_lost(struct gso_out *o, unsigned source, unsigned n)
+{
+	if (o->has_rest & UINT64_C(1) << source)
+		o->is_cut = true;
+	else
+		drop_n(o->drops, DROP_PORT_FULL, n);
+}
+
 /* Sends what is collected.  What the exit had no room for belongs to frames
  * that are lost in part (counted here) or not taken at all. */
 static void out_flush(struct gso_out *o)
@@ -141,9 +162,9 @@ static void out_flush(struct gso_out *o)
 		uint64_t bit = UINT64_C(1) << o->source[i];
 
 		if (got & UINT64_C(1) << i)
-			o->taken |= bit;
+			out_taken(o, o->source[i]);
 		else if (o->taken & bit)
-			drop(o->drops, DROP_PORT_FULL);
+			out_lost(o, o->source[i], 1);
 	}
 	if ((got & mask) != mask || !port_is_up(o->port))
 		o->is_full = true;
@@ -310,8 +331,7 @@ static void send_pieces(struct gso_out *o, struct gso_cut *cut, unsigned source,
 			drop(o->drops, DROP_GSO_FAILED);
 			o->taken |= bit;
 		} else if (o->taken & bit) {
-			drop_n(o->drops, DROP_PORT_FULL,
-			       (cut->left + size - 1) / size);
+			out_lost(o, source, (cut->left + size - 1) / size);
 		}
 		return;
 	}
@@ -412,6 +432,7 @@ static void send_fragments(struct gso_out *o, const struct frame *f,
 {
 	struct frag_cut cut = {.c.f = f};
 
+	o->has_rest &= ~(UINT64_C(1) << source);
 	if (!offload_layout(f, &cut.c.l) || f->off.gso_size < 8) {
 		gso_failed(o, source);
 		return;
@@ -454,7 +475,7 @@ static void send_csum(struct gso_out *o, const struct frame *f,
 }
 
 uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
-		  uint64_t mask, uint64_t soft)
+		  uint64_t mask, uint64_t soft, struct gso_rest *rest)
 {
 	struct gso_out o;
 
@@ -462,6 +483,9 @@ uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
 	o.drops = drops;
 	o.taken = 0;
 	o.is_full = false;
+	o.has_rest = rest ? soft : 0;
+	o.last = (struct gso_rest){.i = FRAME_BATCH};
+	o.is_cut = false;
 	o.n_iov = 0;
 	o.b.n = 0; /* the arrays are filled as far as they are used */
 	for (; mask && !o.is_full; mask &= mask - 1) {
@@ -481,7 +505,59 @@ uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
 		}
 	}
 	out_flush(&o);
+	if (rest)
+		*rest = o.is_cut ? o.last : (struct gso_rest){0};
+	if (o.is_cut)
+		o.taken &= ~(UINT64_C(1) << o.last.i);
 	return o.taken;
+}
+
+/* The headers of what is left of cut->f, whose length is right already. */
+static void rest_headers(uint8_t *h, const struct gso_cut *cut)
+{
+	struct frame *f = (struct frame *)(uintptr_t)cut->f;
+	uint32_t l4 = cut->l.l4_off;
+
+	fix_ip(h, cut, f->len);
+	fix_l4(h, cut, f->len, true);
+	put_be16(h + l4 + f->off.csum_offset,
+		 (uint16_t)~csum_fold(offload_pseudo(h, &cut->l,
+						     f->len - l4)));
+	f->off.flags |= FRAME_F_NEEDS_CSUM;
+	f->off.flags &= (uint8_t)~FRAME_F_ECN; /* the first piece had it */
+	if (cut->left > f->off.gso_size)
+		return;
+	f->off.gso = FRAME_GSO_NONE;
+	f->off.gso_size = f->off.hdr_len = 0;
+}
+
+void gso_skip(struct frame *f, uint8_t *hdr, struct iovec *iov,
+	      uint32_t pieces)
+{
+	struct gso_cut cut = {.f = f, .index = pieces};
+	struct iovec tail[FRAME_IOV_MAX];
+	uint8_t head[FRAME_HDR_MAX];
+	uint32_t skip = pieces * f->off.gso_size, n;
+	bool is_whole = offload_layout(f, &cut.l);
+
+	/* It was cut a moment ago. */
+	assert(is_whole && f->hdr == hdr && f->iov == iov);
+	assert(cut.l.payload_off <= FRAME_HDR_MAX &&
+	       skip < f->len - cut.l.payload_off);
+	cut.left = f->len - cut.l.payload_off - skip;
+	cut.at = (struct cursor){.f = f, .off = cut.l.payload_off + skip};
+	n = FRAME_HDR_MAX - cut.l.payload_off;
+	if (n > cut.left)
+		n = cut.left;
+	is_whole = cursor_copy(&cut.at, n, head) &&
+		   cursor_iov(&cut.at, cut.left - n, tail, FRAME_IOV_MAX,
+			      &f->n_iov);
+	assert(is_whole); /* sum(iov) == len - hdr_len */
+	memcpy(hdr + cut.l.payload_off, head, n);
+	memcpy(iov, tail, f->n_iov * sizeof(*iov));
+	f->hdr_len = cut.l.payload_off + n;
+	f->len -= skip;
+	rest_headers(hdr, &cut);
 }
 
 void gso_csum_in_place(struct lend_frame *lent)

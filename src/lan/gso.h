@@ -51,14 +51,27 @@ static inline uint32_t gso_wire_len(const struct frame *f)
 	return len < f->len ? len : f->len;
 }
 
+/* What is left of a frame in the middle of which an exit was full. */
+struct gso_rest {
+	uint32_t pieces; /* that were taken; 0: there is no such frame */
+	unsigned i;	 /* its index in the batch */
+};
+
 /* Sends the frames of mask through p in order, those of soft (a part of mask)
  * cut into pieces or summed here.  Returns the bits accepted, a prefix of
- * mask.  A frame of which some pieces were taken and others not is accepted,
- * the lost pieces counted as PORT_FULL: its sender could not send the rest
- * alone, and TCP repairs it.  A frame that cannot be cut is accepted and
- * counted as GSO_FAILED. */
+ * mask.  A frame that cannot be cut is accepted and counted as GSO_FAILED.
+ *   A frame of which some pieces were taken and others not is accepted, the
+ * lost pieces counted as PORT_FULL: its sender could not send the rest alone,
+ * and TCP repairs it.  With rest, which is for who can, *rest says which frame
+ * it is, and it is not accepted.  (A datagram's fragments have no rest.) */
 uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
-		  uint64_t mask, uint64_t soft);
+		  uint64_t mask, uint64_t soft, struct gso_rest *rest);
+
+/* Takes the first pieces off f, as a rest says: it begins behind them.  hdr
+ * (FRAME_HDR_MAX bytes) and iov (FRAME_IOV_MAX) are f's own, and f->hdr and
+ * f->iov point to them. */
+void gso_skip(struct frame *f, uint8_t *hdr, struct iovec *iov,
+	      uint32_t pieces);
 
 /* Completes the checksum of a lent frame where it lies, as f->off asks (which
  * is then cleared); no GSO. */

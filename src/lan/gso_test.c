@@ -443,6 +443,47 @@ static void test_partial_room(void **state)
 	free(data);
 }
 
+/* A sender that can wait: the exit is full again and again in the middle of a
+ * frame, and in the end has every piece, once, as if it had never been. */
+static void test_rest_waits(void **state)
+{
+	uint8_t *data = buf_new();
+	uint32_t seed = 21;
+	struct fake_port *in;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 0);
+	in = fake_new(b.net.lan, &(struct fake_config){.hold_max = 64,
+						       .lend_piece = 2000});
+	memcpy(data, fake_mac(9).b, 6);
+	make_known(&b, data);
+	for (int round = 0; round < 400; round++) {
+		struct spec s = spec_random(&seed);
+		struct built bu = build(&s, data, &seed);
+
+		memcpy(data, fake_mac(9).b, 6);
+		b.out->room = rnd(&seed) % 4;
+		for (unsigned i = 0; i < 2; i++)
+			fake_queue(in, data, bu.len, &bu.off);
+		while (lan_port_readable(&in->port))
+			;
+		while (b.out->n_out < 2 * n_pieces(&s)) {
+			assert_int_not_equal(in->n_held, 0);
+			fake_add_room(b.out, 1 + rnd(&seed) % 90);
+		}
+		assert_int_equal(in->n_held, 0);
+		assert_int_equal(b.out->n_out, 2 * n_pieces(&s));
+		expect_pieces(b.out, 0, &bu, &s);
+		expect_pieces(b.out, n_pieces(&s), &bu, &s);
+		fake_clear(b.out);
+	}
+	assert_int_equal(b.net.drops.n[DROP_PORT_FULL], 0);
+	assert_int_equal(b.net.drops.n[DROP_GSO_FAILED], 0);
+	bench_deinit(&b);
+	free(data);
+}
+
 static void fault_in_send(struct fake_port *f, const struct batch *b,
 			  uint64_t mask)
 {
@@ -564,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_mixed_batch_keeps_order),
 		cmocka_unit_test(test_only_what_the_exit_cannot),
 		cmocka_unit_test(test_partial_room),
+		cmocka_unit_test(test_rest_waits),
 		cmocka_unit_test(test_fault_ends_it),
 		cmocka_unit_test(test_drop_gso_failed),
 		cmocka_unit_test(test_wire_length),

@@ -91,6 +91,11 @@ static struct held *queue_first(const struct hold_queue *q)
 	return container_of(list_first(&q->frames), struct held, link);
 }
 
+static struct held *queue_last(const struct hold_queue *q)
+{
+	return container_of(q->frames.prev, struct held, link);
+}
+
 static bool queue_put(struct hold_queue *q, const struct frame *f,
 		      uint64_t now_ns)
 {
@@ -138,6 +143,16 @@ static void frame_end(struct hold_queue *q, struct held *x, struct ended *e)
 	slab_free(&h->frames, x);
 	if (e->n == FRAME_BATCH)
 		ended_tell(e);
+}
+
+/* The first pieces of x are gone. */
+static void frame_skip(struct hold_queue *q, struct held *x, uint32_t pieces)
+{
+	uint32_t len = x->f.len;
+
+	gso_skip(&x->f, x->hdr, x->iov, pieces);
+	q->bytes -= len - x->f.len;
+	q->h->bytes -= len - x->f.len;
 }
 
 /* All frames until no more than one that came after until_ns is first. */
@@ -235,7 +250,8 @@ void hold_release_soon(struct port *p)
 /* ---- in and out ---- */
 
 uint64_t hold_keep(struct port *from, struct port *exit,
-		   const struct batch *b, uint64_t mask)
+		   const struct batch *b, uint64_t mask,
+		   const struct gso_rest *rest)
 {
 	struct hold *h = from->hold;
 	uint64_t now_ns = *from->lan->now_ns, kept = 0;
@@ -249,9 +265,15 @@ uint64_t hold_keep(struct port *from, struct port *exit,
 		q = queue_make(h, exit);
 	if (!q)
 		return 0;
-	for (; mask; mask &= mask - 1)
-		if (queue_put(q, &b->f[__builtin_ctzll(mask)], now_ns))
-			kept |= mask & -mask;
+	for (; mask; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(mask);
+
+		if (!queue_put(q, &b->f[i], now_ns))
+			continue;
+		kept |= mask & -mask;
+		if (rest->pieces && rest->i == i)
+			frame_skip(q, queue_last(q), rest->pieces);
+	}
 	if (list_empty(&q->frames)) {
 		queue_free(q);
 		return 0;
@@ -267,6 +289,7 @@ static void queue_send(struct hold_queue *q)
 {
 	struct port *exit = q->exit;
 	struct ended e = {.from = q->h->from};
+	struct gso_rest rest = {0};
 	uint64_t back, sent;
 	unsigned i = 0;
 	struct batch b;
@@ -277,20 +300,24 @@ static void queue_send(struct hold_queue *q)
 			break;
 		b.f[b.n++] = container_of(it, struct held, link)->f;
 	}
-	back = lan_carry_held(e.from, exit, &b);
+	back = lan_carry_held(e.from, exit, &b, &rest);
 	sent = batch_mask(&b) & ~back;
 	list_each_safe(it, &q->frames) {
 		if (i == b.n)
 			break;
-		if (sent >> i++ & 1)
+		if (sent >> i & 1)
 			frame_end(q, container_of(it, struct held, link), &e);
+		else if (rest.pieces && rest.i == i)
+			frame_skip(q, container_of(it, struct held, link),
+				   rest.pieces);
+		i++;
 	}
 	ended_tell(&e);
 	if (back)
 		lan_ask_room(exit);
 	if (list_empty(&q->frames)) {
 		queue_free(q);
-	} else if (sent) { /* the others' turn */
+	} else if (sent || rest.pieces) { /* the others' turn */
 		list_del(&q->link_exit);
 		list_add_tail(&exit->holders, &q->link_exit);
 	}

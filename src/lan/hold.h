@@ -27,6 +27,7 @@
 
 #include "lan/drop.h"
 #include "lan/frame.h"
+#include "lan/gso.h"
 #include "lan/port.h"
 
 enum {
@@ -51,9 +52,11 @@ struct hold *hold_new(struct port *from);
 struct hold *hold_free(struct hold *h);
 
 /* Keeps those frames of mask for exit that the bounds allow, behind what is
- * there already.  Returns their bits; the others are the caller's to lose. */
+ * there already; of rest's frame what is left.  Returns their bits; the others
+ * are the caller's to lose. */
 uint64_t hold_keep(struct port *from, struct port *exit,
-		   const struct batch *b, uint64_t mask);
+		   const struct batch *b, uint64_t mask,
+		   const struct gso_rest *rest);
 /* The exit has room, or is down: sends, or drops, what is held for it until it
  * refuses again. */
 void hold_serve(struct port *exit);

@@ -43,6 +43,7 @@ enum carry_mode {
 	CARRY_LOSE, /* lost, counted */
 	CARRY_KEEP, /* the caller has them still and is told (room) */
 	CARRY_HOLD, /* the lan holds what it can (hold.h) */
+	CARRY_HELD, /* it does already */
 };
 
 /* One call of lan_input(). */
@@ -56,6 +57,7 @@ struct carry {
 	uint32_t longest;	/* on the wire */
 	uint64_t flood;
 	uint64_t group;		/* of the masks of exits: not unicast */
+	struct gso_rest rest;	/* of the exit that was sent to last */
 	unsigned n_pending;	/* exits with a mask */
 	uint64_t seen;		/* bit per serial % 64 of the exits below */
 	unsigned n_exits;
@@ -262,6 +264,14 @@ static enum drop_reason down_reason(const struct port *p)
 	return p->fault ? DROP_PORT_FAULT : DROP_LINK_DOWN;
 }
 
+/* True if what p does not take of a frame that is cut for it need not be
+ * lost. */
+static bool has_rest(const struct carry *c, const struct port *p)
+{
+	return (c->mode == CARRY_HOLD || c->mode == CARRY_HELD) &&
+	       port_can_refuse(p);
+}
+
 /* One send() of frames that p can take. Returns the bits it had no room for. */
 static uint64_t exit_put(struct carry *c, struct port *p,
 			 const struct batch *b, uint64_t mask)
@@ -272,7 +282,8 @@ static uint64_t exit_put(struct carry *c, struct port *p,
 	if (c->need & ~p->caps.offload)
 		soft = mask_soft(c, p, mask);
 	if (soft)
-		got = gso_send(p, c->lan->drops, b, mask, soft);
+		got = gso_send(p, c->lan->drops, b, mask, soft,
+			       has_rest(c, p) ? &c->rest : NULL);
 	else
 		got = p->ops->send(p, b, mask);
 	got &= mask;
@@ -319,7 +330,7 @@ static uint64_t exit_send(struct carry *c, struct port *p, uint64_t mask)
 static __attribute__((noinline)) uint64_t
 exit_hold(struct carry *c, struct port *p, uint64_t mask)
 {
-	uint64_t held = hold_keep(c->from, p, c->b, mask);
+	uint64_t held = hold_keep(c->from, p, c->b, mask, &c->rest);
 
 	exit_lost(c, p, mask & ~held, DROP_PORT_FULL);
 	return held;
@@ -330,7 +341,7 @@ static uint64_t exit_refused(struct carry *c, struct port *p, uint64_t mask)
 {
 	if (c->mode == CARRY_HOLD)
 		return exit_hold(c, p, mask);
-	if (mask)
+	if (mask && c->mode == CARRY_KEEP)
 		lan_wait(c->from, p);
 	return mask;
 }
@@ -342,6 +353,7 @@ static uint64_t exit_carry(struct carry *c, struct port *p, uint64_t unicast,
 {
 	uint64_t held = 0, lost;
 
+	c->rest.pieces = 0;
 	if (!port_is_up(p)) { /* since this batch came in */
 		exit_lost(c, p, unicast, down_reason(p));
 		return 0;
@@ -529,7 +541,7 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 }
 
 uint64_t lan_carry_held(struct port *from, struct port *exit,
-			const struct batch *b)
+			const struct batch *b, struct gso_rest *rest)
 {
 	struct lan *lan = from->lan;
 	struct port *outer = lan->ingress;
@@ -538,7 +550,7 @@ uint64_t lan_carry_held(struct port *from, struct port *exit,
 
 	c.lan = lan;
 	c.from = from;
-	c.mode = CARRY_KEEP;
+	c.mode = CARRY_HELD;
 	carry_init(&c, b, b->n);
 	for (unsigned i = 0; i < b->n; i++)
 		carry_weigh(&c, &b->f[i]);
@@ -547,6 +559,7 @@ uint64_t lan_carry_held(struct port *from, struct port *exit,
 	back = exit_carry(&c, exit, batch_mask(b), 0);
 	lan->ingress = outer;
 	lan->busy--;
+	*rest = c.rest;
 	return back;
 }
 

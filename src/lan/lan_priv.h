@@ -80,7 +80,7 @@ static inline struct port *lan_exit(const struct lan *lan, mac dst)
 /* Sends frames of from that were held for exit, as lan_input() would.  Returns
  * those it had no room for; the others are sent or dropped. */
 uint64_t lan_carry_held(struct port *from, struct port *exit,
-			const struct batch *b);
+			const struct batch *b, struct gso_rest *rest);
 /* exit is to say when it has room (lan_port_room()). */
 void lan_ask_room(struct port *exit);
 /* sender was told "no room" by exit: its room hook is to be called. */

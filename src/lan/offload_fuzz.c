@@ -90,7 +90,7 @@ static void segment(const struct frame *f, unsigned room)
 	uint64_t got;
 
 	b.f[0] = *f;
-	got = gso_send(&sink.port, &drops, &b, 1, 1);
+	got = gso_send(&sink.port, &drops, &b, 1, 1, NULL);
 	if (f->off.gso == FRAME_GSO_NONE) {
 		assert(got == (room > 0) && sink.n_frames == got);
 		return;

@@ -84,7 +84,8 @@
  * that refused them, or for which others wait already; not flooded ones.  For
  * one exit at most half of hold_max, a bounded number of frames and bytes
  * (hold.h), for 100 ms: what is more is lost as PORT_FULL, what waits longer as
- * PORT_STALLED.  The order of what one port sends to one other is kept.
+ * PORT_STALLED.  The order of what one port sends to one other is kept.  Frames
+ * that are cut for the exit go on where that was full in the middle of one.
  *
  * Link
  * ----

@@ -51,6 +51,7 @@ struct bench {
 static const uint8_t macs[2][6] = {{0x52, 0x54, 0, 1, 2, 3},
 				   {0x52, 0x54, 0, 4, 5, 6}};
 static const uint8_t all_mac[6] = {0x52, 0x54, 0, 7, 8, 9};
+static const uint8_t none_mac[6] = {0x52, 0x54, 0, 10, 11, 12};
 static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /* The tail of what is sent lies in the memory of a itself. */
@@ -129,6 +130,8 @@ static void introduce(struct bench *b)
 		assert_true(vpeer_send(&b->g[i].peer,
 				       make(b, everybody, macs[i], 60), 60));
 	assert_true(mem_port_push(b->all, make(b, everybody, all_mac, 60), 60));
+	assert_true(mem_port_push(b->none, make(b, everybody, none_mac, 60),
+				  60));
 	turns(b);
 	drain(b);
 	memset(&b->rig.drops, 0, sizeof(b->rig.drops));
@@ -369,6 +372,37 @@ static void test_one_waits_others_pass(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		assert_true(send_a(b, macs[B]));
 	expect_b(b, RX + 20 + 300, 5);
+}
+
+/* One for whom frames are cut is full in the middle of one: it goes on there
+ * when it has room. */
+static void test_the_rest_of_a_frame_waits(void **state)
+{
+	enum { N = 10, PIECES = 42, LAST = 60000 - (PIECES - 1) * MSS };
+	struct bench *b = *state;
+	uint8_t hdr[VNETHDR_LEN];
+
+	for (unsigned i = 0; i < N; i++) {
+		make_tso(b, none_mac, 60000, hdr);
+		b->buf[TCP4_HDRS] = (uint8_t)i;
+		assert_true(vpeer_send_hdr(&b->g[A].peer, hdr, b->buf,
+					   TCP4_HDRS + 60000));
+		turns(b);
+	}
+	assert_int_equal(b->none->n, 256);
+	assert_int_equal(out_a(b), N - 256 / PIECES);
+	for (unsigned i = 0; i < N * PIECES; i++) {
+		uint32_t n = mem_port_pop(b->none, b->got, FRAME_MAX);
+
+		assert_int_equal(n, TCP4_HDRS +
+					    ((i + 1) % PIECES ? MSS : LAST));
+		if (i % PIECES == 0)
+			assert_int_equal(b->got[TCP4_HDRS], i / PIECES);
+		turns(b);
+	}
+	assert_int_equal(out_a(b), 0);
+	assert_int_equal(b->none->n, 0);
+	assert_int_equal(lost_all(b), 0);
 }
 
 /* A guest that only writes is stopped by its own ring, and keeps half of what
@@ -682,6 +716,7 @@ int main(void)
 		cmocka_unit_test(test_gso_stays_whole),
 		cmocka_unit_test(test_guest_that_cannot),
 		T(test_one_waits_others_pass),
+		T(test_the_rest_of_a_frame_waits),
 		cmocka_unit_test(test_no_more_than_a_quarter),
 		T(test_a_silent_guest_is_given_up),
 		T(test_sender_is_told),
