@@ -75,10 +75,56 @@ static uint32_t cut_off(const struct frame *f, const struct offload_layout *l)
 		       : l->payload_off;
 }
 
+static const struct port_ops ops = {.kind = "sink", .send = sink_send};
+static const uint64_t now_ns = 1;
+
+/* For a sender that waits with the rest: whatever the steps, the same pieces
+ * go out. */
+static void segment_in_steps(const struct frame *f, unsigned room)
+{
+	struct lan lan = {.now_ns = &now_ns};
+	struct sink sink = {.port = {.ops = &ops, .lan = &lan, .carrier = true,
+				     .admin_up = true}};
+	struct iovec iov[FRAME_IOV_MAX];
+	uint8_t hdr[FRAME_HDR_MAX];
+	struct drops drops = {{0}};
+	struct gso_rest rest = {0};
+	struct offload_layout l;
+	struct batch b = {.n = 1};
+	struct frame x = *f;
+
+	if (!offload_layout(f, &l))
+		abort();
+	memcpy(hdr, f->hdr, f->hdr_len);
+	if (f->n_iov)
+		memcpy(iov, f->iov, f->n_iov * sizeof(*iov));
+	x.hdr = hdr;
+	x.iov = iov;
+	for (;;) {
+		b.f[0] = x;
+		sink.room = room;
+		if (gso_send(&sink.port, &drops, &b, 1, 1, &rest) & 1)
+			break;
+		assert(rest.i == 0 && rest.pieces == room);
+		gso_skip(&x, hdr, iov, rest.pieces);
+		assert(frame_offload_check(&x));
+	}
+	assert(rest.pieces == 0 && drops.n[DROP_GSO_FAILED] == 0 &&
+	       drops.n[DROP_PORT_FULL] == 0);
+	assert(sink.n_frames == offload_pieces(f, l.payload_off));
+	assert(sink.n_bytes == f->len - l.payload_off +
+				       sink.n_frames * l.payload_off);
+}
+
+static bool has_steps(const struct frame *f)
+{
+	return f->off.gso != FRAME_GSO_NONE &&
+	       f->off.gso != FRAME_GSO_FRAG4 &&
+	       f->off.gso != FRAME_GSO_FRAG6 && f->hdr_len <= FRAME_HDR_MAX;
+}
+
 static void segment(const struct frame *f, unsigned room)
 {
-	static const struct port_ops ops = {.kind = "sink", .send = sink_send};
-	const uint64_t now_ns = 1;
 	struct lan lan = {.now_ns = &now_ns};
 	struct sink sink = {.port = {.ops = &ops, .lan = &lan, .carrier = true,
 				     .admin_up = true},
@@ -136,5 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    !(f.off.flags & FRAME_F_NEEDS_CSUM))
 		return 0;
 	segment(&f, data[0] & 0x80 ? data[0] & 0x0f : UINT32_MAX);
+	if (has_steps(&f))
+		segment_in_steps(&f, 1 + data[0] % 70);
 	return 0;
 }
