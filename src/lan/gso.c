@@ -39,15 +39,13 @@ struct cursor {
 	size_t off;
 };
 
-/* Frames on their way to one exit. */
+/* Frames on their way to their exits. */
 struct gso_out {
-	struct port *port;
+	struct gso_exit *exit; /* borrowed [n_exits] */
+	unsigned n_exits;
+	unsigned n_open; /* exits that are not full */
 	struct drops *drops;
-	uint64_t taken;	      /* source frames of which a piece was taken */
-	bool is_full;	      /* the exit takes no more now */
-	uint64_t has_rest;    /* source frames that need not be lost in part */
-	struct gso_rest last; /* the source of the piece taken last */
-	bool is_cut;	      /* what comes after it of that source was not */
+	uint64_t has_rest; /* source frames that need not be lost in part */
 	unsigned n_iov;
 	uint8_t source[FRAME_BATCH]; /* frame of the source batch */
 	struct batch b;
@@ -131,53 +129,75 @@ static bool cursor_iov(struct cursor *c, uint32_t len, struct iovec *iov,
 	return true;
 }
 
-static void out_taken(struct gso_out *o, unsigned source)
+static void exit_took(struct gso_exit *e, unsigned source)
 {
-	o->taken |= UINT64_C(1) << source;
-	if (o->last.i != source)
-		o->last = (struct gso_rest){.i = source};
-	o->last.pieces++;
+	e->taken |= UINT64_C(1) << source;
+	if (e->last.i != source)
+		e->last = (struct gso_rest){.i = source};
+	e->last.pieces++;
 }
 
-/* n pieces of a source of which others were taken. */
-static void out_lost(struct gso_out *o, unsigned source, unsigned n)
+/* n pieces of a source are not for e, who may have taken others of it. */
+static void exit_left(struct gso_out *o, struct gso_exit *e, unsigned source,
+		      unsigned n)
 {
+	if (!(e->taken & UINT64_C(1) << source))
+		return;
 	if (o->has_rest & UINT64_C(1) << source)
-		o->is_cut = true;
+		e->is_cut = true;
 	else
 		drop_n(o->drops, DROP_PORT_FULL, n);
 }
 
-/* Sends what is collected.  What the exit had no room for belongs to frames
+static void exit_flush(struct gso_out *o, struct gso_exit *e, uint64_t mask)
+{
+	uint64_t got = 0;
+
+	if (!e->is_full && port_is_up(e->port))
+		got = e->port->ops->send(e->port, &o->b, mask) & mask;
+	for (unsigned i = 0; i < o->b.n; i++) {
+		if (got & UINT64_C(1) << i)
+			exit_took(e, o->source[i]);
+		else
+			exit_left(o, e, o->source[i], 1);
+	}
+	if (e->is_full || (got == mask && port_is_up(e->port)))
+		return;
+	e->is_full = true;
+	o->n_open--;
+}
+
+/* Sends what is collected.  What an exit had no room for belongs to frames
  * that are lost in part (counted here) or not taken at all. */
 static void out_flush(struct gso_out *o)
 {
 	uint64_t mask = batch_mask(&o->b);
-	uint64_t got;
 
 	if (!mask)
 		return;
-	got = o->port->ops->send(o->port, &o->b, mask);
-	for (unsigned i = 0; i < o->b.n; i++) {
-		uint64_t bit = UINT64_C(1) << o->source[i];
-
-		if (got & UINT64_C(1) << i)
-			out_taken(o, o->source[i]);
-		else if (o->taken & bit)
-			out_lost(o, o->source[i], 1);
-	}
-	if ((got & mask) != mask || !port_is_up(o->port))
-		o->is_full = true;
+	for (unsigned i = 0; i < o->n_exits; i++)
+		exit_flush(o, &o->exit[i], mask);
 	o->b.n = 0;
 	o->n_iov = 0;
 }
 
-/* The next free header buffer; NULL if the exit is full. */
+/* The next free header buffer; NULL if the exits are full. */
 static uint8_t *out_room(struct gso_out *o)
 {
 	if (o->b.n == FRAME_BATCH)
 		out_flush(o);
-	return o->is_full ? NULL : o->hdr[o->b.n];
+	return o->n_open ? o->hdr[o->b.n] : NULL;
+}
+
+/* The frame cannot be cut: no exit will have it. */
+static void gso_failed(struct gso_out *o, unsigned source)
+{
+	for (unsigned i = 0; i < o->n_exits; i++) {
+		if (o->exit[i].is_full)
+			continue;
+		drop(o->drops, DROP_GSO_FAILED);
+		o->exit[i].taken |= UINT64_C(1) << source;
+	}
 }
 
 static void out_push(struct gso_out *o, const struct frame *f,
@@ -259,7 +279,7 @@ static void fix_csum(uint8_t *h, const struct gso_cut *cut,
 
 /* Begins the next piece of n bytes: f with front bytes of headers, of which
  * the first `copied` are the source's, and the bytes behind them; returns its
- * private bytes.  NULL: no room (o->is_full), a retry after a flush (*retryp),
+ * private bytes.  NULL: no room (!o->n_open), a retry after a flush (*retryp),
  * or a frame of too many small pieces. */
 static uint8_t *piece_begin(struct gso_out *o, struct gso_cut *cut, uint32_t n,
 			    uint32_t copied, uint32_t front, struct frame *f,
@@ -320,27 +340,21 @@ typedef bool (*piece_fn)(struct gso_out *o, struct gso_cut *cut,
 static void send_pieces(struct gso_out *o, struct gso_cut *cut, unsigned source,
 			piece_fn piece)
 {
-	uint64_t bit = UINT64_C(1) << source;
 	uint32_t size = cut->f->off.gso_size;
 	bool retry;
 
 	while (cut->left > 0) {
 		if (piece(o, cut, source, &retry) || retry)
 			continue;
-		if (!o->is_full) {
-			drop(o->drops, DROP_GSO_FAILED);
-			o->taken |= bit;
-		} else if (o->taken & bit) {
-			out_lost(o, source, (cut->left + size - 1) / size);
+		if (o->n_open) {
+			gso_failed(o, source);
+			return;
 		}
+		for (unsigned i = 0; i < o->n_exits; i++)
+			exit_left(o, &o->exit[i], source,
+				  (cut->left + size - 1) / size);
 		return;
 	}
-}
-
-static void gso_failed(struct gso_out *o, unsigned source)
-{
-	drop(o->drops, DROP_GSO_FAILED);
-	o->taken |= UINT64_C(1) << source;
 }
 
 static void send_gso(struct gso_out *o, const struct frame *f, unsigned source)
@@ -371,7 +385,7 @@ struct frag_cut {
  * which is the address of a stack and the time. */
 static uint32_t frag_id(const struct gso_out *o, const struct frag_cut *cut)
 {
-	struct hash_key key = {(uintptr_t)o, *o->port->lan->now_ns};
+	struct hash_key key = {(uintptr_t)o, *o->exit[0].port->lan->now_ns};
 	uint8_t seed[44];
 
 	memcpy(seed, cut->c.f->hdr + cut->c.l.l3_off + 8, 32); /* addresses */
@@ -463,8 +477,7 @@ static void send_csum(struct gso_out *o, const struct frame *f,
 		is_done = out_tail(o, &at, f->len - head, &out, &retry);
 	} while (!is_done && retry);
 	if (!is_done) {
-		drop(o->drops, DROP_GSO_FAILED);
-		o->taken |= UINT64_C(1) << source;
+		gso_failed(o, source);
 		return;
 	}
 	memcpy(h, f->hdr, head);
@@ -474,42 +487,62 @@ static void send_csum(struct gso_out *o, const struct frame *f,
 	out_push(o, &out, source);
 }
 
-uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
-		  uint64_t mask, uint64_t soft, struct gso_rest *rest)
+static void out_frame(struct gso_out *o, const struct frame *f, unsigned i,
+		      bool is_soft)
+{
+	if (!is_soft) {
+		if (out_room(o))
+			out_push(o, f, i);
+	} else if (f->off.gso == FRAME_GSO_FRAG4 ||
+		   f->off.gso == FRAME_GSO_FRAG6) {
+		send_fragments(o, f, i);
+	} else if (f->off.gso != FRAME_GSO_NONE) {
+		send_gso(o, f, i);
+	} else {
+		send_csum(o, f, i);
+	}
+}
+
+static void send_all(struct gso_exit *exit, unsigned n, struct drops *drops,
+		     const struct batch *b, uint64_t mask, uint64_t soft,
+		     uint64_t has_rest)
 {
 	struct gso_out o;
 
-	o.port = p;
+	for (unsigned i = 0; i < n; i++)
+		exit[i] = (struct gso_exit){.port = exit[i].port,
+					    .last.i = FRAME_BATCH};
+	o.exit = exit;
+	o.n_exits = o.n_open = n;
 	o.drops = drops;
-	o.taken = 0;
-	o.is_full = false;
-	o.has_rest = rest ? soft : 0;
-	o.last = (struct gso_rest){.i = FRAME_BATCH};
-	o.is_cut = false;
+	o.has_rest = has_rest;
 	o.n_iov = 0;
 	o.b.n = 0; /* the arrays are filled as far as they are used */
-	for (; mask && !o.is_full; mask &= mask - 1) {
+	for (; mask && o.n_open; mask &= mask - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(mask);
-		const struct frame *f = &b->f[i];
 
-		if (!(soft & UINT64_C(1) << i)) {
-			if (out_room(&o))
-				out_push(&o, f, i);
-		} else if (f->off.gso == FRAME_GSO_FRAG4 ||
-			   f->off.gso == FRAME_GSO_FRAG6) {
-			send_fragments(&o, f, i);
-		} else if (f->off.gso != FRAME_GSO_NONE) {
-			send_gso(&o, f, i);
-		} else {
-			send_csum(&o, f, i);
-		}
+		out_frame(&o, &b->f[i], i, soft >> i & 1);
 	}
 	out_flush(&o);
+}
+
+uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
+		  uint64_t mask, uint64_t soft, struct gso_rest *rest)
+{
+	struct gso_exit e = {.port = p};
+
+	send_all(&e, 1, drops, b, mask, soft, rest ? soft : 0);
 	if (rest)
-		*rest = o.is_cut ? o.last : (struct gso_rest){0};
-	if (o.is_cut)
-		o.taken &= ~(UINT64_C(1) << o.last.i);
-	return o.taken;
+		*rest = e.is_cut ? e.last : (struct gso_rest){0};
+	if (e.is_cut)
+		e.taken &= ~(UINT64_C(1) << e.last.i);
+	return e.taken;
+}
+
+void gso_send_all(struct gso_exit *exit, unsigned n, struct drops *drops,
+		  const struct batch *b, uint64_t mask, uint64_t soft)
+{
+	send_all(exit, n, drops, b, mask, soft, 0);
 }
 
 /* The headers of what is left of cut->f, whose length is right already. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Software segmentation and checksums for exits that cannot take an offload.
- * Called by lan.c at the last moment, on the worker's thread, for the mask of
- * one exit.
+ * Called by lan.c at the last moment, on the worker's thread: for the mask of
+ * one exit, or a flood's for all exits that lack the same.
  */
 #ifndef LAN_GSO_H
 #define LAN_GSO_H
@@ -66,6 +66,19 @@ struct gso_rest {
  * it is, and it is not accepted.  (A datagram's fragments have no rest.) */
 uint64_t gso_send(struct port *p, struct drops *drops, const struct batch *b,
 		  uint64_t mask, uint64_t soft, struct gso_rest *rest);
+
+/* The same for several exits at once: what is cut is cut once, and goes out
+ * piece by piece to all of them.  soft holds for each. */
+struct gso_exit {
+	struct port *port;
+	uint64_t taken; /* out: the bits accepted, as above */
+	/* inside only */
+	bool is_full;	      /* it takes no more now */
+	bool is_cut;	      /* of the source of the piece it took last .. */
+	struct gso_rest last; /* .. it did not take what comes after */
+};
+void gso_send_all(struct gso_exit *exit, unsigned n, struct drops *drops,
+		  const struct batch *b, uint64_t mask, uint64_t soft);
 
 /* Takes the first pieces off f, as a rest says: it begins behind them.  hdr
  * (FRAME_HDR_MAX bytes) and iov (FRAME_IOV_MAX) are f's own, and f->hdr and

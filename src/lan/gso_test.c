@@ -492,6 +492,88 @@ static void fault_in_send(struct fake_port *f, const struct batch *b,
 	port_fault(&f->port, FAULT_IO, "gone");
 }
 
+/* Who was sent to, and how many frames. */
+static unsigned sent_to[64], sent_n[64], n_sent;
+
+static void note_send(struct fake_port *f, const struct batch *b,
+		      uint64_t mask)
+{
+	(void)b;
+	assert_in_range(n_sent, 0, 63);
+	sent_to[n_sent] = *(unsigned *)f->arg;
+	sent_n[n_sent++] = (unsigned)__builtin_popcountll(mask);
+}
+
+enum { N_FLOOD = 5 };
+
+static void flood_ports(struct bench *b, struct fake_port **p)
+{
+	static const uint32_t offload[N_FLOOD] = {0, PORT_O_ALL, 0,
+						  PORT_O_CSUM, 0};
+	static unsigned id[N_FLOOD];
+
+	bench_init(b, PORT_O_ALL);
+	for (unsigned i = 0; i < N_FLOOD; i++) {
+		p[i] = fake_new(b->net.lan, &(struct fake_config){
+						    .offload = offload[i]});
+		id[i] = i;
+		p[i]->arg = &id[i];
+		p[i]->on_send = note_send;
+	}
+	n_sent = 0;
+}
+
+/* A flood: for those who lack the same it is cut once, and each gets what it
+ * has room for, as if it were alone. */
+static void test_flood_is_cut_once(void **state)
+{
+	/* whole, and in two times 64 and 36 pieces */
+	static const unsigned want[][2] = {{1, 1},  {0, 64}, {2, 64},
+					   {3, 64}, {4, 64}, {0, 36},
+					   {2, 36}, {3, 36}, {4, 36}};
+	struct spec s = {.payload = 50000, .gso_size = 500};
+	struct batch batch = {.n = 1};
+	uint8_t *data = buf_new();
+	struct fake_port *p[N_FLOOD];
+	uint32_t seed = 3;
+	struct built bu;
+	struct bench b;
+
+	(void)state;
+	flood_ports(&b, p);
+	bu = build(&s, data, &seed);
+	batch.f[0] = frame_flat(data, bu.len);
+	batch.f[0].off = bu.off;
+	assert_true(lan_input(&b.in->port, &batch, false) == 0);
+	assert_int_equal(n_sent, sizeof(want) / sizeof(want[0]));
+	for (unsigned i = 0; i < n_sent; i++) {
+		assert_int_equal(sent_to[i], want[i][0]);
+		assert_int_equal(sent_n[i], want[i][1]);
+	}
+	for (unsigned i = 0; i < N_FLOOD; i++) {
+		assert_int_equal(p[i]->n_out, i == 1 ? 1 : 100);
+		assert_int_equal(p[i]->port.stats.tx_frames, 1);
+		if (i != 1)
+			expect_pieces(p[i], 0, &bu, &s);
+		fake_clear(p[i]);
+	}
+	/* one is full in the middle, one from the start, one breaks */
+	p[0]->room = 70;
+	p[2]->room = 0;
+	p[4]->on_send = fault_in_send;
+	assert_true(lan_input(&b.in->port, &batch, false) == 0);
+	assert_int_equal(p[0]->n_out, 70);
+	assert_int_equal(p[0]->port.stats.tx_frames, 2);
+	assert_int_equal(p[2]->n_out, 0);
+	assert_int_equal(p[2]->port.stats.tx_drops, 1);
+	assert_int_equal(p[3]->n_out, 100);
+	expect_pieces(p[3], 0, &bu, &s);
+	assert_int_equal(p[4]->n_out, 64);
+	assert_int_equal(b.net.drops.n[DROP_PORT_FULL], 30 + 1 + 36);
+	bench_deinit(&b);
+	free(data);
+}
+
 static void test_fault_ends_it(void **state)
 {
 	struct spec s = {.payload = 60000, .gso_size = 100};
@@ -606,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_only_what_the_exit_cannot),
 		cmocka_unit_test(test_partial_room),
 		cmocka_unit_test(test_rest_waits),
+		cmocka_unit_test(test_flood_is_cut_once),
 		cmocka_unit_test(test_fault_ends_it),
 		cmocka_unit_test(test_drop_gso_failed),
 		cmocka_unit_test(test_wire_length),

@@ -23,6 +23,7 @@ enum {
 	/* A batch's unicast frames may have as many exits as there are
 	 * frames; what is left over is for those to groups. */
 	CARRY_EXITS = 2 * FRAME_BATCH,
+	CARRY_CUTS = 32, /* exits for which a flood is cut at once */
 };
 
 /* Where frames with one pair of addresses go. */
@@ -406,19 +407,68 @@ static enum drop_reason no_exit_reason(const struct carry *c)
 	return why;
 }
 
+/* Exits of a flood that lack the same abilities. */
+struct flood_cut {
+	uint64_t soft; /* frames that are cut or summed for them */
+	unsigned n;
+	struct gso_exit exit[CARRY_CUTS];
+};
+
+static void cut_flush(struct carry *c, struct flood_cut *g)
+{
+	if (g->n == 0)
+		return;
+	gso_send_all(g->exit, g->n, c->lan->drops, c->b, c->flood, g->soft);
+	for (unsigned i = 0; i < g->n; i++) {
+		struct port *p = g->exit[i].port;
+		uint64_t got = g->exit[i].taken & c->flood;
+
+		p->stats.tx_frames += count_bits(got);
+		p->stats.tx_bytes += mask_bytes(c->b, got);
+		exit_lost(c, p, c->flood & ~got,
+			  port_is_up(p) ? DROP_PORT_FULL : down_reason(p));
+	}
+	g->n = 0;
+}
+
+/* True if p is one of g's now: what it cannot do by itself is done once. */
+static bool cut_add(struct carry *c, struct flood_cut *g, struct port *p)
+{
+	uint64_t soft;
+
+	if (!(c->need & ~p->caps.offload) ||
+	    c->longest > p->caps.max_frame || p->alias_use & ALIAS_USE_SWAP)
+		return false;
+	soft = mask_soft(c, p, c->flood);
+	if (!soft)
+		return false;
+	if (g->n == CARRY_CUTS || g->soft != soft)
+		cut_flush(c, g);
+	assert(!p->lent);
+	g->soft = soft;
+	g->exit[g->n++].port = p;
+	return true;
+}
+
 /* To all ports that are up and had no frames of their own in the batch. */
 static unsigned flood_others(struct carry *c)
 {
+	struct flood_cut g;
 	unsigned n = 0;
+
+	g.n = 0; /* the array is filled as far as it is used */
+	g.soft = 0;
 
 	list_each(it, &c->lan->ports) {
 		struct port *p = container_of(it, struct port, link_all);
 
 		if (p == c->from || !port_is_up(p) || is_exit(c, p))
 			continue;
-		(void)exit_carry(c, p, 0, c->flood); /* nothing is kept */
+		if (!cut_add(c, &g, p))
+			(void)exit_carry(c, p, 0, c->flood); /* none is kept */
 		n++;
 	}
+	cut_flush(c, &g);
 	return n;
 }
 
