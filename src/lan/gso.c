@@ -558,6 +558,7 @@ static void rest_headers(uint8_t *h, const struct gso_cut *cut)
 						     f->len - l4)));
 	f->off.flags |= FRAME_F_NEEDS_CSUM;
 	f->off.flags &= (uint8_t)~FRAME_F_ECN; /* the first piece had it */
+	f->off.hdr_len = cut->l.payload_off; /* as said it may be too much */
 	if (cut->left > f->off.gso_size)
 		return;
 	f->off.gso = FRAME_GSO_NONE;
