@@ -116,7 +116,9 @@ def test_each_its_own(lab, plug, files):  # noqa: F811
             assert status(a, url + part) in (400, 404), part
         for part in ("user-data", "meta-data", "vendor-data"):
             assert status(c, url + part) == 404
-            r = lab.exec("lab", "--", "curl", "-sS", "-m", "20", "-w", "%{http_code}", url + part)
+            r = lab.exec("lab", "--", "curl", "-sS", "-m", "20", "--retry", "5", "--retry-delay", "1",
+                         "--retry-all-errors",  # IPv6 comes a moment after IPv4
+                         "-w", "%{http_code}", url + part)
             assert said(r) == "404"
     # nor who takes an address of its
     c.guest.sh("ip", "addr", "flush", "dev", "eth0")

@@ -583,8 +583,9 @@ def test_keeper_killed_whom_nobody_needs(lan):
     o = kill_keeper("lab")
     os.kill(m.proc.pid, signal.SIGKILL)
     m.proc.wait()
-    os.kill(o["machines"][0]["pid"], signal.SIGKILL)
-    wait_for("the engine's end", lambda: is_dead(o["engine"]))
+    vmm = o["machines"][0]["pid"]
+    os.kill(vmm, signal.SIGKILL)
+    wait_for("the end of both", lambda: is_dead(o["engine"]) and is_dead(vmm))
     r = vmlan("ls", "--json")
     assert r.stdout == "[]\n" and r.stderr == ""
 

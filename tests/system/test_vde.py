@@ -507,8 +507,10 @@ def test_switch_of_ours(w, folder):
         os.kill(old, signal.SIGKILL)
         wait_for("another engine", lambda: v.engine() not in (None, old))
         proof.frames_both_ways(a, b, window=WINDOW)
+        old = s.engine()
         s.proc.kill()
         s.proc.wait()
+        wait_for("its engine's end", lambda: is_dead(old))
         with Vmlan(server):
             wait_for("a plug", lambda: f"plugged into the VDE switch at {d} again" in v.log(), 30)
             proof.frames_both_ways(a, b, window=WINDOW)
