@@ -32,6 +32,7 @@ struct spot {
 struct place {
 	unsigned n;	/* chains */
 	unsigned n_iov; /* their pieces, at v->iov */
+	unsigned n_read; /* descriptors: empty ones cost time, too */
 	uint64_t len;	/* bytes they hold */
 };
 
@@ -79,17 +80,18 @@ static enum fit find_place(struct vhost_user *v, unsigned nth, uint64_t need,
 	*p = (struct place){0};
 	while (p->len < need) {
 		unsigned at = nth + p->n, avail = vring_avail(q, at + 1);
+		unsigned spent = p->n_iov > p->n_read ? p->n_iov : p->n_read;
 		struct vchain c;
 		int r;
 
-		if (p->n && !may_merge)
+		if ((p->n && !may_merge) || spent >= VHOST_CHAIN_IOV)
 			return NEVER;
 		if (avail <= at)
 			return avail > nth && avail - nth >= q->size / 2
 				       ? NEVER
 				       : NO_ROOM;
 		r = vring_chain(q, at, true, v->iov + p->n_iov,
-				VHOST_CHAIN_IOV - p->n_iov, &c);
+				VHOST_CHAIN_IOV - spent, &c);
 		if (r < 0) /* broken, or in too many pieces */
 			return NEVER;
 		v->buffer[at] = (struct vhost_buffer){
@@ -97,6 +99,7 @@ static enum fit find_place(struct vhost_user *v, unsigned nth, uint64_t need,
 			.len = c.len > UINT32_MAX ? UINT32_MAX
 						  : (uint32_t)c.len};
 		p->n_iov += c.n_iov;
+		p->n_read += c.n_read;
 		p->len += c.len;
 		p->n++;
 	}

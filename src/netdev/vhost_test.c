@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "netdev/rig_vhost.h"
+#include "netdev/vhost_user.h"
 #include "netdev/vnethdr.h"
 #include "os/fdpass.h"
 
@@ -332,6 +333,32 @@ static void test_bad_frames(void **state)
 	turns(b);
 	assert_int_equal(b->rig.drops.n[DROP_OFFLOAD_BAD], 1);
 	expect_alive(b);
+	assert_int_equal(b->rig.n_faults, 0);
+}
+
+/* A chain of empty descriptors ends nowhere near its table's end. */
+static void test_empty_descriptors(void **state)
+{
+	enum { N = VHOST_CHAIN_IOV + 1 };
+	struct bench *b = *state;
+	struct vpeer *v = &b->peer;
+	uint64_t at = v->tx_at;
+
+	for (unsigned i = 0; i < N; i++) {
+		const uint16_t rest[2] = {1 /* NEXT */, (uint16_t)(i + 1)};
+
+		memset(v->mem + at + i * 16u, 0, 12);
+		memcpy(v->mem + at + i * 16u + 12, rest, sizeof(rest));
+	}
+	for (unsigned less = 0; less < 2; less++) {
+		vpeer_desc(v, VHOST_TX, 0, vpeer_gpa(v, at),
+			   (N - less) * 16u, 4 /* INDIRECT */, 0);
+		memset(v->mem + at + (N - 1 - less) * 16u + 12, 0, 2);
+		vpeer_offer(v, VHOST_TX, 0);
+		turns(b);
+		assert_int_equal(b->rig.drops.n[DROP_FRAME_LONG], 1);
+		assert_int_equal(b->rig.drops.n[DROP_FRAME_SHORT], less);
+	}
 	assert_int_equal(b->rig.n_faults, 0);
 }
 
@@ -741,6 +768,7 @@ int main(void)
 		T(test_broken_index),
 		T(test_broken_head),
 		T(test_bad_frames),
+		T(test_empty_descriptors),
 		T(test_tso_from_the_guest),
 		T(test_tso_to_the_guest),
 		cmocka_unit_test(test_guest_without_offloads),

@@ -282,6 +282,8 @@ static int walk(struct vring *q, struct table *t, bool writable,
 	for (;;) {
 		if (next >= t->n || left-- == 0)
 			return broken(q); /* a loop is no chain */
+		if (c->n_read++ > max) /* the one of a table is for free */
+			return -E2BIG;
 		desc_read(t, next, &d);
 		c->n_desc += !t->is_indirect;
 		if (d.flags & DESC_F_INDIRECT) {

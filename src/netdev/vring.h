@@ -74,6 +74,7 @@ struct vring {
 struct vchain {
 	uint16_t head;
 	uint32_t n_desc; /* of the ring itself */
+	uint32_t n_read; /* descriptors, those of a table too */
 	uint32_t n_iov;
 	uint64_t len;
 };
@@ -90,7 +91,8 @@ void vring_stop(struct vring *q);
 unsigned vring_avail(struct vring *q, unsigned want);
 /* Reads the chain that is nth from last_avail on (n < vring_avail()) into
  * iov[max].  writable: the device writes to it, else it reads.  0; -E2BIG:
- * more than max pieces; -EPROTO: broken, and marked so. */
+ * more than max pieces or descriptors, of which some may be empty; -EPROTO:
+ * broken, and marked so. */
 __attribute__((warn_unused_result)) int
 vring_chain(struct vring *q, unsigned nth, bool writable, struct iovec *iov,
 	    unsigned max, struct vchain *c);
