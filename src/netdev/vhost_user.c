@@ -34,6 +34,12 @@
 enum {
 	MESSAGES = 64, /* of one turn */
 	RECV_TRIES = 4,
+	ROOM_TRIES = 4,
+	/* A driver stops its queue when fewer descriptors are free than a
+	 * packet may take (Linux: 19), and asks to be woken when three
+	 * quarters of what is out are back.  With more of it held than the
+	 * other quarter it would sleep, and all machines wait for one. */
+	HOLD_SPARE = 32,
 	RARP_LEN = 60,
 };
 
@@ -67,6 +73,11 @@ static bool is_up(const struct vhost_user *v)
 	       vhost_ring_is_up(&v->s, VHOST_TX);
 }
 
+static uint32_t hold_max(uint32_t size)
+{
+	return size > HOLD_SPARE ? (size - HOLD_SPARE) / 4 : 0;
+}
+
 static void on_changed(void *arg)
 {
 	struct vhost_user *v = arg;
@@ -80,11 +91,10 @@ static void on_changed(void *arg)
 	caps.offload = offload_of(&v->s);
 	if (caps.offload != v->port.caps.offload)
 		lan_port_caps(&v->port, &caps);
-	/* The rest of its descriptors is for the other machines. */
 	if (!v->s.ring[VHOST_TX].is_running)
 		v->port.hold_max = 0;
 	else if (!v->port.hold_max)
-		v->port.hold_max = v->s.ring[VHOST_TX].size / 2;
+		v->port.hold_max = hold_max(v->s.ring[VHOST_TX].size);
 	if (up && v->port.fault)
 		port_fault_clear(&v->port);
 	if (up != v->port.carrier)
@@ -400,10 +410,14 @@ static void tell_room(struct vhost_user *v)
 {
 	if (!v->room_wanted || v->is_gone)
 		return;
-	while (!vhost_has_room(v)) {
+	for (unsigned i = 0; !vhost_has_room(v); i++) {
 		vhost_fault(v);
 		if (!vring_want_kick(&v->s.ring[VHOST_RX]))
 			return;
+		if (i == ROOM_TRIES) { /* it plays with the index */
+			loop_defer(v->env->loop, &v->room);
+			return;
+		}
 	}
 	vring_no_kick(&v->s.ring[VHOST_RX]);
 	v->room_wanted = false;
