@@ -11,6 +11,7 @@ import contextlib
 import os
 import pathlib
 import re
+import select
 import shutil
 import subprocess
 
@@ -639,7 +640,12 @@ def test_vlan_tags_cross(w, lan, uplink, way):
         src, dst = ("lan", g.ns) if way == "in" else (g.ns, "lan")
         with process("/usr/bin/python3", "-c", TAGGED, "recv", ns=dst, stdout=-1, text=True) as p:
             assert p.stdout.readline() == "ready\n"
-            sh("/usr/bin/python3", "-c", TAGGED, "send", ns=src)
+
+            def heard():  # one is lost while the macvtap gets the guest's MAC
+                sh("/usr/bin/python3", "-c", TAGGED, "send", ns=src)
+                return select.select([p.stdout], (), (), 0.5)[0]
+
+            wait_for("it", heard)
             assert p.stdout.readline() == "88b5 True 42\n"
 
 
