@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -119,6 +120,25 @@ static void an_edge_comes_with_each_arrival(void **state)
 	while (!(ready(ep) & EPOLLRDHUP))
 		;
 	close_pair(fd);
+	close(ep);
+}
+
+/* Each write to an eventfd is one too, though nobody ever reads it. */
+static void an_edge_comes_with_each_ring(void **state)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	const uint64_t one = 1;
+
+	assert_int_equal(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev), 0);
+	assert_int_equal(ready(ep), 0);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+		assert_int_equal(ready(ep), EPOLLIN);
+		assert_int_equal(ready(ep), 0);
+	}
+	close(fd);
 	close(ep);
 }
 
@@ -332,6 +352,7 @@ static int group(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_edge_comes_with_each_arrival),
+		cmocka_unit_test(an_edge_comes_with_each_ring),
 		cmocka_unit_test(an_edge_for_room_follows_a_refusal),
 		cmocka_unit_test(tcp_discards_without_a_copy),
 		cmocka_unit_test(unix_streams_do_not),

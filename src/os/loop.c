@@ -32,6 +32,8 @@ struct loop {
 	struct timer_wheel wheel;
 	struct list polls; /* struct loop_poll: looked at */
 	struct list found; /* ... those with something, of this round */
+	struct loop_hook *hook; /* borrowed, or NULL */
+	bool has_stopped;	/* the polls, in this round */
 	struct spin spin;
 	struct rest rest;
 	struct spin_round round; /* the current one */
@@ -298,6 +300,7 @@ static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
 			return n;
 		ns -= ns == UINT64_MAX ? 0 : most;
 	}
+	l->has_stopped = ns > 0;
 	if (ns && stop_polls(l))
 		ns = 0;
 	if (ns > REST_NS && rest_pays(&l->rest, from_ns))
@@ -311,6 +314,7 @@ static int wait_events(struct loop *l, uint64_t ns)
 	int n;
 
 	l->round = (struct spin_round){0};
+	l->has_stopped = false;
 	n = look_and_block(l, look_at_polls(l) ? 0 : ns, from);
 	l->now_ns = clock_ns();
 	l->round.waited_ns = l->now_ns - from;
@@ -362,6 +366,11 @@ void loop_poll_off(struct loop *l, struct loop_poll *p)
 	list_del(&p->link);
 }
 
+void loop_hook_set(struct loop *l, struct loop_hook *h)
+{
+	l->hook = h;
+}
+
 void loop_moved(struct loop *l, enum loop_traffic what, unsigned n,
 		uint64_t bytes)
 {
@@ -403,10 +412,14 @@ int loop_turn(struct loop *l, int timeout_ms)
 	if (n < 0)
 		return n;
 	l->n_events = n;
+	if (l->hook && l->has_stopped)
+		l->hook->woke(l->hook);
 	run_events(l);
 	timer_wheel_run(&l->wheel, l->now_ns);
 	run_work(l);
 	spin_round(&l->spin, &l->round);
+	if (l->hook)
+		l->hook->between(l->hook);
 	return 0;
 }
 

@@ -51,6 +51,18 @@ struct loop_poll {
 	bool (*stop)(struct loop_poll *p);
 };
 
+/* For a thread that works with others (worker/team.h), inside the owner's
+ * object. */
+struct loop_hook {
+	/* The polls were stopped, for a sleep: it is over.  Nothing of what
+	 * ended it has been handled yet. */
+	void (*woke)(struct loop_hook *h);
+	/* A round is over.  No event of it waits any more, so that whatever the
+	 * loop has may change here, by another thread too if the hook sleeps
+	 * until that is done. */
+	void (*between)(struct loop_hook *h);
+};
+
 /* A call to be made once, at the end of this iteration. */
 struct loop_work {
 	struct list link;
@@ -96,6 +108,9 @@ enum loop_traffic {
 /* bytes, in n datagrams if it was no stream. */
 void loop_moved(struct loop *l, enum loop_traffic what, unsigned n,
 		uint64_t bytes);
+
+/* Calls h from now on; one for a loop, borrowed.  NULL: no more. */
+void loop_hook_set(struct loop *l, struct loop_hook *h);
 
 void loop_work_init(struct loop_work *w, void (*fn)(struct loop_work *w));
 /* Queues w for this iteration's end (for the next one, if called from

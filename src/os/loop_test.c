@@ -455,9 +455,94 @@ static void ping_pong_makes_the_loop_look(void **state)
 	loop_free(l);
 }
 
+/* What happened in the rounds, one letter each. */
+struct diary {
+	struct loop_hook hook;
+	struct loop_poll poll;
+	struct probe probe;
+	struct loop_work work;
+	struct loop *l;
+	char text[64];
+	unsigned n;
+};
+
+static void note(struct diary *d, char what)
+{
+	assert_true(d->n < sizeof(d->text) - 1);
+	d->text[d->n++] = what;
+}
+
+static void diary_woke(struct loop_hook *h)
+{
+	struct diary *d = container_of(h, struct diary, hook);
+
+	note(d, 'w');
+	loop_poll_on(d->l, &d->poll);
+}
+
+static void diary_between(struct loop_hook *h)
+{
+	note(container_of(h, struct diary, hook), '.');
+}
+
+static void diary_event(struct loop_io *io, uint32_t events)
+{
+	struct probe *p = container_of(io, struct probe, io);
+
+	note(container_of(p, struct diary, probe), 'e');
+}
+
+static void diary_work(struct loop_work *w)
+{
+	note(container_of(w, struct diary, work), 'd');
+}
+
+static bool diary_look(struct loop_poll *p)
+{
+	return false;
+}
+
+static bool diary_stop(struct loop_poll *p)
+{
+	note(container_of(p, struct diary, poll), 's');
+	return false;
+}
+
+static void who_hooks_hears_of_sleep_and_rounds(void **state)
+{
+	struct loop *l = new_loop();
+	struct diary d = {.hook = {.woke = diary_woke,
+				   .between = diary_between},
+			  .poll = {.look = diary_look, .stop = diary_stop},
+			  .probe.io = {.fd = eventfd(1, EFD_CLOEXEC),
+				       .fn = diary_event},
+			  .l = l};
+
+	loop_poll_init(&d.poll);
+	loop_poll_on(l, &d.poll);
+	loop_work_init(&d.work, diary_work);
+	assert_int_equal(loop_add(l, &d.probe.io, EPOLLIN), 0);
+	loop_hook_set(l, &d.hook);
+	assert_int_equal(loop_turn(l, -1), 0);
+	assert_string_equal(d.text, "swe.");
+	/* Nothing slept: the poll is as it was. */
+	loop_defer(l, &d.work);
+	assert_int_equal(loop_turn(l, -1), 0);
+	assert_string_equal(d.text, "swe.d.");
+	assert_int_equal(loop_turn(l, 1), 0);
+	assert_string_equal(d.text, "swe.d.sw.");
+	loop_hook_set(l, NULL);
+	assert_int_equal(loop_turn(l, 0), 0);
+	assert_string_equal(d.text, "swe.d.sw.");
+	loop_del(l, &d.probe.io);
+	close(d.probe.io.fd);
+	loop_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_hooks_hears_of_sleep_and_rounds),
 		cmocka_unit_test(edges_come_once_levels_again),
 		cmocka_unit_test(room_is_told_to_who_asks),
 		cmocka_unit_test(removed_ones_get_nothing_more),

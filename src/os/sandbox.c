@@ -322,6 +322,9 @@ int sandbox_seccomp(struct error *e)
 		return error_errno(e, ENOMEM, "sandbox: seccomp");
 	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 			     SCMP_ACT_KILL_PROCESS);
+	/* All threads or none: one that was left out could make the calls. */
+	if (r == 0)
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (r == 0)
 		r = allow_listed(ctx);
 	if (r == 0)

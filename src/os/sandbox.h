@@ -18,6 +18,13 @@
  *                               fcntl() by request, no executable memory,
  *                               tgkill() to itself (abort).
  *
+ * Threads are made between the last two.  Capabilities and no new privileges
+ * belong to a thread, and what it makes inherits them: who is made after
+ * sandbox_enter() has neither more nor less.  The list is put on all threads at
+ * once; each must have come as far as its own function, since the C library
+ * makes calls before that which are not in it, nor is clone().  A forbidden
+ * call of any of them ends the process.
+ *
  * The child keeps its user and group (all others are nobody), so that
  * net.ipv4.ping_group_range means the same inside, and its controlling
  * terminal: what is typed there (^C) reaches it too.  It is pid 1 of its
@@ -36,9 +43,11 @@
  * filled.  The caller has one thread. */
 __attribute__((warn_unused_result)) pid_t sandbox_fork(struct log *log,
 						       struct error *e);
-/* fds[n] stay open besides stderr (and are renumbered by nobody). */
+/* fds[n] stay open besides stderr (and are renumbered by nobody).  The caller
+ * has one thread. */
 __attribute__((warn_unused_result)) int
 sandbox_enter(const int *fds, unsigned n, struct error *e);
+/* For all threads. */
 __attribute__((warn_unused_result)) int sandbox_seccomp(struct error *e);
 /* Waits for a child to end, for at most ms (-1: for ever):
  * its wait status, or -ETIMEDOUT. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -330,6 +331,53 @@ static int changes_user(void)
 	return 50;
 }
 
+/* A thread that was made before the list of calls and goes on after it. */
+struct second {
+	pthread_t thread;
+	pthread_barrier_t gate; /* it is there; it may go on */
+	int (*fn)(void);
+	int r;
+};
+
+static struct second second;
+
+static void *second_main(void *arg)
+{
+	struct second *s = arg;
+
+	pthread_barrier_wait(&s->gate);
+	pthread_barrier_wait(&s->gate);
+	s->r = s->fn();
+	return NULL;
+}
+
+static int begin_second(void)
+{
+	int r = pthread_barrier_init(&second.gate, NULL, 2);
+
+	if (r == 0)
+		r = pthread_create(&second.thread, NULL, second_main, &second);
+	if (r == 0)
+		pthread_barrier_wait(&second.gate);
+	return r;
+}
+
+static int end_second(void)
+{
+	pthread_barrier_wait(&second.gate);
+	pthread_join(second.thread, NULL);
+	return second.r;
+}
+
+/* Its capabilities are asked for before: capget() is no call of an engine. */
+static int second_has_no_capability(void)
+{
+	second.fn = has_no_capability;
+	if (begin_second() != 0)
+		return -1;
+	return end_second();
+}
+
 static bool died_of_sigsys(int status)
 {
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
@@ -359,6 +407,28 @@ static void the_engine_can_do_its_work(void **state)
 			 (unsigned)status);
 	for (int i = 0; i < 3; i++)
 		close(fds[i]);
+}
+
+/* What holds for one thread holds for all. */
+static void threads_are_in_it_too(void **state)
+{
+	int (*const forbidden[])(void) = {makes_unix_socket, traces,
+					  changes_user};
+	int status;
+
+	assert_int_equal(in_sandbox(second_has_no_capability, nothing), 0);
+	second.fn = nothing;
+	assert_int_equal(in_sandbox(begin_second, end_second), 0);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(*forbidden); i++) {
+		second.fn = forbidden[i];
+		status = in_sandbox(begin_second, end_second);
+		if (!died_of_sigsys(status))
+			fail_msg("call %zu: status %#x", i, (unsigned)status);
+	}
+	/* No more threads. */
+	second.fn = nothing;
+	status = in_sandbox(NULL, begin_second);
+	assert_true(died_of_sigsys(status));
 }
 
 static void names_and_privileges_are_gone(void **state)
@@ -499,6 +569,7 @@ static int group(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_engine_can_do_its_work),
 		cmocka_unit_test(names_and_privileges_are_gone),
+		cmocka_unit_test(threads_are_in_it_too),
 		cmocka_unit_test(the_user_stays_the_user),
 		cmocka_unit_test(other_calls_end_it),
 		cmocka_unit_test(without_namespaces_the_rest_holds),
