@@ -88,7 +88,8 @@
 	X(TUNNEL_ID, "of another tunnel's session or network")                 \
 	X(TUNNEL_COOKIE, "of the tunnel's session, with another cookie")       \
 	X(TUNNEL_PEER, "not from a peer of the tunnel")                        \
-	X(NO_BUFFER, "no buffer could be lent")
+	X(NO_BUFFER, "no buffer could be lent")                                \
+	X(MAIL_FULL, "the worker of the exit is too far behind")
 
 enum drop_reason {
 #define DROP_ENUM(name, text) DROP_##name,
