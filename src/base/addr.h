@@ -91,6 +91,19 @@ static inline bool endpoint_eq(const struct endpoint *a,
 	return a->port == b->port && addr_eq(&a->ip, &b->ip);
 }
 
+enum { ENDPOINT_BYTES = sizeof(addr) + 2 };
+
+/* e as bytes in a row, for a hash (the struct has padding); what is behind
+ * them. */
+static inline uint8_t *endpoint_put(uint8_t *p, const struct endpoint *e)
+{
+	memcpy(p, e->ip.b, sizeof(e->ip.b));
+	p += sizeof(e->ip.b);
+	*p++ = (uint8_t)(e->port >> 8);
+	*p++ = (uint8_t)e->port;
+	return p;
+}
+
 /* True for :: and 0.0.0.0. */
 bool addr_is_unspecified(const addr *a);
 /* True for 127.0.0.0/8 and ::1. */

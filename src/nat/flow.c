@@ -8,18 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { KEY_BYTES = 2 * (sizeof(addr) + 2) + 1 };
+enum { KEY_BYTES = 2 * ENDPOINT_BYTES + 1 };
 
-static uint8_t *put_endpoint(uint8_t *p, const struct endpoint *e)
-{
-	memcpy(p, e->ip.b, sizeof(e->ip.b));
-	p += sizeof(e->ip.b);
-	*p++ = (uint8_t)(e->port >> 8);
-	*p++ = (uint8_t)e->port;
-	return p;
-}
-
-/* The key is hashed as bytes laid out by hand: struct endpoint has padding. */
 static uint32_t key_hash(const struct flow_table *t, uint8_t proto,
 			 const struct endpoint *guest,
 			 const struct endpoint *remote)
@@ -27,8 +17,8 @@ static uint32_t key_hash(const struct flow_table *t, uint8_t proto,
 	uint8_t b[KEY_BYTES];
 	uint8_t *p = b;
 
-	p = put_endpoint(p, guest);
-	p = put_endpoint(p, remote);
+	p = endpoint_put(p, guest);
+	p = endpoint_put(p, remote);
 	*p = proto;
 	return (uint32_t)hash_bytes(&t->key, b, sizeof(b));
 }
