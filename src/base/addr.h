@@ -173,6 +173,23 @@ static inline bool mac_is_broadcast(mac a)
 	return (a.b[0] & a.b[1] & a.b[2] & a.b[3] & a.b[4] & a.b[5]) == 0xff;
 }
 
+/* The six bytes as a number, for tables and messages of this process. */
+static inline uint64_t mac_key(mac m)
+{
+	uint64_t key = 0;
+
+	memcpy(&key, m.b, sizeof(m.b));
+	return key;
+}
+
+static inline mac mac_of_key(uint64_t key)
+{
+	mac m;
+
+	memcpy(m.b, &key, sizeof(m.b));
+	return m;
+}
+
 static inline mac mac_bytes(const uint8_t *p)
 {
 	return (mac){{p[0], p[1], p[2], p[3], p[4], p[5]}};

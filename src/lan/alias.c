@@ -116,6 +116,7 @@ static bool alias_add(mac m, struct port *owner, struct port *to)
 	list_del(&a->link);
 	list_add_tail(&to->aliases, &a->link);
 	to->alias_use |= ALIAS_USE_SWAP;
+	lan_port_news(to);
 	fdb_put(&lan->fdb, m, owner, *lan->now_ns);
 	if (mac_eq(to->last_mac, m))
 		to->last_mac = a->alias;

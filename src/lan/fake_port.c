@@ -290,7 +290,7 @@ static const struct port_ops holder_ops = {
 	.close = fake_close,
 };
 
-struct fake_port *fake_new(struct lan *lan, const struct fake_config *c)
+struct fake_port *fake_make(const struct fake_config *c)
 {
 	struct fake_port *f = calloc(1, sizeof(*f));
 
@@ -314,6 +314,13 @@ struct fake_port *fake_new(struct lan *lan, const struct fake_config *c)
 	};
 	snprintf(f->port.name, sizeof(f->port.name), "%s",
 		 c->name ? c->name : "fake");
+	return f;
+}
+
+struct fake_port *fake_new(struct lan *lan, const struct fake_config *c)
+{
+	struct fake_port *f = fake_make(c);
+
 	lan_port_add(lan, &f->port);
 	lan_port_link(&f->port, true);
 	return f;

@@ -74,7 +74,9 @@ struct fake_port {
 	struct iovec *iov_in; /* owned: pieces of the frames of one recv */
 };
 
-/* A port on lan (carrier up), with unlimited room. Never NULL. */
+/* A port on no lan, with unlimited room.  Never NULL. */
+struct fake_port *fake_make(const struct fake_config *c);
+/* One on lan, carrier up. */
 struct fake_port *fake_new(struct lan *lan, const struct fake_config *c);
 /* Takes it off its lan and frees it. */
 void fake_free(struct fake_port *f);

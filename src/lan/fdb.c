@@ -24,22 +24,6 @@ struct fdb_entry {
 	struct list link_port;	 /* in port.macs */
 };
 
-static inline uint64_t mac_key(mac m)
-{
-	uint64_t key = 0;
-
-	memcpy(&key, m.b, sizeof(m.b));
-	return key;
-}
-
-static inline mac key_mac(uint64_t key)
-{
-	mac m;
-
-	memcpy(m.b, &key, sizeof(m.b));
-	return m;
-}
-
 static inline struct fdb_entry **chain(const struct fdb *t, uint64_t key)
 {
 	uint64_t h = hash_bytes(&t->key, &key, sizeof(key));
@@ -70,10 +54,27 @@ static void port_count(struct fdb *t, struct port *p, int change)
 		t->n_most--;
 }
 
+static unsigned slot_of(const struct fdb *t, const struct fdb_entry *e)
+{
+	size_t at = (size_t)((const uint8_t *)e - t->slab.mem);
+
+	return (unsigned)(at / t->slab.obj_len);
+}
+
+/* e is in its place; NULL: nothing is in this one any more. */
+static void slot_put(struct fdb *t, unsigned slot, struct fdb_entry *e)
+{
+	if (!t->by_slot)
+		return;
+	t->by_slot[slot] = e;
+	t->changed(t->changed_arg, slot);
+}
+
 static void entry_join(struct fdb *t, struct fdb_entry *e, struct port *p)
 {
 	e->port = p;
-	p->last_mac = key_mac(e->key);
+	slot_put(t, slot_of(t, e), e);
+	p->last_mac = mac_of_key(e->key);
 	list_add_tail(&p->macs, &e->link_port);
 	port_count(t, p, 1);
 }
@@ -103,6 +104,7 @@ static void entry_free(struct fdb *t, struct fdb_entry *e)
 	*pp = e->next;
 	entry_leave(t, e);
 	list_del(&e->link_age);
+	slot_put(t, slot_of(t, e), NULL);
 	slab_free(&t->slab, e);
 	t->n--;
 }
@@ -193,6 +195,7 @@ void fdb_deinit(struct fdb *t)
 	if (t->wheel)
 		timer_disarm(t->wheel, &t->age_timer);
 	slab_deinit(&t->slab);
+	free(t->by_slot);
 	free(t->bucket);
 	free(t->by_count);
 	*t = (struct fdb){0};
@@ -266,6 +269,14 @@ void fdb_touch(struct fdb *t, struct port *p, uint64_t now_ns)
 		entry_seen(t, e, now_ns);
 }
 
+void fdb_used(struct fdb *t, mac m, struct port *p, uint64_t now_ns)
+{
+	struct fdb_entry *e = entry_find(t, mac_key(m));
+
+	if (e && e->port == p && now_ns - e->seen_ns >= FDB_REFRESH_NS)
+		entry_seen(t, e, now_ns);
+}
+
 void fdb_flush(struct fdb *t, struct port *p)
 {
 	list_each_safe(it, &p->macs)
@@ -278,6 +289,39 @@ void fdb_each(const struct fdb *t, fdb_fn fn, void *arg)
 		struct fdb_entry *e = container_of(it, struct fdb_entry,
 						   link_age);
 
-		fn(arg, key_mac(e->key), e->port, e->seen_ns);
+		fn(arg, mac_of_key(e->key), e->port, e->seen_ns);
 	}
+}
+
+int fdb_watch(struct fdb *t, fdb_slot_fn fn, void *arg)
+{
+	fdb_unwatch(t);
+	t->by_slot = calloc(t->max, sizeof(struct fdb_entry *));
+	if (!t->by_slot)
+		return -ENOMEM;
+	t->changed = fn;
+	t->changed_arg = arg;
+	list_each(it, &t->by_age) {
+		struct fdb_entry *e = container_of(it, struct fdb_entry,
+						   link_age);
+
+		slot_put(t, slot_of(t, e), e);
+	}
+	return 0;
+}
+
+void fdb_unwatch(struct fdb *t)
+{
+	free(t->by_slot);
+	t->by_slot = NULL;
+}
+
+struct port *fdb_slot(const struct fdb *t, unsigned slot, mac *mp)
+{
+	const struct fdb_entry *e = t->by_slot[slot];
+
+	if (!e)
+		return NULL;
+	*mp = mac_of_key(e->key);
+	return e->port;
 }

@@ -24,6 +24,9 @@
 
 struct fdb_entry;
 
+/* The place of that number (fdb_slot()) holds something else now. */
+typedef void (*fdb_slot_fn)(void *arg, unsigned slot);
+
 struct fdb {
 	struct slab slab;	     /* of struct fdb_entry */
 	struct fdb_entry **bucket;   /* owned; n_buckets chains */
@@ -38,6 +41,9 @@ struct fdb {
 				      * but of a port that is_ours */
 	struct timer_wheel *wheel;   /* borrowed */
 	struct timer age_timer;	     /* armed while there are entries */
+	struct fdb_entry **by_slot;  /* owned, max; NULL: nobody watches */
+	fdb_slot_fn changed;	     /* of who watches; he notes it */
+	void *changed_arg;
 };
 
 enum fdb_result {
@@ -70,11 +76,24 @@ void fdb_put(struct fdb *t, mac m, struct port *p, uint64_t now_ns);
 /* The address p used last is in use, though no frame of it was seen.  If p has
  * none any more, because another port used it meanwhile, it comes back. */
 void fdb_touch(struct fdb *t, struct port *p, uint64_t now_ns);
+/* m was seen behind p by another worker, which knew it to be there: nothing is
+ * learned if it no longer is. */
+void fdb_used(struct fdb *t, mac m, struct port *p, uint64_t now_ns);
 /* Forgets all addresses behind p. */
 void fdb_flush(struct fdb *t, struct port *p);
 
 typedef void (*fdb_fn)(void *arg, mac m, struct port *p, uint64_t seen_ns);
 /* Calls fn for each entry, longest unseen first; fn may not change t. */
 void fdb_each(const struct fdb *t, fdb_fn fn, void *arg);
+
+/* Every entry has a place, 0 to max - 1, for its life.  From now on fn is
+ * called when another address, or none, is in a place, or it moves to another
+ * port; and for each one that is there already.  0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int fdb_watch(struct fdb *t, fdb_slot_fn fn,
+						  void *arg);
+void fdb_unwatch(struct fdb *t);
+/* While it is watched: the port *mp is behind in that place; NULL: it is
+ * empty. */
+struct port *fdb_slot(const struct fdb *t, unsigned slot, mac *mp);
 
 #endif

@@ -109,6 +109,16 @@ static inline uint64_t batch_mask(const struct batch *b)
 	return b->n == FRAME_BATCH ? ~UINT64_C(0) : (UINT64_C(1) << b->n) - 1;
 }
 
+/* The bytes of those frames of b. */
+static inline uint64_t batch_bytes(const struct batch *b, uint64_t mask)
+{
+	uint64_t sum = 0;
+
+	for (; mask; mask &= mask - 1)
+		sum += b->f[__builtin_ctzll(mask)].len;
+	return sum;
+}
+
 /* A frame of len private bytes at p, no offload request. */
 static inline struct frame frame_flat(const uint8_t *p, uint32_t len)
 {

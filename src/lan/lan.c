@@ -70,15 +70,6 @@ static inline unsigned count_bits(uint64_t mask)
 	return (unsigned)__builtin_popcountll(mask);
 }
 
-static uint64_t mask_bytes(const struct batch *b, uint64_t mask)
-{
-	uint64_t sum = 0;
-
-	for (; mask; mask &= mask - 1)
-		sum += b->f[__builtin_ctzll(mask)].len;
-	return sum;
-}
-
 static void exit_lost(struct carry *c, struct port *p, uint64_t mask,
 		      enum drop_reason why)
 {
@@ -173,6 +164,15 @@ static inline void carry_weigh(struct carry *c, const struct frame *f)
 		c->longest = wire_len;
 }
 
+static inline bool is_short(struct carry *c, const struct frame *f)
+{
+	if (f->hdr_len >= FRAME_ETH_LEN)
+		return false;
+	drop(c->lan->drops, DROP_FRAME_SHORT);
+	c->from->stats.rx_drops++;
+	return true;
+}
+
 /* Step one: a mask for each exit. Returns the list of exits.  It ends early,
  * at c->next, where the entrance has got an alias for the frame's source. */
 static struct port *classify(struct carry *c)
@@ -184,11 +184,8 @@ static struct port *classify(struct carry *c)
 	for (unsigned i = c->next; i < c->b->n; i++) {
 		const struct frame *f = &c->b->f[i];
 
-		if (f->hdr_len < FRAME_ETH_LEN) {
-			drop(c->lan->drops, DROP_FRAME_SHORT);
-			c->from->stats.rx_drops++;
+		if (is_short(c, f))
 			continue;
-		}
 		/* Most batches are one conversation. */
 		if (!last || memcmp(last, f->hdr, 12) != 0)
 			v = judge(c->lan, c->from, f);
@@ -214,6 +211,34 @@ static struct port *classify(struct carry *c)
 			c->flood |= UINT64_C(1) << i;
 	}
 	c->next = c->b->n;
+	return first;
+}
+
+/* Step one on a lane, where what has no such exit is another's. */
+static __attribute__((noinline)) struct port *classify_lane(struct carry *c)
+{
+	struct port *first = NULL, *exit = NULL;
+	const uint8_t *last = NULL;
+	uint64_t punted = 0;
+
+	for (unsigned i = 0; i < c->b->n; i++) {
+		const struct frame *f = &c->b->f[i];
+
+		if (is_short(c, f))
+			continue;
+		if (!last || memcmp(last, f->hdr, 12) != 0)
+			exit = lane_exit(c->from, f);
+		last = f->hdr;
+		if (!exit) {
+			punted |= UINT64_C(1) << i;
+			continue;
+		}
+		carry_weigh(c, f);
+		first = exit_add(c, first, exit, i);
+	}
+	c->next = c->b->n;
+	if (punted)
+		lane_punt(c->from, c->b, punted);
 	return first;
 }
 
@@ -289,7 +314,7 @@ static uint64_t exit_put(struct carry *c, struct port *p,
 		got = p->ops->send(p, b, mask);
 	got &= mask;
 	p->stats.tx_frames += count_bits(got);
-	p->stats.tx_bytes += mask_bytes(b, got);
+	p->stats.tx_bytes += batch_bytes(b, got);
 	return mask & ~got;
 }
 
@@ -424,7 +449,7 @@ static void cut_flush(struct carry *c, struct flood_cut *g)
 		uint64_t got = g->exit[i].taken & c->flood;
 
 		p->stats.tx_frames += count_bits(got);
-		p->stats.tx_bytes += mask_bytes(c->b, got);
+		p->stats.tx_bytes += batch_bytes(c->b, got);
 		exit_lost(c, p, c->flood & ~got,
 			  port_is_up(p) ? DROP_PORT_FULL : down_reason(p));
 	}
@@ -509,7 +534,7 @@ static inline void carry_init(struct carry *c, const struct batch *b,
 
 static inline uint64_t carry_out(struct carry *c)
 {
-	collect(c, classify(c));
+	collect(c, c->lan->lane ? classify_lane(c) : classify(c));
 	return deliver(c);
 }
 
@@ -560,7 +585,7 @@ static uint64_t input(struct port *from, const struct batch *b,
 	carry_init(&c, b, 0);
 	assert(!lan->lend_open && b->n <= FRAME_BATCH);
 	from->stats.rx_frames += b->n;
-	from->stats.rx_bytes += mask_bytes(b, batch_mask(b));
+	from->stats.rx_bytes += batch_bytes(b, batch_mask(b));
 	if (!port_is_up(from)) {
 		drop_all(&c, DROP_LINK_DOWN_IN);
 		return 0;
@@ -580,7 +605,7 @@ static uint64_t input(struct port *from, const struct batch *b,
 	lan->depth--;
 	if (mode == CARRY_KEEP && back) { /* they will come again */
 		from->stats.rx_frames -= count_bits(back);
-		from->stats.rx_bytes -= mask_bytes(b, back);
+		from->stats.rx_bytes -= batch_bytes(b, back);
 	}
 	return back;
 }
@@ -590,17 +615,19 @@ uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 	return input(from, b, keep ? CARRY_KEEP : CARRY_LOSE);
 }
 
-uint64_t lan_carry_held(struct port *from, struct port *exit,
-			const struct batch *b, struct gso_rest *rest)
+/* Frames whose exit is known, and whose entrance has counted them. */
+static uint64_t carry_to(struct port *from, struct port *exit,
+			 const struct batch *b, enum carry_mode mode,
+			 struct gso_rest *rest)
 {
-	struct lan *lan = from->lan;
+	struct lan *lan = exit->lan;
 	struct port *outer = lan->ingress;
 	struct carry c;
 	uint64_t back;
 
 	c.lan = lan;
 	c.from = from;
-	c.mode = CARRY_HELD;
+	c.mode = mode;
 	carry_init(&c, b, b->n);
 	for (unsigned i = 0; i < b->n; i++)
 		carry_weigh(&c, &b->f[i]);
@@ -611,6 +638,23 @@ uint64_t lan_carry_held(struct port *from, struct port *exit,
 	lan->busy--;
 	*rest = c.rest;
 	return back;
+}
+
+uint64_t lan_carry_held(struct port *from, struct port *exit,
+			const struct batch *b, struct gso_rest *rest)
+{
+	return carry_to(from, exit, b, CARRY_HELD, rest);
+}
+
+void lan_output(struct port *exit, struct port *from, const struct batch *b)
+{
+	struct lan *lan = exit->lan;
+	struct gso_rest rest;
+
+	assert(lan->busy == 0);
+	(void)carry_to(from, exit, b, CARRY_LOSE, &rest); /* it counts */
+	if (!list_empty(&lan->wake))
+		lan_wake_now(lan);
 }
 
 uint32_t lan_ingress(const struct lan *lan)

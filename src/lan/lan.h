@@ -22,6 +22,7 @@
 #include "lan/port.h"
 
 struct lan;
+struct lane_config;
 
 enum {
 	LAN_FDB_MAX = 4096,	 /* MAC table entries */
@@ -55,6 +56,8 @@ struct lan_config {
 	struct drops *drops;	   /* borrowed */
 	struct log *log;	   /* borrowed, may be NULL */
 	struct lan_events events;
+	const struct lane_config *lane; /* copied; NULL: it is none, see lane.h;
+					 * else worker 0's fdb_max */
 };
 
 /* 0 with *lanp set, or -ENOMEM. Free only after the ports were removed. */

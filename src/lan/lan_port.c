@@ -63,17 +63,21 @@ int lan_new(const struct lan_config *c, struct lan **lanp)
 	lan->name = strdup(c->name);
 	if (!lan->name)
 		goto err_free;
-	if (fdb_init(&lan->fdb, fdb_max, age_ns, c->wheel) < 0)
+	if (fdb_init(&lan->fdb, c->lane ? 1 : fdb_max, age_ns, c->wheel) < 0)
 		goto err_free_name;
 	if (snoop_init(&lan->snoop, c->wheel) < 0)
 		goto err_deinit_fdb;
+	if (c->lane && lane_new(c->lane, fdb_max, &lan->lane) < 0)
+		goto err_deinit_snoop;
 	if (slab_init(&lan->scratch,
 		      FRAME_BATCH * (FRAME_MAX + LAN_SCRATCH_ALIGN),
 		      LAN_SCRATCH_MAX) < 0)
-		goto err_deinit_snoop;
+		goto err_free_lane;
 	*lanp = lan;
 	return 0;
 
+err_free_lane:
+	lane_free(lan->lane);
 err_deinit_snoop:
 	snoop_deinit(&lan->snoop);
 err_deinit_fdb:
@@ -92,6 +96,7 @@ struct lan *lan_free(struct lan *lan)
 	assert(list_empty(&lan->ports));
 	timer_disarm(lan->wheel, &lan->wake_timer);
 	slab_deinit(&lan->scratch);
+	lane_free(lan->lane);
 	snoop_deinit(&lan->snoop);
 	fdb_deinit(&lan->fdb);
 	free(lan->name);
@@ -157,10 +162,13 @@ void lan_port_add(struct lan *lan, struct port *p)
 	list_init(&p->link_wake);
 	list_init(&p->aliases);
 	p->alias_use = 0;
+	p->is_punted = false;
 	p->n_heard = 0;
 	fdb_port_init(p);
 	snoop_port_init(p);
 	list_add_tail(&lan->ports, &p->link_all);
+	if (lan->watch.added)
+		lan->watch.added(lan->watch.arg, p);
 }
 
 void lan_port_del(struct port *p)
@@ -170,6 +178,8 @@ void lan_port_del(struct port *p)
 	if (!lan)
 		return;
 	assert(lan->busy == 0 && !p->lent);
+	if (lan->watch.removed)
+		lan->watch.removed(lan->watch.arg, p);
 	p->carrier = false;
 	p->hold = hold_free(p->hold);
 	fdb_flush(&lan->fdb, p);
@@ -208,6 +218,7 @@ static void port_changed(struct port *p, bool was_up)
 	} else {
 		snoop_link_up(p);
 	}
+	lan_port_news(p);
 	if (lan->events.link)
 		lan->events.link(lan->events.arg, p, is_up);
 }
@@ -216,6 +227,7 @@ void lan_port_link(struct port *p, bool up)
 {
 	bool was_up = port_is_up(p);
 
+	assert(!p->lan || !p->lan->lane);
 	p->carrier = up;
 	if (!up && !p->caps.is_ours)
 		p->last_mac = (mac){0}; /* who comes next is another */
@@ -226,6 +238,7 @@ void lan_port_admin(struct port *p, bool up)
 {
 	bool was_up = port_is_up(p);
 
+	assert(!p->lan || !p->lan->lane);
 	if (p->admin_up == up)
 		return;
 	p->admin_up = up;
@@ -236,7 +249,10 @@ void lan_port_admin(struct port *p, bool up)
 
 void lan_port_caps(struct port *p, const struct port_caps *caps)
 {
+	assert(!p->lan || !p->lan->lane);
 	p->caps = *caps;
+	if (p->lan)
+		lan_port_news(p);
 }
 
 void port_fault(struct port *p, enum port_fault why, const char *fmt, ...)
@@ -261,6 +277,7 @@ void port_fault_clear(struct port *p)
 {
 	bool was_up = port_is_up(p);
 
+	assert(!p->lan || !p->lan->lane);
 	p->fault = FAULT_NONE;
 	port_changed(p, was_up);
 }

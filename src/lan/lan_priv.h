@@ -9,8 +9,10 @@
 #include "base/slab.h"
 #include "lan/alias.h"
 #include "lan/fdb.h"
+#include "lan/fdb_copy.h"
 #include "lan/hold.h"
 #include "lan/lan.h"
+#include "lan/lane.h"
 #include "lan/snoop.h"
 
 enum {
@@ -33,9 +35,16 @@ struct lan_clash {
 	uint64_t told_ns;
 };
 
+/* What a lan has that is a lane. */
+struct lane {
+	struct lane_config c;
+	struct fdb_copy table;
+};
+
 struct lan {
 	char *name; /* owned */
 	bool is_hub;
+	struct lane *lane;	    /* owned; NULL: it is none */
 	unsigned depth;		    /* lan_input() calls under way */
 	unsigned busy;		    /* calls that run hooks under way, depth
 				     * included: waiters are told later */
@@ -48,6 +57,7 @@ struct lan {
 	struct drops *drops;	    /* borrowed */
 	struct timer_wheel *wheel;  /* borrowed */
 	struct lan_events events;
+	struct lan_watch watch;	    /* hooks NULL: nobody */
 	uint32_t last_serial;
 	/* Senders that can wait, by their bit.  The last bit is shared by
 	 * all that come when the others are taken. */
@@ -69,11 +79,24 @@ static inline bool port_can_refuse(const struct port *p)
 	return !p->caps.lossy && p->ops->want_room;
 }
 
+/* 0 or -ENOMEM. */
+MUST_USE int lane_new(const struct lane_config *c, unsigned fdb_max,
+		      struct lane **lp);
+struct lane *lane_free(struct lane *l);
+/* The port dst is known behind, or NULL. */
+struct port *lane_find(const struct lane *l, mac dst);
+/* The one exit of f, which came by from; NULL: worker 0 is to take it. */
+struct port *lane_exit(struct port *from, const struct frame *f);
+/* It is to take those of b. */
+void lane_punt(struct port *from, const struct batch *b, uint64_t mask);
+
 /* The one port frames to dst leave by, or NULL: they are flooded. */
 static inline struct port *lan_exit(const struct lan *lan, mac dst)
 {
 	if (lan->is_hub || mac_is_group(dst))
 		return NULL;
+	if (lan->lane)
+		return lane_find(lan->lane, dst);
 	return fdb_find(&lan->fdb, dst);
 }
 
@@ -85,6 +108,14 @@ uint64_t lan_carry_held(struct port *from, struct port *exit,
 void lan_ask_room(struct port *exit);
 /* sender was told "no room" by exit: its room hook is to be called. */
 void lan_wait(struct port *sender, struct port *exit);
+/* The others' copies of p are to follow it (lan_watch). */
+static inline void lan_port_news(struct port *p)
+{
+	const struct lan_watch *w = &p->lan->watch;
+
+	if (w->changed)
+		w->changed(w->arg, p);
+}
 /* As lan_port_room(), but later: for callers deep inside a batch. */
 void lan_wake_later(struct port *exit);
 /* Does what lan_wake_later() put off. */

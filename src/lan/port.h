@@ -249,6 +249,8 @@ struct port {
 	bool lent;	     /* a lend is open */
 	uint8_t fault;	     /* enum port_fault */
 	uint8_t alias_use;   /* ALIAS_USE_*; 0: frames pass as they are */
+	bool is_punted;	     /* of a lane: what comes here or goes here is
+			      * worker 0's, see lane.h */
 	unsigned n_macs;     /* entries of the MAC table behind it */
 	struct list macs;    /* those entries, longest unseen first */
 	mac last_mac;	     /* the last that came behind it; zero: none */
