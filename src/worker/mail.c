@@ -206,9 +206,11 @@ static void write_record(struct record *r, const struct mail_cell *c,
 	(void)frame_copy(f, 0, f->len, words + 8 * (size_t)c->n_words);
 }
 
-void mail_frames(struct mail *m, const struct mail_cell *c,
-		 const struct batch *b, uint64_t mask)
+uint64_t mail_frames(struct mail *m, const struct mail_cell *c,
+		     const struct batch *b, uint64_t mask)
 {
+	uint64_t went = 0;
+
 	for (; mask; mask &= mask - 1) {
 		const struct frame *f = &b->f[__builtin_ctzll(mask)];
 		uint64_t len = record_len(c->n_words, f->len);
@@ -222,7 +224,9 @@ void mail_frames(struct mail *m, const struct mail_cell *c,
 		}
 		write_record(r, c, f);
 		commit(m, len);
+		went |= mask & -mask;
 	}
+	return went;
 }
 
 bool mail_post(struct mail *m, const struct mail_cell *c)

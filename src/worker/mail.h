@@ -86,9 +86,10 @@ unsigned mail_to(const struct mail *m);
 /* ---- the writer's thread ---- */
 
 /* A message of this cell for each frame of b whose bit is set, in order;
- * nothing of b is referenced afterwards. */
-void mail_frames(struct mail *m, const struct mail_cell *c,
-		 const struct batch *b, uint64_t mask);
+ * nothing of b is referenced afterwards.  Returns the bits of those that found
+ * room; the others are counted. */
+uint64_t mail_frames(struct mail *m, const struct mail_cell *c,
+		     const struct batch *b, uint64_t mask);
 /* A message without a frame.  False: no room; outbox_roomy() will give m. */
 MUST_USE bool mail_post(struct mail *m, const struct mail_cell *c);
 /* Shows the readers what was written since, and wakes those that sleep. */

@@ -453,3 +453,14 @@ void team_resume(struct team *t)
 	atomic_store_explicit(&t->order, 0, memory_order_release);
 	futex_wake(&t->order);
 }
+
+void team_drops(struct team *t, struct drops *sum)
+{
+	*sum = (struct drops){0};
+	team_pause(t);
+	for (unsigned i = 0; i < t->n; i++) {
+		for (unsigned k = 0; k < DROP_N; k++)
+			sum->n[k] += t->seats[i].worker->drops.n[k];
+	}
+	team_resume(t);
+}

@@ -85,4 +85,7 @@ MUST_USE int team_run(struct team *t);
 void team_pause(struct team *t);
 void team_resume(struct team *t);
 
+/* Worker 0: what all of them have dropped, in a pause. */
+void team_drops(struct team *t, struct drops *sum);
+
 #endif
