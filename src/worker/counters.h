@@ -16,7 +16,7 @@
 #include "lan/drop.h"
 
 enum {
-	COUNTERS_WORKERS = 1, /* of an engine: a slot for each */
+	COUNTERS_WORKERS = 16, /* of an engine, at most: a slot for each */
 	COUNTERS_LINE = 64,   /* bytes: no two workers share a cache line */
 };
 

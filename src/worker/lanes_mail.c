@@ -159,7 +159,7 @@ void lanes_room(struct lanes *l, unsigned me, struct mail *m)
 static void lose(struct lanes *l, unsigned me, enum drop_reason why,
 		 const struct batch *b)
 {
-	drop_n(&team_worker(l->team, me)->drops, why, b->n);
+	drop_n(team_worker(l->team, me)->drops, why, b->n);
 }
 
 /* As if they had come in by the port here. */

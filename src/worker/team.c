@@ -42,6 +42,7 @@ struct seat {
 	struct loop_poll poll;
 	struct loop_hook hook;
 	struct log log; /* but worker 0's */
+	struct drops drops; /* where nobody gave it another place */
 	/* worker 0's, of the others' seats */
 	pthread_t thread;
 	bool has_thread;
@@ -278,7 +279,9 @@ static int seat_init(struct seat *s, const struct team_config *c)
 		s->log = *log;
 		log = &s->log;
 	}
-	r = worker_new(log, c->limits, &s->worker);
+	r = worker_new(log, c->limits,
+		       c->slots ? &c->slots[s->me].drops : &s->drops,
+		       &s->worker);
 	if (r < 0 || s->team->n == 1)
 		return r;
 	r = bell_init(&s->bell);
@@ -307,7 +310,7 @@ static int mails_new(struct team *t, const struct team_config *c)
 					 .to = to->me,
 					 .bytes = c->mail_bytes,
 					 .box = &from->box,
-					 .drops = &from->worker->drops,
+					 .drops = from->worker->drops,
 					 .writer = &from->bell,
 					 .reader = &to->bell};
 		int r;
@@ -452,15 +455,4 @@ void team_resume(struct team *t)
 		return;
 	atomic_store_explicit(&t->order, 0, memory_order_release);
 	futex_wake(&t->order);
-}
-
-void team_drops(struct team *t, struct drops *sum)
-{
-	*sum = (struct drops){0};
-	team_pause(t);
-	for (unsigned i = 0; i < t->n; i++) {
-		for (unsigned k = 0; k < DROP_N; k++)
-			sum->n[k] += t->seats[i].worker->drops.n[k];
-	}
-	team_resume(t);
 }

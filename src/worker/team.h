@@ -27,6 +27,7 @@
 #define WORKER_TEAM_H
 
 #include "base/error.h"
+#include "worker/counters.h"
 #include "worker/mail.h"
 #include "worker/worker.h"
 
@@ -55,6 +56,8 @@ struct team_config {
 	unsigned n;      /* workers, 1 to TEAM_MAX */
 	struct log *log; /* borrowed, worker 0's; the others have copies */
 	const struct host_sock_limits *limits; /* as of host_sock_new() */
+	struct counters_slot *slots; /* borrowed, n, where they count; NULL:
+				      * in places of their own */
 	size_t mail_bytes;          /* of each mail, see mail_config */
 	const struct team_ops *ops; /* borrowed */
 	void *arg;                  /* borrowed */
@@ -84,8 +87,5 @@ MUST_USE int team_run(struct team *t);
  * them. */
 void team_pause(struct team *t);
 void team_resume(struct team *t);
-
-/* Worker 0: what all of them have dropped, in a pause. */
-void team_drops(struct team *t, struct drops *sum);
 
 #endif

@@ -227,7 +227,7 @@ static void check_all(struct world *w)
 
 	team_pause(w->t);
 	for (unsigned i = 0; i < w->n; i++) {
-		dropped += team_worker(w->t, i)->drops.n[DROP_MAIL_FULL];
+		dropped += team_worker(w->t, i)->drops->n[DROP_MAIL_FULL];
 		lost += w->part[i].lost;
 		for (unsigned k = 0; k < w->n; k++)
 			got += w->part[i].n_got[k];
