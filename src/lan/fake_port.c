@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lan/steer.h"
+
 static struct fake_port *fake_of(struct port *p)
 {
 	return (struct fake_port *)(void *)p;
@@ -230,6 +232,10 @@ static void fake_give(struct port *p, struct lend *l)
 		copied = frame_copy(&view, 0, from->len, to->data);
 		assert(copied);
 		(void)copied;
+		if (f->c.queues > 1) {
+			view = frame_flat(to->data, to->len);
+			assert(steer_frame(&view) == l->flow);
+		}
 		f->room--;
 	}
 	f->is_lent = false;
@@ -307,7 +313,7 @@ struct fake_port *fake_make(const struct fake_config *c)
 	f->port.caps = (struct port_caps){
 		.offload = c->offload,
 		.max_frame = c->max_frame ? c->max_frame : FRAME_MAX,
-		.queues = 1,
+		.queues = c->queues ? c->queues : 1,
 		.lossy = c->lossy,
 		.is_uplink = c->is_uplink,
 		.is_ours = c->is_ours,

@@ -35,6 +35,7 @@ struct fake_config {
 	uint32_t hold_max;  /* not 0: it has let_go; a frame costs 1.  Frames
 			     * are shown as with hdr_max = FRAME_HDR_MAX */
 	uint32_t lend_piece; /* bytes per writable piece; 0 = 4096 */
+	uint32_t queues; /* 0 = 1; of several: what is given is of lend.flow */
 	uint32_t hdr_max;   /* recv: private bytes per frame, the rest in
 			     * pieces of lend_piece; 0 = all */
 };

@@ -186,6 +186,8 @@ struct lend {
 	unsigned n;	   /* frames lent */
 	unsigned n_used;   /* frames given back full */
 	unsigned n_iov;	   /* pieces used of iov */
+	uint32_t flow;	   /* in: steer_flow() of all frames; 0 = not known, or
+			    * of several */
 	struct lend_frame f[FRAME_BATCH];
 	struct iovec iov[LEND_IOV_MAX];
 };
@@ -235,8 +237,10 @@ struct port {
 	char name[PORT_NAME_LEN]; /* netdev id, "vm0" or "vm0.3" */
 	uint32_t id;		  /* control's number for the netdev */
 	uint32_t hold_max;	  /* with let_go: sum of frame.hold_cost the
-				   * lan may hold; changed only while it holds
-				   * nothing */
+				   * lan may hold.  A kind of several queues
+				   * sets it in recv, for the batch: what is
+				   * held of the other queues, and what this
+				   * one may come to */
 
 	/* the lan's */
 	struct lan *lan;     /* NULL while on no lan */

@@ -8,7 +8,9 @@
  * batch of frames of one segment; either way one lend, one read, one give.
  */
 #include <assert.h>
+#include <netinet/in.h>
 
+#include "lan/steer.h"
 #include "nat/tcp_priv.h"
 
 /* One emission. */
@@ -93,6 +95,7 @@ static unsigned borrow(struct tcp_flow *f, struct burst *b)
 	}
 	if (b->len / b->frame >= max)
 		b->len = max * b->frame;
+	l->flow = steer_flow(IPPROTO_TCP, &f->flow.guest, &f->flow.remote);
 	l->n = 0;
 	for (left = b->len; left > 0; left -= tcp_min(left, b->frame))
 		l->f[l->n++].want = b->hdr + tcp_min(left, b->frame);

@@ -12,6 +12,7 @@
 
 #include "base/be.h"
 #include "lan/fake_subnet.h"
+#include "lan/steer.h"
 #include "nat/tcp_peer.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
@@ -342,6 +343,7 @@ static void guest_give(struct port *p, struct lend *l)
 {
 	struct sim *s = container_of(p, struct sim, guest_port);
 	uint8_t *buf = malloc(FRAME_MAX);
+	struct frame view;
 
 	for (unsigned i = 0; i < l->n_used; i++) {
 		uint32_t n = 0;
@@ -351,6 +353,8 @@ static void guest_give(struct port *p, struct lend *l)
 			       l->f[i].iov[k].iov_len);
 			n += (uint32_t)l->f[i].iov[k].iov_len;
 		}
+		view = frame_flat(buf, l->f[i].len);
+		assert_int_equal(l->flow, steer_frame(&view));
 		down_frame(s, buf, l->f[i].len, &l->f[i].off);
 	}
 	free(buf);

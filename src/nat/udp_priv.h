@@ -40,6 +40,9 @@ struct udp_end {
 	bool df; /* meaningless until has_df */
 	bool has_df;
 	bool no_gso;  /* a segmented run was refused */
+	struct endpoint last; /* the guest's other end of the datagram that
+			       * came last; kept for guests of several
+			       * queues only */
 	bool is_long; /* last time datagrams came longer than a frame, or
 		       * several as one (UDP_GRO) */
 };

@@ -24,6 +24,7 @@
 
 #include <linux/errqueue.h> /* after time.h, which it needs */
 
+#include "lan/steer.h"
 #include "nat/udp_priv.h"
 #include "wire/csum.h"
 
@@ -260,15 +261,32 @@ static unsigned message_iov(const struct lend_frame *lf, uint32_t skip,
 	return n;
 }
 
-/* Lends up to want frames; the messages are ready to be received. */
-static unsigned lend_messages(struct udp *u, const addr *guest, mac to,
-			      unsigned want, uint32_t room)
+/* The frames of a lend lie in one queue of the guest, that of the flow from
+ * e->last.  True if what came from seen may follow. */
+static bool is_same_queue(struct udp_end *e, const struct endpoint *seen)
 {
+	const struct port *exit = e->udp->rx.lend.port;
+	bool is_same;
+
+	if (!exit || exit->caps.queues == 1)
+		return true;
+	is_same = endpoint_eq(seen, &e->last);
+	e->last = *seen;
+	return is_same;
+}
+
+/* Lends up to want frames; the messages are ready to be received. */
+static unsigned lend_messages(struct udp_end *e, const struct endpoint *to_ep,
+			      mac to, unsigned want, uint32_t room)
+{
+	struct udp *u = e->udp;
 	struct udp_rx *rx = &u->rx;
+	const addr *guest = &to_ep->ip;
 	uint32_t skip = out_l4(guest) + UDP_HDR_LEN;
 	unsigned n, n_iov = 0;
 
 	rx->lend.n = want;
+	rx->lend.flow = steer_flow(IPPROTO_UDP, to_ep, &e->last);
 	for (unsigned i = 0; i < want; i++)
 		rx->lend.f[i].want = skip + room;
 	n = lan_lend(u->env->port, to, &rx->lend);
@@ -310,8 +328,7 @@ static enum round round_lent(struct udp_end *e, const struct endpoint *guest,
 	struct host *h = u->env->host;
 	uint32_t room = room_for(u, &guest->ip);
 	const uint8_t *whole[UDP_BATCH];
-	unsigned n = lend_messages(u, &guest->ip, to, e->expect,
-				   room);
+	unsigned n = lend_messages(e, guest, to, e->expect, room);
 	unsigned k = 0, given;
 	struct endpoint seen;
 	int got;
@@ -320,7 +337,8 @@ static enum round round_lent(struct udp_end *e, const struct endpoint *guest,
 		return ROUND_BLOCKED;
 	got = h->ops->recv_batch(h, e->sock, rx->m, n);
 	for (; (int)k < got && is_short(&rx->m[k], room); k++) {
-		if (!e->ops->seen(e, &rx->m[k], &seen))
+		if (!e->ops->seen(e, &rx->m[k], &seen) ||
+		    !is_same_queue(e, &seen))
 			break;
 		put_headers(u, k, guest, to, &seen);
 	}
@@ -337,11 +355,13 @@ static enum round round_lent(struct udp_end *e, const struct endpoint *guest,
 }
 
 /* True if the lan can take a frame now; if not, room() will tell. */
-static bool has_room(struct udp *u, mac to)
+static bool has_room(struct udp_end *e, const struct endpoint *guest, mac to)
 {
+	struct udp *u = e->udp;
 	struct lend *l = &u->rx.lend;
 
 	l->n = 1;
+	l->flow = steer_flow(IPPROTO_UDP, guest, &e->last);
 	l->f[0].want = OUT_UDP_PAYLOAD_MAX;
 	if (lan_lend(u->env->port, to, l) == 0)
 		return false;
@@ -360,7 +380,7 @@ static enum round round_spill(struct udp_end *e, const struct endpoint *guest,
 	bool is_long = false;
 	int got;
 
-	if (!is_held && !has_room(u, to))
+	if (!is_held && !has_room(e, guest, to))
 		return ROUND_BLOCKED;
 	for (unsigned i = 0; i < SPILL_BATCH; i++) {
 		rx->iov[i] = (struct iovec){.iov_base = spill_at(rx, i),

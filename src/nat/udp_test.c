@@ -377,6 +377,40 @@ static void test_no_room_behind_scratch(void **state)
 	fake_nat_free(n);
 }
 
+/* A guest of several queues is lent frames of one flow at a time (fake_give()
+ * looks), and gets all in order. */
+static void test_queues_of_the_guest(void **state)
+{
+	enum { MANY = 40, TURN = 10 };
+	struct fake_nat_config c = {.port = {.name = "vm0",
+					     .offload = PORT_O_CSUM,
+					     .can_lend = true,
+					     .queues = 4},
+				    .is_v6 = is_v6(*state)};
+	struct fake_nat *n = fake_nat_new(&c);
+	struct endpoint other = fake_nat_ep(n, 2, 10);
+	unsigned n_lent = 0;
+
+	say(n, 5000, &n->far, "a");
+	for (unsigned i = 0; i < MANY; i++) {
+		const struct endpoint *from = i / TURN % 2 ? &other : &n->far;
+
+		assert_true(fake_deliver(n->fh, 0, from, &i, sizeof(i)));
+	}
+	fake_host_run(n->fh);
+	for (unsigned i = 0; i < MANY; i++) {
+		struct fake_got got;
+
+		assert_true(fake_guest_got(&n->g, i, &got));
+		assert_memory_equal(got.l4 + 8, &i, sizeof(i));
+		assert_int_equal(got.pkt.src.port,
+				 (i / TURN % 2 ? &other : &n->far)->port);
+		n_lent += n->g.port->out[i].is_lent;
+	}
+	assert_in_range(n_lent, MANY / 4, MANY - 1);
+	fake_nat_free(n);
+}
+
 /* Puts the fragments that start at frame i together. Returns the bytes. */
 static uint32_t reassemble(struct fake_nat *n, unsigned i, uint8_t *to,
 			   unsigned *n_fragp)
@@ -592,6 +626,7 @@ int main(void)
 		T(test_no_room_waits_in_the_socket),
 		T(test_closed_while_waiting_for_room),
 		T(test_no_room_behind_scratch),
+		T(test_queues_of_the_guest),
 		T(test_long_datagram_is_fragmented),
 		T(test_longest_datagram_is_fragmented),
 		T(test_fragments_of_an_odd_mtu),
