@@ -132,7 +132,8 @@ struct msg_stream_add {
 	uint32_t port;
 	uint32_t lan;
 	uint8_t reconnect;
-	uint8_t is_vhost; /* a vhost-user front end, no stream of frames */
+	uint8_t is_vhost; /* a vhost-user front end, no stream of frames .. */
+	uint8_t queues;	  /* .. with queue pairs, at most */
 	char name[ENGINE_NAME_LEN];
 };
 
@@ -142,6 +143,7 @@ struct msg_server_add {
 	uint32_t lan;
 	uint32_t max;
 	uint8_t is_vhost;
+	uint8_t queues; /* as msg_stream_add has it */
 	char name[ENGINE_NAME_LEN];
 };
 

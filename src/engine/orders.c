@@ -118,6 +118,7 @@ static int order_stream(struct engine *e, const struct msg_stream_add *m,
 		.id = m->port,
 		.fd = n_fds ? fds[0] : -1,
 		.reconnect = m->reconnect,
+		.queues = m->queues,
 	};
 	int r;
 
@@ -144,6 +145,7 @@ static int order_server(struct engine *e, const struct msg_server_add *m,
 		.fd = fds[0],
 		.max = m->max,
 		.is_vhost = m->is_vhost,
+		.queues = m->queues,
 	};
 	int r;
 

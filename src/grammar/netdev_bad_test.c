@@ -72,9 +72,12 @@ static const struct bad bad_netdevs[] = {
 	{"vhost-user,path=/x,fd=3",
 	 "vhost-user: one of path= and fd= is required"},
 	{"vhost-user,path=", "vhost-user: Parameter 'path' may not be empty"},
-	{"vhost-user,path=/x,queues=2",
-	 "vhost-user: Parameter 'queues' is not built yet; only "
-	 "queues=1 is accepted, not '2'"},
+	{"vhost-user,path=/x,queues=0",
+	 "vhost-user: number of queues must be in range [1, 16]"},
+	{"vhost-user,path=/x,queues=17",
+	 "vhost-user: number of queues must be in range [1, 16]"},
+	{"vhost-user,path=/x,queues=-1",
+	 "vhost-user: Parameter 'queues' expects a uint64 value, not '-1'"},
 	{"vhost-user,path=/x,server=on,reconnect-ms=5",
 	 "vhost-user: 'reconnect-ms' is for a client with path="},
 	{"nic", "nic: network backend 'nic' is not compiled into this "

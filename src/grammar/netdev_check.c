@@ -451,6 +451,8 @@ static int check_stream(const struct netdev_spec *s, struct error *e)
 
 static int check_vhost_user(const struct netdev_spec *s, struct error *e)
 {
+	uint64_t n_queues = spec_u64(s, "queues");
+
 	if (spec_has(s, "chardev"))
 		return spec_error(s->kind, e,
 				  "chardev= %s",
@@ -465,6 +467,10 @@ static int check_vhost_user(const struct netdev_spec *s, struct error *e)
 	    (spec_bool(s, "server") || spec_has(s, "fd")))
 		return spec_error(s->kind, e,
 				  "'reconnect-ms' is for a client with path=");
+	if (!n_queues || n_queues > NETDEV_PAIRS_MAX)
+		return spec_error(s->kind, e,
+				  "number of queues must be in range [1, %d]",
+				  NETDEV_PAIRS_MAX);
 	return netdev_check_fd(s, "fd", e);
 }
 

@@ -22,6 +22,7 @@
 enum {
 	NETDEV_TEXT_MAX = 65536, /* bytes of a netdev string */
 	NETDEV_QUEUES_MAX = 1024, /* queues=, and descriptors of fds= */
+	NETDEV_PAIRS_MAX = 16,	  /* queues= of vhost-user */
 };
 
 enum tristate {

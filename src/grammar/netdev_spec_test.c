@@ -246,6 +246,8 @@ static void test_accepted(void **state)
 		"dgram,remote.type=inet,remote.host=ff02::9,remote.port=1",
 		"netns,path=/proc/1/ns/net,mac=52:54:00:12:34:56,queues=2",
 		"hubport,hubid=2147483647",
+		"vhost-user,path=/x,queues=16",
+		"vhost-user,fd=3,server=on,queues=1",
 	};
 
 	for (size_t i = 0; i < array_len(texts); i++)

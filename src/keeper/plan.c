@@ -77,6 +77,12 @@ struct plan_netdev *plan_gateway(struct plan *p)
 	return NULL;
 }
 
+/* Of vhost-user; the grammar has seen to its bounds. */
+static uint8_t queues_of(const struct plan_netdev *n, bool is_vhost)
+{
+	return is_vhost ? (uint8_t)spec_u64(n->spec, "queues") : 1;
+}
+
 static void keep_fd(struct plan_netdev *n, int fd)
 {
 	n->fds[0] = fd;
@@ -90,6 +96,7 @@ void plan_client(struct plan_netdev *n, int fd, bool is_vhost)
 	m->port = n->id;
 	m->lan = n->lan;
 	m->is_vhost = is_vhost;
+	m->queues = queues_of(n, is_vhost);
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_STREAM_ADD;
 	if (fd >= 0) {
@@ -111,6 +118,7 @@ void plan_server(struct plan_netdev *n, int fd, bool is_vhost)
 	m->port = n->id;
 	m->lan = n->lan;
 	m->is_vhost = is_vhost;
+	m->queues = queues_of(n, is_vhost);
 	memcpy(m->name, n->name, sizeof(m->name));
 	n->order.head.type = ENGINE_MSG_SERVER_ADD;
 }

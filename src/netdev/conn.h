@@ -14,6 +14,7 @@ struct conn_args {
 	uint32_t id;
 	int fd; /* connected SOCK_STREAM, or -1 */
 	bool reconnect;
+	unsigned queues; /* vhost-user: as netdev_stream_config has it */
 	/* The peer went; carrier is down.  Called from deferred work, may
 	 * free the port.  NULL: ask want_fd if reconnect. */
 	void (*gone)(void *arg, struct port *p);

@@ -59,6 +59,8 @@ struct netdev_stream_config {
 	uint32_t id;
 	int fd;		  /* connected SOCK_STREAM, or -1 */
 	bool reconnect;	  /* ask want_fd when the peer goes */
+	unsigned queues;  /* vhost-user: pairs it may have, at most
+			   * NETDEV_VHOST_QUEUES; 0 = 1 */
 };
 __attribute__((warn_unused_result)) int
 netdev_stream_new(const struct netdev_env *env,
@@ -67,8 +69,10 @@ netdev_stream_new(const struct netdev_env *env,
 __attribute__((warn_unused_result)) int netdev_stream_attach(struct port *p,
 							     int fd);
 
+enum { NETDEV_VHOST_QUEUES = 16 };
+
 /* vhost-user: the virtqueues of a network card in the guest's own memory
- * (reference 6), one queue pair.  fd may be -1, as with stream. */
+ * (reference 6).  fd may be -1, as with stream.  -EINVAL: too many queues. */
 __attribute__((warn_unused_result)) int
 netdev_vhost_new(const struct netdev_env *env,
 		 const struct netdev_stream_config *c, struct port **portp);
@@ -83,7 +87,8 @@ struct netdev_server_config {
 	const char *name;
 	uint32_t id;
 	int fd;	      /* listening SOCK_STREAM */
-	bool is_vhost; /* the machines are vhost-user front ends */
+	bool is_vhost; /* the machines are vhost-user front ends .. */
+	unsigned queues; /* .. with queues as netdev_stream_config has it */
 	unsigned max; /* machines at a time, 0 = any number; above it the
 		       * next waits in the backlog, as in QEMU */
 };

@@ -34,6 +34,16 @@ static uint64_t page_up(uint64_t n)
 
 /* ---- memory ---- */
 
+static unsigned n_rings(const struct vpeer *v)
+{
+	return v->c.pairs * VHOST_RINGS;
+}
+
+static unsigned n_slots(const struct vpeer *v)
+{
+	return v->c.pairs * v->c.tx_slots;
+}
+
 static void ring_lay(struct vpeer *v, unsigned i, uint32_t size)
 {
 	struct vpeer_ring *q = &v->ring[i];
@@ -58,29 +68,37 @@ void vpeer_init(struct vpeer *v, struct rig *r, int fd,
 		v->c.rx_size = 256;
 	if (!v->c.rx_buf)
 		v->c.rx_buf = 1526;
-	ring_lay(v, VHOST_RX, v->c.rx_size);
-	ring_lay(v, VHOST_TX, v->c.tx_slots * VPEER_DESCS);
+	if (!v->c.pairs)
+		v->c.pairs = 1;
+	if (!v->c.offered)
+		v->c.offered = v->c.pairs;
+	for (unsigned i = 0; i < n_rings(v); i++)
+		ring_lay(v, i,
+			 i % VHOST_RINGS == VHOST_RX
+				 ? v->c.rx_size
+				 : v->c.tx_slots * VPEER_DESCS);
 	v->table_at = v->len;
-	v->len = page_up(v->len + v->c.tx_slots * (uint64_t)TABLE_LEN);
+	v->len = page_up(v->len + n_slots(v) * (uint64_t)TABLE_LEN);
 	v->tx_at = v->len;
-	v->len += v->c.tx_slots * (uint64_t)VPEER_FRAME;
+	v->len += n_slots(v) * (uint64_t)VPEER_FRAME;
 	/* Somewhere in the frames: some lie across the hole. */
 	v->low = page_up(v->tx_at + VPEER_FRAME * (v->c.tx_slots / 2u) + PAGE);
 	v->rx_at = v->len;
-	v->len = page_up(v->len + v->c.rx_size * (uint64_t)v->c.rx_buf);
+	v->len = page_up(v->len + v->c.pairs * v->c.rx_size *
+					  (uint64_t)v->c.rx_buf);
 	v->memfd = memfd_create("guest", MFD_CLOEXEC);
 	assert_true(v->memfd >= 0);
 	assert_int_equal(ftruncate(v->memfd, (off_t)v->len), 0);
 	v->mem = mmap(NULL, v->len, PROT_READ | PROT_WRITE, MAP_SHARED,
 		      v->memfd, 0);
 	assert_ptr_not_equal(v->mem, MAP_FAILED);
-	v->tx_busy = calloc(v->c.tx_slots, sizeof(bool));
+	v->tx_busy = calloc(n_slots(v), sizeof(bool));
 	assert_non_null(v->tx_busy);
 }
 
 void vpeer_deinit(struct vpeer *v)
 {
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
+	for (unsigned i = 0; i < n_rings(v); i++) {
 		fd_close(&v->ring[i].kick);
 		fd_close(&v->ring[i].call);
 	}
@@ -262,9 +280,10 @@ static void state(struct vpeer *v, uint32_t request, unsigned i, uint32_t num)
 	tell(v, request, &st, sizeof(st), -1);
 }
 
-static void ring_start(struct vpeer *v, unsigned i, uint16_t base)
+void vpeer_ring_start(struct vpeer *v, unsigned i)
 {
 	const struct vpeer_ring *q = &v->ring[i];
+	uint16_t base = *at16(v, q->used + 2);
 	struct vhost_vring_addr a = {
 		.index = i,
 		.desc = VPEER_UVA + q->desc,
@@ -282,40 +301,57 @@ static void ring_start(struct vpeer *v, unsigned i, uint16_t base)
 		state(v, VHOST_SET_VRING_ENABLE, i, 1);
 }
 
-static void post(struct vpeer *v, uint16_t i)
+/* Where the receive buffer i of a pair is. */
+static uint64_t rx_buffer(const struct vpeer *v, unsigned pair, uint32_t i)
 {
-	uint64_t off = v->rx_at + i * (uint64_t)v->c.rx_buf;
+	return v->rx_at +
+	       (pair * v->c.rx_size + i) * (uint64_t)v->c.rx_buf;
+}
 
-	vpeer_desc(v, VHOST_RX, i, vpeer_gpa(v, off), v->c.rx_buf, F_WRITE, 0);
-	vpeer_offer(v, VHOST_RX, i);
+static void post(struct vpeer *v, unsigned pair, uint16_t i)
+{
+	unsigned ring = pair * VHOST_RINGS + VHOST_RX;
+	uint64_t off = rx_buffer(v, pair, i);
+
+	vpeer_desc(v, ring, i, vpeer_gpa(v, off), v->c.rx_buf, F_WRITE, 0);
+	vpeer_offer(v, ring, i);
 }
 
 void vpeer_rings(struct vpeer *v)
 {
-	for (unsigned i = 0; i < VHOST_RINGS; i++)
-		ring_start(v, i, *at16(v, v->ring[i].used + 2));
+	for (unsigned i = 0; i < n_rings(v); i++)
+		vpeer_ring_start(v, i);
+}
+
+void vpeer_ring_stop(struct vpeer *v, unsigned i)
+{
+	struct vhost_vring_state st = {.index = i};
+
+	vpeer_say(v, VHOST_GET_VRING_BASE, 0, &st, sizeof(st), -1);
+	assert_true(vpeer_hear(v, VHOST_GET_VRING_BASE, &st, sizeof(st)));
+	assert_int_equal(st.index, i);
+	/* Nothing is held: all that was taken was given back. */
+	assert_int_equal(st.num, *at16(v, v->ring[i].used + 2));
 }
 
 void vpeer_stop(struct vpeer *v)
 {
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
-		struct vhost_vring_state st = {.index = i};
+	for (unsigned i = 0; i < n_rings(v); i++)
+		vpeer_ring_stop(v, i);
+}
 
-		vpeer_say(v, VHOST_GET_VRING_BASE, 0, &st, sizeof(st), -1);
-		assert_true(
-			vpeer_hear(v, VHOST_GET_VRING_BASE, &st, sizeof(st)));
-		assert_int_equal(st.index, i);
-		/* Nothing is held: all that was taken was given back. */
-		assert_int_equal(st.num,
-				 *at16(v, v->ring[i].used + 2));
-	}
+void vpeer_enable(struct vpeer *v, unsigned pair, bool on)
+{
+	for (unsigned i = 0; i < VHOST_RINGS; i++)
+		state(v, VHOST_SET_VRING_ENABLE, pair * VHOST_RINGS + i, on);
 }
 
 void vpeer_start_rings_anew(struct vpeer *v)
 {
 	vpeer_rings(v);
-	for (unsigned i = 0; i < v->c.rx_size; i++)
-		post(v, (uint16_t)i);
+	for (unsigned pair = 0; pair < v->c.pairs; pair++)
+		for (unsigned i = 0; i < v->c.rx_size; i++)
+			post(v, pair, (uint16_t)i);
 	for (unsigned i = 0; i < 4; i++)
 		rig_turn(v->rig, 0);
 }
@@ -330,7 +366,8 @@ void vpeer_start(struct vpeer *v)
 		v->features |= VHOST_BIT(VHOST_PROTOCOL_FEATURES);
 		protocol = vpeer_ask(v, VHOST_GET_PROTOCOL_FEATURES);
 		vpeer_say(v, VHOST_SET_PROTOCOL_FEATURES, 0, &protocol, 8, -1);
-		assert_int_equal(vpeer_ask(v, VHOST_GET_QUEUE_NUM), 1);
+		assert_int_equal(vpeer_ask(v, VHOST_GET_QUEUE_NUM),
+				 v->c.offered);
 	} else {
 		v->features &= ~VHOST_BIT(VHOST_PROTOCOL_FEATURES);
 	}
@@ -347,12 +384,18 @@ void vpeer_start(struct vpeer *v)
 
 /* ---- the driver ---- */
 
-static void reap(struct vpeer *v)
+static unsigned tx_ring(unsigned pair)
 {
+	return pair * VHOST_RINGS + VHOST_TX;
+}
+
+static void reap(struct vpeer *v, unsigned pair)
+{
+	bool *busy = v->tx_busy + pair * v->c.tx_slots;
 	uint32_t head, len;
 
-	while (take_used(v, VHOST_TX, &head, &len))
-		v->tx_busy[head / VPEER_DESCS] = false;
+	while (take_used(v, tx_ring(pair), &head, &len))
+		busy[head / VPEER_DESCS] = false;
 }
 
 /* The pieces a frame is laid out in: header, then parts of the rest. */
@@ -381,43 +424,45 @@ static unsigned cut(const struct vpeer *v, uint32_t total, uint32_t *piece)
 	return n;
 }
 
+/* slot: of all pairs' */
 static void put_chain(struct vpeer *v, unsigned slot, uint64_t off,
 		      uint32_t total)
 {
 	uint64_t table = v->table_at + slot * (uint64_t)TABLE_LEN;
-	uint16_t first = (uint16_t)(slot * VPEER_DESCS);
+	unsigned ring = tx_ring(slot / v->c.tx_slots);
+	uint16_t first = (uint16_t)(slot % v->c.tx_slots * VPEER_DESCS);
 	bool indirect = (v->features & VHOST_BIT(VIRTIO_INDIRECT_DESC)) &&
 			v->turn % 8 >= 4;
-	struct vpeer_ring saved = v->ring[VHOST_TX];
+	struct vpeer_ring saved = v->ring[ring];
 	uint32_t piece[VPEER_DESCS];
 	unsigned n = cut(v, total, piece);
 
 	if (indirect)
-		v->ring[VHOST_TX].desc = table;
+		v->ring[ring].desc = table;
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t at = (uint16_t)(indirect ? i : first + i);
 
-		vpeer_desc(v, VHOST_TX, at, vpeer_gpa(v, off), piece[i],
+		vpeer_desc(v, ring, at, vpeer_gpa(v, off), piece[i],
 			   i + 1 < n ? F_NEXT : 0, (uint16_t)(at + 1));
 		off += piece[i];
 	}
-	v->ring[VHOST_TX] = saved;
+	v->ring[ring] = saved;
 	if (indirect)
-		vpeer_desc(v, VHOST_TX, first, vpeer_gpa(v, table), n * 16,
+		vpeer_desc(v, ring, first, vpeer_gpa(v, table), n * 16,
 			   F_INDIRECT, 0);
 	v->turn++;
 }
 
-bool vpeer_send_hdr(struct vpeer *v, const uint8_t *hdr, const void *p,
-		    uint32_t len)
+bool vpeer_send_on(struct vpeer *v, unsigned pair, const uint8_t *hdr,
+		   const void *p, uint32_t len)
 {
-	unsigned slot = 0;
+	unsigned slot = pair * v->c.tx_slots, end = slot + v->c.tx_slots;
 	uint64_t off;
 
-	reap(v);
-	while (slot < v->c.tx_slots && v->tx_busy[slot])
+	reap(v, pair);
+	while (slot < end && v->tx_busy[slot])
 		slot++;
-	if (slot == v->c.tx_slots || v->fd < 0)
+	if (slot == end || v->fd < 0)
 		return false;
 	off = v->tx_at + slot * (uint64_t)VPEER_FRAME;
 	if (off < v->low && off + VPEER_FRAME > v->low)
@@ -428,16 +473,32 @@ bool vpeer_send_hdr(struct vpeer *v, const uint8_t *hdr, const void *p,
 	memcpy(v->mem + off + v->hdr_len, p, len);
 	v->tx_busy[slot] = true;
 	put_chain(v, slot, off, v->hdr_len + len);
-	vpeer_offer(v, VHOST_TX, (uint16_t)(slot * VPEER_DESCS));
+	vpeer_offer(v, tx_ring(pair),
+		    (uint16_t)(slot % v->c.tx_slots * VPEER_DESCS));
 	return true;
+}
+
+bool vpeer_send_hdr(struct vpeer *v, const uint8_t *hdr, const void *p,
+		    uint32_t len)
+{
+	return vpeer_send_on(v, 0, hdr, p, len);
 }
 
 bool vpeer_send(struct vpeer *v, const void *p, uint32_t len)
 {
-	return vpeer_send_hdr(v, NULL, p, len);
+	const bool *busy = v->tx_busy + v->pair * v->c.tx_slots;
+	unsigned slot = 0;
+
+	reap(v, v->pair);
+	while (slot < v->c.tx_slots && !busy[slot])
+		slot++;
+	if (slot == v->c.tx_slots)
+		v->pair = (v->pair + 1) % v->c.pairs;
+	return vpeer_send_on(v, v->pair, NULL, p, len);
 }
 
-uint32_t vpeer_recv_hdr(struct vpeer *v, uint8_t *hdr, void *p, uint32_t room)
+uint32_t vpeer_recv_on(struct vpeer *v, unsigned pair, uint8_t *hdr, void *p,
+		       uint32_t room)
 {
 	uint8_t own[VNETHDR_LEN] = {0};
 	uint32_t head = 0, len = 0, total = 0;
@@ -449,12 +510,13 @@ uint32_t vpeer_recv_hdr(struct vpeer *v, uint8_t *hdr, void *p, uint32_t room)
 		const uint8_t *buf;
 		uint32_t skip = i ? 0 : v->hdr_len;
 
-		if (!take_used(v, VHOST_RX, &head, &len)) {
+		if (!take_used(v, pair * VHOST_RINGS + VHOST_RX, &head,
+			       &len)) {
 			assert_int_equal(i, 0);
 			return 0;
 		}
 		assert_true(len >= skip && len <= v->c.rx_buf);
-		buf = v->mem + v->rx_at + head * (uint64_t)v->c.rx_buf;
+		buf = v->mem + rx_buffer(v, pair, head);
 		if (i == 0)
 			memcpy(hdr, buf, v->hdr_len);
 		if (i == 0 && (v->features & VHOST_BIT(VIRTIO_NET_MRG_RXBUF)))
@@ -463,12 +525,21 @@ uint32_t vpeer_recv_hdr(struct vpeer *v, uint8_t *hdr, void *p, uint32_t room)
 		assert_true(total + len - skip <= room);
 		memcpy((uint8_t *)p + total, buf + skip, len - skip);
 		total += len - skip;
-		post(v, (uint16_t)head);
+		post(v, pair, (uint16_t)head);
 	}
 	return total;
 }
 
+uint32_t vpeer_recv_hdr(struct vpeer *v, uint8_t *hdr, void *p, uint32_t room)
+{
+	return vpeer_recv_on(v, 0, hdr, p, room);
+}
+
 uint32_t vpeer_recv(struct vpeer *v, void *p, uint32_t room)
 {
-	return vpeer_recv_hdr(v, NULL, p, room);
+	uint32_t len = 0;
+
+	for (unsigned pair = 0; pair < v->c.pairs && !len; pair++)
+		len = vpeer_recv_on(v, pair, NULL, p, room);
+	return len;
 }

@@ -28,6 +28,8 @@ struct vpeer_config {
 	uint32_t tx_slots; /* frames in flight; a power of two; 0 = 64 */
 	uint32_t rx_size;  /* buffers; a power of two; 0 = 256 */
 	uint32_t rx_buf;   /* bytes of one; 0 = 1526 */
+	unsigned pairs;	   /* queue pairs it uses; 0 = 1 .. */
+	unsigned offered;  /* .. and those the port has; 0 = pairs */
 	bool by_slots;	   /* ADD_MEM_REG, not SET_MEM_TABLE */
 	bool no_protocol;  /* a front end of the first days */
 };
@@ -46,24 +48,31 @@ struct vpeer {
 	int memfd;
 	uint8_t *mem; /* owned mapping of len bytes */
 	uint64_t len, low; /* bytes; of the first region */
-	struct vpeer_ring ring[VHOST_RINGS];
-	uint64_t tx_at, rx_at, table_at; /* offsets into mem */
+	struct vpeer_ring ring[VHOST_RINGS_MAX];
+	/* offsets into mem, of pair 0; the others' are behind */
+	uint64_t tx_at, rx_at, table_at;
 	uint64_t features;
 	uint32_t hdr_len;
-	bool *tx_busy; /* owned [tx_slots] */
+	bool *tx_busy; /* owned [pairs * tx_slots] */
 	unsigned turn; /* of the ways to lay a frame out */
+	unsigned pair; /* the one that sends, see vpeer_send() */
 };
 
 /* Connects to fd; nothing is said yet. */
 void vpeer_init(struct vpeer *v, struct rig *r, int fd,
 		const struct vpeer_config *c);
 void vpeer_deinit(struct vpeer *v);
-/* The handshake and the start of both rings. */
+/* The handshake and the start of all rings. */
 void vpeer_start(struct vpeer *v);
-/* Both rings stop (GET_VRING_BASE); vpeer_rings() starts them where they
+/* All rings stop (GET_VRING_BASE); vpeer_rings() starts them where they
  * stopped. */
 void vpeer_stop(struct vpeer *v);
 void vpeer_rings(struct vpeer *v);
+/* The same of one. */
+void vpeer_ring_stop(struct vpeer *v, unsigned ring);
+void vpeer_ring_start(struct vpeer *v, unsigned ring);
+/* Both rings of a pair, as the guest's driver has it done. */
+void vpeer_enable(struct vpeer *v, unsigned pair, bool on);
 /* The rings of a new driver, with all its buffers. */
 void vpeer_start_rings_anew(struct vpeer *v);
 
@@ -75,13 +84,19 @@ bool vpeer_hear(struct vpeer *v, uint32_t request, void *payload,
 		uint32_t size);
 uint64_t vpeer_ask(struct vpeer *v, uint32_t request);
 
-/* The driver: true if the frame is in the ring; hdr: its virtio header, NULL
- * = zeros. */
+/* The driver: true if the frame is in the ring of pair 0; hdr: its virtio
+ * header, NULL = zeros. */
 bool vpeer_send_hdr(struct vpeer *v, const uint8_t *hdr, const void *p,
 		    uint32_t len);
+/* By another pair each time that all that was sent has been taken, so that
+ * frames stay in order. */
 bool vpeer_send(struct vpeer *v, const void *p, uint32_t len);
+bool vpeer_send_on(struct vpeer *v, unsigned pair, const uint8_t *hdr,
+		   const void *p, uint32_t len);
 /* A frame received into p[room] and its buffers given back; 0: none. hdr: its
- * header, may be NULL. */
+ * header, may be NULL.  By pair 0; vpeer_recv() by any. */
+uint32_t vpeer_recv_on(struct vpeer *v, unsigned pair, uint8_t *hdr, void *p,
+		       uint32_t room);
 uint32_t vpeer_recv_hdr(struct vpeer *v, uint8_t *hdr, void *p, uint32_t room);
 uint32_t vpeer_recv(struct vpeer *v, void *p, uint32_t room);
 

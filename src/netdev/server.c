@@ -37,6 +37,7 @@ struct netdev_server {
 	uint32_t id;
 	int (*make)(const struct netdev_env *env, const struct conn_args *a,
 		    struct port **portp);
+	unsigned queues;     /* of each machine */
 	unsigned max;	     /* 0 = any number */
 	unsigned n_machines; /* length of machines */
 	struct list machines; /* of struct machine, by index */
@@ -138,6 +139,7 @@ static int machine_new(struct netdev_server *s, int fd)
 		    &(struct conn_args){.name = name,
 					.id = s->id,
 					.fd = fd,
+					.queues = s->queues,
 					.gone = machine_gone,
 					.closed = machine_closed,
 					.arg = m},
@@ -245,6 +247,7 @@ int netdev_server_new(const struct netdev_env *env,
 		.env = env,
 		.id = c->id,
 		.make = c->is_vhost ? vhost_new : stream_new,
+		.queues = c->queues,
 		.max = c->max,
 		.fd = c->fd,
 		.io = {.fd = c->fd, .fn = server_event},

@@ -29,6 +29,7 @@ static bool open_with(struct contract_rig *r, const struct vpeer_config *c)
 	rig_init(&b->rig);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	nc.fd = fd[0];
+	nc.queues = c->offered;
 	assert_int_equal(netdev_vhost_new(&b->rig.env, &nc, &r->port), 0);
 	vpeer_init(&b->peer, &b->rig, fd[1], c);
 	vpeer_start(&b->peer);
@@ -87,6 +88,18 @@ static bool open_1024(struct contract_rig *r)
 						   .rx_buf = 4096});
 }
 
+/* By four pairs. */
+static bool open_pairs(struct contract_rig *r)
+{
+	return open_with(r, &(struct vpeer_config){.pairs = 4, .offered = 4});
+}
+
+/* A guest that knows of one. */
+static bool open_one_of_four(struct contract_rig *r)
+{
+	return open_with(r, &(struct vpeer_config){.pairs = 1, .offered = 4});
+}
+
 /* Neither merged buffers, events, indirect tables nor the protocol's bits. */
 static bool open_old(struct contract_rig *r)
 {
@@ -109,6 +122,14 @@ static void test_contract(void **state)
 	static const struct contract_kind kinds[] = {
 		{.name = "new", .open = open_new, .max_frame = 65535, PEER},
 		{.name = "1024", .open = open_1024, .max_frame = 65535, PEER},
+		{.name = "4 pairs",
+		 .open = open_pairs,
+		 .max_frame = 65535,
+		 PEER},
+		{.name = "1 of 4",
+		 .open = open_one_of_four,
+		 .max_frame = 65535,
+		 PEER},
 		{.name = "old", .open = open_old, .max_frame = 65535, PEER},
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Fuzz target: hostile front ends and hostile drivers, two of each on one lan.
+ * Fuzz target: hostile front ends and hostile drivers, two of each on one lan,
+ * with two queue pairs each.
  * The input is a list of steps of either: a message of any bytes, with or
  * without the guest's memory beside it; any bytes written somewhere into that
  * memory (descriptors, indices, frames); a kick; frames for the guest; sound
@@ -27,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum {
 	RING = 16,
 	MEM = 256 * 1024,
-	DESC_AT = 0,	/* of ring 0; ring 1 is PAGE behind */
+	DESC_AT = 0,	/* of a ring, in its PAGE */
 	AVAIL_AT = 1024,
 	USED_AT = 2048,
 	PAGE = 4096,
@@ -35,13 +36,26 @@ enum {
 	STEPS = 256,
 };
 
-enum { GUESTS = 2 };
+enum {
+	GUESTS = 2,
+	PAIRS = 2,
+	RINGS = PAIRS * VHOST_RINGS,
+	/* The rings of pair 0 are first, those of pair 1 last. */
+	PAIR_LEN = VHOST_RINGS * PAGE,
+	PAIR_1_AT = MEM - PAIR_LEN,
+	FRAMES_AT = PAIR_LEN,
+};
+
+static uint32_t ring_at(uint32_t i)
+{
+	return (i < VHOST_RINGS ? 0 : PAIR_1_AT) + i % VHOST_RINGS * PAGE;
+}
 
 struct guest {
 	struct port *port;
 	int fd;
 	int memfd;
-	int kick[VHOST_RINGS], call;
+	int kick[RINGS], call;
 	uint8_t *mem;
 	mac mac;
 };
@@ -116,7 +130,7 @@ static void say(struct fuzz *z, struct guest *g, uint32_t request,
 
 static void start_ring(struct fuzz *z, struct guest *g, uint32_t i)
 {
-	uint64_t base = UVA + i * PAGE, index = i;
+	uint64_t base = UVA + ring_at(i), index = i;
 	struct vhost_vring_state num = {i, RING}, on = {i, 1};
 	struct vhost_vring_addr a = {.index = i,
 				     .desc = base + DESC_AT,
@@ -133,7 +147,8 @@ static void start_ring(struct fuzz *z, struct guest *g, uint32_t i)
 static void handshake(struct fuzz *z, struct guest *g, uint8_t features)
 {
 	struct vhost_one_region one = {.region = {.size = MEM, .uva = UVA}};
-	uint64_t f = VHOST_FEATURES & ~VHOST_BIT(VHOST_LOG_ALL);
+	uint64_t f = (VHOST_FEATURES | VHOST_FEATURES_MQ) &
+		     ~VHOST_BIT(VHOST_LOG_ALL);
 	struct batch b = {.n = 1};
 
 	if (features & 1)
@@ -144,7 +159,7 @@ static void handshake(struct fuzz *z, struct guest *g, uint8_t features)
 		f &= ~VHOST_BIT(VIRTIO_VERSION_1);
 	say(z, g, VHOST_SET_FEATURES, &f, 8, -1);
 	say(z, g, VHOST_ADD_MEM_REG, &one, sizeof(one), g->memfd);
-	for (uint32_t i = 0; i < VHOST_RINGS; i++)
+	for (uint32_t i = 0; i < RINGS; i++)
 		start_ring(z, g, i);
 	/* The lan knows where it is. */
 	memset(z->frame, 0xff, 6);
@@ -155,7 +170,7 @@ static void handshake(struct fuzz *z, struct guest *g, uint8_t features)
 
 static void guest_begin(struct fuzz *z, struct guest *g)
 {
-	struct netdev_stream_config c = {.name = "vm"};
+	struct netdev_stream_config c = {.name = "vm", .queues = PAIRS};
 	int fd[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
@@ -172,7 +187,7 @@ static void guest_begin(struct fuzz *z, struct guest *g)
 		      0);
 	if (g->mem == MAP_FAILED)
 		abort();
-	for (unsigned i = 0; i < VHOST_RINGS; i++)
+	for (unsigned i = 0; i < RINGS; i++)
 		g->kick[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	g->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
@@ -209,7 +224,7 @@ static void guest_end(struct fuzz *z, struct guest *g)
 	turn(z);
 	lan_port_del(g->port);
 	g->port->ops->close(g->port);
-	for (unsigned i = 0; i < VHOST_RINGS; i++)
+	for (unsigned i = 0; i < RINGS; i++)
 		fd_close(&g->kick[i]);
 	fd_close(&g->call);
 	munmap(g->mem, MEM);
@@ -239,9 +254,9 @@ static void send_message(struct guest *g, struct rd *r)
 	(void)!fd_send(g->fd, p, len, &fd, head & 2 ? 1 : 0);
 }
 
-static void write_memory(struct guest *g, struct rd *r)
+static void write_memory(struct guest *g, unsigned pair, struct rd *r)
 {
-	uint16_t at = rd_u16(r);
+	uint32_t at = rd_u16(r);
 	uint8_t len = rd_u8(r);
 	const uint8_t *p;
 
@@ -251,16 +266,35 @@ static void write_memory(struct guest *g, struct rd *r)
 	if (!len || !p)
 		return;
 	/* Most of it where the rings are. */
-	memcpy(g->mem + at % (at & 1 ? MEM - 256 : 2 * PAGE), p, len);
+	if (pair)
+		at = PAIR_1_AT + at % (PAIR_LEN - 256);
+	else
+		at %= at & 1 ? MEM - 256 : PAIR_LEN;
+	memcpy(g->mem + at, p, len);
 }
 
-static void to_guest(struct fuzz *z, struct guest *g, struct rd *r)
+/* UDP over IPv4 behind the MACs, of some flow. */
+static void put_flow(uint8_t *p, uint8_t flow)
+{
+	static const uint8_t head[] = {8, 0, 0x45, 0, 0, 40, 0, 0,
+				       0, 0, 64,   17};
+
+	memcpy(p + 12, head, sizeof(head));
+	p[34] = flow;
+}
+
+static void to_guest(struct fuzz *z, struct guest *g, unsigned pair,
+		     struct rd *r)
 {
 	const mac to = g->mac;
 	uint32_t len = 14 + rd_u16(r) % (sizeof(z->frame) - 14);
+	uint8_t flow = pair ? rd_u8(r) : 0;
 	struct batch b = {.n = 1};
-	struct lend l = {.n = 2};
+	struct lend l = {.n = 2, .flow = flow};
 
+	memset(z->frame + 12, 0, 30);
+	if (flow)
+		put_flow(z->frame, flow);
 	if (rd_left(r) & 1)
 		memcpy(z->frame, to.b, 6);
 	b.f[0] = frame_flat(z->frame, len);
@@ -283,16 +317,19 @@ static void store16(uint8_t *p, unsigned v)
 
 /* One descriptor each, in the lower half of the ring; the frames lie behind
  * the rings. */
-static void to_other(struct guest *g, const struct guest *other, struct rd *r)
+static void to_other(struct guest *g, unsigned pair, const struct guest *other,
+		     struct rd *r)
 {
-	uint8_t *ring = g->mem + VHOST_TX * PAGE, *p = g->mem + 2 * PAGE;
+	uint8_t *ring = g->mem + ring_at(pair * VHOST_RINGS + VHOST_TX);
+	uint8_t *p = g->mem + FRAMES_AT;
 	unsigned n = rd_u8(r) % RING + 1, idx;
 	uint32_t len = 60 + rd_u8(r) * 64u;
-	uint64_t at = 2 * PAGE;
+	uint64_t at = FRAMES_AT;
 
 	memset(p, 0, 12);
 	memcpy(p + 12, other->mac.b, 6);
 	memcpy(p + 18, g->mac.b, 6);
+	put_flow(p + 12, (uint8_t)n);
 	idx = ring[AVAIL_AT + 2] | (unsigned)ring[AVAIL_AT + 3] << 8;
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *desc = ring + DESC_AT + i * 16;
@@ -309,8 +346,9 @@ static void step(struct fuzz *z, struct rd *r)
 {
 	static const uint64_t one = 1;
 	uint8_t op = rd_u8(r);
-	unsigned who = op / 8 % GUESTS;
+	unsigned who = op / 8 % GUESTS, pair = op / (8 * GUESTS) % PAIRS;
 	struct guest *g = &z->guest[who];
+	const int *kick = &g->kick[pair * VHOST_RINGS];
 
 	switch (op % 8) {
 	case 0:
@@ -318,20 +356,20 @@ static void step(struct fuzz *z, struct rd *r)
 		break;
 	case 1:
 	case 2:
-		write_memory(g, r);
+		write_memory(g, pair, r);
 		break;
 	case 3:
-		(void)!write(g->kick[VHOST_TX], &one, sizeof(one));
+		(void)!write(kick[VHOST_TX], &one, sizeof(one));
 		break;
 	case 4:
-		(void)!write(g->kick[VHOST_RX], &one, sizeof(one));
+		(void)!write(kick[VHOST_RX], &one, sizeof(one));
 		break;
 	case 5:
-		to_guest(z, g, r);
+		to_guest(z, g, pair, r);
 		break;
 	case 6:
-		to_other(g, &z->guest[!who], r);
-		(void)!write(g->kick[VHOST_TX], &one, sizeof(one));
+		to_other(g, pair, &z->guest[!who], r);
+		(void)!write(kick[VHOST_TX], &one, sizeof(one));
 		break;
 	case 7:
 		z->now_ns += rd_u8(r) * UINT64_C(2000000);

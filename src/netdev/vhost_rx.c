@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Frames to a vhost-user guest: its receive queue (VIRTIO 1.3, 5.1.6.3).
- * Called by the lan on the worker's thread; see vhost_user.h.
+ * Frames to a vhost-user guest: its receive queues (VIRTIO 1.3, 5.1.6.3).
+ * Called by the lan and by the loop (kicks, deferred work) on the leg's worker;
+ * see vhost_user.h.
+ *
+ * With several queues a frame goes to the pair on which the guest sent of its
+ * flow last (5.1.6.5.6), and if it did not, to one of those that are up, by the
+ * flow's number.  What is of no flow, or for a pair that is not up, goes to
+ * pair 0.  A flow's frames stay in order but when it moves.  A frame that its
+ * queue has no room for stops those behind it, as with one queue: the port has
+ * room again when that queue has.
  *
  * A frame takes as many chains as it needs where MRG_RXBUF was negotiated,
  * else one.  What was written is published with one index at the end of the
@@ -17,10 +25,11 @@
  * frame that does not fit although half the queue is on offer never will, and
  * is lost by name.
  */
-#include "netdev/vhost_user.h"
-
 #include <errno.h>
 #include <string.h>
+
+#include "lan/steer.h"
+#include "netdev/vhost_user.h"
 
 /* Where the next byte goes. */
 struct spot {
@@ -31,7 +40,7 @@ struct spot {
 /* The chains of one frame. */
 struct place {
 	unsigned n;	/* chains */
-	unsigned n_iov; /* their pieces, at v->iov */
+	unsigned n_iov; /* their pieces, at leg.iov */
 	unsigned n_read; /* descriptors: empty ones cost time, too */
 	uint64_t len;	/* bytes they hold */
 };
@@ -40,7 +49,7 @@ enum fit { FITS, NO_ROOM, NEVER };
 
 /* Chains for which the interrupt can wait for the end of the loop's round:
  * answers, ACKs.  With more the guest can begin. */
-enum { FEW = 2 };
+enum { FEW = 2, ROOM_TRIES = 4 };
 
 static void spot_put(struct spot *s, const void *from, size_t n)
 {
@@ -63,45 +72,82 @@ static void spot_put(struct spot *s, const void *from, size_t n)
 	}
 }
 
-static void tx_drop(struct vhost_user *v, enum drop_reason why, unsigned n)
+static void tx_drop(struct vhost_leg *g, enum drop_reason why, unsigned n)
 {
-	drop_n(v->env->drops, why, n);
-	v->port.stats.tx_drops += n;
+	drop_n(g->drops, why, n);
+	g->v->port.stats.tx_drops += n;
 }
 
-/* Finds need bytes in the chains from the nth on; which they are goes to
- * v->buffer[n..], their pieces to v->iov. */
-static enum fit find_place(struct vhost_user *v, unsigned nth, uint64_t need,
-			   struct place *p)
+static bool can_send(const struct vhost_pair *p)
 {
-	struct vring *q = &v->s.ring[VHOST_RX];
-	bool may_merge = vhost_has(&v->s, VIRTIO_NET_MRG_RXBUF);
+	const struct vhost_user *v = p->leg->v;
 
-	*p = (struct place){0};
-	while (p->len < need) {
-		unsigned at = nth + p->n, avail = vring_avail(q, at + 1);
-		unsigned spent = p->n_iov > p->n_read ? p->n_iov : p->n_read;
+	return v->fd >= 0 && !v->is_gone &&
+	       vhost_ring_is_up(&p->ring[VHOST_RX]);
+}
+
+/* ---- which queue ---- */
+
+static struct vhost_pair *pair_of(struct vhost_leg *g, uint32_t flow)
+{
+	const struct vhost_user *v = g->v;
+	uint8_t last;
+
+	if (v->n_up <= 1 || !flow)
+		return g->pair[0];
+	last = v->steer[flow % VHOST_STEER];
+	if (!last)
+		last = (uint8_t)(v->up[flow / VHOST_STEER % v->n_up] + 1);
+	return can_send(g->pair[last - 1]) ? g->pair[last - 1] : g->pair[0];
+}
+
+static struct vhost_pair *pair_for(struct vhost_leg *g, const struct frame *f)
+{
+	return g->v->n_up <= 1 ? g->pair[0] : pair_of(g, steer_frame(f));
+}
+
+static uint32_t bit_of(const struct vhost_pair *p)
+{
+	return UINT32_C(1) << p->q;
+}
+
+/* ---- places ---- */
+
+/* Finds need bytes in p's chains from the nth on; which they are goes to
+ * leg.buffer[nth..], their pieces to leg.iov. */
+static enum fit find_place(struct vhost_pair *p, unsigned nth, uint64_t need,
+			   struct place *at)
+{
+	struct vhost_leg *g = p->leg;
+	struct vring *q = &p->ring[VHOST_RX].q;
+	bool may_merge = vhost_has(&g->v->s, VIRTIO_NET_MRG_RXBUF);
+
+	*at = (struct place){0};
+	while (at->len < need) {
+		unsigned i = nth + at->n, avail = vring_avail(q, i + 1);
+		unsigned spent = at->n_iov > at->n_read ? at->n_iov
+							: at->n_read;
 		struct vchain c;
 		int r;
 
-		if ((p->n && !may_merge) || spent >= VHOST_CHAIN_IOV)
+		if ((at->n && !may_merge) || spent >= VHOST_CHAIN_IOV)
 			return NEVER;
-		if (avail <= at)
+		if (avail <= i)
 			return avail > nth && avail - nth >= q->size / 2
 				       ? NEVER
 				       : NO_ROOM;
-		r = vring_chain(q, at, true, v->iov + p->n_iov,
+		r = vring_chain(q, i, true, g->iov + at->n_iov,
 				VHOST_CHAIN_IOV - spent, &c);
 		if (r < 0) /* broken, or in too many pieces */
 			return NEVER;
-		v->buffer[at] = (struct vhost_buffer){
+		g->buffer[i] = (struct vhost_buffer){
 			.head = c.head,
 			.len = c.len > UINT32_MAX ? UINT32_MAX
 						  : (uint32_t)c.len};
-		p->n_iov += c.n_iov;
-		p->n_read += c.n_read;
-		p->len += c.len;
-		p->n++;
+		at->n_iov += c.n_iov;
+		at->n_read += c.n_read;
+		at->len += c.len;
+		at->n++;
 	}
 	return FITS;
 }
@@ -117,15 +163,15 @@ static void put_header(const struct vhost_user *v, struct spot *s,
 	spot_put(s, h, v->hdr_len);
 }
 
-/* Used elements for the chains from nth on that hold len bytes; returns
- * their number. */
-static unsigned push_chains(struct vhost_user *v, unsigned nth, uint64_t len)
+/* Used elements for p's chains from nth on that hold len bytes; returns their
+ * number. */
+static unsigned push_chains(struct vhost_pair *p, unsigned nth, uint64_t len)
 {
-	struct vring *q = &v->s.ring[VHOST_RX];
+	struct vring *q = &p->ring[VHOST_RX].q;
 	unsigned n = 0;
 
 	do {
-		const struct vhost_buffer *c = &v->buffer[nth + n];
+		const struct vhost_buffer *c = &p->leg->buffer[nth + n];
 		uint32_t here = len < c->len ? (uint32_t)len : c->len;
 
 		vring_push(q, nth + n, c->head, here);
@@ -145,89 +191,120 @@ static void log_pieces(struct vhost_user *v, const struct iovec *iov,
 			   iov[i].iov_len);
 }
 
-static void finish(struct vhost_user *v, unsigned n)
+/* n of p's chains are used. */
+static void finish(struct vhost_pair *p, unsigned n)
 {
-	struct vring *q = &v->s.ring[VHOST_RX];
+	struct vring *q = &p->ring[VHOST_RX].q;
+	struct vhost_leg *g = p->leg;
 
 	if (n == 0)
 		return;
 	vring_take(q, n);
 	vring_publish(q, n);
 	/* What else this round gives shares the interrupt. */
-	if (n <= FEW)
-		loop_defer(v->env->loop, &v->tell);
-	else
+	if (n <= FEW) {
+		g->untold |= bit_of(p);
+		loop_defer(g->loop, &g->tell);
+	} else {
 		vring_signal(q);
+	}
+}
+
+void vhost_tell_now(struct vhost_leg *g)
+{
+	for (; g->untold; g->untold &= g->untold - 1) {
+		struct vhost_pair *p = g->pair[__builtin_ctz(g->untold)];
+
+		vring_signal(&p->ring[VHOST_RX].q);
+	}
+}
+
+void vhost_tell(struct loop_work *w)
+{
+	vhost_tell_now(container_of(w, struct vhost_leg, tell));
 }
 
 /* ---- send ---- */
 
-/* Writes f into the chains from nth on; *np: how many it took. */
-static enum fit send_one(struct vhost_user *v, const struct frame *f,
-			 unsigned nth, unsigned *np)
+/* Writes f into p's chains from the p->n-th on, which it adds to. */
+static enum fit send_one(struct vhost_pair *p, const struct frame *f)
 {
-	uint64_t need = v->hdr_len + (uint64_t)f->len;
-	struct place p;
-	struct spot s = {.iov = v->iov};
-	enum fit fit = find_place(v, nth, need, &p);
+	struct vhost_leg *g = p->leg;
+	uint64_t need = g->v->hdr_len + (uint64_t)f->len;
+	struct place at;
+	struct spot s = {.iov = g->iov};
+	enum fit fit = find_place(p, p->n, need, &at);
 
-	*np = 0;
 	if (fit != FITS)
 		return fit;
-	put_header(v, &s, &f->off, p.n);
+	put_header(g->v, &s, &f->off, at.n);
 	spot_put(&s, f->hdr, f->hdr_len);
 	for (unsigned i = 0; i < f->n_iov; i++)
 		spot_put(&s, f->iov[i].iov_base, f->iov[i].iov_len);
-	log_pieces(v, v->iov, p.n_iov);
-	*np = push_chains(v, nth, need);
+	log_pieces(g->v, g->iov, at.n_iov);
+	p->n += push_chains(p, p->n, need);
 	return FITS;
 }
 
-static bool can_send(const struct vhost_user *v)
+/* Publishes what was written to the pairs. */
+static void finish_all(struct vhost_leg *g, uint32_t touched)
 {
-	return v->fd >= 0 && !v->is_gone && vhost_ring_is_up(&v->s, VHOST_RX);
+	for (; touched; touched &= touched - 1) {
+		struct vhost_pair *p = g->pair[__builtin_ctz(touched)];
+
+		finish(p, p->n);
+	}
 }
 
-uint64_t vhost_send(struct port *p, const struct batch *b, uint64_t mask)
+uint64_t vhost_send(struct port *port, const struct batch *b, uint64_t mask)
 {
-	struct vhost_user *v = vhost_of(p);
-	unsigned n = 0, took = 0;
+	struct vhost_user *v = vhost_of(port);
+	struct vhost_leg *g = &v->leg;
+	uint32_t touched = 0;
 	uint64_t left = mask;
+	bool is_down = false;
 
-	while (left && can_send(v)) {
+	while (left) {
 		const struct frame *f = &b->f[__builtin_ctzll(left)];
+		struct vhost_pair *p = pair_for(g, f);
 		enum fit fit = NEVER;
 
-		if (f->len <= FRAME_MAX)
-			fit = send_one(v, f, n, &took);
-		if (fit == NO_ROOM)
+		if (!(touched & bit_of(p)))
+			p->n = 0;
+		touched |= bit_of(p);
+		if (can_send(p) && f->len <= FRAME_MAX)
+			fit = send_one(p, f);
+		if (fit == NO_ROOM) {
+			g->refused |= bit_of(p);
 			break;
-		if (fit == NEVER && can_send(v))
-			tx_drop(v, DROP_FRAME_LONG, 1);
-		else if (fit == NEVER) /* found broken: below */
+		}
+		is_down = fit == NEVER && !can_send(p);
+		if (is_down) /* or was found broken */
 			break;
-		n += fit == FITS ? took : 0;
+		if (fit == NEVER)
+			tx_drop(g, DROP_FRAME_LONG, 1);
 		left &= left - 1;
 	}
-	if (left && !can_send(v)) {
-		tx_drop(v, DROP_LINK_DOWN,
+	finish_all(g, touched);
+	if (left)
+		vhost_fault(v);
+	if (is_down) {
+		tx_drop(g, DROP_LINK_DOWN,
 			(unsigned)__builtin_popcountll(left));
 		left = 0;
 	}
-	finish(v, n);
-	vhost_fault(v);
 	return mask & ~left;
 }
 
 /* ---- lend and give ---- */
 
 /* The pieces of a place behind its header, as the lend frame's own. */
-static bool lend_pieces(struct vhost_user *v, struct lend *l,
+static bool lend_pieces(struct vhost_leg *g, struct lend *l,
 			struct lend_frame *f, struct vhost_lent *t,
 			unsigned n_iov)
 {
-	struct iovec *iov = v->iov;
-	uint32_t hdr = v->hdr_len;
+	struct iovec *iov = g->iov;
+	uint32_t hdr = g->v->hdr_len;
 
 	t->n_hdr = 0;
 	for (; n_iov && hdr; n_iov--, iov++) {
@@ -250,13 +327,13 @@ static bool lend_pieces(struct vhost_user *v, struct lend *l,
 }
 
 /* Something to write to, so that the borrower goes on: dropped at give. */
-static bool lend_trash(struct vhost_user *v, struct lend *l,
+static bool lend_trash(struct vhost_leg *g, struct lend *l,
 		       struct lend_frame *f)
 {
 	if (l->n_iov == LEND_IOV_MAX)
 		return false;
 	f->iov = l->iov + l->n_iov++;
-	f->iov[0] = (struct iovec){v->trash, f->want};
+	f->iov[0] = (struct iovec){g->trash, f->want};
 	f->n_iov = 1;
 	return true;
 }
@@ -264,25 +341,30 @@ static bool lend_trash(struct vhost_user *v, struct lend *l,
 unsigned vhost_lend(struct port *port, struct lend *l)
 {
 	struct vhost_user *v = vhost_of(port);
+	struct vhost_leg *g = &v->leg;
+	struct vhost_pair *p = pair_of(g, l->flow);
 	unsigned want = l->n, n = 0;
 
+	g->to = p;
 	l->n = l->n_iov = 0;
 	while (l->n < want) {
 		struct lend_frame *f = &l->f[l->n];
-		struct vhost_lent *t = &v->lent[l->n];
+		struct vhost_lent *t = &g->lent[l->n];
 		enum fit fit = NEVER;
-		struct place p = {0};
+		struct place at = {0};
 
-		if (can_send(v))
-			fit = find_place(v, n, v->hdr_len + (uint64_t)f->want,
-					 &p);
-		*t = (struct vhost_lent){.first = n, .n = p.n};
+		if (can_send(p))
+			fit = find_place(p, n, v->hdr_len + (uint64_t)f->want,
+					 &at);
+		if (fit == NO_ROOM)
+			g->refused |= bit_of(p);
+		*t = (struct vhost_lent){.first = n, .n = at.n};
 		t->is_void = fit == NEVER;
 		if (fit == NO_ROOM ||
-		    (t->is_void ? !lend_trash(v, l, f)
-				: !lend_pieces(v, l, f, t, p.n_iov)))
+		    (t->is_void ? !lend_trash(g, l, f)
+				: !lend_pieces(g, l, f, t, at.n_iov)))
 			break;
-		n += t->is_void ? 0 : p.n;
+		n += t->is_void ? 0 : at.n;
 		l->n++;
 	}
 	return l->n;
@@ -290,15 +372,17 @@ unsigned vhost_lend(struct port *port, struct lend *l)
 
 /* Chains before this frame's were not needed: its bytes move to the first of
  * them, for a receive queue has no gaps.  Returns the chains it takes. */
-static unsigned move_up(struct vhost_user *v, const struct lend_frame *f,
+static unsigned move_up(struct vhost_pair *p, const struct lend_frame *f,
 			unsigned nth)
 {
+	struct vhost_leg *g = p->leg;
+	struct vhost_user *v = g->v;
 	uint64_t need = v->hdr_len + (uint64_t)f->len;
 	uint32_t left = f->len;
-	struct spot s = {.iov = v->iov};
-	struct place p;
+	struct spot s = {.iov = g->iov};
+	struct place at;
 
-	if (find_place(v, nth, need, &p) != FITS)
+	if (find_place(p, nth, need, &at) != FITS)
 		return 0;
 	/* A chain that begins where or before the bytes lie now: copied from
 	 * the front, none is overwritten before it has moved. The header goes
@@ -321,19 +405,20 @@ static unsigned move_up(struct vhost_user *v, const struct lend_frame *f,
 		spot_put(&s, f->iov[i].iov_base, here);
 		left -= (uint32_t)here;
 	}
-	s = (struct spot){.iov = v->iov};
-	put_header(v, &s, &f->off, p.n);
-	log_pieces(v, v->iov, p.n_iov);
-	return push_chains(v, nth, need);
+	s = (struct spot){.iov = g->iov};
+	put_header(v, &s, &f->off, at.n);
+	log_pieces(v, g->iov, at.n_iov);
+	return push_chains(p, nth, need);
 }
 
 /* The frame lies where it was lent. */
-static unsigned give_one(struct vhost_user *v, const struct lend_frame *f,
+static unsigned give_one(struct vhost_pair *p, const struct lend_frame *f,
 			 struct vhost_lent *t)
 {
+	struct vhost_user *v = p->leg->v;
 	uint64_t need = v->hdr_len + (uint64_t)f->len;
 	struct spot s = {.iov = t->hdr};
-	unsigned n = push_chains(v, t->first, need);
+	unsigned n = push_chains(p, t->first, need);
 
 	put_header(v, &s, &f->off, n);
 	log_pieces(v, t->hdr, t->n_hdr);
@@ -344,32 +429,90 @@ static unsigned give_one(struct vhost_user *v, const struct lend_frame *f,
 void vhost_give(struct port *port, struct lend *l)
 {
 	struct vhost_user *v = vhost_of(port);
+	struct vhost_leg *g = &v->leg;
+	struct vhost_pair *p = g->to;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < l->n_used; i++) {
-		struct vhost_lent *t = &v->lent[i];
+		struct vhost_lent *t = &g->lent[i];
 		unsigned took = 0;
 
-		if (!t->is_void && can_send(v))
-			took = t->first == n ? give_one(v, &l->f[i], t)
-					     : move_up(v, &l->f[i], n);
+		if (!t->is_void && can_send(p))
+			took = t->first == n ? give_one(p, &l->f[i], t)
+					     : move_up(p, &l->f[i], n);
 		if (!took)
-			tx_drop(v, can_send(v) ? DROP_FRAME_LONG
+			tx_drop(g, can_send(p) ? DROP_FRAME_LONG
 					       : DROP_LINK_DOWN, 1);
 		n += took;
 	}
-	finish(v, n);
-	vhost_fault(v);
+	finish(p, n);
+	if (p->ring[VHOST_RX].q.is_broken)
+		vhost_fault(v);
 }
 
 /* ---- room ---- */
 
-bool vhost_has_room(struct vhost_user *v)
+/* True if a frame of FRAME_MAX bytes, or the longest the guest can take,
+ * would be accepted. */
+static bool has_room(struct vhost_pair *p)
 {
-	struct place p;
+	struct place at;
 
-	if (!can_send(v))
-		return true; /* what comes is dropped by name */
-	return find_place(v, 0, v->hdr_len + (uint64_t)FRAME_MAX, &p) !=
-	       NO_ROOM;
+	if (!can_send(p))
+		return true; /* what comes goes elsewhere, or is dropped */
+	return find_place(p, 0, p->leg->v->hdr_len + (uint64_t)FRAME_MAX,
+			  &at) != NO_ROOM;
+}
+
+/* True if p has room; else a kick will tell, or it is looked at again. */
+static bool get_room(struct vhost_pair *p)
+{
+	struct vring *q = &p->ring[VHOST_RX].q;
+	struct vhost_leg *g = p->leg;
+
+	for (unsigned i = 0; !has_room(p); i++) {
+		vhost_fault(g->v);
+		if (!vring_want_kick(q))
+			return false;
+		if (i == ROOM_TRIES) { /* it plays with the index */
+			loop_defer(g->loop, &g->room);
+			return false;
+		}
+	}
+	vring_no_kick(q);
+	return true;
+}
+
+static void tell_room(struct vhost_leg *g)
+{
+	struct vhost_user *v = g->v;
+
+	if (!g->room_wanted || v->is_gone)
+		return;
+	for (; g->refused; g->refused &= g->refused - 1)
+		if (!get_room(g->pair[__builtin_ctz(g->refused)]))
+			return;
+	g->room_wanted = false;
+	lan_port_room(&v->port);
+}
+
+void vhost_room(struct loop_work *w)
+{
+	tell_room(container_of(w, struct vhost_leg, room));
+}
+
+void vhost_want_room(struct port *p)
+{
+	struct vhost_leg *g = &vhost_of(p)->leg;
+
+	g->room_wanted = true;
+	if (!g->refused)
+		g->refused = bit_of(g->pair[0]);
+	loop_defer(g->loop, &g->room);
+}
+
+void vhost_rx_kick(struct loop_io *io, uint32_t events)
+{
+	(void)events; /* every write is an edge: the counter is never read */
+	tell_room(container_of(io, struct vhost_pair, kick[VHOST_RX])->leg);
 }

@@ -73,36 +73,52 @@ static int answer_u64(struct vhost_session *s, uint64_t v)
 
 /* ---- rings ---- */
 
-bool vhost_ring_is_up(const struct vhost_session *s, unsigned i)
+static bool is_transmit(unsigned i)
 {
-	return s->ring[i].is_running && !s->ring[i].is_broken &&
-	       s->is_enabled[i];
+	return i % VHOST_RINGS == VHOST_TX;
 }
 
-static int ring_of(struct vhost_session *s, uint64_t index, struct vring **qp)
+static int ring_of(struct vhost_session *s, uint64_t index,
+		   struct vhost_ring **rp)
 {
-	if (index >= VHOST_RINGS)
-		return bad(s, "ring %u of %u", (unsigned)index, VHOST_RINGS);
-	*qp = &s->ring[index];
+	if (index >= s->n_rings)
+		return bad(s, "ring %llu of %u", (unsigned long long)index,
+			   s->n_rings);
+	*rp = s->ring[index];
 	return 0;
 }
 
 static void ring_reset(struct vhost_session *s, unsigned i)
 {
-	struct vring *q = &s->ring[i];
+	struct vhost_ring *ring = s->ring[i];
 
-	if (i == VHOST_TX)
-		s->hooks->release(s->hooks->arg);
-	vring_stop(q);
-	s->is_kicked[i] = false;
+	if (is_transmit(i))
+		s->hooks->stop(s->hooks->arg, i);
+	vring_stop(&ring->q);
+	ring->has_mark = false;
 	s->hooks->kick_fd(s->hooks->arg, i, -1);
+}
+
+static void ring_enable(struct vhost_session *s, unsigned i, bool on)
+{
+	struct vhost_ring *ring = s->ring[i];
+	struct vring *q = &ring->q;
+
+	if (on || !q->is_running) {
+		ring->has_mark = false;
+	} else if (ring->is_enabled && is_transmit(i)) {
+		(void)vring_avail(q, q->size); /* looks again */
+		ring->mark = q->avail_idx;
+		ring->has_mark = true;
+	}
+	ring->is_enabled = on;
 }
 
 /* Memory or features changed under running rings. */
 static void rings_again(struct vhost_session *s)
 {
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
-		struct vring *q = &s->ring[i];
+	for (unsigned i = 0; i < s->n_rings; i++) {
+		struct vring *q = &s->ring[i]->q;
 
 		q->event_idx = vhost_has(s, VIRTIO_EVENT_IDX);
 		if (q->is_running)
@@ -113,12 +129,14 @@ static void rings_again(struct vhost_session *s)
 
 static int set_vring_num(struct vhost_session *s)
 {
-	struct vring *q = NULL;
-	int r = ring_of(s, s->in.state.index, &q);
+	struct vhost_ring *ring = NULL;
+	int r = ring_of(s, s->in.state.index, &ring);
 	uint32_t n = s->in.state.num;
+	struct vring *q;
 
 	if (r < 0)
 		return r;
+	q = &ring->q;
 	if (n == 0 || n > VRING_SIZE_MAX || (n & (n - 1)))
 		return bad(s, "a ring of %u", n);
 	if (q->is_running)
@@ -131,11 +149,13 @@ static int set_vring_num(struct vhost_session *s)
 static int set_vring_addr(struct vhost_session *s)
 {
 	const struct vhost_vring_addr *a = &s->in.addr;
-	struct vring *q = NULL;
-	int r = ring_of(s, a->index, &q);
+	struct vhost_ring *ring = NULL;
+	int r = ring_of(s, a->index, &ring);
+	struct vring *q;
 
 	if (r < 0)
 		return r;
+	q = &ring->q;
 	q->desc_uva = a->desc;
 	q->avail_uva = a->avail;
 	q->used_uva = a->used;
@@ -150,35 +170,36 @@ static int set_vring_addr(struct vhost_session *s)
 
 static int set_vring_base(struct vhost_session *s)
 {
-	struct vring *q = NULL;
-	int r = ring_of(s, s->in.state.index, &q);
+	struct vhost_ring *ring = NULL;
+	int r = ring_of(s, s->in.state.index, &ring);
 
 	if (r < 0)
 		return r;
-	if (q->is_running)
+	if (ring->q.is_running)
 		return bad(s, "the base of a running ring");
-	q->last_avail = (uint16_t)s->in.state.num;
+	ring->q.last_avail = (uint16_t)s->in.state.num;
 	return 0;
 }
 
 static int get_vring_base(struct vhost_session *s)
 {
 	struct vhost_vring_state st = s->in.state;
-	struct vring *q = NULL;
-	int r = ring_of(s, st.index, &q);
+	struct vhost_ring *ring = NULL;
+	int r = ring_of(s, st.index, &ring);
 
 	if (r < 0)
 		return r;
 	ring_reset(s, st.index);
 	changed(s);
-	st.num = q->last_avail;
+	st.num = ring->q.last_avail;
 	return answer(s, &st, sizeof(st));
 }
 
 /* The descriptor that came with KICK, CALL or ERR; -1: none is meant. */
-static int vring_fd(struct vhost_session *s, struct vring **qp, int *fdp)
+static int vring_fd(struct vhost_session *s, struct vhost_ring **rp,
+		    int *fdp)
 {
-	int r = ring_of(s, s->in.u64 & VHOST_VRING_INDEX, qp);
+	int r = ring_of(s, s->in.u64 & VHOST_VRING_INDEX, rp);
 
 	if (r < 0)
 		return r;
@@ -206,9 +227,9 @@ static bool is_eventfd(int fd)
 static int set_vring_kick(struct vhost_session *s)
 {
 	unsigned i = (unsigned)(s->in.u64 & VHOST_VRING_INDEX);
-	struct vring *q = NULL;
+	struct vhost_ring *ring = NULL;
 	int fd = -1;
-	int r = vring_fd(s, &q, &fd);
+	int r = vring_fd(s, &ring, &fd);
 
 	if (r < 0)
 		return r;
@@ -219,9 +240,8 @@ static int set_vring_kick(struct vhost_session *s)
 		return bad(s, "a kick that is no eventfd");
 	}
 	s->hooks->kick_fd(s->hooks->arg, i, fd);
-	s->is_kicked[i] = true;
-	if (!q->is_running)
-		(void)vring_start(q); /* broken then: the port looks */
+	if (!ring->q.is_running)
+		(void)vring_start(&ring->q); /* broken then: the port looks */
 	changed(s);
 	return 0;
 }
@@ -240,9 +260,10 @@ static bool never_waits(int fd)
 
 static int set_vring_call(struct vhost_session *s)
 {
-	struct vring *q = NULL;
+	struct vhost_ring *ring = NULL;
+	struct vring *q;
 	int fd = -1;
-	int r = vring_fd(s, &q, &fd);
+	int r = vring_fd(s, &ring, &fd);
 
 	if (r < 0)
 		return r;
@@ -250,6 +271,7 @@ static int set_vring_call(struct vhost_session *s)
 		fd_close(&fd);
 		return bad(s, "a call that is no eventfd");
 	}
+	q = &ring->q;
 	fd_close(&q->call_fd);
 	q->call_fd = fd;
 	/* What the old one told may not have been heard. */
@@ -262,38 +284,46 @@ static int set_vring_call(struct vhost_session *s)
 
 static int set_vring_err(struct vhost_session *s)
 {
-	struct vring *q = NULL;
+	struct vhost_ring *ring = NULL;
 	CLEANUP_FD int fd = -1;
 
-	return vring_fd(s, &q, &fd); /* faults are told to the user instead */
+	/* Faults are told to the user instead. */
+	return vring_fd(s, &ring, &fd);
 }
 
 static int set_vring_enable(struct vhost_session *s)
 {
-	struct vring *q = NULL;
-	int r = ring_of(s, s->in.state.index, &q);
+	struct vhost_ring *ring = NULL;
+	int r = ring_of(s, s->in.state.index, &ring);
 
 	if (r < 0)
 		return r;
-	s->is_enabled[s->in.state.index] = s->in.state.num;
+	ring_enable(s, s->in.state.index, s->in.state.num);
 	changed(s);
 	return 0;
 }
 
 /* ---- features ---- */
 
+uint64_t vhost_offered(const struct vhost_session *s)
+{
+	return VHOST_FEATURES |
+	       (s->n_rings > VHOST_RINGS ? VHOST_FEATURES_MQ : 0);
+}
+
 static int set_features(struct vhost_session *s)
 {
-	const uint64_t other = s->in.u64 & ~(VHOST_FEATURES | VHOST_FRONT_END);
+	const uint64_t known = vhost_offered(s) | VHOST_FRONT_END;
+	const uint64_t other = s->in.u64 & ~known;
 
 	if (other)
 		return bad(s, "features %#llx, which were not offered",
 			   (unsigned long long)other);
 	s->features = s->in.u64;
 	/* Without the protocol's own bit rings need no enabling. */
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
+	for (unsigned i = 0; i < s->n_rings; i++) {
 		if (!vhost_has(s, VHOST_PROTOCOL_FEATURES))
-			s->is_enabled[i] = true;
+			ring_enable(s, i, true);
 	}
 	rings_again(s);
 	changed(s);
@@ -313,11 +343,11 @@ static int set_protocol_features(struct vhost_session *s)
 /* The driver starts from the beginning. */
 static int reset_device(struct vhost_session *s)
 {
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
+	for (unsigned i = 0; i < s->n_rings; i++) {
 		ring_reset(s, i);
-		s->is_enabled[i] = false;
-		s->ring[i].last_avail = 0;
-		s->ring[i].is_set = false;
+		s->ring[i]->is_enabled = false;
+		s->ring[i]->q.last_avail = 0;
+		s->ring[i]->q.is_set = false;
 	}
 	s->status = 0;
 	changed(s);
@@ -429,10 +459,10 @@ static int set_log_base(struct vhost_session *s)
 
 static int send_rarp(struct vhost_session *s)
 {
-	uint8_t mac[6];
+	uint8_t guest[6];
 
-	memcpy(mac, &s->in.u64, sizeof(mac));
-	s->hooks->announce(s->hooks->arg, mac);
+	memcpy(guest, &s->in.u64, sizeof(guest));
+	s->hooks->announce(s->hooks->arg, guest);
 	return 0;
 }
 
@@ -446,7 +476,7 @@ static int net_set_mtu(struct vhost_session *s)
 
 static int get_features(struct vhost_session *s)
 {
-	return answer_u64(s, VHOST_FEATURES);
+	return answer_u64(s, vhost_offered(s));
 }
 
 static int get_protocol_features(struct vhost_session *s)
@@ -456,7 +486,7 @@ static int get_protocol_features(struct vhost_session *s)
 
 static int get_queue_num(struct vhost_session *s)
 {
-	return answer_u64(s, 1);
+	return answer_u64(s, s->n_rings / VHOST_RINGS);
 }
 
 static int get_max_mem_slots(struct vhost_session *s)
@@ -601,21 +631,24 @@ int vhost_session_step(struct vhost_session *s)
 }
 
 void vhost_session_init(struct vhost_session *s, int fd,
-			const struct vhost_hooks *hooks)
+			const struct vhost_hooks *hooks,
+			struct vhost_ring *const *ring, unsigned n_rings)
 {
-	*s = (struct vhost_session){.fd = fd, .hooks = hooks};
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
-		s->ring[i].mem = &s->mem;
-		s->ring[i].log = &s->log;
-		s->ring[i].call_fd = -1;
-	}
+	*s = (struct vhost_session){.fd = fd,
+				    .hooks = hooks,
+				    .ring = ring,
+				    .n_rings = n_rings};
+	for (unsigned i = 0; i < n_rings; i++)
+		*ring[i] = (struct vhost_ring){.q = {.mem = &s->mem,
+						     .log = &s->log,
+						     .call_fd = -1}};
 }
 
 void vhost_session_deinit(struct vhost_session *s)
 {
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
+	for (unsigned i = 0; i < s->n_rings; i++) {
 		ring_reset(s, i);
-		fd_close(&s->ring[i].call_fd);
+		fd_close(&s->ring[i]->q.call_fd);
 	}
 	fds_close(s);
 	log_close(s);

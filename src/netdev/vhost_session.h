@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One connection of a vhost-user front end: its messages, and the device they
- * describe (memory, two rings, features, log).
+ * describe (memory, rings, features, log).
  *
  * Called by vhost_user.c from the event loop, never from inside the lan; one
  * worker's thread.  Every message is answered at once: QEMU's main loop waits
@@ -15,13 +15,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "netdev/netdev.h"
 #include "netdev/vhost_msg.h"
 #include "netdev/vring.h"
 
+/* Ring 2q + VHOST_RX and ring 2q + VHOST_TX are queue pair q. */
 enum {
 	VHOST_RX = 0, /* to the guest */
 	VHOST_TX = 1, /* from the guest */
-	VHOST_RINGS = 2,
+	VHOST_RINGS = 2, /* of a pair */
+	VHOST_PAIRS_MAX = NETDEV_VHOST_QUEUES,
+	VHOST_RINGS_MAX = VHOST_RINGS * VHOST_PAIRS_MAX,
 };
 
 /* What we can do, of device and protocol. */
@@ -37,6 +41,9 @@ enum {
 	 VHOST_BIT(VIRTIO_EVENT_IDX) | VHOST_BIT(VHOST_PROTOCOL_FEATURES) |    \
 	 VHOST_BIT(VIRTIO_VERSION_1) | VHOST_BIT(VIRTIO_NET_GUEST_USO4) |      \
 	 VHOST_BIT(VIRTIO_NET_GUEST_USO6) | VHOST_BIT(VIRTIO_NET_HOST_USO))
+
+/* .. and, with more pairs than one: */
+#define VHOST_FEATURES_MQ VHOST_BIT(VIRTIO_NET_MQ)
 
 /* Acknowledged by some front ends though only theirs: MAC, link status, the
  * control queue and its commands; nothing of them changes a ring or frame. */
@@ -59,10 +66,23 @@ struct vhost_hooks {
 	void (*kick_fd)(void *arg, unsigned i, int fd);
 	/* The guest moved here: tell the lan of its MAC. */
 	void (*announce)(void *arg, const uint8_t guest[static 6]);
-	/* The transmit queue is about to be stopped, or memory to go: all
-	 * chains are given back, and no frame points there afterwards. */
+	/* Ring i, of transmit, is about to be stopped: its chains are given
+	 * back, and no frame points there afterwards. */
+	void (*stop)(void *arg, unsigned i);
+	/* Memory is about to go: the same of all rings. */
 	void (*release)(void *arg);
 	void *arg;
+};
+
+/* A ring and what messages said of it.  The session changes it from the event
+ * loop, while nothing reads or writes frames. */
+struct vhost_ring {
+	struct vring q;
+	bool is_enabled;
+	/* Transmit: it was disabled when the driver had offered the heads up
+	 * to `mark`; those are frames still, what follows is discarded. */
+	bool has_mark;
+	uint16_t mark;
 };
 
 struct vhost_session {
@@ -70,9 +90,8 @@ struct vhost_session {
 	const struct vhost_hooks *hooks;
 	struct vmem mem;
 	struct vlog log;
-	struct vring ring[VHOST_RINGS];
-	bool is_enabled[VHOST_RINGS];
-	bool is_kicked[VHOST_RINGS]; /* SET_VRING_KICK came: it is started */
+	struct vhost_ring *const *ring; /* borrowed [n_rings] */
+	unsigned n_rings;  /* even */
 	uint64_t features; /* acknowledged */
 	uint64_t protocol;
 	uint64_t status;
@@ -87,16 +106,23 @@ struct vhost_session {
 	unsigned n_fds;
 };
 
+/* The rings, n of them, and the array are borrowed, and set up from nothing. */
 void vhost_session_init(struct vhost_session *s, int fd,
-			const struct vhost_hooks *hooks);
+			const struct vhost_hooks *hooks,
+			struct vhost_ring *const *ring, unsigned n_rings);
 /* Unmaps and closes everything but the connection. */
 void vhost_session_deinit(struct vhost_session *s);
 /* Handles the next message: 1; 0: none is complete; -EPROTO with s->why, or
  * another negative errno: the connection is over. */
 __attribute__((warn_unused_result)) int
 vhost_session_step(struct vhost_session *s);
-/* True if frames can flow through ring i. */
-bool vhost_ring_is_up(const struct vhost_session *s, unsigned i);
+/* True if frames can flow through it. */
+static inline bool vhost_ring_is_up(const struct vhost_ring *r)
+{
+	return r->q.is_running && !r->q.is_broken && r->is_enabled;
+}
+/* What the back end offers. */
+uint64_t vhost_offered(const struct vhost_session *s);
 static inline bool vhost_has(const struct vhost_session *s, unsigned feature)
 {
 	return s->features >> feature & 1;

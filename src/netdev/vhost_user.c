@@ -3,24 +3,18 @@
  * The port kind `vhost-user`: the virtqueues of a guest's network card in its
  * own memory, without a copy through the VMM (reference 6).
  *
- * Called by the lan (port hooks) and by the loop (messages, kicks, deferred
- * work); one worker's thread.
+ * Here: its life, its connection, what messages change.  Frames: vhost_tx.c,
+ * vhost_rx.c.  Called by the lan (port hooks) and by the loop (messages,
+ * deferred work); one worker's thread.
  *
- * In:  chains of the transmit queue, up to 64 frames at a time.  Headers are
- *      copied, the rest stays in guest memory until done(), which gives all
- *      chains back with one index and at most one interrupt: all but those of
- *      frames that the lan holds (port.h), which come back with let_go().
- *      Kicks are off while there is something to read.
- * Out: vhost_rx.c.
- *
- * Carrier is there while both rings run.  A ring that breaks the rules is the
- * port's fault and stays so until the driver starts it anew; a connection that
- * breaks the protocol ends.
+ * Carrier is there while both rings of pair 0 run.  A ring that breaks the
+ * rules is the port's fault and stays so until the driver starts it anew; a
+ * connection that breaks the protocol ends.  The guest enables and disables
+ * pairs as it likes.
  */
 /* #syscalls: close fcntl=F_GETFL fcntl=F_SETFL */
 #include "netdev/vhost_user.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,13 +27,6 @@
 
 enum {
 	MESSAGES = 64, /* of one turn */
-	RECV_TRIES = 4,
-	ROOM_TRIES = 4,
-	/* A driver stops its queue when fewer descriptors are free than a
-	 * packet may take (Linux: 19), and asks to be woken when three
-	 * quarters of what is out are back.  With more of it held than the
-	 * other quarter it would sleep, and all machines wait for one. */
-	HOLD_SPARE = 32,
 	RARP_LEN = 60,
 };
 
@@ -69,13 +56,30 @@ static uint32_t offload_of(const struct vhost_session *s)
 
 static bool is_up(const struct vhost_user *v)
 {
-	return v->fd >= 0 && vhost_ring_is_up(&v->s, VHOST_RX) &&
-	       vhost_ring_is_up(&v->s, VHOST_TX);
+	const struct vhost_ring *ring = v->pair[0]->ring;
+
+	return v->fd >= 0 && vhost_ring_is_up(&ring[VHOST_RX]) &&
+	       vhost_ring_is_up(&ring[VHOST_TX]);
 }
 
-static uint32_t hold_max(uint32_t size)
+static void count_up(struct vhost_user *v)
 {
-	return size > HOLD_SPARE ? (size - HOLD_SPARE) / 4 : 0;
+	v->n_up = 0;
+	for (unsigned q = 0; q < v->n_pairs; q++) {
+		if (vhost_ring_is_up(&v->pair[q]->ring[VHOST_RX]))
+			v->up[v->n_up++] = (uint8_t)q;
+	}
+}
+
+/* The first that is; as many as there are: none. */
+static unsigned broken_ring(const struct vhost_user *v)
+{
+	unsigned i = 0;
+
+	while (i < v->s.n_rings &&
+	       !(v->ring[i]->q.is_running && v->ring[i]->q.is_broken))
+		i++;
+	return i;
 }
 
 static void on_changed(void *arg)
@@ -91,33 +95,43 @@ static void on_changed(void *arg)
 	caps.offload = offload_of(&v->s);
 	if (caps.offload != v->port.caps.offload)
 		lan_port_caps(&v->port, &caps);
-	if (!v->s.ring[VHOST_TX].is_running)
-		v->port.hold_max = 0;
-	else if (!v->port.hold_max)
-		v->port.hold_max = hold_max(v->s.ring[VHOST_TX].size);
-	if (up && v->port.fault)
+	count_up(v);
+	if (up && v->port.fault && broken_ring(v) == v->s.n_rings)
 		port_fault_clear(&v->port);
 	if (up != v->port.carrier)
 		lan_port_link(&v->port, up);
 	vhost_fault(v);
-	/* Frames may wait in it since before it was started or enabled. */
-	if (v->s.ring[VHOST_TX].is_running)
-		loop_defer(v->env->loop, &v->more);
-	if (v->room_wanted)
-		loop_defer(v->env->loop, &v->room);
+	/* Frames may wait in them since before they were started or enabled. */
+	vhost_all_ready(&v->leg);
+	loop_defer(v->leg.loop, &v->leg.more);
+	if (v->leg.room_wanted)
+		loop_defer(v->leg.loop, &v->leg.room);
+}
+
+/* "receive queue", with its number where there are several. */
+static void ring_name(const struct vhost_user *v, unsigned i, char *buf,
+		      size_t len)
+{
+	const char *way = i % VHOST_RINGS == VHOST_RX ? "receive" : "transmit";
+
+	if (v->n_pairs == 1)
+		snprintf(buf, len, "%s queue", way);
+	else
+		snprintf(buf, len, "%s queue %u", way, i / VHOST_RINGS);
 }
 
 void vhost_fault(struct vhost_user *v)
 {
-	for (unsigned i = 0; i < VHOST_RINGS; i++) {
-		if (v->s.ring[i].is_running && v->s.ring[i].is_broken &&
-		    !v->port.fault)
-			port_fault(&v->port, FAULT_RING,
-				   "its %s queue is broken: a descriptor or "
-				   "index outside its bounds; the driver has "
-				   "to start it anew",
-				   i == VHOST_RX ? "receive" : "transmit");
-	}
+	unsigned i = broken_ring(v);
+	char name[32];
+
+	if (i == v->s.n_rings || v->port.fault)
+		return;
+	ring_name(v, i, name, sizeof(name));
+	port_fault(&v->port, FAULT_RING,
+		   "its %s is broken: a descriptor or index outside its "
+		   "bounds; the driver has to start it anew",
+		   name);
 }
 
 /* The guest came here by a migration: its switches are to know. */
@@ -137,7 +151,7 @@ static void on_announce(void *arg, const uint8_t guest[static 6])
 	(void)lan_input(&v->port, &b, false); /* nothing is kept */
 }
 
-/* Its queue stops, or memory goes. */
+/* Memory goes. */
 static void on_release(void *arg)
 {
 	struct vhost_user *v = arg;
@@ -145,320 +159,20 @@ static void on_release(void *arg)
 	lan_port_release(&v->port);
 }
 
-/* ---- in ---- */
-
-static void tx_drop(struct vhost_user *v, enum drop_reason why)
+/* A transmit queue stops. */
+static void on_stop(void *arg, unsigned i)
 {
-	drop(v->env->drops, why);
-	v->port.stats.rx_drops++;
-}
+	struct vhost_user *v = arg;
 
-/* Copies n bytes from the front of iov, which then begins behind them. */
-static void iov_pull(struct iovec **iovp, unsigned *n_iovp, uint8_t *to,
-		     size_t n)
-{
-	while (n) {
-		struct iovec *v = *iovp;
-		size_t here = v->iov_len < n ? v->iov_len : n;
-
-		memcpy(to, v->iov_base, here);
-		to += here;
-		n -= here;
-		v->iov_base = (uint8_t *)v->iov_base + here;
-		v->iov_len -= here;
-		if (v->iov_len == 0) {
-			++*iovp;
-			--*n_iovp;
-		}
-	}
-}
-
-enum taken { TAKEN, DROPPED, NO_PLACE };
-
-/* What is behind the first bytes, left in place or in the bounce buffer. */
-static enum taken take_tail(struct vhost_user *v, struct frame *f,
-			    struct iovec *iov, unsigned n)
-{
-	uint32_t len = f->len - f->hdr_len;
-
-	if (n <= FRAME_IOV_MAX && v->n_tx_iov + n <= VHOST_TX_IOV) {
-		struct iovec *to = v->tx_iov + v->n_tx_iov;
-
-		memcpy(to, iov, n * sizeof(*to));
-		v->n_tx_iov += n;
-		f->iov = to;
-		f->n_iov = n;
-		return TAKEN;
-	}
-	if (v->bounce_used || n <= FRAME_IOV_MAX)
-		return NO_PLACE;
-	v->bounce_used = true;
-	f->hold_cost = 0;
-	iov_pull(&iov, &n, v->bounce, len);
-	v->tx_iov[v->n_tx_iov] = (struct iovec){v->bounce, len};
-	f->iov = &v->tx_iov[v->n_tx_iov++];
-	f->n_iov = 1;
-	return TAKEN;
-}
-
-/* The chain in v->iov as a frame. */
-static enum taken take_frame(struct vhost_user *v, const struct vchain *c,
-			     struct frame *f, uint8_t *hdr)
-{
-	uint8_t vnet[VNETHDR_LEN] = {0};
-	struct iovec *iov = v->iov;
-	unsigned n = c->n_iov;
-	enum taken r = TAKEN;
-
-	if (c->len < v->hdr_len + (uint64_t)FRAME_ETH_LEN) {
-		tx_drop(v, DROP_FRAME_SHORT);
-		return DROPPED;
-	}
-	if (c->len > v->hdr_len + (uint64_t)FRAME_MAX) {
-		tx_drop(v, DROP_FRAME_LONG);
-		return DROPPED;
-	}
-	if (v->n_tx_iov == VHOST_TX_IOV)
-		return NO_PLACE;
-	iov_pull(&iov, &n, vnet, v->hdr_len);
-	*f = (struct frame){.hdr = hdr,
-			    .len = (uint32_t)c->len - v->hdr_len,
-			    .cookie = v->n_heads << 16 | c->head,
-			    .hold_cost = (uint16_t)c->n_desc};
-	f->hdr_len = f->len < FRAME_HDR_MAX ? f->len : FRAME_HDR_MAX;
-	iov_pull(&iov, &n, hdr, f->hdr_len);
-	if (n)
-		r = take_tail(v, f, iov, n);
-	if (r != TAKEN)
-		return r;
-	if (!vnethdr_parse(vnet, f) || !frame_offload_check(f)) {
-		tx_drop(v, DROP_OFFLOAD_BAD);
-		return DROPPED;
-	}
-	return TAKEN;
-}
-
-/* The next chain: its frame at b->f[b->n], if it is one.  False: stop. */
-static bool take_chain(struct vhost_user *v, struct batch *b)
-{
-	struct vring *q = &v->s.ring[VHOST_TX];
-	enum taken what = DROPPED;
-	struct vchain c;
-	int r;
-
-	if (vring_avail(q, v->n_heads + 1) <= v->n_heads)
-		return false;
-	r = vring_chain(q, v->n_heads, false, v->iov, VHOST_CHAIN_IOV, &c);
-	if (r == -EPROTO)
-		return false;
-	if (r < 0)
-		tx_drop(v, DROP_FRAME_LONG);
-	else if (!v->s.is_enabled[VHOST_TX])
-		tx_drop(v, DROP_LINK_DOWN_IN);
-	else
-		what = take_frame(v, &c, &b->f[b->n], v->hdr[b->n]);
-	if (what == NO_PLACE)
-		return false;
-	v->is_held[v->n_heads] = false;
-	v->head[v->n_heads++] = c.head;
-	b->n += what == TAKEN;
-	return true;
-}
-
-/* n chains are pushed. */
-static void publish(struct vhost_user *v, unsigned n)
-{
-	struct vring *q = &v->s.ring[VHOST_TX];
-
-	if (n)
-		vring_publish(q, n);
-	if (v->n_held)
-		vring_note(q, v->held, v->n_held);
-	vring_signal(q);
-}
-
-/* Gives the chains of the last recv back. */
-static void return_heads(struct vhost_user *v)
-{
-	struct vring *q = &v->s.ring[VHOST_TX];
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < v->n_heads; i++) {
-		if (!v->is_held[i])
-			vring_push(q, n++, v->head[i], 0);
-	}
-	v->n_heads = 0;
-	publish(v, n);
-}
-
-/* The queue is empty: a kick is to tell of more, or the loop's look.  True if
- * there is more already. */
-static bool wait_for_more(struct vhost_user *v)
-{
-	if (!loop_looks(v->env->loop))
-		return vring_want_kick(&v->s.ring[VHOST_TX]);
-	loop_poll_on(v->env->loop, &v->poll);
-	return false;
-}
-
-static unsigned vhost_recv(struct port *p, struct batch *b)
-{
-	struct vhost_user *v = vhost_of(p);
-	struct vring *q = &v->s.ring[VHOST_TX];
-
-	b->n = 0;
-	if (v->fd < 0 || v->is_gone || !q->is_running)
-		return 0;
-	vring_no_kick(q);
-	for (unsigned i = 0; i < RECV_TRIES; i++) {
-		v->n_heads = v->n_tx_iov = 0;
-		v->bounce_used = false;
-		while (b->n < FRAME_BATCH && v->n_heads < VHOST_TX_HEADS &&
-		       take_chain(v, b))
-			;
-		vring_take(q, v->n_heads);
-		if (b->n)
-			return b->n;
-		if (v->n_heads)
-			return_heads(v);
-		else if (q->is_broken || !wait_for_more(v))
-			break;
-		else
-			vring_no_kick(q);
-	}
-	if (q->is_broken)
-		vhost_fault(v);
-	else if (vring_avail(q, 1)) /* nothing but rubbish: others' turn */
-		loop_defer(v->env->loop, &v->more);
-	return 0;
-}
-
-static void vhost_done(struct port *p, struct batch *b)
-{
-	struct vhost_user *v = vhost_of(p);
-
-	for (uint64_t m = b->held; m; m &= m - 1) {
-		uint32_t cookie = b->f[__builtin_ctzll(m)].cookie;
-
-		assert(v->n_held < HOLD_FRAMES);
-		v->is_held[cookie >> 16] = true;
-		v->held[v->n_held++] = (uint16_t)cookie;
-	}
-	return_heads(v);
-}
-
-/* Most come in the order in which they were held. */
-static void held_del(struct vhost_user *v, uint16_t head)
-{
-	unsigned i = 0;
-
-	while (i < v->n_held && v->held[i] != head)
-		i++;
-	assert(i < v->n_held);
-	v->n_held--;
-	memmove(v->held + i, v->held + i + 1,
-		(v->n_held - i) * sizeof(v->held[0]));
-}
-
-static void vhost_let_go(struct port *p, const uint32_t *cookie, unsigned n)
-{
-	struct vhost_user *v = vhost_of(p);
-	struct vring *q = &v->s.ring[VHOST_TX];
-
-	for (unsigned i = 0; i < n; i++)
-		held_del(v, (uint16_t)cookie[i]);
-	if (!q->is_running || !q->used) /* they have no place any more */
-		return;
-	for (unsigned i = 0; i < n; i++)
-		vring_push(q, i, (uint16_t)cookie[i], 0);
-	publish(v, n);
-}
-
-static void read_frames(struct vhost_user *v)
-{
-	if (lan_port_readable(&v->port))
-		loop_defer(v->env->loop, &v->more);
-}
-
-static void vhost_more(struct loop_work *w)
-{
-	read_frames(container_of(w, struct vhost_user, more));
-}
-
-/* ---- looks, kicks and room ---- */
-
-static bool poll_look(struct loop_poll *p)
-{
-	struct vring *q = &container_of(p, struct vhost_user, poll)
-				   ->s.ring[VHOST_TX];
-
-	return vring_avail(q, 1) || q->is_broken;
-}
-
-static void poll_found(struct loop_poll *p)
-{
-	read_frames(container_of(p, struct vhost_user, poll));
-}
-
-static bool poll_stop(struct loop_poll *p)
-{
-	return vring_want_kick(
-		&container_of(p, struct vhost_user, poll)->s.ring[VHOST_TX]);
-}
-
-static void tell_room(struct vhost_user *v)
-{
-	if (!v->room_wanted || v->is_gone)
-		return;
-	for (unsigned i = 0; !vhost_has_room(v); i++) {
-		vhost_fault(v);
-		if (!vring_want_kick(&v->s.ring[VHOST_RX]))
-			return;
-		if (i == ROOM_TRIES) { /* it plays with the index */
-			loop_defer(v->env->loop, &v->room);
-			return;
-		}
-	}
-	vring_no_kick(&v->s.ring[VHOST_RX]);
-	v->room_wanted = false;
-	lan_port_room(&v->port);
-}
-
-static void vhost_room(struct loop_work *w)
-{
-	tell_room(container_of(w, struct vhost_user, room));
-}
-
-static void vhost_tell(struct loop_work *w)
-{
-	vring_signal(&container_of(w, struct vhost_user, tell)
-			      ->s.ring[VHOST_RX]);
-}
-
-static void vhost_want_room(struct port *p)
-{
-	struct vhost_user *v = vhost_of(p);
-
-	v->room_wanted = true;
-	loop_defer(v->env->loop, &v->room);
-}
-
-static void on_rx_kick(struct loop_io *io, uint32_t events)
-{
-	(void)events; /* every write is an edge: the counter is never read */
-	tell_room(container_of(io, struct vhost_user, kick[VHOST_RX]));
-}
-
-static void on_tx_kick(struct loop_io *io, uint32_t events)
-{
-	(void)events;
-	read_frames(container_of(io, struct vhost_user, kick[VHOST_TX]));
+	if (v->pair[i / VHOST_RINGS]->n_held)
+		lan_port_release(&v->port);
 }
 
 static void on_kick_fd(void *arg, unsigned i, int fd)
 {
 	struct vhost_user *v = arg;
-	struct loop_io *io = &v->kick[i];
+	unsigned way = i % VHOST_RINGS;
+	struct loop_io *io = &v->pair[i / VHOST_RINGS]->kick[way];
 
 	if (io->fd >= 0) {
 		loop_del(v->env->loop, io);
@@ -467,7 +181,8 @@ static void on_kick_fd(void *arg, unsigned i, int fd)
 	if (fd < 0)
 		return;
 	*io = (struct loop_io){.fd = fd,
-			       .fn = i == VHOST_RX ? on_rx_kick : on_tx_kick};
+			       .fn = way == VHOST_RX ? vhost_rx_kick
+						     : vhost_tx_kick};
 	if (loop_add(v->env->loop, io, EPOLLIN) < 0) {
 		log_warn(v->env->log, "%s: its kick is no eventfd",
 			 v->port.name);
@@ -485,6 +200,15 @@ static void hangup(struct vhost_user *v)
 	loop_defer(v->env->loop, &v->gone);
 }
 
+static void leg_stop(struct vhost_leg *g)
+{
+	loop_undefer(g->loop, &g->more);
+	loop_undefer(g->loop, &g->tell);
+	for (unsigned q = 0; q < g->n_pairs; q++)
+		loop_poll_off(g->loop, &g->pair[q]->poll);
+	g->ready = g->refused = g->untold = 0;
+}
+
 static void detach(struct vhost_user *v)
 {
 	if (v->fd < 0)
@@ -492,20 +216,19 @@ static void detach(struct vhost_user *v)
 	vhost_session_deinit(&v->s);
 	loop_del(v->env->loop, &v->io);
 	fd_close(&v->fd);
-	loop_undefer(v->env->loop, &v->more);
 	loop_undefer(v->env->loop, &v->next);
-	loop_undefer(v->env->loop, &v->tell);
-	loop_poll_off(v->env->loop, &v->poll);
+	leg_stop(&v->leg);
+	count_up(v);
 }
 
 static void vhost_gone(struct loop_work *w)
 {
 	struct vhost_user *v = container_of(w, struct vhost_user, gone);
-	bool wanted = v->room_wanted;
+	bool wanted = v->leg.room_wanted;
 
 	detach(v);
 	v->is_gone = false;
-	v->room_wanted = false;
+	v->leg.room_wanted = false;
 	if (v->port.fault)
 		port_fault_clear(&v->port);
 	lan_port_link(&v->port, false);
@@ -522,8 +245,8 @@ static void read_messages(struct vhost_user *v)
 {
 	int r = 1;
 
-	/* The ring may be stopped by one: with nothing left untold. */
-	vring_signal(&v->s.ring[VHOST_RX]);
+	/* A ring may be stopped by one: with nothing left untold. */
+	vhost_tell_now(&v->leg);
 	for (unsigned i = 0; i < MESSAGES && r == 1; i++)
 		r = vhost_session_step(&v->s);
 	if (r == 1) {
@@ -538,8 +261,8 @@ static void read_messages(struct vhost_user *v)
 			 "connection is closed",
 			 v->port.name, v->s.why);
 	/* What it had sent before is still there. */
-	if (v->s.ring[VHOST_TX].is_running)
-		(void)lan_port_readable(&v->port);
+	vhost_all_ready(&v->leg);
+	(void)lan_port_readable(&v->port);
 	hangup(v);
 }
 
@@ -557,14 +280,23 @@ static void on_message(struct loop_io *io, uint32_t events)
 		read_messages(v);
 }
 
+static void leg_deinit(struct vhost_leg *g)
+{
+	for (unsigned q = 0; g->pair && q < g->n_pairs; q++)
+		free(g->pair[q]);
+	free(g->pair);
+	free(g->hdr);
+	free(g->tx_iov);
+	free(g->bounce);
+	free(g->iov);
+	free(g->buffer);
+	free(g->trash);
+}
+
 static void vhost_free(struct vhost_user *v)
 {
-	free(v->hdr);
-	free(v->tx_iov);
-	free(v->bounce);
-	free(v->iov);
-	free(v->buffer);
-	free(v->trash);
+	leg_deinit(&v->leg);
+	free(v->steer);
 	free(v);
 }
 
@@ -576,7 +308,7 @@ static void vhost_close(struct port *p)
 		v->args.closed(v->args.arg, p);
 	detach(v);
 	loop_undefer(v->env->loop, &v->gone);
-	loop_undefer(v->env->loop, &v->room);
+	loop_undefer(v->leg.loop, &v->leg.room);
 	vhost_free(v);
 }
 
@@ -591,6 +323,11 @@ static const struct port_ops vhost_ops = {
 	.let_go = vhost_let_go,
 	.close = vhost_close,
 };
+
+static unsigned n_rings(const struct vhost_user *v)
+{
+	return v->n_pairs * VHOST_RINGS;
+}
 
 /* Takes fd as the connection; on failure it is still the caller's. */
 static int attach(struct vhost_user *v, int fd)
@@ -607,7 +344,7 @@ static int attach(struct vhost_user *v, int fd)
 	if (ss.ss_family != AF_UNIX)
 		return -EPROTOTYPE; /* descriptors travel by no other */
 	v->io = (struct loop_io){.fd = fd, .fn = on_message};
-	vhost_session_init(&v->s, fd, &v->hooks);
+	vhost_session_init(&v->s, fd, &v->hooks, v->ring, n_rings(v));
 	r = loop_add(v->env->loop, &v->io, EPOLLIN | EPOLLRDHUP);
 	if (r < 0)
 		return r;
@@ -624,61 +361,105 @@ int netdev_vhost_attach(struct port *p, int fd)
 	return attach(v, fd);
 }
 
-static struct vhost_user *vhost_alloc(void)
+static struct vhost_pair *pair_new(struct vhost_leg *g, unsigned q)
+{
+	struct vhost_pair *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->leg = g;
+	p->q = q;
+	for (unsigned i = 0; i < VHOST_RINGS; i++)
+		p->kick[i] = (struct loop_io){.fd = -1};
+	vhost_poll_init(&p->poll);
+	return p;
+}
+
+/* False: no memory; what there is leg_deinit() frees. */
+static bool leg_init(struct vhost_leg *g, struct vhost_user *v, unsigned n)
+{
+	g->v = v;
+	g->loop = v->env->loop;
+	g->drops = v->env->drops;
+	loop_work_init(&g->more, vhost_more);
+	loop_work_init(&g->room, vhost_room);
+	loop_work_init(&g->tell, vhost_tell);
+	g->pair = calloc(n, sizeof(struct vhost_pair *));
+	g->hdr = calloc(FRAME_BATCH, sizeof(*g->hdr));
+	g->tx_iov = calloc(VHOST_TX_IOV, sizeof(*g->tx_iov));
+	g->bounce = malloc(FRAME_MAX);
+	g->iov = calloc(VHOST_CHAIN_IOV, sizeof(*g->iov));
+	g->buffer = calloc(VRING_SIZE_MAX, sizeof(*g->buffer));
+	g->trash = malloc(FRAME_MAX);
+	if (!g->pair || !g->hdr || !g->tx_iov || !g->bounce || !g->iov ||
+	    !g->buffer || !g->trash)
+		return false;
+	for (; g->n_pairs < n; g->n_pairs++) {
+		g->pair[g->n_pairs] = pair_new(g, g->n_pairs);
+		if (!g->pair[g->n_pairs])
+			return false;
+	}
+	return true;
+}
+
+static struct vhost_user *vhost_alloc(const struct netdev_env *env,
+				      const struct conn_args *a)
 {
 	struct vhost_user *v = calloc(1, sizeof(*v));
+	bool ok;
 
 	if (!v)
 		return NULL;
-	v->hdr = calloc(FRAME_BATCH, sizeof(*v->hdr));
-	v->tx_iov = calloc(VHOST_TX_IOV, sizeof(*v->tx_iov));
-	v->bounce = malloc(FRAME_MAX);
-	v->iov = calloc(VHOST_CHAIN_IOV, sizeof(*v->iov));
-	v->buffer = calloc(VRING_SIZE_MAX, sizeof(*v->buffer));
-	v->trash = malloc(FRAME_MAX);
-	if (v->hdr && v->tx_iov && v->bounce && v->iov && v->buffer &&
-	    v->trash)
-		return v;
-	vhost_free(v);
-	return NULL;
+	v->env = env;
+	v->args = *a;
+	v->n_pairs = a->queues ? a->queues : 1;
+	ok = leg_init(&v->leg, v, v->n_pairs);
+	if (ok && v->n_pairs > 1) {
+		v->steer = calloc(VHOST_STEER, sizeof(*v->steer));
+		ok = v->steer != NULL;
+	}
+	if (!ok) {
+		vhost_free(v);
+		return NULL;
+	}
+	for (unsigned q = 0; q < v->n_pairs; q++) {
+		v->pair[q] = v->leg.pair[q];
+		for (unsigned i = 0; i < VHOST_RINGS; i++)
+			v->ring[q * VHOST_RINGS + i] = &v->pair[q]->ring[i];
+	}
+	return v;
 }
 
 int vhost_new(const struct netdev_env *env, const struct conn_args *a,
 	      struct port **portp)
 {
-	struct vhost_user *v = vhost_alloc();
+	struct vhost_user *v;
 	int r;
 
+	if (a->queues > VHOST_PAIRS_MAX)
+		return -EINVAL;
+	v = vhost_alloc(env, a);
 	if (!v)
 		return -ENOMEM;
 	v->port = (struct port){
 		.ops = &vhost_ops,
-		.caps = {.max_frame = FRAME_MAX, .queues = 1},
+		.caps = {.max_frame = FRAME_MAX, .queues = v->n_pairs},
 		.id = a->id,
 	};
 	snprintf(v->port.name, sizeof(v->port.name), "%s", a->name);
-	v->env = env;
-	v->args = *a;
 	v->fd = -1;
 	v->io = (struct loop_io){.fd = -1};
 	v->hooks = (struct vhost_hooks){
 		.changed = on_changed,
 		.kick_fd = on_kick_fd,
 		.announce = on_announce,
+		.stop = on_stop,
 		.release = on_release,
 		.arg = v,
 	};
-	for (unsigned i = 0; i < VHOST_RINGS; i++)
-		v->kick[i] = (struct loop_io){.fd = -1};
-	v->poll = (struct loop_poll){
-		.look = poll_look, .fn = poll_found, .stop = poll_stop};
-	loop_poll_init(&v->poll);
-	loop_work_init(&v->more, vhost_more);
 	loop_work_init(&v->next, vhost_next);
 	loop_work_init(&v->gone, vhost_gone);
-	loop_work_init(&v->room, vhost_room);
-	loop_work_init(&v->tell, vhost_tell);
-	vhost_session_init(&v->s, -1, &v->hooks);
+	vhost_session_init(&v->s, -1, &v->hooks, v->ring, n_rings(v));
 	lan_port_add(env->lan, &v->port);
 	r = a->fd >= 0 ? attach(v, a->fd) : 0;
 	if (r < 0) {
@@ -697,6 +478,7 @@ int netdev_vhost_new(const struct netdev_env *env,
 			 &(struct conn_args){.name = c->name,
 					     .id = c->id,
 					     .fd = c->fd,
+					     .queues = c->queues,
 					     .reconnect = c->reconnect},
 			 portp);
 }

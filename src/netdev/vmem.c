@@ -67,7 +67,6 @@ int vmem_add(struct vmem *m, const struct vmem_spec *s, int fd)
 		.len = s->offset + s->size,
 	};
 	m->n++;
-	m->hit = 0;
 	return 0;
 }
 
@@ -82,7 +81,6 @@ int vmem_del(struct vmem *m, const struct vmem_spec *s)
 		munmap(r->map, r->len);
 		m->n--;
 		memmove(r, r + 1, (m->n - i) * sizeof(*r));
-		m->hit = 0;
 		return 0;
 	}
 	return -ENOENT;
@@ -115,21 +113,20 @@ static unsigned find(const struct vmem *m, uint64_t gpa)
 	return m->n;
 }
 
-uint8_t *vmem_gpa(struct vmem *m, uint64_t gpa, uint64_t *lenp)
+uint8_t *vmem_gpa(const struct vmem *m, uint64_t gpa, uint64_t *lenp,
+		  unsigned *hitp)
 {
+	unsigned i = *hitp;
 	const struct vmem_region *r;
+	const struct vmem_spec *s = i < m->n ? &m->region[i].spec : NULL;
 
-	if (m->n == 0)
-		return NULL;
-	r = &m->region[m->hit];
-	if (gpa - r->spec.gpa >= r->spec.size) {
-		unsigned i = find(m, gpa);
-
+	if (!s || gpa - s->gpa >= s->size) {
+		i = find(m, gpa);
 		if (i == m->n)
 			return NULL;
-		m->hit = i;
-		r = &m->region[i];
+		*hitp = i;
 	}
+	r = &m->region[i];
 	*lenp = r->spec.size - (gpa - r->spec.gpa);
 	return r->at + (gpa - r->spec.gpa);
 }

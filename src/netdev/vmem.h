@@ -35,7 +35,6 @@ struct vmem_region {
 struct vmem {
 	struct vmem_region *region; /* owned array, by gpa */
 	unsigned n;
-	unsigned hit; /* the one found last */
 };
 
 /* Maps a region; fd is not needed afterwards and stays the caller's. 0;
@@ -49,8 +48,10 @@ __attribute__((warn_unused_result)) int vmem_del(struct vmem *m,
 void vmem_clear(struct vmem *m);
 
 /* Where guest-physical gpa is, NULL if nowhere; *lenp: bytes from there to
- * the region's end. */
-uint8_t *vmem_gpa(struct vmem *m, uint64_t gpa, uint64_t *lenp);
+ * the region's end.  *hitp: the caller's memory of where it found the last one,
+ * any number at first. */
+uint8_t *vmem_gpa(const struct vmem *m, uint64_t gpa, uint64_t *lenp,
+		  unsigned *hitp);
 /* Where len bytes at the front end's uva are, NULL unless all in one region. */
 void *vmem_uva(const struct vmem *m, uint64_t uva, uint64_t len);
 /* The guest-physical address of a mapped byte; UINT64_MAX: of none. */

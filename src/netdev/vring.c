@@ -239,7 +239,7 @@ static int add_buffer(struct vring *q, const struct vring_desc *d,
 	uint64_t gpa = d->addr, left = d->len, here;
 
 	while (left) {
-		uint8_t *p = vmem_gpa(q->mem, gpa, &here);
+		uint8_t *p = vmem_gpa(q->mem, gpa, &here, &q->hit);
 
 		if (!p)
 			return broken(q);
@@ -264,7 +264,7 @@ static int enter_table(struct vring *q, const struct vring_desc *d,
 	if (t->is_indirect || (d->flags & DESC_F_NEXT) || d->len == 0 ||
 	    d->len % DESC_LEN || d->len / DESC_LEN > VRING_SIZE_MAX)
 		return broken(q);
-	t->at = vmem_gpa(q->mem, d->addr, &here);
+	t->at = vmem_gpa(q->mem, d->addr, &here, &q->hit);
 	if (!t->at || here < d->len)
 		return broken(q);
 	t->n = d->len / DESC_LEN;

@@ -47,8 +47,8 @@ struct vlog {
 };
 
 struct vring {
-	struct vmem *mem;  /* borrowed */
-	struct vlog *log;  /* borrowed */
+	const struct vmem *mem; /* borrowed */
+	const struct vlog *log; /* borrowed */
 	/* as told by messages */
 	uint32_t size;	   /* power of two */
 	uint64_t desc_uva, avail_uva, used_uva;
@@ -61,6 +61,7 @@ struct vring {
 	/* while it runs */
 	bool is_running;
 	bool is_broken;
+	unsigned hit;	   /* the region found last, see vmem_gpa() */
 	const uint8_t *desc; /* NULL: not mapped */
 	const uint8_t *avail;
 	uint8_t *used;
