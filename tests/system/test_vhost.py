@@ -17,6 +17,17 @@ pytestmark = pytest.mark.qemu
 PAGE = "Hello from the internet. " * 4000
 
 
+def words_of(sock, queues=1):
+    """What QEMU is told of a socket."""
+    many = f",queues={queues}" if queues > 1 else ""
+    # QEMU 7.2 dies of vhost-user with MSI-X under TCG: vectors=0.
+    return ("-object", "memory-backend-memfd,id=m,size=256M,share=on",
+            "-machine", "memory-backend=m",
+            "-chardev", f"socket,id=c,path={sock},reconnect=1",
+            "-netdev", f"vhost-user,id=n,chardev=c{many}",
+            "-device", "virtio-net-pci,netdev=n,vectors=0" + (",mq=on" if many else ""))
+
+
 @pytest.fixture
 def net(w, tmp_path):
     """A vmlan with a vhost-user socket, a forward to the guest's port 22, and
@@ -24,15 +35,9 @@ def net(w, tmp_path):
     w.python("web_server.py", PAGE, port=80)
     sock = tmp_path / "v.sock"
     port = free_port()
-    # QEMU 7.2 dies of vhost-user with MSI-X under TCG: vectors=0.
-    words = ("-object", "memory-backend-memfd,id=m,size=256M,share=on",
-             "-machine", "memory-backend=m",
-             "-chardev", f"socket,id=c,path={sock},reconnect=1",
-             "-netdev", "vhost-user,id=n,chardev=c",
-             "-device", "virtio-net-pci,netdev=n,vectors=0")
     with world.Vmlan([f"user,hostfwd=tcp:127.0.0.1:{port}-:22",
                       f"vhost-user,path={sock},server=on"]) as v:
-        yield v, port, words
+        yield v, port, words_of(sock)
 
 
 def start(words, more=(), **orders):
@@ -77,20 +82,47 @@ COUNT = ("import socket,sys\n"
          "print(n)\n")
 
 
-def test_bulk_both_ways(w, net):
-    v, port, words = net
+def bulk(words, more=(), **orders):
+    """Much, both ways; what the guest said behind that."""
     sink = world.popen("/usr/bin/python3", "-c", COUNT, ns="inet", stdout=subprocess.PIPE,
                        text=True)
-    vm = start(words, sum=f"http://{world.INET_IP}/big", up=f"{world.INET_IP}:5009")
+    vm = start(words, more, sum=f"http://{world.INET_IP}/big", up=f"{world.INET_IP}:5009",
+               **orders)
     try:
         assert vm.until("sum") == hashlib.sha256(web_server.big()).hexdigest()
         assert vm.until("up") == "sent"
         assert sink.communicate(timeout=30)[0] == f"{32 << 20}\n"
+        at = vm.at
         assert vm.rest() == 0
+        return vm.text[at:]
     finally:
         sink.kill()
         sink.wait()
         vm.close()
+
+
+def test_bulk_both_ways(net):
+    bulk(net[2])
+
+
+def test_queues_come_and_go(w, tmp_path):
+    """The guest changes how many it uses, twenty times a second."""
+    w.python("web_server.py", PAGE, port=80)
+    sock = tmp_path / "v.sock"
+    with world.Vmlan(["user", f"vhost-user,path={sock},server=on,queues=4"]) as v:
+        text = bulk(words_of(sock, 4), ("-smp", "4"), queues="4", ping="10.0.2.2")
+        assert re.search("guest: queues 4 of 4, after [1-9][0-9]+ changes", text), text
+        assert re.search("guest: ping 10.0.2.2 answered [23] of 3", text), text
+        assert "guest: error" not in text
+        # one that knows of one queue only
+        vm = start(words_of(sock), ping="10.0.2.2")
+        try:
+            expect_lease(vm)
+            assert "answered 3 of 3" in vm.until("ping")
+            assert vm.rest() == 0
+        finally:
+            vm.close()
+        assert "broken" not in v.log() and "AddressSanitizer" not in v.log()
 
 
 def test_guest_reboots(net, tmp_path):
