@@ -42,7 +42,7 @@ static const char usage[] =
 	"                   an address is given; repeatable\n"
 	"  --pxe DIR        boot from the network, with the files of this\n"
 	"                   folder (the network's tftp=)\n"
-	"  --nic MODEL[,mac=MAC]\n"
+	"  --nic MODEL[,mac=MAC][,queues=N]\n"
 	"                   the network card (vmlan nic list); again for that\n"
 	"                   of the next --net\n"
 	"  -nic NETDEV[,model=MODEL][,mac=MAC]\n"

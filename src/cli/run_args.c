@@ -33,6 +33,8 @@ static char *print_netdev(const struct run *r, const struct run_nic *nic)
 		return NULL;
 	if (nic->is_vhost) {
 		fprintf(f, "vhost-user,id=vmlan%u,chardev=vmlan%u", i, i);
+		if (nic->card.queues > 1)
+			fprintf(f, ",queues=%u", nic->card.queues);
 		return fclose(f) == 0 ? text : NULL;
 	}
 	fprintf(f, "stream,id=vmlan%u,addr.type=unix,addr.path=", i);
@@ -42,20 +44,37 @@ static char *print_netdev(const struct run *r, const struct run_nic *nic)
 	return fclose(f) == 0 ? text : NULL;
 }
 
+/* What a card of several queues needs: an interrupt for each ring, one for the
+ * control queue, one for changes. */
+static void print_queues(const struct run_nic *nic, char *buf, size_t len)
+{
+	unsigned n = nic->card.queues;
+
+	buf[0] = '\0';
+	if (n <= 1)
+		return;
+	if (strncmp(nic->card.model->device, "virtio-net-pci",
+		    strlen("virtio-net-pci")) == 0)
+		snprintf(buf, len, ",mq=on,vectors=%u", 2 * n + 2);
+	else
+		snprintf(buf, len, ",mq=on");
+}
+
 static char *print_device(const struct run *r, const struct run_nic *nic)
 {
 	const char *more = "";
-	char *text;
+	char queues[32], *text;
 
 	for (unsigned i = 0; i < r->n_nets; i++) {
 		if (r->nets[i].what == NET_OPTION_CARD)
 			more = r->nets[i].device;
 	}
 	/* By the device, for UEFI does not look at -boot. */
-	if (asprintf(&text, "%s,netdev=vmlan%u,mac=%s%s%s",
+	print_queues(nic, queues, sizeof(queues));
+	if (asprintf(&text, "%s,netdev=vmlan%u,mac=%s%s%s%s",
 		     nic->card.model ? nic->card.model->device
 				     : r->qemu.nic_model,
-		     number_of(r, nic), nic->mac, more,
+		     number_of(r, nic), nic->mac, queues, more,
 		     r->pxe_nic == nic && !r->qemu.sets_boot ? ",bootindex=0"
 							     : "") < 0)
 		return NULL;

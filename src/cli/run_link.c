@@ -78,7 +78,7 @@ static const char *why_no_vhost(const struct run *r,
 /* How the machine is plugged in: its rings in shared memory where that can
  * be, else a stream of frames.  Who listens: a stream client of QEMU before
  * 9.2 cannot connect a second time; a vhost-user one always could. */
-static void choose_link(struct run *r, struct run_nic *nic, int version)
+static int choose_link(struct run *r, struct run_nic *nic, int version)
 {
 	const char *why = why_no_vhost(r, nic, version);
 	char which[24] = "network";
@@ -86,6 +86,10 @@ static void choose_link(struct run *r, struct run_nic *nic, int version)
 	if (r->n_nics > 1)
 		snprintf(which, sizeof(which), "network %d",
 			 (int)(nic - r->nics) + 1);
+	if (why && nic->card.queues > 1)
+		return run_failure(EXIT_RUN_FAILED,
+				   "run: queues=%u of --nic needs vhost-user: "
+				   "%s", nic->card.queues, why);
 	r->has_ms = version >= QEMU_RECONNECT;
 	nic->is_vhost = !why;
 	nic->qemu_serves = why && !r->has_ms;
@@ -93,6 +97,19 @@ static void choose_link(struct run *r, struct run_nic *nic, int version)
 		log_info(&r->common.log, "%s by stream: %s", which, why);
 	else
 		log_info(&r->common.log, "%s by vhost-user", which);
+	return 0;
+}
+
+/* A VMM that is not QEMU has a stream of frames. */
+static int check_other(const struct run *r)
+{
+	for (unsigned i = 0; i < r->n_nics; i++) {
+		if (r->nics[i].card.queues > 1)
+			return cli_usage("run: queues=%u of --nic is for QEMU, "
+					 "which %s is not",
+					 r->nics[i].card.queues, r->vmm[0]);
+	}
+	return run_args_check(r);
 }
 
 /* Before 7.2 there is no way at all. */
@@ -103,7 +120,7 @@ int run_choose_links(struct run *r)
 	if (err)
 		return err;
 	if (!r->qemu.is_qemu)
-		return run_args_check(r);
+		return check_other(r);
 	version = qemu_version(r->vmm[0]);
 	if (version == -EACCES)
 		return run_failure(EXIT_RUN_CANNOT,
@@ -119,7 +136,7 @@ int run_choose_links(struct run *r)
 				   "%s is version %d.%d; -netdev stream needs "
 				   "7.2 or later",
 				   r->vmm[0], version / 100, version % 100);
-	for (unsigned i = 0; i < r->n_nics; i++)
-		choose_link(r, &r->nics[i], version);
-	return 0;
+	for (unsigned i = 0; i < r->n_nics && !err; i++)
+		err = choose_link(r, &r->nics[i], version);
+	return err;
 }

@@ -313,6 +313,7 @@ static int attach(struct run *r, struct run_nic *nic, struct error *e)
 {
 	struct attach_request a = {
 		.is_vhost = nic->is_vhost,
+		.queues = nic->card.queues,
 		.vmm_listens = nic->qemu_serves,
 		.pid = getpid(),
 		.has_hub = is_on_hub(r, nic),

@@ -107,8 +107,11 @@ static void print_machine(const json_t *m)
 	size_t i;
 	json_t *v;
 
-	printf("machine  %s: %s, %s%s%s", ctl_str(m, "name"),
-	       ctl_str(m, "link"),
+	printf("machine  %s: %s", ctl_str(m, "name"), ctl_str(m, "link"));
+	v = json_object_get(m, "queues");
+	if (v)
+		printf(" of %d queues", (int)json_integer_value(v));
+	printf(", %s%s%s",
 	       ctl_bool(m, "connected") ? "connected" : "not connected",
 	       *card ? ", " : "", card);
 	json_array_foreach(json_object_get(m, "addresses"), i, v)

@@ -51,6 +51,7 @@ enum {
 	CONTROL_NAME_LEN = 64,	       /* of a machine or network, with NUL */
 	CONTROL_MACHINES_MAX = 256,    /* of one network */
 	CONTROL_FORWARDS_MAX = 256,    /* of one machine */
+	CONTROL_QUEUES_MAX = 16,       /* of one machine's card */
 };
 
 #endif

@@ -142,6 +142,17 @@ static int take_nic(void *to, const json_t *v)
 	return 0;
 }
 
+static int take_queues(void *to, const json_t *v)
+{
+	struct attach_request *a = to;
+	int n;
+
+	if (take_number(v, 1, CONTROL_QUEUES_MAX, &n) < 0)
+		return -1;
+	a->queues = (unsigned)n;
+	return 0;
+}
+
 static int take_mac(void *to, const json_t *v)
 {
 	struct attach_request *a = to;
@@ -190,6 +201,7 @@ static const struct field attach_fields[] = {
 	{"netns", take_netns, "the number of a process"},
 	{"hub", take_hub, "the number of a hub"},
 	{"nic", take_nic, "a number from 0 to 255"},
+	{"queues", take_queues, "a number from 1 to 16"},
 	{"mac", take_mac, "\"auto\" or the MAC address of a card"},
 	{"forwards", take_forwards, "a list of at most 256 strings"},
 	{NULL, NULL, NULL},
@@ -205,6 +217,9 @@ int attach_request_parse(const char *text, size_t len,
 	if (r == 0 && (!a->name[0] || !a->pid))
 		r = error_set(e, EXIT_USAGE,
 			      "a machine needs \"name\" and \"pid\"");
+	if (r == 0 && a->queues > 1 && !a->is_vhost)
+		r = error_set(e, EXIT_USAGE,
+			      "\"queues\" are for \"link\": \"vhost-user\"");
 	if (r < 0) {
 		attach_request_deinit(a);
 		return -1;
@@ -238,6 +253,9 @@ char *attach_request_format(const struct attach_request *a)
 	if (whole && a->has_hub)
 		whole = json_object_set_new(o, "hub",
 					    json_integer(a->hub)) == 0;
+	if (whole && a->queues)
+		whole = json_object_set_new(o, "queues",
+					    json_integer(a->queues)) == 0;
 	if (whole && a->netns)
 		whole = json_object_set_new(o, "netns",
 					    json_integer(a->netns)) == 0;

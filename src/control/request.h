@@ -22,6 +22,7 @@ bool control_name_ok(const char *name);
 struct attach_request {
 	char name[CONTROL_NAME_LEN]; /* one taken gets a number behind it */
 	bool is_vhost;		     /* "link": "vhost-user", else "stream" */
+	unsigned queues; /* pairs, with is_vhost; 0: not said, one */
 	bool vmm_listens;	     /* "listen": "vmm", else "vmlan" */
 	pid_t pid;		     /* whose life the machine's is */
 	pid_t netns; /* the card is eth0 in the network namespace of that

@@ -16,7 +16,7 @@ static void test_attach(void **state)
 {
 	static const char text[] =
 		"{\"name\":\"web\",\"link\":\"vhost-user\",\"listen\":\"vmm\","
-		"\"pid\":7,\"netns\":9,\"hub\":-3,\"nic\":2,"
+		"\"pid\":7,\"netns\":9,\"hub\":-3,\"nic\":2,\"queues\":4,"
 		"\"mac\":\"52:54:00:00:00:01\","
 		"\"forwards\":[\"tcp::80-:80\",\"udp::53-:53\"]}";
 	struct attach_request a, b;
@@ -40,6 +40,7 @@ static void test_attach(void **state)
 			 0);
 	assert_string_equal(b.forwards[0], "tcp::80-:80");
 	assert_int_equal(b.netns, 9);
+	assert_int_equal(b.queues, 4);
 	assert_true(b.is_vhost && b.vmm_listens && b.has_hub && b.has_mac);
 	free(again);
 	attach_request_deinit(&a);
@@ -85,6 +86,11 @@ static void test_attach_refused(void **state)
 		"{\"name\":\"a\",\"pid\":1,\"mac\":\"00:00:00:00:00:00\"}",
 		"{\"name\":\"a\",\"pid\":1,\"mac\":\"33:33:00:00:00:01\"}",
 		"{\"name\":\"a\",\"pid\":1,\"nic\":256}",
+		"{\"name\":\"a\",\"pid\":1,\"queues\":2}",
+		"{\"name\":\"a\",\"pid\":1,\"link\":\"vhost-user\","
+			"\"queues\":17}",
+		"{\"name\":\"a\",\"pid\":1,\"link\":\"vhost-user\","
+			"\"queues\":0}",
 		"{\"name\":\"a\",\"pid\":1,\"netns\":0}",
 		"{\"name\":\"a\",\"pid\":1,\"hub\":2147483648}",
 		"{\"name\":\"a\",\"pid\":1,\"forwards\":\"tcp::1-:1\"}",

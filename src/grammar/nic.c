@@ -2,10 +2,12 @@
 /* Models of network cards, and the text of --nic; called by the commands. */
 #include "grammar/nic.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "grammar/nearest.h"
+#include "grammar/netdev_spec.h"
 
 enum {
 	NIC_FIELD_LEN = 64, /* a model or a MAC, with NUL */
@@ -116,29 +118,57 @@ static int set_mac(const char *text, struct nic_spec *n, struct error *e)
 	return 0;
 }
 
+static int set_queues(const char *text, struct nic_spec *n, struct error *e)
+{
+	char q[QUOTE_LEN], *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || v < 1 ||
+	    v > NETDEV_PAIRS_MAX)
+		return error_set(e, EXIT_USAGE,
+				 "number of queues must be in range [1, %d], "
+				 "not '%s' (queues= of --nic)",
+				 NETDEV_PAIRS_MAX, quote(q, text));
+	n->queues = (unsigned)v;
+	return 0;
+}
+
+static int set_model(const char *text, struct nic_spec *n, struct error *e)
+{
+	n->model = nic_model_find(text);
+	return n->model ? 0 : unknown_model(text, e);
+}
+
+static const char *nearest_key(const char *key)
+{
+	static const char *const keys[] = {"model", "mac", "queues"};
+	const char *best = keys[0];
+
+	for (unsigned i = 1; i < array_len(keys); i++)
+		if (word_distance(key, keys[i]) < word_distance(key, best))
+			best = keys[i];
+	return best;
+}
+
 static int set_field(const char *key, const char *value, struct nic_spec *n,
 		     struct error *e)
 {
-	char q[QUOTE_LEN];
 	bool is_mac = !strcmp(key, "mac") || !strcmp(key, "macaddr");
+	bool is_model = !strcmp(key, "model");
+	char q[QUOTE_LEN];
 
-	if (!is_mac && strcmp(key, "model"))
+	if (!is_mac && !is_model && strcmp(key, "queues"))
 		return error_set(e, EXIT_USAGE,
 				 "Invalid parameter '%s' of --nic; the "
 				 "nearest is '%s'",
-				 quote(q, key),
-				 word_distance(key, "mac") <
-						 word_distance(key, "model")
-					 ? "mac"
-					 : "model");
-	if (is_mac ? n->has_mac : n->model != NULL)
+				 quote(q, key), nearest_key(key));
+	if (is_mac ? n->has_mac : is_model ? n->model != NULL : n->queues)
 		return error_set(e, EXIT_USAGE,
 				 "Parameter '%s' of --nic is given twice",
-				 is_mac ? "mac" : "model");
+				 is_mac ? "mac" : key);
 	if (is_mac)
 		return set_mac(value, n, e);
-	n->model = nic_model_find(value);
-	return n->model ? 0 : unknown_model(value, e);
+	return is_model ? set_model(value, n, e) : set_queues(value, n, e);
 }
 
 int nic_parse(const char *text, struct nic_spec *np, struct error *e)

@@ -24,6 +24,7 @@ struct nic_spec {
 	const struct nic_model *model;
 	bool has_mac;
 	mac mac;
+	unsigned queues; /* pairs; 0: not said, one */
 };
 
 /* All models; the first is the default of `run`. */
@@ -31,8 +32,9 @@ extern const struct nic_model nic_models[];
 
 /* By name or alias; NULL if there is none. */
 const struct nic_model *nic_model_find(const char *name);
-/* "MODEL", "MODEL,mac=MAC", "model=MODEL,mac=MAC" or "mac=MAC" (default
- * model). 0, or negative with one line in *e (EXIT_USAGE). */
+/* "MODEL", "model=MODEL", "mac=MAC" and "queues=N", or some of them joined by
+ * commas; a MODEL without its key is first, and without one it is the default.
+ * 0, or negative with one line in *e (EXIT_USAGE). */
 MUST_USE int nic_parse(const char *text, struct nic_spec *np, struct error *e);
 /* A machine's MAC: 52:54:00 and 24 bits of a hash of network, name and the
  * number of the card; the same in every run. */

@@ -28,6 +28,18 @@ static const struct bad bad_nics[] = {
 	 "invalid syntax for ethernet address '' (mac= of --nic)"},
 	{"e1000,foo=1",
 	 "Invalid parameter 'foo' of --nic; the nearest is 'mac'"},
+	{"virtio,queues=0", "number of queues must be in range [1, 16], not "
+			    "'0' (queues= of --nic)"},
+	{"virtio,queues=17", "number of queues must be in range [1, 16], not "
+			     "'17' (queues= of --nic)"},
+	{"virtio,queues=-1", "number of queues must be in range [1, 16], not "
+			     "'-1' (queues= of --nic)"},
+	{"virtio,queues=2x", "number of queues must be in range [1, 16], not "
+			     "'2x' (queues= of --nic)"},
+	{"virtio,queues=2,queues=2",
+	 "Parameter 'queues' of --nic is given twice"},
+	{"virtio,queue=2",
+	 "Invalid parameter 'queue' of --nic; the nearest is 'queues'"},
 	{"e1000,model=rtl8139", "Parameter 'model' of --nic is given twice"},
 	{"", "Unsupported NIC model: ; the nearest is 'igb', all are in "
 	     "'vmlan nic list'"},
@@ -71,6 +83,9 @@ static void test_nics(void **state)
 	assert_true(n.has_mac && mac_eq(n.mac, wanted));
 	assert_int_equal(nic_parse("mac=52:54:00:12:34:56", &n, NULL), 0);
 	assert_ptr_equal(n.model, nic_models);
+	assert_int_equal(n.queues, 0);
+	assert_int_equal(nic_parse("virtio,queues=16", &n, NULL), 0);
+	assert_int_equal(n.queues, 16);
 }
 
 static void test_models(void **state)

@@ -255,6 +255,8 @@ static void put_socket(FILE *f, const struct machine *m)
 			  : "stream,addr.type=unix,addr.path=",
 	      f);
 	netdev_value_put(f, m->socket);
+	if (m->request.queues > 1)
+		fprintf(f, ",queues=%u", m->request.queues);
 	/* A VMM opens its socket a moment after it was started. */
 	fputs(m->vmm_listens ? ",server=off,reconnect-ms=20" : ",server=on",
 	      f);

@@ -190,6 +190,12 @@ static const char *mac_of(const struct machine *m, char text[MAC_STRLEN])
 	return mac_is_zero(known) ? NULL : mac_format(known, text);
 }
 
+/* NULL: one. */
+static json_t *queues_of(const struct machine *m)
+{
+	return m->request.queues > 1 ? json_integer(m->request.queues) : NULL;
+}
+
 static json_t *one_machine(const struct machine *m)
 {
 	char text[MAC_STRLEN], ip[ADDR_STRLEN], url[CLOUD_URL_LEN];
@@ -198,8 +204,9 @@ static json_t *one_machine(const struct machine *m)
 	const char *listen = m->vmm_listens ? "vmm" : "vmlan";
 	bool is_program = m->netns != 0;
 
-	return json_pack("{s:s,s:s,s:s*,s:s*,s:b,s:i,s:s*,s:s*,s:o,s:s*}",
+	return json_pack("{s:s,s:s,s:o*,s:s*,s:s*,s:b,s:i,s:s*,s:s*,s:o,s:s*}",
 			 "name", m->name, "link", is_program ? "netns" : link,
+			 "queues", queues_of(m),
 			 "listen", is_program ? NULL : listen, "socket",
 			 is_program ? NULL : m->socket, "connected",
 			 is_program || m->netdev->n_connected > 0, "pid",

@@ -202,6 +202,23 @@ def test_vhost_user_where_it_can_be(rundir, version, words, why):
     assert "no virtqueues" in r.stderr and "-object" not in r.stdout
 
 
+def test_several_queues(rundir):
+    """As many on either side, and an interrupt for each ring."""
+    q, memory = fake_qemu("9.2.0", rundir), ["-m", "1G"]
+    out = run("--nic", "virtio,queues=4", "--", q, *memory).stdout.split()
+    assert "vhost-user,id=vmlan0,chardev=vmlan0,queues=4" in out
+    assert out[-1].startswith("virtio-net-pci,netdev=vmlan0,mac=")
+    assert out[-1].endswith(",mq=on,vectors=10")
+    out = run("--nic", "virtio-net-device,queues=2", "--", q, *memory).stdout.split()
+    assert out[-1].endswith(",mq=on")
+    r = run("--nic", "virtio,queues=4", "--", q)
+    assert r.returncode == 125
+    assert "queues=4 of --nic needs vhost-user: the command line tells no memory" in r.stderr
+    r = run("--nic", "virtio,queues=4", "--", "/bin/true", "{socket}")
+    assert r.returncode == 2
+    assert "queues=4 of --nic is for QEMU, which /bin/true is not" in r.stderr
+
+
 def test_daemon_does_not_hold_the_output(rundir):
     q = pathlib.Path(fake_qemu("9.2.0", rundir))
     vm = ("import os,socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
