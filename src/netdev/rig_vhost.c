@@ -177,6 +177,18 @@ static bool take_used(struct vpeer *v, unsigned ring, uint32_t *head,
 	return true;
 }
 
+uint64_t vpeer_count(int fd)
+{
+	uint64_t n = 0;
+
+	return read(fd, &n, 8) == 8 ? n : 0;
+}
+
+bool vpeer_is_dirty(const uint8_t *log, uint64_t gpa)
+{
+	return log[gpa / PAGE / 8] >> (gpa / PAGE % 8) & 1;
+}
+
 /* ---- messages ---- */
 
 void vpeer_say(struct vpeer *v, uint32_t request, uint32_t flags,

@@ -100,6 +100,11 @@ uint32_t vpeer_recv_on(struct vpeer *v, unsigned pair, uint8_t *hdr, void *p,
 uint32_t vpeer_recv_hdr(struct vpeer *v, uint8_t *hdr, void *p, uint32_t room);
 uint32_t vpeer_recv(struct vpeer *v, void *p, uint32_t room);
 
+/* Takes what an eventfd has counted. */
+uint64_t vpeer_count(int fd);
+/* True if the page of gpa is marked in a log. */
+bool vpeer_is_dirty(const uint8_t *log, uint64_t gpa);
+
 /* Offset into mem as the guest's physical address. */
 uint64_t vpeer_gpa(const struct vpeer *v, uint64_t off);
 /* A descriptor of a ring, for rings that are broken on purpose. */

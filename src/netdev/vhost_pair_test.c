@@ -299,13 +299,6 @@ static void test_guest_that_cannot(void **state)
 
 /* --- waiting --- */
 
-static uint64_t count(int fd)
-{
-	uint64_t n = 0;
-
-	return read(fd, &n, 8) == 8 ? n : 0;
-}
-
 /* One frame of a's is on its way. */
 static bool send_a(struct bench *b, const uint8_t *dst)
 {
@@ -464,7 +457,7 @@ static void test_a_full_sender_is_told(void **state)
 	memcpy(&event, v->mem + q->used + 2, 2);
 	event = (uint16_t)(event + FULL * 3 / 4);
 	memcpy(v->mem + q->avail + 4 + SIZE * 2, &event, 2);
-	(void)count(q->call);
+	(void)vpeer_count(q->call);
 	for (uint16_t i = 0; i < FULL; i++) {
 		uint64_t at = v->tx_at + i % 2 * VPEER_FRAME;
 
@@ -477,7 +470,7 @@ static void test_a_full_sender_is_told(void **state)
 	}
 	turns(b);
 	assert_in_range(out_a(b), 2, FULL / 4);
-	assert_int_equal(count(q->call), 1);
+	assert_int_equal(vpeer_count(q->call), 1);
 	drain(b);
 	assert_int_equal(out_a(b), 0);
 	teardown(&p);
@@ -510,11 +503,11 @@ static void test_sender_is_told(void **state)
 
 	fill_b(b, 10);
 	memcpy(event, v->mem + v->ring[VHOST_TX].used + 2, 2); /* the next */
-	(void)count(v->ring[VHOST_TX].call);
+	(void)vpeer_count(v->ring[VHOST_TX].call);
 	turns(b);
-	assert_int_equal(count(v->ring[VHOST_TX].call), 0);
+	assert_int_equal(vpeer_count(v->ring[VHOST_TX].call), 0);
 	expect_b(b, 0, RX + 10);
-	assert_int_equal(count(v->ring[VHOST_TX].call), 1);
+	assert_int_equal(vpeer_count(v->ring[VHOST_TX].call), 1);
 }
 
 /* --- ends --- */
@@ -735,7 +728,7 @@ static void test_killed_while_frames_wait(void **state)
 	memcpy(v->mem + q->used, used, len);
 	free(used);
 	assert_int_equal(out_a(b), 20);
-	(void)count(q->call);
+	(void)vpeer_count(q->call);
 	first = b->seq;
 	/* three wait in the ring since */
 	for (unsigned i = 0; i < 3; i++)
@@ -744,7 +737,7 @@ static void test_killed_while_frames_wait(void **state)
 	vpeer_rings(v);
 	turns(b);
 	/* of a driver that waits for the first of them */
-	assert_int_equal(count(q->call), 1);
+	assert_int_equal(vpeer_count(q->call), 1);
 	expect_b(b, first, 3);
 	assert_int_equal(out_a(b), 0);
 	expect_pair_alive(b);

@@ -362,13 +362,18 @@ static int set_status(struct vhost_session *s)
 
 /* ---- memory ---- */
 
+static struct vmem_spec spec_of(const struct vhost_region *v)
+{
+	return (struct vmem_spec){.gpa = v->gpa,
+				  .size = v->size,
+				  .uva = v->uva,
+				  .offset = v->offset};
+}
+
 static int add_region(struct vhost_session *s, const struct vhost_region *v,
 		      int fd)
 {
-	struct vmem_spec spec = {.gpa = v->gpa,
-				 .size = v->size,
-				 .uva = v->uva,
-				 .offset = v->offset};
+	struct vmem_spec spec = spec_of(v);
 	int r = vmem_add(&s->mem, &spec, fd);
 
 	if (r < 0)
@@ -398,12 +403,22 @@ static int set_mem_table(struct vhost_session *s)
 	return r;
 }
 
+/* QEMU 7.2 says of each region once for each pair that it is there, and that it
+ * is no more; one pair says all before the next begins. */
+static bool may_repeat(const struct vhost_session *s)
+{
+	return s->n_rings > VHOST_RINGS;
+}
+
 static int add_mem_reg(struct vhost_session *s)
 {
+	struct vmem_spec spec = spec_of(&s->in.one.region);
 	int r;
 
 	if (s->n_fds != 1)
 		return bad(s, "a memory region with %u descriptors", s->n_fds);
+	if (may_repeat(s) && vmem_has(&s->mem, &spec))
+		return 0;
 	r = add_region(s, &s->in.one.region, s->fds[0]);
 	rings_again(s);
 	changed(s);
@@ -412,14 +427,13 @@ static int add_mem_reg(struct vhost_session *s)
 
 static int rem_mem_reg(struct vhost_session *s)
 {
-	const struct vhost_region *v = &s->in.one.region;
-	struct vmem_spec spec = {.gpa = v->gpa,
-				 .size = v->size,
-				 .uva = v->uva};
+	struct vmem_spec spec = spec_of(&s->in.one.region);
 
 	s->hooks->release(s->hooks->arg);
 	if (vmem_del(&s->mem, &spec) < 0)
-		return bad(s, "the end of a memory region that is none");
+		return may_repeat(s) ? 0
+				     : bad(s, "the end of a memory region that "
+					      "is none");
 	rings_again(s);
 	changed(s);
 	return 0;

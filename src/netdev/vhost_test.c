@@ -548,13 +548,6 @@ static void test_never_fits(void **state)
 
 /* --- interrupts and kicks --- */
 
-static uint64_t count(int fd)
-{
-	uint64_t n = 0;
-
-	return read(fd, &n, 8) == 8 ? n : 0;
-}
-
 static void test_one_interrupt_for_a_batch(void **state)
 {
 	struct bench *b = *state;
@@ -563,12 +556,12 @@ static void test_one_interrupt_for_a_batch(void **state)
 	make(b, guest_mac, other_mac, 100);
 	for (unsigned i = 0; i < batch.n; i++)
 		batch.f[i] = frame_flat(b->buf, 100);
-	(void)count(b->peer.ring[VHOST_RX].call);
+	(void)vpeer_count(b->peer.ring[VHOST_RX].call);
 	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
-	assert_int_equal(count(b->peer.ring[VHOST_RX].call), 1);
+	assert_int_equal(vpeer_count(b->peer.ring[VHOST_RX].call), 1);
 	/* none has been taken: no more until the driver wants to know */
 	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
-	assert_int_equal(count(b->peer.ring[VHOST_RX].call), 0);
+	assert_int_equal(vpeer_count(b->peer.ring[VHOST_RX].call), 0);
 }
 
 static void test_one_interrupt_for_a_round(void **state)
@@ -579,12 +572,12 @@ static void test_one_interrupt_for_a_round(void **state)
 
 	make(b, guest_mac, other_mac, 100);
 	call = b->peer.ring[VHOST_RX].call;
-	(void)count(call);
+	(void)vpeer_count(call);
 	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
 	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
-	assert_int_equal(count(call), 0);
+	assert_int_equal(vpeer_count(call), 0);
 	rig_turn(&b->rig, 0);
-	assert_int_equal(count(call), 1);
+	assert_int_equal(vpeer_count(call), 1);
 }
 
 /* The front end is another machine's host process: a call that is full, and
@@ -602,21 +595,16 @@ static void test_a_call_that_is_full(void **state)
 	vpeer_rings(&b->peer);
 	turns(b);
 	assert_int_equal(fcntl(q->call, F_GETFL), flags);
-	(void)count(q->call);
+	(void)vpeer_count(q->call);
 	assert_int_equal(write(q->call, &most, sizeof(most)), sizeof(most));
 	make(b, guest_mac, other_mac, 100);
 	for (unsigned i = 0; i < batch.n; i++)
 		batch.f[i] = frame_flat(b->buf, 100);
 	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
-	assert_true(count(q->call) == most);
+	assert_true(vpeer_count(q->call) == most);
 }
 
 /* --- migration --- */
-
-static bool is_dirty(const uint8_t *log, uint64_t gpa)
-{
-	return log[gpa / 4096 / 8] >> (gpa / 4096 % 8) & 1;
-}
 
 static void test_log(void **state)
 {
@@ -648,9 +636,9 @@ static void test_log(void **state)
 	turns(b);
 	batch.f[0] = frame_flat(make(b, guest_mac, other_mac, 100), 100);
 	assert_int_equal(lan_input(&b->other->port, &batch, true), 0);
-	assert_true(is_dirty(log, vpeer_gpa(v, v->rx_at)));
-	assert_true(is_dirty(log, v->ring[VHOST_RX].used));
-	assert_false(is_dirty(log, vpeer_gpa(v, v->rx_at + 100 * 4096)));
+	assert_true(vpeer_is_dirty(log, vpeer_gpa(v, v->rx_at)));
+	assert_true(vpeer_is_dirty(log, v->ring[VHOST_RX].used));
+	assert_false(vpeer_is_dirty(log, vpeer_gpa(v, v->rx_at + 100 * 4096)));
 	/* off again */
 	vpeer_say(v, VHOST_SET_FEATURES, 0, &v->features, 8, -1);
 	assert_int_equal(ftruncate(fd, 0), 0);

@@ -70,13 +70,29 @@ int vmem_add(struct vmem *m, const struct vmem_spec *s, int fd)
 	return 0;
 }
 
+static bool is_at(const struct vmem_region *r, const struct vmem_spec *s)
+{
+	return r->spec.gpa == s->gpa && r->spec.size == s->size &&
+	       r->spec.uva == s->uva;
+}
+
+bool vmem_has(const struct vmem *m, const struct vmem_spec *s)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct vmem_region *r = &m->region[i];
+
+		if (is_at(r, s) && r->spec.offset == s->offset)
+			return true;
+	}
+	return false;
+}
+
 int vmem_del(struct vmem *m, const struct vmem_spec *s)
 {
 	for (unsigned i = 0; i < m->n; i++) {
 		struct vmem_region *r = &m->region[i];
 
-		if (r->spec.gpa != s->gpa || r->spec.size != s->size ||
-		    r->spec.uva != s->uva)
+		if (!is_at(r, s))
 			continue;
 		munmap(r->map, r->len);
 		m->n--;

@@ -45,6 +45,8 @@ vmem_add(struct vmem *m, const struct vmem_spec *s, int fd);
 /* Unmaps the region with this gpa, size and uva; -ENOENT. */
 __attribute__((warn_unused_result)) int vmem_del(struct vmem *m,
 						 const struct vmem_spec *s);
+/* True if there is just this region, of whatever file. */
+bool vmem_has(const struct vmem *m, const struct vmem_spec *s);
 void vmem_clear(struct vmem *m);
 
 /* Where guest-physical gpa is, NULL if nowhere; *lenp: bytes from there to
