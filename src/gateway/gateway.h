@@ -65,6 +65,16 @@ struct icmp_refusal;
 struct nat_call;
 struct tftp_files;
 
+/* A worker behind the first, on which the gateway has a leg (lan/lane.h). */
+struct gateway_worker {
+	struct host *host;
+	struct timer_wheel *wheel;
+	const uint64_t *now_ns;
+	struct lan *lane;
+	struct drops *drops;
+	struct log *log;
+};
+
 struct gateway_env {
 	struct host *host;
 	struct timer_wheel *wheel;
@@ -72,6 +82,23 @@ struct gateway_env {
 	struct lan *lan;
 	struct drops *drops;
 	struct log *log;
+	/* Worker i is workers[i - 1]. */
+	const struct gateway_worker *workers;
+	unsigned n_workers;
+	/* In between, the others do nothing, and what is theirs may change.
+	 * They nest. */
+	void (*pause)(void *arg);
+	void (*resume)(void *arg);
+	/* As that of struct netdev_env, for the gateway's port p. */
+	int (*leg)(void *arg, struct port *p, unsigned worker,
+		   struct port *leg);
+	/* On worker me: these frames, which came for the gateway's port p of
+	 * the first worker or for its leg on me, go by mail to its leg on
+	 * worker `to`, which gets them as its lan's: lan_ingress() there is
+	 * what it is here.  Returns the bits of those that found room; the
+	 * others are counted. */
+	uint64_t (*mail)(void *arg, const struct port *p, unsigned me,
+			 unsigned to, const struct batch *b, uint64_t mask);
 	/* A guest called a guestfwd without target: asks for somebody who
 	 * serves it; gateway_guestfwd_answer() follows. -EAGAIN: not now, the
 	 * guest calls again; else negative: nobody can be asked. NULL: the

@@ -18,12 +18,34 @@
 #include "os/loop.h"
 #include "wire/l2tpv3.h"
 
+/* A worker behind the first, on which a port of several queues has a leg
+ * (lan/lane.h). */
+struct netdev_worker {
+	struct loop *loop;
+	struct lan *lane;
+	struct drops *drops;
+	struct log *log;
+};
+
 /* What a kind may use; borrowed, outlives the ports. */
 struct netdev_env {
 	struct loop *loop;
 	struct lan *lan;
 	struct drops *drops;
 	struct log *log;
+	/* Worker i is workers[i - 1].  Queue q of a port belongs to worker
+	 * q % (n_workers + 1); none: all are the first one's. */
+	const struct netdev_worker *workers;
+	unsigned n_workers;
+	/* In between, the others do nothing, and what is theirs may change.
+	 * They nest. */
+	void (*pause)(void *arg);
+	void (*resume)(void *arg);
+	/* On that worker, p's leg is this one from now on; NULL: it has none.
+	 * Borrowed until then, or until p is taken off its lan.  After
+	 * lan_port_add(), not from inside a hook of a port.  0 or -ENOMEM. */
+	int (*leg)(void *arg, struct port *p, unsigned worker,
+		   struct port *leg);
 	/* A client lost its peer and wants a new connection: the keeper
 	 * connects by name and hands the descriptor to
 	 * netdev_stream_attach() or netdev_vhost_attach().  For a connected
