@@ -33,9 +33,10 @@ int cmd_matrix(int argc, char **argv);
 struct cli_common {
 	struct log log;
 	uint32_t deny; /* from VMLAN_DENY */
+	unsigned workers; /* from VMLAN_WORKERS; 0: it does not say */
 };
 
-/* The log as -q and -v say, the test switch from the environment. 0, or
+/* The log as -q and -v say, the switches from the environment. 0, or
  * EXIT_USAGE having said why. */
 int cli_common_init(struct cli_common *c, int verbosity);
 /* Says the error as "vmlan: error: ..." and returns its exit code. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What all commands share: errors said one way, options read one way. */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,10 @@ int cli_common_init(struct cli_common *c, int verbosity)
 	const char *deny = getenv("VMLAN_DENY");
 	int bits = deny ? keeper_deny_parse(deny) : 0;
 
+	const char *workers = getenv("VMLAN_WORKERS");
+	char *end = NULL;
+	unsigned long n = workers ? strtoul(workers, &end, 10) : 0;
+
 	c->log = LOG_INIT(LOG_LEVEL_INFO);
 	if (verbosity > 0)
 		c->log.level = LOG_LEVEL_DEBUG;
@@ -63,5 +68,11 @@ int cli_common_init(struct cli_common *c, int verbosity)
 				 "are peek_off, ping, gso, vnet_hdr",
 				 deny);
 	c->deny = (uint32_t)bits;
+	if (workers && (!isdigit((unsigned char)*workers) || *end || n == 0 ||
+			n > ENGINE_WORKERS_MAX))
+		return cli_usage("VMLAN_WORKERS=%s: how many threads carry "
+				 "frames, a number from 1 to %d",
+				 workers, ENGINE_WORKERS_MAX);
+	c->workers = (unsigned)n;
 	return 0;
 }

@@ -265,6 +265,7 @@ static int serve(struct join *j)
 	if (r)
 		return r;
 	c.deny = common.deny;
+	c.workers = common.workers;
 	/* A reader of ours that goes away is no reason to. */
 	signal(SIGPIPE, SIG_IGN);
 	/* What a kill left behind goes with the next command. */

@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,6 +27,7 @@
 #include "cli/kernel.h"
 #include "cli/matrix.h"
 #include "cli/qemu.h"
+#include "os/cpus.h"
 
 enum {
 	LIBRARIES_MAX = 64,
@@ -250,10 +250,7 @@ unsigned guest_rows_at_once(const struct guest_image *im)
 	long pages = sysconf(_SC_AVPHYS_PAGES), page = sysconf(_SC_PAGESIZE);
 	long row_mib = 2 * ((long)im->memory_mib + QEMU_MIB);
 	long fit = pages > 0 && page > 0 ? pages / (MIB / page) / row_mib : 1;
-	cpu_set_t cpus;
-	int n = sched_getaffinity(0, sizeof(cpus), &cpus) < 0
-			? 1
-			: CPU_COUNT(&cpus);
+	long n = cpus_usable();
 
 	if (fit > n)
 		fit = n;

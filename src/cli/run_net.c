@@ -221,6 +221,7 @@ static int start_one(struct run *r, struct run_nic *nic, struct error *e)
 		.options = nic->mode.options,
 		.n_options = nic->mode.n_options,
 		.specs = specs.v,
+		.queues = nic->card.queues,
 		.is_shared = is_shared,
 		.common = &r->common,
 		.verbosity = r->verbosity,

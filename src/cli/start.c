@@ -118,6 +118,8 @@ static int keep(struct start *s, int fd)
 		.log = &d.log,
 		.say = &d.say,
 		.deny = s->common->deny,
+		.workers = s->common->workers,
+		.queues = s->queues,
 		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
 		.engine_outlives = true,
 		.ready = tell_ready,

@@ -26,6 +26,7 @@ struct start {
 	unsigned n_options;
 	struct netdev_spec *const *specs;
 	unsigned n_specs;
+	unsigned queues; /* of the machine that it is started for; 0: 1 */
 	bool is_kept;	/* as by vmlan up */
 	bool is_shared; /* by machines that come and go: it outlives the
 			 * command, and logs to a file of its own */

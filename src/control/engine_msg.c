@@ -155,6 +155,7 @@ static bool check_inside(union engine_msg *m)
 		m->failed.text[ENGINE_TEXT_LEN - 1] = '\0';
 		return true;
 	case ENGINE_MSG_START:
+		return m->start.more_workers < ENGINE_WORKERS_MAX;
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_NEIGHBOUR:

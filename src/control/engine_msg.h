@@ -105,6 +105,8 @@ struct msg_head {
 };
 
 /* What a kernel may lack, denied on purpose in tests (VMLAN_DENY). */
+enum { ENGINE_WORKERS_MAX = 16 };
+
 enum engine_deny {
 	ENGINE_DENY_PEEK_OFF = 1 << 0,
 	ENGINE_DENY_PING = 1 << 1,
@@ -118,6 +120,7 @@ struct msg_start {
 	uint32_t deny;		 /* ENGINE_DENY_* */
 	uint32_t log_level;	 /* enum log_level */
 	uint8_t ends_with_keeper; /* else: goes on while a machine is here */
+	uint32_t more_workers;	  /* than one, < ENGINE_WORKERS_MAX */
 };
 
 struct msg_lan_add {

@@ -47,6 +47,17 @@ static void wrong_lengths_are_refused(void **state)
 	}
 }
 
+static void workers_are_bounded(void **state)
+{
+	union engine_msg m = {.start = {.more_workers = ENGINE_WORKERS_MAX}};
+
+	m.head = (struct msg_head){.type = ENGINE_MSG_START,
+				   .len = sizeof(m.start)};
+	assert_false(engine_msg_check(&m, sizeof(m.start), 1));
+	m.start.more_workers--;
+	assert_true(engine_msg_check(&m, sizeof(m.start), 1));
+}
+
 static void counts_are_held_and_strings_ended(void **state)
 {
 	union engine_msg m;
@@ -110,6 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exact_messages_pass),
 		cmocka_unit_test(wrong_lengths_are_refused),
+		cmocka_unit_test(workers_are_bounded),
 		cmocka_unit_test(counts_are_held_and_strings_ended),
 		cmocka_unit_test(a_refusal_has_one_socket),
 	};

@@ -174,8 +174,7 @@ static int take_start(struct engine *e)
 	r = counters_map(fd, &e->counters);
 	if (r < 0)
 		return r;
-	return worker_new(&e->log, &limits, &e->counters.slots[0].drops,
-			  &e->worker);
+	return engine_workers_start(e, 1 + m.start.more_workers, &limits);
 }
 
 static int run(struct engine *e)
@@ -198,7 +197,7 @@ static int run(struct engine *e)
 	r = loop_add_level(e->worker->loop, &e->io, EPOLLIN);
 	if (r < 0)
 		return r;
-	return loop_run(e->worker->loop);
+	return team_run(e->team);
 }
 
 int engine_main(int sock, int lock)
@@ -235,7 +234,7 @@ int engine_main(int sock, int lock)
 	engine_clear(&e);
 	engine_heard_stop(&e);
 	engine_news_forget(&e);
-	worker_free(e.worker);
+	engine_workers_stop(&e);
 	counters_close(&e.counters);
 	fd_close(&e.sock);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;

@@ -18,6 +18,8 @@
 #include "netdev/netdev.h"
 #include "service/tftp.h"
 #include "worker/counters.h"
+#include "worker/lanes.h"
+#include "worker/team.h"
 #include "worker/worker.h"
 
 struct engine_lan {
@@ -25,6 +27,9 @@ struct engine_lan {
 	uint32_t id;
 	struct lan *lan;       /* owned */
 	struct netdev_env env; /* env.arg = the engine */
+	struct lanes_net *net; /* owned; NULL: one worker, or a hub */
+	struct netdev_worker *workers;          /* owned arrays: those .. */
+	struct gateway_worker *gateway_workers; /* .. behind the first */
 	bool is_near; /* in engine_next_machine() */
 };
 
@@ -82,8 +87,10 @@ struct engine_failure {
 
 struct engine {
 	struct log log;
-	struct worker *worker; /* owned; NULL before START */
-	struct counters counters; /* owned; the worker's are in it */
+	struct team *team;     /* owned; NULL before START */
+	struct lanes *lanes;   /* owned; NULL: one worker */
+	struct worker *worker; /* borrowed: the first */
+	struct counters counters; /* owned; the workers' are in it */
 	int sock;	       /* owned; -1 once the keeper is gone */
 	struct loop_io io;
 	struct list lans;    /* of struct engine_lan */
@@ -106,6 +113,17 @@ struct engine {
 	int exit_code;
 };
 
+/* workers.c: n of them, until they are stopped, when there is no lan any more.
+ * Also after a failure. 0 or a negative errno. */
+MUST_USE int engine_workers_start(struct engine *e, unsigned n,
+				  const struct host_sock_limits *limits);
+void engine_workers_stop(struct engine *e);
+/* All of them carry l from now on; also after a failure engine_lan_alone() is
+ * called before the lan goes. 0 or -ENOMEM. */
+MUST_USE int engine_lan_workers(struct engine *e, struct engine_lan *l);
+void engine_lan_alone(struct engine_lan *l);
+/* What a gateway on l is to know of them; env->arg is the engine. */
+void engine_gateway_workers(struct engine_lan *l, struct gateway_env *env);
 /* Carries out one checked message. fds are owned by the engine; those the
  * order takes become -1. 0, or a negative errno that FAILED reports. */
 int engine_order(struct engine *e, union engine_msg *m, int *fds,

@@ -71,6 +71,14 @@ int engine_netdev_made(struct engine_netdev *n, int r)
 	return r;
 }
 
+static void lan_drop(struct engine_lan *l)
+{
+	list_del(&l->link);
+	engine_lan_alone(l);
+	lan_free(l->lan);
+	free(l);
+}
+
 static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 {
 	struct worker *w = e->worker;
@@ -96,6 +104,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		free(l);
 		return r;
 	}
+	list_init(&l->link);
 	l->id = m->lan;
 	l->env = (struct netdev_env){
 		.loop = w->loop,
@@ -104,6 +113,12 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.log = &e->log,
 	};
 	engine_env_upcalls(e, &l->env);
+	/* A hub's frames are for all: worker 0 has them. */
+	r = m->is_hub ? 0 : engine_lan_workers(e, l);
+	if (r < 0) {
+		lan_drop(l);
+		return r;
+	}
 	list_add_tail(&e->lans, &l->link);
 	return 0;
 }
@@ -467,6 +482,7 @@ static int order_user(struct engine *e, const struct msg_user_add *m)
 	if (!n)
 		return -EINVAL;
 	env.lan = l->lan;
+	engine_gateway_workers(l, &env);
 	memcpy(c.hostname, m->hostname, sizeof(c.hostname));
 	memcpy(c.domainname, m->domainname, sizeof(c.domainname));
 	memcpy(c.dnssearch, m->dnssearch, sizeof(c.dnssearch));
@@ -759,14 +775,8 @@ void engine_clear(struct engine *e)
 	list_each_safe(jt, &e->netdevs)
 		engine_netdev_drop(
 			e, container_of(jt, struct engine_netdev, link));
-	list_each_safe(kt, &e->lans) {
-		struct engine_lan *l =
-			container_of(kt, struct engine_lan, link);
-
-		list_del(&l->link);
-		lan_free(l->lan);
-		free(l);
-	}
+	list_each_safe(kt, &e->lans)
+		lan_drop(container_of(kt, struct engine_lan, link));
 	while (e->n_named) /* of netdevs that were refused */
 		engine_unnamed(e, e->named->port);
 }

@@ -97,8 +97,9 @@ struct gateway_env {
 	 * worker `to`, which gets them as its lan's: lan_ingress() there is
 	 * what it is here.  Returns the bits of those that found room; the
 	 * others are counted. */
-	uint64_t (*mail)(void *arg, const struct port *p, unsigned me,
+	uint64_t (*mail)(void *mail_arg, const struct port *p, unsigned me,
 			 unsigned to, const struct batch *b, uint64_t mask);
+	void *mail_arg;
 	/* A guest called a guestfwd without target: asks for somebody who
 	 * serves it; gateway_guestfwd_answer() follows. -EAGAIN: not now, the
 	 * guest calls again; else negative: nobody can be asked. NULL: the

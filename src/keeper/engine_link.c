@@ -15,6 +15,7 @@
 #include "keeper/leases.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
+#include "os/cpus.h"
 #include "os/fdpass.h"
 #include "os/rundir.h"
 #include "os/sandbox.h"
@@ -284,6 +285,25 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 	return r < 0 ? r : send_forwards(k, n);
 }
 
+/* How many the engine is to have. */
+static unsigned workers_of(const struct keeper *k)
+{
+	unsigned n = k->c->queues ? k->c->queues : 1;
+	unsigned cpus = cpus_usable();
+
+	if (k->c->workers)
+		return k->c->workers;
+	list_each(it, &k->plan.netdevs) {
+		const struct plan_netdev *d =
+			container_of(it, struct plan_netdev, link);
+		unsigned queues = plan_queues(d);
+
+		n = queues > n ? queues : n;
+	}
+	n = n < cpus ? n : cpus;
+	return n < ENGINE_WORKERS_MAX ? n : ENGINE_WORKERS_MAX;
+}
+
 /* Lans, netdevs, forwards, resolvers; SYNCED comes back when all is taken. */
 static int send_plan(struct keeper *k)
 {
@@ -292,6 +312,7 @@ static int send_plan(struct keeper *k)
 					  .log_level = k->c->log->level,
 					  .ends_with_keeper =
 						  !k->c->engine_outlives,
+					  .more_workers = workers_of(k) - 1,
 				  }};
 	union engine_msg sync = {.sync = {.cookie = SYNC_PLAN}};
 	int r;

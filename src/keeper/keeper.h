@@ -42,6 +42,11 @@ struct keeper_config {
 	struct log *log;  /* borrowed */
 	struct log *say;  /* borrowed: where what was bound is told */
 	uint32_t deny;	  /* ENGINE_DENY_* */
+	/* Workers of the engine; 0: as many as the greatest queues= of its
+	 * plan, and of machines that will come has (0: 1), but no more than
+	 * CPUs. */
+	unsigned workers;
+	unsigned queues;
 	const char *resolv_conf; /* NULL = /etc/resolv.conf */
 	/* The engine outlives a killed keeper while machines are connected
 	 * (run); false: it ends at once (join). */

@@ -83,6 +83,17 @@ static uint8_t queues_of(const struct plan_netdev *n, bool is_vhost)
 	return is_vhost ? (uint8_t)spec_u64(n->spec, "queues") : 1;
 }
 
+unsigned plan_queues(const struct plan_netdev *n)
+{
+	enum engine_msg_type type = (enum engine_msg_type)n->order.head.type;
+
+	if (type == ENGINE_MSG_STREAM_ADD)
+		return n->order.stream_add.queues;
+	if (type == ENGINE_MSG_SERVER_ADD)
+		return n->order.server_add.queues;
+	return type == ENGINE_MSG_TAP_ADD ? n->n_fds : 1;
+}
+
 static void keep_fd(struct plan_netdev *n, int fd)
 {
 	n->fds[0] = fd;

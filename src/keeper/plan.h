@@ -197,6 +197,8 @@ plan_open(struct plan *p, const struct plan_args *a, struct error *e);
 __attribute__((warn_unused_result)) int
 plan_add(struct plan *p, const struct netdev_spec *spec, const char *name,
 	 const int *hub, struct plan_netdev **np, struct error *e);
+/* Its queues that several workers could share. */
+unsigned plan_queues(const struct plan_netdev *n);
 /* One more for a plug of the server's, beside it, with nothing opened; NULL
  * with *e filled. */
 struct plan_netdev *plan_plug(struct plan_netdev *server, struct vde_plug *plug,

@@ -2,7 +2,7 @@
 /*
  * The event loop; see loop.h.
  * #syscalls: epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
- * #syscalls: clock_gettime clock_nanosleep close sched_getaffinity sched_yield
+ * #syscalls: clock_gettime clock_nanosleep close sched_yield
  */
 #include "os/loop.h"
 
@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/cpus.h"
 #include "os/rest.h"
 #include "os/spin.h"
 
@@ -47,16 +48,6 @@ static uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* CPUs this thread may run on. */
-static int cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 2; /* more than a set holds */
-	return CPU_COUNT(&set);
-}
-
 int loop_new(struct loop **loopp)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -73,7 +64,7 @@ int loop_new(struct loop **loopp)
 	list_init(&l->work);
 	list_init(&l->polls);
 	list_init(&l->found);
-	spin_init(&l->spin, cpus() < 2);
+	spin_init(&l->spin, cpus_usable() < 2);
 	l->now_ns = clock_ns();
 	timer_wheel_init(&l->wheel, l->now_ns);
 	*loopp = l;

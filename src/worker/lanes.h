@@ -28,8 +28,8 @@
  * Ports are named by their serial, which is never used twice: mail for one that
  * has gone is dropped as LINK_DOWN, from one that has gone as LINK_DOWN_IN.
  *
- * The threads: lanes_take(), _taken() and _room() are for whose mail it is;
- * everything else is worker 0's.
+ * The threads: lanes_take(), _taken() and _room() are for whose mail it is,
+ * lanes_send() for who sends; everything else is worker 0's.
  */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H
@@ -76,6 +76,12 @@ struct lan *lanes_lane(const struct lanes_net *n, unsigned i);
  * -ENOMEM: the leg is on no lane. */
 MUST_USE int lanes_leg_set(struct lanes_net *n, struct port *p, unsigned i,
 			   struct port *leg);
+/* On worker me: these frames, which came by the port that lan_ingress() of its
+ * lane (of the first's lan) names, go to worker `to` for the port of that
+ * serial, as what a mail leg sends.  Returns the bits of those that found room;
+ * the others are counted. */
+uint64_t lanes_send(const struct lanes_net *n, unsigned me, unsigned to,
+		    uint32_t serial, const struct batch *b, uint64_t mask);
 /* What went through p on all workers. */
 void lanes_port_stats(struct lanes_net *n, const struct port *p,
 		      struct port_stats *sum);

@@ -154,6 +154,18 @@ void lanes_room(struct lanes *l, unsigned me, struct mail *m)
 	}
 }
 
+uint64_t lanes_send(const struct lanes_net *n, unsigned me, unsigned to,
+		    uint32_t serial, const struct batch *b, uint64_t mask)
+{
+	const struct lan *lan = me ? n->lane[me].lan : n->lan;
+	const struct mail_cell c = {
+		.kind = LANES_SEND,
+		.id = {n->number, serial, lan_ingress(lan)},
+	};
+
+	return mail_frames(team_mail(n->lanes->team, me, to), &c, b, mask);
+}
+
 /* ---- what comes ---- */
 
 static void lose(struct lanes *l, unsigned me, enum drop_reason why,

@@ -204,6 +204,8 @@ def test_command_lines():
                  ["run", "-p", "80:80", "-p", "80:81", "--", "qemu-system-x86_64"]):
         one_line(vmlan(*args), 2)
     one_line(vmlan("join", "user", env=dict(os.environ, VMLAN_DENY="x")), 2)
+    for workers in ("", "0", "17", "x", "2 ", "-1"):
+        one_line(vmlan("join", "user", env=dict(os.environ, VMLAN_WORKERS=workers)), 2)
     one_line(vmlan("join", "hubport,hubid=0", "hubport,hubid=0"), 2)
     one_line(vmlan("join", "user,id=a", "user,id=a"), 2)
     for args in (["-nic", "none"], ["-net", "none"], ["-net", "nic,netdev=u"], ["-net"],
