@@ -6,7 +6,7 @@
  * #syscalls: munmap mremap madvise brk futex exit exit_group
  * #syscalls: rt_sigreturn rt_sigprocmask clock_gettime restart_syscall
  * #syscalls: getrandom write writev getpid gettid rt_sigaction
- * #syscalls-sanitize: sigaltstack sched_yield
+ * #syscalls-sanitize: sigaltstack sched_yield gettimeofday nanosleep
  * #syscalls-sanitize: readlink prctl kill getrlimit prlimit64 read
  * #syscalls-sanitize: sched_getaffinity clone lseek fstat newfstatat pipe2
  * #syscalls-sanitize: ioctl=TCGETS
