@@ -5,8 +5,10 @@
  * descriptors of /dev/net/tun attached to it (reference 1.5).  What the
  * interface is part of is the keeper's matter.
  *
- * Called by the lan (port hooks) and by the loop; one worker's thread.  All
- * queues are read; queue 0 alone is written, so that order is kept.
+ * Called by the lan (port hooks) and by the loop.  Each worker that has a queue
+ * reads its own ones (tap_priv.h) and writes the first of them, so that order
+ * is kept.  The kernel gives a flow to the queue that wrote of that flow last,
+ * so answers come to the worker that has the flow.
  *
  * One system call moves one frame, both ways: the kernel knows no more.  What
  * makes it fast are the offloads of the header in front (vnethdr.h): one frame
@@ -14,14 +16,16 @@
  *
  * Carrier is the interface's own "up".  The kernel tells it by EIO on a write
  * and by writability; while it is down a slow timer looks again, too.  An
- * interface that was removed (EBADFD) is the end of the port: FAULT_IO.
+ * interface that was removed (EBADFD) is the end of the port: FAULT_IO.  Both
+ * are worker 0's to act upon: the others ring for it.
  */
-/* #syscalls: read writev poll ppoll close mmap munmap */
+/* #syscalls: read write writev poll ppoll close mmap munmap eventfd2 */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -40,47 +44,83 @@ enum {
 	TAP_MIN_FRAME = 60,	     /* shorter ones are padded */
 	TAP_QUEUES_MAX = 1024,
 	TAP_IOV = FRAME_IOV_MAX + 3, /* header, frame's hdr, padding */
+	TAP_PART_APART = 128, /* what several threads write lies so far apart */
 };
 
-static struct tap *tap_of(struct port *p)
+static struct tap_part *part_of(struct port *p)
 {
-	return container_of(p, struct tap, port);
+	return container_of(p, struct tap_part, port);
+}
+
+/* The port as worker 0 and everybody else knows it. */
+static struct port *tap_port(const struct tap *t)
+{
+	return &t->part[0]->port;
+}
+
+/* In between, the parts of other workers are ours. */
+static void tap_pause(const struct tap *t)
+{
+	if (t->n_parts > 1)
+		t->env->pause(t->env->arg);
+}
+
+static void tap_resume(const struct tap *t)
+{
+	if (t->n_parts > 1)
+		t->env->resume(t->env->arg);
 }
 
 /* ---- carrier ---- */
 
-static void tap_end(struct tap *t)
+/* What was found out inside the lan, and perhaps not on worker 0. */
+static void part_tell(struct tap_part *s, enum tap_news news)
 {
-	if (t->is_gone)
-		return;
-	t->is_gone = true;
-	loop_defer(t->env->loop, &t->gone);
+	struct tap *t = s->tap;
+	const uint64_t one = 1;
+	unsigned before;
+
+	if (news == TAP_NEWS_GONE)
+		s->is_gone = true;
+	before = atomic_fetch_or(&t->news, news);
+	if (s == t->part[0])
+		loop_defer(s->loop, &t->heard);
+	else if (!(before & news))
+		(void)!write(t->bell.fd, &one, sizeof(one)); /* as bell.c's */
 }
 
+/* In a pause. */
 static void tap_detach(struct tap *t)
 {
-	for (unsigned i = 0; i < t->n_queues; i++) {
-		if (t->queue[i].io.fd >= 0)
-			loop_del(t->env->loop, &t->queue[i].io);
-		fd_close(&t->queue[i].io.fd);
-		t->queue[i].ready = false;
+	for (unsigned i = 0; i < t->n_parts; i++) {
+		struct tap_part *s = t->part[i];
+
+		s->is_gone = true;
+		loop_undefer(s->loop, &s->more);
+		for (unsigned k = 0; k < s->n_queues; k++) {
+			if (s->queue[k].io.fd >= 0)
+				loop_del(s->loop, &s->queue[k].io);
+			fd_close(&s->queue[k].io.fd);
+			s->queue[k].ready = false;
+		}
 	}
 }
 
-static void tap_gone(struct loop_work *w)
+static void tap_gone(struct tap *t)
 {
-	struct tap *t = container_of(w, struct tap, gone);
-
+	tap_pause(t);
 	tap_detach(t);
 	timer_disarm(loop_wheel(t->env->loop), &t->probe);
-	port_fault(&t->port, FAULT_IO, "the interface was removed");
-	lan_port_link(&t->port, false);
+	port_fault(tap_port(t), FAULT_IO, "the interface was removed");
+	lan_port_link(tap_port(t), false);
+	tap_resume(t);
 }
 
 /* Is the interface up?  Asking also makes the kernel tell when it is. */
 static bool tap_is_up(const struct tap *t)
 {
-	struct pollfd pfd = {.fd = t->queue[0].io.fd, .events = POLLOUT};
+	struct pollfd pfd = {.fd = t->part[0]->queue[0].io.fd,
+			     .events = POLLOUT};
 
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT);
 }
@@ -89,7 +129,7 @@ static void tap_check(struct tap *t)
 {
 	bool up;
 
-	if (t->is_gone)
+	if (t->part[0]->is_gone)
 		return;
 	up = tap_is_up(t);
 	if (up)
@@ -97,8 +137,8 @@ static void tap_check(struct tap *t)
 	else
 		timer_arm(loop_wheel(t->env->loop), &t->probe,
 			  *loop_now(t->env->loop) + TAP_PROBE_NS);
-	if (up != t->port.carrier)
-		lan_port_link(&t->port, up);
+	if (up != tap_port(t)->carrier)
+		lan_port_link(tap_port(t), up);
 }
 
 static void tap_probe(struct timer *timer, uint64_t now_ns)
@@ -107,26 +147,50 @@ static void tap_probe(struct timer *timer, uint64_t now_ns)
 	tap_check(container_of(timer, struct tap, probe));
 }
 
-/* What a send found out and could not act upon inside the lan. */
-static void tap_recheck(struct loop_work *w)
+static void tap_no_uso(struct tap *t)
 {
-	struct tap *t = container_of(w, struct tap, recheck);
 	uint32_t uso = PORT_O_USO4 | PORT_O_USO6;
-	struct port_caps caps = t->port.caps;
+	struct port_caps caps = tap_port(t)->caps;
 
-	if (t->no_uso && (caps.offload & uso)) {
-		caps.offload &= ~uso;
-		lan_port_caps(&t->port, &caps);
+	if (!(caps.offload & uso))
+		return;
+	caps.offload &= ~uso;
+	lan_port_caps(tap_port(t), &caps);
+}
+
+static void tap_hear(struct tap *t)
+{
+	unsigned news = atomic_exchange(&t->news, 0);
+
+	if (t->part[0]->queue[0].io.fd < 0)
+		return; /* it is gone, and that was said */
+	if (news & TAP_NEWS_GONE) {
+		tap_gone(t);
+		return;
 	}
+	if (news & TAP_NEWS_NO_USO)
+		tap_no_uso(t);
 	tap_check(t);
+}
+
+static void tap_heard(struct loop_work *w)
+{
+	tap_hear(container_of(w, struct tap, heard));
+}
+
+/* Edge-triggered, and never read: each ring is an event. */
+static void tap_rung(struct loop_io *io, uint32_t events)
+{
+	(void)events;
+	tap_hear(container_of(io, struct tap, bell));
 }
 
 /* ---- in ---- */
 
-static struct tap_queue *tap_ready(struct tap *t)
+static struct tap_queue *part_ready(struct tap_part *s)
 {
-	for (unsigned i = 0; i < t->n_queues; i++) {
-		struct tap_queue *q = &t->queue[(t->turn + i) % t->n_queues];
+	for (unsigned i = 0; i < s->n_queues; i++) {
+		struct tap_queue *q = &s->queue[(s->turn + i) % s->n_queues];
 
 		if (q->ready)
 			return q;
@@ -134,49 +198,52 @@ static struct tap_queue *tap_ready(struct tap *t)
 	return NULL;
 }
 
-static void tap_rx_drop(struct tap *t, enum drop_reason why)
+static void tap_rx_drop(struct tap_part *s, enum drop_reason why)
 {
-	drop(t->env->drops, why);
-	t->port.stats.rx_drops++;
+	drop(s->drops, why);
+	s->port.stats.rx_drops++;
 }
 
 /* The n bytes read to at, header in front, as a frame; false: dropped. */
-static bool tap_frame(struct tap *t, const uint8_t *at, size_t n,
+static bool tap_frame(struct tap_part *s, const uint8_t *at, size_t n,
 		      struct frame *f)
 {
-	if (n < t->hdr_len + (size_t)FRAME_ETH_LEN) {
-		tap_rx_drop(t, DROP_FRAME_SHORT);
+	uint32_t hdr_len = s->tap->hdr_len;
+
+	if (n < hdr_len + (size_t)FRAME_ETH_LEN) {
+		tap_rx_drop(s, DROP_FRAME_SHORT);
 		return false;
 	}
-	if (n > t->hdr_len + (size_t)FRAME_MAX) {
-		tap_rx_drop(t, DROP_FRAME_LONG);
+	if (n > hdr_len + (size_t)FRAME_MAX) {
+		tap_rx_drop(s, DROP_FRAME_LONG);
 		return false;
 	}
-	*f = frame_flat(at + t->hdr_len, (uint32_t)(n - t->hdr_len));
-	if (t->hdr_len &&
-	    (!vnethdr_parse(at, f) || !frame_offload_check(f))) {
-		tap_rx_drop(t, DROP_OFFLOAD_BAD);
+	*f = frame_flat(at + hdr_len, (uint32_t)(n - hdr_len));
+	if (hdr_len && (!vnethdr_parse(at, f) || !frame_offload_check(f))) {
+		tap_rx_drop(s, DROP_OFFLOAD_BAD);
 		return false;
 	}
 	return true;
 }
 
 /* True if f, which came by q, is for the lan. */
-static bool tap_passes(struct tap *t, const struct tap_queue *q,
+static bool tap_passes(struct tap_part *s, const struct tap_queue *q,
 		       const struct frame *f)
 {
+	struct tap *t = s->tap;
+
 	if (t->legs)
 		return tap_legs_in(t, q, f);
 	if (t->beside ? !beside_gives(t->beside, f)
 		      : t->hostif.n && !hostif_gives(&t->hostif, f)) {
-		tap_rx_drop(t, DROP_NOT_THE_HOST);
+		tap_rx_drop(s, DROP_NOT_THE_HOST);
 		return false;
 	}
 	return true;
 }
 
 /* Bytes read to at, or 0 when queue q is empty or gone. */
-static size_t tap_read(struct tap *t, struct tap_queue *q, uint8_t *at)
+static size_t tap_read(struct tap_queue *q, uint8_t *at)
 {
 	ssize_t n;
 
@@ -187,34 +254,34 @@ static size_t tap_read(struct tap *t, struct tap_queue *q, uint8_t *at)
 		return (size_t)n;
 	q->ready = false;
 	if (n < 0 && errno != EAGAIN && errno != EIO && errno != ENOMEM)
-		tap_end(t);
+		part_tell(q->part, TAP_NEWS_GONE);
 	return 0;
 }
 
 static unsigned tap_recv(struct port *p, struct batch *b)
 {
-	struct tap *t = tap_of(p);
+	struct tap_part *s = part_of(p);
 	uint32_t off = 0;
 
 	b->n = 0;
-	t->turn = (t->turn + 1) % t->n_queues; /* none may keep us for good */
+	s->turn = (s->turn + 1) % s->n_queues; /* none may keep us for good */
 	for (unsigned i = 0; i < TAP_READS; i++) {
-		struct tap_queue *q = tap_ready(t);
-		uint8_t *at = t->area + off;
+		struct tap_queue *q = part_ready(s);
+		uint8_t *at = s->area + off;
 		size_t n;
 
 		if (!q || b->n == FRAME_BATCH ||
 		    TAP_AREA - off < TAP_FRAME_ROOM)
 			return b->n;
-		n = tap_read(t, q, at);
-		if (n && tap_frame(t, at, n, &b->f[b->n]) &&
-		    tap_passes(t, q, &b->f[b->n])) {
+		n = tap_read(q, at);
+		if (n && tap_frame(s, at, n, &b->f[b->n]) &&
+		    tap_passes(s, q, &b->f[b->n])) {
 			b->n++;
 			off += (uint32_t)(n + 63) & ~UINT32_C(63);
 		}
 	}
 	if (b->n == 0) /* nothing but bad frames: the others' turn */
-		loop_defer(t->env->loop, &t->more);
+		loop_defer(s->loop, &s->more);
 	return b->n;
 }
 
@@ -224,25 +291,25 @@ static void tap_done(struct port *p, struct batch *b)
 	(void)b;
 }
 
-static void tap_go(struct tap *t)
+static void part_go(struct tap_part *s)
 {
-	if (t->is_gone || !tap_ready(t))
+	if (s->is_gone || !part_ready(s))
 		return;
-	if (lan_port_readable(&t->port))
-		loop_defer(t->env->loop, &t->more);
+	if (lan_port_readable(&s->port))
+		loop_defer(s->loop, &s->more);
 }
 
-static void tap_more(struct loop_work *w)
+static void part_more(struct loop_work *w)
 {
-	tap_go(container_of(w, struct tap, more));
+	part_go(container_of(w, struct tap_part, more));
 }
 
 /* ---- out ---- */
 
-static void tap_tx_drop(struct tap *t, enum drop_reason why)
+static void tap_tx_drop(struct tap_part *s, enum drop_reason why)
 {
-	drop(t->env->drops, why);
-	t->port.stats.tx_drops++;
+	drop(s->drops, why);
+	s->port.stats.tx_drops++;
 }
 
 /* Pieces of header, frame and padding; 0 if the frame cannot be sent. */
@@ -269,55 +336,56 @@ static unsigned tap_pieces(const struct tap *t, const struct frame *f,
 }
 
 /* A write failed for good: gives the loss its name. */
-static void tap_refused(struct tap *t, const struct frame *f, int err)
+static void tap_refused(struct tap_part *s, const struct frame *f, int err)
 {
 	bool is_uso = f->off.gso == FRAME_GSO_UDP4 ||
 		      f->off.gso == FRAME_GSO_UDP6;
 
 	if (err == EIO) {
-		tap_tx_drop(t, DROP_LINK_DOWN);
-		loop_defer(t->env->loop, &t->recheck);
+		tap_tx_drop(s, DROP_LINK_DOWN);
+		part_tell(s, TAP_NEWS_CHECK);
 	} else if (err == EFAULT) { /* the frame lay in a guest's memory */
-		tap_tx_drop(t, DROP_MEMORY_GONE);
+		tap_tx_drop(s, DROP_MEMORY_GONE);
 	} else if (err == EBADFD || err == ENODEV) {
-		tap_tx_drop(t, DROP_LINK_DOWN);
-		tap_end(t);
+		tap_tx_drop(s, DROP_LINK_DOWN);
+		part_tell(s, TAP_NEWS_GONE);
 	} else if (err == EINVAL && is_uso) { /* kernels before 6.2 */
-		tap_tx_drop(t, DROP_GSO_FAILED);
-		t->no_uso = true;
-		loop_defer(t->env->loop, &t->recheck);
+		tap_tx_drop(s, DROP_GSO_FAILED);
+		part_tell(s, TAP_NEWS_NO_USO);
 	} else if (err == EMSGSIZE || err == E2BIG) {
-		tap_tx_drop(t, DROP_FRAME_LONG);
+		tap_tx_drop(s, DROP_FRAME_LONG);
 	} else {
-		tap_tx_drop(t, DROP_PEER_REFUSED);
+		tap_tx_drop(s, DROP_PEER_REFUSED);
 	}
 }
 
 /* False if there is no room for f now. */
-static bool tap_write(struct tap *t, const struct frame *f)
+static bool tap_write(struct tap_part *s, const struct frame *f)
 {
+	const struct tap_queue *q = &s->queue[0];
+	struct tap *t = s->tap;
 	uint8_t hdr[VNETHDR_LEN];
 	struct iovec iov[TAP_IOV];
-	const struct tap_queue *q;
 	unsigned n;
 	ssize_t r;
 
-	if (t->is_gone) {
-		tap_tx_drop(t, DROP_LINK_DOWN);
+	if (s->is_gone) {
+		tap_tx_drop(s, DROP_LINK_DOWN);
 		return true;
 	}
 	if (t->beside && !beside_takes(t->beside, f))
 		return true;
 	if (!t->beside && t->hostif.n && !hostif_takes(&t->hostif, f)) {
-		tap_tx_drop(t, DROP_NOT_THE_HOST);
+		tap_tx_drop(s, DROP_NOT_THE_HOST);
 		return true;
 	}
 	n = tap_pieces(t, f, hdr, iov);
 	if (n == 0) {
-		tap_tx_drop(t, DROP_FRAME_LONG);
+		tap_tx_drop(s, DROP_FRAME_LONG);
 		return true;
 	}
-	q = t->legs ? tap_legs_out(t, f) : &t->queue[0];
+	if (t->legs)
+		q = tap_legs_out(t, f);
 	do
 		r = writev(q->io.fd, iov, (int)n);
 	while (r < 0 && errno == EINTR);
@@ -325,17 +393,17 @@ static bool tap_write(struct tap *t, const struct frame *f)
 		return true;
 	if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
 		return false;
-	tap_refused(t, f, errno);
+	tap_refused(s, f, errno);
 	return true;
 }
 
 static uint64_t tap_send(struct port *p, const struct batch *b, uint64_t mask)
 {
-	struct tap *t = tap_of(p);
+	struct tap_part *s = part_of(p);
 	uint64_t done = 0;
 
 	for (uint64_t m = mask; m; m &= m - 1) {
-		if (!tap_write(t, &b->f[__builtin_ctzll(m)]))
+		if (!tap_write(s, &b->f[__builtin_ctzll(m)]))
 			break;
 		done |= m & -m;
 	}
@@ -347,33 +415,47 @@ static uint64_t tap_send(struct port *p, const struct batch *b, uint64_t mask)
 static void tap_event(struct loop_io *io, uint32_t events)
 {
 	struct tap_queue *q = container_of(io, struct tap_queue, io);
+	struct tap_part *s = q->part;
 
-	if (!q->tap->port.carrier)
-		tap_check(q->tap);
+	if (!s->port.carrier && s == s->tap->part[0])
+		tap_check(s->tap);
 	if (!(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
 		return;
 	q->ready = true;
-	tap_go(q->tap);
+	part_go(s);
 }
 
+static struct tap_part *part_free(struct tap_part *s)
+{
+	if (!s)
+		return NULL;
+	if (s->area)
+		munmap(s->area, TAP_AREA);
+	free(s);
+	return NULL;
+}
+
+/* Its queues are detached, or were never added. */
 static void tap_free(struct tap *t)
 {
 	timer_disarm(loop_wheel(t->env->loop), &t->probe);
-	loop_undefer(t->env->loop, &t->more);
-	loop_undefer(t->env->loop, &t->gone);
-	loop_undefer(t->env->loop, &t->recheck);
+	loop_undefer(t->env->loop, &t->heard);
+	loop_del(t->env->loop, &t->bell);
+	fd_close(&t->bell.fd);
 	t->legs = tap_legs_free(t->legs);
 	t->beside = beside_free(t->beside);
-	if (t->area)
-		munmap(t->area, TAP_AREA);
+	for (unsigned i = 0; i < t->n_parts; i++)
+		t->part[i] = part_free(t->part[i]);
 	free(t);
 }
 
 static void tap_close(struct port *p)
 {
-	struct tap *t = tap_of(p);
+	struct tap *t = part_of(p)->tap;
 
+	tap_pause(t);
 	tap_detach(t);
+	tap_resume(t);
 	tap_free(t);
 }
 
@@ -402,33 +484,54 @@ static const struct tap_kind *tap_kind_find(const char *name)
 	return NULL;
 }
 
-int tap_queue_add(struct tap *t, unsigned i, int fd)
+int tap_queue_add(struct tap_part *s, unsigned i, int fd)
 {
-	struct tap_queue *q = &t->queue[i];
+	struct tap_queue *q = &s->queue[i];
+	/* On the one that is written room is watched, for the carrier. */
+	bool is_watched = i == 0 && s == s->tap->part[0];
 	int r;
 
 	q->io = (struct loop_io){.fd = fd, .fn = tap_event};
-	/* Room is watched on the queue that is written. */
-	r = loop_add(t->env->loop, &q->io,
-		     i == 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	r = loop_add(s->loop, &q->io,
+		     is_watched ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	if (r < 0)
 		q->io.fd = -1;
 	return r;
 }
 
-/* Those of one that failed are still the caller's. */
+static struct tap_queue *tap_queue(const struct tap *t, unsigned q)
+{
+	return &t->part[q % t->n_parts]->queue[q / t->n_parts];
+}
+
+/* Those of one that failed are still the caller's.  In a pause. */
 static int tap_add_queues(struct tap *t, const int *fds, unsigned n_fds)
 {
-	for (unsigned i = 0; i < n_fds; i++) {
-		int r = tap_queue_add(t, i, fds[i]);
+	for (unsigned q = 0; q < n_fds; q++) {
+		int r = tap_queue_add(t->part[q % t->n_parts], q / t->n_parts,
+				      fds[q]);
 
-		if (r < 0) {
-			while (i--)
-				loop_del(t->env->loop, &t->queue[i].io);
-			return r;
+		if (r == 0)
+			continue;
+		while (q--) {
+			struct tap_queue *had = tap_queue(t, q);
+
+			loop_del(had->part->loop, &had->io);
 		}
+		return r;
 	}
 	return 0;
+}
+
+/* The other workers have their parts from now on; in a pause. */
+static int tap_add_legs(struct tap *t)
+{
+	int r = 0;
+
+	for (unsigned i = 1; i < t->n_parts && r == 0; i++)
+		r = t->env->leg(t->env->arg, tap_port(t), i,
+				&t->part[i]->port);
+	return r;
 }
 
 static void tap_set_host(struct tap *t, const struct prefix *ip, unsigned n)
@@ -440,26 +543,19 @@ static void tap_set_host(struct tap *t, const struct prefix *ip, unsigned n)
 
 void netdev_hostif_host(struct port *p, const struct prefix *ip, unsigned n)
 {
-	struct tap *t = tap_of(p);
+	struct tap *t = part_of(p)->tap;
 
 	tap_set_host(t, ip, n);
 	if (t->beside)
 		beside_changed(t->beside);
 }
 
-static struct tap *tap_alloc(const struct netdev_env *env,
-			     const struct tap_kind *kind,
+static struct port port_init(const struct tap_kind *kind,
 			     const struct netdev_tap_config *c)
 {
-	unsigned n = c->has_legs ? TAP_LEGS_MAX : c->n_fds;
-	struct tap *t = calloc(1, sizeof(*t) + n * sizeof(t->queue[0]));
-	uint32_t offload = c->vnet_hdr ? PORT_O_ALL : 0;
-
-	if (!t)
-		return NULL;
-	t->port = (struct port){
+	struct port p = {
 		.ops = &kind->ops,
-		.caps = {.offload = offload,
+		.caps = {.offload = c->vnet_hdr ? PORT_O_ALL : 0,
 			 .max_frame = FRAME_MAX,
 			 .queues = c->n_fds,
 			 .queue_frames = c->queue_frames,
@@ -467,56 +563,124 @@ static struct tap *tap_alloc(const struct netdev_env *env,
 			 .is_uplink = kind->is_uplink},
 		.id = c->id,
 	};
-	snprintf(t->port.name, sizeof(t->port.name), "%s", c->name);
+
+	snprintf(p.name, sizeof(p.name), "%s", c->name);
+	return p;
+}
+
+/* Part i of t, with so many queues; NULL: no memory. */
+static struct tap_part *part_new(struct tap *t, unsigned i, unsigned n,
+				 const struct port *p)
+{
+	size_t len = sizeof(struct tap_part) + n * sizeof(struct tap_queue);
+	const struct netdev_worker *w = i ? &t->env->workers[i - 1] : NULL;
+	struct tap_part *s;
+
+	len = (len + TAP_PART_APART - 1) / TAP_PART_APART * TAP_PART_APART;
+	s = aligned_alloc(TAP_PART_APART, len);
+	if (!s)
+		return NULL;
+	memset(s, 0, len);
+	s->port = *p;
+	s->tap = t;
+	s->loop = w ? w->loop : t->env->loop;
+	s->drops = w ? w->drops : t->env->drops;
+	s->n_queues = n;
+	loop_work_init(&s->more, part_more);
+	for (unsigned k = 0; k < n; k++)
+		s->queue[k] = (struct tap_queue){.part = s, .io.fd = -1};
+	s->area = mmap(NULL, TAP_AREA, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (s->area != MAP_FAILED)
+		return s;
+	s->area = NULL;
+	return part_free(s);
+}
+
+static int tap_parts(struct tap *t, const struct tap_kind *kind,
+		     const struct netdev_tap_config *c)
+{
+	unsigned n = c->has_legs ? TAP_LEGS_MAX : c->n_fds;
+	const struct port p = port_init(kind, c);
+
+	for (unsigned i = 0; i < t->n_parts; i++) {
+		/* n, of which each gets every n_parts-th. */
+		unsigned has = (n - i + t->n_parts - 1) / t->n_parts;
+
+		t->part[i] = part_new(t, i, has, &p);
+		if (!t->part[i])
+			return -ENOMEM;
+	}
+	if (t->n_parts == 1)
+		return 0;
+	t->bell.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->bell.fd < 0)
+		return -errno;
+	return loop_add(t->env->loop, &t->bell, EPOLLIN);
+}
+
+static int tap_alloc(const struct netdev_env *env, const struct tap_kind *kind,
+		     const struct netdev_tap_config *c, struct tap **tp)
+{
+	unsigned n_workers = env->n_workers + 1;
+	unsigned n = c->n_fds < n_workers ? c->n_fds : n_workers;
+	struct tap *t = calloc(1, sizeof(*t) + n * sizeof(t->part[0]));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
 	t->env = env;
 	t->hdr_len = c->vnet_hdr ? VNETHDR_LEN : 0;
-	t->n_queues = n;
+	t->n_parts = n;
+	t->bell = (struct loop_io){.fd = -1, .fn = tap_rung};
 	tap_set_host(t, c->host_ip, c->n_host_ip);
-	for (unsigned i = 0; i < n; i++)
-		t->queue[i] = (struct tap_queue){.tap = t, .io.fd = -1};
-	loop_work_init(&t->more, tap_more);
-	loop_work_init(&t->gone, tap_gone);
-	loop_work_init(&t->recheck, tap_recheck);
+	loop_work_init(&t->heard, tap_heard);
 	timer_init(&t->probe, tap_probe);
-	t->area = mmap(NULL, TAP_AREA, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (t->area == MAP_FAILED)
-		t->area = NULL;
-	return t;
+	r = tap_parts(t, kind, c);
+	if (r == 0 && c->has_legs)
+		t->legs = tap_legs_new(t, c->mac);
+	if (r == 0 && c->is_beside)
+		t->beside = beside_new(env, tap_port(t), &t->hostif, c->mac);
+	if (r == 0 &&
+	    ((c->has_legs && !t->legs) || (c->is_beside && !t->beside)))
+		r = -ENOMEM;
+	if (r == 0)
+		*tp = t;
+	else
+		tap_free(t);
+	return r;
 }
 
 int netdev_tap_new(const struct netdev_env *env,
 		   const struct netdev_tap_config *c, struct port **portp)
 {
 	const struct tap_kind *kind = tap_kind_find(c->kind);
-	struct tap *t;
-	int r = -ENOMEM;
+	struct tap *t = NULL;
+	int r;
 
 	if (!kind || c->n_fds == 0 || c->n_fds > TAP_QUEUES_MAX ||
 	    (c->has_legs && c->n_fds != 1) || c->n_host_ip > HOSTIF_IP_MAX ||
 	    (c->is_beside && (c->has_legs || mac_is_zero(c->mac))))
 		return -EINVAL;
-	t = tap_alloc(env, kind, c);
-	if (!t)
-		return -ENOMEM;
-	if (c->has_legs)
-		t->legs = tap_legs_new(t, c->mac);
-	if (c->is_beside)
-		t->beside = beside_new(env, &t->port, &t->hostif, c->mac);
-	if (!t->area || (c->has_legs && !t->legs) ||
-	    (c->is_beside && !t->beside))
-		goto err_free;
-	lan_port_add(env->lan, &t->port);
-	r = tap_add_queues(t, c->fds, c->n_fds);
+	/* One thread has what those keep. */
+	if (c->n_fds > 1 && (c->is_beside || c->n_host_ip))
+		return -EINVAL;
+	r = tap_alloc(env, kind, c, &t);
 	if (r < 0)
-		goto err_del;
-	tap_check(t);
-	*portp = &t->port;
-	return 0;
-
-err_del:
-	lan_port_del(&t->port);
-err_free:
-	tap_free(t);
+		return r;
+	lan_port_add(env->lan, tap_port(t));
+	tap_pause(t);
+	r = tap_add_legs(t);
+	if (r == 0)
+		r = tap_add_queues(t, c->fds, c->n_fds);
+	if (r == 0)
+		tap_check(t);
+	else
+		lan_port_del(tap_port(t));
+	tap_resume(t);
+	if (r == 0)
+		*portp = tap_port(t);
+	else
+		tap_free(t);
 	return r;
 }

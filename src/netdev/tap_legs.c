@@ -45,8 +45,9 @@ static void ask(struct loop_work *w)
 	unsigned i = l->asked;
 
 	if (i < TAP_LEGS_MAX &&
-	    t->env->want_leg(t->env->arg, &t->port, i, l->leg[i].mac,
-			     t->queue[i].io.fd >= 0) < 0)
+	    t->env->want_leg(t->env->arg, &t->part[0]->port, i,
+			     l->leg[i].mac,
+			     t->part[0]->queue[i].io.fd >= 0) < 0)
 		forget(l);
 }
 
@@ -147,18 +148,19 @@ struct tap_queue *tap_legs_out(struct tap *t, const struct frame *f)
 	struct tap_legs *l = t->legs;
 	mac m = mac_bytes(f->hdr + AT_SOURCE);
 	uint64_t now = *loop_now(t->env->loop);
+	struct tap_queue *queue = t->part[0]->queue;
 	unsigned i = find(l, m);
 
 	if (i == TAP_LEGS_MAX) {
 		ask_for(t, m);
-		return &t->queue[0];
+		return &queue[0];
 	}
 	l->last = i;
 	l->leg[i].place.used_ns = now;
 	if (l->leg[i].state == LEG_UP)
-		return &t->queue[i];
+		return &queue[i];
 	ask_again(l, i, now);
-	return &t->queue[0];
+	return &queue[0];
 }
 
 bool tap_legs_in(struct tap *t, const struct tap_queue *q,
@@ -166,7 +168,7 @@ bool tap_legs_in(struct tap *t, const struct tap_queue *q,
 {
 	bool is_group = f->hdr[0] & 1;
 
-	if (is_group && q != &t->queue[0])
+	if (is_group && q != &t->part[0]->queue[0])
 		return false; /* leg 0 has it, too */
 	if (find(t->legs, mac_bytes(f->hdr + AT_SOURCE)) == TAP_LEGS_MAX)
 		return true;
@@ -186,17 +188,18 @@ static void leg_refused(struct leg *leg, uint64_t now)
 
 int netdev_macvtap_leg(struct port *p, unsigned i, mac m, int fd, bool ok)
 {
-	struct tap *t = container_of(p, struct tap, port);
+	struct tap_part *s = container_of(p, struct tap_part, port);
+	struct tap *t = s->tap;
 	struct tap_legs *l = t->legs;
 	int r = 0;
 
 	if (!l || i >= TAP_LEGS_MAX || l->asked != i ||
 	    !mac_eq(l->leg[i].mac, m))
 		return -EINVAL;
-	if (ok && (fd >= 0) == (t->queue[i].io.fd >= 0))
+	if (ok && (fd >= 0) == (s->queue[i].io.fd >= 0))
 		return -EINVAL;
 	if (fd >= 0)
-		r = tap_queue_add(t, i, fd);
+		r = tap_queue_add(s, i, fd);
 	l->asked = TAP_LEGS_MAX;
 	if (ok && r == 0) {
 		l->leg[i].state = LEG_UP;

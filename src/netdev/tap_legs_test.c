@@ -152,7 +152,7 @@ static void answer(struct bench *b, unsigned i, mac m, bool has_fd, bool ok)
 
 static struct tap *tap_of(struct bench *b)
 {
-	return container_of(b->port, struct tap, port);
+	return container_of(b->port, struct tap_part, port)->tap;
 }
 
 static void each_mac_gets_a_leg(void **state)

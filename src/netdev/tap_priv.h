@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A tap port, shared by tap.c and tap_legs.c (the legs of macvtap).  All of it
- * belongs to the lan's worker.
+ * A tap port, shared by tap.c and tap_legs.c (the legs of macvtap).
+ *
+ * A tap of several queues has a part on each worker that has one of them: queue
+ * q is part[q % n_parts]'s.  A part is its worker's; worker 0 makes and frees
+ * it, in a pause.  Everything else belongs to worker 0, whose part has the port
+ * itself; the others' ports are that one's legs (lan/lane.h).
  */
 #ifndef NETDEV_TAP_PRIV_H
 #define NETDEV_TAP_PRIV_H
+
+#include <stdatomic.h>
 
 #include "base/mem.h"
 #include "netdev/beside.h"
@@ -12,10 +18,10 @@
 #include "netdev/hostif.h"
 #include "netdev/netdev.h"
 
-struct tap;
+struct tap_part;
 
 struct tap_queue {
-	struct tap *tap;
+	struct tap_part *part;
 	struct loop_io io; /* io.fd owned; -1: none, or gone */
 	bool ready;        /* may hold frames */
 };
@@ -45,27 +51,42 @@ struct tap_legs {
 	struct tap *tap;
 };
 
-struct tap {
+/* What a part has found out, for worker 0. */
+enum tap_news {
+	TAP_NEWS_CHECK = 1 << 0,  /* the carrier may be gone */
+	TAP_NEWS_GONE = 1 << 1,   /* the interface was removed */
+	TAP_NEWS_NO_USO = 1 << 2, /* the kernel refused such a frame */
+};
+
+struct tap_part {
 	struct port port;
+	struct tap *tap;
+	struct loop *loop;     /* borrowed: its worker's .. */
+	struct drops *drops;   /* .. and this, too */
+	struct loop_work more; /* go on reading */
+	uint8_t *area;         /* owned mapping, TAP_AREA bytes */
+	bool is_gone;          /* no queue is worth a call any more */
+	unsigned turn; /* the queue that the next recv() looks at first */
+	unsigned n_queues;
+	struct tap_queue queue[]; /* the first one is written */
+};
+
+struct tap {
 	const struct netdev_env *env; /* borrowed */
-	struct loop_work more;        /* go on reading */
-	struct loop_work gone;        /* the interface was removed */
-	struct loop_work recheck;     /* look at the carrier, and the caps */
+	_Atomic unsigned news;        /* enum tap_news; all parts: rw */
+	struct loop_io bell;          /* fd owned: other parts' news; or -1 */
+	struct loop_work heard;       /* the first part's */
 	struct timer probe;           /* armed while the carrier is down */
-	uint8_t *area;                /* owned mapping, TAP_AREA bytes */
 	struct tap_legs *legs;        /* owned; NULL: all queues are equal */
 	struct beside *beside;        /* owned; NULL: it is not beside a card */
 	struct hostif hostif;         /* n > 0: only this passes */
 	uint32_t hdr_len;             /* VNETHDR_LEN or 0 */
-	bool is_gone;                 /* `gone` is queued or done */
-	bool no_uso;                  /* the kernel refused such a frame */
-	unsigned n_queues;
-	unsigned turn; /* the queue that the next recv() looks at first */
-	struct tap_queue queue[];
+	unsigned n_parts;
+	struct tap_part *part[]; /* owned */
 };
 
-/* Starts reading queue i from fd, which it owns. */
-MUST_USE int tap_queue_add(struct tap *t, unsigned i, int fd);
+/* Starts reading queue i of part s from fd, which it owns. */
+MUST_USE int tap_queue_add(struct tap_part *s, unsigned i, int fd);
 
 /* NULL: no memory.  The first leg's MAC is first, if it is not zero. */
 struct tap_legs *tap_legs_new(struct tap *t, mac first);

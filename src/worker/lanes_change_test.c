@@ -168,6 +168,7 @@ static void a_fault_of_a_leg_is_the_ports(void **state)
 	assert_int_equal(w.n_fault, 0);
 	until(&w, is_faulty, NULL);
 	assert_ptr_equal(w.fault_port, &t.q->port);
+	assert_int_equal(w.fault, FAULT_RING);
 	assert_string_equal(w.fault_text, "ring of leg");
 	assert_int_equal(t.q->port.fault, FAULT_RING);
 	port_fault_clear(&t.q->port);

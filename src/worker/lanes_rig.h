@@ -37,12 +37,16 @@ struct world {
 	struct reader reader[MAX_WORKERS];
 	/* what control heard */
 	unsigned n_fault;
+	enum port_fault fault; /* the last */
 	char fault_text[64];
 	struct port *fault_port;
 	uint32_t ingress; /* of what g got last */
 };
 
 void world_init(struct world *w, unsigned n, uint64_t tell_ns);
+/* The same, with mail of so many bytes (mail_config). */
+void world_init_mail(struct world *w, unsigned n, uint64_t tell_ns,
+		     size_t mail_bytes);
 /* Frees the ports of the lan, too. */
 void world_deinit(struct world *w);
 struct loop *loop_of(struct world *w, unsigned i);
