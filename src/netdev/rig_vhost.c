@@ -260,7 +260,7 @@ static void region(const struct vpeer *v, unsigned i, struct vhost_region *r)
 					   .offset = v->low};
 }
 
-static void share_memory(struct vpeer *v)
+void vpeer_share_memory(struct vpeer *v)
 {
 	struct vhost_mem_table t = {.n = 2};
 	struct vhost_hdr h = {VHOST_SET_MEM_TABLE, VHOST_VERSION,
@@ -390,7 +390,7 @@ void vpeer_start(struct vpeer *v)
 			     : 10;
 	tell(v, VHOST_SET_OWNER, NULL, 0, -1);
 	tell(v, VHOST_SET_FEATURES, &v->features, 8, -1);
-	share_memory(v);
+	vpeer_share_memory(v);
 	vpeer_start_rings_anew(v);
 }
 

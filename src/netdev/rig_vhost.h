@@ -64,6 +64,8 @@ void vpeer_init(struct vpeer *v, struct rig *r, int fd,
 void vpeer_deinit(struct vpeer *v);
 /* The handshake and the start of all rings. */
 void vpeer_start(struct vpeer *v);
+/* The table of its memory, whole, as at the start. */
+void vpeer_share_memory(struct vpeer *v);
 /* All rings stop (GET_VRING_BASE); vpeer_rings() starts them where they
  * stopped. */
 void vpeer_stop(struct vpeer *v);

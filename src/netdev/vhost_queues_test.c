@@ -656,7 +656,7 @@ static void test_holding(void **state)
 		assert_true(v->pair[k]->cost < TX_SLOTS * VPEER_DESCS / 4);
 	}
 	assert_int_equal(v->pair[0]->cost + v->pair[1]->cost,
-			 v->leg.held_cost);
+			 v->leg[0]->held_cost);
 	while (mem_port_pop(b->other, got, sizeof(got))) {
 		unsigned k = get_be16(got + PORT_AT) - 1000;
 
@@ -667,7 +667,7 @@ static void test_holding(void **state)
 		turns(b);
 	}
 	assert_int_equal(n + b->rig.drops.n[DROP_PORT_FULL], 2 * MANY);
-	assert_int_equal(v->leg.held_cost, 0);
+	assert_int_equal(v->leg[0]->held_cost, 0);
 	/* all is back, in both rings */
 	vpeer_stop(&b->peer);
 	vpeer_rings(&b->peer);

@@ -4,12 +4,12 @@
  * Called by the lan and by the loop (kicks, deferred work) on the leg's worker;
  * see vhost_user.h.
  *
- * With several queues a frame goes to the pair on which the guest sent of its
- * flow last (5.1.6.5.6), and if it did not, to one of those that are up, by the
- * flow's number.  What is of no flow, or for a pair that is not up, goes to
- * pair 0.  A flow's frames stay in order but when it moves.  A frame that its
- * queue has no room for stops those behind it, as with one queue: the port has
- * room again when that queue has.
+ * With several queues on the leg a frame goes to the pair on which the guest
+ * sent of its flow last (5.1.6.5.6), and if it did not, to one of those that
+ * are up, by the flow's number.  What is of no flow, or for a pair that is not
+ * up, goes to the leg's first: of worker 0's, pair 0.  A flow's frames stay in
+ * order but when it moves.  A frame that its queue has no room for stops those
+ * behind it, as with one queue: the leg has room again when that queue has.
  *
  * A frame takes as many chains as it needs where MRG_RXBUF was negotiated,
  * else one.  What was written is published with one index at the end of the
@@ -75,7 +75,7 @@ static void spot_put(struct spot *s, const void *from, size_t n)
 static void tx_drop(struct vhost_leg *g, enum drop_reason why, unsigned n)
 {
 	drop_n(g->drops, why, n);
-	g->v->port.stats.tx_drops += n;
+	g->port.stats.tx_drops += n;
 }
 
 static bool can_send(const struct vhost_pair *p)
@@ -88,27 +88,30 @@ static bool can_send(const struct vhost_pair *p)
 
 /* ---- which queue ---- */
 
+/* Where it goes that has no better place. */
+static struct vhost_pair *any_pair(const struct vhost_leg *g)
+{
+	return g->n_up ? g->v->pair[g->up[0]] : vhost_first(g, g->mine);
+}
+
 static struct vhost_pair *pair_of(struct vhost_leg *g, uint32_t flow)
 {
-	const struct vhost_user *v = g->v;
+	struct vhost_pair *p;
 	uint8_t last;
 
-	if (v->n_up <= 1 || !flow)
-		return g->pair[0];
-	last = v->steer[flow % VHOST_STEER];
+	if (g->n_up <= 1 || !flow)
+		return any_pair(g);
+	last = g->steer[flow % VHOST_STEER];
 	if (!last)
-		last = (uint8_t)(v->up[flow / VHOST_STEER % v->n_up] + 1);
-	return can_send(g->pair[last - 1]) ? g->pair[last - 1] : g->pair[0];
+		last = (uint8_t)(g->up[flow / VHOST_STEER % g->n_up] + 1);
+	p = g->v->pair[last - 1];
+	/* It may be another leg's by now. */
+	return p->leg == g && can_send(p) ? p : any_pair(g);
 }
 
 static struct vhost_pair *pair_for(struct vhost_leg *g, const struct frame *f)
 {
-	return g->v->n_up <= 1 ? g->pair[0] : pair_of(g, steer_frame(f));
-}
-
-static uint32_t bit_of(const struct vhost_pair *p)
-{
-	return UINT32_C(1) << p->q;
+	return g->n_up <= 1 ? any_pair(g) : pair_of(g, steer_frame(f));
 }
 
 /* ---- places ---- */
@@ -203,7 +206,7 @@ static void finish(struct vhost_pair *p, unsigned n)
 	vring_publish(q, n);
 	/* What else this round gives shares the interrupt. */
 	if (n <= FEW) {
-		g->untold |= bit_of(p);
+		g->untold |= vhost_bit(p);
 		loop_defer(g->loop, &g->tell);
 	} else {
 		vring_signal(q);
@@ -213,7 +216,7 @@ static void finish(struct vhost_pair *p, unsigned n)
 void vhost_tell_now(struct vhost_leg *g)
 {
 	for (; g->untold; g->untold &= g->untold - 1) {
-		struct vhost_pair *p = g->pair[__builtin_ctz(g->untold)];
+		struct vhost_pair *p = vhost_first(g, g->untold);
 
 		vring_signal(&p->ring[VHOST_RX].q);
 	}
@@ -250,7 +253,7 @@ static enum fit send_one(struct vhost_pair *p, const struct frame *f)
 static void finish_all(struct vhost_leg *g, uint32_t touched)
 {
 	for (; touched; touched &= touched - 1) {
-		struct vhost_pair *p = g->pair[__builtin_ctz(touched)];
+		struct vhost_pair *p = vhost_first(g, touched);
 
 		finish(p, p->n);
 	}
@@ -258,8 +261,7 @@ static void finish_all(struct vhost_leg *g, uint32_t touched)
 
 uint64_t vhost_send(struct port *port, const struct batch *b, uint64_t mask)
 {
-	struct vhost_user *v = vhost_of(port);
-	struct vhost_leg *g = &v->leg;
+	struct vhost_leg *g = vhost_leg_of(port);
 	uint32_t touched = 0;
 	uint64_t left = mask;
 	bool is_down = false;
@@ -269,13 +271,13 @@ uint64_t vhost_send(struct port *port, const struct batch *b, uint64_t mask)
 		struct vhost_pair *p = pair_for(g, f);
 		enum fit fit = NEVER;
 
-		if (!(touched & bit_of(p)))
+		if (!(touched & vhost_bit(p)))
 			p->n = 0;
-		touched |= bit_of(p);
+		touched |= vhost_bit(p);
 		if (can_send(p) && f->len <= FRAME_MAX)
 			fit = send_one(p, f);
 		if (fit == NO_ROOM) {
-			g->refused |= bit_of(p);
+			g->refused |= vhost_bit(p);
 			break;
 		}
 		is_down = fit == NEVER && !can_send(p);
@@ -287,7 +289,7 @@ uint64_t vhost_send(struct port *port, const struct batch *b, uint64_t mask)
 	}
 	finish_all(g, touched);
 	if (left)
-		vhost_fault(v);
+		vhost_fault(g);
 	if (is_down) {
 		tx_drop(g, DROP_LINK_DOWN,
 			(unsigned)__builtin_popcountll(left));
@@ -340,8 +342,7 @@ static bool lend_trash(struct vhost_leg *g, struct lend *l,
 
 unsigned vhost_lend(struct port *port, struct lend *l)
 {
-	struct vhost_user *v = vhost_of(port);
-	struct vhost_leg *g = &v->leg;
+	struct vhost_leg *g = vhost_leg_of(port);
 	struct vhost_pair *p = pair_of(g, l->flow);
 	unsigned want = l->n, n = 0;
 
@@ -354,10 +355,11 @@ unsigned vhost_lend(struct port *port, struct lend *l)
 		struct place at = {0};
 
 		if (can_send(p))
-			fit = find_place(p, n, v->hdr_len + (uint64_t)f->want,
+			fit = find_place(p, n,
+					 g->v->hdr_len + (uint64_t)f->want,
 					 &at);
 		if (fit == NO_ROOM)
-			g->refused |= bit_of(p);
+			g->refused |= vhost_bit(p);
 		*t = (struct vhost_lent){.first = n, .n = at.n};
 		t->is_void = fit == NEVER;
 		if (fit == NO_ROOM ||
@@ -428,8 +430,7 @@ static unsigned give_one(struct vhost_pair *p, const struct lend_frame *f,
 
 void vhost_give(struct port *port, struct lend *l)
 {
-	struct vhost_user *v = vhost_of(port);
-	struct vhost_leg *g = &v->leg;
+	struct vhost_leg *g = vhost_leg_of(port);
 	struct vhost_pair *p = g->to;
 	unsigned n = 0;
 
@@ -447,7 +448,7 @@ void vhost_give(struct port *port, struct lend *l)
 	}
 	finish(p, n);
 	if (p->ring[VHOST_RX].q.is_broken)
-		vhost_fault(v);
+		vhost_fault(g);
 }
 
 /* ---- room ---- */
@@ -471,7 +472,7 @@ static bool get_room(struct vhost_pair *p)
 	struct vhost_leg *g = p->leg;
 
 	for (unsigned i = 0; !has_room(p); i++) {
-		vhost_fault(g->v);
+		vhost_fault(g);
 		if (!vring_want_kick(q))
 			return false;
 		if (i == ROOM_TRIES) { /* it plays with the index */
@@ -485,15 +486,13 @@ static bool get_room(struct vhost_pair *p)
 
 static void tell_room(struct vhost_leg *g)
 {
-	struct vhost_user *v = g->v;
-
-	if (!g->room_wanted || v->is_gone)
+	if (!g->room_wanted || g->v->is_gone)
 		return;
 	for (; g->refused; g->refused &= g->refused - 1)
-		if (!get_room(g->pair[__builtin_ctz(g->refused)]))
+		if (!get_room(vhost_first(g, g->refused)))
 			return;
 	g->room_wanted = false;
-	lan_port_room(&v->port);
+	lan_port_room(&g->port);
 }
 
 void vhost_room(struct loop_work *w)
@@ -503,11 +502,11 @@ void vhost_room(struct loop_work *w)
 
 void vhost_want_room(struct port *p)
 {
-	struct vhost_leg *g = &vhost_of(p)->leg;
+	struct vhost_leg *g = vhost_leg_of(p);
 
 	g->room_wanted = true;
 	if (!g->refused)
-		g->refused = bit_of(g->pair[0]);
+		g->refused = vhost_bit(any_pair(g));
 	loop_defer(g->loop, &g->room);
 }
 

@@ -524,32 +524,33 @@ static const struct vhost_row {
 	int (*fn)(struct vhost_session *s);
 	uint16_t least, most; /* bytes of payload */
 	bool is_answered;     /* by itself: no acknowledgement besides */
+	bool changes;         /* what frames need */
 } rows[VHOST_REQUESTS] = {
 	[VHOST_GET_FEATURES] = {get_features, 0, 0, true},
-	[VHOST_SET_FEATURES] = {set_features, 8, 8, false},
+	[VHOST_SET_FEATURES] = {set_features, 8, 8, false, true},
 	[VHOST_SET_OWNER] = {nothing_to_do, 0, 0, false},
 	[VHOST_RESET_OWNER] = {nothing_to_do, 0, 0, false},
-	[VHOST_SET_MEM_TABLE] = {set_mem_table, 8, 264, false},
-	[VHOST_SET_LOG_BASE] = {set_log_base, 16, 16, true},
+	[VHOST_SET_MEM_TABLE] = {set_mem_table, 8, 264, false, true},
+	[VHOST_SET_LOG_BASE] = {set_log_base, 16, 16, true, true},
 	[VHOST_SET_LOG_FD] = {nothing_to_do, 0, 8, false},
-	[VHOST_SET_VRING_NUM] = {set_vring_num, 8, 8, false},
-	[VHOST_SET_VRING_ADDR] = {set_vring_addr, 40, 40, false},
-	[VHOST_SET_VRING_BASE] = {set_vring_base, 8, 8, false},
-	[VHOST_GET_VRING_BASE] = {get_vring_base, 8, 8, true},
-	[VHOST_SET_VRING_KICK] = {set_vring_kick, 8, 8, false},
-	[VHOST_SET_VRING_CALL] = {set_vring_call, 8, 8, false},
+	[VHOST_SET_VRING_NUM] = {set_vring_num, 8, 8, false, true},
+	[VHOST_SET_VRING_ADDR] = {set_vring_addr, 40, 40, false, true},
+	[VHOST_SET_VRING_BASE] = {set_vring_base, 8, 8, false, true},
+	[VHOST_GET_VRING_BASE] = {get_vring_base, 8, 8, true, true},
+	[VHOST_SET_VRING_KICK] = {set_vring_kick, 8, 8, false, true},
+	[VHOST_SET_VRING_CALL] = {set_vring_call, 8, 8, false, true},
 	[VHOST_SET_VRING_ERR] = {set_vring_err, 8, 8, false},
 	[VHOST_GET_PROTOCOL_FEATURES] = {get_protocol_features, 0, 0, true},
 	[VHOST_SET_PROTOCOL_FEATURES] = {set_protocol_features, 8, 8, false},
 	[VHOST_GET_QUEUE_NUM] = {get_queue_num, 0, 0, true},
-	[VHOST_SET_VRING_ENABLE] = {set_vring_enable, 8, 8, false},
+	[VHOST_SET_VRING_ENABLE] = {set_vring_enable, 8, 8, false, true},
 	[VHOST_SEND_RARP] = {send_rarp, 8, 8, false},
 	[VHOST_NET_SET_MTU] = {net_set_mtu, 8, 8, false},
-	[VHOST_RESET_DEVICE] = {reset_device, 0, 0, false},
+	[VHOST_RESET_DEVICE] = {reset_device, 0, 0, false, true},
 	[VHOST_GET_MAX_MEM_SLOTS] = {get_max_mem_slots, 0, 0, true},
-	[VHOST_ADD_MEM_REG] = {add_mem_reg, 40, 40, false},
-	[VHOST_REM_MEM_REG] = {rem_mem_reg, 40, 40, false},
-	[VHOST_SET_STATUS] = {set_status, 8, 8, false},
+	[VHOST_ADD_MEM_REG] = {add_mem_reg, 40, 40, false, true},
+	[VHOST_REM_MEM_REG] = {rem_mem_reg, 40, 40, false, true},
+	[VHOST_SET_STATUS] = {set_status, 8, 8, false, true},
 	[VHOST_GET_STATUS] = {get_status, 0, 0, true},
 };
 
@@ -567,7 +568,11 @@ static int handle(struct vhost_session *s)
 			   h->request);
 	if (h->size < row->least || h->size > row->most)
 		return bad(s, "message %u of %u bytes", h->request, h->size);
+	if (row->changes)
+		s->hooks->begin(s->hooks->arg);
 	r = row->fn(s);
+	if (row->changes)
+		s->hooks->end(s->hooks->arg);
 	if (acks && !row->is_answered && r == 0)
 		return answer_u64(s, 0);
 	/* A refusal is told, too; then the connection ends. */

@@ -3,11 +3,12 @@
  * One connection of a vhost-user front end: its messages, and the device they
  * describe (memory, rings, features, log).
  *
- * Called by vhost_user.c from the event loop, never from inside the lan; one
- * worker's thread.  Every message is answered at once: QEMU's main loop waits
- * for the answer.  A message that breaks the protocol ends the connection; a
- * ring that breaks is the port's fault and leaves the connection alone, so
- * that a guest's reset can repair it.
+ * Called by vhost_user.c from worker 0's event loop, never from inside the lan.
+ * Rings, memory, features and log are read by other workers too, and change
+ * between the hooks begin and end only.  Every message that is read is answered
+ * at once: QEMU's main loop waits for the answer.  A message that breaks the
+ * protocol ends the connection; a ring that breaks is the port's fault and
+ * leaves the connection alone, so that a guest's reset can repair it.
  */
 #ifndef NETDEV_VHOST_SESSION_H
 #define NETDEV_VHOST_SESSION_H
@@ -60,6 +61,9 @@ enum {
 
 /* What the port wants to hear; may not free the session. */
 struct vhost_hooks {
+	/* A message is about to change any of what frames need, and has. */
+	void (*begin)(void *arg);
+	void (*end)(void *arg);
 	/* Rings started, stopped, enabled, disabled; features changed. */
 	void (*changed)(void *arg);
 	/* A new kick descriptor of ring i, the port's from now on. */
@@ -74,8 +78,8 @@ struct vhost_hooks {
 	void *arg;
 };
 
-/* A ring and what messages said of it.  The session changes it from the event
- * loop, while nothing reads or writes frames. */
+/* A ring and what messages said of it, which the session changes while nothing
+ * reads or writes frames of it. */
 struct vhost_ring {
 	struct vring q;
 	bool is_enabled;
@@ -110,7 +114,8 @@ struct vhost_session {
 void vhost_session_init(struct vhost_session *s, int fd,
 			const struct vhost_hooks *hooks,
 			struct vhost_ring *const *ring, unsigned n_rings);
-/* Unmaps and closes everything but the connection. */
+/* Unmaps and closes everything but the connection.  No other worker uses any
+ * of it. */
 void vhost_session_deinit(struct vhost_session *s);
 /* Handles the next message: 1; 0: none is complete; -EPROTO with s->why, or
  * another negative errno: the connection is over. */

@@ -42,7 +42,7 @@ _Static_assert(VRING_SIZE_MAX <= 1 << COOKIE_NTH &&
 static void tx_drop(struct vhost_leg *g, enum drop_reason why)
 {
 	drop(g->drops, why);
-	g->v->port.stats.rx_drops++;
+	g->port.stats.rx_drops++;
 }
 
 /* ---- frames ---- */
@@ -97,10 +97,10 @@ static enum taken take_tail(struct vhost_leg *g, struct frame *f,
 
 /* The flow's frames go to this pair from now on.  Written where it changes
  * only. */
-static void note_flow(struct vhost_user *v, const struct frame *f, unsigned q)
+static void note_flow(struct vhost_leg *g, const struct frame *f, unsigned q)
 {
 	uint32_t flow = steer_frame(f);
-	uint8_t *at = &v->steer[flow % VHOST_STEER];
+	uint8_t *at = &g->steer[flow % VHOST_STEER];
 
 	if (flow && *at != q + 1)
 		*at = (uint8_t)(q + 1);
@@ -142,8 +142,8 @@ static enum taken take_frame(struct vhost_leg *g, const struct vchain *c,
 		tx_drop(g, DROP_OFFLOAD_BAD);
 		return DROPPED;
 	}
-	if (g->v->n_up > 1)
-		note_flow(g->v, f, g->from->q);
+	if (g->n_up > 1)
+		note_flow(g, f, g->from->q);
 	return TAKEN;
 }
 
@@ -228,7 +228,7 @@ static bool wait_for_more(struct vhost_pair *p)
 
 static void set_ready(struct vhost_pair *p, bool is_ready)
 {
-	uint32_t bit = UINT32_C(1) << p->q;
+	uint32_t bit = vhost_bit(p);
 
 	p->leg->ready = is_ready ? p->leg->ready | bit
 				 : p->leg->ready & ~bit;
@@ -250,7 +250,7 @@ static unsigned recv_pair(struct vhost_pair *p, struct batch *b)
 		return 0;
 	}
 	g->from = p;
-	g->v->port.hold_max = g->held_cost - p->cost + hold_max(q->size);
+	g->port.hold_max = g->held_cost - p->cost + hold_max(q->size);
 	vring_no_kick(q);
 	for (unsigned i = 0; i < RECV_TRIES; i++) {
 		g->n_heads = g->n_tx_iov = 0;
@@ -269,7 +269,7 @@ static unsigned recv_pair(struct vhost_pair *p, struct batch *b)
 			vring_no_kick(q);
 	}
 	if (q->is_broken)
-		vhost_fault(g->v);
+		vhost_fault(g);
 	/* Else nothing but rubbish: others' turn. */
 	set_ready(p, vring_avail(q, 1) > 0);
 	return 0;
@@ -280,13 +280,13 @@ static struct vhost_pair *next_pair(const struct vhost_leg *g, uint32_t of)
 {
 	uint32_t behind = of >> g->turn << g->turn;
 
-	return g->pair[__builtin_ctz(behind ? behind : of)];
+	return vhost_first(g, behind ? behind : of);
 }
 
 unsigned vhost_recv(struct port *port, struct batch *b)
 {
-	struct vhost_user *v = vhost_of(port);
-	struct vhost_leg *g = &v->leg;
+	struct vhost_leg *g = vhost_leg_of(port);
+	const struct vhost_user *v = g->v;
 	uint32_t left = g->ready;
 
 	b->n = 0;
@@ -295,8 +295,8 @@ unsigned vhost_recv(struct port *port, struct batch *b)
 	while (left && !port->fault) {
 		struct vhost_pair *p = next_pair(g, left);
 
-		left &= ~(UINT32_C(1) << p->q);
-		g->turn = (p->q + 1) % g->n_pairs;
+		left &= ~vhost_bit(p);
+		g->turn = (p->q + 1) % v->n_pairs;
 		if (recv_pair(p, b))
 			return b->n;
 	}
@@ -307,7 +307,7 @@ unsigned vhost_recv(struct port *port, struct batch *b)
 
 void vhost_done(struct port *port, struct batch *b)
 {
-	struct vhost_leg *g = &vhost_of(port)->leg;
+	struct vhost_leg *g = vhost_leg_of(port);
 	struct vhost_pair *p = g->from;
 
 	for (uint64_t m = b->held; m; m &= m - 1) {
@@ -344,23 +344,23 @@ static void held_del(struct vhost_pair *p, uint16_t head)
 
 void vhost_let_go(struct port *port, const uint32_t *cookie, unsigned n)
 {
-	struct vhost_leg *g = &vhost_of(port)->leg;
+	struct vhost_leg *g = vhost_leg_of(port);
 	uint32_t touched = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct vhost_pair *p = g->pair[cookie[i] >> COOKIE_PAIR];
+		struct vhost_pair *p = g->v->pair[cookie[i] >> COOKIE_PAIR];
 		struct vring *q = &p->ring[VHOST_TX].q;
 
 		held_del(p, (uint16_t)cookie[i]);
 		if (!q->is_running || !q->used) /* it has no place any more */
 			continue;
-		if (!(touched >> p->q & 1))
+		if (!(touched & vhost_bit(p)))
 			p->n = 0;
-		touched |= UINT32_C(1) << p->q;
+		touched |= vhost_bit(p);
 		vring_push(q, p->n++, (uint16_t)cookie[i], 0);
 	}
 	for (; touched; touched &= touched - 1) {
-		struct vhost_pair *p = g->pair[__builtin_ctz(touched)];
+		struct vhost_pair *p = vhost_first(g, touched);
 
 		publish(p, p->n);
 	}
@@ -370,7 +370,7 @@ void vhost_let_go(struct port *port, const uint32_t *cookie, unsigned n)
 
 static void read_frames(struct vhost_leg *g)
 {
-	if (lan_port_readable(&g->v->port))
+	if (lan_port_readable(&g->port))
 		loop_defer(g->loop, &g->more);
 }
 
@@ -381,7 +381,7 @@ void vhost_more(struct loop_work *w)
 
 void vhost_all_ready(struct vhost_leg *g)
 {
-	g->ready = (uint32_t)((UINT64_C(1) << g->n_pairs) - 1);
+	g->ready = g->mine;
 }
 
 void vhost_tx_kick(struct loop_io *io, uint32_t events)

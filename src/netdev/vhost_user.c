@@ -4,8 +4,9 @@
  * own memory, without a copy through the VMM (reference 6).
  *
  * Here: its life, its connection, what messages change.  Frames: vhost_tx.c,
- * vhost_rx.c.  Called by the lan (port hooks) and by the loop (messages,
- * deferred work); one worker's thread.
+ * vhost_rx.c; on which worker: vhost_leg.c.  Called by the lan (port hooks) and
+ * by the loop (messages, deferred work) of worker 0; vhost_fault() by any, for
+ * a leg of its own.
  *
  * Carrier is there while both rings of pair 0 run.  A ring that breaks the
  * rules is the port's fault and stays so until the driver starts it anew; a
@@ -23,6 +24,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "os/clock.h"
 #include "wire/eth.h"
 
 enum {
@@ -62,50 +64,82 @@ static bool is_up(const struct vhost_user *v)
 	       vhost_ring_is_up(&ring[VHOST_TX]);
 }
 
-static void count_up(struct vhost_user *v)
+static bool is_broken(const struct vhost_ring *r)
 {
-	v->n_up = 0;
-	for (unsigned q = 0; q < v->n_pairs; q++) {
-		if (vhost_ring_is_up(&v->pair[q]->ring[VHOST_RX]))
-			v->up[v->n_up++] = (uint8_t)q;
-	}
+	return r->q.is_running && r->q.is_broken;
 }
 
-/* The first that is; as many as there are: none. */
-static unsigned broken_ring(const struct vhost_user *v)
+static bool any_broken(const struct vhost_user *v)
 {
 	unsigned i = 0;
 
-	while (i < v->s.n_rings &&
-	       !(v->ring[i]->q.is_running && v->ring[i]->q.is_broken))
+	while (i < v->s.n_rings && !is_broken(v->ring[i]))
 		i++;
-	return i;
+	return i < v->s.n_rings;
 }
 
+static void on_begin(void *arg)
+{
+	struct vhost_user *v = arg;
+
+	if (!v->n_away)
+		return;
+	v->has_begun = true;
+	vhost_enter(v);
+	/* A ring may be stopped: with nothing left untold. */
+	for (unsigned i = 1; i < v->n_legs; i++)
+		vhost_tell_now(v->leg[i]);
+}
+
+static void on_end(void *arg)
+{
+	struct vhost_user *v = arg;
+
+	if (!v->has_begun)
+		return;
+	v->has_begun = false;
+	vhost_leave(v);
+}
+
+/* Frames may wait in its queues since before they were started or enabled. */
+static void go_on(struct vhost_leg *g)
+{
+	vhost_all_ready(g);
+	loop_defer(g->loop, &g->more);
+	if (g->room_wanted)
+		loop_defer(g->loop, &g->room);
+}
+
+/* Between begin and end. */
 static void on_changed(void *arg)
 {
 	struct vhost_user *v = arg;
-	struct port_caps caps = v->port.caps;
-	bool up = is_up(v);
+	struct port_caps caps = v->port->caps;
+	bool was_up = port_is_up(v->port), up = is_up(v);
+	uint64_t from = clock_now_ns();
 
 	v->hdr_len = vhost_has(&v->s, VIRTIO_VERSION_1) ||
 				     vhost_has(&v->s, VIRTIO_NET_MRG_RXBUF)
 			     ? VNETHDR_LEN
 			     : VNETHDR_LEN - 2;
 	caps.offload = offload_of(&v->s);
-	if (caps.offload != v->port.caps.offload)
-		lan_port_caps(&v->port, &caps);
-	count_up(v);
-	if (up && v->port.fault && broken_ring(v) == v->s.n_rings)
-		port_fault_clear(&v->port);
-	if (up != v->port.carrier)
-		lan_port_link(&v->port, up);
-	vhost_fault(v);
-	/* Frames may wait in them since before they were started or enabled. */
-	vhost_all_ready(&v->leg);
-	loop_defer(v->leg.loop, &v->leg.more);
-	if (v->leg.room_wanted)
-		loop_defer(v->leg.loop, &v->leg.room);
+	if (caps.offload != v->port->caps.offload)
+		lan_port_caps(v->port, &caps);
+	if (up && v->port->fault && !any_broken(v))
+		port_fault_clear(v->port);
+	vhost_settle(v);
+	if (up != v->port->carrier)
+		lan_port_link(v->port, up);
+	vhost_fault(v->leg[0]);
+	/* The lanes were told, in a pause. */
+	if (v->env->n_workers && port_is_up(v->port) != was_up)
+		vhost_charge(v, clock_now_ns() - from);
+	go_on(v->leg[0]);
+	/* Who moves just now goes on by itself. */
+	for (unsigned i = 1; v->has_begun && i < v->n_legs; i++) {
+		if (v->leg[i]->mine)
+			go_on(v->leg[i]);
+	}
 }
 
 /* "receive queue", with its number where there are several. */
@@ -120,18 +154,24 @@ static void ring_name(const struct vhost_user *v, unsigned i, char *buf,
 		snprintf(buf, len, "%s queue %u", way, i / VHOST_RINGS);
 }
 
-void vhost_fault(struct vhost_user *v)
+void vhost_fault(struct vhost_leg *g)
 {
-	unsigned i = broken_ring(v);
+	const struct vhost_user *v = g->v;
+	uint32_t left = g->port.fault ? 0 : g->mine;
 	char name[32];
 
-	if (i == v->s.n_rings || v->port.fault)
+	for (; left; left &= left - 1) {
+		unsigned i = vhost_first(g, left)->q * VHOST_RINGS;
+
+		if (!is_broken(v->ring[i]) && !is_broken(v->ring[++i]))
+			continue;
+		ring_name(v, i, name, sizeof(name));
+		port_fault(&g->port, FAULT_RING,
+			   "its %s is broken: a descriptor or index outside "
+			   "its bounds; the driver has to start it anew",
+			   name);
 		return;
-	ring_name(v, i, name, sizeof(name));
-	port_fault(&v->port, FAULT_RING,
-		   "its %s is broken: a descriptor or index outside its "
-		   "bounds; the driver has to start it anew",
-		   name);
+	}
 }
 
 /* The guest came here by a migration: its switches are to know. */
@@ -148,7 +188,7 @@ static void on_announce(void *arg, const uint8_t guest[static 6])
 	memcpy(p + 22, guest, 6);
 	memcpy(p + 32, guest, 6);
 	b.f[0] = frame_flat(p, sizeof(p));
-	(void)lan_input(&v->port, &b, false); /* nothing is kept */
+	(void)lan_input(v->port, &b, false); /* nothing is kept */
 }
 
 /* Memory goes. */
@@ -156,38 +196,37 @@ static void on_release(void *arg)
 {
 	struct vhost_user *v = arg;
 
-	lan_port_release(&v->port);
+	for (unsigned i = 0; i < v->n_legs; i++) {
+		if (i == 0 || v->leg[i]->mine)
+			lan_port_release(&v->leg[i]->port);
+	}
 }
 
 /* A transmit queue stops. */
 static void on_stop(void *arg, unsigned i)
 {
-	struct vhost_user *v = arg;
+	const struct vhost_user *v = arg;
+	const struct vhost_pair *p = v->pair[i / VHOST_RINGS];
 
-	if (v->pair[i / VHOST_RINGS]->n_held)
-		lan_port_release(&v->port);
+	if (p->n_held)
+		lan_port_release(&p->leg->port);
 }
 
 static void on_kick_fd(void *arg, unsigned i, int fd)
 {
-	struct vhost_user *v = arg;
+	const struct vhost_user *v = arg;
+	struct vhost_pair *p = v->pair[i / VHOST_RINGS];
 	unsigned way = i % VHOST_RINGS;
-	struct loop_io *io = &v->pair[i / VHOST_RINGS]->kick[way];
+	struct loop_io *io = &p->kick[way];
 
 	if (io->fd >= 0) {
-		loop_del(v->env->loop, io);
+		loop_del(p->leg->loop, io);
 		fd_close(&io->fd);
 	}
-	if (fd < 0)
-		return;
 	*io = (struct loop_io){.fd = fd,
 			       .fn = way == VHOST_RX ? vhost_rx_kick
 						     : vhost_tx_kick};
-	if (loop_add(v->env->loop, io, EPOLLIN) < 0) {
-		log_warn(v->env->log, "%s: its kick is no eventfd",
-			 v->port.name);
-		fd_close(&io->fd);
-	}
+	vhost_kick_on(p, way);
 }
 
 /* ---- life ---- */
@@ -196,49 +235,43 @@ static void hangup(struct vhost_user *v)
 {
 	if (v->is_gone)
 		return;
+	vhost_recall(v);
 	v->is_gone = true;
 	loop_defer(v->env->loop, &v->gone);
-}
-
-static void leg_stop(struct vhost_leg *g)
-{
-	loop_undefer(g->loop, &g->more);
-	loop_undefer(g->loop, &g->tell);
-	for (unsigned q = 0; q < g->n_pairs; q++)
-		loop_poll_off(g->loop, &g->pair[q]->poll);
-	g->ready = g->refused = g->untold = 0;
 }
 
 static void detach(struct vhost_user *v)
 {
 	if (v->fd < 0)
 		return;
+	vhost_recall(v);
 	vhost_session_deinit(&v->s);
 	loop_del(v->env->loop, &v->io);
 	fd_close(&v->fd);
 	loop_undefer(v->env->loop, &v->next);
-	leg_stop(&v->leg);
-	count_up(v);
+	timer_disarm(loop_wheel(v->env->loop), &v->later);
+	vhost_leg_stop(v->leg[0]);
+	vhost_settle(v);
 }
 
 static void vhost_gone(struct loop_work *w)
 {
 	struct vhost_user *v = container_of(w, struct vhost_user, gone);
-	bool wanted = v->leg.room_wanted;
+	bool wanted = v->leg[0]->room_wanted;
 
 	detach(v);
 	v->is_gone = false;
-	v->leg.room_wanted = false;
-	if (v->port.fault)
-		port_fault_clear(&v->port);
-	lan_port_link(&v->port, false);
+	v->leg[0]->room_wanted = false;
+	if (v->port->fault)
+		port_fault_clear(v->port);
+	lan_port_link(v->port, false);
 	if (wanted)
-		lan_port_room(&v->port);
+		lan_port_room(v->port);
 	/* Either may free v or give it a new connection: last. */
 	if (v->args.gone)
-		v->args.gone(v->args.arg, &v->port);
+		v->args.gone(v->args.arg, v->port);
 	else if (v->args.reconnect && v->env->want_fd)
-		v->env->want_fd(v->env->arg, &v->port);
+		v->env->want_fd(v->env->arg, v->port);
 }
 
 static void read_messages(struct vhost_user *v)
@@ -246,9 +279,12 @@ static void read_messages(struct vhost_user *v)
 	int r = 1;
 
 	/* A ring may be stopped by one: with nothing left untold. */
-	vhost_tell_now(&v->leg);
-	for (unsigned i = 0; i < MESSAGES && r == 1; i++)
+	vhost_tell_now(v->leg[0]);
+	for (unsigned i = 0; i < MESSAGES && r == 1; i++) {
+		if (vhost_must_wait(v))
+			return;
 		r = vhost_session_step(&v->s);
+	}
 	if (r == 1) {
 		loop_defer(v->env->loop, &v->next);
 		return;
@@ -259,16 +295,23 @@ static void read_messages(struct vhost_user *v)
 		log_warn(v->env->log,
 			 "%s: the vhost-user front end sent %s; the "
 			 "connection is closed",
-			 v->port.name, v->s.why);
+			 v->port->name, v->s.why);
 	/* What it had sent before is still there. */
-	vhost_all_ready(&v->leg);
-	(void)lan_port_readable(&v->port);
+	vhost_recall(v);
+	vhost_all_ready(v->leg[0]);
+	(void)lan_port_readable(v->port);
 	hangup(v);
 }
 
 static void vhost_next(struct loop_work *w)
 {
 	read_messages(container_of(w, struct vhost_user, next));
+}
+
+static void vhost_later(struct timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	read_messages(container_of(t, struct vhost_user, later));
 }
 
 static void on_message(struct loop_io *io, uint32_t events)
@@ -280,23 +323,9 @@ static void on_message(struct loop_io *io, uint32_t events)
 		read_messages(v);
 }
 
-static void leg_deinit(struct vhost_leg *g)
-{
-	for (unsigned q = 0; g->pair && q < g->n_pairs; q++)
-		free(g->pair[q]);
-	free(g->pair);
-	free(g->hdr);
-	free(g->tx_iov);
-	free(g->bounce);
-	free(g->iov);
-	free(g->buffer);
-	free(g->trash);
-}
-
 static void vhost_free(struct vhost_user *v)
 {
-	leg_deinit(&v->leg);
-	free(v->steer);
+	vhost_legs_free(v);
 	free(v);
 }
 
@@ -308,7 +337,7 @@ static void vhost_close(struct port *p)
 		v->args.closed(v->args.arg, p);
 	detach(v);
 	loop_undefer(v->env->loop, &v->gone);
-	loop_undefer(v->leg.loop, &v->leg.room);
+	loop_undefer(v->env->loop, &v->leg[0]->room);
 	vhost_free(v);
 }
 
@@ -361,72 +390,22 @@ int netdev_vhost_attach(struct port *p, int fd)
 	return attach(v, fd);
 }
 
-static struct vhost_pair *pair_new(struct vhost_leg *g, unsigned q)
-{
-	struct vhost_pair *p = calloc(1, sizeof(*p));
-
-	if (!p)
-		return NULL;
-	p->leg = g;
-	p->q = q;
-	for (unsigned i = 0; i < VHOST_RINGS; i++)
-		p->kick[i] = (struct loop_io){.fd = -1};
-	vhost_poll_init(&p->poll);
-	return p;
-}
-
-/* False: no memory; what there is leg_deinit() frees. */
-static bool leg_init(struct vhost_leg *g, struct vhost_user *v, unsigned n)
-{
-	g->v = v;
-	g->loop = v->env->loop;
-	g->drops = v->env->drops;
-	loop_work_init(&g->more, vhost_more);
-	loop_work_init(&g->room, vhost_room);
-	loop_work_init(&g->tell, vhost_tell);
-	g->pair = calloc(n, sizeof(struct vhost_pair *));
-	g->hdr = calloc(FRAME_BATCH, sizeof(*g->hdr));
-	g->tx_iov = calloc(VHOST_TX_IOV, sizeof(*g->tx_iov));
-	g->bounce = malloc(FRAME_MAX);
-	g->iov = calloc(VHOST_CHAIN_IOV, sizeof(*g->iov));
-	g->buffer = calloc(VRING_SIZE_MAX, sizeof(*g->buffer));
-	g->trash = malloc(FRAME_MAX);
-	if (!g->pair || !g->hdr || !g->tx_iov || !g->bounce || !g->iov ||
-	    !g->buffer || !g->trash)
-		return false;
-	for (; g->n_pairs < n; g->n_pairs++) {
-		g->pair[g->n_pairs] = pair_new(g, g->n_pairs);
-		if (!g->pair[g->n_pairs])
-			return false;
-	}
-	return true;
-}
-
 static struct vhost_user *vhost_alloc(const struct netdev_env *env,
 				      const struct conn_args *a)
 {
 	struct vhost_user *v = calloc(1, sizeof(*v));
-	bool ok;
 
 	if (!v)
 		return NULL;
 	v->env = env;
 	v->args = *a;
 	v->n_pairs = a->queues ? a->queues : 1;
-	ok = leg_init(&v->leg, v, v->n_pairs);
-	if (ok && v->n_pairs > 1) {
-		v->steer = calloc(VHOST_STEER, sizeof(*v->steer));
-		ok = v->steer != NULL;
-	}
-	if (!ok) {
+	if (!vhost_legs_new(v)) {
 		vhost_free(v);
 		return NULL;
 	}
-	for (unsigned q = 0; q < v->n_pairs; q++) {
-		v->pair[q] = v->leg.pair[q];
-		for (unsigned i = 0; i < VHOST_RINGS; i++)
-			v->ring[q * VHOST_RINGS + i] = &v->pair[q]->ring[i];
-	}
+	for (unsigned i = 0; i < v->n_legs; i++)
+		v->leg[i]->port.ops = &vhost_ops;
 	return v;
 }
 
@@ -441,15 +420,15 @@ int vhost_new(const struct netdev_env *env, const struct conn_args *a,
 	v = vhost_alloc(env, a);
 	if (!v)
 		return -ENOMEM;
-	v->port = (struct port){
-		.ops = &vhost_ops,
-		.caps = {.max_frame = FRAME_MAX, .queues = v->n_pairs},
-		.id = a->id,
-	};
-	snprintf(v->port.name, sizeof(v->port.name), "%s", a->name);
+	v->port->caps = (struct port_caps){.max_frame = FRAME_MAX,
+					   .queues = v->n_pairs};
+	v->port->id = a->id;
+	snprintf(v->port->name, sizeof(v->port->name), "%s", a->name);
 	v->fd = -1;
 	v->io = (struct loop_io){.fd = -1};
 	v->hooks = (struct vhost_hooks){
+		.begin = on_begin,
+		.end = on_end,
 		.changed = on_changed,
 		.kick_fd = on_kick_fd,
 		.announce = on_announce,
@@ -459,15 +438,16 @@ int vhost_new(const struct netdev_env *env, const struct conn_args *a,
 	};
 	loop_work_init(&v->next, vhost_next);
 	loop_work_init(&v->gone, vhost_gone);
+	timer_init(&v->later, vhost_later);
 	vhost_session_init(&v->s, -1, &v->hooks, v->ring, n_rings(v));
-	lan_port_add(env->lan, &v->port);
+	lan_port_add(env->lan, v->port);
 	r = a->fd >= 0 ? attach(v, a->fd) : 0;
 	if (r < 0) {
-		lan_port_del(&v->port);
+		lan_port_del(v->port);
 		vhost_free(v);
 		return r;
 	}
-	*portp = &v->port;
+	*portp = v->port;
 	return 0;
 }
 

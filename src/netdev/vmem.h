@@ -4,9 +4,9 @@
  * mapped, and found by the guest's physical address (what descriptors hold) or
  * by the front end's own address (what ring addresses are told in).
  *
- * Called by vhost_session.c (add, delete) and vring.c (translate) on the lan's
- * worker.  Every byte of it may change at any time; a file that shrinks is the
- * business of os/sigbus.h.
+ * Called by vring.c (translate) on the workers that carry its rings, and by
+ * vhost_session.c (add, delete) while none of them does.  Every byte of it may
+ * change at any time; a file that shrinks is the business of os/sigbus.h.
  */
 #ifndef NETDEV_VMEM_H
 #define NETDEV_VMEM_H

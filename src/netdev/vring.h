@@ -2,10 +2,11 @@
 /*
  * The device's side of one split virtqueue (VIRTIO 1.3, 2.7) in guest memory.
  *
- * Called by vhost_user.c on the lan's worker.  The driver is hostile: each
- * field is read once, indices and lengths meet their limits before they are
- * used, a chain is no longer than the ring.  What breaks the rules makes the
- * ring broken (-EPROTO); it is not looked at again until it is set up anew.
+ * Called by the kind vhost-user on the worker that carries it, or for that one
+ * in a pause.  The driver is hostile: each field is read once, indices and
+ * lengths meet their limits before they are used, a chain is no longer than
+ * the ring.  What breaks the rules makes the ring broken (-EPROTO); it is not
+ * looked at again until it is set up anew.
  *
  *          last_avail            avail->idx            the driver's
  *   ------------|====================|------------->   heads on offer

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The clock of commands that wait, and of what they wait for. */
+/* The clock of commands that wait, and of what they wait for; and of work whose
+ * time is counted. */
 #ifndef OS_CLOCK_H
 #define OS_CLOCK_H
 
@@ -20,6 +21,14 @@ static inline int64_t clock_ms(clockid_t clock)
 static inline int64_t now_ms(void)
 {
 	return clock_ms(CLOCK_MONOTONIC);
+}
+
+static inline uint64_t clock_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 /* Waits for these of poll(2)'s events of fd, or an error of it, until now_ms()

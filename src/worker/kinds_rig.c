@@ -6,6 +6,7 @@ static void on_pause(void *arg)
 {
 	struct kinds *k = arg;
 
+	k->n_pauses++;
 	team_pause(k->w->t);
 }
 

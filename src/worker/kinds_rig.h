@@ -13,6 +13,7 @@ struct kinds {
 	struct world *w; /* borrowed */
 	struct netdev_env env;
 	struct netdev_worker workers[MAX_WORKERS];
+	unsigned n_pauses; /* that kinds made */
 };
 
 void kinds_init(struct kinds *k, struct world *w);
