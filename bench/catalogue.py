@@ -14,6 +14,11 @@ def all_tests():
     return [*cases.tests(), *between.tests()]
 
 
+def one_of(name):
+    """The peer that is the same with one queue, of one with several; or None."""
+    return next((p.one for p in all_peers() if p.name == name), None)
+
+
 def fits(test, peer):
     """Whether a peer is measured in a test."""
     return test.cell.field == peer.field and test.peers(peer) and peer.can(test.setting)

@@ -12,8 +12,9 @@
 #include <sys/resource.h>
 
 static const char usage[] =
-	"usage: bench-front vhost PATH TAP [ring=256] [buf=N] [offload=on]\n"
-	"                   [server=off] [mtu=N] [txqlen=32768] [poll=200]\n"
+	"usage: bench-front vhost PATH TAP [queues=1] [ring=256] [buf=N]\n"
+	"                   [offload=on] [server=off] [mtu=N] [txqlen=32768]\n"
+	"                   [poll=200]\n"
 	"       bench-front stream PATH TAP [mtu=1500] [server=off]\n"
 	"       bench-front dgram GROUP:PORT TAP [mtu=1500] [net=FILE]\n"
 	"       bench-front beside TAP2 TAP [mtu=N] [net=FILE]\n"
@@ -59,39 +60,50 @@ static double seconds(struct timeval t)
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
+/* Of all pairs of queues, whose threads count on meanwhile. */
+static uint64_t sum(const struct front *f, size_t at)
+{
+	uint64_t n = 0;
+
+	for (; f; f = f->next)
+		n += __atomic_load_n(
+			(const uint64_t *)(const void *)((const uint8_t *)&f->c +
+							 at),
+			__ATOMIC_RELAXED);
+	return n;
+}
+
+#define COUNT(name)                                                            \
+	{                                                                      \
+		#name, offsetof(struct front_counts, name)                     \
+	}
+
 void front_print(struct front *f)
 {
-	const struct front_counts *c = &f->c;
-	const struct {
+	static const struct {
 		const char *name;
-		const uint64_t *n;
+		size_t at;
 	} all[] = {
-		{"up_frames", &c->up_frames},
-		{"up_bytes", &c->up_bytes},
-		{"up_kicks", &c->up_kicks},
-		{"up_calls", &c->up_calls},
-		{"up_full", &c->up_full},
-		{"down_frames", &c->down_frames},
-		{"down_bytes", &c->down_bytes},
-		{"down_kicks", &c->down_kicks},
-		{"down_calls", &c->down_calls},
-		{"down_empty", &c->down_empty},
-		{"waits", &c->waits},
-		{"dry", &c->dry},
-		{"refused", &c->refused},
-		{"lost", &c->lost},
+		COUNT(up_frames),   COUNT(up_bytes),   COUNT(up_kicks),
+		COUNT(up_calls),    COUNT(up_full),    COUNT(down_frames),
+		COUNT(down_bytes),  COUNT(down_kicks), COUNT(down_calls),
+		COUNT(down_empty),  COUNT(waits),      COUNT(dry),
+		COUNT(refused),     COUNT(lost),
 	};
 	struct rusage u = {0};
 	double gib, cpu;
 
 	if (!f->o.raw || f->o.way == FRONT_PACKET)
 		front_tap_count(f);
-	gib = (double)(c->up_bytes + c->down_bytes) / (1u << 30);
+	gib = (double)(sum(f, offsetof(struct front_counts, up_bytes)) +
+		       sum(f, offsetof(struct front_counts, down_bytes))) /
+	      (1u << 30);
 	(void)getrusage(RUSAGE_SELF, &u); /* cannot fail: its own */
 	cpu = seconds(u.ru_utime) + seconds(u.ru_stime);
 	printf("{\"ns\":%" PRIu64 ",", front_now_ns());
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		printf("\"%s\":%" PRIu64 ",", all[i].name, *all[i].n);
+		printf("\"%s\":%" PRIu64 ",", all[i].name,
+		       sum(f, all[i].at));
 	printf("\"cpu_user_s\":%.6f,\"cpu_sys_s\":%.6f,"
 	       "\"cpu_s_per_gib\":%.4f}\n",
 	       seconds(u.ru_utime), seconds(u.ru_stime),
@@ -176,6 +188,7 @@ static const struct word words[] = {
 	{"mtu", ALL, parse_number, AT(mtu), 68, 65521},
 	{"txqlen", ALL, parse_number, AT(txqlen), 1, 1000000},
 	{"server", UNIX, parse_switch, AT(is_server), 0, 0},
+	{"queues", VHOST, parse_number, AT(queues), 1, FRONT_QUEUES_MAX},
 	{"ring", VHOST, parse_ring, AT(ring), 16, 32768},
 	{"poll", VHOST, parse_number, AT(poll), 0, 1000000},
 	{"buf", VHOST, parse_number, AT(buf), 256, FRONT_FRAME_MAX},
@@ -249,7 +262,8 @@ static int parse(struct front_opts *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct front f = {
-		.o = {.ring = 256,
+		.o = {.queues = 1,
+		      .ring = 256,
 		      .offload = true,
 		      .txqlen = 32768,
 		      .poll = 200,

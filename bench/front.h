@@ -15,7 +15,9 @@
  *
  * It shares the processors with the engine that is measured, so it is to cost
  * little: one system call for a frame, none for a ring.  One thread, which
- * waits as a virtual processor of KVM does (front_carry.c).
+ * waits as a virtual processor of KVM does (front_carry.c); of a card with
+ * several pairs of queues one for each, with a queue of the tap, as a kernel has
+ * each pair on a processor of its own.
  */
 #ifndef BENCH_FRONT_H
 #define BENCH_FRONT_H
@@ -34,6 +36,7 @@ enum {
 	FRONT_TURNS = 256,    /* at most, without a look at signals */
 	FRONT_RAW_LEAST = 60, /* bytes of an equal frame */
 	FRONT_RAW_MOST = 1514,
+	FRONT_QUEUES_MAX = 16,
 	FRONT_MAC_LEN = 6,
 	FRONT_ETH_LEN = 14,
 };
@@ -63,6 +66,7 @@ struct front_opts {
 	const char *net;   /* namespace of what path names; NULL: this one */
 	bool is_server;	   /* we listen at path */
 	bool offload;	   /* accept what the engine offers of it */
+	unsigned queues;   /* pairs of them */
 	unsigned ring;	   /* entries of each queue */
 	unsigned buf;	   /* bytes of a receive buffer, 0: as Linux chooses */
 	unsigned mtu;	   /* of the tap; 0: as it is */
@@ -116,6 +120,7 @@ struct front_raw {
 
 struct front {
 	struct front_opts o;
+	struct front *next; /* of the next pair of queues, NULL: the last */
 	struct front_counts c;
 	struct front_raw raw;
 	uint8_t mac[FRONT_MAC_LEN]; /* the machine's */
@@ -158,6 +163,9 @@ void front_tap_count(struct front *f);
 int front_peer_open(struct front *f);
 /* f->ep and f->sig. */
 int front_wait_open(struct front *f);
+/* The next pair's, behind first: a queue of the tap and an ep, no more; for
+ * ever.  NULL: it has said why. */
+struct front *front_more(struct front *first);
 /* SIGUSR1 prints the counters as they stand; true: another asks for the end. */
 bool front_signal(struct front *f);
 /* Edge-triggered. */

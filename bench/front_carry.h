@@ -21,9 +21,7 @@ enum {
 struct carry {
 	struct front *f; /* borrowed */
 	struct vq down, up;
-	uint8_t *mem; /* owned mapping of len bytes, shared with the engine */
-	uint64_t len;
-	int memfd;    /* owned */
+	uint8_t *mem; /* mapping shared with the engine, all pairs' */
 	uint64_t protocol; /* features of vhost-user, as agreed on */
 	uint64_t gpa_tx, gpa_table; /* of tx and table, for the engine */
 
@@ -49,5 +47,7 @@ struct carry {
 
 /* Moves frames until a signal or the engine ends it. */
 enum front_end carry_run(struct carry *c);
+/* Into the front's counters what the queues have counted. */
+void carry_count(struct carry *c);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -34,6 +35,8 @@ static int set_up_tap(const struct front *f, int fd, const char *name)
 
 	if (f->vnet)
 		ifr.ifr_flags |= IFF_VNET_HDR;
+	if (f->o.queues > 1)
+		ifr.ifr_flags |= IFF_MULTI_QUEUE;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
 		return front_say_errno("tap %s", name);
@@ -312,6 +315,31 @@ int front_wait_open(struct front *f)
 	if (f->sig < 0)
 		return front_say_errno("signalfd");
 	return front_wait_add(f, f->sig, EPOLLIN, FRONT_SIGNAL);
+}
+
+struct front *front_more(struct front *first)
+{
+	struct front *f = malloc(sizeof(*f)), *last = first;
+
+	if (!f) {
+		front_say_errno("memory");
+		return NULL;
+	}
+	*f = *first;
+	f->next = NULL;
+	f->c = (struct front_counts){0};
+	f->peer = f->sig = -1;
+	if (f->o.raw == FRONT_COUNT)
+		f->raw.left = 0; /* the first one has told who is there */
+	f->ep = epoll_create1(EPOLL_CLOEXEC);
+	if (!f->o.raw)
+		f->tap = front_tap_make(f, f->o.tap);
+	while (last->next)
+		last = last->next;
+	last->next = f;
+	if (f->ep < 0)
+		front_say_errno("epoll");
+	return f->ep < 0 || (!f->o.raw && f->tap < 0) ? NULL : f;
 }
 
 bool front_signal(struct front *f)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/if_tun.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -35,6 +36,15 @@ enum {
 /* The machine's memory as the engine sees it: nowhere near our own. */
 #define GPA_BASE UINT64_C(0x40000000)
 
+/* What its pairs of queues have in common; messages are the first one's. */
+struct machine {
+	struct carry *pair; /* owned, of o.queues */
+	unsigned n;
+	uint8_t *mem; /* owned mapping of len bytes, shared with the engine */
+	uint64_t len;
+	int memfd; /* owned */
+};
+
 #define PLAIN                                                                  \
 	(VHOST_BIT(VIRTIO_VERSION_1) | VHOST_BIT(VIRTIO_NET_MRG_RXBUF) |       \
 	 VHOST_BIT(VIRTIO_INDIRECT_DESC) | VHOST_BIT(VIRTIO_EVENT_IDX) |       \
@@ -58,6 +68,8 @@ static uint64_t choose(const struct front_opts *o, uint64_t offered)
 {
 	uint64_t want = PLAIN;
 
+	if (o->queues > 1)
+		want |= VHOST_BIT(VIRTIO_NET_MQ);
 	if (o->offload && has(offered, VIRTIO_NET_CSUM))
 		want |= VHOST_BIT(VIRTIO_NET_CSUM) | SENDS;
 	if (o->offload && has(offered, VIRTIO_NET_GUEST_CSUM))
@@ -201,13 +213,13 @@ static void lay_out(const struct carry *c, struct layout *l)
 }
 
 static int queue_init(struct carry *c, struct vq *q, const struct layout *l,
-		      unsigned i)
+		      uint8_t *base, unsigned i)
 {
 	uint32_t n = c->f->o.ring;
 
-	q->desc = (void *)(c->mem + l->desc[i]);
-	q->avail = (void *)(c->mem + l->avail[i]);
-	q->used = (void *)(c->mem + l->used[i]);
+	q->desc = (void *)(base + l->desc[i]);
+	q->avail = (void *)(base + l->avail[i]);
+	q->used = (void *)(base + l->used[i]);
 	q->used_event = &q->avail->ring[n];
 	q->avail_event = (const void *)&q->used->ring[n];
 	q->mask = n - 1;
@@ -237,14 +249,12 @@ static void fill(struct carry *c)
 	vq_quiet(&c->up);
 }
 
-static int memory_init(struct carry *c)
+static void choose_buffers(struct carry *c)
 {
-	struct layout l;
-	uint32_t least;
+	uint32_t least = c->f->o.buf ? c->f->o.buf : CARRY_SHORT;
 
 	/* All buffers together hold a frame, as those of a Linux driver. */
 	c->rx_least = FRONT_FRAME_MAX / c->f->o.ring;
-	least = c->f->o.buf ? c->f->o.buf : CARRY_SHORT;
 	if (c->rx_least < least)
 		c->rx_least = least;
 	c->rx_most = c->rx_least;
@@ -252,33 +262,80 @@ static int memory_init(struct carry *c)
 		c->rx_most = CARRY_PAGE;
 	c->rx_mean = c->rx_len = c->rx_least;
 	c->rx_stride = (c->rx_most + LINE - 1) & ~(uint32_t)(LINE - 1);
-	lay_out(c, &l);
-	c->len = l.len;
-	c->memfd = memfd_create("machine", MFD_CLOEXEC);
-	if (c->memfd < 0 || ftruncate(c->memfd, (off_t)c->len) < 0)
-		return front_say_errno("memory");
-	c->mem = mmap(NULL, c->len, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      c->memfd, 0);
-	if (c->mem == MAP_FAILED)
-		return front_say_errno("memory");
+}
+
+/* The memory of one pair, from base on. */
+static int pair_init(struct carry *c, const struct layout *l, uint8_t *base)
+{
 	c->free = calloc(c->f->o.ring, sizeof(*c->free));
 	if (!c->free)
 		return front_say_errno("memory");
-	c->table = (void *)(c->mem + l.table);
-	c->rx = c->mem + l.rx;
-	c->tx = c->mem + l.tx;
-	if (queue_init(c, &c->down, &l, DOWN) < 0 ||
-	    queue_init(c, &c->up, &l, UP) < 0)
+	c->table = (void *)(base + l->table);
+	c->rx = base + l->rx;
+	c->tx = base + l->tx;
+	c->gpa_tx = gpa(c, c->tx);
+	c->gpa_table = gpa(c, c->table);
+	/* A Linux driver has fragments only where it leaves checksums. */
+	c->pieces = has(c->f->features, VIRTIO_INDIRECT_DESC) &&
+		    has(c->f->features, VIRTIO_NET_CSUM);
+	if (queue_init(c, &c->down, l, base, DOWN) < 0 ||
+	    queue_init(c, &c->up, l, base, UP) < 0)
 		return -1;
 	fill(c);
 	return 0;
 }
 
+static int memory_init(struct machine *m)
+{
+	struct layout l;
+
+	choose_buffers(&m->pair[0]);
+	lay_out(&m->pair[0], &l);
+	m->len = l.len * m->n;
+	m->memfd = memfd_create("machine", MFD_CLOEXEC);
+	if (m->memfd < 0 || ftruncate(m->memfd, (off_t)m->len) < 0)
+		return front_say_errno("memory");
+	m->mem = mmap(NULL, m->len, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      m->memfd, 0);
+	if (m->mem == MAP_FAILED)
+		return front_say_errno("memory");
+	m->pair[0].mem = m->mem;
+	for (unsigned i = 1; i < m->n; i++) {
+		m->pair[i] = m->pair[0];
+		m->pair[i].f = front_more(m->pair[0].f);
+		if (!m->pair[i].f)
+			return -1;
+	}
+	for (unsigned i = 0; i < m->n; i++) {
+		if (pair_init(&m->pair[i], &l, m->mem + i * l.len) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* ---- the handshake ---- */
+
+/* As many pairs as asked for, or it says why not. */
+static int agree_queues(struct carry *c)
+{
+	uint64_t n = 1;
+
+	if (c->f->o.queues == 1)
+		return 0;
+	if (has(c->protocol, VHOST_PF_MQ) &&
+	    has(c->f->features, VIRTIO_NET_MQ) &&
+	    ask(c, VHOST_GET_QUEUE_NUM, &n) < 0)
+		return -1;
+	if (n >= c->f->o.queues)
+		return 0;
+	return front_say("the engine has %" PRIu64 " of %u pairs of queues", n,
+			 c->f->o.queues);
+}
 
 static int agree(struct carry *c)
 {
 	static const uint64_t known = VHOST_BIT(VHOST_PF_REPLY_ACK) |
+				      VHOST_BIT(VHOST_PF_MQ) |
 				      VHOST_BIT(VHOST_PF_MTU) |
 				      VHOST_BIT(VHOST_PF_STATUS);
 	struct front *f = c->f;
@@ -290,35 +347,39 @@ static int agree(struct carry *c)
 	if (!has(offered, VIRTIO_VERSION_1))
 		return front_say("the engine does not offer VERSION_1");
 	if (!has(f->features, VHOST_PROTOCOL_FEATURES))
-		return 0;
+		return agree_queues(c);
 	if (ask(c, VHOST_GET_PROTOCOL_FEATURES, &protocol) < 0)
 		return -1;
 	c->protocol = protocol & known;
-	return say_u64(c, VHOST_SET_PROTOCOL_FEATURES, c->protocol, -1);
+	if (say_u64(c, VHOST_SET_PROTOCOL_FEATURES, c->protocol, -1) < 0)
+		return -1;
+	return agree_queues(c);
 }
 
-static int share_memory(struct carry *c)
+static int share_memory(struct machine *m)
 {
+	struct carry *c = &m->pair[0];
 	const struct vhost_mem_table t = {
 		.n = 1,
 		.region = {{.gpa = GPA_BASE,
-			    .size = c->len,
-			    .uva = (uint64_t)(uintptr_t)c->mem}},
+			    .size = m->len,
+			    .uva = (uint64_t)(uintptr_t)m->mem}},
 	};
 	const uint32_t size = 8 + sizeof(t.region[0]);
 	bool acks = has(c->protocol, VHOST_PF_REPLY_ACK);
 	uint64_t ack = 0;
 
 	if (say(c, VHOST_SET_MEM_TABLE, acks ? VHOST_F_NEED_REPLY : 0, &t,
-		size, c->memfd) < 0)
+		size, m->memfd) < 0)
 		return -1;
 	if (acks && hear_u64(c, VHOST_SET_MEM_TABLE, &ack) < 0)
 		return -1;
 	return ack ? front_say("the engine refuses the memory") : 0;
 }
 
-static int queue_start(struct carry *c, const struct vq *q, uint32_t i)
+static int queue_start(struct machine *m, const struct vq *q, uint32_t i)
 {
+	struct carry *c = &m->pair[0];
 	const struct vhost_vring_addr a = {
 		.index = i,
 		.desc = (uint64_t)(uintptr_t)q->desc,
@@ -339,57 +400,94 @@ static int queue_start(struct carry *c, const struct vq *q, uint32_t i)
 
 /* Everything up to running queues; an answer at the end proves that the
  * engine has come so far. */
-static int start(struct carry *c)
+static int start(struct machine *m)
 {
+	struct carry *c = &m->pair[0];
 	uint64_t features = 0;
 
 	if (say(c, VHOST_SET_OWNER, 0, NULL, 0, -1) < 0 ||
 	    say_u64(c, VHOST_SET_FEATURES, c->f->features, -1) < 0 ||
-	    share_memory(c) < 0 || queue_start(c, &c->down, DOWN) < 0 ||
-	    queue_start(c, &c->up, UP) < 0)
+	    share_memory(m) < 0)
 		return -1;
+	for (unsigned i = 0; i < m->n; i++) {
+		if (queue_start(m, &m->pair[i].down, i * QUEUES + DOWN) < 0 ||
+		    queue_start(m, &m->pair[i].up, i * QUEUES + UP) < 0)
+			return -1;
+	}
 	if (has(c->protocol, VHOST_PF_STATUS) &&
 	    say_u64(c, VHOST_SET_STATUS, STATUS_RUNS, -1) < 0)
 		return -1;
 	return ask(c, VHOST_GET_FEATURES, &features);
 }
 
-static int set_up(struct carry *c)
+static int wait_for_calls(struct carry *c)
 {
+	if (front_wait_add(c->f, c->down.call, EPOLLIN, FRONT_CALL_DOWN) < 0)
+		return -1;
+	return front_wait_add(c->f, c->up.call, EPOLLIN, FRONT_CALL_UP);
+}
+
+static int set_up(struct machine *m)
+{
+	struct carry *c = &m->pair[0];
 	struct front *f = c->f;
 
 	if (agree(c) < 0)
 		return -1;
 	c->merges = has(f->features, VIRTIO_NET_MRG_RXBUF);
-	if (memory_init(c) < 0 || start(c) < 0)
+	if (memory_init(m) < 0 || start(m) < 0)
 		return -1;
-	/* A Linux driver has fragments only where it leaves checksums. */
-	c->pieces = has(f->features, VIRTIO_INDIRECT_DESC) &&
-		    has(f->features, VIRTIO_NET_CSUM);
-	c->gpa_tx = gpa(c, c->tx);
-	c->gpa_table = gpa(c, c->table);
 	if (front_tap_offload(f, f->tap, tap_offload(f->features)) < 0 ||
 	    front_tap_up(f) < 0)
 		return -1;
-	if (front_wait_add(f, f->peer, EPOLLIN | EPOLLRDHUP, FRONT_PEER) < 0 ||
-	    front_wait_add(f, c->down.call, EPOLLIN, FRONT_CALL_DOWN) < 0 ||
-	    front_wait_add(f, c->up.call, EPOLLIN, FRONT_CALL_UP) < 0)
+	if (front_wait_add(f, f->peer, EPOLLIN | EPOLLRDHUP, FRONT_PEER) < 0)
 		return -1;
+	for (unsigned i = 0; i < m->n; i++) {
+		c = &m->pair[i];
+		if (wait_for_calls(c) < 0)
+			return -1;
+		if (i > 0 && c->f->tap >= 0 &&
+		    front_wait_add(c->f, c->f->tap, EPOLLIN, FRONT_TAP) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Of a pair behind the first: ends only when it is broken, and all with it. */
+static void *run_more(void *arg)
+{
+	_exit((int)carry_run(arg));
+}
+
+static int run_all(struct machine *m)
+{
+	pthread_t t;
+
+	for (unsigned i = 1; i < m->n; i++) {
+		errno = pthread_create(&t, NULL, run_more, &m->pair[i]);
+		if (errno)
+			return front_say_errno("thread");
+	}
+	front_ready(m->pair[0].f);
 	return 0;
 }
 
 enum front_end front_vhost(struct front *f)
 {
-	struct carry c = {.f = f, .memfd = -1, .mem = MAP_FAILED};
+	struct machine m = {.n = f->o.queues, .memfd = -1};
 	enum front_end end = FRONT_BROKEN;
 
-	if (set_up(&c) == 0) {
-		front_ready(f);
-		end = carry_run(&c);
+	m.pair = calloc(m.n, sizeof(*m.pair));
+	if (!m.pair) {
+		front_say_errno("memory");
+		return FRONT_BROKEN;
 	}
-	/* The descriptors go with the process. */
-	free(c.free);
-	if (c.mem != MAP_FAILED)
-		munmap(c.mem, c.len);
+	m.pair[0].f = f;
+	if (set_up(&m) == 0 && run_all(&m) == 0) {
+		end = carry_run(&m.pair[0]);
+		for (unsigned i = 0; i < m.n; i++)
+			carry_count(&m.pair[i]);
+	}
+	/* Memory, descriptors and threads go with the process. */
 	return end;
 }

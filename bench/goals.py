@@ -20,6 +20,8 @@ NOT_KERNEL = {("rr-tcp-idle", "cpu_us"), ("rr-udp-idle", "cpu_us"),
 FLOOR_NAMES = {"cpu_s_per_gib": "cpu_s_gib", "cpu_us_per_transaction": "cpu_us"}
 # A peer's flows that hung have no rate; ours have the one they had.
 RATES = {"gbit_s", "slowest", "cpu_s_gib"}
+# Figures of which more is better; of the others less is.
+MORE = {"gbit_s", "down_gbit_s", "per_s", "mpps", "kpps", "ratio"}
 # What must not be zero for a run to have measured anything.
 NOT_ZERO = {"gbit_s", "per_s", "kpps", "mpps", "p50_us", "calls", "ms", "rss_mib", "secs"}
 
@@ -95,8 +97,10 @@ class Table:
         return "\n".join(lines) + "\n"
 
     def one(self, t):
-        rows = [["", *(c[1] for c in t.columns), ""]]
         names = [*self.order, *(["floor"] if t.floor else [])]
+        scales = any((t.key, p) in self.cells and catalogue.one_of(p) for p in names)
+        rows = [["", *(c[1] for c in t.columns),
+                 *(("x of 1 queue", "its CPU") if scales else ()), ""]]
         for p in names:
             if (t.key, p) not in self.cells:
                 continue
@@ -104,9 +108,24 @@ class Table:
             for figure, _, form in t.columns:
                 v = self.get(t.key, p, figure)
                 row.append("-" if v is None else form % v)
+            if scales:
+                row += ["" if v is None else f"{v:.2f}" for v in self.scale(t, p)]
             row.append(self.remark(t, p))
             rows.append(row)
         return f"{t.title} ({t.key})\n{layout(rows)}\n"
+
+    def scale(self, t, p):
+        """Of a peer with several queues: how many times better its first figure
+        is than with one, and how many times the engine's CPU for as much."""
+        one = catalogue.one_of(p)
+        if not one:
+            return None, None
+        first = t.columns[0][0]
+        cpu = next((c[0] for c in t.columns if c[0].startswith("cpu_")), None)
+        pair = self.get(t.key, p, first), self.get(t.key, one, first)
+        if first not in MORE:
+            pair = pair[::-1]
+        return ratio(*pair), cpu and ratio(self.get(t.key, p, cpu), self.get(t.key, one, cpu))
 
     def remark(self, t, p):
         n = self.disturbed(t.key, p)
@@ -319,6 +338,19 @@ def stop_goal(t):
                    for p in t.order if p.startswith("vmlan") and ("vm-stop", p) in t.cells])
 
 
+def scale_goal(t):
+    """Only in a run with --scale the whole table is in it."""
+    got = [(t.scale(x, p)[0], f"{p[6:]} {x.key}") for x in t.tests for p in t.order
+           if p.endswith(" x2")]
+    got = sorted(g for g in got if g[0] is not None)
+    if not got:
+        return "-", UNKNOWN
+    bad = [f"{name} {short(v)} (!)" for v, name in got if v < 0.95]
+    if bad:
+        return f"{', '.join(bad)}; of {len(got)} rows", NOT
+    return f"{len(got)} rows, least {short(got[0][0])} ({got[0][1]})", REACHED
+
+
 def way_goal(t):
     """Each of ours against what a socket of its own host does, on each way."""
     checks = []
@@ -375,6 +407,8 @@ GOALS = [
      ">= OVS-DPDK; 0 (less than 0.5 ms in 10 s)", raw_goal),
     ("between machines: request/response p50",
      "<= 40 us, and no processor that spins for it", meet_rr_goal),
+    ("two queues and two workers beside one, every row measured",
+     ">= 0.95x of one queue and one worker", scale_goal),
     ("between machines: one stops reading", "the others keep 0.95x of what they had",
      stop_goal),
 ]

@@ -45,6 +45,8 @@ class Peer:
     is_ours = False
     in_smoke = False
     field = "nat"     # what it is measured in: as NAT, or between machines
+    queues = 1        # of a machine's card; several: with as many workers
+    one = None        # the name of the same with one of them
 
     def argv(self, path, place, s, ready):
         """The command line: path of its program, its place, the setting, and
@@ -72,6 +74,14 @@ class Peer:
     def can(self, s):
         return s.mtu in self.mtus and not (s.way_ms and self.far) and (
             self.link == "vhost" or (s.ring, s.buf) == (256, 0))
+
+    def usual(self, test):
+        """Whether it is measured in a test (its key) unless asked for."""
+        return True
+
+    def front_words(self):
+        """More words for bench-front."""
+        return [f"queues={self.queues}"] if self.queues > 1 else []
 
     def start(self, lab_, ns, s):
         return Running(self, lab_, ns, s)
@@ -179,7 +189,8 @@ class Running:
     def start_front(self):
         if self.peer.link not in ("vhost", "stream"):
             return
-        self.front = front(self.lab, self.ns, self.peer.link, self.sock, self.s)
+        self.front = front(self.lab, self.ns, self.peer.link, self.sock, self.s,
+                           *self.peer.front_words())
         self.front_told = front_ready(self.front, self)
 
     def configure(self):
@@ -232,6 +243,10 @@ class Vmlan(Peer):
         path = lab_.build / "src" / "vmlan"
         return (str(path), None) if path.exists() else None
 
+    def several(self):
+        """For a netdev that may have several queues."""
+        return f",queues={self.queues}" if self.queues > 1 else ""
+
     def argv(self, run, ready):
         user = f"user,mtu={run.s.mtu}"
         return ["join", "-q", "--ready-fd", str(ready), user, self.netdev(run)]
@@ -241,7 +256,7 @@ class VmlanVhost(Vmlan):
     name, link = "vmlan vhost-user", "vhost"
 
     def netdev(self, run):
-        return f"vhost-user,path={run.sock},server=on"
+        return f"vhost-user,path={run.sock},server=on{self.several()}"
 
 
 class VmlanStream(Vmlan):
@@ -255,7 +270,18 @@ class VmlanTap(Vmlan):
     name, link = "vmlan tap", "tap"
 
     def netdev(self, run):
-        return f"netns,path=/run/netns/{run.ns.name},ifname=eth0"
+        return f"netns,path=/run/netns/{run.ns.name},ifname=eth0{self.several()}"
+
+
+def scaled(kind, n, tests):
+    """The same peer with n queues; in other tests it is measured only if asked
+    for."""
+    return type(f"{kind.__name__}{n}", (kind,), {
+        "name": f"{kind.name} x{n}", "one": kind.name, "queues": n,
+        "usual": lambda self, test: test in tests})()
+
+
+FOUR = ("tcp-up-4-1500", "tcp-down-4-1500")
 
 
 # ---- the kernel ----
@@ -382,8 +408,9 @@ class Gvproxy(Peer):
                 "-ssh-port", "-1"]
 
 
-ALL = [VmlanVhost(), VmlanStream(), VmlanTap(), Kernel(), HostSocket(), PasstVhost(), PasstStream(),
-       Pasta(), Slirp4netns(), QemuUser(), Gvproxy()]
+ALL = [VmlanVhost(), scaled(VmlanVhost, 2, FOUR), VmlanStream(), VmlanTap(),
+       scaled(VmlanTap, 2, FOUR), Kernel(), HostSocket(), PasstVhost(), PasstStream(), Pasta(),
+       Slirp4netns(), QemuUser(), Gvproxy()]
 
 
 # ---- a tree with the newest peers ----

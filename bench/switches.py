@@ -221,10 +221,13 @@ class VmlanJoin(Switch, peers.Vmlan):
 
     def netdev(self, machine):
         return {
-            "vhost": f"vhost-user,path={machine.sock},server=on",
+            "vhost": f"vhost-user,path={machine.sock},server=on{self.several()}",
             "stream": f"stream,server=on,addr.type=unix,addr.path={machine.sock}",
-            "tap": f"netns,path=/run/netns/{machine.ns.name},ifname=eth0",
+            "tap": f"netns,path=/run/netns/{machine.ns.name},ifname=eth0{self.several()}",
         }[machine.way]
+
+    def reach(self, machine):
+        return machine.sock, *(self.front_words() if machine.way == "vhost" else ())
 
 
 class VmlanVhosts(VmlanJoin):
@@ -396,5 +399,9 @@ class OvsDpdk(Switch):
                        f"options:vhost-server-path={m.sock}")
 
 
-ALL = [VmlanVhosts(), VmlanStreams(), VmlanTaps(), VmlanMixed(), Bridge(), TapBridge(),
-       VdeSwitch(), QemuHub(), QemuMulticast(), Testpmd(), OvsDpdk()]
+# A packet socket's frames are one flow: a tap's other queues see none of them.
+MANY = ("vm-tcp-4", "vm-raw-64")
+
+ALL = [VmlanVhosts(), *(peers.scaled(VmlanVhosts, n, MANY) for n in (2, 4)), VmlanStreams(),
+       VmlanTaps(), *(peers.scaled(VmlanTaps, n, MANY[:1]) for n in (2, 4)), VmlanMixed(),
+       Bridge(), TapBridge(), VdeSwitch(), QemuHub(), QemuMulticast(), Testpmd(), OvsDpdk()]

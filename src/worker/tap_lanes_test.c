@@ -33,10 +33,10 @@ enum {
 struct bench {
 	struct world w;
 	struct kinds k;
-	struct rig_tap tap;      /* fds given away */
-	int peer[QUEUES];        /* owned; -1: it is a real one */
-	struct port *port;       /* the tap's; NULL: removed */
-	struct fake_port *other; /* on worker 0 .. */
+	struct rig_tap tap;                 /* fds given away */
+	int peer[QUEUES];                   /* owned; -1: it is a real one */
+	struct port *port;                  /* the tap's; NULL: removed */
+	struct fake_port *other;            /* on worker 0 .. */
 	struct fake_port *leg[MAX_WORKERS]; /* .. and its legs */
 	mac at_tap, at_other;
 };
@@ -261,8 +261,8 @@ static void all_queues_at_once(void **state)
 				lane_say(&b.w, i, b.leg[i], b.at_tap,
 					 b.at_other, WINDOW);
 				for (unsigned k = 0; k < WINDOW; k++)
-					assert_true(peer_say(&b, i,
-							     sent[i] + k));
+					assert_true(
+						peer_say(&b, i, sent[i] + k));
 				sent[i] += WINDOW;
 			}
 			while (back[i] < sent[i])
@@ -402,8 +402,8 @@ static void an_interface_is_removed(void **state)
 /* A datagram of a flow, without a sum. */
 static void put_udp(struct bench *b, uint8_t *p, bool is_out, unsigned flow)
 {
-	static const uint8_t ip[] = {0x45, 0, 0, UDP_LEN - 14, 0, 0, 0x40, 0,
-				     64,   17};
+	static const uint8_t ip[] = {0x45, 0,    0, UDP_LEN - 14, 0,
+				     0,    0x40, 0, 64,           17};
 	uint16_t from = (uint16_t)(PORT_LAN + flow), to = PORT_TAP;
 	mac dst = is_out ? b->at_tap : b->at_other;
 	mac src = is_out ? b->at_other : b->at_tap;
@@ -555,10 +555,16 @@ static uint32_t contract_recv(struct contract_rig *r, void *p, uint32_t room)
 
 static void keeps_the_contract(void **state)
 {
-	static const struct contract_kind kind = {
-		"tap, 4 queues on 3 workers", false, 65535, 60, 32,
-		contract_open, .close = contract_close, .turn = contract_turn,
-		.peer_send = contract_send, .peer_recv = contract_recv};
+	static const struct contract_kind kind = {"tap, 4 queues on 3 workers",
+						  false,
+						  65535,
+						  60,
+						  32,
+						  contract_open,
+						  .close = contract_close,
+						  .turn = contract_turn,
+						  .peer_send = contract_send,
+						  .peer_recv = contract_recv};
 
 	(void)state;
 	if (port_contract_run(&kind) == 0)
