@@ -88,6 +88,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.is_hub = m->is_hub,
 		.wheel = loop_wheel(w->loop),
 		.now_ns = loop_now(w->loop),
+		.talk = loop_talk(w->loop),
 		.drops = w->drops,
 		.log = &e->log,
 		.events = engine_lan_events(e),

@@ -439,6 +439,7 @@ static struct lan *lan_make(struct fake_lan *b, const char *name, bool is_hub)
 		.is_hub = is_hub,
 		.wheel = &b->wheel,
 		.now_ns = &b->now_ns,
+		.talk = &b->talk,
 		.drops = &b->drops,
 		.events = {.link = on_link, .fault = on_fault,
 			   .mac_clash = on_clash, .heard = on_heard, .arg = b},

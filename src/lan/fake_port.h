@@ -104,6 +104,7 @@ mac fake_mac(uint32_t n);
 struct fake_lan {
 	struct timer_wheel wheel;
 	uint64_t now_ns; /* starts at one second */
+	struct talk talk;
 	struct drops drops;
 	struct lan *lan;
 	unsigned n_link, n_fault, n_clash, n_heard;

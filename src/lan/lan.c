@@ -571,11 +571,19 @@ static void drop_all(struct carry *c, enum drop_reason why)
 	c->from->stats.rx_drops += c->b->n;
 }
 
+/* from has spoken. */
+static void note_talk(struct lan *lan, const struct port *from, uint64_t bytes)
+{
+	if (lan->talk)
+		talk_note(lan->talk, from, bytes);
+}
+
 static uint64_t input(struct port *from, const struct batch *b,
 		      enum carry_mode mode)
 {
 	struct lan *lan = from->lan;
 	struct port *outer = lan->ingress;
+	uint64_t bytes = batch_bytes(b, batch_mask(b));
 	struct carry c;
 	uint64_t back;
 
@@ -585,7 +593,8 @@ static uint64_t input(struct port *from, const struct batch *b,
 	carry_init(&c, b, 0);
 	assert(!lan->lend_open && b->n <= FRAME_BATCH);
 	from->stats.rx_frames += b->n;
-	from->stats.rx_bytes += batch_bytes(b, batch_mask(b));
+	from->stats.rx_bytes += bytes;
+	note_talk(lan, from, bytes);
 	if (!port_is_up(from)) {
 		drop_all(&c, DROP_LINK_DOWN_IN);
 		return 0;
@@ -652,6 +661,7 @@ void lan_output(struct port *exit, struct port *from, const struct batch *b)
 	struct gso_rest rest;
 
 	assert(lan->busy == 0);
+	note_talk(lan, from, batch_bytes(b, batch_mask(b)));
 	(void)carry_to(from, exit, b, CARRY_LOSE, &rest); /* it counts */
 	if (!list_empty(&lan->wake))
 		lan_wake_now(lan);

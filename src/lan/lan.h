@@ -16,6 +16,7 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "base/talk.h"
 #include "base/timer.h"
 #include "lan/drop.h"
 #include "lan/frame.h"
@@ -53,6 +54,7 @@ struct lan_config {
 	uint64_t age_ns;	   /* 0 = LAN_AGE_SECONDS */
 	struct timer_wheel *wheel; /* borrowed */
 	const uint64_t *now_ns;	   /* borrowed: the worker's clock */
+	struct talk *talk;	   /* borrowed, the worker's; NULL: none */
 	struct drops *drops;	   /* borrowed */
 	struct log *log;	   /* borrowed, may be NULL */
 	struct lan_events events;

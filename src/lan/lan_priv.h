@@ -54,6 +54,7 @@ struct lan {
 	struct fdb fdb;		    /* unused in a hub */
 	struct snoop snoop;
 	const uint64_t *now_ns;	    /* borrowed */
+	struct talk *talk;	    /* borrowed, or NULL */
 	struct drops *drops;	    /* borrowed */
 	struct timer_wheel *wheel;  /* borrowed */
 	struct lan_events events;

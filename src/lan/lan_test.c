@@ -57,6 +57,30 @@ static void test_learns_and_forwards(void **state)
 	fake_lan_deinit(&b);
 }
 
+static void test_who_speaks_is_noted(void **state)
+{
+	struct fake_port *p[2];
+	struct fake_lan b;
+
+	(void)state;
+	fake_lan_init(&b, false);
+	for (int i = 0; i < 2; i++)
+		p[i] = port_make(&b);
+	assert_null(b.talk.who);
+	say(p[0], fake_mac(1), fake_mac(0));
+	say(p[0], fake_mac(1), fake_mac(0));
+	assert_ptr_equal(b.talk.who, &p[0]->port);
+	assert_false(b.talk.is_several);
+	assert_int_equal(b.talk.bytes, 128);
+	say(p[1], fake_mac(0), fake_mac(1));
+	assert_true(b.talk.is_several);
+	assert_int_equal(b.talk.bytes, 192);
+	b.talk = (struct talk){0};
+	say(p[1], fake_mac(0), fake_mac(1));
+	assert_ptr_equal(b.talk.who, &p[1]->port);
+	fake_lan_deinit(&b);
+}
+
 static uint32_t heard_from;
 
 static void note_ingress(struct fake_port *f, const struct batch *b,
@@ -654,6 +678,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learns_and_forwards),
+		cmocka_unit_test(test_who_speaks_is_noted),
 		cmocka_unit_test(test_the_ingress_is_told),
 		cmocka_unit_test(test_broadcast_and_multicast_flood),
 		cmocka_unit_test(test_hub_repeats_everything),

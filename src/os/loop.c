@@ -64,7 +64,7 @@ int loop_new(struct loop **loopp)
 	list_init(&l->work);
 	list_init(&l->polls);
 	list_init(&l->found);
-	spin_init(&l->spin, cpus_usable() < 2);
+	spin_init(&l->spin, cpus_usable());
 	l->now_ns = clock_ns();
 	timer_wheel_init(&l->wheel, l->now_ns);
 	*loopp = l;
@@ -285,8 +285,9 @@ static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
 	uint64_t most = ns < SPIN_NS ? ns : SPIN_NS;
 	int n;
 
-	if (ns && spin_pays(&l->spin)) {
+	if (ns && spin_pays(&l->spin) && spin_begin(&l->spin)) {
 		n = look(l, most, from_ns);
+		spin_end();
 		if (n != 0 || !list_empty(&l->found))
 			return n;
 		ns -= ns == UINT64_MAX ? 0 : most;
@@ -333,6 +334,11 @@ static void run_events(struct loop *l)
 		l->round.sides |= SPIN_NEAR;
 		p->fn(p);
 	}
+}
+
+struct talk *loop_talk(struct loop *l)
+{
+	return &l->round.talk;
 }
 
 bool loop_looks(const struct loop *l)

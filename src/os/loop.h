@@ -21,6 +21,7 @@
 #include <sys/epoll.h>
 
 #include "base/list.h"
+#include "base/talk.h"
 #include "base/timer.h"
 
 struct loop;
@@ -111,6 +112,10 @@ void loop_moved(struct loop *l, enum loop_traffic what, unsigned n,
 
 /* Calls h from now on; one for a loop, borrowed.  NULL: no more. */
 void loop_hook_set(struct loop *l, struct loop_hook *h);
+
+/* Where the lans of this thread note which machines spoke in this round, for
+ * the same purpose. */
+struct talk *loop_talk(struct loop *l);
 
 void loop_work_init(struct loop_work *w, void (*fn)(struct loop_work *w));
 /* Queues w for this iteration's end (for the next one, if called from

@@ -2,9 +2,33 @@
 /* When to look before sleeping; see spin.h. */
 #include "os/spin.h"
 
-void spin_init(struct spin *s, bool is_off)
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* Looks under way; nothing else is told by it. */
+static _Atomic unsigned n_looks;
+
+void spin_init(struct spin *s, unsigned cpus)
 {
-	*s = (struct spin){.is_off = is_off, .doubt = SPIN_DOUBT_MIN};
+	*s = (struct spin){.most = cpus - 1, .doubt = SPIN_DOUBT_MIN};
+}
+
+bool spin_begin(const struct spin *s)
+{
+	unsigned n = atomic_load_explicit(&n_looks, memory_order_relaxed);
+
+	do {
+		if (n >= s->most)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&n_looks, &n, n + 1, memory_order_relaxed,
+		memory_order_relaxed));
+	return true;
+}
+
+void spin_end(void)
+{
+	atomic_fetch_sub_explicit(&n_looks, 1, memory_order_relaxed);
 }
 
 static void stop(struct spin *s)
@@ -24,7 +48,7 @@ static void win(struct spin *s)
 {
 	if (s->credit < SPIN_CREDIT_MAX)
 		s->credit++;
-	if (s->is_on || s->is_off || s->wait > 0 ||
+	if (s->is_on || s->most == 0 || s->wait > 0 ||
 	    s->credit < SPIN_CREDIT_ON)
 		return;
 	s->is_on = true;
@@ -59,12 +83,26 @@ void spin_failed(struct spin *s)
 		judge(s, SPIN_NS);
 }
 
+/* The machine that spoke before the last one does again. */
+static bool answers(struct spin *s, const struct talk *t)
+{
+	const void *last = s->who[0], *before = s->who[1];
+
+	if (!t->who)
+		return false;
+	s->who[1] = last;
+	s->who[0] = t->is_several ? NULL : t->who;
+	return s->who[0] && s->who[0] == before && last && last != before;
+}
+
 void spin_round(struct spin *s, const struct spin_round *r)
 {
 	unsigned before = s->last;
+	bool is_answer;
 
 	if (!r->sides)
 		return;
+	is_answer = answers(s, &r->talk);
 	s->last = (uint8_t)r->sides;
 	if (s->wait > 0)
 		s->wait--;
@@ -77,6 +115,10 @@ void spin_round(struct spin *s, const struct spin_round *r)
 	if (r->moved > SPIN_MOVED || r->waited_ns > SPIN_QUICK_NS)
 		lose(s, SPIN_OTHER);
 	else if (r->sides + before == (SPIN_NEAR | SPIN_FAR))
+		win(s);
+	else if (r->talk.bytes > SPIN_MOVED)
+		lose(s, SPIN_OTHER);
+	else if (is_answer)
 		win(s);
 	else /* an ACK on its own, say */
 		lose(s, 1);

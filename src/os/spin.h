@@ -6,22 +6,28 @@
  * request and response that crosses the engine.  To look in vain costs what
  * the look took, on a CPU the guest could use.  So looking must have been
  * worth it lately: only a game of ping-pong is waited for, in which small
- * pieces go one way, then the other, each soon after the last.  A stream, a
- * flood, a paced sender or an idle machine is none.  And the ball must come
- * back within about the time that sleeps cost; where it takes longer, looking
- * would be paid for with the CPU.
+ * pieces go one way, then the other, each soon after the last: between the
+ * guests and the host's sockets, or between two machines of a lan, which speak
+ * in turn.  A stream with its ACKs, a flood, a paced sender, a crowd or an idle
+ * machine is none.  And the ball must come back within about the time that
+ * sleeps cost; where it takes longer, looking would be paid for with the CPU.
  *
  * Connections that come and go are a game of longer moves: a kernel opens or
  * closes one in each.  There the kernel is asked less and less often during a
  * look, and the guests' rings, which cost no system call, all the time.
  *
- * Called by the loop for each of its rounds; pure, the time is given.
+ * Where a process has several loops one CPU is left to those who are waited
+ * for: that many may look at a time, less one, and the others sleep.
+ *
+ * Called by the loop for each of its rounds; the time is given.
  */
 #ifndef OS_SPIN_H
 #define OS_SPIN_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/talk.h"
 
 enum {
 	SPIN_NEAR = 1 << 0, /* sides of a round's events: the guests' */
@@ -46,7 +52,7 @@ enum {
 };
 
 struct spin {
-	bool is_off;	 /* one CPU: who looks keeps the others from it */
+	unsigned most;	 /* looks at a time, of this process; 0 with one CPU */
 	bool is_on;
 	uint8_t last;	 /* side of the last round */
 	uint8_t opening; /* rounds left of SPIN_OPENING */
@@ -55,6 +61,9 @@ struct spin {
 	uint16_t doubt;	 /* rounds to pass after the next bad verdict */
 	uint16_t wait;	 /* rounds until there may be a trial */
 	uint32_t mean_ns; /* of the looks' lengths, moving */
+	/* Machines that spoke alone in the last two rounds in which one did,
+	 * newest first; NULL: several did. */
+	const void *who[2];
 };
 
 /* What a round was. */
@@ -64,9 +73,11 @@ struct spin_round {
 	unsigned sides;	    /* SPIN_NEAR | SPIN_FAR; 0: a timer or nothing */
 	bool has_looked;    /* it began with a look, which found it */
 	bool is_opening;    /* a connection came */
+	struct talk talk;   /* machines that sent frames, and their bytes */
 };
 
-void spin_init(struct spin *s, bool is_off);
+/* cpus: those that the loop's threads share. */
+void spin_init(struct spin *s, unsigned cpus);
 /* True if the next wait should begin with a look. */
 static inline bool spin_pays(const struct spin *s)
 {
@@ -77,6 +88,10 @@ static inline bool spin_asks_seldom(const struct spin *s)
 {
 	return s->opening > 0;
 }
+/* A look begins, unless too many are under way; then it has to end.  Safe
+ * beside other threads of the process. */
+bool spin_begin(const struct spin *s);
+void spin_end(void);
 /* A look has found nothing in all its time. */
 void spin_failed(struct spin *s);
 /* A round is over. */

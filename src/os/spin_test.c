@@ -27,7 +27,7 @@ static struct spin after(unsigned n)
 {
 	struct spin s;
 
-	spin_init(&s, false);
+	spin_init(&s, 2);
 	play(&s, n);
 	return s;
 }
@@ -49,7 +49,7 @@ static void one_cpu_never_looks(void **state)
 	struct spin s;
 
 	(void)state;
-	spin_init(&s, true);
+	spin_init(&s, 1);
 	play(&s, 1000);
 	assert_false(spin_pays(&s));
 }
@@ -97,7 +97,7 @@ static void a_stream_never_begins_one(void **state)
 	struct spin s;
 
 	(void)state;
-	spin_init(&s, false);
+	spin_init(&s, 2);
 	r.moved = 65536;
 	for (unsigned i = 0; i < 1000; i++) {
 		spin_round(&s, &pong);
@@ -207,6 +207,155 @@ static void connections_ask_the_kernel_seldom(void **state)
 	assert_true(spin_pays(&s));
 }
 
+/* ---- between machines ---- */
+
+static const char machine[3]; /* their places in memory are who they are */
+
+/* Machine who speaks alone; still looking? */
+static bool speaks(struct spin *s, const void *who, uint64_t bytes)
+{
+	struct spin_round r = {.waited_ns = 20000,
+			       .sides = SPIN_NEAR,
+			       .has_looked = spin_pays(s),
+			       .talk = {.who = who, .bytes = bytes}};
+
+	spin_round(s, &r);
+	return spin_pays(s);
+}
+
+/* Two machines that have played for long. */
+static struct spin after_machines(void)
+{
+	struct spin s;
+
+	spin_init(&s, 2);
+	for (unsigned i = 0; i < 1000; i++)
+		(void)speaks(&s, &machine[i % 2], 67);
+	assert_true(spin_pays(&s));
+	return s;
+}
+
+static void machines_that_take_turns_play(void **state)
+{
+	struct spin s;
+	unsigned n = 0;
+
+	(void)state;
+	spin_init(&s, 2);
+	while (n < 1000 && !speaks(&s, &machine[n % 2], 67))
+		n++;
+	/* The first two were no answers. */
+	assert_int_equal(n, SPIN_CREDIT_ON + 2 - 1);
+	for (n = 0; n < SPIN_CREDIT_MAX; n++)
+		assert_true(speaks(&s, &machine[n % 2], 67));
+	/* One that goes on alone ends it. */
+	for (n = 0; n < SPIN_CREDIT_MAX + 1; n++)
+		(void)speaks(&s, &machine[0], 67);
+	assert_false(spin_pays(&s));
+}
+
+static void a_bell_without_frames_does_not_end_it(void **state)
+{
+	const struct spin_round bell = {.waited_ns = 20000,
+					.sides = SPIN_NEAR};
+	struct spin s = after_machines();
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_true(speaks(&s, &machine[0], 67));
+		assert_true(speaks(&s, &machine[1], 67));
+		spin_round(&s, &bell);
+	}
+}
+
+/* Data one way, ACKs back; whole, or two short frames to each ACK. */
+static void a_stream_between_machines_is_no_game(void **state)
+{
+	struct spin s = after_machines();
+	unsigned n = 0;
+
+	(void)state;
+	while (n < 1000 && speaks(&s, &machine[n % 2], n % 2 ? 66 : 65550))
+		n++;
+	assert_true(n < 2 * SPIN_CREDIT_MAX / (SPIN_OTHER - 1) + 2);
+	for (n = 0; n < 1000; n++)
+		assert_false(speaks(&s, &machine[n % 2], n % 2 ? 66 : 65550));
+	for (n = 0; n < 1000; n++) {
+		assert_false(speaks(&s, &machine[0], 1514));
+		assert_false(speaks(&s, &machine[0], 1514));
+		assert_false(speaks(&s, &machine[1], 66));
+	}
+	/* It ends a game, too. */
+	s = after_machines();
+	for (n = 0; n < 3 * SPIN_CREDIT_MAX; n++)
+		(void)speaks(&s, &machine[n % 3 == 2], n % 3 == 2 ? 66 : 1514);
+	assert_false(spin_pays(&s));
+}
+
+/* Who has the next word cannot be told, or waits for nobody. */
+static void a_crowd_is_no_game(void **state)
+{
+	struct spin_round both = {.waited_ns = 20000,
+				  .sides = SPIN_NEAR,
+				  .talk = {.who = machine,
+					   .is_several = true,
+					   .bytes = 134}};
+	struct spin s = after_machines();
+	unsigned n;
+
+	(void)state;
+	for (n = 0; n < SPIN_CREDIT_MAX + 2; n++) /* two answer still */
+		(void)speaks(&s, &machine[n % 3], 67);
+	assert_false(spin_pays(&s));
+	s = after_machines();
+	for (n = 0; n < SPIN_CREDIT_MAX + 1; n++)
+		spin_round(&s, &both);
+	assert_false(spin_pays(&s));
+	/* What several said was nobody's word to answer. */
+	for (n = 0; n < 1000; n++) {
+		assert_false(speaks(&s, &machine[0], 67));
+		spin_round(&s, &both);
+	}
+}
+
+/* A game with the host stays one, however much its machines say at once. */
+static void frames_count_only_between_machines(void **state)
+{
+	struct spin_round crowd = ping;
+	struct spin s = after(1000);
+
+	(void)state;
+	crowd.talk = (struct talk){
+		.who = machine, .is_several = true, .bytes = SPIN_MOVED + 1};
+	for (unsigned i = 0; i < 1000; i++) {
+		spin_round(&s, &crowd);
+		spin_round(&s, &pong);
+		assert_true(spin_pays(&s));
+	}
+}
+
+/* ---- several loops ---- */
+
+static void one_cpu_is_left_to_the_others(void **state)
+{
+	struct spin one, two, three;
+
+	(void)state;
+	spin_init(&one, 1);
+	spin_init(&two, 2);
+	spin_init(&three, 3);
+	assert_false(spin_begin(&one));
+	assert_true(spin_begin(&two));
+	assert_false(spin_begin(&two));
+	assert_true(spin_begin(&three));
+	assert_false(spin_begin(&three));
+	spin_end();
+	assert_false(spin_begin(&two));
+	spin_end();
+	assert_true(spin_begin(&two));
+	spin_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +370,12 @@ int main(void)
 		cmocka_unit_test(short_looks_go_on),
 		cmocka_unit_test(long_looks_are_given_up),
 		cmocka_unit_test(connections_ask_the_kernel_seldom),
+		cmocka_unit_test(machines_that_take_turns_play),
+		cmocka_unit_test(a_bell_without_frames_does_not_end_it),
+		cmocka_unit_test(a_stream_between_machines_is_no_game),
+		cmocka_unit_test(a_crowd_is_no_game),
+		cmocka_unit_test(frames_count_only_between_machines),
+		cmocka_unit_test(one_cpu_is_left_to_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,7 @@ static int lane_init(struct lanes_net *n, unsigned i, uint64_t tell_ns)
 		.fdb_max = lan_mac_slots(n->lan),
 		.wheel = loop_wheel(w->loop),
 		.now_ns = loop_now(w->loop),
+		.talk = loop_talk(w->loop),
 		.drops = w->drops,
 		.log = w->log,
 		.events = {.fault = lanes_fault, .arg = l},
