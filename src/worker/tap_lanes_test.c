@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -61,12 +62,20 @@ static void bench_init(struct bench *b, unsigned n_workers)
 		b->leg[i] = leg_new(&b->w, b->other, i);
 }
 
+static int tap_try(struct bench *b, const int *fds, unsigned n, bool vnet_hdr)
+{
+	const struct netdev_tap_config c = {.name = "tap0",
+					    .kind = "tap",
+					    .fds = fds,
+					    .n_fds = n,
+					    .vnet_hdr = vnet_hdr};
+
+	return netdev_tap_new(&b->k.env, &c, &b->port);
+}
+
 static void tap_new(struct bench *b, const int *fds, unsigned n)
 {
-	const struct netdev_tap_config c = {
-		.name = "tap0", .kind = "tap", .fds = fds, .n_fds = n};
-
-	assert_int_equal(netdev_tap_new(&b->k.env, &c, &b->port), 0);
+	assert_int_equal(tap_try(b, fds, n, false), 0);
 	assert_true(port_is_up(b->port));
 }
 
@@ -96,10 +105,9 @@ static void bench_deinit(struct bench *b)
 	world_deinit(&b->w);
 }
 
-static void tap_of_sockets(struct bench *b, unsigned n)
+/* One end into fds, the other is the peer's. */
+static void socket_pairs(struct bench *b, int *fds, unsigned n)
 {
-	int fds[QUEUES];
-
 	for (unsigned i = 0; i < n; i++) {
 		int fd[2];
 
@@ -111,6 +119,13 @@ static void tap_of_sockets(struct bench *b, unsigned n)
 		fds[i] = fd[0];
 		b->peer[i] = fd[1];
 	}
+}
+
+static void tap_of_sockets(struct bench *b, unsigned n)
+{
+	int fds[QUEUES];
+
+	socket_pairs(b, fds, n);
 	tap_new(b, fds, n);
 }
 
@@ -306,6 +321,53 @@ static void removed_in_a_flood(void **state)
 		team_resume(b.w.t);
 	}
 	assert_int_equal(b.w.n_fault, 0);
+	bench_deinit(&b);
+}
+
+/* A bad descriptor behind good ones: nothing is left, and they are ours. */
+static void what_fails_leaves_nothing(void **state)
+{
+	int fds[QUEUES];
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 3);
+	socket_pairs(&b, fds, QUEUES);
+	fd_close(&fds[3]);
+	assert_int_equal(tap_try(&b, fds, QUEUES, false), -EBADF);
+	assert_null(b.port);
+	assert_ptr_equal(lan_ports(b.w.lan)->next, &b.other->port.link_all);
+	assert_ptr_equal(lan_ports(b.w.lan)->prev, &b.other->port.link_all);
+	for (unsigned q = 0; q < 3; q++) {
+		/* Nobody reads it any more. */
+		assert_true(peer_say(&b, q, q));
+		assert_int_equal(recv(fds[q], &(char){0}, 1, 0), 1);
+		close(fds[q]);
+	}
+	bench_deinit(&b);
+}
+
+/* A kernel before 6.2 refuses segments of UDP; another worker was told so. */
+static void what_the_kernel_cannot_do_all_know(void **state)
+{
+	const uint32_t uso = PORT_O_USO4 | PORT_O_USO6;
+	const uint64_t one = 1;
+	int fds[QUEUES];
+	struct bench b;
+	struct tap *t;
+
+	(void)state;
+	bench_init(&b, 2);
+	socket_pairs(&b, fds, 2);
+	assert_int_equal(tap_try(&b, fds, 2, true), 0);
+	t = part(&b, 0)->tap;
+	assert_int_equal(part(&b, 1)->port.caps.offload, PORT_O_ALL);
+	atomic_fetch_or(&t->news, TAP_NEWS_NO_USO);
+	assert_int_equal(write(t->bell.fd, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(loop_turn(loop_of(&b.w, 0), WAIT_MS), 0);
+	assert_int_equal(b.port->caps.offload, PORT_O_ALL & ~uso);
+	assert_int_equal(part(&b, 1)->port.caps.offload, PORT_O_ALL & ~uso);
+	assert_true(port_is_up(b.port));
 	bench_deinit(&b);
 }
 
@@ -579,6 +641,8 @@ int main(void)
 		cmocka_unit_test(one_queue_is_the_first_workers),
 		cmocka_unit_test(all_queues_at_once),
 		cmocka_unit_test(removed_in_a_flood),
+		cmocka_unit_test(what_fails_leaves_nothing),
+		cmocka_unit_test(what_the_kernel_cannot_do_all_know),
 		cmocka_unit_test(another_worker_finds_it_down),
 		cmocka_unit_test(an_interface_is_removed),
 		cmocka_unit_test(answers_come_where_the_flow_is),
