@@ -334,6 +334,20 @@ static void exchange(struct test *t, enum who from, enum who to, unsigned pair,
 	until_all_got(t);
 }
 
+/* The same while a third takes nothing. */
+static void exchange_past(struct test *t, enum who from, enum who to,
+			  unsigned pair, unsigned n)
+{
+	unsigned before = t->g[to].got;
+
+	for (unsigned i = 0; i < n; i++) {
+		while (!send_on(t, from, to, pair))
+			work(t);
+		while (t->g[to].got - before <= i)
+			work(t);
+	}
+}
+
 /* Frames on all pairs arrive, and on the worker's own. */
 static void expect_all_ways(struct test *t, unsigned n)
 {
@@ -493,6 +507,38 @@ static void expect_calm(struct test *t)
 	greet(t);
 	expect_all_ways(t, 64);
 	assert_int_equal(t->w.n_fault, 0);
+}
+
+static bool holds(struct world *w, void *arg)
+{
+	const struct test *t = arg;
+
+	return vhost_of(t->g[A].port)->pair[1]->n_held ||
+	       dropped(w, DROP_PORT_STALLED);
+}
+
+/* What a leg has no room for waits in the sender's queue on that lane, and
+ * goes on or is lost by name. */
+static void test_full_leg(void **state)
+{
+	struct test *t = *state;
+	uint64_t lost;
+
+	greet(t);
+	lost = drops_of(t);
+	t->g[C].is_asleep = true;
+	for (unsigned i = 0; i < t->g[C].peer.c.rx_size + 10; i++) {
+		while (!send_on(t, A, C, 1))
+			work(t);
+	}
+	until(&t->w, holds, t);
+	/* The others pass. */
+	exchange_past(t, A, B, 1, 100);
+	t->g[C].is_asleep = false;
+	while (sum(t, false) + drops_of(t) - lost < sum(t, true))
+		work(t);
+	assert_true(t->g[C].got >= t->g[C].peer.c.rx_size);
+	expect_calm(t);
 }
 
 static void test_pairs_come_and_go(void **state)
@@ -700,6 +746,7 @@ int main(void)
 		T3(test_disabled_pairs),
 		T4(test_disabled_pairs),
 		T3(test_sent_before_disabling),
+		T4(test_full_leg),
 		T3(test_pairs_come_and_go),
 		T4(test_pairs_come_and_go),
 		T3(test_memory_changes),

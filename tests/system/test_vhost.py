@@ -2,6 +2,7 @@
 """An unmodified Linux in an unmodified QEMU over vhost-user: its own
 virtqueues, its memory shared; either side may start again."""
 import hashlib
+import os
 import re
 import socket
 import subprocess
@@ -106,10 +107,13 @@ def test_bulk_both_ways(net):
 
 
 def test_queues_come_and_go(w, tmp_path):
-    """The guest changes how many it uses, twenty times a second."""
+    """The guest changes how many it uses, twenty times a second; each of them
+    is another worker's."""
     w.python("web_server.py", PAGE, port=80)
     sock = tmp_path / "v.sock"
-    with world.Vmlan(["user", f"vhost-user,path={sock},server=on,queues=4"]) as v:
+    with world.Vmlan(["user", f"vhost-user,path={sock},server=on,queues=4"],
+                     env={"VMLAN_WORKERS": "4"}) as v:
+        assert len(os.listdir(f"/proc/{v.engine()}/task")) == 4
         text = bulk(words_of(sock, 4), ("-smp", "4"), queues="4", ping="10.0.2.2")
         assert re.search("guest: queues 4 of 4, after [1-9][0-9]+ changes", text), text
         assert re.search("guest: ping 10.0.2.2 answered [23] of 3", text), text
