@@ -84,9 +84,10 @@ void world_deinit(struct world *w)
 	while ((it = list_first(lan_ports(w->lan))))
 		fake_free((void *)container_of(it, struct port, link_all));
 	assert_null(lanes_net_free(w->net));
-	assert_null(lanes_free(w->lanes));
 	lan_free(w->lan);
+	/* Mail may be on its way until the threads are gone. */
 	team_free(w->t);
+	assert_null(lanes_free(w->lanes));
 }
 
 struct fake_port *port_new(struct world *w, const char *name)
