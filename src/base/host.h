@@ -181,6 +181,9 @@ struct host_ops {
 	 * get a copy.  Whoever sends a copy away without asking here may hear
 	 * events of s after close(). */
 	int (*share)(struct host *h, struct host_sock *s);
+	/* Takes s out of the loop and lets go of its descriptor, which is the
+	 * caller's (or a host's that has adopted it) from now on. */
+	int (*release)(struct host *h, struct host_sock *s);
 	int (*set)(struct host *h, struct host_sock *s, enum host_opt opt,
 		   int value);
 	int (*get)(struct host *h, struct host_sock *s, enum host_opt opt,

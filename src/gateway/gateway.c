@@ -46,8 +46,12 @@ static uint64_t port_send(struct port *p, const struct batch *b, uint64_t mask)
 		return mask;
 	}
 	gw->is_busy = true;
+	if (gw->legs)
+		carrier_begin(gw->legs->first, b);
 	for (uint64_t left = mask; left; left &= left - 1)
 		gateway_input(gw, &b->f[__builtin_ctzll(left)]);
+	if (gw->legs)
+		carrier_end(gw->legs->first);
 	udp_flush(gw->udp);
 	tcp_flush(gw->tcp);
 	reasm_flush(gw->reasm);
@@ -93,10 +97,9 @@ static const struct port_ops gateway_ops = {
 	.close = port_close,
 };
 
-static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
-			 struct endpoint *to)
+bool gateway_redirect(const struct gateway *gw, uint8_t proto,
+		      const struct endpoint *dst, struct endpoint *to)
 {
-	struct gateway *gw = arg;
 	const struct gateway_guestfwd *g =
 		proto == IPPROTO_TCP ? gateway_guestfwd_find(gw, dst) : NULL;
 
@@ -106,6 +109,12 @@ static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
 	}
 	/* What the name server has is served. */
 	return !gateway_is_dns(gw, &dst->ip) && !gw->config.is_restricted;
+}
+
+static bool env_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
+			 struct endpoint *to)
+{
+	return gateway_redirect(arg, proto, dst, to);
 }
 
 /* The name server's answers over TCP are made here. */
@@ -160,6 +169,8 @@ void gateway_learn(struct gateway *gw, const addr *ip, mac m)
 		    *gw->nat.now_ns);
 	held_known(&gw->held);
 	probe_heard(gw->probes, ip, m);
+	if (gw->legs)
+		gateway_legs_learn(gw, ip, m);
 }
 
 static bool env_source_ok(void *arg, const addr *src)
@@ -400,23 +411,29 @@ static int make_services(struct gateway *gw)
 static int make_parts(struct gateway *gw)
 {
 	const struct hash_key seed = hash_key_new();
-	const struct tcp_config tc = {
-		.deny_peek_off = gw->config.deny_peek_off,
-		.seed = {seed.k0, seed.k1},
+	struct gateway_legs *ls = gw->legs;
+	const struct udp_config uc = {
+		.share = ls ? &ls->udp_share : NULL,
+		.holds = ls ? &ls->first->holds : NULL,
 	};
-	const struct udp_config uc = {0};
 	const struct tcp_report report = {.unreachable = report_unreachable,
 					  .relay = report_relay,
 					  .probe = report_probe,
 					  .arg = gw};
 	int r = icmp_new(&gw->nat, 0, &gw->icmp);
 
+	gw->tcp_config = (struct tcp_config){
+		.deny_peek_off = gw->config.deny_peek_off,
+		.seed = {seed.k0, seed.k1},
+		.share = ls ? ls->tcp_share : NULL,
+		.holds = uc.holds,
+	};
 	if (r == 0)
 		r = reasm_new(&gw->nat, gw->icmp, &gw->reasm);
 	if (r == 0)
 		r = udp_new(&gw->nat, gw->icmp, &uc, &gw->udp);
 	if (r == 0)
-		r = tcp_new(&gw->nat, &tc, &gw->tcp);
+		r = tcp_new(&gw->nat, &gw->tcp_config, &gw->tcp);
 	if (r == 0)
 		r = forward_new(&gw->nat, gw->tcp, gw->udp, &gw->forward);
 	if (r == 0)
@@ -462,7 +479,11 @@ int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 	gateway_nd_init(gw);
 	held_init(&gw->held, &gw->neigh, &gw->nat);
 	querier_init(&gw->querier, &gw->nat, carries_groups(c));
-	r = make_parts(gw);
+	r = gateway_legs_new(gw, env);
+	if (r == 0 && gw->legs)
+		gw->nat.connect = gateway_legs_connect;
+	if (r == 0)
+		r = make_parts(gw);
 	if (r == 0)
 		gateway_lease_watch(gw);
 	if (r == 0 && carries_groups(c))
@@ -472,6 +493,11 @@ int gateway_new(const struct gateway_env *env, const struct gateway_config *c,
 		return r;
 	}
 	lan_port_add(env->lan, &gw->port);
+	r = gateway_legs_start(gw);
+	if (r < 0) {
+		(void)gateway_free(gw); /* NULL */
+		return r;
+	}
 	lan_port_link(&gw->port, true);
 	querier_listeners(&gw->querier);
 	gateway_nd_start(gw);
@@ -484,6 +510,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	if (!gw)
 		return NULL;
 	/* The parts say good-bye to the guests: the port goes last. */
+	gateway_legs_stop(gw);
 	gw->forward = forward_free(gw->forward);
 	gw->groups = groups_free(gw->groups);
 	gw->tcp = tcp_free(gw->tcp);
@@ -502,6 +529,7 @@ struct gateway *gateway_free(struct gateway *gw)
 	held_deinit(&gw->held);
 	querier_deinit(&gw->querier);
 	lan_port_del(&gw->port);
+	gateway_legs_free(gw);
 	free(gw);
 	return NULL;
 }
@@ -525,8 +553,12 @@ void gateway_resolvers(struct gateway *gw, const struct endpoint *r, unsigned n)
 void gateway_network(struct gateway *gw, const addr *gone, unsigned n)
 {
 	/* UDP and ping need nothing: their sockets are bound to no address. */
-	if (n)
+	if (n) {
 		tcp_addrs_gone(gw->tcp, gone, n);
+		gateway_pause(gw);
+		gateway_legs_network(gw, gone, n);
+		gateway_resume(gw);
+	}
 	dns_network(gw->dns);
 }
 
@@ -536,9 +568,15 @@ void gateway_ways(struct gateway *gw, bool has_v4, bool has_v6)
 	bool was_out = gateway_is_way6(gw), lost4 = c->has_way4 && !has_v4,
 	     lost6 = c->has_way6 && !has_v6;
 
+	gateway_pause(gw);
 	c->has_way4 = has_v4;
 	c->has_way6 = has_v6;
 	note_ways(gw);
+	if (lost4)
+		gateway_legs_way_gone(gw, true);
+	if (lost6)
+		gateway_legs_way_gone(gw, false);
+	gateway_resume(gw);
 	dns_ways(gw->dns, has_v6);
 	if (gateway_is_way6(gw) != was_out)
 		gateway_nd_changed(gw);
@@ -554,24 +592,39 @@ void gateway_links(struct gateway *gw, uint32_t v4, uint32_t v6)
 		groups_links(gw->groups, v4, v6);
 }
 
+static void forwards_changed(struct gateway *gw)
+{
+	gateway_pause(gw);
+	gateway_legs_forwards(gw);
+	gateway_resume(gw);
+}
+
 int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
 {
 	struct endpoint guest = f->guest;
+	int r;
 
 	if (addr_is_unspecified(&guest.ip))
 		guest.ip = gw->config.dhcp_start4;
 	/* Anybody else would not be asked for on this wire. */
 	if (!gateway_source_ok(gw, &guest.ip))
 		return -EINVAL;
-	return forward_add(gw->forward, f->id, f->proto, f->fd, &guest);
+	r = forward_add(gw->forward, f->id, f->proto, f->fd, &guest);
+	if (r == 0 && f->proto == IPPROTO_UDP)
+		forwards_changed(gw);
+	return r;
 }
 
 int gateway_forward_del(struct gateway *gw, uint32_t id)
 {
-	return forward_del(gw->forward, id);
+	int r = forward_del(gw->forward, id);
+
+	if (r == 0)
+		forwards_changed(gw);
+	return r;
 }
 
-void gateway_stats(const struct gateway *gw, struct gateway_stats *sp)
+void gateway_stats(struct gateway *gw, struct gateway_stats *sp)
 {
 	struct tcp_stats t;
 
@@ -587,4 +640,7 @@ void gateway_stats(const struct gateway *gw, struct gateway_stats *sp)
 		.tcp_refused = t.n_refused,
 		.buffer_used = t.buffer_used,
 	};
+	gateway_pause(gw);
+	gateway_legs_stats(gw, sp);
+	gateway_resume(gw);
 }

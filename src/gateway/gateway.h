@@ -229,6 +229,6 @@ struct gateway_stats {
 	uint64_t tcp_rto, tcp_fast_retransmit, tcp_opened, tcp_refused;
 	uint64_t buffer_used;
 };
-void gateway_stats(const struct gateway *gw, struct gateway_stats *sp);
+void gateway_stats(struct gateway *gw, struct gateway_stats *sp);
 
 #endif

@@ -11,9 +11,11 @@ int gateway_boot(struct gateway *gw, const struct netboot *n)
 {
 	int r = 0;
 
+	gateway_pause(gw);
 	if (n->has_tftp && !gw->tftp && gw->tftp_files)
 		r = tftp_new(&gw->service, gw->tftp_files, gw->port.id,
 			     &gw->tftp);
+	gateway_resume(gw);
 	if (r < 0)
 		return r;
 	if (!gw->service.netboot)

@@ -56,7 +56,9 @@ bool gateway_is_served(void *arg, const struct endpoint *dst)
 
 void gateway_http(struct gateway *gw)
 {
+	gateway_pause(gw);
 	gw->service.has_http = true;
+	gateway_resume(gw);
 }
 
 int gateway_serve(void *arg, const struct nat_call *c)
@@ -80,7 +82,9 @@ int gateway_guestfwd_add(struct gateway *gw, const struct gateway_guestfwd *g)
 		return -EEXIST;
 	if (gw->n_guestfwds >= GATEWAY_GUESTFWDS_MAX)
 		return -ENOBUFS;
+	gateway_pause(gw);
 	gw->guestfwd[gw->n_guestfwds++] = *g;
+	gateway_resume(gw);
 	dhcp_reserve(gw->dhcp, ip);
 	return 0;
 }

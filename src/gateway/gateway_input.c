@@ -240,27 +240,6 @@ static bool input_dhcp(struct gateway *gw, const struct packet *pkt,
 	return true;
 }
 
-static void input_icmp(struct gateway *gw, const struct packet *pkt,
-		       const struct frame *f)
-{
-	struct icmp_refusal r;
-
-	if (!icmp_is_refusal(pkt, f, &r))
-		icmp_input(gw->icmp, pkt, f);
-	else if (!icmp_check(gw->icmp, pkt, f))
-		return; /* counted there */
-	else if (r.proto == IPPROTO_TCP)
-		tcp_guest_refused(gw->tcp, &r);
-	else
-		udp_refused(gw->udp, &r);
-}
-
-/* ICMP of its own family. */
-static bool is_icmp(const struct packet *pkt)
-{
-	return pkt->proto == icmp_proto(&pkt->src.ip);
-}
-
 /* Whether the protocol is one that is served at all. */
 static bool is_carried(const struct gateway *gw, const struct packet *pkt)
 {
@@ -276,6 +255,60 @@ static bool is_carried(const struct gateway *gw, const struct packet *pkt)
 		return !(lacks & LACK_ICMP);
 	}
 	return true;
+}
+
+bool gateway_is_far(const struct gateway *gw, const addr *a)
+{
+	if (!gateway_is_ours(gw, a))
+		return true;
+	return nat_is_host(&gw->nat, a) && !gateway_is_dns(gw, a) &&
+	       !gateway_is_guestfwd(gw, a);
+}
+
+/* A datagram that is for no service, and no answer to a forward's client. */
+static bool is_shared_udp(const struct gateway *gw, const struct packet *pkt)
+{
+	return !is_tftp(gw, pkt) && !is_ntp(gw, pkt) && !is_dhcp4(gw, pkt) &&
+	       !is_dhcp6(gw, pkt) &&
+	       !gateway_legs_forward(gw->legs, pkt->src.port);
+}
+
+bool gateway_is_shared(const struct gateway *gw, const struct packet *pkt)
+{
+	bool is_udp = pkt->proto == IPPROTO_UDP;
+
+	if (pkt->is_fragment || (pkt->proto != IPPROTO_TCP && !is_udp) ||
+	    !is_for_us(gw, pkt) ||
+	    !nat_subnet(&gw->nat, &pkt->src.ip)->is_on ||
+	    !gateway_source_ok(gw, &pkt->src.ip) || is_group_dst(gw, pkt) ||
+	    !is_carried(gw, pkt) || !gateway_is_far(gw, &pkt->dst.ip))
+		return false;
+	if (pkt->ttl <= 1 && !gateway_is_ours(gw, &pkt->dst.ip))
+		return false;
+	return !is_udp || is_shared_udp(gw, pkt);
+}
+
+static void input_icmp(struct gateway *gw, const struct packet *pkt,
+		       const struct frame *f)
+{
+	struct icmp_refusal r;
+
+	if (!icmp_is_refusal(pkt, f, &r))
+		icmp_input(gw->icmp, pkt, f);
+	else if (!icmp_check(gw->icmp, pkt, f))
+		return; /* counted there */
+	else if (gw->legs && gateway_legs_refused(gw, &r))
+		return;
+	else if (r.proto == IPPROTO_TCP)
+		tcp_guest_refused(gw->tcp, &r);
+	else
+		udp_refused(gw->udp, &r);
+}
+
+/* ICMP of its own family. */
+static bool is_icmp(const struct packet *pkt)
+{
+	return pkt->proto == icmp_proto(&pkt->src.ip);
 }
 
 /* What restrict= lets through (reference 2.7): replies to forwarded ports and
@@ -328,6 +361,10 @@ static void input_transport(struct gateway *gw, const struct packet *pkt,
 {
 	proto_fn input = proto_of(pkt);
 
+	if (gw->legs && gateway_is_shared(gw, pkt)) {
+		carrier_carry(gw->legs->first, pkt, f);
+		return;
+	}
 	if (input) {
 		input(gw, pkt, f);
 		return;
@@ -427,8 +464,7 @@ void gateway_input(struct gateway *gw, const struct frame *f)
 	struct packet pkt;
 	enum packet_result r = packet_parse(f->hdr, f->hdr_len, f->len, &pkt);
 
-	/* What is to be cut on its way (UFO) may be. */
-	if (f->off.gso == FRAME_GSO_FRAG4 || f->off.gso == FRAME_GSO_FRAG6)
+	if (frame_may_be_cut(f))
 		pkt.df = false;
 	if (r != PACKET_ETH_SHORT && !is_for_us(gw, &pkt)) {
 		drop(drops, DROP_NOT_FOR_US);

@@ -44,8 +44,11 @@ void gateway_move_expire(struct gateway *gw)
 	const uint64_t now = *gw->nat.now_ns;
 
 	for (unsigned i = gw->nat.n_was6; i-- > 0;) {
-		if (now - gw->nd.was_ns[i] >= GATEWAY_WAS_SECONDS * SECOND_NS)
-			forget(gw, i);
+		if (now - gw->nd.was_ns[i] < GATEWAY_WAS_SECONDS * SECOND_NS)
+			continue;
+		gateway_pause(gw);
+		forget(gw, i);
+		gateway_resume(gw);
 	}
 }
 
@@ -58,15 +61,17 @@ int gateway_move6(struct gateway *gw, const struct subnet *to)
 		return -EINVAL;
 	if (addr_eq(&to->net.ip, &env->v6.net.ip))
 		return 0;
+	gateway_pause(gw);
 	remember(gw);
 	env->v6 = *to;
-	gw->service.v6 = *to;
-	gateway_names(gw);
 	/* It may have been there before. */
 	for (unsigned i = env->n_was6; i-- > 0;) {
 		if (addr_eq(&env->was6[i].net.ip, &to->net.ip))
 			forget(gw, i);
 	}
+	gateway_resume(gw);
+	gw->service.v6 = *to;
+	gateway_names(gw);
 	if (gw->dhcp6)
 		dhcp6_moved(gw->dhcp6);
 	gateway_nd_changed(gw);

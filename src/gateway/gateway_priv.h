@@ -2,12 +2,14 @@
 /*
  * The inside of the gateway: gateway.c makes it and answers the lan,
  * gateway_input.c judges each frame and hands it to its part.  One worker's
- * thread.
+ * thread; of several the first's, but for what is said (gateway_legs.h): then
+ * what the others read of it is written in pauses only.
  */
 #ifndef GATEWAY_GATEWAY_PRIV_H
 #define GATEWAY_GATEWAY_PRIV_H
 
 #include "gateway/gateway.h"
+#include "gateway/gateway_legs.h"
 #include "gateway/gateway_nd.h"
 #include "gateway/held.h"
 #include "gateway/neigh.h"
@@ -53,6 +55,8 @@ struct gateway {
 	struct reasm *reasm;
 	struct udp *udp;
 	struct tcp *tcp;
+	struct tcp_config tcp_config; /* the legs' are alike */
+	struct gateway_legs *legs; /* owned; NULL: one worker */
 	struct groups *groups; /* NULL: none pass */
 	struct forward *forward;
 	struct service_env service;
@@ -106,6 +110,16 @@ static inline bool gateway_has_dns(const struct gateway *gw)
 
 /* Gives the name server its zone (gateway_names.c). */
 void gateway_names(struct gateway *gw);
+/* The hook of struct nat_env, of any worker. */
+bool gateway_redirect(const struct gateway *gw, uint8_t proto,
+		      const struct endpoint *dst, struct endpoint *to);
+/* True for a packet that whichever worker may carry who has its flow: sound,
+ * whole, of TCP or UDP, to somebody beyond us.  The same for all packets of a
+ * flow that worker 0 would not drop at once.  Any worker, with legs. */
+bool gateway_is_shared(const struct gateway *gw, const struct packet *pkt);
+/* True if what guests send to a goes on to the host or the world, and to no
+ * part of the gateway. */
+bool gateway_is_far(const struct gateway *gw, const addr *a);
 /* True if a is an address of ours, guestfwd's among them. */
 bool gateway_is_ours(const struct gateway *gw, const addr *a);
 /* True if a guest may send from src: of a subnet that is served. */

@@ -147,4 +147,10 @@ uint64_t frame_sum(const struct frame *f, uint32_t off, uint64_t sum);
  * frame that fails is dropped as DROP_OFFLOAD_BAD. */
 bool frame_offload_check(const struct frame *f);
 
+/* True if it is to be cut into IP fragments on its way (UFO). */
+static inline bool frame_may_be_cut(const struct frame *f)
+{
+	return f->off.gso == FRAME_GSO_FRAG4 || f->off.gso == FRAME_GSO_FRAG6;
+}
+
 #endif

@@ -89,6 +89,12 @@ struct nat_env {
 	 * socket fd; it was share()d.  NULL: nobody can be told. */
 	void (*refuse)(void *arg, int fd, const struct endpoint *client,
 		       const struct icmp_refusal *r);
+	/* Of several workers: a connection from outside goes to guest, who sees
+	 * peer; as tcp_connect_guest(), by the worker whose it is.  -EAGAIN:
+	 * peer is in use there; sock is as it was.  NULL: one worker. */
+	int (*connect)(void *arg, struct host_sock *sock,
+		       const struct endpoint *guest,
+		       const struct endpoint *peer);
 	/* True if a guest that runs on the lan may use src (anti-spoofing:
 	 * of its subnets, not ours, not broadcast). */
 	bool (*source_ok)(void *arg, const addr *src);

@@ -498,6 +498,16 @@ static int op_share(struct host *h, struct host_sock *s)
 	return (int)k->number;
 }
 
+static int op_release(struct host *h, struct host_sock *s)
+{
+	struct fake_sock *k = s->priv;
+
+	k->s = NULL;
+	s->fd = -1;
+	s->priv = NULL;
+	return (int)k->number;
+}
+
 static int op_set(struct host *h, struct host_sock *s, enum host_opt opt,
 		  int value)
 {
@@ -552,6 +562,7 @@ static const struct host_ops fake_ops = {
 	.shutdown = op_shutdown,
 	.close = op_close,
 	.share = op_share,
+	.release = op_release,
 	.set = op_set,
 	.get = op_get,
 	.realtime = op_realtime,

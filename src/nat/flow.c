@@ -42,8 +42,23 @@ int flow_table_init(struct flow_table *t, unsigned n_max)
 	if (!t->bucket)
 		return -ENOMEM;
 	t->key = hash_key_new();
+	t->quota = &t->own;
 	list_init(&t->all);
 	return 0;
+}
+
+void flow_share_init(struct flow_share *s)
+{
+	*s = (struct flow_share){.key = hash_key_new(),
+				 .quota = {.is_shared = true}};
+}
+
+void flow_table_join(struct flow_table *t, struct flow_share *s,
+		     struct bucket_holds *h)
+{
+	t->key = s->key;
+	t->quota = &s->quota;
+	t->holds = h;
 }
 
 void flow_table_deinit(struct flow_table *t)
@@ -69,6 +84,15 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key)
 	return NULL;
 }
 
+/* Nothing is held of another's bucket: see flow.h. */
+static void hold(struct bucket_holds *h, struct flow *f)
+{
+	uint32_t bucket = buckets_of(h->b, f->proto, &f->guest, &f->remote);
+	unsigned owner;
+
+	f->held = bucket_hold(h, bucket, &owner) ? bucket + 1 : 0;
+}
+
 bool flow_add(struct flow_table *t, struct flow *f, uint32_t port)
 {
 	struct quota_payer payer = quota_payer(
@@ -76,15 +100,17 @@ bool flow_add(struct flow_table *t, struct flow *f, uint32_t port)
 		port);
 	struct flow **head;
 
-	if (!quota_has_room(&t->quota, payer, t->n_max - t->n))
+	if (!quota_has_room(t->quota, payer, quota_free(t->quota, t->n_max)))
 		return false;
+	if (t->holds)
+		hold(t->holds, f);
 	f->hash = key_hash(t, f->proto, &f->guest, &f->remote);
 	f->payer = payer;
 	head = &t->bucket[f->hash & t->mask];
 	f->chain = *head;
 	*head = f;
 	list_add_tail(&t->all, &f->link);
-	quota_take(&t->quota, payer);
+	quota_take(t->quota, payer);
 	t->n++;
 	t->last = f;
 	return true;
@@ -98,8 +124,11 @@ void flow_del(struct flow_table *t, struct flow *f)
 		at = &(*at)->chain;
 	*at = f->chain;
 	list_del(&f->link);
-	quota_give(&t->quota, f->payer);
+	quota_give(t->quota, f->payer);
 	t->n--;
 	if (t->last == f)
 		t->last = NULL;
+	if (f->held)
+		bucket_release(t->holds, f->held - 1);
+	f->held = 0;
 }

@@ -19,6 +19,13 @@
  * no insertion ever pauses to grow it.
  *
  * How many flows a guest may hold: quota.h.
+ *
+ * Where several workers carry flows, each has tables of its own, and those of
+ * one part are joined: they count their flows together, hash alike, and hold
+ * the bucket of each flow in the directory (buckets.h), so that what comes for
+ * it finds its worker.  Whoever adds a flow holds the bucket already, for as
+ * long as that takes; a flow whose bucket is another worker's all the same
+ * holds none, and is found by those only who come to its worker anyhow.
  */
 #ifndef NAT_FLOW_H
 #define NAT_FLOW_H
@@ -31,6 +38,7 @@
 #include "base/host.h"
 #include "base/list.h"
 #include "base/timer.h"
+#include "nat/buckets.h"
 #include "nat/quota.h"
 
 struct flow {
@@ -49,12 +57,19 @@ struct flow {
 	struct flow *chain; /* next in the bucket */
 	uint32_t hash;
 	struct quota_payer payer;
+	uint32_t held; /* bucket that it holds, + 1; 0: none */
 };
 
 struct flow_key {
 	struct endpoint guest;
 	struct endpoint remote;
 	uint8_t proto;
+};
+
+/* What joined tables have in common. */
+struct flow_share {
+	struct hash_key key;
+	struct quota quota;
 };
 
 struct flow_table {
@@ -65,12 +80,19 @@ struct flow_table {
 	struct flow *last; /* found last: bulk hits it without hashing */
 	struct hash_key key;
 	struct list all; /* oldest first; the part may reorder it */
-	struct quota quota;
+	struct quota *quota; /* own, or borrowed of a share */
+	struct quota own;
+	struct bucket_holds *holds; /* borrowed; NULL: one worker */
 };
 
 /* An empty table for at most n_max flows. 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int flow_table_init(struct flow_table *t,
 							unsigned n_max);
+/* For tables of several workers to share. */
+void flow_share_init(struct flow_share *s);
+/* t, empty, is one of those: s and h, its worker's, are borrowed. */
+void flow_table_join(struct flow_table *t, struct flow_share *s,
+		     struct bucket_holds *h);
 /* Releases the array; the flows were deleted before. Zeroed t is accepted. */
 void flow_table_deinit(struct flow_table *t);
 

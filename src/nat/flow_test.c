@@ -119,6 +119,92 @@ static void test_many_addresses_of_one_port(void **state)
 	flow_table_deinit(&t);
 }
 
+static void put_flow(struct flow *f, uint8_t host, uint16_t port)
+{
+	*f = (struct flow){.proto = 17, .guest = fake_ep(10, 0, 2, host, port)};
+}
+
+/* Of two workers: together they have what one has, and either may have it. */
+static void test_workers_count_together(void **state)
+{
+	enum { MAX = 64 };
+	struct flow flows[MAX], more;
+	struct bucket_holds holds[2];
+	struct flow_table t[2];
+	struct flow_share share;
+	struct buckets *b;
+	unsigned n = 0;
+
+	assert_int_equal(buckets_new(&b), 0);
+	flow_share_init(&share);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(bucket_holds_init(&holds[i], b, i), 0);
+		assert_int_equal(flow_table_init(&t[i], MAX), 0);
+		flow_table_join(&t[i], &share, &holds[i]);
+	}
+	for (; n < MAX; n++) {
+		put_flow(&flows[n], 15, (uint16_t)n);
+		if (!flow_add(&t[n % 2], &flows[n], 0))
+			break;
+	}
+	assert_int_equal(n, MAX / 2);
+	for (unsigned i = 0; i < n; i++)
+		flow_del(&t[i % 2], &flows[i]);
+	for (n = 0; n < MAX; n++) {
+		put_flow(&flows[n], 15, (uint16_t)n);
+		if (!flow_add(&t[1], &flows[n], 0))
+			break;
+	}
+	assert_int_equal(n, MAX / 2);
+	put_flow(&more, 15, MAX);
+	assert_false(flow_add(&t[0], &more, 0));
+	for (unsigned i = 0; i < n; i++)
+		flow_del(&t[1], &flows[i]);
+	for (unsigned i = 0; i < 2; i++) {
+		flow_table_deinit(&t[i]);
+		bucket_holds_deinit(&holds[i]);
+	}
+	assert_null(buckets_free(b));
+}
+
+/* A flow holds its bucket as long as it is there, and none of another's. */
+static void test_a_flow_holds_its_bucket(void **state)
+{
+	struct bucket_holds mine, others;
+	struct flow_share share;
+	struct flow_table t;
+	struct buckets *b;
+	struct flow f, g;
+	uint32_t bucket;
+	unsigned owner;
+
+	assert_int_equal(buckets_new(&b), 0);
+	flow_share_init(&share);
+	assert_int_equal(bucket_holds_init(&mine, b, 1), 0);
+	assert_int_equal(bucket_holds_init(&others, b, 2), 0);
+	assert_int_equal(flow_table_init(&t, 16), 0);
+	flow_table_join(&t, &share, &mine);
+	put_flow(&f, 15, 1);
+	bucket = buckets_of(b, f.proto, &f.guest, &f.remote);
+	assert_true(flow_add(&t, &f, 0));
+	assert_true(buckets_owner(b, bucket, &owner));
+	assert_int_equal(owner, 1);
+	flow_del(&t, &f);
+	assert_false(buckets_owner(b, bucket, &owner));
+	assert_true(bucket_hold(&others, bucket, &owner));
+	put_flow(&g, 15, 1);
+	assert_true(flow_add(&t, &g, 0));
+	flow_del(&t, &g);
+	assert_true(buckets_owner(b, bucket, &owner));
+	assert_int_equal(owner, 2);
+	bucket_release(&others, bucket);
+	assert_false(buckets_owner(b, bucket, &owner));
+	flow_table_deinit(&t);
+	bucket_holds_deinit(&mine);
+	bucket_holds_deinit(&others);
+	assert_null(buckets_free(b));
+}
+
 static void test_no_bucket_can_be_aimed_at(void **state)
 {
 	struct flow a = {.proto = 17, .guest = fake_ep(10, 0, 2, 15, 1)};
@@ -227,6 +313,8 @@ int main(void)
 		cmocka_unit_test(test_table_agrees_with_a_list),
 		cmocka_unit_test(test_one_guest_takes_half),
 		cmocka_unit_test(test_many_addresses_of_one_port),
+		cmocka_unit_test(test_workers_count_together),
+		cmocka_unit_test(test_a_flow_holds_its_bucket),
 		cmocka_unit_test(test_no_bucket_can_be_aimed_at),
 		cmocka_unit_test(test_map_out),
 		cmocka_unit_test(test_map_out_redirect),

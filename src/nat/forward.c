@@ -37,23 +37,32 @@ struct listener {
 	struct endpoint guest;
 };
 
-/* What the guest sees: a client with no address (unix) gets our own and a
- * port of its own, and so does one that looks like another (127.0.0.1 and
- * 127.0.0.2, or one client of two ports that lead to one). */
-static struct endpoint client_seen(const struct listener *l,
-				   const struct endpoint *client)
+/* The guest sees a client with no address (unix) as us, with a port of its own,
+ * and so does one that looks like another (127.0.0.1 and 127.0.0.2, or one
+ * client of two ports that lead to one). */
+static int connect_guest(const struct listener *l, struct host_sock *sock,
+			 const struct endpoint *client)
 {
 	struct forward *fw = l->forward;
-	struct endpoint seen = nat_map_client(fw->env, client, &l->guest.ip);
+	const struct nat_env *env = fw->env;
+	struct endpoint seen = nat_map_client(env, client, &l->guest.ip);
+	int r = -EAGAIN;
 
-	for (int i = 0; i < PORT_TRIES; i++) {
-		if (seen.port != 0 &&
-		    tcp_is_pair_free(fw->tcp, &l->guest, &seen))
-			break;
+	for (int i = 0; i < PORT_TRIES && r == -EAGAIN; i++) {
+		if (seen.port == 0 ||
+		    !tcp_is_pair_free(fw->tcp, &l->guest, &seen))
+			r = -EAGAIN;
+		else if (env->connect)
+			r = env->connect(env->arg, sock, &l->guest, &seen);
+		else
+			r = tcp_connect_guest(fw->tcp, sock, &l->guest, &seen);
 		seen.port = (uint16_t)(EPHEMERAL_FIRST +
-				       fw->next_port++ % EPHEMERAL_N);
+				       fw->next_port % EPHEMERAL_N);
+		fw->next_port += r == -EAGAIN;
 	}
-	return seen;
+	if (r == -EAGAIN)
+		env->host->ops->close(env->host, sock, true);
+	return r;
 }
 
 /* True if another connection may be waiting. */
@@ -62,7 +71,7 @@ static bool accept_one(struct listener *l)
 	struct forward *fw = l->forward;
 	struct host *h = fw->env->host;
 	struct host_sock sock = HOST_SOCK_NULL;
-	struct endpoint client, seen;
+	struct endpoint client;
 	int r = h->ops->accept(h, &l->sock, &sock, &client);
 
 	if (r == -ECONNABORTED || r == -EINTR)
@@ -74,8 +83,7 @@ static bool accept_one(struct listener *l)
 	}
 	if (r < 0)
 		return false;
-	seen = client_seen(l, &client);
-	r = tcp_connect_guest(fw->tcp, &sock, &l->guest, &seen);
+	r = connect_guest(l, &sock, &client);
 	if (r < 0)
 		drop(fw->env->drops, DROP_FLOW_TABLE_FULL);
 	return true;

@@ -58,20 +58,75 @@ static void deinit(struct tcp *t)
 	free(t);
 }
 
+static unsigned chunks_of(const struct tcp_config *c)
+{
+	uint64_t bytes = c->max_buffer ? c->max_buffer : TCP_BUFFER_DEFAULT;
+	unsigned n = (unsigned)(bytes / TCP_CHUNK);
+
+	return n < 2 ? 2 : n;
+}
+
+static void share_init(struct tcp_share *s, const struct tcp_config *c)
+{
+	s->credit_max = (uint64_t)chunks_of(c) * TCP_CHUNK / 2;
+	atomic_init(&s->credit, s->credit_max);
+}
+
+int tcp_share_new(const struct tcp_config *c, struct tcp_share **sp)
+{
+	struct tcp_share *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	share_init(s, c);
+	flow_share_init(&s->flows);
+	s->is_shared = true;
+	for (unsigned i = 0; i < TCP_USE_N; i++)
+		s->chunks[i].is_shared = true;
+	s->half[false].is_shared = s->half[true].is_shared = true;
+	*sp = s;
+	return 0;
+}
+
+struct tcp_share *tcp_share_free(struct tcp_share *s)
+{
+	free(s);
+	return NULL;
+}
+
+bool tcp_credit_take(struct tcp *t, uint32_t n)
+{
+	uint64_t have = tcp_credit(t);
+
+	do {
+		if (n > have / 4)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&t->share->credit, &have, have - n, memory_order_relaxed,
+		memory_order_relaxed));
+	return true;
+}
+
+void tcp_credit_give(struct tcp *t, uint32_t n)
+{
+	if (n)
+		atomic_fetch_add_explicit(&t->share->credit, n,
+					  memory_order_relaxed);
+}
+
 int tcp_new(const struct nat_env *env, const struct tcp_config *c,
 	    struct tcp **tcpp)
 {
-	uint64_t bytes = c->max_buffer ? c->max_buffer : TCP_BUFFER_DEFAULT;
 	unsigned max_flows = c->max_flows ? c->max_flows : NAT_FLOWS_MAX;
-	unsigned max_chunks = (unsigned)(bytes / TCP_CHUNK);
+	unsigned max_chunks = chunks_of(c);
 	struct tcp *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return -ENOMEM;
-	if (max_chunks < 2)
-		max_chunks = 2;
 	t->env = env;
+	share_init(&t->own, c);
+	t->share = c->share ? c->share : &t->own;
 	t->can_peek = !c->deny_peek_off;
 	t->peek_after = c->peek_after ? c->peek_after : TCP_PEEK_AFTER;
 	t->isn_key = (struct hash_key){c->seed[0], c->seed[1]};
@@ -79,7 +134,6 @@ int tcp_new(const struct nat_env *env, const struct tcp_config *c,
 	 * guests' ACKs: those can stay in the sockets. */
 	t->max_chunks[TCP_USE_UP] = max_chunks;
 	t->max_chunks[TCP_USE_DOWN] = max_chunks / 2;
-	t->credit = t->credit_max = (uint64_t)max_chunks * TCP_CHUNK / 2;
 	list_init(&t->pend);
 	list_init(&t->dead);
 	for (unsigned i = 0; i < TCP_WAITQS; i++)
@@ -94,6 +148,8 @@ int tcp_new(const struct nat_env *env, const struct tcp_config *c,
 		deinit(t);
 		return r;
 	}
+	if (c->share)
+		flow_table_join(&t->flows, &c->share->flows, c->holds);
 	*tcpp = t;
 	return 0;
 }
@@ -111,7 +167,8 @@ struct tcp *tcp_free(struct tcp *t)
 	timer_disarm(t->env->wheel, &t->trim);
 	assert(t->flow_slab.n_used == 0 && t->chunk_slab.n_used == 0);
 	assert(t->store_slab.n_used == 0 && t->reasm_slab.n_used == 0);
-	assert(t->recov_slab.n_used == 0 && t->credit == t->credit_max);
+	assert(t->recov_slab.n_used == 0);
+	assert(t->share->is_shared || tcp_credit(t) == t->share->credit_max);
 	deinit(t);
 	return NULL;
 }
@@ -166,7 +223,7 @@ static void count_half_open(struct tcp_flow *f)
 	bool is_half = f->state == TCP_S_CONNECT ||
 		       f->state == TCP_S_SYN_SENT ||
 		       f->state == TCP_S_SYN_RCVD;
-	struct quota *half = &f->tcp->half[f->is_inward];
+	struct quota *half = &f->tcp->share->half[f->is_inward];
 
 	if (is_half == tcp_is(f, TCP_F_HALF_OPEN))
 		return;

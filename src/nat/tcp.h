@@ -17,6 +17,11 @@
 
 struct tcp;
 
+/* What the TCPs of several workers have in common: together they have as many
+ * flows and as much memory as one, and each may use all of it.  What a worker
+ * has touched of that it keeps until it needs none. */
+struct tcp_share;
+
 struct tcp_config {
 	unsigned max_flows;	/* 0 = NAT_FLOWS_MAX */
 	uint64_t max_buffer;	/* bytes of all spill, reassembly and
@@ -28,7 +33,16 @@ struct tcp_config {
 				 * they wait in the socket, not in the ring;
 				 * 0 = 256 KiB */
 	uint64_t seed[2];	/* initial sequence numbers (RFC 6528) */
+	/* of one of several workers, else NULL; borrowed.  The rest is alike
+	 * for all of them. */
+	struct tcp_share *share;
+	struct bucket_holds *holds;
 };
+
+__attribute__((warn_unused_result)) int
+tcp_share_new(const struct tcp_config *c, struct tcp_share **sp);
+/* None of them is there any more. */
+struct tcp_share *tcp_share_free(struct tcp_share *s);
 
 __attribute__((warn_unused_result)) int tcp_new(const struct nat_env *env,
 						const struct tcp_config *c,
@@ -75,6 +89,9 @@ void tcp_addrs_gone(struct tcp *t, const addr *gone, unsigned n);
  * begins anew, and is refused if there is none to its server either. */
 void tcp_way_gone(struct tcp *t, bool is_v4);
 
+/* True if there is a connection between these two, or what is left of one. */
+bool tcp_has(struct tcp *t, const struct endpoint *guest,
+	     const struct endpoint *peer);
 /* True if tcp_connect_guest() would not find this pair in use. */
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 		      const struct endpoint *peer);

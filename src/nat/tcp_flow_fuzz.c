@@ -113,8 +113,9 @@ static void check(const struct sim *s)
 		n++;
 	}
 	must(n == t->flows.n && n == t->flow_slab.n_used);
-	must(promised + t->credit == t->credit_max);
-	must(t->n_chunks[TCP_USE_UP] + t->n_chunks[TCP_USE_DOWN] ==
+	must(promised + tcp_credit(t) == t->share->credit_max);
+	must(quota_load(&t->share->chunks[TCP_USE_UP].n) +
+		     quota_load(&t->share->chunks[TCP_USE_DOWN].n) ==
 	     t->chunk_slab.n_used);
 }
 

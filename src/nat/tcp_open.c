@@ -257,7 +257,7 @@ void tcp_open(struct tcp *t, const struct tcp_seg *s)
 	if (!f)
 		return;
 	f->flow.guest_mac = s->pkt->eth_src;
-	if (!quota_has_room(&t->half[f->is_inward], f->flow.payer,
+	if (!quota_has_room(&t->share->half[f->is_inward], f->flow.payer,
 			    TCP_HALF_OPEN_MAX)) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
 		tcp_kill(f, false);
@@ -473,6 +473,15 @@ static bool is_over(const struct flow *old)
 	       old->sock.fd < 0;
 }
 
+bool tcp_has(struct tcp *t, const struct endpoint *guest,
+	     const struct endpoint *peer)
+{
+	struct flow_key key = {.guest = *guest, .remote = *peer,
+			       .proto = IPPROTO_TCP};
+
+	return flow_find(&t->flows, &key);
+}
+
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 		      const struct endpoint *peer)
 {
@@ -501,7 +510,7 @@ int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 		return give_up(t, sock, -ENOBUFS);
 	f->is_inward = true;
 	t->env->host->ops->move(t->env->host, sock, &f->flow.sock);
-	if (!quota_has_room(&t->half[f->is_inward], f->flow.payer,
+	if (!quota_has_room(&t->share->half[f->is_inward], f->flow.payer,
 			    TCP_HALF_OPEN_MAX)) {
 		drop(t->env->drops, DROP_FLOW_TABLE_FULL);
 		tcp_kill(f, true);

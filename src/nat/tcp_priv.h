@@ -373,16 +373,26 @@ struct tcp_queue {
 	unsigned n_young; /* begun in this epoch and not counted yet */
 };
 
+/* Of one tcp, or of those of all workers. */
+struct tcp_share {
+	struct flow_share flows;
+	bool is_shared;
+	struct quota chunks[TCP_USE_N];
+	/* half-open flows: begun by guests; to them (is_inward) */
+	struct quota half[2];
+	/* bytes of window that may still be promised */
+	_Atomic uint64_t credit;
+	uint64_t credit_max;
+};
+
 struct tcp {
 	const struct nat_env *env; /* borrowed */
+	struct tcp_share *share;   /* own, or borrowed */
+	struct tcp_share own;
 	struct tcp_report report;
 	struct flow_table flows;
 	struct slab flow_slab, chunk_slab, store_slab, reasm_slab, recov_slab;
-	unsigned n_chunks[TCP_USE_N];
 	unsigned max_chunks[TCP_USE_N];
-	struct quota chunks[TCP_USE_N];
-	uint64_t credit;     /* bytes of window that may still be promised */
-	uint64_t credit_max;
 	struct hash_key isn_key;
 	bool can_peek;
 	uint64_t peek_after; /* bytes_down from which a flow is peeked */
@@ -396,8 +406,6 @@ struct tcp {
 	struct timer turn;   /* serves them in the next round */
 	struct timer trim;   /* gives back the memory of chunks */
 	struct tcp_queue queue[TCP_QUEUES]; /* by the port's serial */
-	/* half-open flows: begun by guests; to them (is_inward) */
-	struct quota half[2];
 	struct tcp_stats stats;
 	struct tcp_run run;
 	struct tcp_out out;
@@ -460,8 +468,18 @@ static inline uint32_t tcp_ts(const struct tcp_flow *f)
 	return (uint32_t)(tcp_now(f->tcp) / TCP_MS) + f->flow.hash;
 }
 
+/* Bytes of window that nobody was promised. */
+static inline uint64_t tcp_credit(const struct tcp *t)
+{
+	return atomic_load_explicit(&t->share->credit, memory_order_relaxed);
+}
+
 /* tcp.c */
 
+/* Promises n bytes more, which leave three times as many for others; false:
+ * they do not. */
+MUST_USE bool tcp_credit_take(struct tcp *t, uint32_t n);
+void tcp_credit_give(struct tcp *t, uint32_t n);
 /* The only place that assigns f->state: counts, and arms what the state
  * needs. */
 void tcp_state(struct tcp_flow *f, enum tcp_state to);

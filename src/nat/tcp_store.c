@@ -21,16 +21,16 @@ static inline uint32_t chunk_left(uint32_t seq)
 /* One that never acknowledges leaves some for others. */
 static bool chunk_new(struct tcp *t, struct tcp_store *s, unsigned slot)
 {
-	unsigned n_free = t->max_chunks[s->use] - t->n_chunks[s->use];
+	struct quota *q = &t->share->chunks[s->use];
+	unsigned n_free = quota_free(q, t->max_chunks[s->use]);
 
-	if (!quota_has_room(&t->chunks[s->use], s->payer, n_free))
+	if (!quota_has_room(q, s->payer, n_free))
 		return false;
 	s->chunk[slot] = slab_alloc_raw(&t->chunk_slab);
 	if (!s->chunk[slot])
 		return false;
 	s->n_chunks++;
-	t->n_chunks[s->use]++;
-	quota_take(&t->chunks[s->use], s->payer);
+	quota_take(q, s->payer);
 	return true;
 }
 
@@ -51,8 +51,7 @@ static void chunk_free(struct tcp *t, struct tcp_store *s, unsigned slot)
 	slab_free(&t->chunk_slab, s->chunk[slot]);
 	s->chunk[slot] = NULL;
 	s->n_chunks--;
-	t->n_chunks[s->use]--;
-	quota_give(&t->chunks[s->use], s->payer);
+	quota_give(&t->share->chunks[s->use], s->payer);
 	if (t->chunk_slab.n_used == 0 &&
 	    t->chunk_slab.n_fresh > TCP_CHUNKS_KEPT &&
 	    !timer_is_armed(&t->trim))

@@ -15,9 +15,10 @@
  * Nothing is promised that has no place: rcv_adv - up_pos stays within
  * rcv_cap, which is at most what a store can hold.  The first 64 KiB of
  * rcv_cap are the socket's own send buffer, empty when they are promised; what
- * goes beyond is drawn from tcp.credit, half of all chunks.  While the socket
- * takes no more (BLOCKED) the window's edge stands still.  Where the guest's
- * frames wait for us in a queue, the window is what that holds (tcp_queue.c).
+ * goes beyond is drawn from the share's credit, half of all chunks.  While the
+ * socket takes no more (BLOCKED) the window's edge stands still.  Where the
+ * guest's frames wait for us in a queue, the window is what that holds
+ * (tcp_queue.c).
  */
 #include <errno.h>
 
@@ -161,12 +162,10 @@ static void grow_window(struct tcp_flow *f)
 	if (f->rcv_grow < f->rcv_cap / 2)
 		return;
 	f->rcv_grow = 0;
-	if (f->rcv_shift == 0 || more == 0 || more > t->credit / 4)
+	if (f->rcv_shift == 0 || more == 0 || f->rcv_cap >= tcp_queue_cap(f))
 		return;
-	if (f->rcv_cap >= tcp_queue_cap(f))
-		return;
-	t->credit -= more;
-	f->rcv_cap = want;
+	if (tcp_credit_take(t, more))
+		f->rcv_cap = want;
 }
 
 /* With little credit left for others a flow gives back what it has not
@@ -178,9 +177,9 @@ static void shrink_window(struct tcp_flow *f)
 	uint32_t keep = tcp_max(tcp_max(promised, f->rcv_cap / 2),
 				TCP_WIN_INIT);
 
-	if (t->credit >= t->credit_max / 16 || keep >= f->rcv_cap)
+	if (tcp_credit(t) >= t->share->credit_max / 16 || keep >= f->rcv_cap)
 		return;
-	t->credit += f->rcv_cap - keep;
+	tcp_credit_give(t, f->rcv_cap - keep);
 	f->rcv_cap = keep;
 }
 
@@ -517,6 +516,6 @@ void tcp_up_free(struct tcp_flow *f)
 	tcp_store_free(t, &f->up);
 	slab_free(&t->reasm_slab, f->reasm);
 	f->reasm = NULL;
-	t->credit += f->rcv_cap - TCP_WIN_INIT;
+	tcp_credit_give(t, f->rcv_cap - TCP_WIN_INIT);
 	f->rcv_cap = TCP_WIN_INIT;
 }

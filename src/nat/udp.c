@@ -259,6 +259,13 @@ static void refuse(struct udp *u, const struct packet *pkt,
 		icmp_error(u->icmp, ICMP_UNREACHABLE, ICMP_U_HOST, 0, pkt, f);
 }
 
+bool udp_has(struct udp *u, const struct endpoint *guest)
+{
+	const struct flow_key key = {.guest = *guest, .proto = IPPROTO_UDP};
+
+	return flow_find(&u->flows, &key);
+}
+
 /* The mapping of the guest that sent pkt, new if need be; NULL: none. */
 static struct udp_flow *flow_for(struct udp *u, const struct packet *pkt)
 {
@@ -365,6 +372,8 @@ int udp_new(const struct nat_env *env, struct icmp *ic,
 		(void)udp_free(u); /* NULL */
 		return -ENOMEM;
 	}
+	if (c->share)
+		flow_table_join(&u->flows, c->share, c->holds);
 	*up = u;
 	return 0;
 }

@@ -35,6 +35,10 @@ struct udp;
 struct udp_config {
 	unsigned max_flows;   /* 0 = UDP_FLOWS_MAX */
 	unsigned max_clients; /* 0 = UDP_CLIENTS_MAX */
+	/* of one of several workers, else NULL; borrowed: they have as many
+	 * flows together */
+	struct flow_share *share;
+	struct bucket_holds *holds;
 };
 
 /* ic is borrowed. */
@@ -65,11 +69,17 @@ udp_forward_add(struct udp *u, uint32_t id, int fd,
 __attribute__((warn_unused_result)) int udp_forward_del(struct udp *u,
 							uint32_t id);
 
+/* Sets the bit of each port that is a guest's end of a forward, and clears the
+ * others. */
+void udp_forward_ports(const struct udp *u, uint8_t bits[UINT16_MAX / 8 + 1]);
+
 /* A guest has refused what came to it: who sent it, by a forwarded port or to
  * a flow, is told by env->refuse(), once for each datagram at most; r->local is
  * filled in.  Inside send(). */
 void udp_refused(struct udp *u, struct icmp_refusal *r);
 
+/* True if there is a mapping of guest. */
+bool udp_has(struct udp *u, const struct endpoint *guest);
 /* True if the datagram answers a client of a forwarded port. */
 bool udp_is_answer(struct udp *u, const struct packet *pkt);
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "nat/udp_priv.h"
 
@@ -315,6 +316,18 @@ int udp_forward_del(struct udp *u, uint32_t id)
 		return 0;
 	}
 	return -ENOENT;
+}
+
+void udp_forward_ports(const struct udp *u, uint8_t bits[UINT16_MAX / 8 + 1])
+{
+	memset(bits, 0, UINT16_MAX / 8 + 1);
+	list_each(it, &u->forwards) {
+		const struct udp_forward *fw =
+			container_of(it, struct udp_forward, link);
+		uint16_t port = fw->guest.port;
+
+		bits[port / 8] |= (uint8_t)(1u << port % 8);
+	}
 }
 
 void udp_forwards_close(struct udp *u)

@@ -542,6 +542,17 @@ static int op_share(struct host *h, struct host_sock *s)
 	return s->fd;
 }
 
+static int op_release(struct host *h, struct host_sock *s)
+{
+	struct sock_io *si = s->priv;
+	int fd = s->fd;
+
+	loop_del(of(h)->loop, &si->io);
+	*s = (struct host_sock){.fd = -1, .event = s->event};
+	slab_free(&of(h)->ios, si);
+	return fd;
+}
+
 static_assert(IP_PMTUDISC_DO == IPV6_PMTUDISC_DO &&
 		      IP_PMTUDISC_DONT == IPV6_PMTUDISC_DONT,
 	      "one number for both families");
@@ -688,6 +699,7 @@ static const struct host_ops sock_host_ops = {
 	.shutdown = op_shutdown,
 	.close = op_close,
 	.share = op_share,
+	.release = op_release,
 	.set = op_set,
 	.get = op_get,
 	.realtime = host_clock_realtime,

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The gateway's legs on the other workers' lanes (gateway_legs.h): made and
+ * changed by worker 0 in pauses.  gateway_carry.c has what they do with frames.
+ */
+#include "gateway/gateway_legs.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/gateway_priv.h"
+
+/* Longer than a call to a guest is tried. */
+#define WANT_NS (UINT64_C(60) * 1000000000)
+
+/* ---- the hooks of a leg's parts ---- */
+
+static bool leg_redirect(void *arg, uint8_t proto, const struct endpoint *dst,
+			 struct endpoint *to)
+{
+	const struct gateway_leg *l = arg;
+
+	return gateway_redirect(l->carrier.gw, proto, dst, to);
+}
+
+static bool leg_neigh(void *arg, const addr *ip, mac *macp)
+{
+	struct gateway_leg *l = arg;
+
+	return neigh_known(&l->neigh, ip, macp);
+}
+
+static bool leg_source_ok(void *arg, const addr *src)
+{
+	const struct gateway_leg *l = arg;
+
+	return gateway_source_ok(l->carrier.gw, src);
+}
+
+/* In a pause: worker 0 does it. */
+static void leg_refuse(void *arg, int fd, const struct endpoint *client,
+		       const struct icmp_refusal *r)
+{
+	const struct gateway_leg *l = arg;
+	const struct nat_env *first = &l->carrier.gw->nat;
+
+	first->refuse(first->arg, fd, client, r);
+}
+
+static void leg_unreachable(void *arg, const struct packet *pkt,
+			    const struct frame *f, int err)
+{
+	struct gateway_leg *l = arg;
+
+	icmp_errno(l->icmp, err, 0, pkt, f);
+}
+
+static bool leg_relay(void *arg, const struct icmp_relay *r)
+{
+	struct gateway_leg *l = arg;
+
+	return icmp_relay(l->icmp, r);
+}
+
+static void leg_probe(void *arg, const struct packet *pkt,
+		      const struct frame *f)
+{
+	struct gateway_leg *l = arg;
+
+	icmp_probe(l->icmp, pkt, f);
+}
+
+/* What worker 0's env says of the network, and the worker's own. */
+static void sync_env(struct gateway_leg *l)
+{
+	const struct nat_env own = l->nat;
+
+	l->nat = l->carrier.gw->nat;
+	l->nat.host = own.host;
+	l->nat.wheel = own.wheel;
+	l->nat.now_ns = own.now_ns;
+	l->nat.drops = own.drops;
+	l->nat.log = own.log;
+	l->nat.lan = own.lan;
+	l->nat.port = &l->port;
+	l->nat.arg = l;
+	l->nat.redirect = leg_redirect;
+	l->nat.is_served = NULL;
+	l->nat.serve = NULL;
+	l->nat.neigh = leg_neigh;
+	l->nat.hold = NULL; /* every flow knows its guest's MAC */
+	l->nat.refuse = l->nat.refuse ? leg_refuse : NULL;
+	l->nat.connect = NULL;
+	l->nat.source_ok = leg_source_ok;
+}
+
+/* ---- making and ending ---- */
+
+static struct carrier *carrier_new(struct gateway *gw, struct buckets *b)
+{
+	struct carrier *c = aligned_alloc(GATEWAY_LINE,
+					  (sizeof(*c) + GATEWAY_LINE - 1) /
+						  GATEWAY_LINE * GATEWAY_LINE);
+
+	if (!c)
+		return NULL;
+	*c = (struct carrier){.gw = gw};
+	if (bucket_holds_init(&c->holds, b, 0) < 0) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static struct gateway_leg *leg_new(struct gateway *gw, struct buckets *b,
+				   const struct gateway_worker *w, unsigned me)
+{
+	size_t size = (sizeof(struct gateway_leg) + GATEWAY_LINE - 1) /
+		      GATEWAY_LINE * GATEWAY_LINE;
+	struct gateway_leg *l = aligned_alloc(GATEWAY_LINE, size);
+
+	if (!l)
+		return NULL;
+	memset(l, 0, size);
+	l->carrier.gw = gw;
+	l->carrier.me = me;
+	if (bucket_holds_init(&l->carrier.holds, b, me) < 0) {
+		free(l);
+		return NULL;
+	}
+	l->nat = (struct nat_env){.host = w->host,
+				  .wheel = w->wheel,
+				  .now_ns = w->now_ns,
+				  .drops = w->drops,
+				  .log = w->log,
+				  .lan = w->lane};
+	neigh_init(&l->neigh);
+	return l;
+}
+
+int gateway_legs_new(struct gateway *gw, const struct gateway_env *env)
+{
+	const struct tcp_config tc = {0};
+	struct gateway_legs *ls;
+	int r;
+
+	/* With restrict= hardly anything passes, and that is worker 0's. */
+	if (env->n_workers == 0 || gw->config.is_restricted)
+		return 0;
+	if (env->n_workers >= GATEWAY_WORKERS_MAX)
+		return -EINVAL;
+	ls = calloc(1, sizeof(*ls) + env->n_workers * sizeof(ls->leg[0]));
+	if (!ls)
+		return -ENOMEM;
+	gw->legs = ls;
+	ls->pause = env->pause;
+	ls->resume = env->resume;
+	ls->leg_set = env->leg;
+	ls->arg = env->arg;
+	ls->mail = env->mail;
+	ls->mail_arg = env->mail_arg;
+	flow_share_init(&ls->udp_share);
+	r = buckets_new(&ls->buckets);
+	if (r == 0)
+		r = tcp_share_new(&tc, &ls->tcp_share);
+	if (r < 0)
+		return r;
+	ls->first = carrier_new(gw, ls->buckets);
+	if (!ls->first)
+		return -ENOMEM;
+	for (; ls->n < env->n_workers; ls->n++) {
+		ls->leg[ls->n] = leg_new(gw, ls->buckets, &env->workers[ls->n],
+					 ls->n + 1);
+		if (!ls->leg[ls->n])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int make_parts(struct gateway_leg *l)
+{
+	struct gateway *gw = l->carrier.gw;
+	struct gateway_legs *ls = gw->legs;
+	struct tcp_config tc = gw->tcp_config;
+	const struct udp_config uc = {.max_clients = 1,
+				      .share = &ls->udp_share,
+				      .holds = &l->carrier.holds};
+	const struct tcp_report report = {.unreachable = leg_unreachable,
+					  .relay = leg_relay,
+					  .probe = leg_probe,
+					  .arg = l};
+	int r = icmp_new(&l->nat, 1, &l->icmp); /* it pings nobody */
+
+	tc.holds = &l->carrier.holds;
+	if (r == 0)
+		r = udp_new(&l->nat, l->icmp, &uc, &l->udp);
+	if (r == 0)
+		r = tcp_new(&l->nat, &tc, &l->tcp);
+	if (r < 0)
+		return r;
+	tcp_set_report(l->tcp, &report);
+	l->carrier.tcp = l->tcp;
+	l->carrier.udp = l->udp;
+	return 0;
+}
+
+int gateway_legs_start(struct gateway *gw)
+{
+	struct gateway_legs *ls = gw->legs;
+	int r = 0;
+
+	if (!ls)
+		return 0;
+	ls->first->tcp = gw->tcp;
+	ls->first->udp = gw->udp;
+	gateway_pause(gw);
+	for (unsigned i = 0; r == 0 && i < ls->n; i++) {
+		struct gateway_leg *l = ls->leg[i];
+
+		sync_env(l);
+		gateway_leg_port(l);
+		r = make_parts(l);
+		if (r == 0)
+			r = ls->leg_set(ls->arg, &gw->port, i + 1, &l->port);
+		l->is_on = r == 0;
+	}
+	gateway_resume(gw);
+	return r;
+}
+
+void gateway_legs_stop(struct gateway *gw)
+{
+	struct gateway_legs *ls = gw->legs;
+
+	if (!ls)
+		return;
+	gateway_pause(gw);
+	for (unsigned i = 0; i < ls->n; i++) {
+		struct gateway_leg *l = ls->leg[i];
+
+		l->tcp = tcp_free(l->tcp);
+		l->udp = udp_free(l->udp);
+		l->icmp = icmp_free(l->icmp);
+		/* Without a leg there comes a mail leg, which fails for want
+		 * of memory at worst. */
+		if (l->is_on && gw->port.lan)
+			(void)ls->leg_set(ls->arg, &gw->port, i + 1, NULL);
+		l->is_on = false;
+	}
+	gateway_resume(gw);
+}
+
+void gateway_legs_free(struct gateway *gw)
+{
+	struct gateway_legs *ls = gw->legs;
+
+	if (!ls)
+		return;
+	for (unsigned i = 0; i < ls->n; i++) {
+		bucket_holds_deinit(&ls->leg[i]->carrier.holds);
+		free(ls->leg[i]);
+	}
+	if (ls->first)
+		bucket_holds_deinit(&ls->first->holds);
+	free(ls->first);
+	ls->tcp_share = tcp_share_free(ls->tcp_share);
+	ls->buckets = buckets_free(ls->buckets);
+	free(ls);
+	gw->legs = NULL;
+}
+
+void gateway_pause(struct gateway *gw)
+{
+	if (gw->legs)
+		gw->legs->pause(gw->legs->arg);
+}
+
+void gateway_resume(struct gateway *gw)
+{
+	struct gateway_legs *ls = gw->legs;
+
+	if (!ls)
+		return;
+	for (unsigned i = 0; i < ls->n; i++)
+		sync_env(ls->leg[i]);
+	ls->resume(ls->arg);
+}
+
+/* ---- what worker 0 tells them ---- */
+
+void gateway_legs_network(struct gateway *gw, const addr *gone, unsigned n)
+{
+	for (unsigned i = 0; gw->legs && i < gw->legs->n; i++)
+		tcp_addrs_gone(gw->legs->leg[i]->tcp, gone, n);
+}
+
+void gateway_legs_way_gone(struct gateway *gw, bool is_v4)
+{
+	for (unsigned i = 0; gw->legs && i < gw->legs->n; i++)
+		tcp_way_gone(gw->legs->leg[i]->tcp, is_v4);
+}
+
+void gateway_legs_forwards(struct gateway *gw)
+{
+	if (gw->legs)
+		udp_forward_ports(gw->udp, gw->legs->forwarded);
+}
+
+void gateway_legs_stats(struct gateway *gw, struct gateway_stats *sp)
+{
+	for (unsigned i = 0; gw->legs && i < gw->legs->n; i++) {
+		struct gateway_leg *l = gw->legs->leg[i];
+		struct tcp_stats t;
+
+		tcp_stats(l->tcp, &t);
+		sp->n_tcp += t.n_flows;
+		sp->n_udp += udp_n_flows(l->udp);
+		sp->tcp_rto += t.n_rto;
+		sp->tcp_fast_retransmit += t.n_fast_retransmit;
+		sp->tcp_opened += t.n_opened;
+		sp->tcp_refused += t.n_refused;
+		sp->buffer_used += t.buffer_used;
+	}
+}
+
+/* ---- MACs ---- */
+
+static void want(struct gateway *gw, struct gateway_leg *l, const addr *ip)
+{
+	addr *place = &l->want[l->next_want];
+
+	for (unsigned i = 0; i < GATEWAY_WANTS; i++) {
+		if (addr_eq(&l->want[i], ip))
+			return;
+	}
+	gw->legs->n_wants += addr_is_unspecified(place);
+	gw->legs->wants_until_ns = *gw->nat.now_ns + WANT_NS;
+	*place = *ip; /* who waits longest has asked in vain */
+	l->next_want = (l->next_want + 1) % GATEWAY_WANTS;
+}
+
+static void learn(struct gateway *gw, struct gateway_leg *l, const addr *ip,
+		  mac m)
+{
+	neigh_learn(&l->neigh, ip, m, lan_ingress(gw->nat.lan),
+		    *gw->nat.now_ns);
+}
+
+static void want_no_more(struct gateway_legs *ls)
+{
+	for (unsigned i = 0; i < ls->n; i++)
+		memset(ls->leg[i]->want, 0, sizeof(ls->leg[i]->want));
+	ls->n_wants = 0;
+}
+
+void gateway_legs_learn(struct gateway *gw, const addr *ip, mac m)
+{
+	struct gateway_legs *ls = gw->legs;
+
+	if (ls->n_wants == 0)
+		return;
+	if (*gw->nat.now_ns >= ls->wants_until_ns)
+		want_no_more(ls);
+	for (unsigned i = 0; i < ls->n; i++) {
+		struct gateway_leg *l = ls->leg[i];
+
+		for (unsigned k = 0; k < GATEWAY_WANTS; k++) {
+			if (!addr_eq(&l->want[k], ip))
+				continue;
+			l->want[k] = (addr){{0}};
+			ls->n_wants--;
+			ls->pause(ls->arg);
+			learn(gw, l, ip, m);
+			ls->resume(ls->arg);
+		}
+	}
+}
+
+/* The leg is to know ip's MAC, now or as soon as worker 0 does. */
+static void introduce(struct gateway *gw, struct gateway_leg *l, const addr *ip)
+{
+	mac m;
+
+	if (neigh_find(&gw->neigh, &gw->nat, ip, &m))
+		learn(gw, l, ip, m);
+	else
+		want(gw, l, ip);
+}
+
+/* ---- flows that are theirs ---- */
+
+/* The leg that has the bucket, or NULL. */
+static struct gateway_leg *owner_of(const struct gateway *gw, uint32_t bucket)
+{
+	unsigned w;
+
+	if (!buckets_owner(gw->legs->buckets, bucket, &w) || w == 0)
+		return NULL;
+	return gw->legs->leg[w - 1];
+}
+
+bool gateway_legs_refused(struct gateway *gw, struct icmp_refusal *r)
+{
+	const struct endpoint any = {.port = 0};
+	struct gateway_legs *ls = gw->legs;
+	bool is_tcp = r->proto == IPPROTO_TCP;
+	uint32_t bucket = buckets_of(ls->buckets, r->proto, &r->guest,
+				     is_tcp ? &r->peer : &any);
+
+	if (is_tcp ? tcp_has(gw->tcp, &r->guest, &r->peer)
+		   : udp_has(gw->udp, &r->guest) ||
+			     gateway_legs_forward(ls, r->guest.port))
+		return false;
+	if (!owner_of(gw, bucket))
+		return false;
+	/* A pause costs them all something. */
+	if (!icmp_ration_refusal(gw->icmp))
+		return true;
+	ls->pause(ls->arg);
+	if (owner_of(gw, bucket) && is_tcp)
+		tcp_guest_refused(owner_of(gw, bucket)->tcp, r);
+	else if (owner_of(gw, bucket))
+		udp_refused(owner_of(gw, bucket)->udp, r);
+	ls->resume(ls->arg);
+	return true;
+}
+
+/* In a pause. */
+static int hand_over(struct gateway *gw, struct gateway_leg *l,
+		     struct host_sock *sock, const struct endpoint *guest,
+		     const struct endpoint *peer)
+{
+	struct host *from = gw->nat.host, *to = l->nat.host;
+	struct host_sock moved = HOST_SOCK_NULL;
+	int r;
+
+	if (!tcp_is_pair_free(l->tcp, guest, peer))
+		return -EAGAIN;
+	r = to->ops->adopt(to, &moved, sock->fd);
+	if (r < 0) {
+		from->ops->close(from, sock, true);
+		return r;
+	}
+	(void)from->ops->release(from, sock); /* the same number */
+	introduce(gw, l, &guest->ip);
+	return tcp_connect_guest(l->tcp, &moved, guest, peer);
+}
+
+/* In a pause: the bucket was another's just now. */
+static int connect_other(struct gateway *gw, uint32_t bucket,
+			 struct host_sock *sock, const struct endpoint *guest,
+			 const struct endpoint *peer)
+{
+	struct gateway_leg *l = owner_of(gw, bucket);
+
+	if (l)
+		return hand_over(gw, l, sock, guest, peer);
+	return tcp_connect_guest(gw->tcp, sock, guest, peer);
+}
+
+int gateway_legs_connect(void *arg, struct host_sock *sock,
+			 const struct endpoint *guest,
+			 const struct endpoint *peer)
+{
+	struct gateway *gw = arg;
+	struct gateway_legs *ls = gw->legs;
+	uint32_t bucket = buckets_of(ls->buckets, IPPROTO_TCP, guest, peer);
+	struct bucket_holds *holds = &ls->first->holds;
+	unsigned w;
+	int r;
+
+	/* What the guest sends to an address of ours comes here anyhow. */
+	if (!gateway_is_far(gw, &peer->ip))
+		return tcp_connect_guest(gw->tcp, sock, guest, peer);
+	if (!bucket_hold(holds, bucket, &w)) {
+		ls->pause(ls->arg);
+		r = connect_other(gw, bucket, sock, guest, peer);
+		ls->resume(ls->arg);
+		return r;
+	}
+	r = tcp_connect_guest(gw->tcp, sock, guest, peer);
+	bucket_release(holds, bucket);
+	return r;
+}
