@@ -38,6 +38,33 @@ def cpu_ns(v):
             for t in sorted(pathlib.Path(f"/proc/{v.engine()}/task").iterdir())]
 
 
+def both_work(v, first, start):
+    """Runs what start() began to its end; True once both workers had something to do."""
+    for p in start():
+        out, _ = p.communicate(timeout=60)
+        assert out.startswith("equal")
+    return min(b - a for a, b in zip(first, cpu_ns(v))) > 20e6
+
+
+def test_flows_of_a_guest(w):
+    """To the world, by four queues, and from the host by a forward: all are whole."""
+    g = w.guest()
+    w.serve(world.XFER, "serve", "5001", port=5001)
+    with world.Vmlan(["user,hostfwd=tcp:127.0.0.1:5002-:22", g.netdev(",queues=4")],
+                     env={"VMLAN_WORKERS": "2"}) as v:
+        g.dhcp()
+        w.serve(world.XFER, "serve", "22", ns=g.ns, port=22)
+        first = cpu_ns(v)
+        ways = ("send", "recv") * 4
+        to_world = lambda: [g.popen(world.XFER, how, world.INET_IP, "5001", "5000000",
+                                    stdout=-1, text=True) for how in ways]
+        world.wait_for("both have worked for 20 ms", lambda: both_work(v, first, to_world),
+                       seconds=60)
+        for p in [world.popen(world.XFER, how, "127.0.0.1", "5002", "5000000",
+                              stdout=-1, text=True) for how in ways]:
+            assert p.communicate(timeout=60)[0].startswith("equal")
+
+
 def test_queues_are_shared_out(w):
     """Two guests with four queues, of which each worker has two."""
     g = [w.guest(), w.guest()]
@@ -46,16 +73,10 @@ def test_queues_are_shared_out(w):
             x.static(f"10.0.2.{15 + i}")
         w.serve(world.XFER, "serve", "5001", ns=g[1].ns, port=5001)
         first = cpu_ns(v)
-
-        def both_work():
-            ps = [g[0].popen(world.XFER, how, g[1].ip, "5001", "5000000", stdout=-1, text=True)
-                  for how in ("send", "recv") * 4]
-            for p in ps:
-                out, _ = p.communicate(timeout=60)
-                assert out.startswith("equal")
-            return min(b - a for a, b in zip(first, cpu_ns(v))) > 20e6
-
-        world.wait_for("both have worked for 20 ms", both_work, seconds=60)
+        start = lambda: [g[0].popen(world.XFER, how, g[1].ip, "5001", "5000000", stdout=-1,
+                                    text=True) for how in ("send", "recv") * 4]
+        world.wait_for("both have worked for 20 ms", lambda: both_work(v, first, start),
+                       seconds=60)
         # It goes, and its workers with it, while others go on.
         g[0].sh("ip", "link", "del", "eth0")
         world.wait_for("its fault is told", lambda: "was removed" in v.log())
