@@ -205,7 +205,7 @@ class Switch(peers.Peer):
 
     def reach(self, machine):
         """bench-front's words: where the engine is, and more."""
-        return (machine.sock,)
+        return machine.sock, *(self.front_words() if machine.way == "vhost" else ())
 
     def attach(self, run):
         """What is left to do when every bench-front has been started."""
@@ -225,9 +225,6 @@ class VmlanJoin(Switch, peers.Vmlan):
             "stream": f"stream,server=on,addr.type=unix,addr.path={machine.sock}",
             "tap": f"netns,path=/run/netns/{machine.ns.name},ifname=eth0{self.several()}",
         }[machine.way]
-
-    def reach(self, machine):
-        return machine.sock, *(self.front_words() if machine.way == "vhost" else ())
 
 
 class VmlanVhosts(VmlanJoin):
@@ -345,8 +342,9 @@ class Testpmd(Switch):
     def argv(self, run, ready):
         words = [*DPDK, "-m", "512", "-l", f"0,{os.cpu_count() - 1}"]
         for i, m in enumerate(run.machines):
-            words += ["--vdev", f"net_vhost{i},iface={m.sock},queues=1,tso=1"]
-        return [*words, "--", "--forward-mode=io", "--auto-start", "--nb-cores=1",
+            words += ["--vdev", f"net_vhost{i},iface={m.sock},"
+                      f"queues={self.queues},tso=1"]
+        return [*words, "--", f"--rxq={self.queues}", f"--txq={self.queues}", "--forward-mode=io", "--auto-start", "--nb-cores=1",
                 "--total-num-mbufs=16384", "--stats-period=3600"]
 
 
@@ -404,4 +402,5 @@ MANY = ("vm-tcp-4", "vm-raw-64")
 
 ALL = [VmlanVhosts(), *(peers.scaled(VmlanVhosts, n, MANY) for n in (2, 4)), VmlanStreams(),
        VmlanTaps(), *(peers.scaled(VmlanTaps, n, MANY[:1]) for n in (2, 4)), VmlanMixed(),
-       Bridge(), TapBridge(), VdeSwitch(), QemuHub(), QemuMulticast(), Testpmd(), OvsDpdk()]
+       Bridge(), TapBridge(), VdeSwitch(), QemuHub(), QemuMulticast(), Testpmd(),
+       peers.scaled(Testpmd, 2, MANY), OvsDpdk()]
