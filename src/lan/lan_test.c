@@ -78,6 +78,11 @@ static void test_who_speaks_is_noted(void **state)
 	b.talk = (struct talk){0};
 	say(p[1], fake_mac(0), fake_mac(1));
 	assert_ptr_equal(b.talk.who, &p[1]->port);
+	b.talk = (struct talk){0};
+	p[1]->port.caps.is_ours = true;
+	say(p[1], fake_mac(0), fake_mac(1));
+	assert_null(b.talk.who);
+	assert_int_equal(b.talk.bytes, 0);
 	fake_lan_deinit(&b);
 }
 

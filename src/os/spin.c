@@ -118,7 +118,7 @@ void spin_round(struct spin *s, const struct spin_round *r)
 		win(s);
 	else if (r->talk.bytes > SPIN_MOVED)
 		lose(s, SPIN_OTHER);
-	else if (is_answer)
+	else if (is_answer && r->sides == SPIN_NEAR)
 		win(s);
 	else /* an ACK on its own, say */
 		lose(s, 1);

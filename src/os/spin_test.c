@@ -334,6 +334,22 @@ static void frames_count_only_between_machines(void **state)
 	}
 }
 
+/* Frames of machines in rounds that are the host's, too, answer nobody. */
+static void the_host_beside_is_no_game_of_machines(void **state)
+{
+	struct spin_round r = {.waited_ns = 20000,
+			       .sides = SPIN_NEAR | SPIN_FAR};
+	struct spin s;
+
+	(void)state;
+	spin_init(&s, 2);
+	for (unsigned i = 0; i < 1000; i++) {
+		r.talk = (struct talk){.who = &machine[i % 2], .bytes = 67};
+		spin_round(&s, &r);
+		assert_false(spin_pays(&s));
+	}
+}
+
 /* ---- several loops ---- */
 
 static void one_cpu_is_left_to_the_others(void **state)
@@ -375,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_stream_between_machines_is_no_game),
 		cmocka_unit_test(a_crowd_is_no_game),
 		cmocka_unit_test(frames_count_only_between_machines),
+		cmocka_unit_test(the_host_beside_is_no_game_of_machines),
 		cmocka_unit_test(one_cpu_is_left_to_the_others),
 	};
 
