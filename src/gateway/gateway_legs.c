@@ -15,6 +15,8 @@
 
 /* Longer than a call to a guest is tried. */
 #define WANT_NS (UINT64_C(60) * 1000000000)
+/* Between two connections from outside that are given away. */
+#define SPREAD_NS UINT64_C(1000000)
 
 /* ---- the hooks of a leg's parts ---- */
 
@@ -449,6 +451,67 @@ static int hand_over(struct gateway *gw, struct gateway_leg *l,
 	return tcp_connect_guest(l->tcp, &moved, guest, peer);
 }
 
+/* Whose turn it is to have a new connection to a guest of several queues, NULL:
+ * worker 0's.  A pause in a millisecond costs nobody much; what comes faster
+ * stays here. */
+static struct gateway_leg *next_turn(struct gateway *gw, const addr *guest)
+{
+	struct gateway_legs *ls = gw->legs;
+	const uint64_t now = *gw->nat.now_ns;
+	struct lan_path path;
+	unsigned n, turn;
+	mac m;
+
+	if (now - ls->spread_ns < SPREAD_NS ||
+	    !neigh_known(&gw->neigh, guest, &m))
+		return NULL;
+	lan_path(&gw->port, m, &path);
+	if (!path.port || path.port->caps.queues < 2)
+		return NULL;
+	n = path.port->caps.queues < ls->n + 1 ? path.port->caps.queues
+					       : ls->n + 1;
+	turn = ls->turn++ % n;
+	if (turn == 0)
+		return NULL;
+	ls->spread_ns = now;
+	return ls->leg[turn - 1];
+}
+
+/* In a pause: the guest's port has a queue on l's lane. */
+static bool has_queue(struct gateway *gw, struct gateway_leg *l,
+		      const addr *guest)
+{
+	struct lan_path here, there;
+	mac m;
+
+	if (!neigh_known(&gw->neigh, guest, &m))
+		return false;
+	lan_path(&gw->port, m, &here);
+	lan_path(&l->port, m, &there);
+	return here.port && there.port &&
+	       strcmp(here.port->ops->kind, there.port->ops->kind) == 0;
+}
+
+/* In a pause: the bucket is worker 0's, for nothing but this connection, which
+ * l is to have. */
+static int connect_turn(struct gateway *gw, struct gateway_leg *l,
+			uint32_t bucket, struct host_sock *sock,
+			const struct endpoint *guest,
+			const struct endpoint *peer)
+{
+	bool is_its = has_queue(gw, l, &guest->ip);
+	int r;
+
+	/* Free now, and nobody claims it in a pause. */
+	if (is_its)
+		bucket_release(&gw->legs->first->holds, bucket);
+	r = is_its ? hand_over(gw, l, sock, guest, peer)
+		   : tcp_connect_guest(gw->tcp, sock, guest, peer);
+	if (!is_its)
+		bucket_release(&gw->legs->first->holds, bucket);
+	return r;
+}
+
 /* In a pause: the bucket was another's just now. */
 static int connect_other(struct gateway *gw, uint32_t bucket,
 			 struct host_sock *sock, const struct endpoint *guest,
@@ -469,6 +532,7 @@ int gateway_legs_connect(void *arg, struct host_sock *sock,
 	struct gateway_legs *ls = gw->legs;
 	uint32_t bucket = buckets_of(ls->buckets, IPPROTO_TCP, guest, peer);
 	struct bucket_holds *holds = &ls->first->holds;
+	struct gateway_leg *l;
 	unsigned w;
 	int r;
 
@@ -478,6 +542,13 @@ int gateway_legs_connect(void *arg, struct host_sock *sock,
 	if (!bucket_hold(holds, bucket, &w)) {
 		ls->pause(ls->arg);
 		r = connect_other(gw, bucket, sock, guest, peer);
+		ls->resume(ls->arg);
+		return r;
+	}
+	l = holds->n[bucket] == 1 ? next_turn(gw, &guest->ip) : NULL;
+	if (l) {
+		ls->pause(ls->arg);
+		r = connect_turn(gw, l, bucket, sock, guest, peer);
 		ls->resume(ls->arg);
 		return r;
 	}

@@ -25,8 +25,10 @@
  * it between the look and the flow that begins.
  *
  * A connection from outside whose bucket is another's is handed over to that
- * worker in a pause; such is rare, the bucket being mostly free.  A leg asks
- * for no MACs: worker 0 tells it those of whom it is to call.
+ * worker in a pause; such is rare, the bucket being mostly free.  Then the
+ * workers have it by turn, if its guest has several queues: one in a
+ * millisecond, for the pause's sake, the rest worker 0.  A leg asks for no
+ * MACs: worker 0 tells it those of whom it is to call.
  *
  * Bounds: flows, half-open connections, bytes of windows and of buffers are
  * counted together (nat/quota.h).  Each worker has a ration of ICMP errors of
@@ -95,6 +97,8 @@ struct gateway_legs {
 	uint64_t (*mail)(void *mail_arg, const struct port *p, unsigned me,
 			 unsigned to, const struct batch *b, uint64_t mask);
 	void *mail_arg;
+	uint64_t spread_ns; /* worker 0's: when one was given away .. */
+	unsigned turn;	    /* .. and to whom comes the next */
 	unsigned n_wants;      /* worker 0's: of all legs .. */
 	uint64_t wants_until_ns; /* .. and until when */
 	struct carrier *first; /* owned: worker 0's */

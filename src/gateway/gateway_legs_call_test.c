@@ -25,11 +25,11 @@ static int host_client(uint16_t port)
 	return fd;
 }
 
-static uint16_t forward_add_tcp(struct legs_bench *b, uint32_t id)
+static uint16_t forward_add_tcp(struct legs_bench *b, uint32_t id, addr ip)
 {
 	struct gateway_forward f = {.id = id,
 				    .proto = IPPROTO_TCP,
-				    .guest = fake_ep(10, 0, 2, 15, 80),
+				    .guest = {.ip = ip, .port = 80},
 				    .fd = legs_host_socket(SOCK_STREAM, 0)};
 	uint16_t port = legs_port_of(f.fd);
 
@@ -53,7 +53,7 @@ static void answer_call(struct legs_bench *b, struct legs_conn *c, unsigned by,
 static void test_a_call_from_outside(void **state)
 {
 	struct legs_bench *b = *state;
-	int fd = host_client(forward_add_tcp(b, 1));
+	int fd = host_client(forward_add_tcp(b, 1, b->g[0].ip));
 	struct legs_conn c = {.sport = 80,
 			      .server = fake_ep(10, 0, 2, 2, legs_port_of(fd)),
 			      .snd = LEGS_ISS};
@@ -67,26 +67,39 @@ static void test_a_call_from_outside(void **state)
 	close(fd);
 }
 
-/* Its bucket is worker 2's: so is the connection. */
-static void test_a_call_is_handed_over(void **state)
+/* The bucket of this client's connection, which its port decides. */
+static uint32_t bucket_of(const struct bucket_holds *h, int client,
+			  const struct endpoint *guest, struct legs_conn *c)
 {
-	struct legs_bench *b = *state;
+	struct sockaddr_in sa = legs_loopback(0);
+
+	assert_int_equal(bind(client, (void *)&sa, sizeof(sa)), 0);
+	c->server = fake_ep(10, 0, 2, 2, legs_port_of(client));
+	return buckets_of(h->b, IPPROTO_TCP, guest, &c->server);
+}
+
+/* The bucket of a connection to guest is worker 2's: so is it. */
+static void call_other(struct legs_bench *b, addr ip)
+{
 	struct bucket_holds *h = &b->gw->legs->leg[1]->carrier.holds;
-	uint16_t port = forward_add_tcp(b, 1);
-	struct sockaddr_in sa = legs_loopback(0), to = legs_loopback(port);
+	struct sockaddr_in to = legs_loopback(forward_add_tcp(b, 1, ip));
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct legs_conn c = {.sport = 80, .snd = LEGS_ISS};
-	const struct endpoint guest = fake_ep(10, 0, 2, 15, 80);
-	uint32_t bucket;
+	const struct endpoint guest = {.ip = ip, .port = 80};
+	uint32_t bucket = bucket_of(h, fd, &guest, &c);
 	unsigned owner;
 
-	assert_int_equal(bind(fd, (void *)&sa, sizeof(sa)), 0);
-	c.server = fake_ep(10, 0, 2, 2, legs_port_of(fd));
-	bucket = buckets_of(h->b, IPPROTO_TCP, &guest, &c.server);
 	team_pause(b->w.t);
 	assert_true(bucket_hold(h, bucket, &owner));
 	team_resume(b->w.t);
 	assert_int_equal(connect(fd, (void *)&to, sizeof(to)), 0);
+	if (!addr_eq(&b->g[0].ip, &ip)) { /* a stranger is asked for */
+		until_got(&b->w, b->g[0].port, 1);
+		for (unsigned q = 0; q < LEGS_N; q++)
+			b->g[q].ip = ip;
+		fake_guest_arp(&b->g[0], addr_v4(10, 0, 2, 2));
+		fake_guest_kick(&b->g[0]);
+	}
 	answer_call(b, &c, 2, 3, fd);
 	assert_int_equal(legs_n_tcp(b, 0), 0);
 	assert_int_equal(legs_n_tcp(b, 2), 1);
@@ -94,6 +107,43 @@ static void test_a_call_is_handed_over(void **state)
 	bucket_release(h, bucket);
 	team_resume(b->w.t);
 	close(fd);
+}
+
+static void test_a_call_is_handed_over(void **state)
+{
+	call_other(*state, addr_v4(10, 0, 2, 15));
+}
+
+static void test_a_call_to_a_stranger(void **state)
+{
+	call_other(*state, addr_v4(10, 0, 2, 16));
+}
+
+/* The guest has a queue for each worker, and so has each its turn. */
+static void test_calls_are_shared_out(void **state)
+{
+	struct legs_bench *b = *state;
+	uint16_t port = forward_add_tcp(b, 1, b->g[0].ip);
+	struct port_caps caps = b->g[0].port->port.caps;
+	const uint64_t *now = loop_now(loop_of(&b->w, 0));
+	int fd[2 * LEGS_N];
+
+	caps.queues = LEGS_N;
+	lan_port_caps(&b->g[0].port->port, &caps);
+	for (unsigned i = 0; i < 2 * LEGS_N; i++) {
+		uint64_t before = *now;
+		struct legs_conn c = {.sport = 80, .snd = LEGS_ISS};
+
+		while (*now < before + 2000000)
+			assert_int_equal(loop_turn(loop_of(&b->w, 0), 1), 0);
+		fd[i] = host_client(port);
+		c.server = fake_ep(10, 0, 2, 2, legs_port_of(fd[i]));
+		answer_call(b, &c, i % LEGS_N, (i + 1) % LEGS_N, fd[i]);
+	}
+	for (unsigned i = 0; i < LEGS_N; i++)
+		assert_int_equal(legs_n_tcp(b, i), 2);
+	for (unsigned i = 0; i < 2 * LEGS_N; i++)
+		close(fd[i]);
 }
 
 /* The client of a forward is answered by the forward, by whatever queue. */
@@ -155,7 +205,7 @@ static void test_forwards_change_meanwhile(void **state)
 			.fd = legs_host_socket(SOCK_DGRAM, 0)};
 
 		assert_int_equal(gateway_forward_add(b->gw, &f), 0);
-		(void)forward_add_tcp(b, 1000 + id);
+		(void)forward_add_tcp(b, 1000 + id, b->g[0].ip);
 		assert_int_equal(loop_turn(loop_of(&b->w, 0), 0), 0);
 		assert_int_equal(gateway_forward_del(b->gw, 1000 + id), 0);
 		gateway_network(b->gw, &to.ip, 1);
@@ -200,6 +250,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_a_call_from_outside),
 		T(test_a_call_is_handed_over),
+		T(test_a_call_to_a_stranger),
+		T(test_calls_are_shared_out),
 		T(test_a_forward_of_udp),
 		T(test_forwards_change_meanwhile),
 		T(test_it_goes_under_traffic),

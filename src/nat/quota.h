@@ -18,8 +18,8 @@
  * each modulo QUOTA_PLACES: two that fall together share.
  *
  * Workers that share a bounded thing count together, so that a guest has with
- * all of them no more than with one.  They look and take in two steps: for a
- * moment there may be as many too many as there are workers.
+ * all of them no more than with one.  They look and take in two steps, so each
+ * other worker may have taken one more in between, and no more than one.
  */
 #ifndef NAT_QUOTA_H
 #define NAT_QUOTA_H
