@@ -8,6 +8,31 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifdef __SANITIZE_THREAD__
+enum { OWN_KERNEL = 64 << 20 };
+
+void AnnotateBenignRaceSized(const char *file, int line,
+			     const volatile void *at, unsigned long len,
+			     const char *what);
+
+/* A page that one of our threads has read for the guest's one queue may be what
+ * another writes for the other: the guest has said so to both, by ways that the
+ * sanitizer does not see.  The few pages of a test's guest keep their purpose,
+ * and are watched. */
+static void has_own_ways(const void *at, uint64_t len)
+{
+	if (len >= OWN_KERNEL)
+		AnnotateBenignRaceSized(__FILE__, __LINE__, at, len,
+					"a guest's memory");
+}
+#else
+static void has_own_ways(const void *at, uint64_t len)
+{
+	(void)at;
+	(void)len;
+}
+#endif
+
 static bool wraps(uint64_t from, uint64_t len)
 {
 	return from + len < from;
@@ -54,6 +79,7 @@ int vmem_add(struct vmem *m, const struct vmem_spec *s, int fd)
 		   MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
+	has_own_ways(map, s->offset + s->size);
 	/* A core dump of ours is not to hold the guest's memory. */
 	(void)madvise(map, s->offset + s->size, MADV_DONTDUMP);
 	while (at > 0 && m->region[at - 1].spec.gpa > s->gpa)

@@ -292,11 +292,11 @@ class Mixed:
         sanitizer's words are, so that is done here."""
         self.log.seek(0)
         text = self.log.read()
-        at = dict.fromkeys(re.findall(r"/src/vmlan\+(0x[0-9a-f]+)\)", text))
+        at = dict.fromkeys(re.findall(r"vmlan\+(0x[0-9a-f]+)\)", text))
         if at and shutil.which("addr2line"):
             lines = sh("addr2line", "-fspe", VMLAN, *at).stdout.splitlines()
             for where, line in zip(at, lines):
-                text = text.replace(f"/src/vmlan+{where})", f"/src/vmlan+{where}) {line}")
+                text = text.replace(f"vmlan+{where})", f"vmlan+{where}) {line}")
         return text
 
     def carried(self):
@@ -398,7 +398,8 @@ def machines_of_qemu(m):
     def step(rnd):
         sink = popen("/usr/bin/python3", "-c", COUNT, ns="inet", stdout=subprocess.PIPE, text=True)
         vm = qemu.Qemu(None, qemu.words(
-            sum=f"http://{INET_IP}/big", up=f"{INET_IP}:5009", ping="10.0.2.52", queues=4),
+            sum=f"http://{INET_IP}/big", up=f"{INET_IP}:5009", ping="10.0.2.52", queues=4,
+            patience=300),
             more=words)
         try:
             vm.until("lease", 300)

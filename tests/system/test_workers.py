@@ -14,7 +14,8 @@ def threads(v):
 
 
 @pytest.mark.parametrize("queues, workers", [(1, 1), (2, 2), (16, 16)])
-def test_as_many_as_queues(queues, workers, tmp_path):
+def test_as_many_as_queues(queues, workers, tmp_path, monkeypatch):
+    monkeypatch.delenv("VMLAN_WORKERS", raising=False)
     spec = f"vhost-user,path={tmp_path}/v.sock,server=on,queues={queues}"
     with world.Vmlan(["user", spec]) as v:
         n = min(workers, len(os.sched_getaffinity(0)))

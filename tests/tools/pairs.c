@@ -37,7 +37,8 @@ enum {
 	FRAME_MAX = 66000,
 	TURN_MS = 1,
 	TURN_FRAMES = 8, /* of a queue */
-	CALM_TURNS = 32, /* for a turn that sends */
+	BUSY_TURNS = 4,	 /* for a turn that sends */
+	CALM_TURNS = 32,
 	ASK_TURNS = 50,
 	TYPE = 0x88b5, /* IEEE 802, for local experiments */
 	ECHO_PORT = 7001,
@@ -533,6 +534,7 @@ static void ask_on(void)
 
 static void turn(void)
 {
+	unsigned most = TURN_FRAMES;
 	bool sends;
 
 	for (unsigned i = 0; i < vm.n; i++)
@@ -541,9 +543,12 @@ static void turn(void)
 		ask_on();
 	if (me.stirs && any(20) == 0)
 		stir();
-	sends = me.n_peers && (me.stirs || me.turn % CALM_TURNS == 0);
+	sends = me.n_peers &&
+		me.turn % (me.stirs ? BUSY_TURNS : CALM_TURNS) == 0;
+	if (me.stirs && any(100) == 0)
+		most = TX_SIZE;
 	for (unsigned i = 0; sends && i < vm.n; i++) {
-		for (unsigned k = 0; k < TURN_FRAMES && vm.pairs[i].is_on;
+		for (unsigned k = 0; k < most && vm.pairs[i].is_on;
 		     k++) {
 			if (!send_any(&vm.pairs[i]))
 				break;
