@@ -13,9 +13,9 @@
  * lane it leaves are lost.
  *
  * Messages come when the guest likes, and a pause stops all workers, whomever
- * they work for.  So the time that a port spends in pauses is counted, and if
- * it comes to more than a part of all time (PART), its messages wait: that is
- * its VMM's time only.
+ * they work for.  So what we work for a port in pauses is counted, and if it
+ * comes to more than a part of all time (PART), its messages wait: that is its
+ * VMM's time only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,15 +39,16 @@ void vhost_enter(struct vhost_user *v)
 	if (v->n_entered++ > 0 || v->n_legs == 1)
 		return;
 	v->env->pause(v->env->arg);
-	/* How long the others needed to stop is not this guest's doing. */
-	v->entered_ns = clock_now_ns();
+	/* How long the others needed to stop is not this guest's doing, nor
+	 * how long we do not get a CPU. */
+	v->entered_ns = clock_worked_ns();
 }
 
 void vhost_leave(struct vhost_user *v)
 {
 	if (--v->n_entered > 0 || v->n_legs == 1)
 		return;
-	vhost_charge(v, clock_now_ns() - v->entered_ns);
+	vhost_charge(v, clock_worked_ns() - v->entered_ns);
 	v->env->resume(v->env->arg);
 }
 

@@ -116,14 +116,16 @@ static void on_changed(void *arg)
 	struct vhost_user *v = arg;
 	struct port_caps caps = v->port->caps;
 	bool was_up = port_is_up(v->port), up = is_up(v);
-	uint64_t from = clock_now_ns();
+	uint64_t from = clock_worked_ns();
+	bool tells;
 
 	v->hdr_len = vhost_has(&v->s, VIRTIO_VERSION_1) ||
 				     vhost_has(&v->s, VIRTIO_NET_MRG_RXBUF)
 			     ? VNETHDR_LEN
 			     : VNETHDR_LEN - 2;
 	caps.offload = offload_of(&v->s);
-	if (caps.offload != v->port->caps.offload)
+	tells = caps.offload != v->port->caps.offload;
+	if (tells)
 		lan_port_caps(v->port, &caps);
 	if (up && v->port->fault && !any_broken(v))
 		port_fault_clear(v->port);
@@ -132,8 +134,9 @@ static void on_changed(void *arg)
 		lan_port_link(v->port, up);
 	vhost_fault(v->leg[0]);
 	/* The lanes were told, in a pause. */
-	if (v->env->n_workers && port_is_up(v->port) != was_up)
-		vhost_charge(v, clock_now_ns() - from);
+	tells |= port_is_up(v->port) != was_up;
+	if (v->env->n_workers && tells)
+		vhost_charge(v, clock_worked_ns() - from);
 	go_on(v->leg[0]);
 	/* Who moves just now goes on by itself. */
 	for (unsigned i = 1; v->has_begun && i < v->n_legs; i++) {

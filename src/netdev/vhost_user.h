@@ -174,7 +174,7 @@ void vhost_legs_free(struct vhost_user *v);
 /* The others do nothing until vhost_leave(); they nest. */
 void vhost_enter(struct vhost_user *v);
 void vhost_leave(struct vhost_user *v);
-/* So long others were kept from their work for this guest, ns. */
+/* So long we worked for this guest while others had to wait, ns. */
 void vhost_charge(struct vhost_user *v, uint64_t ns);
 /* True if that was more than its part: `later` tells when it may go on. */
 bool vhost_must_wait(struct vhost_user *v);

@@ -31,6 +31,16 @@ static inline uint64_t clock_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* What the calling thread has worked; not what it has waited, for a CPU
+ * neither. */
+static inline uint64_t clock_worked_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* Waits for these of poll(2)'s events of fd, or an error of it, until now_ms()
  * is that.  0, -ETIMEDOUT or another negative errno. */
 MUST_USE int clock_await(int fd, short events, int64_t until_ms);

@@ -689,6 +689,43 @@ static void test_pauses_are_bounded(void **state)
 	expect_calm(t);
 }
 
+/* A guest with one queue, whose abilities go and come, pays for the pauses in
+ * which the other workers are told of them; for what is no news it does not. */
+static void test_abilities_are_charged(void **state)
+{
+	const uint64_t pause_ns = 50000, part = 16;
+	struct test *t = *state;
+	struct vpeer *peer = &t->g[B].peer;
+	const struct vhost_user *v = vhost_of(t->g[B].port);
+	uint64_t features = peer->features, paid = v->paid_ns;
+
+	for (unsigned i = 0; i < 20; i++) {
+		if (i % 2 == 0)
+			features ^= VHOST_BIT(VIRTIO_NET_GUEST_TSO4);
+		vpeer_say(peer, VHOST_SET_FEATURES, 0, &features, 8, -1);
+		(void)vpeer_ask(peer, VHOST_GET_FEATURES);
+		if (i % 2 == 0)
+			assert_true(v->paid_ns >= paid + pause_ns * part);
+		else
+			assert_int_equal(v->paid_ns, paid);
+		paid = v->paid_ns;
+	}
+}
+
+/* That we do not get a CPU in a pause is not its guest's doing. */
+static void test_only_work_is_charged(void **state)
+{
+	const struct timespec away = {.tv_nsec = 200000000};
+	struct test *t = *state;
+	struct vhost_user *v = vhost_of(t->g[A].port);
+	uint64_t from = clock_now_ns();
+
+	vhost_enter(v);
+	nanosleep(&away, NULL);
+	vhost_leave(v);
+	assert_true(v->paid_ns < from + (uint64_t)away.tv_nsec * 4);
+}
+
 /* The pages of all rings and buffers that are written are in the log. */
 static void test_log(void **state)
 {
@@ -754,6 +791,8 @@ int main(void)
 		T4(test_ports_are_removed),
 		T3(test_broken_ring),
 		T3(test_pauses_are_bounded),
+		T3(test_abilities_are_charged),
+		T3(test_only_work_is_charged),
 		T3(test_log),
 	};
 
