@@ -17,6 +17,10 @@
 #define WANT_NS (UINT64_C(60) * 1000000000)
 /* Between two connections from outside that are given away. */
 #define SPREAD_NS UINT64_C(1000000)
+/* Pauses for calls: what one costs all workers, times the part of the time that
+ * they may come to; and so much is free before. */
+#define CALL_NS (UINT64_C(50000) * 16)
+#define CALLS_FREE_NS UINT64_C(1000000000)
 
 /* ---- the hooks of a leg's parts ---- */
 
@@ -451,6 +455,20 @@ static int hand_over(struct gateway *gw, struct gateway_leg *l,
 	return tcp_connect_guest(l->tcp, &moved, guest, peer);
 }
 
+/* Of pauses for calls; what it says yes to is paid for. */
+static bool may_pause(struct gateway *gw)
+{
+	struct gateway_legs *ls = gw->legs;
+	uint64_t now = *gw->nat.now_ns;
+
+	if (ls->paid_ns + CALLS_FREE_NS < now)
+		ls->paid_ns = now - CALLS_FREE_NS;
+	if (ls->paid_ns > now)
+		return false;
+	ls->paid_ns += CALL_NS;
+	return true;
+}
+
 /* Whose turn it is to have a new connection to a guest of several queues, NULL:
  * worker 0's.  A pause in a millisecond costs nobody much; what comes faster
  * stays here. */
@@ -471,7 +489,7 @@ static struct gateway_leg *next_turn(struct gateway *gw, const addr *guest)
 	n = path.port->caps.queues < ls->n + 1 ? path.port->caps.queues
 					       : ls->n + 1;
 	turn = ls->turn++ % n;
-	if (turn == 0)
+	if (turn == 0 || !may_pause(gw))
 		return NULL;
 	ls->spread_ns = now;
 	return ls->leg[turn - 1];
@@ -540,6 +558,8 @@ int gateway_legs_connect(void *arg, struct host_sock *sock,
 	if (!gateway_is_far(gw, &peer->ip))
 		return tcp_connect_guest(gw->tcp, sock, guest, peer);
 	if (!bucket_hold(holds, bucket, &w)) {
+		if (!may_pause(gw))
+			return -EAGAIN; /* another port of peer's */
 		ls->pause(ls->arg);
 		r = connect_other(gw, bucket, sock, guest, peer);
 		ls->resume(ls->arg);

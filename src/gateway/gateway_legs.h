@@ -27,8 +27,11 @@
  * A connection from outside whose bucket is another's is handed over to that
  * worker in a pause; such is rare, the bucket being mostly free.  Then the
  * workers have it by turn, if its guest has several queues: one in a
- * millisecond, for the pause's sake, the rest worker 0.  A leg asks for no
- * MACs: worker 0 tells it those of whom it is to call.
+ * millisecond, for the pause's sake, the rest worker 0.  A guest that has many
+ * flows and calls itself by a forwarded port could make the former frequent:
+ * where the pauses come to more than a part of the time the guest sees the
+ * client with another port, of a bucket that is free.  A leg asks for no MACs:
+ * worker 0 tells it those of whom it is to call.
  *
  * Bounds: flows, half-open connections, bytes of windows and of buffers are
  * counted together (nat/quota.h).  Each worker has a ration of ICMP errors of
@@ -101,6 +104,7 @@ struct gateway_legs {
 	unsigned turn;	    /* .. and to whom comes the next */
 	unsigned n_wants;      /* worker 0's: of all legs .. */
 	uint64_t wants_until_ns; /* .. and until when */
+	uint64_t paid_ns; /* worker 0's: its pauses for calls are paid then */
 	struct carrier *first; /* owned: worker 0's */
 	unsigned n;
 	struct gateway_leg *leg[]; /* owned; worker i's is leg[i - 1] */

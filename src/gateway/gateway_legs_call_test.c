@@ -146,6 +146,72 @@ static void test_calls_are_shared_out(void **state)
 		close(fd[i]);
 }
 
+static unsigned n_pauses;
+
+static void count_pause(void *arg)
+{
+	n_pauses++;
+	team_pause(((struct legs_bench *)arg)->w.t);
+}
+
+/* Whoever has the bucket and calls itself as often as it can stops the others
+ * for a part of the time only. */
+static void test_calls_cost_few_pauses(void **state)
+{
+	enum { N = 3000 };
+	struct legs_bench *b = *state;
+	struct gateway_legs *ls = b->gw->legs;
+	int listener = legs_host_socket(SOCK_STREAM, 0), fd;
+	struct legs_conn c = legs_conn_to(80, listener);
+	const struct endpoint guest = fake_ep(10, 0, 2, 15, 80);
+	struct host_sock sock = HOST_SOCK_NULL;
+
+	/* The pair is in use there: nothing comes of a call but the pause. */
+	legs_say_tcp(b, 2, &c, TCP_SYN, "");
+	fd = legs_host_accept(b, listener);
+	(void)legs_hear_tcp(b, 2, &c, TCP_SYN | TCP_ACK);
+	ls->pause = count_pause;
+	n_pauses = 0;
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(gateway_legs_connect(b->gw, &sock, &guest,
+						      &c.server),
+				 -EAGAIN);
+	assert_in_range(n_pauses, 1, N / 2);
+	close(fd);
+	close(listener);
+}
+
+/* What may not cost one now is worker 0's, from another port. */
+static void test_a_call_from_another_port(void **state)
+{
+	struct legs_bench *b = *state;
+	struct bucket_holds *h = &b->gw->legs->leg[1]->carrier.holds;
+	uint16_t port = forward_add_tcp(b, 1, b->g[0].ip);
+	struct sockaddr_in sa = legs_loopback(0), to = legs_loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct legs_conn c = {.sport = 80, .snd = LEGS_ISS};
+	const struct endpoint guest = fake_ep(10, 0, 2, 15, 80);
+	unsigned owner;
+	uint32_t bucket;
+
+	assert_int_equal(bind(fd, (void *)&sa, sizeof(sa)), 0);
+	c.server = fake_ep(10, 0, 2, 2, legs_port_of(fd));
+	bucket = buckets_of(h->b, IPPROTO_TCP, &guest, &c.server);
+	team_pause(b->w.t);
+	assert_true(bucket_hold(h, bucket, &owner));
+	team_resume(b->w.t);
+	b->gw->legs->paid_ns = UINT64_MAX / 2;
+	c.server.port = 49152; /* the first of those that are given */
+	assert_int_equal(connect(fd, (void *)&to, sizeof(to)), 0);
+	answer_call(b, &c, 0, 3, fd);
+	assert_int_equal(legs_n_tcp(b, 0), 1);
+	assert_int_equal(legs_n_tcp(b, 2), 0);
+	team_pause(b->w.t);
+	bucket_release(h, bucket);
+	team_resume(b->w.t);
+	close(fd);
+}
+
 /* The client of a forward is answered by the forward, by whatever queue. */
 static void test_a_forward_of_udp(void **state)
 {
@@ -252,6 +318,8 @@ int main(void)
 		T(test_a_call_is_handed_over),
 		T(test_a_call_to_a_stranger),
 		T(test_calls_are_shared_out),
+		T(test_calls_cost_few_pauses),
+		T(test_a_call_from_another_port),
 		T(test_a_forward_of_udp),
 		T(test_forwards_change_meanwhile),
 		T(test_it_goes_under_traffic),

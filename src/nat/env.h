@@ -91,7 +91,8 @@ struct nat_env {
 		       const struct icmp_refusal *r);
 	/* Of several workers: a connection from outside goes to guest, who sees
 	 * peer; as tcp_connect_guest(), by the worker whose it is.  -EAGAIN:
-	 * peer is in use there; sock is as it was.  NULL: one worker. */
+	 * peer is in use there, or cannot be had now; sock is as it was.  NULL:
+	 * one worker. */
 	int (*connect)(void *arg, struct host_sock *sock,
 		       const struct endpoint *guest,
 		       const struct endpoint *peer);
