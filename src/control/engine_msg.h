@@ -104,9 +104,9 @@ struct msg_head {
 	uint32_t len;  /* of the whole message */
 };
 
-/* What a kernel may lack, denied on purpose in tests (VMLAN_DENY). */
 enum { ENGINE_WORKERS_MAX = 16 };
 
+/* What a kernel may lack, denied on purpose in tests (VMLAN_DENY). */
 enum engine_deny {
 	ENGINE_DENY_PEEK_OFF = 1 << 0,
 	ENGINE_DENY_PING = 1 << 1,

@@ -13,12 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nat/env.h"
+
 struct buckets {
 	/* never written again */
 	struct hash_key key;
 	/* any worker: rw; 0: free, else the owner's number + 1 */
 	_Alignas(64) _Atomic uint8_t owner[BUCKETS_N];
 };
+
+_Static_assert((int)BUCKETS_N >= (int)NAT_FLOWS_MAX, "a bucket for each flow");
 
 int buckets_new(struct buckets **bp)
 {

@@ -9,6 +9,10 @@
  * last one.  The hash takes both directions of a flow for the same, and has a
  * random key, so that a guest cannot aim for one bucket or worker.
  *
+ * There are as many buckets as flows (NAT_FLOWS_MAX): were there fewer, a guest
+ * with very many would have nearly all buckets, and what is others' would go by
+ * its workers.
+ *
  * The directory is one byte for each bucket, which the workers share and seldom
  * write; there is no lock.  An answer other than oneself may be old at once:
  * the packet is sent there, and who gets it asks again.
@@ -31,7 +35,7 @@
 #include "base/mem.h"
 
 enum {
-	BUCKETS_N = 1 << 16,
+	BUCKETS_N = 1 << 18,
 	BUCKETS_WORKERS = 254, /* numbers from 0 to this less 1 */
 };
 
