@@ -85,6 +85,7 @@ uint64_t lanes_punt(void *arg, struct port *from, const struct batch *b,
 {
 	const struct lanes_lane *l = arg;
 	const struct mail_cell c = {.kind = LANES_PUNT,
+				    .who = from->serial,
 				    .id = {l->net->number, from->serial}};
 
 	return mail_frames(to_first(l), &c, b, mask);
@@ -160,6 +161,7 @@ uint64_t lanes_send(const struct lanes_net *n, unsigned me, unsigned to,
 	const struct lan *lan = me ? n->lane[me].lan : n->lan;
 	const struct mail_cell c = {
 		.kind = LANES_SEND,
+		.who = lan_ingress(lan),
 		.id = {n->number, serial, lan_ingress(lan)},
 	};
 

@@ -158,6 +158,37 @@ static void frames_stay_in_order_and_are_all_counted(void **state)
 	pair_deinit(&w, &t);
 }
 
+/* What one machine sends too much of, punted or for a mail leg, leaves room
+ * for what another on its worker has to say. */
+static void a_flood_is_its_senders_loss(void **state)
+{
+	struct world w;
+	struct pair t, o;
+	uint64_t lost;
+
+	(void)state;
+	for (unsigned is_known = 0; is_known < 2; is_known++) {
+		world_init(&w, 2, 0);
+		pair_init(&w, &t);
+		o.p = port_new(&w, "o");
+		o.leg = leg_new(&w, o.p, 1);
+		if (is_known)
+			pair_greet(&w, &t);
+		team_pause(w.t);
+		for (unsigned i = 0; i < MANY; i++)
+			pause_say(&w, t.leg, t.at_q, t.at_p);
+		lost = dropped(&w, DROP_MAIL_FULL);
+		assert_true(lost > 0);
+		for (unsigned i = 0; i < 50; i++)
+			pause_say(&w, o.leg, t.at_q, fake_mac(77));
+		assert_int_equal(dropped(&w, DROP_MAIL_FULL), lost);
+		team_resume(w.t);
+		assert_int_equal(lanes_leg_set(w.net, &o.p->port, 1, NULL), 0);
+		fake_free(o.leg);
+		pair_deinit(&w, &t);
+	}
+}
+
 /* The mail is full of what was punted. */
 static void what_is_punted_and_lost_is_counted(void **state)
 {
@@ -382,6 +413,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_sure_is_punted),
 		cmocka_unit_test(lanes_send_to_each_other),
 		cmocka_unit_test(frames_stay_in_order_and_are_all_counted),
+		cmocka_unit_test(a_flood_is_its_senders_loss),
 		cmocka_unit_test(what_is_punted_and_lost_is_counted),
 		cmocka_unit_test(abilities_are_the_exits),
 		cmocka_unit_test(what_the_exit_cannot_do_is_done_before),

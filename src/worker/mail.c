@@ -21,7 +21,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { RECORD_ALIGN = 32 };
+enum {
+	RECORD_ALIGN = 32,
+	SENDERS = 64, /* places; those that share one share its part */
+};
 
 /* Ahead of each message; its words follow, then the frame's bytes. */
 struct record {
@@ -39,6 +42,12 @@ enum {
 		     RECORD_ALIGN,
 };
 
+/* What a sender has put into the last quarter. */
+struct mail_share {
+	uint32_t crowd; /* in this one */
+	uint32_t bytes;
+};
+
 struct mail {
 	/* never written again */
 	uint8_t *ring; /* owned mapping of len + RECORD_MAX */
@@ -54,6 +63,9 @@ struct mail {
 	struct mail *next_starved;
 	bool is_unpublished; /* in the box's lists */
 	bool is_starved;
+	bool is_crowded; /* more than 3/4 was used when last looked */
+	uint32_t crowd;  /* how often that began */
+	struct mail_share share[SENDERS];
 
 	/* writer: rw, reader: ro */
 	_Alignas(WORKER_APART) _Atomic uint64_t head;
@@ -175,6 +187,30 @@ static struct record *reserve(struct mail *m, uint64_t len, uint64_t spare)
 	return record_at(m, m->at);
 }
 
+/* True if who may have len bytes of the room that there is. */
+static bool may_have(struct mail *m, uint32_t who, uint64_t len)
+{
+	struct mail_share *s = &m->share[who % SENDERS];
+
+	if (used(m) + len > m->len / 4 * 3)
+		m->tail_seen =
+			atomic_load_explicit(&m->tail, memory_order_acquire);
+	if (used(m) + len <= m->len / 4 * 3) {
+		m->is_crowded = false;
+		return true;
+	}
+	m->crowd += !m->is_crowded;
+	m->is_crowded = true;
+	if (!who)
+		return true;
+	if (s->crowd != m->crowd)
+		*s = (struct mail_share){.crowd = m->crowd};
+	if (s->bytes + len > m->len / MAIL_SENDER_PART)
+		return false;
+	s->bytes += (uint32_t)len;
+	return true;
+}
+
 /* The record is written. */
 static void commit(struct mail *m, uint64_t len)
 {
@@ -218,7 +254,7 @@ uint64_t mail_frames(struct mail *m, const struct mail_cell *c,
 
 		assert(f->len <= FRAME_MAX);
 		r = reserve(m, len, m->len / MAIL_NEWS_PART);
-		if (!r) {
+		if (!r || !may_have(m, c->who, len)) {
 			drop(m->c.drops, DROP_MAIL_FULL);
 			continue;
 		}

@@ -29,6 +29,10 @@
  * Full: a frame is lost as DROP_MAIL_FULL.  A message without one is not lost:
  * mail_post() says no and the writer is told when there is room.  The last
  * part of the ring is kept for those.
+ *
+ * One machine's flood is not to lose the frames of others, which share the
+ * ring with it but for its worker alone: of the last quarter of the ring a
+ * sender gets no more than a part, until the rest is enough again.
  */
 #ifndef WORKER_MAIL_H
 #define WORKER_MAIL_H
@@ -48,6 +52,7 @@ enum {
 			       * frames of FRAME_MAX */
 	MAIL_BYTES_MIN = 1 << 18,
 	MAIL_NEWS_PART = 16, /* 1/16 of it takes no frames */
+	MAIL_SENDER_PART = 32, /* ... and is a sender's of the last quarter */
 };
 
 struct mail;
@@ -56,6 +61,8 @@ struct mail_cell {
 	uint16_t kind;   /* what it is: the users' own numbers */
 	uint8_t n_words; /* of word that are sent; the reader sees 0 in the
 			  * others */
+	uint32_t who;    /* whose frame it is, for its part of the ring; 0:
+			  * nobody's.  Not sent */
 	uint32_t id[MAIL_IDS];
 	uint64_t word[MAIL_WORDS];
 };

@@ -37,6 +37,7 @@ static uint64_t leg_send(struct port *p, const struct batch *b, uint64_t mask)
 	struct mail_leg *g = leg_of(p);
 	struct mail_cell c = {
 		.kind = LANES_SEND,
+		.who = lan_ingress(p->lan),
 		.id = {g->net, p->serial, lan_ingress(p->lan)},
 	};
 	uint64_t went = mail_frames(g->to, &c, b, mask);

@@ -33,6 +33,7 @@ struct rig {
 	struct bell writer, reader;
 	struct mail *m;
 	struct batch b;
+	uint32_t who; /* sends */
 };
 
 static void rig_init(struct rig *r)
@@ -90,7 +91,7 @@ static uint32_t cost_of(uint32_t n)
 
 static void put(struct rig *r, uint32_t n, uint32_t len)
 {
-	struct mail_cell c = {.kind = KIND_FRAME, .id = {n}};
+	struct mail_cell c = {.kind = KIND_FRAME, .who = r->who, .id = {n}};
 
 	r->b.n = 1;
 	r->b.f[0] = frame_flat(bytes_of(n), len);
@@ -279,6 +280,33 @@ static void news_find_room_where_frames_do_not(void **state)
 	rig_deinit(&r);
 }
 
+/* One that floods has most of the ring and a part, and others each a part
+ * behind it; when that most is enough again, it may go on. */
+static void a_flood_leaves_room_for_others(void **state)
+{
+	const unsigned part = BYTES / MAIL_SENDER_PART / 96;
+	unsigned first, second;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.who = 1;
+	first = fill(&r, 64);
+	assert_in_range(first, BYTES / 4 * 3 / 96 + part - 2,
+			BYTES / 4 * 3 / 96 + part);
+	for (r.who = 2; r.who < 6; r.who++)
+		assert_in_range(fill(&r, 64), part - 1, part);
+	r.who = 1;
+	assert_int_equal(fill(&r, 64), 0);
+	outbox_publish(&r.box);
+	second = take_all(&r);
+	assert_true(second > first);
+	assert_int_equal(fill(&r, 64), 0); /* still borrowed */
+	mail_release(r.m);
+	assert_in_range(fill(&r, 64), first - 2, first + 2);
+	rig_deinit(&r);
+}
+
 static void an_empty_ring_begins_anew(void **state)
 {
 	const uint8_t *first = NULL;
@@ -429,6 +457,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(it_agrees_with_a_queue),
 		cmocka_unit_test(news_find_room_where_frames_do_not),
+		cmocka_unit_test(a_flood_leaves_room_for_others),
 		cmocka_unit_test(an_empty_ring_begins_anew),
 		cmocka_unit_test(a_quarter_is_published_at_once),
 		cmocka_unit_test(who_is_awake_is_not_rung),
