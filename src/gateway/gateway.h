@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The port kind `user`: a gateway with ARP, DHCP and DNS, and the NAT behind
- * it.  Made by the engine; one worker's thread; reaches the kernel only
- * through struct host.
+ * it.  Made by the engine; reaches the kernel only through struct host.  Of
+ * several workers everything here is the first's to call (gateway_legs.h).
  */
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H

@@ -2,7 +2,8 @@
 /*
  * The way of one frame through the gateway: is it for us, is it sound, whose
  * is it.  Each frame is parsed once, here.  Called by gateway.c for every
- * frame of a batch; the worker's thread.
+ * frame of a batch, the worker's thread; what gateway_is_shared() asks, by legs
+ * on theirs, too: it reads what is written in pauses only.
  */
 #include <netinet/in.h>
 
