@@ -592,13 +592,6 @@ void gateway_links(struct gateway *gw, uint32_t v4, uint32_t v6)
 		groups_links(gw->groups, v4, v6);
 }
 
-static void forwards_changed(struct gateway *gw)
-{
-	gateway_pause(gw);
-	gateway_legs_forwards(gw);
-	gateway_resume(gw);
-}
-
 int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
 {
 	struct endpoint guest = f->guest;
@@ -611,7 +604,7 @@ int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
 		return -EINVAL;
 	r = forward_add(gw->forward, f->id, f->proto, f->fd, &guest);
 	if (r == 0 && f->proto == IPPROTO_UDP)
-		forwards_changed(gw);
+		gateway_legs_forward_to(gw, guest.port);
 	return r;
 }
 
@@ -620,7 +613,7 @@ int gateway_forward_del(struct gateway *gw, uint32_t id)
 	int r = forward_del(gw->forward, id);
 
 	if (r == 0)
-		forwards_changed(gw);
+		gateway_legs_forwards(gw);
 	return r;
 }
 

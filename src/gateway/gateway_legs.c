@@ -309,10 +309,31 @@ void gateway_legs_way_gone(struct gateway *gw, bool is_v4)
 		tcp_way_gone(gw->legs->leg[i]->tcp, is_v4);
 }
 
+void gateway_legs_forward_to(struct gateway *gw, uint16_t port)
+{
+	struct gateway_legs *ls = gw->legs;
+
+	if (!ls || gateway_legs_forward(ls, port))
+		return;
+	gateway_pause(gw);
+	ls->forwarded[port / 8] |= (uint8_t)(1u << port % 8);
+	gateway_resume(gw);
+}
+
+/* There may be many forwards: they are looked through before the pause. */
 void gateway_legs_forwards(struct gateway *gw)
 {
-	if (gw->legs)
-		udp_forward_ports(gw->udp, gw->legs->forwarded);
+	struct gateway_legs *ls = gw->legs;
+	uint8_t bits[UINT16_MAX / 8 + 1];
+
+	if (!ls)
+		return;
+	udp_forward_ports(gw->udp, bits);
+	if (memcmp(bits, ls->forwarded, sizeof(bits)) == 0)
+		return;
+	gateway_pause(gw);
+	memcpy(ls->forwarded, bits, sizeof(bits));
+	gateway_resume(gw);
 }
 
 void gateway_legs_stats(struct gateway *gw, struct gateway_stats *sp)

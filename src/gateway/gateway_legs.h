@@ -156,7 +156,9 @@ int gateway_legs_connect(void *arg, struct host_sock *sock,
 			 const struct endpoint *peer);
 void gateway_legs_network(struct gateway *gw, const addr *gone, unsigned n);
 void gateway_legs_way_gone(struct gateway *gw, bool is_v4);
-/* Forwards of UDP have changed. */
+/* There is one more forward of UDP, to this port of a guest. */
+void gateway_legs_forward_to(struct gateway *gw, uint16_t port);
+/* A forward has gone. */
 void gateway_legs_forwards(struct gateway *gw);
 void gateway_legs_stats(struct gateway *gw, struct gateway_stats *sp);
 

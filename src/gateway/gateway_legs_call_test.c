@@ -240,6 +240,40 @@ static void test_a_forward_of_udp(void **state)
 	close(fd);
 }
 
+static void forward_add_udp(struct legs_bench *b, uint32_t id, uint16_t port)
+{
+	struct gateway_forward f = {.id = id,
+				    .proto = IPPROTO_UDP,
+				    .guest = fake_ep(10, 0, 2, 15, port),
+				    .fd = legs_host_socket(SOCK_DGRAM, 0)};
+
+	assert_int_equal(gateway_forward_add(b->gw, &f), 0);
+}
+
+/* The others are stopped only for what they are to know. */
+static void test_what_forwards_cost(void **state)
+{
+	struct legs_bench *b = *state;
+	struct gateway_legs *ls = b->gw->legs;
+
+	ls->pause = count_pause;
+	n_pauses = 0;
+	(void)forward_add_tcp(b, 1, b->g[0].ip);
+	assert_int_equal(gateway_forward_del(b->gw, 1), 0);
+	assert_int_equal(n_pauses, 0);
+	forward_add_udp(b, 2, 53);
+	assert_int_equal(n_pauses, 1);
+	forward_add_udp(b, 3, 53);
+	assert_int_equal(gateway_forward_del(b->gw, 2), 0);
+	assert_int_equal(n_pauses, 1);
+	assert_true(gateway_legs_forward(ls, 53));
+	forward_add_udp(b, 4, 54);
+	assert_int_equal(gateway_forward_del(b->gw, 3), 0);
+	assert_int_equal(n_pauses, 3);
+	assert_false(gateway_legs_forward(ls, 53));
+	assert_true(gateway_legs_forward(ls, 54));
+}
+
 /* ---- changes under traffic ---- */
 
 static void queue_many(struct legs_bench *b, const struct endpoint *to)
@@ -321,6 +355,7 @@ int main(void)
 		T(test_calls_cost_few_pauses),
 		T(test_a_call_from_another_port),
 		T(test_a_forward_of_udp),
+		T(test_what_forwards_cost),
 		T(test_forwards_change_meanwhile),
 		T(test_it_goes_under_traffic),
 	};
