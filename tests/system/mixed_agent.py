@@ -25,6 +25,8 @@ BLOCK = 1 << 16
 PATIENCE = 120  # seconds for a connection that is slow, not dead
 
 over = threading.Event()
+busy = threading.Event()  # while it is not set nobody floods
+busy.set()
 errors = []
 count = {}
 threads = []
@@ -186,6 +188,7 @@ def flood(peers, ifname, roam):
     own = raw.getsockname()[4]
     roam = bytes.fromhex(roam.replace(":", "")) if roam else own
     while not over.wait(0.01):
+        busy.wait()
         wander()
         peer = random.choice(peers)
         with socket.socket(family_of(peer[0]), socket.SOCK_DGRAM) as s:
@@ -276,10 +279,15 @@ def do(order):
     elif what == "start":
         for name, args in order["traffic"].items():
             start({"talk": talk, "chat": chat, "flood": flood, "groups": groups}[name], *args)
+    elif what == "calm":
+        busy.clear()
+    elif what == "stir":
+        busy.set()
     elif what == "errors":
         return errors
     elif what == "stop":
         over.set()
+        busy.set()
         for t in threads:
             t.join()
         return {"errors": errors, **count}

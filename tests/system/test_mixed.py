@@ -87,6 +87,7 @@ class Lines:
 class Agent(Lines):
     def __init__(self, ns, ip=None, ip6=None):
         super().__init__("/usr/bin/python3", str(HERE / "mixed_agent.py"), ns=ns)
+        self.ns = ns
         self.peers = [[a, 7000, 7001] for a in (ip, ip6) if a]
         assert json.loads(self.line()) == "ready"
 
@@ -95,7 +96,8 @@ class Agent(Lines):
 
     def reach(self, peers):
         left = self.do("reach", peers=peers, seconds=PATIENCE)
-        assert left == [], f"{self.peers}: no answer from {left}"
+        assert left == [], (f"{self.peers}: no answer from {left}; it knows " +
+                            sh("ip", "neigh", ns=self.ns).stdout)
 
 
 class Fake(Lines):
@@ -251,8 +253,8 @@ class Mixed:
         with contextlib.ExitStack() as s:
             for lock in (l for _, locks in self.actors for l in locks):
                 s.enter_context(lock)
-            for f in self.fakes.values():
-                f.do("calm")
+            for x in (*self.fakes.values(), *self.agents.values()):
+                x.do("calm")
             guests = [a for n, a in self.agents.items() if n not in ("inet", "host")]
             fakes = [[f.ip, 0, 7001] for f in self.fakes.values()]
             at = [p for a in guests for p in a.peers]
@@ -266,8 +268,8 @@ class Mixed:
                     for g in self.fakes.values():
                         if f != g:
                             self.together(waits, f.do, f"reach {g.mac}")
-            for f in self.fakes.values():
-                f.do("stir")
+            for x in (*self.fakes.values(), *self.agents.values()):
+                x.do("stir")
         found = [(n, e) for n, a in self.agents.items() for e in a.do("errors")]
         assert not found and not self.errors, (found, *self.errors)
         assert self.show()["engine"] == self.engine, self.text()
