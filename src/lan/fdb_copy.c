@@ -45,6 +45,7 @@ static void take_out(struct fdb_copy *t, unsigned slot)
 	while (*at != slot + 1)
 		at = &t->entry[*at - 1].next;
 	*at = e->next;
+	e->port->n_known--;
 	*e = (struct fdb_copy_entry){0};
 }
 
@@ -66,6 +67,7 @@ void fdb_copy_set(struct fdb_copy *t, unsigned slot, mac m, struct port *p,
 				     .told_ns = now_ns,
 				     .next = *first};
 	*first = slot + 1;
+	p->n_known++;
 }
 
 struct fdb_copy_entry *fdb_copy_find(const struct fdb_copy *t, mac m)
@@ -84,9 +86,12 @@ void fdb_copy_replace(struct fdb_copy *t, const struct port *old,
 	for (unsigned i = 0; i < t->max; i++) {
 		if (t->entry[i].port != old)
 			continue;
-		if (p)
-			t->entry[i].port = p;
-		else
+		if (!p) {
 			take_out(t, i);
+			continue;
+		}
+		t->entry[i].port->n_known--;
+		t->entry[i].port = p;
+		p->n_known++;
 	}
 }

@@ -7,6 +7,7 @@
  * be delayed and merged, and come in any order with those of others: nothing
  * has to be looked for, nothing can be too much.  An address may stand in two
  * places until the news of the older one have come; the newer one is found.
+ * port.n_known of a leg counts the places that it is in.
  *
  * Used by lane.c on the lane's thread, or in a pause.
  */

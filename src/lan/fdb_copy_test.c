@@ -88,6 +88,8 @@ static void assert_same(struct bench *b)
 		assert_ptr_equal(e ? e->port : NULL,
 				 fdb_find(&b->t, fake_mac(m)));
 	}
+	for (unsigned i = 0; i < N_PORTS; i++)
+		assert_int_equal(b->port[i].n_known, b->port[i].n_macs);
 }
 
 static void news_in_any_order_make_it_the_same(void **state)

@@ -164,6 +164,7 @@ void lan_port_add(struct lan *lan, struct port *p)
 	list_init(&p->aliases);
 	p->alias_use = 0;
 	p->is_punted = false;
+	p->n_known = 0;
 	p->n_heard = 0;
 	fdb_port_init(p);
 	snoop_port_init(p);

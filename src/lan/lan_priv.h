@@ -88,6 +88,9 @@ struct lane *lane_free(struct lane *l);
 struct port *lane_find(const struct lane *l, mac dst);
 /* The one exit of f, which came by from; NULL: worker 0 is to take it. */
 struct port *lane_exit(struct port *from, const struct frame *f);
+/* True if what exit lends to from needs no look of worker 0's: from is known
+ * by an address, which nobody has taken, and neither has an alias. */
+bool lane_may_lend(const struct port *from, const struct port *exit);
 /* It is to take those of b. */
 void lane_punt(struct port *from, const struct batch *b, uint64_t mask);
 

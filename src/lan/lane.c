@@ -67,6 +67,11 @@ struct port *lane_exit(struct port *from, const struct frame *f)
 	return exit;
 }
 
+bool lane_may_lend(const struct port *from, const struct port *exit)
+{
+	return from->n_known > 0 && !from->is_punted && !exit->is_punted;
+}
+
 void lane_punt(struct port *from, const struct batch *b, uint64_t mask)
 {
 	const struct lane_config *c = &from->lan->lane->c;

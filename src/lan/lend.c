@@ -62,7 +62,8 @@ unsigned lan_lend(struct port *from, mac dst, struct lend *l)
 	l->n_iov = 0;
 	if (n == 0)
 		return 0;
-	if (!exit || exit == from || !port_is_up(exit))
+	if (!exit || exit == from || !port_is_up(exit) ||
+	    (lan->lane && !lane_may_lend(from, exit)))
 		return lend_scratch(lan, l);
 	if (port_can_refuse(exit) && exit->wants_room) {
 		lan_wait(from, exit);

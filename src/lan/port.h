@@ -255,6 +255,7 @@ struct port {
 	uint8_t alias_use;   /* ALIAS_USE_*; 0: frames pass as they are */
 	bool is_punted;	     /* of a lane: what comes here or goes here is
 			      * worker 0's, see lane.h */
+	unsigned n_known;    /* of a lane: addresses known behind it */
 	unsigned n_macs;     /* entries of the MAC table behind it */
 	struct list macs;    /* those entries, longest unseen first */
 	mac last_mac;	     /* the last that came behind it; zero: none */

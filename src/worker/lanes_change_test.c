@@ -128,6 +128,60 @@ static void an_alias_is_worker_0s_alone(void **state)
 	pair_deinit(&w, &t);
 }
 
+/* True if leg, of q, lends to p's. */
+static bool lends(struct world *w, struct pair *t, struct fake_port *leg)
+{
+	static struct lend l;
+	struct port *lender;
+
+	l.n = 1;
+	l.f[0] = (struct lend_frame){.want = FRAME_LEN};
+	team_pause(w->t);
+	assert_int_equal(lan_lend(&t->leg->port, t->at_q, &l), 1);
+	lender = l.port;
+	(void)lan_give(&t->leg->port, t->at_q, &l);
+	team_resume(w->t);
+	return lender == &leg->port;
+}
+
+/* Who lends passes by the MAC table: so only while that has nothing to say. */
+static void a_lend_is_worker_0s_at_times(void **state)
+{
+	uint8_t probe[FRAME_LEN];
+	struct fake_port *r, *leg;
+	struct world w;
+	struct pair t;
+
+	(void)state;
+	world_init(&w, 2, 0);
+	pair_init(&w, &t);
+	r = port_new(&w, "r");
+	leg = fake_make(&(struct fake_config){.name = "q", .can_lend = true});
+	assert_int_equal(lanes_leg_set(w.net, &t.q->port, 1, &leg->port), 0);
+	pair_greet(&w, &t);
+	assert_true(lends(&w, &t, leg));
+	/* Another says that p's address is its own; p goes on speaking. */
+	say(r, t.at_q, t.at_p);
+	until_copied(&w);
+	assert_false(lends(&w, &t, leg));
+	lane_say(&w, 1, t.leg, t.at_q, t.at_p, 1);
+	until_got(&w, t.q, 2);
+	until_copied(&w);
+	assert_true(lends(&w, &t, leg));
+	/* q's machine goes by an alias of p's. */
+	put_probe(probe, t.at_p);
+	fake_rx(t.q, probe, sizeof(probe), NULL);
+	assert_true(leg->port.is_punted);
+	say(t.p, t.at_q, t.at_p);
+	until_copied(&w);
+	assert_false(lends(&w, &t, leg));
+	lan_port_link(&t.q->port, false);
+	fake_free(r);
+	assert_int_equal(lanes_leg_set(w.net, &t.q->port, 1, NULL), 0);
+	fake_free(leg);
+	pair_deinit(&w, &t);
+}
+
 /* ---- faults ---- */
 
 static void break_ring(struct fake_port *f, const struct batch *b,
@@ -360,6 +414,7 @@ int main(void)
 		cmocka_unit_test(mail_for_a_port_that_has_gone_is_dropped),
 		cmocka_unit_test(links_are_pulled_everywhere),
 		cmocka_unit_test(an_alias_is_worker_0s_alone),
+		cmocka_unit_test(a_lend_is_worker_0s_at_times),
 		cmocka_unit_test(a_fault_of_a_leg_is_the_ports),
 		cmocka_unit_test(a_fault_of_a_peer_that_has_gone_is_none),
 		cmocka_unit_test(a_fault_is_told_when_there_is_room),
