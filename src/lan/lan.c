@@ -574,7 +574,7 @@ static void drop_all(struct carry *c, enum drop_reason why)
 /* from has spoken, if it is a machine: what the gateway says is the host's. */
 static void note_talk(struct lan *lan, const struct port *from, uint64_t bytes)
 {
-	if (lan->talk && !from->caps.is_ours)
+	if (lan->talk && from && !from->caps.is_ours)
 		talk_note(lan->talk, from, bytes);
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lan/fake_port.h"
+#include "lan/lane.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -83,6 +84,24 @@ static void test_who_speaks_is_noted(void **state)
 	say(p[1], fake_mac(0), fake_mac(1));
 	assert_null(b.talk.who);
 	assert_int_equal(b.talk.bytes, 0);
+	fake_lan_deinit(&b);
+}
+
+/* A lane where there was no memory for a leg of the sender. */
+static void test_output_from_nobody(void **state)
+{
+	struct fake_port *p;
+	struct fake_lan b;
+	uint8_t buf[60] = {0};
+	struct batch batch = {.n = 1};
+
+	(void)state;
+	fake_lan_init(&b, false);
+	p = port_make(&b);
+	batch.f[0] = frame_flat(buf, sizeof(buf));
+	lan_output(&p->port, NULL, &batch);
+	assert_int_equal(p->n_out, 1);
+	assert_null(b.talk.who);
 	fake_lan_deinit(&b);
 }
 
@@ -684,6 +703,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learns_and_forwards),
 		cmocka_unit_test(test_who_speaks_is_noted),
+		cmocka_unit_test(test_output_from_nobody),
 		cmocka_unit_test(test_the_ingress_is_told),
 		cmocka_unit_test(test_broadcast_and_multicast_flood),
 		cmocka_unit_test(test_hub_repeats_everything),
