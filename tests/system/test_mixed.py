@@ -302,11 +302,13 @@ class Mixed:
         return text
 
     def carried(self):
-        """Milliseconds that each of the engine's threads has had of a CPU."""
+        """Milliseconds that each of the engine's threads has had of a CPU; a
+        sanitizer's own thread has the name of the first."""
         found = {}
         for t in pathlib.Path(f"/proc/{self.engine}/task").iterdir():
             name = (t / "comm").read_text().strip()
-            found[name] = int((t / "schedstat").read_text().split()[0]) // 10**6
+            ns = int((t / "schedstat").read_text().split()[0])
+            found[name] = found.get(name, 0) + ns // 10**6
         return found
 
 
