@@ -14,9 +14,10 @@ def all_tests():
     return [*cases.tests(), *between.tests()]
 
 
-def one_of(name):
-    """The peer that is the same with one queue, of one with several; or None."""
-    return next((p.one for p in all_peers() if p.name == name), None)
+def alike(name):
+    """Of a peer with several queues the same with one, and the same with one
+    worker; or None."""
+    return next(((p.one, p.lone) for p in all_peers() if p.name == name), (None, None))
 
 
 def fits(test, peer):

@@ -47,6 +47,8 @@ class Peer:
     field = "nat"     # what it is measured in: as NAT, or between machines
     queues = 1        # of a machine's card; several: with as many workers
     one = None        # the name of the same with one of them
+    lone = None       # .. and of the same with as many and one worker
+    workers = 0       # of ours: so many; 0: as many as it finds right
 
     def argv(self, path, place, s, ready):
         """The command line: path of its program, its place, the setting, and
@@ -153,7 +155,8 @@ class Running:
         path, mnt = p.find(self.lab)
         r, w = os.pipe()
         try:
-            argv = [path, *p.argv(self, w)]
+            more = ["env", f"VMLAN_WORKERS={p.workers}"] if p.workers else []
+            argv = [*more, path, *p.argv(self, w)]
             self.engine = Process(argv, mnt=mnt, fds=(w,) if p.ready_by == "fd" else ())
             os.close(w)
             w = -1
@@ -273,11 +276,14 @@ class VmlanTap(Vmlan):
         return f"netns,path=/run/netns/{run.ns.name},ifname=eth0{self.several()}"
 
 
-def scaled(kind, n, tests):
-    """The same peer with n queues; in other tests it is measured only if asked
-    for."""
-    return type(f"{kind.__name__}{n}", (kind,), {
-        "name": f"{kind.name} x{n}", "one": kind.name, "queues": n,
+def scaled(kind, n, tests, workers=0):
+    """The same peer with n queues, and so many workers; in other tests it is
+    measured only if asked for."""
+    name = f"{kind.name} x{n}"
+    lone = f"{name} w1" if kind.is_ours else None
+    return type(f"{kind.__name__}{n}w{workers}", (kind,), {
+        "name": f"{name} w{workers}" if workers else name, "one": kind.name,
+        "lone": None if workers else lone, "queues": n, "workers": workers,
         "usual": lambda self, test: test in tests})()
 
 
@@ -408,8 +414,8 @@ class Gvproxy(Peer):
                 "-ssh-port", "-1"]
 
 
-ALL = [VmlanVhost(), scaled(VmlanVhost, 2, FOUR), VmlanStream(), VmlanTap(),
-       scaled(VmlanTap, 2, FOUR), Kernel(), HostSocket(), PasstVhost(), PasstStream(), Pasta(),
+ALL = [VmlanVhost(), scaled(VmlanVhost, 2, FOUR, 1), scaled(VmlanVhost, 2, FOUR),
+       VmlanStream(), VmlanTap(), scaled(VmlanTap, 2, FOUR, 1), scaled(VmlanTap, 2, FOUR), Kernel(), HostSocket(), PasstVhost(), PasstStream(), Pasta(),
        Slirp4netns(), QemuUser(), Gvproxy()]
 
 

@@ -400,7 +400,9 @@ class OvsDpdk(Switch):
 # A packet socket's frames are one flow: a tap's other queues see none of them.
 MANY = ("vm-tcp-4", "vm-raw-64")
 
-ALL = [VmlanVhosts(), *(peers.scaled(VmlanVhosts, n, MANY) for n in (2, 4)), VmlanStreams(),
-       VmlanTaps(), *(peers.scaled(VmlanTaps, n, MANY[:1]) for n in (2, 4)), VmlanMixed(),
+ALL = [VmlanVhosts(), peers.scaled(VmlanVhosts, 2, (), 1),
+       *(peers.scaled(VmlanVhosts, n, MANY) for n in (2, 4)), VmlanStreams(),
+       VmlanTaps(), peers.scaled(VmlanTaps, 2, (), 1),
+       *(peers.scaled(VmlanTaps, n, MANY[:1]) for n in (2, 4)), VmlanMixed(),
        Bridge(), TapBridge(), VdeSwitch(), QemuHub(), QemuMulticast(), Testpmd(),
        peers.scaled(Testpmd, 2, MANY), OvsDpdk()]
