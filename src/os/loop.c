@@ -287,7 +287,7 @@ static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
 
 	if (ns && spin_pays(&l->spin) && spin_begin(&l->spin)) {
 		n = look(l, most, from_ns);
-		spin_end();
+		spin_end(&l->spin);
 		if (n != 0 || !list_empty(&l->found))
 			return n;
 		ns -= ns == UINT64_MAX ? 0 : most;
@@ -361,6 +361,11 @@ void loop_poll_off(struct loop *l, struct loop_poll *p)
 {
 	(void)l; /* an unlinked node is on no list */
 	list_del(&p->link);
+}
+
+void loop_share_looks(struct loop *l, struct spin_looks *looks)
+{
+	spin_share(&l->spin, looks);
 }
 
 void loop_hook_set(struct loop *l, struct loop_hook *h)

@@ -25,6 +25,7 @@
 #include "base/timer.h"
 
 struct loop;
+struct spin_looks;
 
 /* One registered descriptor, inside the owner's object.  The loop never
  * closes fd. */
@@ -110,6 +111,9 @@ enum loop_traffic {
 void loop_moved(struct loop *l, enum loop_traffic what, unsigned n,
 		uint64_t bytes);
 
+/* The loop looks only while those that count there leave a processor to
+ * others (spin.h); borrowed. */
+void loop_share_looks(struct loop *l, struct spin_looks *looks);
 /* Calls h from now on; one for a loop, borrowed.  NULL: no more. */
 void loop_hook_set(struct loop *l, struct loop_hook *h);
 

@@ -5,30 +5,38 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* Looks under way; nothing else is told by it. */
-static _Atomic unsigned n_looks;
-
 void spin_init(struct spin *s, unsigned cpus)
 {
 	*s = (struct spin){.most = cpus - 1, .doubt = SPIN_DOUBT_MIN};
 }
 
+void spin_share(struct spin *s, struct spin_looks *looks)
+{
+	s->looks = looks;
+}
+
+/* Nothing else is told by the count. */
 bool spin_begin(const struct spin *s)
 {
-	unsigned n = atomic_load_explicit(&n_looks, memory_order_relaxed);
+	unsigned n;
 
+	if (!s->looks)
+		return s->most > 0;
+	n = atomic_load_explicit(&s->looks->n, memory_order_relaxed);
 	do {
 		if (n >= s->most)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&n_looks, &n, n + 1, memory_order_relaxed,
+		&s->looks->n, &n, n + 1, memory_order_relaxed,
 		memory_order_relaxed));
 	return true;
 }
 
-void spin_end(void)
+void spin_end(const struct spin *s)
 {
-	atomic_fetch_sub_explicit(&n_looks, 1, memory_order_relaxed);
+	if (s->looks)
+		atomic_fetch_sub_explicit(&s->looks->n, 1,
+					  memory_order_relaxed);
 }
 
 static void stop(struct spin *s)

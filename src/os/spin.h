@@ -16,8 +16,8 @@
  * closes one in each.  There the kernel is asked less and less often during a
  * look, and the guests' rings, which cost no system call, all the time.
  *
- * Where a process has several loops one CPU is left to those who are waited
- * for: that many may look at a time, less one, and the others sleep.
+ * Where several loops share the CPUs one is left to those who are waited for:
+ * as many as there are CPUs less one look at a time, and the others sleep.
  *
  * Called by the loop for each of its rounds; the time is given.
  */
@@ -52,7 +52,8 @@ enum {
 };
 
 struct spin {
-	unsigned most;	 /* looks at a time, of this process; 0 with one CPU */
+	unsigned most;	 /* looks at a time; 0 with one CPU */
+	struct spin_looks *looks; /* borrowed; NULL: no other loop's count */
 	bool is_on;
 	uint8_t last;	 /* side of the last round */
 	uint8_t opening; /* rounds left of SPIN_OPENING */
@@ -76,8 +77,15 @@ struct spin_round {
 	struct talk talk;   /* machines that sent frames, and their bytes */
 };
 
-/* cpus: those that the loop's threads share. */
+/* Looks under way of loops that share the processors; zeroed: none. */
+struct spin_looks {
+	_Atomic unsigned n;
+};
+
+/* cpus: those that the loop's thread may run on. */
 void spin_init(struct spin *s, unsigned cpus);
+/* It shares them with others that count there; borrowed. */
+void spin_share(struct spin *s, struct spin_looks *looks);
 /* True if the next wait should begin with a look. */
 static inline bool spin_pays(const struct spin *s)
 {
@@ -91,7 +99,7 @@ static inline bool spin_asks_seldom(const struct spin *s)
 /* A look begins, unless too many are under way; then it has to end.  Safe
  * beside other threads of the process. */
 bool spin_begin(const struct spin *s);
-void spin_end(void);
+void spin_end(const struct spin *s);
 /* A look has found nothing in all its time. */
 void spin_failed(struct spin *s);
 /* A round is over. */

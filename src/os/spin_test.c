@@ -354,22 +354,31 @@ static void the_host_beside_is_no_game_of_machines(void **state)
 
 static void one_cpu_is_left_to_the_others(void **state)
 {
-	struct spin one, two, three;
+	struct spin_looks looks = {0};
+	struct spin one, two, three, alone;
 
 	(void)state;
 	spin_init(&one, 1);
 	spin_init(&two, 2);
 	spin_init(&three, 3);
+	assert_false(spin_begin(&one)); /* by itself, too */
+	spin_share(&one, &looks);
+	spin_share(&two, &looks);
+	spin_share(&three, &looks);
 	assert_false(spin_begin(&one));
 	assert_true(spin_begin(&two));
 	assert_false(spin_begin(&two));
 	assert_true(spin_begin(&three));
 	assert_false(spin_begin(&three));
-	spin_end();
+	spin_end(&three);
 	assert_false(spin_begin(&two));
-	spin_end();
+	spin_end(&two);
 	assert_true(spin_begin(&two));
-	spin_end();
+	spin_init(&alone, 2);
+	assert_true(spin_begin(&alone));
+	spin_end(&alone);
+	assert_false(spin_begin(&two));
+	spin_end(&two);
 }
 
 int main(void)

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 
 #include "os/futex.h"
+#include "os/spin.h"
 #include "worker/bell.h"
 
 /* team.order: 0: work; else these and, in a pause, a number above them. */
@@ -58,6 +59,7 @@ struct team {
 	/* worker 0's own */
 	unsigned n_pauses;
 	uint32_t step;
+	_Alignas(WORKER_APART) struct spin_looks looks;
 	/* worker 0: rw, others: ro, in every round */
 	_Alignas(WORKER_APART) _Atomic uint32_t order;
 	/* all: rw, off the fast path */
@@ -298,6 +300,7 @@ static int seat_init(struct seat *s, const struct team_config *c)
 	loop_poll_on(s->worker->loop, &s->poll);
 	s->hook = (struct loop_hook){.woke = woke, .between = between};
 	loop_hook_set(s->worker->loop, &s->hook);
+	loop_share_looks(s->worker->loop, &s->team->looks);
 	return 0;
 }
 
