@@ -257,7 +257,7 @@ static int look(struct loop *l, uint64_t ns, uint64_t from_ns)
 	uint64_t passed = 0, ask_at = is_seldom ? LOOK_STEP_NS : 0;
 
 	l->round.has_looked = true;
-	while (passed < ns) {
+	while (passed < ns && spin_goes_on(&l->spin)) {
 		int n;
 
 		if (look_at_polls(l))
@@ -273,7 +273,7 @@ static int look(struct loop *l, uint64_t ns, uint64_t from_ns)
 		ask_at += is_seldom ? passed : 0;
 	}
 	l->round.has_looked = false;
-	if (ns == SPIN_NS)
+	if (passed >= SPIN_NS)
 		spin_failed(&l->spin);
 	return 0;
 }
@@ -287,7 +287,6 @@ static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
 
 	if (ns && spin_pays(&l->spin) && spin_begin(&l->spin)) {
 		n = look(l, most, from_ns);
-		spin_end(&l->spin);
 		if (n != 0 || !list_empty(&l->found))
 			return n;
 		ns -= ns == UINT64_MAX ? 0 : most;

@@ -15,28 +15,20 @@ void spin_share(struct spin *s, struct spin_looks *looks)
 	s->looks = looks;
 }
 
-/* Nothing else is told by the count. */
-bool spin_begin(const struct spin *s)
+bool spin_begin(struct spin *s)
 {
-	unsigned n;
-
-	if (!s->looks)
-		return s->most > 0;
-	n = atomic_load_explicit(&s->looks->n, memory_order_relaxed);
-	do {
-		if (n >= s->most)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(
-		&s->looks->n, &n, n + 1, memory_order_relaxed,
-		memory_order_relaxed));
-	return true;
+	if (s->looks) /* nothing else is told by the number */
+		s->look = atomic_fetch_add_explicit(&s->looks->n, 1,
+						    memory_order_relaxed);
+	return s->most > 0;
 }
 
-void spin_end(const struct spin *s)
+bool spin_goes_on(const struct spin *s)
 {
-	if (s->looks)
-		atomic_fetch_sub_explicit(&s->looks->n, 1,
-					  memory_order_relaxed);
+	return !s->looks ||
+	       atomic_load_explicit(&s->looks->n, memory_order_relaxed) -
+			       s->look <=
+		       s->most;
 }
 
 static void stop(struct spin *s)

@@ -17,7 +17,8 @@
  * look, and the guests' rings, which cost no system call, all the time.
  *
  * Where several loops share the CPUs one is left to those who are waited for:
- * as many as there are CPUs less one look at a time, and the others sleep.
+ * as many as there are CPUs less one look at a time.  Who begins takes the
+ * place of who has looked longest: the ball is where something was heard last.
  *
  * Called by the loop for each of its rounds; the time is given.
  */
@@ -54,6 +55,7 @@ enum {
 struct spin {
 	unsigned most;	 /* looks at a time; 0 with one CPU */
 	struct spin_looks *looks; /* borrowed; NULL: no other loop's count */
+	uint32_t look;	 /* the number of the last one among those */
 	bool is_on;
 	uint8_t last;	 /* side of the last round */
 	uint8_t opening; /* rounds left of SPIN_OPENING */
@@ -77,9 +79,9 @@ struct spin_round {
 	struct talk talk;   /* machines that sent frames, and their bytes */
 };
 
-/* Looks under way of loops that share the processors; zeroed: none. */
+/* The looks of loops that share the processors; zeroed: none yet. */
 struct spin_looks {
-	_Atomic unsigned n;
+	_Atomic uint32_t n; /* begun, ever */
 };
 
 /* cpus: those that the loop's thread may run on. */
@@ -96,10 +98,10 @@ static inline bool spin_asks_seldom(const struct spin *s)
 {
 	return s->opening > 0;
 }
-/* A look begins, unless too many are under way; then it has to end.  Safe
- * beside other threads of the process. */
-bool spin_begin(const struct spin *s);
-void spin_end(const struct spin *s);
+/* A look begins; false: there may be none. */
+bool spin_begin(struct spin *s);
+/* False: too many have begun since. */
+bool spin_goes_on(const struct spin *s);
 /* A look has found nothing in all its time. */
 void spin_failed(struct spin *s);
 /* A round is over. */

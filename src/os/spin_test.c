@@ -355,30 +355,32 @@ static void the_host_beside_is_no_game_of_machines(void **state)
 static void one_cpu_is_left_to_the_others(void **state)
 {
 	struct spin_looks looks = {0};
-	struct spin one, two, three, alone;
+	struct spin one, two, other, three, alone;
 
 	(void)state;
 	spin_init(&one, 1);
-	spin_init(&two, 2);
-	spin_init(&three, 3);
 	assert_false(spin_begin(&one)); /* by itself, too */
-	spin_share(&one, &looks);
-	spin_share(&two, &looks);
-	spin_share(&three, &looks);
-	assert_false(spin_begin(&one));
-	assert_true(spin_begin(&two));
-	assert_false(spin_begin(&two));
-	assert_true(spin_begin(&three));
-	assert_false(spin_begin(&three));
-	spin_end(&three);
-	assert_false(spin_begin(&two));
-	spin_end(&two);
-	assert_true(spin_begin(&two));
+	spin_init(&two, 2);
+	spin_init(&other, 2);
+	spin_init(&three, 3);
 	spin_init(&alone, 2);
+	spin_share(&two, &looks);
+	spin_share(&other, &looks);
+	spin_share(&three, &looks);
 	assert_true(spin_begin(&alone));
-	spin_end(&alone);
-	assert_false(spin_begin(&two));
-	spin_end(&two);
+	assert_true(spin_begin(&two));
+	assert_true(spin_goes_on(&two));
+	assert_true(spin_begin(&other)); /* in its place */
+	assert_false(spin_goes_on(&two));
+	assert_true(spin_goes_on(&other));
+	assert_true(spin_begin(&three));
+	assert_false(spin_goes_on(&other));
+	assert_true(spin_begin(&two));
+	assert_true(spin_goes_on(&two));
+	assert_true(spin_goes_on(&three)); /* two may, of three */
+	assert_true(spin_begin(&two));
+	assert_false(spin_goes_on(&three));
+	assert_true(spin_goes_on(&alone));
 }
 
 int main(void)
