@@ -5,6 +5,7 @@ makes traffic from threads that change their CPU all the time.
 A line of JSON on its input is an order, a line on its output what came of it.
 A peer is [address, port of TCP, port of UDP].
 """
+import errno
 import hashlib
 import json
 import os
@@ -117,10 +118,21 @@ def serve():
 # ---- traffic ----
 
 
+def connected(peer):
+    """A connection.  Of a wire that is flooded nobody may hear ARP for a while."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_connection((peer[0], peer[1]), timeout=PATIENCE)
+        except OSError as e:
+            if e.errno != errno.EHOSTUNREACH or time.monotonic() > end:
+                raise
+
+
 def transfer(peer, n):
     """n bytes one way or the other, each of them seen to be right."""
     seed = random.randrange(1 << 32)
-    with socket.create_connection((peer[0], peer[1]), timeout=PATIENCE) as s:
+    with connected(peer) as s:
         if random.randrange(2):
             s.sendall(ORDER.pack(b"S", seed, n))
             for p in stream(seed, n):

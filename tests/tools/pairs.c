@@ -430,8 +430,8 @@ static void receive(struct pair *p)
 
 static void need_mac(const char *text, uint8_t *mac)
 {
-	if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", mac, mac + 1, mac + 2,
-		   mac + 3, mac + 4, mac + 5) != 6)
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0],
+		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
 		die("%s: no MAC address", text);
 }
 
