@@ -29,6 +29,13 @@ static inline void mem_free_at(void *pp)
 #define CLEANUP_FREE __attribute__((cleanup(mem_free_at)))
 #define MUST_USE     __attribute__((warn_unused_result))
 
+/* What several threads write is kept so far apart: two lines, as CPUs fetch the
+ * neighbour too. */
+enum { MEM_APART = 128 };
+/* n objects of that size, zeroed, where nobody else has anything within
+ * MEM_APART.  NULL: no memory.  For free(). */
+MUST_USE void *mem_apart(size_t n, size_t size);
+
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 
 static inline void *mem_steal_at(void *pp)

@@ -59,18 +59,21 @@ static uint64_t port_send(struct port *p, const struct batch *b, uint64_t mask)
 	return mask;
 }
 
+void gateway_room(struct tcp *t, struct udp *u, bool *is_udp_turnp)
+{
+	if (*is_udp_turnp)
+		udp_room(u);
+	tcp_room(t);
+	if (!*is_udp_turnp)
+		udp_room(u);
+	*is_udp_turnp = !*is_udp_turnp;
+}
+
 static void port_room(struct port *p, struct port *other)
 {
 	struct gateway *gw = gateway_of(p);
 
-	/* Who comes first may fill the exit again, and then the other would
-	 * never have a turn. */
-	if (gw->is_udp_turn)
-		udp_room(gw->udp);
-	tcp_room(gw->tcp);
-	if (!gw->is_udp_turn)
-		udp_room(gw->udp);
-	gw->is_udp_turn = !gw->is_udp_turn;
+	gateway_room(gw->tcp, gw->udp, &gw->is_udp_turn);
 }
 
 static void port_listeners(struct port *p)
@@ -289,24 +292,28 @@ static void init_port(struct gateway *gw, const struct gateway_config *c)
 static void report_unreachable(void *arg, const struct packet *pkt,
 			       const struct frame *f, int err)
 {
-	struct gateway *gw = arg;
-
-	icmp_errno(gw->icmp, err, 0, pkt, f);
+	icmp_errno(arg, err, 0, pkt, f);
 }
 
 static bool report_relay(void *arg, const struct icmp_relay *r)
 {
-	struct gateway *gw = arg;
-
-	return icmp_relay(gw->icmp, r);
+	return icmp_relay(arg, r);
 }
 
 static void report_probe(void *arg, const struct packet *pkt,
 			 const struct frame *f)
 {
-	struct gateway *gw = arg;
+	icmp_probe(arg, pkt, f);
+}
 
-	icmp_probe(gw->icmp, pkt, f);
+void gateway_tcp_reports(struct tcp *t, struct icmp *icmp)
+{
+	const struct tcp_report report = {.unreachable = report_unreachable,
+					  .relay = report_relay,
+					  .probe = report_probe,
+					  .arg = icmp};
+
+	tcp_set_report(t, &report);
 }
 
 static void dhcp_bound(void *arg, const addr *ip, mac m)
@@ -416,10 +423,6 @@ static int make_parts(struct gateway *gw)
 		.share = ls ? &ls->udp_share : NULL,
 		.holds = ls ? &ls->first->holds : NULL,
 	};
-	const struct tcp_report report = {.unreachable = report_unreachable,
-					  .relay = report_relay,
-					  .probe = report_probe,
-					  .arg = gw};
 	int r = icmp_new(&gw->nat, 0, &gw->icmp);
 
 	gw->tcp_config = (struct tcp_config){
@@ -437,7 +440,7 @@ static int make_parts(struct gateway *gw)
 	if (r == 0)
 		r = forward_new(&gw->nat, gw->tcp, gw->udp, &gw->forward);
 	if (r == 0)
-		tcp_set_report(gw->tcp, &report);
+		gateway_tcp_reports(gw->tcp, gw->icmp);
 	gw->dhcp_rules = r == 0 ? dhcp_rules_new() : NULL;
 	if (r == 0 && !gw->dhcp_rules)
 		r = -ENOMEM;

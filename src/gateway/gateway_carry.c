@@ -195,12 +195,7 @@ static void leg_room(struct port *p, struct port *other)
 	struct gateway_leg *l = leg_of(p);
 
 	(void)other;
-	if (l->is_udp_turn)
-		udp_room(l->udp);
-	tcp_room(l->tcp);
-	if (!l->is_udp_turn)
-		udp_room(l->udp);
-	l->is_udp_turn = !l->is_udp_turn;
+	gateway_room(l->tcp, l->udp, &l->is_udp_turn);
 }
 
 void gateway_leg_port(struct gateway_leg *l)

@@ -56,29 +56,6 @@ static void leg_refuse(void *arg, int fd, const struct endpoint *client,
 	first->refuse(first->arg, fd, client, r);
 }
 
-static void leg_unreachable(void *arg, const struct packet *pkt,
-			    const struct frame *f, int err)
-{
-	struct gateway_leg *l = arg;
-
-	icmp_errno(l->icmp, err, 0, pkt, f);
-}
-
-static bool leg_relay(void *arg, const struct icmp_relay *r)
-{
-	struct gateway_leg *l = arg;
-
-	return icmp_relay(l->icmp, r);
-}
-
-static void leg_probe(void *arg, const struct packet *pkt,
-		      const struct frame *f)
-{
-	struct gateway_leg *l = arg;
-
-	icmp_probe(l->icmp, pkt, f);
-}
-
 /* What worker 0's env says of the network, and the worker's own. */
 static void sync_env(struct gateway_leg *l)
 {
@@ -107,13 +84,11 @@ static void sync_env(struct gateway_leg *l)
 
 static struct carrier *carrier_new(struct gateway *gw, struct buckets *b)
 {
-	struct carrier *c = aligned_alloc(GATEWAY_LINE,
-					  (sizeof(*c) + GATEWAY_LINE - 1) /
-						  GATEWAY_LINE * GATEWAY_LINE);
+	struct carrier *c = mem_apart(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
-	*c = (struct carrier){.gw = gw};
+	c->gw = gw;
 	if (bucket_holds_init(&c->holds, b, 0) < 0) {
 		free(c);
 		return NULL;
@@ -124,13 +99,10 @@ static struct carrier *carrier_new(struct gateway *gw, struct buckets *b)
 static struct gateway_leg *leg_new(struct gateway *gw, struct buckets *b,
 				   const struct gateway_worker *w, unsigned me)
 {
-	size_t size = (sizeof(struct gateway_leg) + GATEWAY_LINE - 1) /
-		      GATEWAY_LINE * GATEWAY_LINE;
-	struct gateway_leg *l = aligned_alloc(GATEWAY_LINE, size);
+	struct gateway_leg *l = mem_apart(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
-	memset(l, 0, size);
 	l->carrier.gw = gw;
 	l->carrier.me = me;
 	if (bucket_holds_init(&l->carrier.holds, b, me) < 0) {
@@ -194,10 +166,6 @@ static int make_parts(struct gateway_leg *l)
 	const struct udp_config uc = {.max_clients = 1,
 				      .share = &ls->udp_share,
 				      .holds = &l->carrier.holds};
-	const struct tcp_report report = {.unreachable = leg_unreachable,
-					  .relay = leg_relay,
-					  .probe = leg_probe,
-					  .arg = l};
 	int r = icmp_new(&l->nat, 1, &l->icmp); /* it pings nobody */
 
 	tc.holds = &l->carrier.holds;
@@ -207,7 +175,7 @@ static int make_parts(struct gateway_leg *l)
 		r = tcp_new(&l->nat, &tc, &l->tcp);
 	if (r < 0)
 		return r;
-	tcp_set_report(l->tcp, &report);
+	gateway_tcp_reports(l->tcp, l->icmp);
 	l->carrier.tcp = l->tcp;
 	l->carrier.udp = l->udp;
 	return 0;

@@ -53,7 +53,6 @@
 enum {
 	GATEWAY_WORKERS_MAX = 64, /* bits of carrier.away */
 	GATEWAY_WANTS = 8,        /* MACs that a leg waits for */
-	GATEWAY_LINE = 64,        /* bytes: what two workers write lies apart */
 };
 
 /* One worker's share in carrying flows; the worker's own. */

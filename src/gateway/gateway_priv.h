@@ -110,6 +110,11 @@ static inline bool gateway_has_dns(const struct gateway *gw)
 
 /* Gives the name server its zone (gateway_names.c). */
 void gateway_names(struct gateway *gw);
+/* t's errors are icmp's to send. */
+void gateway_tcp_reports(struct tcp *t, struct icmp *icmp);
+/* There is room again.  Both are told, now this one first, now that: who comes
+ * first may fill the exit again, and the other would never have a turn. */
+void gateway_room(struct tcp *t, struct udp *u, bool *is_udp_turnp);
 /* The hook of struct nat_env, of any worker. */
 bool gateway_redirect(const struct gateway *gw, uint8_t proto,
 		      const struct endpoint *dst, struct endpoint *to);

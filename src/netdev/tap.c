@@ -44,7 +44,6 @@ enum {
 	TAP_MIN_FRAME = 60,	     /* shorter ones are padded */
 	TAP_QUEUES_MAX = 1024,
 	TAP_IOV = FRAME_IOV_MAX + 3, /* header, frame's hdr, padding */
-	TAP_PART_APART = 128, /* what several threads write lies so far apart */
 };
 
 static struct tap_part *part_of(struct port *p)
@@ -572,15 +571,12 @@ static struct port port_init(const struct tap_kind *kind,
 static struct tap_part *part_new(struct tap *t, unsigned i, unsigned n,
 				 const struct port *p)
 {
-	size_t len = sizeof(struct tap_part) + n * sizeof(struct tap_queue);
 	const struct netdev_worker *w = i ? &t->env->workers[i - 1] : NULL;
-	struct tap_part *s;
+	struct tap_part *s = mem_apart(
+		1, sizeof(*s) + n * sizeof(struct tap_queue));
 
-	len = (len + TAP_PART_APART - 1) / TAP_PART_APART * TAP_PART_APART;
-	s = aligned_alloc(TAP_PART_APART, len);
 	if (!s)
 		return NULL;
-	memset(s, 0, len);
 	s->port = *p;
 	s->tap = t;
 	s->loop = w ? w->loop : t->env->loop;

@@ -239,21 +239,11 @@ void vhost_recall(struct vhost_user *v)
 
 /* ---- life ---- */
 
-/* Zeroed, in lines that nobody else has; NULL: no memory. */
-static void *apart_new(size_t size)
-{
-	void *p = aligned_alloc(VHOST_APART, size);
-
-	if (p)
-		memset(p, 0, size);
-	return p;
-}
-
 /* Of the pairs whose home it is, or all. */
 static struct vhost_leg *leg_new(struct vhost_user *v, unsigned i)
 {
 	const struct netdev_env *env = v->env;
-	struct vhost_leg *g = apart_new(sizeof(*g));
+	struct vhost_leg *g = mem_apart(1, sizeof(*g));
 
 	if (!g)
 		return NULL;
@@ -298,7 +288,7 @@ static void leg_free(struct vhost_leg *g)
 
 static struct vhost_pair *pair_new(struct vhost_leg *g, unsigned q)
 {
-	struct vhost_pair *p = apart_new(sizeof(*p));
+	struct vhost_pair *p = mem_apart(1, sizeof(*p));
 
 	if (!p)
 		return NULL;

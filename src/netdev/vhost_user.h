@@ -37,8 +37,6 @@ enum {
 	VHOST_TX_IOV = 2048,	 /* pieces of one batch */
 	VHOST_TX_HEADS = 256,	 /* chains of one recv */
 	VHOST_STEER = 4096,	 /* places of flows; a power of two */
-	VHOST_APART = 128, /* what several threads write: two lines, as CPUs
-			    * fetch the neighbour too */
 };
 
 /* A frame lent to the gateway. */
@@ -56,7 +54,7 @@ struct vhost_buffer {
 };
 
 struct vhost_pair {
-	_Alignas(VHOST_APART) struct vhost_leg *leg; /* borrowed; in pauses */
+	_Alignas(MEM_APART) struct vhost_leg *leg; /* borrowed; in pauses */
 	unsigned q;	       /* its number */
 	struct vhost_ring ring[VHOST_RINGS];
 	struct loop_io kick[VHOST_RINGS]; /* fd owned, -1: none */
@@ -69,7 +67,7 @@ struct vhost_pair {
 };
 
 struct vhost_leg {
-	_Alignas(VHOST_APART) struct port port;
+	_Alignas(MEM_APART) struct port port;
 	struct vhost_user *v; /* borrowed */
 	unsigned worker;
 	struct loop *loop;    /* borrowed */

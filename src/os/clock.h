@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The clock of commands that wait, and of what they wait for; and of work whose
- * time is counted. */
+/* The clock of the loop, of commands that wait, and of work whose time is
+ * counted. */
 #ifndef OS_CLOCK_H
 #define OS_CLOCK_H
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/cpus.h"
 #include "os/rest.h"
 #include "os/spin.h"
@@ -40,14 +41,6 @@ struct loop {
 	struct spin_round round; /* the current one */
 };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 int loop_new(struct loop **loopp)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -65,7 +58,7 @@ int loop_new(struct loop **loopp)
 	list_init(&l->polls);
 	list_init(&l->found);
 	spin_init(&l->spin, cpus_usable());
-	l->now_ns = clock_ns();
+	l->now_ns = clock_now_ns();
 	timer_wheel_init(&l->wheel, l->now_ns);
 	*loopp = l;
 	return 0;
@@ -178,7 +171,7 @@ static uint64_t sleep_ns(const struct loop *l, int timeout_ms)
 		ns = (uint64_t)timeout_ms * 1000000u;
 	if (next != UINT64_MAX) {
 		/* The clock of the last round is old by the work done since. */
-		uint64_t now = clock_ns();
+		uint64_t now = clock_now_ns();
 		uint64_t wait = next > now ? next - now : 0;
 
 		if (wait < ns)
@@ -262,7 +255,7 @@ static int look(struct loop *l, uint64_t ns, uint64_t from_ns)
 
 		if (look_at_polls(l))
 			return 0;
-		passed = clock_ns() - from_ns;
+		passed = clock_now_ns() - from_ns;
 		if (passed < ask_at)
 			continue;
 		n = block(l, 0);
@@ -301,13 +294,13 @@ static int look_and_block(struct loop *l, uint64_t ns, uint64_t from_ns)
 
 static int wait_events(struct loop *l, uint64_t ns)
 {
-	uint64_t from = clock_ns();
+	uint64_t from = clock_now_ns();
 	int n;
 
 	l->round = (struct spin_round){0};
 	l->has_stopped = false;
 	n = look_and_block(l, look_at_polls(l) ? 0 : ns, from);
-	l->now_ns = clock_ns();
+	l->now_ns = clock_now_ns();
 	l->round.waited_ns = l->now_ns - from;
 	return n;
 }

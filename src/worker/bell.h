@@ -22,18 +22,12 @@
 
 #include "base/mem.h"
 
-enum {
-	/* What several threads write is kept so far apart: two lines, as CPUs
-	 * fetch the neighbour too. */
-	WORKER_APART = 128,
-};
-
 struct bell {
 	/* the worker: rw; others: ro, and cleared by who rings */
-	_Alignas(WORKER_APART) _Atomic uint32_t is_asleep;
+	_Alignas(MEM_APART) _Atomic uint32_t is_asleep;
 	/* owned eventfd; edge-triggered in the worker's loop and never read:
 	 * each ring is an edge */
-	_Alignas(WORKER_APART) int fd;
+	_Alignas(MEM_APART) int fd;
 };
 
 /* 0 or a negative errno. */

@@ -276,14 +276,12 @@ static int net_make(struct lanes *l, struct lan *lan, uint64_t tell_ns,
 	timer_init(&n->timer, lanes_news_fire);
 	*np = n;
 	n->bucket = calloc(BUCKETS, sizeof(struct lanes_port *));
-	n->lane = aligned_alloc(_Alignof(struct lanes_lane),
-				l->n * sizeof(struct lanes_lane));
+	n->lane = mem_apart(l->n, sizeof(struct lanes_lane));
 	if (!n->bucket || !n->lane) {
 		free(n->lane);
 		n->lane = NULL;
 		return -ENOMEM;
 	}
-	memset(n->lane, 0, l->n * sizeof(struct lanes_lane));
 	for (unsigned i = 1; i < l->n && r == 0; i++)
 		r = lane_init(n, i, tell_ns);
 	return r;
@@ -399,13 +397,11 @@ int lanes_new(struct team *t, struct lanes **lp)
 		return -ENOMEM;
 	l->team = t;
 	l->n = n;
-	l->intake = aligned_alloc(_Alignof(struct lanes_intake),
-				  n * sizeof(struct lanes_intake));
+	l->intake = mem_apart(n, sizeof(struct lanes_intake));
 	if (!l->intake) {
 		free(l);
 		return -ENOMEM;
 	}
-	memset(l->intake, 0, n * sizeof(struct lanes_intake));
 	*lp = l;
 	return 0;
 }

@@ -41,7 +41,7 @@ struct lanes_lane {
 	/* the lane's */
 	bool has_untold; /* a fault that is not told */
 	/* worker 0's: places of its table that are to be told there */
-	_Alignas(WORKER_APART) struct dirty dirty;
+	_Alignas(MEM_APART) struct dirty dirty;
 };
 
 struct lanes_net {
@@ -62,7 +62,7 @@ struct lanes_net {
 
 /* A worker's: frames that came one behind the other on one way. */
 struct lanes_intake {
-	_Alignas(WORKER_APART) struct mail_cell cell; /* of all of b */
+	_Alignas(MEM_APART) struct mail_cell cell; /* of all of b */
 	struct batch b;
 };
 

@@ -55,7 +55,7 @@ struct mail {
 	struct mail_config c;
 
 	/* the writer's own */
-	_Alignas(WORKER_APART) uint64_t at; /* the next record's position */
+	_Alignas(MEM_APART) uint64_t at; /* the next record's position */
 	uint64_t published;
 	uint64_t floor; /* all before it is free, whatever tail says */
 	uint64_t tail_seen;
@@ -68,18 +68,18 @@ struct mail {
 	struct mail_share share[SENDERS];
 
 	/* writer: rw, reader: ro */
-	_Alignas(WORKER_APART) _Atomic uint64_t head;
+	_Alignas(MEM_APART) _Atomic uint64_t head;
 	uint64_t skip_from; /* a reader that is there .. */
 	uint64_t skip_to;   /* .. goes on here; behind head's order */
 	_Atomic uint32_t wants_room;
 
 	/* the reader's own */
-	_Alignas(WORKER_APART) uint64_t pos; /* of the next record */
+	_Alignas(MEM_APART) uint64_t pos; /* of the next record */
 	uint64_t head_seen;
 	uint64_t released;
 
 	/* reader: rw, writer: ro */
-	_Alignas(WORKER_APART) _Atomic uint64_t tail;
+	_Alignas(MEM_APART) _Atomic uint64_t tail;
 };
 
 int mail_new(const struct mail_config *c, struct mail **mp)

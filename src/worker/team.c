@@ -32,7 +32,7 @@ enum order {
 struct seat {
 	struct bell bell;
 	/* the worker's own */
-	_Alignas(WORKER_APART) struct team *team;
+	_Alignas(MEM_APART) struct team *team;
 	struct worker *worker; /* owned */
 	unsigned me;
 	/* the word to look at between rounds: 0 if there is nothing */
@@ -59,11 +59,11 @@ struct team {
 	/* worker 0's own */
 	unsigned n_pauses;
 	uint32_t step;
-	_Alignas(WORKER_APART) struct spin_looks looks;
+	_Alignas(MEM_APART) struct spin_looks looks;
 	/* worker 0: rw, others: ro, in every round */
-	_Alignas(WORKER_APART) _Atomic uint32_t order;
+	_Alignas(MEM_APART) _Atomic uint32_t order;
 	/* all: rw, off the fast path */
-	_Alignas(WORKER_APART) _Atomic uint32_t n_acks;
+	_Alignas(MEM_APART) _Atomic uint32_t n_acks;
 	_Atomic uint32_t started; /* by a thread that begins: 1 + errno */
 	_Atomic uint32_t failure; /* the errno that ended a loop, or 0 */
 };
