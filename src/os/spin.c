@@ -15,8 +15,19 @@ void spin_share(struct spin *s, struct spin_looks *looks)
 	s->looks = looks;
 }
 
+/* As many connections have come to other loops since as may look at a time. */
+static bool is_others_turn(const struct spin *s)
+{
+	return s->looks && s->opening > 0 &&
+	       atomic_load_explicit(&s->looks->opened, memory_order_relaxed) -
+			       s->opened >=
+		       s->most;
+}
+
 bool spin_begin(struct spin *s)
 {
+	if (is_others_turn(s))
+		return false;
 	if (s->looks) /* nothing else is told by the number */
 		s->look = atomic_fetch_add_explicit(&s->looks->n, 1,
 						    memory_order_relaxed);
@@ -95,6 +106,15 @@ static bool answers(struct spin *s, const struct talk *t)
 	return s->who[0] && s->who[0] == before && last && last != before;
 }
 
+static void note_opening(struct spin *s)
+{
+	s->opening = SPIN_OPENING;
+	if (s->looks)
+		s->opened = atomic_fetch_add_explicit(&s->looks->opened, 1,
+						      memory_order_relaxed) +
+			    1;
+}
+
 void spin_round(struct spin *s, const struct spin_round *r)
 {
 	unsigned before = s->last;
@@ -109,7 +129,7 @@ void spin_round(struct spin *s, const struct spin_round *r)
 	if (r->has_looked && s->is_on)
 		judge(s, r->waited_ns);
 	if (r->is_opening)
-		s->opening = SPIN_OPENING;
+		note_opening(s);
 	else if (s->opening > 0)
 		s->opening--;
 	if (r->moved > SPIN_MOVED || r->waited_ns > SPIN_QUICK_NS)

@@ -19,6 +19,8 @@
  * Where several loops share the CPUs one is left to those who are waited for:
  * as many as there are CPUs less one look at a time.  Who begins takes the
  * place of who has looked longest: the ball is where something was heard last.
+ * Where connections come and go it is where the last one came: who only has to
+ * close one sleeps.
  *
  * Called by the loop for each of its rounds; the time is given.
  */
@@ -56,6 +58,7 @@ struct spin {
 	unsigned most;	 /* looks at a time; 0 with one CPU */
 	struct spin_looks *looks; /* borrowed; NULL: no other loop's count */
 	uint32_t look;	 /* the number of the last one among those */
+	uint32_t opened; /* ... and of the last round with a new connection */
 	bool is_on;
 	uint8_t last;	 /* side of the last round */
 	uint8_t opening; /* rounds left of SPIN_OPENING */
@@ -81,7 +84,8 @@ struct spin_round {
 
 /* The looks of loops that share the processors; zeroed: none yet. */
 struct spin_looks {
-	_Atomic uint32_t n; /* begun, ever */
+	_Atomic uint32_t n;	 /* begun, ever */
+	_Atomic uint32_t opened; /* rounds with a new connection, ever */
 };
 
 /* cpus: those that the loop's thread may run on. */

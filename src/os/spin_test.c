@@ -383,6 +383,45 @@ static void one_cpu_is_left_to_the_others(void **state)
 	assert_true(spin_goes_on(&alone));
 }
 
+/* Only a round with a new connection, of each. */
+static void opens(struct spin *s)
+{
+	const struct spin_round r = {
+		.sides = SPIN_NEAR, .waited_ns = 1000, .is_opening = true};
+
+	spin_round(s, &r);
+}
+
+static void the_last_connection_is_looked_for(void **state)
+{
+	struct spin a, b, c;
+	struct spin_looks looks = {0};
+
+	(void)state;
+	spin_init(&a, 2);
+	spin_init(&b, 2);
+	spin_share(&a, &looks);
+	spin_share(&b, &looks);
+	opens(&a);
+	assert_true(spin_begin(&a));
+	opens(&b);
+	assert_true(spin_begin(&b));
+	assert_false(spin_begin(&a)); /* b's goes on */
+	assert_true(spin_goes_on(&b));
+	opens(&a);
+	assert_true(spin_begin(&a));
+	assert_false(spin_goes_on(&b));
+	assert_false(spin_begin(&b));
+
+	spin_init(&c, 3); /* the last two */
+	spin_share(&c, &looks);
+	opens(&c);
+	opens(&a);
+	assert_true(spin_begin(&c));
+	opens(&a);
+	assert_false(spin_begin(&c));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +443,7 @@ int main(void)
 		cmocka_unit_test(frames_count_only_between_machines),
 		cmocka_unit_test(the_host_beside_is_no_game_of_machines),
 		cmocka_unit_test(one_cpu_is_left_to_the_others),
+		cmocka_unit_test(the_last_connection_is_looked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
