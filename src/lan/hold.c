@@ -96,6 +96,15 @@ static struct held *queue_last(const struct hold_queue *q)
 	return container_of(q->frames.prev, struct held, link);
 }
 
+/* Bytes that q may have. */
+static uint32_t queue_most(const struct hold_queue *q, uint64_t now_ns)
+{
+	if (list_empty(&q->frames) ||
+	    now_ns - queue_first(q)->since_ns < HOLD_QUICK_NS)
+		return HOLD_EXIT_BYTES;
+	return HOLD_SLOW_BYTES;
+}
+
 static bool queue_put(struct hold_queue *q, const struct frame *f,
 		      uint64_t now_ns)
 {
@@ -108,7 +117,7 @@ static bool queue_put(struct hold_queue *q, const struct frame *f,
 		return false;
 	if (q->cost + f->hold_cost > max / 2 || h->cost + f->hold_cost > max)
 		return false;
-	if (q->bytes + f->len > HOLD_EXIT_BYTES ||
+	if (q->bytes + f->len > queue_most(q, now_ns) ||
 	    h->bytes + f->len > HOLD_BYTES)
 		return false;
 	x = slab_alloc_raw(&h->frames);

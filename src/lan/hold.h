@@ -31,15 +31,18 @@
 #include "lan/port.h"
 
 enum {
-	HOLD_FRAMES = 512,	   /* of a sender, altogether */
-	/* Linux's TCP leaves about 1 ms of what it sends with the card (TSQ):
-	 * 1.2 MB at 10 Gbit/s, of which the exit's queue takes a part; at a
-	 * slow exit's pace it is little.  More would do harm where the card's
-	 * bytes are counted whomever they are for (BQL). */
-	HOLD_EXIT_BYTES = 1024 * 1024, /* of a sender for one exit */
-	HOLD_BYTES = 4096 * 1024,      /* of a sender, altogether */
+	HOLD_FRAMES = 512, /* of a sender, altogether */
+	/* Of a sender for one exit, unless that is quick.  Linux's TCP leaves
+	 * 1 ms and more of what it sends with the card (TSQ), of each flow; at
+	 * a slow exit's pace it is little.  More would do harm where the
+	 * card's bytes are counted whomever they are for (BQL). */
+	HOLD_SLOW_BYTES = 1024 * 1024,
+	HOLD_EXIT_BYTES = 4096 * 1024, /* ... whatever it is */
+	HOLD_BYTES = 8192 * 1024,      /* of a sender, altogether */
 };
 
+/* An exit is quick while the first that waits has not waited so long. */
+#define HOLD_QUICK_NS	 UINT64_C(10000000)
 #define HOLD_NS		 UINT64_C(100000000)
 #define HOLD_DISTRUST_NS UINT64_C(1000000000)
 

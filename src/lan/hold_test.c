@@ -323,25 +323,54 @@ static void test_bound_of_frames(void **state)
 	fake_lan_deinit(&t.net);
 }
 
+enum { BIG = 60000 };
+
+static void send_big(struct bench *t, uint32_t to, unsigned n)
+{
+	while (n--)
+		put(t, t->s, fake_mac(to), fake_mac(FROM_S), BIG);
+	read_all(t->s);
+}
+
 static void test_bound_of_bytes(void **state)
 {
-	enum { BIG = 60000 };
 	struct bench t;
 
 	(void)state;
 	bench_init(&t, 5000);
 	t.x->room = 0;
-	for (unsigned i = 0; i < 30; i++)
-		put(&t, t.s, fake_mac(TO_X), fake_mac(FROM_S), BIG);
-	read_all(t.s);
+	send_big(&t, TO_X, 100);
 	assert_int_equal(t.s->n_held, HOLD_EXIT_BYTES / BIG);
 	for (uint32_t to = 3; to < 10; to++) {
 		exit_new(&t, to)->room = 0;
-		for (unsigned i = 0; i < 30; i++)
-			put(&t, t.s, fake_mac(to), fake_mac(FROM_S), BIG);
-		read_all(t.s);
+		send_big(&t, to, 100);
 	}
 	assert_int_equal(t.s->n_held, HOLD_BYTES / BIG);
+	fake_lan_deinit(&t.net);
+}
+
+static void test_bound_of_a_slow_exits_bytes(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	bench_init(&t, 5000);
+	t.x->room = 0;
+	send_big(&t, TO_X, 10);
+	fake_lan_advance(&t.net, HOLD_QUICK_NS - MS);
+	send_big(&t, TO_X, 20);
+	assert_int_equal(t.s->n_held, 30); /* more than it may have from now */
+	fake_lan_advance(&t.net, MS);
+	send_big(&t, TO_X, 10);
+	assert_int_equal(t.s->n_held, 30);
+	assert_int_equal(lost(&t, DROP_PORT_FULL), 10);
+	fake_add_room(t.x, 20); /* the first that waits came 1 ms ago */
+	send_big(&t, TO_X, 40);
+	assert_int_equal(t.s->n_held, 50);
+	fake_lan_advance(&t.net, HOLD_QUICK_NS);
+	fake_add_room(t.x, 45);
+	send_big(&t, TO_X, 40);
+	assert_int_equal(t.s->n_held, HOLD_SLOW_BYTES / BIG);
 	fake_lan_deinit(&t.net);
 }
 
@@ -730,6 +759,7 @@ int main(void)
 		T(test_bound_of_the_queue),
 		cmocka_unit_test(test_bound_of_frames),
 		cmocka_unit_test(test_bound_of_bytes),
+		cmocka_unit_test(test_bound_of_a_slow_exits_bytes),
 		T(test_waits_for_so_long),
 		T(test_stalled_exit),
 		T(test_exit_goes_down),
