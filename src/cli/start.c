@@ -279,18 +279,20 @@ int start_ask(const char *name, const char *method, const char *path,
 	      const char *body, json_t **answerp, struct error *e)
 {
 	struct log log = LOG_INIT(LOG_LEVEL_WARN);
-	int64_t begin = now_ms();
+	int64_t begin = now_ms(), wanted = begin;
 	int r = -ENOENT;
 
-	for (int64_t waited = 0; waited < JOIN_MS; waited = now_ms() - begin) {
+	while (now_ms() - begin < JOIN_MS) {
 		r = ctl_ask(name, method, path, body, answerp, e);
 		if (r != -ENOENT)
 			return r;
 		r = start_revive(name, REVIVE_MS, &log);
-		if (r == 0 || r == -EBUSY)
+		if (r == 0 || r == -EBUSY) {
+			wanted = now_ms();
 			continue;
+		}
 		/* It starts or ends, if it is there at all. */
-		if (!rundir_is_held(name) || waited >= END_MS)
+		if (!rundir_is_held(name) || now_ms() - wanted >= END_MS)
 			return -ENOENT;
 		pause_ms(PAUSE_MS);
 	}

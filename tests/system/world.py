@@ -125,7 +125,11 @@ def settle(*links):
     """The same, and these have a carrier."""
     wait_for("carriers", lambda: all(
         "LOWER_UP" in js("link", "show", l)[0]["flags"] for l in links))
-    wait_for("addresses that are sure", is_settled)
+    try:
+        # Each is asked for by the kernel's own threads, which a busy host starves.
+        wait_for("addresses that are sure", is_settled, seconds=30)
+    except AssertionError as e:
+        raise AssertionError(f"{e}: {js('addr')}") from e
 
 
 def one_netdev(o, net):
