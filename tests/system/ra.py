@@ -6,7 +6,6 @@
 
 "at" is when it came.  Prints "{}" when it listens.
 """
-import contextlib
 import json
 import select
 import socket
@@ -70,9 +69,8 @@ def prepare(s, index):
     pass_ = [0xffffffff] * 8
     pass_[RA // 32] &= ~(1 << RA % 32)
     s.setsockopt(socket.IPPROTO_ICMPV6, ICMP6_FILTER, struct.pack("=8I", *pass_))
-    with contextlib.suppress(BlockingIOError):
-        while True:  # what it heard before
-            s.recv(2000, socket.MSG_DONTWAIT)
+    while select.select([s], [], [], 0)[0]:  # what it heard before
+        s.recv(2000)
     s.setsockopt(socket.IPPROTO_IPV6, RECVHOPS, 1)
     s.setsockopt(socket.IPPROTO_IPV6, HOPS, 255)
     s.setsockopt(socket.IPPROTO_IPV6, MULTICAST_IF, index)
