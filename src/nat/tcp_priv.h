@@ -369,8 +369,9 @@ struct tcp_waitq {
 struct tcp_queue {
 	uint32_t epoch;
 	unsigned n_now;	 /* flows counted in this epoch */
-	unsigned n_last; /* and in the one before */
-	unsigned n_young; /* begun in this epoch and not counted yet */
+	unsigned n_last; /* in the one before, and not in this one */
+	unsigned n_young;      /* begun in this epoch and not counted yet */
+	unsigned n_last_young; /* ... in the one before */
 };
 
 /* Of one tcp, or of those of all workers. */

@@ -11,12 +11,13 @@
  * the flows that send much.  A quarter is left to those that do not, to
  * datagrams, and to flows that have just begun.
  *
- * "Much" is TCP_QUEUE_STEP bytes within an epoch; those who began in this one
- * share with one another as if they all would send much.  A SYN-ACK promises
- * no more than a guest would send at once anyway: there may be many of them.
- * Flows are counted anew in each epoch, so that one that falls silent, ends,
- * or moves to another port need not be taken off anywhere; two ports with the
- * same place in tcp.queue are each taken for as full as both.
+ * "Much" is TCP_QUEUE_STEP bytes within this epoch or the last; those who
+ * began in these share with one another as if they all would send much.  A
+ * SYN-ACK promises no more than a guest would send at once anyway: there may
+ * be many of them.  Flows are counted anew in each epoch, so that one that
+ * falls silent, ends, or moves to another port need not be taken off anywhere;
+ * two ports with the same place in tcp.queue are each taken for as full as
+ * both.
  */
 #include "nat/tcp_priv.h"
 
@@ -47,7 +48,10 @@ static struct tcp_queue *look(struct tcp_flow *f, uint32_t epoch)
 	f->q_port = path.port ? path.port->serial : 0;
 	q = queue_of(f);
 	if (q->epoch != epoch) {
-		q->n_last = q->epoch == epoch - 1 ? q->n_now : 0;
+		bool is_next = q->epoch == epoch - 1;
+
+		q->n_last = is_next ? q->n_now : 0;
+		q->n_last_young = is_next ? q->n_young : 0;
 		q->n_now = 0;
 		q->n_young = 0;
 		q->epoch = epoch;
@@ -79,19 +83,32 @@ static void weigh(struct tcp_flow *f, uint32_t piece)
 		f->q_piece = old - old / 4 + piece / 4;
 }
 
+static void one_less(unsigned *np)
+{
+	if (*np > 0)
+		(*np)--;
+}
+
+/* f sends much in the epoch: it is no longer what it was counted as. */
+static void recount(struct tcp_queue *q, struct tcp_flow *f, uint32_t epoch)
+{
+	if (f->q_epoch == epoch - 1)
+		one_less(&q->n_last);
+	else if (f->q_born == epoch)
+		one_less(&q->n_young);
+	else if (f->q_born == epoch - 1)
+		one_less(&q->n_last_young);
+	q->n_now++;
+	f->q_epoch = epoch;
+}
+
 void tcp_queue_step(struct tcp_flow *f)
 {
 	uint32_t epoch = epoch_now(f->tcp);
 	uint32_t piece = f->q_bytes / f->q_n;
 
-	if (f->q_epoch != epoch) {
-		struct tcp_queue *q = look(f, epoch);
-
-		q->n_now++;
-		if (f->q_born == epoch && q->n_young > 0)
-			q->n_young--;
-		f->q_epoch = epoch;
-	}
+	if (f->q_epoch != epoch)
+		recount(look(f, epoch), f, epoch);
 	weigh(f, piece);
 	f->q_bytes = 0;
 	f->q_n = 0;
@@ -100,12 +117,12 @@ void tcp_queue_step(struct tcp_flow *f)
 uint32_t tcp_queue_share(const struct tcp_flow *f)
 {
 	const struct tcp_queue *q = queue_of(f);
-	uint32_t n = tcp_max(q->n_now, q->n_last);
+	uint32_t n = q->n_now + q->n_last;
 	uint32_t frames = f->q_frames - f->q_frames / 4;
 	uint64_t bytes;
 
-	if (f->q_born == q->epoch)
-		n += q->n_young;
+	if (q->epoch - f->q_born <= 1)
+		n += q->n_young + q->n_last_young;
 	frames = tcp_max(frames / tcp_max(n, 1), SHARE_MIN);
 	bytes = (uint64_t)frames * f->q_piece;
 	if (bytes >= TCP_WIN_MAX)

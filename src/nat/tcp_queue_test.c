@@ -171,6 +171,31 @@ static void test_silent_flows_leave_their_share(void **state)
 	world_free(w);
 }
 
+/* Flows that begin as one epoch goes over into the next share in both. */
+static void test_the_turn_of_an_epoch_counts_all(void **state)
+{
+	struct sim_config c = short_queue;
+
+	(void)state;
+	c.queue = c.queue_said = 400;
+	for (unsigned before = 1; before < 40; before++) {
+		struct world *w = world_new(&c, 0);
+		uint64_t now = w->sim->now_ns;
+		uint64_t turn = ((now >> 29) + 1) << 29;
+
+		sim_pass(w->sim, turn - now - before * SIM_MS / 2);
+		for (; w->n < 16; w->n++)
+			w->p[w->n] = peer_connect(w->sim,
+						  (uint16_t)(1000 + w->n),
+						  &w->sim->server);
+		upload(w, 1 * MIB);
+		if (w->sim->n_overrun)
+			fail_msg("%u frames lost, begun %u half ms before",
+				 w->sim->n_overrun, before);
+		world_free(w);
+	}
+}
+
 /* Many that send little do not count. */
 static void test_talkers_take_no_share(void **state)
 {
@@ -247,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_the_queue_is_kept_busy),
 		cmocka_unit_test(test_great_frames_count_once),
 		cmocka_unit_test(test_silent_flows_leave_their_share),
+		cmocka_unit_test(test_the_turn_of_an_epoch_counts_all),
 		cmocka_unit_test(test_talkers_take_no_share),
 		cmocka_unit_test(test_bound_goes_with_the_port),
 		cmocka_unit_test(test_servers_begin_with_little),
