@@ -44,7 +44,7 @@ static void help(FILE *out)
 				commands[i].help);
 	}
 	fputs("\nvmlan COMMAND --help tells about one; vmlan --version.\n"
-	      "Manual: vmlan(1), vmlan-netdev(7).\n",
+	      "Manual: vmlan(1), vmlan-netdev(7), vmlan-control(7).\n",
 	      out);
 }
 

@@ -10,19 +10,7 @@
  * where it says so, an answer one JSON object; that of a failure is
  * {"error": LINE, "code": N}, the exit code that a command gives for it.
  *
- *	GET    /v1/network               what there is (what `show` prints)
- *	PUT    /v1/network/kept          {"kept": BOOL}: `up` and `down`
- *	GET    /v1/leases                who has which address by DHCP
- *	GET    /v1/stats                 what was lost, and why
- *	POST   /v1/machines              struct attach_request: a socket for it,
- *	                                 or a card in a process's own network
- *	PUT    /v1/machines/NAME/life    {"pid": N}: it lives as long as that
- *	                                 process; 0: nobody holds it any more
- *	PUT    /v1/machines/NAME/user-data  what cloud-init asks for, and gets
- *	PUT    /v1/machines/NAME/meta-data  from the network's HTTP server: the
- *	                                 body is that, as it is; the answer
- *	                                 says {"url": where}
- *	DELETE /v1/machines/NAME         it is unplugged
+ * What can be asked is one table, control/schema.h, which GET /v1 answers.
  *
  * A change that an old client would stumble over is another version.
  */
@@ -31,16 +19,19 @@
 
 #define CONTROL_SOCKET	 "control" /* in the network's folder */
 #define CONTROL_STATE	 "state"   /* beside it: keeper/state.h */
+#define CONTROL_V1	 "/v1"
 #define CONTROL_NETWORK	 "/v1/network"
 #define CONTROL_KEPT	 "/v1/network/kept"
 #define CONTROL_LEASES	 "/v1/leases"
 #define CONTROL_STATS	 "/v1/stats"
+#define CONTROL_EVENTS	 "/v1/events"
 #define CONTROL_MACHINES "/v1/machines"
 #define CONTROL_LIFE	 "/life" /* behind a machine */
 #define CONTROL_USER_DATA "/user-data"
 #define CONTROL_META_DATA "/meta-data"
 
 enum {
+	CONTROL_VERSION = 1,	       /* as in the paths */
 	CONTROL_REQUEST_MAX = 65536,   /* bytes of a request's body */
 	CONTROL_CLOUD_MAX = 1 << 20,   /* bytes of user-data or meta-data */
 	CONTROL_ANSWER_MAX = 16 << 20, /* bytes of an answer, head and body */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "control/request.h"
+#include "control/schema.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,6 +25,20 @@ static void judge(const struct attach_request *a)
 	assert(a->n_forwards == b.n_forwards && a->hub == b.hub);
 	attach_request_deinit(&b);
 	free(text);
+}
+
+static void judge_row(const struct schema_request *r, const char *text,
+		      size_t size)
+{
+	struct error e = ERROR_NULL;
+	json_t *o = NULL;
+
+	if (!r->body)
+		return;
+	if (schema_read(r, text, size, &o, &e) < 0)
+		assert(!o && e.code == EXIT_USAGE && e.text[0] &&
+		       !strpbrk(e.text, "\r\n"));
+	json_decref(o);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -43,5 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (life_request_parse(text, size, &pid, NULL) == 0)
 		assert(pid >= 0);
 	(void)!kept_request_parse(text, size, &is_kept, NULL);
+	for (unsigned i = 0; i < SCHEMA_N; i++)
+		judge_row(&schema_requests[i], text, size);
 	return 0;
 }

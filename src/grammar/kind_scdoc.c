@@ -3,28 +3,10 @@
  * The option tables in scdoc form, for vmlan-netdev(7): what they are, and
  * what is done with each of QEMU's.  Run by the build and the tests.
  */
-#include <ctype.h>
 #include <string.h>
 
+#include "base/scdoc.h"
 #include "grammar/kind_priv.h"
-
-/* Text with what scdoc would take for markup escaped. */
-static void scdoc_text(const char *text, FILE *out)
-{
-	for (; *text; text++) {
-		if (strchr("*_\\#~<>[]|`", *text))
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-}
-
-/* A line of help as a sentence, without its full stop. */
-static void scdoc_sentence(const char *text, FILE *out)
-{
-	if (isalpha((unsigned char)*text))
-		fputc(toupper((unsigned char)*text++), out);
-	scdoc_text(text, out);
-}
 
 static void scdoc_option(const struct netdev_kind *kind,
 			 const struct netdev_option *o, const char *prefix,

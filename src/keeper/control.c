@@ -33,6 +33,9 @@ struct control {
 
 /* A request as it comes in, owned by its connection. */
 struct incoming {
+	enum schema_id id;
+	char name[CONTROL_NAME_LEN];
+	char allow[SCHEMA_ALLOW_LEN];
 	char *body; /* owned */
 	size_t n;
 	size_t room; /* of body */
@@ -74,14 +77,15 @@ static void on_client(void *cls, struct MHD_Connection *conn, void **ctx,
 
 /* ---- what they ask ---- */
 
-static struct incoming *incoming_new(const char *url)
+static struct incoming *incoming_new(const char *method, const char *url)
 {
 	struct incoming *in = calloc(1, sizeof(*in));
 
 	if (!in)
 		return NULL;
 	in->room = BODY_FIRST;
-	in->max = request_max(url);
+	in->id = schema_find(method, url, in->name, in->allow);
+	in->max = request_max(in->id);
 	in->body = malloc(in->room);
 	if (!in->body) {
 		free(in);
@@ -116,25 +120,62 @@ static bool take_piece(struct incoming *in, const char *data, size_t n)
 	return true;
 }
 
-static enum MHD_Result answer(struct MHD_Connection *conn, unsigned status,
-			      char *body)
+/* Takes a's text. */
+static enum MHD_Result say(struct MHD_Connection *conn, struct answer *a,
+			   const char *allow)
 {
 	struct MHD_Response *r;
 	enum MHD_Result queued;
 
-	if (!body)
+	if (!a->text)
 		return MHD_NO; /* no memory: the connection is closed */
-	r = MHD_create_response_from_buffer(strlen(body), body,
+	r = MHD_create_response_from_buffer(strlen(a->text), a->text,
 					    MHD_RESPMEM_MUST_FREE);
 	if (!r) {
-		free(body);
+		free(a->text);
 		return MHD_NO;
 	}
 	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
-				      "application/json");
-	queued = MHD_queue_response(conn, status, r);
+				      a->type);
+	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		(void)MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow);
+	queued = MHD_queue_response(conn, a->status, r);
 	MHD_destroy_response(r);
 	return queued;
+}
+
+static enum MHD_Result take_arg(void *cls, enum MHD_ValueKind kind,
+				const char *key, const char *value)
+{
+	struct request *r = cls;
+
+	(void)kind;
+	r->has_more_args = r->n_args == REQUEST_ARGS_MAX;
+	if (r->has_more_args)
+		return MHD_NO;
+	r->keys[r->n_args] = key;
+	r->values[r->n_args++] = value ? value : "";
+	return MHD_YES;
+}
+
+/* It is whole. */
+static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
+			      const char *url, const struct incoming *in)
+{
+	struct request r = {
+		.id = in->id,
+		.url = url,
+		.body = in->body,
+		.n_body = in->n,
+		.is_cut = in->is_cut,
+	};
+	struct answer a;
+
+	memcpy(r.name, in->name, sizeof(r.name));
+	memcpy(r.allow, in->allow, sizeof(r.allow));
+	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_arg, &r);
+	request_answer(c->keeper, &r, &a);
+	return say(conn, &a, in->allow);
 }
 
 /* Called at a request's head, for each piece of its body, and at its end. */
@@ -143,28 +184,20 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 				  const char *version, const char *data,
 				  size_t *np, void **ctx)
 {
-	struct control *c = cls;
 	struct incoming *in = *ctx;
-	struct request r = {.method = method, .url = url};
-	char *body = NULL;
-	unsigned status;
 
 	(void)version;
 	if (!in) {
-		*ctx = incoming_new(url);
+		*ctx = incoming_new(method, url);
 		return *ctx ? MHD_YES : MHD_NO;
 	}
 	if (*np) {
 		if (!take_piece(in, data, *np))
-			return MHD_NO; /* no memory: as in answer() */
+			return MHD_NO; /* no memory: as in say() */
 		*np = 0;
 		return MHD_YES;
 	}
-	r.body = in->body;
-	r.n_body = in->n;
-	r.is_cut = in->is_cut;
-	status = request_answer(c->keeper, &r, &body);
-	return answer(conn, status, body);
+	return answer(cls, conn, url, in);
 }
 
 /* It has been answered, or its client has gone. */

@@ -2,8 +2,10 @@
 /* What the requests to the control socket do; see requests.h. */
 #include "keeper/requests.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,52 +14,12 @@
 #include "base/mem.h"
 #include "control/request.h"
 #include "keeper/cloud.h"
+#include "keeper/gvproxy.h"
 #include "keeper/lease_list.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "keeper/stats.h"
 #include "keeper/vde.h"
-
-/* Which HTTP status says what an exit code says. */
-static unsigned status_of(enum exit_code code)
-{
-	switch (code) {
-	case EXIT_DONE:
-		return 200;
-	case EXIT_USAGE:
-		return 400;
-	case EXIT_PERMISSION:
-		return 403;
-	case EXIT_NO_NETWORK:
-	case EXIT_NO_OBJECT:
-		return 404;
-	case EXIT_CONFLICT:
-		return 409;
-	case EXIT_FAILED:
-	case EXIT_RUN_FAILED:
-	case EXIT_RUN_CANNOT:
-	case EXIT_RUN_NOT_FOUND:
-		break;
-	}
-	return 500;
-}
-
-/* An object's text; takes o. */
-static char *text_of(json_t *o)
-{
-	char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER)
-		       : NULL;
-
-	json_decref(o);
-	return text;
-}
-
-static unsigned refuse(const struct error *e, char **bodyp)
-{
-	*bodyp = text_of(json_pack("{s:s,s:i}", "error", e->text, "code",
-				   (int)e->code));
-	return status_of(e->code);
-}
 
 /* JSON is UTF-8, and paths are any bytes: what is none is shown by '?'. */
 static json_t *shown(const char *text)
@@ -317,26 +279,63 @@ static json_t *show(struct keeper *k)
 	return NULL;
 }
 
-static json_t *stats(struct keeper *k)
+/* ---- requests: 0, and *op, NULL if there is no memory; or negative ---- */
+
+static int get_v1(struct keeper *k, const struct request *r, json_t **op,
+		  struct error *e)
 {
-	return stats_object(k->c->network->name, &k->counters);
+	json_t *o = schema_json();
+
+	(void)r;
+	(void)e;
+	if (o)
+		json_object_set_new(o, "vmlan", json_string(VMLAN_VERSION));
+	if (o)
+		json_object_set_new(o, "network",
+				    json_string(k->c->network->name));
+	*op = o;
+	return 0;
 }
 
-/* ---- what changes it ---- */
-
-static unsigned set_kept(struct keeper *k, const struct request *r,
-			 char **bodyp)
+static int get_network(struct keeper *k, const struct request *r, json_t **op,
+		       struct error *e)
 {
-	struct error e = ERROR_NULL;
+	(void)r;
+	(void)e;
+	*op = show(k);
+	return 0;
+}
+
+static int get_leases(struct keeper *k, const struct request *r, json_t **op,
+		      struct error *e)
+{
+	(void)r;
+	(void)e;
+	*op = lease_list(k);
+	return 0;
+}
+
+static int get_stats(struct keeper *k, const struct request *r, json_t **op,
+		     struct error *e)
+{
+	(void)r;
+	(void)e;
+	*op = stats_object(k->c->network->name, &k->counters);
+	return 0;
+}
+
+static int put_kept(struct keeper *k, const struct request *r, json_t **op,
+		    struct error *e)
+{
 	bool is_kept;
 
-	if (kept_request_parse(r->body, r->n_body, &is_kept, &e) < 0)
-		return refuse(&e, bodyp);
+	if (kept_request_parse(r->body, r->n_body, &is_kept, e) < 0)
+		return -EINVAL;
 	k->is_kept = is_kept;
 	state_save(k);
-	*bodyp = text_of(json_pack("{s:b,s:i}", "kept", is_kept, "machines",
-				   (int)k->n_machines));
-	return 200;
+	*op = json_pack("{s:b,s:i}", "kept", is_kept, "machines",
+			(int)k->n_machines);
+	return 0;
 }
 
 /* A machine with its forwards. */
@@ -352,159 +351,254 @@ static json_t *attached(struct keeper *k, const struct machine *m)
 	return NULL;
 }
 
-static unsigned attach(struct keeper *k, const struct request *r, char **bodyp)
+static int post_machines(struct keeper *k, const struct request *r,
+			 json_t **op, struct error *e)
 {
 	struct attach_request a;
-	struct error e = ERROR_NULL;
 	struct machine *m = NULL;
-
-	int rc = attach_request_parse(r->body, r->n_body, &a, &e);
+	int rc = attach_request_parse(r->body, r->n_body, &a, e);
 
 	if (rc == 0)
-		rc = machine_attach(k, &a, &m, &e);
+		rc = machine_attach(k, &a, &m, e);
 	attach_request_deinit(&a);
-	if (rc < 0)
-		return refuse(&e, bodyp);
-	*bodyp = text_of(attached(k, m));
-	return 201;
+	if (rc == 0)
+		*op = attached(k, m);
+	return rc;
 }
 
-static unsigned hold(struct machine *m, const struct request *r, char **bodyp)
+/* The one that the path names. */
+static struct machine *machine_of(struct keeper *k, const struct request *r,
+				  struct error *e)
 {
-	struct error e = ERROR_NULL;
+	struct machine *m = machine_find(k, r->name);
+
+	if (!m)
+		error_set(e, EXIT_NO_OBJECT,
+			  "this network has no machine of that name");
+	return m;
+}
+
+static int put_life(struct keeper *k, const struct request *r, json_t **op,
+		    struct error *e)
+{
+	struct machine *m = machine_of(k, r, e);
 	pid_t pid;
 
-	if (life_request_parse(r->body, r->n_body, &pid, &e) < 0 ||
-	    machine_hold(m, pid, &e) < 0)
-		return refuse(&e, bodyp);
-	*bodyp = text_of(json_object());
-	return 200;
+	if (!m || life_request_parse(r->body, r->n_body, &pid, e) < 0 ||
+	    machine_hold(m, pid, e) < 0)
+		return -EINVAL;
+	*op = json_object();
+	return 0;
 }
 
-static unsigned no_way(enum exit_code code, const char *text, char **bodyp)
+static int put_cloud(struct keeper *k, const struct request *r,
+		     enum cloud_part part, json_t **op, struct error *e)
 {
-	struct error e = ERROR_NULL;
-
-	error_set(&e, code, "%s", text);
-	return refuse(&e, bodyp);
-}
-
-static unsigned wrong_method(const char *text, char **bodyp)
-{
-	(void)no_way(EXIT_USAGE, text, bodyp);
-	return 405;
-}
-
-static unsigned put_cloud(struct machine *m, enum cloud_part part,
-			  const struct request *r, char **bodyp)
-{
-	struct error e = ERROR_NULL;
+	struct machine *m = machine_of(k, r, e);
 	char url[CLOUD_URL_LEN];
 
-	if (strcmp(r->method, "PUT") != 0)
-		return wrong_method("a machine's data takes PUT", bodyp);
-	if (cloud_put(m, part, r->body, r->n_body, &e) < 0)
-		return refuse(&e, bodyp);
-	*bodyp = text_of(json_pack("{s:s*}", "url",
-				   cloud_url(m->keeper, url)));
-	return 200;
+	if (!m || cloud_put(m, part, r->body, r->n_body, e) < 0)
+		return -EINVAL;
+	*op = json_pack("{s:s}", "url", cloud_url(k, url));
+	return 0;
+}
+
+static int put_user_data(struct keeper *k, const struct request *r,
+			 json_t **op, struct error *e)
+{
+	return put_cloud(k, r, CLOUD_USER_DATA, op, e);
+}
+
+static int put_meta_data(struct keeper *k, const struct request *r,
+			 json_t **op, struct error *e)
+{
+	return put_cloud(k, r, CLOUD_META_DATA, op, e);
+}
+
+static int delete_machine(struct keeper *k, const struct request *r,
+			  json_t **op, struct error *e)
+{
+	struct machine *m = machine_of(k, r, e);
+
+	if (!m)
+		return -ENOENT;
+	machine_detach(m);
+	*op = json_object();
+	return 0;
 }
 
 /* ---- who does what ---- */
 
-/* /v1/machines/NAME and what is below it. */
-static unsigned on_machine(struct keeper *k, const struct request *r,
-			   const char *rest, char **bodyp)
-{
-	char name[CONTROL_NAME_LEN] = "";
-	size_t len = strcspn(rest, "/");
-	struct machine *m;
+typedef int request_fn(struct keeper *k, const struct request *r, json_t **op,
+		       struct error *e);
 
-	if (len < sizeof(name))
-		memcpy(name, rest, len);
-	m = machine_find(k, name);
-	if (!m)
-		return no_way(EXIT_NO_OBJECT,
-			      "this network has no machine of that name",
-			      bodyp);
-	if (strcmp(rest + len, CONTROL_LIFE) == 0 &&
-	    strcmp(r->method, "PUT") == 0)
-		return hold(m, r, bodyp);
-	if (strcmp(rest + len, CONTROL_LIFE) == 0)
-		return wrong_method("a machine's life takes PUT", bodyp);
-	if (strcmp(rest + len, CONTROL_USER_DATA) == 0)
-		return put_cloud(m, CLOUD_USER_DATA, r, bodyp);
-	if (strcmp(rest + len, CONTROL_META_DATA) == 0)
-		return put_cloud(m, CLOUD_META_DATA, r, bodyp);
-	if (rest[len])
-		return no_way(EXIT_NO_OBJECT, "there is nothing at this path",
-			      bodyp);
-	if (strcmp(r->method, "DELETE") != 0)
-		return wrong_method("a machine takes DELETE", bodyp);
-	machine_detach(m);
-	*bodyp = text_of(json_object());
-	return 200;
+/* NULL: it is one of control.c's (SCHEMA_LINES). */
+static request_fn *const functions[SCHEMA_N] = {
+	[SCHEMA_GET_V1] = get_v1,
+	[SCHEMA_GET_NETWORK] = get_network,
+	[SCHEMA_PUT_KEPT] = put_kept,
+	[SCHEMA_GET_LEASES] = get_leases,
+	[SCHEMA_GET_STATS] = get_stats,
+	[SCHEMA_POST_MACHINES] = post_machines,
+	[SCHEMA_PUT_LIFE] = put_life,
+	[SCHEMA_PUT_USER_DATA] = put_user_data,
+	[SCHEMA_PUT_META_DATA] = put_meta_data,
+	[SCHEMA_DELETE_MACHINE] = delete_machine,
+	[SCHEMA_GV_DHCP_LEASES] = gvproxy_leases,
+	[SCHEMA_GV_LEASES] = gvproxy_leases,
+	[SCHEMA_GV_CAM] = gvproxy_cam,
+};
+
+size_t request_max(enum schema_id id)
+{
+	size_t n = id < SCHEMA_N ? schema_requests[id].body_max : 0;
+
+	return n ? n : CONTROL_REQUEST_MAX;
 }
 
-static bool ends_with(const char *text, const char *end)
+const char *request_arg(const struct request *r, const char *key)
 {
-	size_t len = strlen(text), n = strlen(end);
-
-	return len > n && strcmp(text + len - n, end) == 0;
+	for (size_t i = 0; i < r->n_args; i++) {
+		if (strcmp(r->keys[i], key) == 0)
+			return r->values[i];
+	}
+	return NULL;
 }
 
-size_t request_max(const char *url)
+/* An object's text, a line; takes o. */
+static char *text_of(json_t *o)
 {
-	return ends_with(url, CONTROL_USER_DATA) ||
-			       ends_with(url, CONTROL_META_DATA)
-		       ? CONTROL_CLOUD_MAX
-		       : CONTROL_REQUEST_MAX;
+	char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER)
+		       : NULL;
+	size_t len = text ? strlen(text) : 0;
+	char *line = text ? realloc(text, len + 2) : NULL;
+
+	json_decref(o);
+	if (line)
+		memcpy(line + len, "\n", 2);
+	else
+		free(text);
+	return line;
 }
 
-unsigned request_answer(struct keeper *k, const struct request *r,
-			char **bodyp)
+static bool is_text(const struct request *r)
 {
-	static const char below[] = CONTROL_MACHINES "/";
-	static const struct {
-		const char *url;
-		json_t *(*fn)(struct keeper *k);
-	} views[] = {
-		{CONTROL_NETWORK, show},
-		{CONTROL_LEASES, lease_list},
-		{CONTROL_STATS, stats},
-	};
-	static const struct {
-		const char *url, *method;
-		unsigned (*fn)(struct keeper *k, const struct request *r,
-			       char **bodyp);
-		const char *wrong;
-	} paths[] = {
-		{CONTROL_KEPT, "PUT", set_kept, "this path takes PUT"},
-		{CONTROL_MACHINES, "POST", attach, "this path takes POST"},
-	};
+	return r->id < SCHEMA_N && schema_requests[r->id].form == SCHEMA_TEXT;
+}
 
+void request_refuse(const struct request *r, const struct error *e,
+		    struct answer *a)
+{
+	*a = (struct answer){.status = schema_status(e->code)};
+	if (is_text(r)) {
+		a->type = "text/plain; charset=utf-8";
+		if (asprintf(&a->text, "%s\n", e->text) < 0)
+			a->text = NULL;
+		return;
+	}
+	a->type = "application/json";
+	a->text = text_of(json_pack("{s:s,s:i}", "error", e->text, "code",
+				    (int)e->code));
+}
+
+__attribute__((format(printf, 5, 6))) static void
+no_way(const struct request *r, struct answer *a, unsigned status,
+       enum exit_code code, const char *fmt, ...)
+{
+	struct error e = {.code = code};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
+	request_refuse(r, &e, a);
+	a->status = status;
+}
+
+/* What is in no row. */
+static void no_row(const struct request *r, struct answer *a)
+{
+	const char *v = r->url[0] == '/' && r->url[1] == 'v' ? r->url + 2 : "";
+	size_t n = strspn(v, "0123456789");
+	bool is_other = n && (v[n] == '/' || !v[n]) &&
+			(n > 1 || v[0] != '0' + CONTROL_VERSION);
+
+	if (r->allow[0])
+		no_way(r, a, 405, EXIT_USAGE, "this path takes %s", r->allow);
+	else if (is_other)
+		no_way(r, a, 404, EXIT_NO_OBJECT,
+		       "this network speaks version %d, at /v%d; GET /v%d "
+		       "lists what there is",
+		       CONTROL_VERSION, CONTROL_VERSION, CONTROL_VERSION);
+	else
+		no_way(r, a, 404, EXIT_NO_OBJECT,
+		       "there is nothing at this path; GET /v%d lists what "
+		       "there is",
+		       CONTROL_VERSION);
+}
+
+/* 0 if query and body are what the row describes; r->json is the body then. */
+static int check(struct request *r, struct error *e)
+{
+	const struct schema_request *row = &schema_requests[r->id];
+
+	if (r->has_more_args)
+		return error_set(e, EXIT_USAGE, "the request's query has more "
+						"than %d keys",
+				 REQUEST_ARGS_MAX);
+	if (schema_check_query(row, r->keys, r->n_args, e) < 0)
+		return -1;
+	if (row->body)
+		return schema_read(row, r->body, r->n_body, &r->json, e);
+	if (r->n_body && row->body_form == SCHEMA_JSON)
+		return error_set(e, EXIT_USAGE, "this request has no body");
+	return 0;
+}
+
+static void carry_out(struct keeper *k, const struct request *r,
+		      struct answer *a)
+{
+	const struct schema_request *row = &schema_requests[r->id];
+	struct error e = ERROR_NULL;
+	const char *text;
+	json_t *o = NULL;
+
+	if (functions[r->id](k, r, &o, &e) < 0) {
+		request_refuse(r, &e, a);
+		return;
+	}
+	a->status = row->status ? row->status : 200;
+	if (row->form == SCHEMA_TEXT) {
+		text = json_string_value(o);
+		a->type = "text/plain; charset=utf-8";
+		a->text = text ? strdup(text) : NULL;
+		json_decref(o);
+		return;
+	}
+	a->type = "application/json";
+	a->text = text_of(o);
+}
+
+void request_answer(struct keeper *k, struct request *r, struct answer *a)
+{
+	struct error e = ERROR_NULL;
+
+	*a = (struct answer){.text = NULL};
+	r->json = NULL;
 	if (r->is_cut)
-		return no_way(EXIT_USAGE, "the request is too long", bodyp);
-	if (k->is_stopping) {
-		(void)no_way(EXIT_NO_NETWORK, "this network is ending", bodyp);
-		return 503;
-	}
-	for (size_t i = 0; i < array_len(views); i++) {
-		if (strcmp(r->url, views[i].url) != 0)
-			continue;
-		if (strcmp(r->method, "GET") != 0)
-			return wrong_method("this path takes GET", bodyp);
-		*bodyp = text_of(views[i].fn(k));
-		return 200;
-	}
-	for (size_t i = 0; i < array_len(paths); i++) {
-		if (strcmp(r->url, paths[i].url) != 0)
-			continue;
-		return strcmp(r->method, paths[i].method) == 0
-			       ? paths[i].fn(k, r, bodyp)
-			       : wrong_method(paths[i].wrong, bodyp);
-	}
-	if (strncmp(r->url, below, sizeof(below) - 1) == 0)
-		return on_machine(k, r, r->url + sizeof(below) - 1, bodyp);
-	return no_way(EXIT_NO_OBJECT, "there is nothing at this path", bodyp);
+		no_way(r, a, 413, EXIT_USAGE,
+		       "the request is too long: its body may have %zu bytes",
+		       request_max(r->id));
+	else if (k->is_stopping)
+		no_way(r, a, 503, EXIT_NO_NETWORK, "this network is ending");
+	else if (r->id == SCHEMA_N)
+		no_row(r, a);
+	else if (check(r, &e) < 0)
+		request_refuse(r, &e, a);
+	else if (schema_requests[r->id].form == SCHEMA_LINES)
+		a->is_stream = true;
+	else
+		carry_out(k, r, a);
+	json_decref(r->json);
+	r->json = NULL;
 }

@@ -8,22 +8,42 @@
 
 #include <stddef.h>
 
+#include "control/schema.h"
 #include "keeper/keeper_priv.h"
 
+enum { REQUEST_ARGS_MAX = 8 };
+
 struct request {
-	const char *method;
+	enum schema_id id; /* of schema_find(); SCHEMA_N: there is none */
 	const char *url;
+	char name[CONTROL_NAME_LEN];	/* that is in the path; "": none */
+	char allow[SCHEMA_ALLOW_LEN];	/* SCHEMA_N: which methods there are */
+	/* The query's keys and their values, which are never NULL. */
+	const char *keys[REQUEST_ARGS_MAX], *values[REQUEST_ARGS_MAX];
+	size_t n_args;
+	bool has_more_args; /* than that */
 	const char *body; /* n_body bytes, not terminated */
 	size_t n_body;
 	bool is_cut; /* the body was longer than a request may be */
+	json_t *json; /* the body, of the row's keys; request_answer()'s */
 };
 
-/* Bytes that the body of a request to this path may have. */
-size_t request_max(const char *url);
-/* Carries r out. Returns the HTTP status, *bodyp the answer, which the caller
- * frees, NULL: no memory for it. Never ends the keeper; who sent the answer
- * calls keeper_check_needed(). */
-unsigned request_answer(struct keeper *k, const struct request *r,
-			char **bodyp);
+struct answer {
+	unsigned status;
+	char *text;	  /* the caller's to free; NULL: no memory for it */
+	const char *type; /* of the text */
+	bool is_stream;	  /* there is no text: it is one of lines, to come */
+};
+
+/* Bytes that the body of such a request may have. */
+size_t request_max(enum schema_id id);
+/* The value of a key of the query; NULL: it is not there. */
+const char *request_arg(const struct request *r, const char *key);
+/* Carries r out. Never ends the keeper; who sent the answer calls
+ * keeper_check_needed(). */
+void request_answer(struct keeper *k, struct request *r, struct answer *a);
+/* Makes *a the answer that refuses r for e's reason. */
+void request_refuse(const struct request *r, const struct error *e,
+		    struct answer *a);
 
 #endif

@@ -491,7 +491,7 @@ def test_requests(lab, plug, files):  # noqa: F811
     assert put("a/user-data", full) == (200, {"url": CLOUD})
     assert a.guest.sh("sh", "-c", f"curl -sS {CLOUD}user-data | wc -c").stdout == "1048576\n"
     assert status(a, CLOUD + "meta-data") == 404  # it was given none
-    assert put("a/user-data", over)[0] == 400
+    assert put("a/user-data", over)[0] == 413
     assert put("a/meta-data", files("new", "instance-id: 1\n"))[0] == 200
     assert curl(a, CLOUD + "meta-data") == "instance-id: 1\n"
     assert put("b/user-data", full)[0] == 404

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of requests; see schema.h.  Texts have no full stop. */
+#include "control/schema.h"
+
+enum {
+	NO_OBJECT = 1 << EXIT_NO_OBJECT,
+	CONFLICT = 1 << EXIT_CONFLICT,
+	PERMISSION = 1 << EXIT_PERMISSION,
+	FAILED = 1 << EXIT_FAILED,
+};
+
+/* ---- of several ---- */
+
+static const struct schema_key forward_keys[] = {
+	{"proto", SCHEMA_STRING, .about = "tcp or udp"},
+	{"host", SCHEMA_STRING, .about = "address and port of the host, as "
+					 "bound, or the path of a unix socket"},
+	{"guest", SCHEMA_STRING, .about = "address and port of the machine; an "
+					  "address of zeros is the first "
+					  "lease's"},
+	{"machine", SCHEMA_STRING, true,
+	 "whose it is and goes with; else it is the network's own"},
+	{NULL},
+};
+
+#define MACHINE_KEYS                                                           \
+	{"name", SCHEMA_STRING, .about = "its name in this network"},          \
+	{"link", SCHEMA_STRING, .about = "stream, vhost-user, or netns: a "    \
+					 "program of the host's"},             \
+	{"queues", SCHEMA_INTEGER, true, "pairs of queues, if more than one"}, \
+	{"listen", SCHEMA_STRING, true,                                        \
+	 "who listens on the socket: vmlan or vmm; not of netns"},             \
+	{"socket", SCHEMA_STRING, true, "the path of it; not of netns"},       \
+	{"connected", SCHEMA_BOOLEAN, .about = "the cable has a peer"},        \
+	{"pid", SCHEMA_INTEGER,                                                \
+	 .about = "the process whose life is the machine's; 0: it goes when "  \
+		  "its cable has no peer"},                                    \
+	{"mac", SCHEMA_STRING, true, "its card's, if it is known"},            \
+	{"address", SCHEMA_STRING, true, "what is kept for it by DHCP"},       \
+	{"addresses", SCHEMA_STRINGS,                                          \
+	 .about = "what it was heard to have, and what is kept for it"},       \
+	{"cloud", SCHEMA_STRING, true, "where its cloud-init finds its data"}
+
+static const struct schema_key machine_keys[] = {MACHINE_KEYS, {NULL}};
+
+/* ---- the network ---- */
+
+static const struct schema_key about_key_keys[] = {
+	{"name", SCHEMA_STRING, .about = "the key; one in braces stands for "
+					 "any number of keys"},
+	{"type", SCHEMA_STRING, .about = "what its value is"},
+	{"optional", SCHEMA_BOOLEAN, .about = "it may be missing"},
+	{"about", SCHEMA_STRING, .about = "what it means"},
+	{"keys", SCHEMA_TREE, true, "those of the object, or objects, in it"},
+	{NULL},
+};
+
+static const struct schema_key about_request_keys[] = {
+	{"method", SCHEMA_STRING, .about = "GET, which HEAD is, too, PUT, POST "
+					   "or DELETE"},
+	{"path", SCHEMA_STRING, .about = "a segment in braces stands for a "
+					 "name"},
+	{"about", SCHEMA_STRING, .about = "what it does"},
+	{"query", SCHEMA_OBJECTS, false, "keys behind the path and a '?'",
+	 about_key_keys},
+	{"takes", SCHEMA_STRING, true,
+	 "json or bytes: the body; without it there is none"},
+	{"body", SCHEMA_OBJECTS, false, "the keys of its object",
+	 about_key_keys},
+	{"most", SCHEMA_INTEGER, .about = "bytes that a body may have"},
+	{"gives", SCHEMA_STRING, .about = "json, text, or lines: an object in "
+					  "each"},
+	{"answer", SCHEMA_OBJECTS, false, "the keys of its object, or of each "
+					  "line's", about_key_keys},
+	{"status", SCHEMA_INTEGER, .about = "that of HTTP if it is done"},
+	{"codes", SCHEMA_OBJECTS, false, "how it may fail",
+	 (const struct schema_key[]){
+		 {"code", SCHEMA_INTEGER, .about = "a command's exit code"},
+		 {"status", SCHEMA_INTEGER, .about = "the one of HTTP that "
+						     "goes with it"},
+		 {NULL}}},
+	{NULL},
+};
+
+static const struct schema_key v1_keys[] = {
+	{"version", SCHEMA_INTEGER, .about = "1, as in the paths"},
+	{"vmlan", SCHEMA_STRING, .about = "the version of the program"},
+	{"network", SCHEMA_STRING, .about = "the name of the network"},
+	{"requests", SCHEMA_OBJECTS, false, "what is served",
+	 about_request_keys},
+	{NULL},
+};
+
+static const struct schema_key subnet_keys[] = {
+	{"net", SCHEMA_STRING, .about = "address and length of the prefix"},
+	{"gateway", SCHEMA_STRING, true, "the router that machines are told"},
+	{"dns", SCHEMA_STRING, true, "the name server that they are told"},
+	{NULL},
+};
+
+static const struct schema_key tunnel_keys[] = {
+	{"name", SCHEMA_STRING, .about = "its netdev"},
+	{"about", SCHEMA_STRING, .about = "where it leads, in words"},
+	{"mtu", SCHEMA_INTEGER, .about = "bytes of a packet that goes through "
+					 "whole; 0: there is no way there"},
+	{NULL},
+};
+
+static const struct schema_key plug_keys[] = {
+	{"name", SCHEMA_STRING, .about = "the plug's"},
+	{"netdev", SCHEMA_STRING, .about = "the switch that it is in"},
+	{"port", SCHEMA_INTEGER, .about = "its number there"},
+	{"user", SCHEMA_INTEGER, .about = "the number of the user who has it"},
+	{"about", SCHEMA_STRING, .about = "what he says it is"},
+	{NULL},
+};
+
+static const struct schema_key network_keys[] = {
+	{"name", SCHEMA_STRING, .about = "the network's"},
+	{"mode", SCHEMA_STRING, .about = "the word of its mode"},
+	{"options", SCHEMA_STRINGS, .about = "KEY=VALUE, as it was started "
+					     "with"},
+	{"kept", SCHEMA_BOOLEAN, .about = "it stays without machines, as by "
+					  "vmlan up"},
+	{"serving", SCHEMA_BOOLEAN, .about = "the engine carries frames; false "
+					     "for a moment after its death"},
+	{"exec", SCHEMA_BOOLEAN, .about = "programs of the host may get in"},
+	{"keeper", SCHEMA_INTEGER, .about = "the number of that process"},
+	{"engine", SCHEMA_INTEGER, .about = "the number of that process"},
+	{"folder", SCHEMA_STRING, .about = "where its sockets are"},
+	{"netdevs", SCHEMA_STRINGS, .about = "what its mode expands to"},
+	{"subnets", SCHEMA_OBJECTS, false, "one of IPv4, one of IPv6, as far "
+					   "as it has them", subnet_keys},
+	{"forwards", SCHEMA_OBJECTS, false, "ports of the host that lead to "
+					    "machines", forward_keys},
+	{"tunnels", SCHEMA_OBJECTS, false, "netdevs that lead elsewhere",
+	 tunnel_keys},
+	{"machines", SCHEMA_OBJECTS, false, "who is plugged in", machine_keys},
+	{"plugs", SCHEMA_OBJECTS, false, "who is plugged into its VDE switches",
+	 plug_keys},
+	{NULL},
+};
+
+static const struct schema_key kept_body[] = {
+	{"kept", SCHEMA_BOOLEAN, .about = "whether it stays without machines"},
+	{NULL},
+};
+
+static const struct schema_key kept_answer[] = {
+	{"kept", SCHEMA_BOOLEAN, .about = "as was said"},
+	{"machines", SCHEMA_INTEGER, .about = "how many are plugged in"},
+	{NULL},
+};
+
+static const struct schema_key lease_keys[] = {
+	{"address", SCHEMA_STRING, .about = "IPv4 or IPv6"},
+	{"mac", SCHEMA_STRING, .about = "the card's that asked for it"},
+	{"name", SCHEMA_STRING, true, "what the client calls itself"},
+	{"machine", SCHEMA_STRING, true, "the machine with that card"},
+	{"state", SCHEMA_STRING,
+	 .about = "bound; ended: its client has it again if it returns; "
+		  "rested: somebody else was found to have it"},
+	{"client-id", SCHEMA_STRING, true, "DHCPv4: who it says it is, in hex"},
+	{"duid", SCHEMA_STRING, true, "DHCPv6: the same"},
+	{"iaid", SCHEMA_INTEGER, true, "DHCPv6: which of its associations"},
+	{"ends", SCHEMA_INTEGER, true,
+	 "seconds since 1970; without it the lease does not end"},
+	{NULL},
+};
+
+static const struct schema_key leases_keys[] = {
+	{"leases", SCHEMA_OBJECTS, false, "by address, IPv4 first", lease_keys},
+	{NULL},
+};
+
+static const struct schema_key drop_keys[] = {
+	{"name", SCHEMA_STRING, .about = "the reason"},
+	{"text", SCHEMA_STRING, .about = "the same in words"},
+	{"count", SCHEMA_INTEGER, .about = "frames, packets or questions"},
+	{NULL},
+};
+
+static const struct schema_key stats_keys[] = {
+	{"network", SCHEMA_STRING, .about = "its name"},
+	{"drops", SCHEMA_OBJECTS, false, "what was lost, by reason", drop_keys},
+	{NULL},
+};
+
+/* ---- machines ---- */
+
+static const struct schema_key attach_body[] = {
+	{"name", SCHEMA_STRING,
+	 .about = "letters, digits, '-', '.' and '_', a letter or digit first, "
+		  "at most 63; one that is taken gets a number behind it"},
+	{"pid", SCHEMA_INTEGER, .about = "the process whose life is the "
+					 "machine's"},
+	{"link", SCHEMA_STRING, true,
+	 "stream (frames as in QEMU's netdev of that name) or vhost-user; "
+	 "default stream"},
+	{"listen", SCHEMA_STRING, true,
+	 "vmlan, or vmm: vmlan connects to the socket that the VMM opens; "
+	 "default vmlan"},
+	{"queues", SCHEMA_INTEGER, true,
+	 "pairs of queues of vhost-user, 1 to 16; default 1"},
+	{"mac", SCHEMA_STRING, true,
+	 "the card's, or auto: one is made of the names"},
+	{"nic", SCHEMA_INTEGER, true,
+	 "which of the machine's cards it is, for auto; default 0"},
+	{"hub", SCHEMA_INTEGER, true,
+	 "the hub that it is on in place of the LAN"},
+	{"netns", SCHEMA_INTEGER, true,
+	 "there is no socket: the card is eth0 in the network namespace of "
+	 "this process"},
+	{"forwards", SCHEMA_STRINGS, true,
+	 "ports that lead to it, each as hostfwd= of the netdev user, at most "
+	 "256"},
+	{NULL},
+};
+
+static const struct schema_key attach_answer[] = {
+	MACHINE_KEYS,
+	{"forwards", SCHEMA_OBJECTS, false, "those that it has", forward_keys},
+	{NULL},
+};
+
+static const struct schema_key life_body[] = {
+	{"pid", SCHEMA_INTEGER,
+	 .about = "the process; 0: nobody holds it any more"},
+	{NULL},
+};
+
+static const struct schema_key cloud_answer[] = {
+	{"url", SCHEMA_STRING, .about = "where the machine finds it"},
+	{NULL},
+};
+
+/* ---- gvproxy's ---- */
+
+static const struct schema_key gv_leases_keys[] = {
+	{"{address}", SCHEMA_STRING, .about = "the MAC that an IPv4 address is "
+					      "leased to"},
+	{NULL},
+};
+
+static const struct schema_key gv_cam_keys[] = {
+	{"{mac}", SCHEMA_INTEGER, .about = "the number of the port that the "
+					   "machine with this MAC is behind"},
+	{NULL},
+};
+
+/* ---- all of them ---- */
+
+const struct schema_request schema_requests[SCHEMA_N] = {
+	[SCHEMA_GET_V1] = {
+		"GET", CONTROL_V1,
+		"what is served here: this table",
+		.answer = v1_keys,
+	},
+	[SCHEMA_GET_NETWORK] = {
+		"GET", CONTROL_NETWORK,
+		"what there is, as vmlan show prints it",
+		.answer = network_keys,
+	},
+	[SCHEMA_PUT_KEPT] = {
+		"PUT", CONTROL_KEPT,
+		"vmlan up and down: whether the network stays when its last "
+		"machine has gone",
+		.body = kept_body,
+		.answer = kept_answer,
+	},
+	[SCHEMA_GET_LEASES] = {
+		"GET", CONTROL_LEASES,
+		"who has which address by DHCP",
+		.answer = leases_keys,
+	},
+	[SCHEMA_GET_STATS] = {
+		"GET", CONTROL_STATS,
+		"what was lost, and why",
+		.answer = stats_keys,
+	},
+	[SCHEMA_POST_MACHINES] = {
+		"POST", CONTROL_MACHINES,
+		"a machine is plugged in: a socket for its VMM, or a card in a "
+		"process's own network",
+		.body = attach_body,
+		.answer = attach_answer,
+		.status = 201,
+		.codes = NO_OBJECT | CONFLICT | PERMISSION | FAILED,
+	},
+	[SCHEMA_PUT_LIFE] = {
+		"PUT", CONTROL_MACHINES "/{name}" CONTROL_LIFE,
+		"the machine lives as long as this process does",
+		.body = life_body,
+		.codes = NO_OBJECT | PERMISSION | FAILED,
+	},
+	[SCHEMA_PUT_USER_DATA] = {
+		"PUT", CONTROL_MACHINES "/{name}" CONTROL_USER_DATA,
+		"what the machine's cloud-init asks for, and gets from the "
+		"network's HTTP server",
+		.body_form = SCHEMA_BYTES,
+		.body_max = CONTROL_CLOUD_MAX,
+		.answer = cloud_answer,
+		.codes = NO_OBJECT | CONFLICT | FAILED,
+	},
+	[SCHEMA_PUT_META_DATA] = {
+		"PUT", CONTROL_MACHINES "/{name}" CONTROL_META_DATA,
+		"the same",
+		.body_form = SCHEMA_BYTES,
+		.body_max = CONTROL_CLOUD_MAX,
+		.answer = cloud_answer,
+		.codes = NO_OBJECT | CONFLICT | FAILED,
+	},
+	[SCHEMA_DELETE_MACHINE] = {
+		"DELETE", CONTROL_MACHINES "/{name}",
+		"the machine is unplugged",
+		.codes = NO_OBJECT,
+	},
+	[SCHEMA_GV_DHCP_LEASES] = {
+		"GET", "/services/dhcp/leases",
+		"as of gvproxy: who has which IPv4 address",
+		.answer = gv_leases_keys,
+	},
+	[SCHEMA_GV_LEASES] = {
+		"GET", "/leases",
+		"as of gvproxy: the same",
+		.answer = gv_leases_keys,
+	},
+	[SCHEMA_GV_CAM] = {
+		"GET", "/cam",
+		"as of gvproxy: which machine's MAC is behind which port",
+		.answer = gv_cam_keys,
+	},
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* gvproxy's answers; see gvproxy.h. */
+#include "keeper/gvproxy.h"
+
+#include "keeper/leases.h"
+#include "keeper/machine.h"
+
+struct listing {
+	json_t *o;
+	bool is_cut;
+};
+
+static void put_lease(void *arg, const struct kept_lease *l)
+{
+	struct listing *to = arg;
+	char ip[ADDR_STRLEN], m[MAC_STRLEN];
+
+	if (!lease_is_live(l) || !addr_is_v4(&l->lease.ip))
+		return;
+	if (json_object_set_new(to->o, addr_format(&l->lease.ip, ip),
+				json_string(mac_format(l->lease.mac, m))) < 0)
+		to->is_cut = true;
+}
+
+/* What there is of it if it is whole. */
+static json_t *whole(struct listing *l)
+{
+	if (!l->is_cut)
+		return l->o;
+	json_decref(l->o);
+	return NULL;
+}
+
+int gvproxy_leases(struct keeper *k, const struct request *r, json_t **op,
+		   struct error *e)
+{
+	struct listing l = {.o = json_object()};
+
+	(void)r;
+	(void)e;
+	if (l.o)
+		leases_each(k->leases, put_lease, &l);
+	*op = whole(&l);
+	return 0;
+}
+
+int gvproxy_cam(struct keeper *k, const struct request *r, json_t **op,
+		struct error *e)
+{
+	struct listing l = {.o = json_object()};
+	char text[MAC_STRLEN];
+
+	(void)r;
+	(void)e;
+	list_each(it, &k->machines) {
+		const struct machine *m = container_of(it, struct machine,
+						       link);
+		const mac known = machine_mac(m);
+
+		if (!l.o || mac_is_zero(known) ||
+		    !(m->netns || m->netdev->n_connected))
+			continue;
+		if (json_object_set_new(l.o, mac_format(known, text),
+					json_integer(m->netdev->id)) < 0)
+			l.is_cut = true;
+	}
+	*op = whole(&l);
+	return 0;
+}
