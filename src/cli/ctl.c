@@ -16,6 +16,7 @@
 #include "os/clock.h"
 #include "control/answer.h"
 #include "control/protocol.h"
+#include "os/fdpass.h"
 #include "os/rundir.h"
 
 /* A busy keeper's backlog may be full: that is waited for. */
@@ -114,13 +115,15 @@ static int exchange(const struct sockaddr_un *sa, const struct asked *q,
 	return r;
 }
 
+/* connection: what comes of it after the answer, as its header says. */
 static int print_request(const char *method, const char *path,
-			 const void *body, size_t n, struct asked *q)
+			 const char *connection, const void *body, size_t n,
+			 struct asked *q)
 {
 	int len = asprintf(&q->text,
 			   "%s %s HTTP/1.1\r\nHost: vmlan\r\n"
-			   "Connection: close\r\nContent-Length: %zu\r\n\r\n",
-			   method, path, n);
+			   "Connection: %s\r\nContent-Length: %zu\r\n\r\n",
+			   method, path, connection, n);
 	char *whole = len < 0 ? NULL : realloc(q->text, (size_t)len + n);
 
 	if (!whole) {
@@ -167,6 +170,20 @@ static int judge(const char *name, const struct control_answer *a,
 	return r;
 }
 
+static int address_of(const char *name, struct sockaddr_un *sa,
+		      struct error *e)
+{
+	char dir[96];
+	int r = rundir_path(name, dir, e);
+
+	if (r < 0)
+		return r;
+	if (snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/" CONTROL_SOCKET,
+		     dir) >= (int)sizeof(sa->sun_path))
+		return error_errno(e, ENAMETOOLONG, "%s/" CONTROL_SOCKET, dir);
+	return 0;
+}
+
 static int put_question(const char *name, const struct asked *q,
 			json_t **answerp, struct error *e)
 {
@@ -174,17 +191,13 @@ static int put_question(const char *name, const struct asked *q,
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	struct control_answer a = {0};
 	json_t *ignored = NULL;
-	char dir[96];
 	int r;
 
 	if (!buf)
 		return error_errno(e, ENOMEM, "%s", name);
-	r = rundir_path(name, dir, e);
+	r = address_of(name, &sa, e);
 	if (r < 0)
 		return r;
-	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/" CONTROL_SOCKET,
-		     dir) >= (int)sizeof(sa.sun_path))
-		return error_errno(e, ENAMETOOLONG, "%s/" CONTROL_SOCKET, dir);
 	r = exchange(&sa, q, buf, &a);
 	if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET ||
 	    r == -EPIPE)
@@ -205,11 +218,104 @@ int ctl_send(const char *name, const char *method, const char *path,
 
 	if (answerp)
 		*answerp = NULL;
-	if (print_request(method, path, body, n, &q) < 0)
+	if (print_request(method, path, "close", body, n, &q) < 0)
 		return error_errno(e, ENOMEM, "%s", name);
 	r = put_question(name, &q, answerp, e);
 	free(q.text);
 	return r;
+}
+
+/* Reads the head of an answer and what comes with it: 0, or a refusal's, with
+ * *a. */
+static int read_upgrade(int fd, char *buf, struct ctl_upgraded *u,
+			struct control_answer *a, int64_t until)
+{
+	static const char switching[] = "HTTP/1.1 101 ";
+	size_t len = 0;
+
+	for (;;) {
+		int r = clock_await(fd, POLLIN, until);
+		unsigned n_fds;
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = fd_recv(fd, buf + len, CONTROL_REQUEST_MAX - 1 - len,
+			    u->fds + u->n_fds, CTL_UPGRADE_FDS - u->n_fds,
+			    &n_fds);
+		if (n <= 0)
+			return n < 0 ? (int)n : -ECONNRESET;
+		u->n_fds += n_fds;
+		len += (size_t)n;
+		buf[len] = '\0';
+		if (strncmp(buf, switching, sizeof(switching) - 1) == 0) {
+			if (u->n_fds && strstr(buf, "\r\n\r\n"))
+				return 0;
+			continue;
+		}
+		r = control_answer_parse(buf, len, a);
+		if (r != -EAGAIN)
+			return r < 0 ? r : 1;
+		if (len == CONTROL_REQUEST_MAX - 1)
+			return -EMSGSIZE;
+	}
+}
+
+static int upgrade(const struct sockaddr_un *sa, const struct asked *q,
+		   char *buf, struct ctl_upgraded *u, struct control_answer *a)
+{
+	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
+	int r;
+
+	u->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (u->fd < 0)
+		return -errno;
+	r = reach(u->fd, sa, until);
+	if (r == 0)
+		r = send_all(u->fd, q->text, q->len, until);
+	return r < 0 ? r : read_upgrade(u->fd, buf, u, a, until);
+}
+
+int ctl_upgrade(const char *name, const char *path, const char *to,
+		const char *body, struct ctl_upgraded *u, struct error *e)
+{
+	CLEANUP_FREE char *buf = malloc(CONTROL_REQUEST_MAX);
+	CLEANUP_FREE char *connection = NULL;
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct control_answer a = {0};
+	struct asked q = {.text = NULL};
+	json_t *ignored = NULL;
+	int r;
+
+	*u = CTL_UPGRADED_NULL;
+	if (asprintf(&connection, "Upgrade\r\nUpgrade: %s", to) < 0)
+		connection = NULL;
+	if (!buf || !connection ||
+	    print_request("POST", path, connection, body, strlen(body), &q) < 0)
+		return error_errno(e, ENOMEM, "%s", name);
+	r = address_of(name, &sa, e);
+	if (r == 0)
+		r = upgrade(&sa, &q, buf, u, &a);
+	free(q.text);
+	if (r == 0)
+		return 0;
+	ctl_upgraded_close(u);
+	if (r == 1)
+		r = judge(name, &a, &ignored, e);
+	json_decref(ignored);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return error_set(e, EXIT_NO_NETWORK, "%s has just ended", name);
+	if (r == 0)
+		return error_set(e, EXIT_FAILED,
+				 "%s: its keeper answers something else", name);
+	return error_errno(e, r, "%s: its keeper does not answer", name);
+}
+
+void ctl_upgraded_close(struct ctl_upgraded *u)
+{
+	fd_close(&u->fd);
+	while (u->n_fds)
+		fd_close(&u->fds[--u->n_fds]);
 }
 
 int ctl_ask(const char *name, const char *method, const char *path,

@@ -25,6 +25,25 @@ MUST_USE int ctl_send(const char *name, const char *method, const char *path,
 		      const void *body, size_t n, json_t **answerp,
 		      struct error *e);
 
+enum { CTL_UPGRADE_FDS = 2 };
+
+/* A connection that is no longer HTTP, and the descriptors that came with the
+ * answer. */
+struct ctl_upgraded {
+	int fd; /* owned */
+	int fds[CTL_UPGRADE_FDS]; /* owned */
+	unsigned n_fds;
+};
+
+#define CTL_UPGRADED_NULL ((struct ctl_upgraded){.fd = -1})
+
+/* POSTs body and asks to go on as `to`.  0, *u is then the caller's, with one
+ * descriptor or more; or negative with one line in *e. */
+MUST_USE int ctl_upgrade(const char *name, const char *path, const char *to,
+			 const char *body, struct ctl_upgraded *u,
+			 struct error *e);
+void ctl_upgraded_close(struct ctl_upgraded *u);
+
 typedef int ctl_asker(const char *name, const char *method, const char *path,
 		      const char *body, json_t **answerp, struct error *e);
 /* Appends what each network shows to list, asked by ctl_ask, for which one that

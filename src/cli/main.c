@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"show", cmd_show, "tell about one network"},
 	{"leases", cmd_leases, "list the addresses that machines got"},
 	{"stats", cmd_stats, "what was lost on one network, and why"},
+	{"cap", cmd_cap, "capture frames, as pcapng, into Wireshark"},
 	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
 	{"connect", cmd_connect, NULL},

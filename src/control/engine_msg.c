@@ -139,6 +139,9 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_NAMED:
 	case ENGINE_MSG_DNS_SERVER:
 		return check_service(m);
+	case ENGINE_MSG_CAPTURE_ADD:
+		m->capture_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return m->capture_add.port != 0;
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:
@@ -170,6 +173,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_HTTP_ADD:
 	case ENGINE_MSG_GUESTFWD_WANT:
 	case ENGINE_MSG_ATTACH:
+	case ENGINE_MSG_CAPTURE_DEL:
 	case ENGINE_MSG_SYNC:
 	case ENGINE_MSG_STATS_ASK:
 	case ENGINE_MSG_STOP:

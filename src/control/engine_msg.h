@@ -73,6 +73,8 @@ enum {
 	X(RESOLVERS, msg_resolvers, 0, 0)                                      \
 	X(NETWORK, msg_network, 0, 0)                                          \
 	X(ATTACH, msg_port, 1, 1)                                              \
+	X(CAPTURE_ADD, msg_capture_add, 1, 2)                                  \
+	X(CAPTURE_DEL, msg_port, 0, 0)                                         \
 	X(SYNC, msg_sync, 0, 0)                                                \
 	X(STATS_ASK, msg_sync, 0, 0)                                           \
 	X(STOP, msg_sync, 0, 0)                                                \
@@ -450,6 +452,17 @@ struct msg_port {
 	uint32_t port;
 };
 
+/* With it: the ring (capture/ring.h), and an eventfd for a reader that
+ * follows. */
+struct msg_capture_add {
+	struct msg_head head;
+	uint32_t port; /* the capture's own number: not 0 */
+	uint32_t snap_len;
+	uint64_t size;		    /* of the ring's records */
+	uint8_t is_kept;	    /* it begins anew instead of being full */
+	char name[ENGINE_NAME_LEN]; /* of a port; "": of all */
+};
+
 struct msg_sync {
 	struct msg_head head;
 	uint32_t cookie; /* comes back in SYNCED and STATS */
@@ -539,6 +552,7 @@ union engine_msg {
 	struct msg_resolvers resolvers;
 	struct msg_network network;
 	struct msg_port port;
+	struct msg_capture_add capture_add;
 	struct msg_sync sync;
 	struct msg_udp_refused udp_refused;
 	struct msg_machine machine;

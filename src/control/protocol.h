@@ -27,6 +27,9 @@
 #define CONTROL_EVENTS	 "/v1/events"
 #define CONTROL_MACHINES "/v1/machines"
 #define CONTROL_LIFE	 "/life" /* behind a machine */
+#define CONTROL_CAPTURES "/v1/captures"
+#define CONTROL_CAPTURES_KEPT "/v1/captures/kept"
+#define CONTROL_CAPTURE_UPGRADE "vmlan-capture"
 #define CONTROL_USER_DATA "/user-data"
 #define CONTROL_META_DATA "/meta-data"
 
@@ -43,6 +46,11 @@ enum {
 	CONTROL_MACHINES_MAX = 256,    /* of one network */
 	CONTROL_FORWARDS_MAX = 256,    /* of one machine */
 	CONTROL_QUEUES_MAX = 16,       /* of one machine's card */
+	CONTROL_CAPTURES_MAX = 8,      /* of one network, those kept, too */
+	CONTROL_CAPTURE_MIN = 1 << 20, /* bytes of a capture's memory .. */
+	CONTROL_CAPTURE_MAX = 1 << 30,
+	CONTROL_SNAP_MIN = 64,	       /* .. and of a frame in it */
+	CONTROL_SNAP_MAX = 1 << 18,
 };
 
 #endif

@@ -315,3 +315,65 @@ int kept_request_parse(const char *text, size_t len, bool *keptp,
 	*keptp = is_kept;
 	return 0;
 }
+
+/* ---- captures ---- */
+
+static int take_machine(void *to, const json_t *v)
+{
+	struct capture_request *c = to;
+	const char *s = json_string_value(v);
+
+	if (!s || !control_name_ok(s))
+		return -1;
+	snprintf(c->machine, sizeof(c->machine), "%s", s);
+	return 0;
+}
+
+static int take_size(const json_t *v, int lo, int hi, uint32_t *np)
+{
+	int n = 0;
+
+	if (take_number(v, 0, hi, &n) < 0 || (n && n < lo))
+		return -1;
+	*np = (uint32_t)n;
+	return 0;
+}
+
+static int take_memory(void *to, const json_t *v)
+{
+	struct capture_request *c = to;
+
+	return take_size(v, CONTROL_CAPTURE_MIN, CONTROL_CAPTURE_MAX,
+			 &c->memory);
+}
+
+static int take_snap_len(void *to, const json_t *v)
+{
+	struct capture_request *c = to;
+
+	return take_size(v, CONTROL_SNAP_MIN, CONTROL_SNAP_MAX, &c->snap_len);
+}
+
+static int take_last(void *to, const json_t *v)
+{
+	struct capture_request *c = to;
+
+	c->is_last = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -1;
+}
+
+int capture_request_parse(const char *text, size_t len,
+			  struct capture_request *c, struct error *e)
+{
+	static const struct field fields[] = {
+		{"machine", take_machine, "a machine's name"},
+		{"memory", take_memory,
+		 "0, or bytes from 1048576 to 1073741824"},
+		{"snaplen", take_snap_len, "0, or bytes from 64 to 262144"},
+		{"last", take_last, "true or false"},
+		{NULL, NULL, NULL},
+	};
+
+	*c = (struct capture_request){.memory = 0};
+	return read_object(text, len, fields, c, e) < 0 ? -1 : 0;
+}

@@ -46,6 +46,20 @@ void attach_request_deinit(struct attach_request *a);
 /* The same as text, which the caller frees; NULL: no memory. */
 char *attach_request_format(const struct attach_request *a);
 
+/* POST /v1/captures, PUT /v1/captures/kept. */
+struct capture_request {
+	char machine[CONTROL_NAME_LEN]; /* "": the network */
+	uint32_t memory;   /* "memory": bytes, CONTROL_CAPTURE_MIN or more; 0:
+			    * not said, or none */
+	uint32_t snap_len; /* "snaplen": bytes of each frame; 0: all */
+	bool is_last;	   /* "last": of what is kept, nothing new */
+};
+
+/* -1 with one line in *e (EXIT_USAGE). */
+__attribute__((warn_unused_result)) int
+capture_request_parse(const char *text, size_t len, struct capture_request *c,
+		      struct error *e);
+
 /* {"pid": N} and {"kept": BOOL}; -1 with one line in *e (EXIT_USAGE). */
 __attribute__((warn_unused_result)) int
 life_request_parse(const char *text, size_t len, pid_t *pidp, struct error *e);

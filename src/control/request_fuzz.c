@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data;
 	struct error e = ERROR_NULL;
 	struct attach_request a;
+	struct capture_request c;
 	bool is_kept;
 	pid_t pid;
 
@@ -58,6 +59,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (life_request_parse(text, size, &pid, NULL) == 0)
 		assert(pid >= 0);
 	(void)!kept_request_parse(text, size, &is_kept, NULL);
+	if (capture_request_parse(text, size, &c, NULL) == 0)
+		assert((!c.machine[0] || control_name_ok(c.machine)) &&
+		       c.memory <= CONTROL_CAPTURE_MAX &&
+		       c.snap_len <= CONTROL_SNAP_MAX);
 	for (unsigned i = 0; i < SCHEMA_N; i++)
 		judge_row(&schema_requests[i], text, size);
 	return 0;

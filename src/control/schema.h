@@ -52,6 +52,8 @@ enum schema_form {
 	SCHEMA_BYTES, /* a body as it is */
 	SCHEMA_LINES, /* an answer that goes on: an object in each line */
 	SCHEMA_TEXT,  /* an answer of plain text, and so are its errors */
+	SCHEMA_UPGRADE, /* with an answer of 101 the connection is no longer
+			 * HTTP */
 };
 
 /* Lists of keys end with one that has no name. */
@@ -80,6 +82,9 @@ enum schema_id {
 	SCHEMA_PUT_USER_DATA,
 	SCHEMA_PUT_META_DATA,
 	SCHEMA_DELETE_MACHINE,
+	SCHEMA_GET_CAPTURES,
+	SCHEMA_POST_CAPTURES,
+	SCHEMA_PUT_CAPTURES_KEPT,
 	/* gvproxy's */
 	SCHEMA_GV_DHCP_LEASES,
 	SCHEMA_GV_LEASES,

@@ -7,6 +7,7 @@ static const char *const forms[] = {
 	[SCHEMA_BYTES] = "bytes",
 	[SCHEMA_LINES] = "lines",
 	[SCHEMA_TEXT] = "text",
+	[SCHEMA_UPGRADE] = "upgrade",
 };
 
 static json_t *keys_json(const struct schema_key *k);

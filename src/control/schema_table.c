@@ -234,6 +234,36 @@ static const struct schema_key cloud_answer[] = {
 	{NULL},
 };
 
+/* ---- captures ---- */
+
+static const struct schema_key capture_body[] = {
+	{"machine", SCHEMA_STRING, true,
+	 "what goes by its port; else all that comes into the network"},
+	{"memory", SCHEMA_INTEGER, true,
+	 "bytes for frames, 1048576 to 1073741824, rounded down to a power of "
+	 "two; of what is kept 0: no longer; default 33554432"},
+	{"snaplen", SCHEMA_INTEGER, true,
+	 "bytes of each frame, 64 to 262144; default 0: all"},
+	{"last", SCHEMA_BOOLEAN, true, "the ring of what is kept"},
+	{NULL},
+};
+
+static const struct schema_key capture_keys[] = {
+	{"kept", SCHEMA_BOOLEAN, .about = "its oldest frames give way, and it "
+					  "has no reader"},
+	{"number", SCHEMA_INTEGER, true, "its own"},
+	{"machine", SCHEMA_STRING, true, "whose port; else all"},
+	{"memory", SCHEMA_INTEGER, true, "bytes"},
+	{"snaplen", SCHEMA_INTEGER, true, "bytes of each frame"},
+	{NULL},
+};
+
+static const struct schema_key captures_keys[] = {
+	{"captures", SCHEMA_OBJECTS, false, "those that there are",
+	 capture_keys},
+	{NULL},
+};
+
 /* ---- gvproxy's ---- */
 
 static const struct schema_key gv_leases_keys[] = {
@@ -314,6 +344,32 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		"DELETE", CONTROL_MACHINES "/{name}",
 		"the machine is unplugged",
 		.codes = NO_OBJECT,
+	},
+	[SCHEMA_GET_CAPTURES] = {
+		"GET", CONTROL_CAPTURES,
+		"which captures run, and which are kept",
+		.answer = captures_keys,
+	},
+	[SCHEMA_POST_CAPTURES] = {
+		"POST", CONTROL_CAPTURES,
+		"a capture, for vmlan cap, with \"Connection: Upgrade\" and "
+		"\"Upgrade: " CONTROL_CAPTURE_UPGRADE "\": behind the head of "
+		"the answer comes a byte, and with it by SCM_RIGHTS the memory "
+		"for frames and, without \"last\", an eventfd. It ends with "
+		"the connection; after shutdown(SHUT_WR) with what the ports "
+		"have counted",
+		.body = capture_body,
+		.form = SCHEMA_UPGRADE,
+		.status = 101,
+		.codes = NO_OBJECT | CONFLICT | FAILED,
+	},
+	[SCHEMA_PUT_CAPTURES_KEPT] = {
+		"PUT", CONTROL_CAPTURES_KEPT,
+		"the last frames are kept, in so much memory, in place of what "
+		"was kept of the same",
+		.body = capture_body,
+		.answer = capture_keys,
+		.codes = NO_OBJECT | CONFLICT | FAILED,
 	},
 	[SCHEMA_GV_DHCP_LEASES] = {
 		"GET", "/services/dhcp/leases",

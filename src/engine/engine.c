@@ -174,7 +174,8 @@ static int take_start(struct engine *e)
 	r = counters_map(fd, &e->counters);
 	if (r < 0)
 		return r;
-	return engine_workers_start(e, 1 + m.start.more_workers, &limits);
+	r = engine_workers_start(e, 1 + m.start.more_workers, &limits);
+	return r < 0 ? r : engine_captures_start(e);
 }
 
 static int run(struct engine *e)
@@ -232,6 +233,7 @@ int engine_main(int sock, int lock)
 	if (r < 0)
 		log_error(&e.log, "engine: %s", strerror(-r));
 	engine_clear(&e);
+	e.taps = taps_free(e.taps);
 	engine_heard_stop(&e);
 	engine_news_forget(&e);
 	engine_workers_stop(&e);

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "capture/taps.h"
 #include "control/engine_msg.h"
 #include "gateway/gateway.h"
 #include "lan/lan.h"
@@ -110,6 +111,7 @@ struct engine {
 	struct msg_named *named; /* owned array, by port; names.c */
 	unsigned n_named;
 	struct timer heard_timer; /* armed: addresses are to be told */
+	struct taps *taps; /* owned: captures; NULL before START */
 	int exit_code;
 };
 
@@ -192,6 +194,11 @@ struct tftp_files engine_tftp_files(struct engine *e);
 int engine_order_dhcp(struct engine *e, const union engine_msg *m);
 /* orders_service.c: as engine_order(). */
 int engine_order_http(struct engine *e, const struct msg_port *m);
+/* orders_capture.c: before there is a lan, 0 or -ENOMEM; as engine_order(). */
+MUST_USE int engine_captures_start(struct engine *e);
+int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
+			 int *fds, unsigned n_fds);
+int engine_order_capture_del(struct engine *e, const struct msg_port *m);
 /* NULL: no such netdev user. */
 struct gateway *engine_gateway_find(struct engine *e, uint32_t id);
 /* names.c: as engine_order(); the netdev with this id is no more. */

@@ -121,6 +121,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		return r;
 	}
 	list_add_tail(&e->lans, &l->link);
+	taps_lan_add(e->taps, l->lan);
 	return 0;
 }
 
@@ -734,6 +735,10 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return order_network(e, &m->network);
 	case ENGINE_MSG_ATTACH:
 		return order_attach(e, &m->port, fds);
+	case ENGINE_MSG_CAPTURE_ADD:
+		return engine_order_capture(e, &m->capture_add, fds, n_fds);
+	case ENGINE_MSG_CAPTURE_DEL:
+		return engine_order_capture_del(e, &m->port);
 	case ENGINE_MSG_SYNC:
 		engine_news_synced(e, m->sync.cookie);
 		return 0;
@@ -776,8 +781,13 @@ void engine_clear(struct engine *e)
 	list_each_safe(jt, &e->netdevs)
 		engine_netdev_drop(
 			e, container_of(jt, struct engine_netdev, link));
-	list_each_safe(kt, &e->lans)
-		lan_drop(container_of(kt, struct engine_lan, link));
+	list_each_safe(kt, &e->lans) {
+		struct engine_lan *l =
+			container_of(kt, struct engine_lan, link);
+
+		taps_lan_del(e->taps, l->lan);
+		lan_drop(l);
+	}
 	while (e->n_named) /* of netdevs that were refused */
 		engine_unnamed(e, e->named->port);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/nat64.h"
+#include "lan/tap.h"
 #include "wire/dns.h"
 
 enum {
@@ -34,6 +35,32 @@ static void port_done(struct port *p, struct batch *b)
 {
 }
 
+/* The reasons for which nobody but the gateway loses a frame; one for another
+ * machine that it was flooded with is not lost. */
+static bool is_gateway_reason(unsigned why)
+{
+	return why >= DROP_ARP_BAD && why < DROP_TUNNEL_SHORT;
+}
+
+/* As each frame's gateway_input(), and tells which were lost, and why. */
+static __attribute__((noinline)) void
+input_tapped(struct gateway *gw, const struct batch *b, uint64_t mask)
+{
+	const struct drops *now = gw->nat.drops;
+
+	for (; mask; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(mask), why = 0;
+		struct drops before = *now;
+
+		gateway_input(gw, &b->f[i]);
+		while (why < DROP_N && (!is_gateway_reason(why) ||
+					now->n[why] == before.n[why]))
+			why++;
+		if (why < DROP_N)
+			lan_tap_lost(&gw->port, b, i, (enum drop_reason)why);
+	}
+}
+
 static uint64_t port_send(struct port *p, const struct batch *b, uint64_t mask)
 {
 	struct gateway *gw = gateway_of(p);
@@ -48,8 +75,11 @@ static uint64_t port_send(struct port *p, const struct batch *b, uint64_t mask)
 	gw->is_busy = true;
 	if (gw->legs)
 		carrier_begin(gw->legs->first, b);
-	for (uint64_t left = mask; left; left &= left - 1)
-		gateway_input(gw, &b->f[__builtin_ctzll(left)]);
+	if (lan_tap_wants(p))
+		input_tapped(gw, b, mask);
+	else
+		for (uint64_t left = mask; left; left &= left - 1)
+			gateway_input(gw, &b->f[__builtin_ctzll(left)]);
 	if (gw->legs)
 		carrier_end(gw->legs->first);
 	udp_flush(gw->udp);

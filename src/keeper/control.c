@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "control/protocol.h"
+#include "keeper/capture.h"
 #include "keeper/http_loop.h"
 #include "keeper/requests.h"
 #include "os/listener.h"
@@ -41,6 +42,7 @@ struct incoming {
 	size_t room; /* of body */
 	size_t max;
 	bool is_cut;
+	struct capture *capture; /* whose the connection is; NULL: nobody's */
 };
 
 /* ---- who comes ---- */
@@ -160,7 +162,7 @@ static enum MHD_Result take_arg(void *cls, enum MHD_ValueKind kind,
 
 /* It is whole. */
 static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
-			      const char *url, const struct incoming *in)
+			      const char *url, struct incoming *in)
 {
 	struct request r = {
 		.id = in->id,
@@ -168,6 +170,9 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 		.body = in->body,
 		.n_body = in->n,
 		.is_cut = in->is_cut,
+		.upgrade = MHD_lookup_connection_value(
+			conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_UPGRADE),
+		.capturep = &in->capture,
 	};
 	struct answer a;
 
@@ -175,6 +180,8 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 	memcpy(r.allow, in->allow, sizeof(r.allow));
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_arg, &r);
 	request_answer(c->keeper, &r, &a);
+	if (in->capture)
+		return capture_switch(conn, in->capture);
 	return say(conn, &a, in->allow);
 }
 
@@ -210,6 +217,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	(void)conn;
 	(void)code;
 	if (in) {
+		capture_over(in->capture);
 		free(in->body);
 		free(in);
 	}
@@ -222,7 +230,8 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 static int start_http(struct control *c)
 {
 	struct MHD_Daemon *d = MHD_start_daemon(
-		HTTP_LOOP_FLAGS, 0, NULL, NULL, on_request, c,
+		HTTP_LOOP_FLAGS | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME,
+		0, NULL, NULL, on_request, c,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, c,
 		MHD_OPTION_NOTIFY_CONNECTION, on_client, c,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONTROL_CLIENTS_MAX,

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
+#include "keeper/capture.h"
 #include "keeper/leases.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
@@ -334,6 +335,8 @@ static int send_plan(struct keeper *k)
 		return r;
 	engine_link_resolvers(k, true);
 	r = send_gone(k, NULL, 0);
+	if (r == 0)
+		r = captures_send(k);
 	return r < 0 ? r : engine_link_send(k, &sync, ENGINE_MSG_SYNC, NULL, 0);
 }
 
@@ -399,6 +402,10 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 {
 	struct plan_netdev *n = plan_find(&k->plan, f->port);
 
+	if (f->order == ENGINE_MSG_CAPTURE_ADD) {
+		captures_refused(k, f->port, f->text);
+		return;
+	}
 	if (n && n->machine) {
 		log_error(k->c->log, "engine refused %s: %s", n->name, f->text);
 		machine_detach(n->machine);
@@ -532,6 +539,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_RESOLVERS:
 	case ENGINE_MSG_NETWORK:
 	case ENGINE_MSG_ATTACH:
+	case ENGINE_MSG_CAPTURE_ADD:
+	case ENGINE_MSG_CAPTURE_DEL:
 	case ENGINE_MSG_SYNC:
 	case ENGINE_MSG_STATS_ASK:
 	case ENGINE_MSG_STOP:

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "keeper/capture.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/leases.h"
@@ -226,6 +227,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 
 	k.plan = PLAN_INIT(k.plan);
 	list_init(&k.machines);
+	list_init(&k.captures);
 	timer_init(&k.log_timer, on_log);
 	state_init(&k);
 	timer_init(&k.beside_timer, beside_tick);
@@ -236,7 +238,9 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	if (r == 0 && k.error.code != EXIT_DONE)
 		r = -EIO;
 	k.is_stopping = true;
+	captures_stop(&k);
 	control_close(&k);
+	captures_free(&k);
 	list_each_safe(mt, &k.machines)
 		machine_detach(container_of(mt, struct machine, link));
 	list_each_safe(it, &k.plan.netdevs)

@@ -66,6 +66,8 @@ struct keeper {
 	unsigned n_machines;	 /* length of it */
 	struct loop_io starter;	 /* fd -1: has done */
 	bool is_kept;
+	struct list captures;	 /* of struct capture: capture.h */
+	uint32_t last_capture;	 /* number of the last one */
 	struct leases *leases;	 /* owned: leases.h; NULL: without a network */
 	struct timer log_timer; /* looks at the log's length */
 	struct timer state_timer; /* until state_save_rarely() may write */

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "control/request.h"
+#include "keeper/capture.h"
 #include "keeper/cloud.h"
 #include "keeper/gvproxy.h"
 #include "keeper/lease_list.h"
@@ -444,6 +445,9 @@ static request_fn *const functions[SCHEMA_N] = {
 	[SCHEMA_PUT_USER_DATA] = put_user_data,
 	[SCHEMA_PUT_META_DATA] = put_meta_data,
 	[SCHEMA_DELETE_MACHINE] = delete_machine,
+	[SCHEMA_GET_CAPTURES] = capture_list,
+	[SCHEMA_POST_CAPTURES] = capture_post,
+	[SCHEMA_PUT_CAPTURES_KEPT] = capture_keep,
 	[SCHEMA_GV_DHCP_LEASES] = gvproxy_leases,
 	[SCHEMA_GV_LEASES] = gvproxy_leases,
 	[SCHEMA_GV_CAM] = gvproxy_cam,

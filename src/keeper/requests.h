@@ -26,6 +26,9 @@ struct request {
 	size_t n_body;
 	bool is_cut; /* the body was longer than a request may be */
 	json_t *json; /* the body, of the row's keys; request_answer()'s */
+	const char *upgrade; /* to what it asks to go on; NULL: it does not */
+	struct capture **capturep; /* set by SCHEMA_UPGRADE: the connection is
+				    * this one's (capture.h) */
 };
 
 struct answer {

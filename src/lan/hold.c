@@ -165,7 +165,8 @@ static void frame_skip(struct hold_queue *q, struct held *x, uint32_t pieces)
 }
 
 /* All frames until no more than one that came after until_ns is first. */
-static unsigned frames_drop(struct hold_queue *q, uint64_t until_ns)
+static unsigned frames_drop(struct hold_queue *q, uint64_t until_ns,
+			    enum drop_reason why)
 {
 	struct ended e = {.from = q->h->from};
 	unsigned n = 0;
@@ -175,6 +176,7 @@ static unsigned frames_drop(struct hold_queue *q, uint64_t until_ns)
 
 		if (x->since_ns > until_ns)
 			break;
+		tap_lost_frame(q->exit, &x->f, why);
 		frame_end(q, x, &e);
 		n++;
 	}
@@ -186,7 +188,7 @@ static unsigned frames_drop(struct hold_queue *q, uint64_t until_ns)
 static void queue_drop(struct hold_queue *q)
 {
 	struct port *from = q->h->from;
-	unsigned n = frames_drop(q, UINT64_MAX);
+	unsigned n = frames_drop(q, UINT64_MAX, DROP_LINK_DOWN_IN);
 
 	drop_n(from->lan->drops, DROP_LINK_DOWN_IN, n);
 	from->stats.rx_drops += n;
@@ -210,7 +212,7 @@ static void queue_expire(struct hold_queue *q, uint64_t now_ns)
 	unsigned n = 0;
 
 	if (now_ns >= HOLD_NS)
-		n = frames_drop(q, now_ns - HOLD_NS);
+		n = frames_drop(q, now_ns - HOLD_NS, DROP_PORT_STALLED);
 	if (n == 0)
 		return;
 	drop_n(exit->lan->drops, DROP_PORT_STALLED, n);

@@ -75,6 +75,16 @@ static void exit_lost(struct carry *c, struct port *p, uint64_t mask,
 {
 	drop_n(c->lan->drops, why, count_bits(mask));
 	p->stats.tx_drops += count_bits(mask);
+	tap_lost(c->lan, p, true, c->b, mask, why);
+}
+
+/* The entrance lets no further. */
+static __attribute__((noinline)) void
+entry_lost(struct carry *c, uint64_t mask, enum drop_reason why)
+{
+	drop_n(c->lan->drops, why, count_bits(mask));
+	c->from->stats.rx_drops += count_bits(mask);
+	tap_lost(c->lan, c->from, false, c->b, mask, why);
 }
 
 /* 01:80:c2:00:00:0x never crosses a bridge (IEEE 802.1Q 8.6.3). */
@@ -139,10 +149,8 @@ group_add(struct carry *c, struct port *first, unsigned i)
 	unsigned max = CARRY_EXITS - c->n_pending - (c->b->n - 1 - i);
 	int n = snoop_exits(c->from, &c->b->f[i], exit, max);
 
-	if (n == 0) {
-		drop(c->lan->drops, DROP_NO_LISTENER);
-		c->from->stats.rx_drops++;
-	}
+	if (n == 0)
+		entry_lost(c, UINT64_C(1) << i, DROP_NO_LISTENER);
 	c->group |= UINT64_C(1) << i;
 	if (n == SNOOP_FLOOD)
 		c->flood |= UINT64_C(1) << i;
@@ -164,12 +172,11 @@ static inline void carry_weigh(struct carry *c, const struct frame *f)
 		c->longest = wire_len;
 }
 
-static inline bool is_short(struct carry *c, const struct frame *f)
+static inline bool is_short(struct carry *c, unsigned i)
 {
-	if (f->hdr_len >= FRAME_ETH_LEN)
+	if (c->b->f[i].hdr_len >= FRAME_ETH_LEN)
 		return false;
-	drop(c->lan->drops, DROP_FRAME_SHORT);
-	c->from->stats.rx_drops++;
+	entry_lost(c, UINT64_C(1) << i, DROP_FRAME_SHORT);
 	return true;
 }
 
@@ -184,7 +191,7 @@ static struct port *classify(struct carry *c)
 	for (unsigned i = c->next; i < c->b->n; i++) {
 		const struct frame *f = &c->b->f[i];
 
-		if (is_short(c, f))
+		if (is_short(c, i))
 			continue;
 		/* Most batches are one conversation. */
 		if (!last || memcmp(last, f->hdr, 12) != 0)
@@ -195,8 +202,7 @@ static struct port *classify(struct carry *c)
 			return first;
 		}
 		if (v.is_drop) {
-			drop(c->lan->drops, v.why);
-			c->from->stats.rx_drops++;
+			entry_lost(c, UINT64_C(1) << i, v.why);
 			continue;
 		}
 		carry_weigh(c, f);
@@ -224,7 +230,7 @@ static __attribute__((noinline)) struct port *classify_lane(struct carry *c)
 	for (unsigned i = 0; i < c->b->n; i++) {
 		const struct frame *f = &c->b->f[i];
 
-		if (is_short(c, f))
+		if (is_short(c, i))
 			continue;
 		if (!last || memcmp(last, f->hdr, 12) != 0)
 			exit = lane_exit(c->from, f);
@@ -315,6 +321,8 @@ static uint64_t exit_put(struct carry *c, struct port *p,
 	got &= mask;
 	p->stats.tx_frames += count_bits(got);
 	p->stats.tx_bytes += batch_bytes(b, got);
+	if (p->tap)
+		tap_out(p, b, got);
 	return mask & ~got;
 }
 
@@ -450,6 +458,8 @@ static void cut_flush(struct carry *c, struct flood_cut *g)
 
 		p->stats.tx_frames += count_bits(got);
 		p->stats.tx_bytes += batch_bytes(c->b, got);
+		if (p->tap)
+			tap_out(p, c->b, got);
 		exit_lost(c, p, c->flood & ~got,
 			  port_is_up(p) ? DROP_PORT_FULL : down_reason(p));
 	}
@@ -510,10 +520,8 @@ static uint64_t deliver(struct carry *c)
 	if (!c->flood)
 		return back;
 	n += flood_others(c);
-	if (n == 0) {
-		drop_n(c->lan->drops, no_exit_reason(c), count_bits(c->flood));
-		c->from->stats.rx_drops += count_bits(c->flood);
-	}
+	if (n == 0)
+		entry_lost(c, c->flood, no_exit_reason(c));
 	return back;
 }
 
@@ -559,16 +567,11 @@ static __attribute__((noinline)) uint64_t carry_aliased(struct carry *c)
 		back |= carry_out(c);
 		next = c->next;
 	}
-	drop_n(c->lan->drops, DROP_LINK_DOWN_IN, b->n - next);
-	c->from->stats.rx_drops += b->n - next;
 	c->b = b;
+	if (next < b->n)
+		entry_lost(c, batch_mask(b) & ~UINT64_C(0) << next,
+			   DROP_LINK_DOWN_IN);
 	return back;
-}
-
-static void drop_all(struct carry *c, enum drop_reason why)
-{
-	drop_n(c->lan->drops, why, c->b->n);
-	c->from->stats.rx_drops += c->b->n;
 }
 
 /* from has spoken, if it is a machine: what the gateway says is the host's. */
@@ -578,8 +581,8 @@ static void note_talk(struct lan *lan, const struct port *from, uint64_t bytes)
 		talk_note(lan->talk, from, bytes);
 }
 
-static uint64_t input(struct port *from, const struct batch *b,
-		      enum carry_mode mode)
+static inline uint64_t input_carry(struct port *from, const struct batch *b,
+				   enum carry_mode mode)
 {
 	struct lan *lan = from->lan;
 	struct port *outer = lan->ingress;
@@ -596,11 +599,11 @@ static uint64_t input(struct port *from, const struct batch *b,
 	from->stats.rx_bytes += bytes;
 	note_talk(lan, from, bytes);
 	if (!port_is_up(from)) {
-		drop_all(&c, DROP_LINK_DOWN_IN);
+		entry_lost(&c, batch_mask(b), DROP_LINK_DOWN_IN);
 		return 0;
 	}
 	if (lan->depth >= LAN_DEPTH_MAX) {
-		drop_all(&c, DROP_LAN_LOOP);
+		entry_lost(&c, batch_mask(b), DROP_LAN_LOOP);
 		return 0;
 	}
 	lan->depth++;
@@ -619,6 +622,37 @@ static uint64_t input(struct port *from, const struct batch *b,
 	return back;
 }
 
+/* As input(), while somebody looks on. */
+static __attribute__((noinline)) uint64_t
+input_tapped(struct port *from, const struct batch *b, enum carry_mode mode)
+{
+	struct lan *lan = from->lan;
+	const struct lan_tap *tap = lan->tap;
+	struct tap_batch *outer = lan->tapped;
+	struct tap_batch t;
+	uint64_t back;
+
+	tap->begin(tap->arg);
+	t.from = from;
+	lan->tapped = from->tap ? &t : NULL;
+	if (from->tap)
+		tap->in(tap->arg, from, b, &t);
+	back = input_carry(from, b, mode);
+	if (from->tap && mode == CARRY_KEEP && back)
+		tap->back(tap->arg, &t, back);
+	lan->tapped = outer;
+	tap->end(tap->arg);
+	return back;
+}
+
+static uint64_t input(struct port *from, const struct batch *b,
+		      enum carry_mode mode)
+{
+	if (from->lan->tap)
+		return input_tapped(from, b, mode);
+	return input_carry(from, b, mode);
+}
+
 uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 {
 	return input(from, b, keep ? CARRY_KEEP : CARRY_LOSE);
@@ -631,6 +665,7 @@ static uint64_t carry_to(struct port *from, struct port *exit,
 {
 	struct lan *lan = exit->lan;
 	struct port *outer = lan->ingress;
+	struct tap_batch *tapped = lan->tapped;
 	struct carry c;
 	uint64_t back;
 
@@ -642,7 +677,13 @@ static uint64_t carry_to(struct port *from, struct port *exit,
 		carry_weigh(&c, &b->f[i]);
 	lan->busy++;
 	lan->ingress = from;
+	lan->tapped = NULL; /* it has been told of them before */
+	if (lan->tap)
+		lan->tap->begin(lan->tap->arg);
 	back = exit_carry(&c, exit, batch_mask(b), 0);
+	if (lan->tap)
+		lan->tap->end(lan->tap->arg);
+	lan->tapped = tapped;
 	lan->ingress = outer;
 	lan->busy--;
 	*rest = c.rest;
@@ -747,24 +788,4 @@ void lan_path(struct port *from, mac dst, struct lan_path *pathp)
 			path.queue_frames = p->caps.queue_frames;
 	}
 	*pathp = path;
-}
-
-struct mac_walk {
-	lan_mac_fn fn;
-	void *arg;
-	uint64_t now_ns;
-};
-
-static void mac_show(void *arg, mac m, struct port *p, uint64_t seen_ns)
-{
-	struct mac_walk *w = arg;
-
-	w->fn(w->arg, m, p, w->now_ns - seen_ns);
-}
-
-void lan_macs(struct lan *lan, lan_mac_fn fn, void *arg)
-{
-	struct mac_walk w = {.fn = fn, .arg = arg, .now_ns = *lan->now_ns};
-
-	fdb_each(&lan->fdb, mac_show, &w);
 }

@@ -163,6 +163,7 @@ void lan_port_add(struct lan *lan, struct port *p)
 	list_init(&p->link_wake);
 	list_init(&p->aliases);
 	p->alias_use = 0;
+	p->tap = 0;
 	p->is_punted = false;
 	p->n_known = 0;
 	p->n_heard = 0;
@@ -171,6 +172,8 @@ void lan_port_add(struct lan *lan, struct port *p)
 	list_add_tail(&lan->ports, &p->link_all);
 	if (lan->watch.added)
 		lan->watch.added(lan->watch.arg, p);
+	if (lan->tap)
+		lan->tap->added(lan->tap->arg, p);
 }
 
 void lan_port_del(struct port *p)
@@ -183,6 +186,8 @@ void lan_port_del(struct port *p)
 	if (lan->watch.removed)
 		lan->watch.removed(lan->watch.arg, p);
 	p->carrier = false;
+	if (lan->tap)
+		lan->tap->removed(lan->tap->arg, p);
 	p->hold = hold_free(p->hold);
 	fdb_flush(&lan->fdb, p);
 	alias_forget(p);
@@ -372,4 +377,26 @@ void lan_port_room(struct port *p)
 	wake_waiters(lan, p);
 	if (!holders_first)
 		hold_serve(p);
+}
+
+/* ---- what is known of them ---- */
+
+struct mac_walk {
+	lan_mac_fn fn;
+	void *arg;
+	uint64_t now_ns;
+};
+
+static void mac_show(void *arg, mac m, struct port *p, uint64_t seen_ns)
+{
+	struct mac_walk *w = arg;
+
+	w->fn(w->arg, m, p, w->now_ns - seen_ns);
+}
+
+void lan_macs(struct lan *lan, lan_mac_fn fn, void *arg)
+{
+	struct mac_walk w = {.fn = fn, .arg = arg, .now_ns = *lan->now_ns};
+
+	fdb_each(&lan->fdb, mac_show, &w);
 }

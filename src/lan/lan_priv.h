@@ -14,6 +14,7 @@
 #include "lan/lan.h"
 #include "lan/lane.h"
 #include "lan/snoop.h"
+#include "lan/tap.h"
 
 enum {
 	LAN_DEPTH_MAX = 8,    /* lan_input() inside lan_input() of one lan */
@@ -50,6 +51,8 @@ struct lan {
 				     * included: waiters are told later */
 	struct port *ingress;	    /* whose batch lan_input() carries */
 	bool lend_open;		    /* between lan_lend() and lan_give() */
+	const struct lan_tap *tap;  /* borrowed; NULL: nobody looks on */
+	struct tap_batch *tapped;   /* what lan_input() carries, with tap */
 	struct list ports;	    /* of port.link_all */
 	struct fdb fdb;		    /* unused in a hub */
 	struct snoop snoop;
@@ -120,6 +123,15 @@ static inline void lan_port_news(struct port *p)
 	if (w->changed)
 		w->changed(w->arg, p);
 }
+/* tap.c: for lan->tap, if there is one. */
+void tap_out(struct port *exit, const struct batch *b, uint64_t mask);
+void tap_lost(struct lan *lan, struct port *at, bool is_exit,
+	      const struct batch *b, uint64_t mask, enum drop_reason why);
+/* One that was held for exit. */
+void tap_lost_frame(struct port *exit, const struct frame *f,
+		    enum drop_reason why);
+/* Frames that are about to be given, with lan->tap. */
+void tap_lent(struct port *from, struct port *exit, const struct lend *l);
 /* As lan_port_room(), but later: for callers deep inside a batch. */
 void lan_wake_later(struct port *exit);
 /* Does what lan_wake_later() put off. */

@@ -75,7 +75,8 @@ unsigned lan_mac_slots(const struct lan *lan);
 struct port *lan_mac_slot(const struct lan *lan, unsigned slot, mac *mp);
 /* A lane has seen m behind p. */
 void lan_mac_used(struct lan *lan, struct port *p, mac m);
-/* True if p passes frames to and from its lan as they are. */
+/* True if p passes frames to and from its lan as they are, and nobody looks at
+ * them (tap.h). */
 bool lan_port_is_plain(const struct port *p);
 
 #endif

@@ -95,6 +95,8 @@ static unsigned give_direct(struct port *from, struct lend *l)
 	uint64_t bytes = 0;
 
 	exit->lent = false;
+	if (from->lan->tap)
+		tap_lent(from, exit, l);
 	for (unsigned i = 0; i < l->n_used; i++) {
 		struct lend_frame *f = &l->f[i];
 		uint32_t cannot = gso_need(&f->off) & ~exit->caps.offload;

@@ -253,6 +253,7 @@ struct port {
 	bool lent;	     /* a lend is open */
 	uint8_t fault;	     /* enum port_fault */
 	uint8_t alias_use;   /* ALIAS_USE_*; 0: frames pass as they are */
+	uint8_t tap;	     /* who look at its frames, see tap.h */
 	bool is_punted;	     /* of a lane: what comes here or goes here is
 			      * worker 0's, see lane.h */
 	unsigned n_known;    /* of a lane: addresses known behind it */

@@ -84,6 +84,14 @@ def speak(m):
     wait_for("its loss", lambda: ask("GET", "/v1/stats")["drops"])
 
 
+def capture():
+    c = dhcp_raw.Control(path())
+    c.request("POST", "/v1/captures", "{}", {"Connection": "Upgrade", "Upgrade": "vmlan-capture"})
+    assert c.getresponse().status == 101
+    c.close()
+    return {}
+
+
 def examples(m, far):
     """A call for each request, in an order in which each has something to say."""
     me = {"name": "other", "pid": os.getpid()}
@@ -100,6 +108,10 @@ def examples(m, far):
         ("GET /v1/network", lambda: ask("GET", "/v1/network", name=far)),
         ("GET /v1/leases", lambda: ask("GET", "/v1/leases")),
         ("GET /v1/stats", lambda: ask("GET", "/v1/stats")),
+        ("PUT /v1/captures/kept", lambda: ask("PUT", "/v1/captures/kept", {
+            "memory": 1 << 20, "machine": "m", "snaplen": 96})),
+        ("POST /v1/captures", capture),
+        ("GET /v1/captures", lambda: ask("GET", "/v1/captures")),
         ("GET /leases", lambda: ask("GET", "/leases")),
         ("GET /services/dhcp/leases", lambda: ask("GET", "/services/dhcp/leases")),
         ("GET /cam", lambda: ask("GET", "/cam")),
