@@ -130,8 +130,8 @@ void tap_lost(struct lan *lan, struct port *at, bool is_exit,
 /* One that was held for exit. */
 void tap_lost_frame(struct port *exit, const struct frame *f,
 		    enum drop_reason why);
-/* Frames that are about to be given, with lan->tap. */
-void tap_lent(struct port *from, struct port *exit, const struct lend *l);
+/* Frames that are about to be given, of p's view, with lan->tap. */
+void tap_lent(struct port *p, const struct lend *l, bool is_out);
 /* As lan_port_room(), but later: for callers deep inside a batch. */
 void lan_wake_later(struct port *exit);
 /* Does what lan_wake_later() put off. */

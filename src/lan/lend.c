@@ -96,7 +96,7 @@ static unsigned give_direct(struct port *from, struct lend *l)
 
 	exit->lent = false;
 	if (from->lan->tap)
-		tap_lent(from, exit, l);
+		tap_lent(from, l, false);
 	for (unsigned i = 0; i < l->n_used; i++) {
 		struct lend_frame *f = &l->f[i];
 		uint32_t cannot = gso_need(&f->off) & ~exit->caps.offload;
@@ -109,6 +109,8 @@ static unsigned give_direct(struct port *from, struct lend *l)
 			alias_lent(exit, f);
 		bytes += f->len;
 	}
+	if (from->lan->tap)
+		tap_lent(exit, l, true);
 	from->lan->busy++;
 	exit->ops->give(exit, l);
 	from->lan->busy--;

@@ -74,13 +74,13 @@ void tap_lost_frame(struct port *exit, const struct frame *f,
 	lan->tapped = outer;
 }
 
-void tap_lent(struct port *from, struct port *exit, const struct lend *l)
+void tap_lent(struct port *p, const struct lend *l, bool is_out)
 {
-	const struct lan_tap *tap = from->lan->tap;
+	const struct lan_tap *tap = p->lan->tap;
 	struct tap_batch t;
 	struct batch b;
 
-	if (!(from->tap | exit->tap) || l->n_used == 0)
+	if (!p->tap || l->n_used == 0)
 		return;
 	b.n = l->n_used;
 	for (unsigned i = 0; i < l->n_used; i++) {
@@ -92,11 +92,11 @@ void tap_lent(struct port *from, struct port *exit, const struct lend *l)
 					.len = f->len,
 					.off = f->off};
 	}
+	t.from = p;
 	tap->begin(tap->arg);
-	t.from = from;
-	if (from->tap)
-		tap->in(tap->arg, from, &b, &t);
-	if (exit->tap)
-		tap->out(tap->arg, exit, &b, batch_mask(&b));
+	if (is_out)
+		tap->out(tap->arg, p, &b, batch_mask(&b));
+	else
+		tap->in(tap->arg, p, &b, &t);
 	tap->end(tap->arg);
 }
