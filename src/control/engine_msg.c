@@ -141,7 +141,7 @@ static bool check_inside(union engine_msg *m)
 		return check_service(m);
 	case ENGINE_MSG_CAPTURE_ADD:
 		m->capture_add.name[ENGINE_NAME_LEN - 1] = '\0';
-		return m->capture_add.port != 0;
+		return true;
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:

@@ -50,7 +50,7 @@ int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
 		.size = m->size,
 		.wake = n_fds > 1 ? fds[1] : -1,
 	};
-	int r = taps_start(e->taps, &c);
+	int r = m->port ? taps_start(e->taps, &c) : -EINVAL;
 
 	if (r == 0 && n_fds > 1)
 		fds[1] = -1;
