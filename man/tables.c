@@ -2,13 +2,13 @@
 /*
  * Writes a manual page in scdoc form: copies the prose named on the command
  * line, and puts tables where it has a line of a table's name: @OPTIONS@ of
- * netdevs, @QEMU@ what is done with each of QEMU's, @REQUESTS@ of the control
- * socket.  Run by the build only.
+ * netdevs, @QEMU@ what is done with each of QEMU's, @REQUESTS@ and @EVENTS@ of
+ * the control socket.  Run by the build only.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "control/schema.h"
+#include "control/events.h"
 #include "grammar/kind.h"
 
 static const struct {
@@ -18,6 +18,7 @@ static const struct {
 	{"@OPTIONS@\n", netdev_help_scdoc},
 	{"@QEMU@\n", netdev_does_scdoc},
 	{"@REQUESTS@\n", schema_requests_scdoc},
+	{"@EVENTS@\n", event_rows_scdoc},
 };
 
 /* False: the line is prose. */

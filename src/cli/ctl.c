@@ -138,9 +138,8 @@ static int print_request(const char *method, const char *path,
 	return 0;
 }
 
-/* Takes what the keeper said. */
-static int judge(const char *name, const struct control_answer *a,
-		 json_t **answerp, struct error *e)
+int ctl_judge(const char *name, const struct control_answer *a,
+	      json_t **answerp, struct error *e)
 {
 	json_t *o = json_loadb(a->body, a->n_body, 0, NULL);
 	int code, r;
@@ -170,6 +169,7 @@ static int judge(const char *name, const struct control_answer *a,
 	return r;
 }
 
+/* Where the network of that name has its socket. */
 static int address_of(const char *name, struct sockaddr_un *sa,
 		      struct error *e)
 {
@@ -178,18 +178,45 @@ static int address_of(const char *name, struct sockaddr_un *sa,
 
 	if (r < 0)
 		return r;
+	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/" CONTROL_SOCKET,
 		     dir) >= (int)sizeof(sa->sun_path))
 		return error_errno(e, ENAMETOOLONG, "%s/" CONTROL_SOCKET, dir);
 	return 0;
 }
 
+/* Nobody serves it, or no longer. */
+static bool is_gone(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET ||
+	       err == -EPIPE;
+}
+
+int ctl_open(const char *name, const char *text, struct error *e)
+{
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
+	struct sockaddr_un sa;
+	int r = fd < 0 ? error_errno(e, errno, "%s", name)
+		       : address_of(name, &sa, e);
+
+	if (r < 0)
+		return r;
+	r = reach(fd, &sa, until);
+	if (r == 0)
+		r = send_all(fd, text, strlen(text), until);
+	if (is_gone(r))
+		return -ENOENT;
+	return r < 0 ? error_errno(e, r, "%s: its keeper does not answer", name)
+		     : fd_steal(&fd);
+}
+
 static int put_question(const char *name, const struct asked *q,
 			json_t **answerp, struct error *e)
 {
 	CLEANUP_FREE char *buf = malloc(CONTROL_ANSWER_MAX);
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	struct control_answer a = {0};
+	struct sockaddr_un sa;
 	json_t *ignored = NULL;
 	int r;
 
@@ -199,13 +226,12 @@ static int put_question(const char *name, const struct asked *q,
 	if (r < 0)
 		return r;
 	r = exchange(&sa, q, buf, &a);
-	if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET ||
-	    r == -EPIPE)
+	if (is_gone(r))
 		return -ENOENT;
 	if (r < 0)
 		return error_errno(e, r, "%s: its keeper does not answer",
 				   name);
-	r = judge(name, &a, answerp ? answerp : &ignored, e);
+	r = ctl_judge(name, &a, answerp ? answerp : &ignored, e);
 	json_decref(ignored);
 	return r;
 }
@@ -301,7 +327,7 @@ int ctl_upgrade(const char *name, const char *path, const char *to,
 		return 0;
 	ctl_upgraded_close(u);
 	if (r == 1)
-		r = judge(name, &a, &ignored, e);
+		r = ctl_judge(name, &a, &ignored, e);
 	json_decref(ignored);
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		return error_set(e, EXIT_NO_NETWORK, "%s has just ended", name);

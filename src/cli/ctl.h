@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "control/answer.h"
 
 /* Asks the network of that name; body NULL = none.  0, *answerp (which may be
  * NULL) is then the answer's object, the caller's; -ENOENT if nobody serves it,
@@ -43,6 +44,19 @@ MUST_USE int ctl_upgrade(const char *name, const char *path, const char *to,
 			 const char *body, struct ctl_upgraded *u,
 			 struct error *e);
 void ctl_upgraded_close(struct ctl_upgraded *u);
+/* Connects to the network's socket and sends text: the connection, the
+ * caller's; -ENOENT and the rest as above. */
+MUST_USE int ctl_open(const char *name, const char *text, struct error *e);
+/* Takes what the keeper of that network has answered, as ctl_ask() does. */
+MUST_USE int ctl_judge(const char *name, const struct control_answer *a,
+		       json_t **answerp, struct error *e);
+
+/* A line of an answer that goes on, without '\n'; false: no more of them. */
+typedef bool ctl_lines_fn(void *arg, const char *line, size_t len);
+/* GETs path, whose answer is of lines, and calls fn for each as it comes, until
+ * the answer ends or fn has enough: 0; -ENOENT and the rest as ctl_ask(). */
+MUST_USE int ctl_lines(const char *name, const char *path, ctl_lines_fn *fn,
+		       void *arg, struct error *e);
 
 typedef int ctl_asker(const char *name, const char *method, const char *path,
 		      const char *body, json_t **answerp, struct error *e);

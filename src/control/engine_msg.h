@@ -503,7 +503,7 @@ struct msg_failed {
 	uint32_t port;
 	uint32_t order; /* FAILED: the type that failed .. */
 	uint32_t id;	/* .. FORWARD_ADD: of which forward */
-	int32_t err;	/* .. and its errno */
+	int32_t err;	/* .. and its errno; EVENT: not 0, the port is shut */
 	char text[ENGINE_TEXT_LEN];
 };
 

@@ -38,7 +38,8 @@ enum {
 	CONTROL_REQUEST_MAX = 65536,   /* bytes of a request's body */
 	CONTROL_CLOUD_MAX = 1 << 20,   /* bytes of user-data or meta-data */
 	CONTROL_ANSWER_MAX = 16 << 20, /* bytes of an answer, head and body */
-	CONTROL_CLIENTS_MAX = 32,      /* at a time; others wait */
+	CONTROL_CLIENTS_MAX = 256,     /* at a time; others wait, not long */
+	CONTROL_STREAMS_MAX = 64,      /* of them, that follow events */
 	CONTROL_CLIENT_MEMORY = 16384, /* bytes for its request's head */
 	CONTROL_CLIENT_S = 10,	       /* seconds without a sign of life */
 	CONTROL_ASK_S = 15,	       /* a command waits for its answer */

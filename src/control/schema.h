@@ -77,6 +77,7 @@ enum schema_id {
 	SCHEMA_PUT_KEPT,
 	SCHEMA_GET_LEASES,
 	SCHEMA_GET_STATS,
+	SCHEMA_GET_EVENTS,
 	SCHEMA_POST_MACHINES,
 	SCHEMA_PUT_LIFE,
 	SCHEMA_PUT_USER_DATA,
@@ -119,6 +120,8 @@ const char *schema_type_name(enum schema_type type);
 json_t *schema_json(void);
 /* The HTTP status that says what an exit code says. */
 unsigned schema_status(enum exit_code code);
+/* Lists of keys, of requests and events, as JSON; NULL: no memory. */
+json_t *schema_keys_json(const struct schema_key *k);
 /* The table in scdoc form. */
 void schema_requests_scdoc(FILE *out);
 

@@ -2,6 +2,8 @@
 /* The table as JSON, the answer of GET /v1; see schema.h. */
 #include "control/schema.h"
 
+#include "control/events.h"
+
 static const char *const forms[] = {
 	[SCHEMA_JSON] = "json",
 	[SCHEMA_BYTES] = "bytes",
@@ -10,8 +12,6 @@ static const char *const forms[] = {
 	[SCHEMA_UPGRADE] = "upgrade",
 };
 
-static json_t *keys_json(const struct schema_key *k);
-
 static json_t *key_json(const struct schema_key *k)
 {
 	json_t *o = json_pack("{s:s,s:s,s:b,s:s}", "name", k->name, "type",
@@ -19,7 +19,7 @@ static json_t *key_json(const struct schema_key *k)
 			      k->is_optional, "about", k->about);
 
 	if (o && k->of &&
-	    json_object_set_new(o, "keys", keys_json(k->of)) < 0) {
+	    json_object_set_new(o, "keys", schema_keys_json(k->of)) < 0) {
 		json_decref(o);
 		return NULL;
 	}
@@ -27,7 +27,7 @@ static json_t *key_json(const struct schema_key *k)
 }
 
 /* Tables are as deep as they are written. */
-static json_t *keys_json(const struct schema_key *k)
+json_t *schema_keys_json(const struct schema_key *k)
 {
 	json_t *list = json_array();
 
@@ -67,13 +67,31 @@ static json_t *request_json(const struct schema_request *r)
 	return json_pack(
 		"{s:s,s:s,s:s,s:o,s:s*,s:o,s:i,s:s,s:o,s:i,s:o}", "method",
 		r->method, "path", r->path, "about", r->about, "query",
-		keys_json(r->query), "takes",
+		schema_keys_json(r->query), "takes",
 		has_body ? forms[r->body_form] : NULL, "body",
-		keys_json(r->body), "most",
+		schema_keys_json(r->body), "most",
 		(int)(r->body_max ? r->body_max : CONTROL_REQUEST_MAX),
-		"gives", forms[r->form], "answer", keys_json(r->answer),
+		"gives", forms[r->form], "answer", schema_keys_json(r->answer),
 		"status", (int)(r->status ? r->status : 200), "codes",
 		codes_json(r));
+}
+
+json_t *event_rows_json(void)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; list && i < EVENT_N; i++) {
+		const struct event_row *v = &event_rows[i];
+		json_t *o = json_pack("{s:s,s:s,s:o}", "name", v->name, "about",
+				      v->about, "keys",
+				      schema_keys_json(v->keys));
+
+		if (json_array_append_new(list, o) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
 }
 
 json_t *schema_json(void)
@@ -88,6 +106,8 @@ json_t *schema_json(void)
 			return NULL;
 		}
 	}
-	return json_pack("{s:i,s:o}", "version", CONTROL_VERSION, "requests",
-			 requests);
+	return json_pack("{s:i,s:o,s:o,s:o}", "version", CONTROL_VERSION,
+			 "requests", requests, "event",
+			 schema_keys_json(event_head), "events",
+			 event_rows_json());
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/scdoc.h"
+#include "control/events.h"
 
 enum { PLACE_LEN = 128 };
 
@@ -79,8 +80,10 @@ static void put_request(const struct schema_request *r, FILE *out)
 		fprintf(out, "The body is taken as it is, up to %zu bytes.\n\n",
 			r->body_max);
 	put_part("Body", r->body, out);
-	put_part(r->form == SCHEMA_LINES ? "Each line" : "Answer", r->answer,
-		 out);
+	if (r->form == SCHEMA_LINES)
+		fputs("Answer: lines, see *EVENTS*.\n\n", out);
+	else
+		put_part("Answer", r->answer, out);
 	if (!r->answer && r->form == SCHEMA_JSON)
 		fputs("Answer: an object without keys.\n\n", out);
 	put_codes(r, out);
@@ -90,4 +93,20 @@ void schema_requests_scdoc(FILE *out)
 {
 	for (unsigned i = 0; i < SCHEMA_N; i++)
 		put_request(&schema_requests[i], out);
+}
+
+void event_rows_scdoc(FILE *out)
+{
+	fputs("All have:\n\n", out);
+	put_keys(event_head, "", out);
+	for (unsigned i = 0; i < EVENT_N; i++) {
+		const struct event_row *v = &event_rows[i];
+
+		fputs("## ", out);
+		scdoc_text(v->name, out);
+		fputs("\n\n", out);
+		scdoc_sentence(v->about, out);
+		fputs(".\n\n", out);
+		put_keys(v->keys, "", out);
+	}
 }

@@ -2,6 +2,8 @@
 /* The table of requests; see schema.h.  Texts have no full stop. */
 #include "control/schema.h"
 
+#include "control/events.h"
+
 enum {
 	NO_OBJECT = 1 << EXIT_NO_OBJECT,
 	CONFLICT = 1 << EXIT_CONFLICT,
@@ -38,10 +40,13 @@ static const struct schema_key forward_keys[] = {
 	{"mac", SCHEMA_STRING, true, "its card's, if it is known"},            \
 	{"address", SCHEMA_STRING, true, "what is kept for it by DHCP"},       \
 	{"addresses", SCHEMA_STRINGS,                                          \
-	 .about = "what it was heard to have, and what is kept for it"},       \
-	{"cloud", SCHEMA_STRING, true, "where its cloud-init finds its data"}
+	 .about = "what it was heard to have, and what is kept for it"}
 
-static const struct schema_key machine_keys[] = {MACHINE_KEYS, {NULL}};
+static const struct schema_key machine_keys[] = {
+	MACHINE_KEYS,
+	{"cloud", SCHEMA_STRING, true, "where its cloud-init finds its data"},
+	{NULL},
+};
 
 /* ---- the network ---- */
 
@@ -82,12 +87,23 @@ static const struct schema_key about_request_keys[] = {
 	{NULL},
 };
 
+static const struct schema_key about_event_keys[] = {
+	{"name", SCHEMA_STRING, .about = "its \"type\""},
+	{"about", SCHEMA_STRING, .about = "what has happened"},
+	{"keys", SCHEMA_OBJECTS, false, "what it has besides those of all",
+	 about_key_keys},
+	{NULL},
+};
+
 static const struct schema_key v1_keys[] = {
 	{"version", SCHEMA_INTEGER, .about = "1, as in the paths"},
 	{"vmlan", SCHEMA_STRING, .about = "the version of the program"},
 	{"network", SCHEMA_STRING, .about = "the name of the network"},
 	{"requests", SCHEMA_OBJECTS, false, "what is served",
 	 about_request_keys},
+	{"event", SCHEMA_OBJECTS, false, "the keys that all events have",
+	 about_key_keys},
+	{"events", SCHEMA_OBJECTS, false, "what may happen", about_event_keys},
 	{NULL},
 };
 
@@ -183,6 +199,16 @@ static const struct schema_key drop_keys[] = {
 static const struct schema_key stats_keys[] = {
 	{"network", SCHEMA_STRING, .about = "its name"},
 	{"drops", SCHEMA_OBJECTS, false, "what was lost, by reason", drop_keys},
+	{NULL},
+};
+
+static const struct schema_key events_query[] = {
+	{"since", SCHEMA_STRING, true,
+	 "a number: the events after it; or now: those to come; default 0, all "
+	 "that are kept"},
+	{"follow", SCHEMA_STRING, true,
+	 "1: the answer goes on until the network ends; 0: it ends with the "
+	 "last event that there is; default 1"},
 	{NULL},
 };
 
@@ -307,6 +333,14 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		"GET", CONTROL_STATS,
 		"what was lost, and why",
 		.answer = stats_keys,
+	},
+	[SCHEMA_GET_EVENTS] = {
+		"GET", CONTROL_EVENTS,
+		"what happens, an event in each line, as soon as it does",
+		.query = events_query,
+		.form = SCHEMA_LINES,
+		.answer = event_head,
+		.codes = CONFLICT,
 	},
 	[SCHEMA_POST_MACHINES] = {
 		"POST", CONTROL_MACHINES,

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "control/events.h"
+
 /* ---- the table ---- */
 
 /* Objects have keys, others have none, and each is said to be something. */
@@ -43,6 +45,17 @@ static void every_row_is_whole(void **state)
 		check_keys(r->query);
 		check_keys(r->body);
 		check_keys(r->answer);
+	}
+}
+
+static void every_event_is_whole(void **state)
+{
+	(void)state;
+	check_keys(event_head);
+	for (unsigned i = 0; i < EVENT_N; i++) {
+		assert_non_null(event_rows[i].name);
+		assert_true(strlen(event_rows[i].about) > 1);
+		check_keys(event_rows[i].keys);
 	}
 }
 
@@ -176,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_is_whole),
+		cmocka_unit_test(every_event_is_whole),
 		cmocka_unit_test(every_row_is_found),
 		cmocka_unit_test(names_in_paths),
 		cmocka_unit_test(bodies),

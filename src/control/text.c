@@ -53,3 +53,15 @@ char *text_from_json(const json_t *o)
 		text[n] = '\0';
 	return mem_steal(text);
 }
+
+json_t *text_shown(const char *text)
+{
+	json_t *o = json_string(text);
+	CLEANUP_FREE char *copy = o ? NULL : strdup(text);
+
+	for (char *p = copy; p && *p; p++) {
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	}
+	return copy ? json_string(copy) : o;
+}

@@ -3,16 +3,20 @@
  * What lans and ports tell of themselves: news for the keeper.  Called from
  * the data path's edge on worker 0's thread: noted, or said, and no more.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/engine_priv.h"
 
-static void tell_event(struct engine *e, uint32_t port, const char *text)
+/* err: 0, or the port is shut after a fault. */
+static void tell_event(struct engine *e, uint32_t port, const char *text,
+		       int err)
 {
 	union engine_msg m = {0};
 
 	m.failed.port = port;
+	m.failed.err = err;
 	snprintf(m.failed.text, sizeof(m.failed.text), "%s", text);
 	engine_tell(e, &m, ENGINE_MSG_EVENT);
 }
@@ -47,7 +51,7 @@ static void on_fault(void *arg, struct port *p, enum port_fault why,
 
 	(void)why; /* the text says it */
 	snprintf(line, sizeof(line), "%s: %s", p->name, text);
-	tell_event(arg, p->id, line);
+	tell_event(arg, p->id, line, EIO);
 }
 
 static void on_mac_clash(void *arg, mac m, struct port *a, struct port *b,
@@ -68,7 +72,7 @@ static void on_mac_clash(void *arg, mac m, struct port *a, struct port *b,
 			 "%s and %s use the same MAC %s; give one of them "
 			 "another (mac=)",
 			 a->name, b->name, mac_format(m, text));
-	tell_event(arg, a->id, line);
+	tell_event(arg, a->id, line, 0);
 }
 
 static void on_want_fd(void *arg, struct port *p)

@@ -3,20 +3,25 @@
  * The control socket: connections are accepted and their users judged here,
  * HTTP is libmicrohttpd's (http_loop.h).
  *
- * Nobody can hold the keeper up: sockets never block, CONTROL_CLIENTS_MAX are
- * served at a time and the others wait in the backlog, a body that is too long
- * is read and forgotten, and who is silent for CONTROL_CLIENT_S is closed.
+ * Nobody can hold the keeper up, nor keep others out: sockets never block, a
+ * body that is too long is read and forgotten, and who is silent for
+ * CONTROL_CLIENT_S is closed.  CONTROL_CLIENTS_MAX are served at a time; when
+ * there are so many, the one that has gone longest without a request's end is
+ * closed for the next, once it had HELD_NS: a command's request comes whole and
+ * is answered at once, so these are the ones that hold a place and ask nothing.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "control/protocol.h"
 #include "keeper/capture.h"
+#include "keeper/event_stream.h"
 #include "keeper/http_loop.h"
 #include "keeper/requests.h"
 #include "os/listener.h"
@@ -24,12 +29,24 @@
 
 enum { BODY_FIRST = 4096 }; /* bytes that a body has room for at first */
 
+#define HELD_NS UINT64_C(250000000)
+
 struct control {
 	struct keeper *keeper;
 	int fd; /* owned, listening */
 	struct listener listener; /* on while there is room */
 	struct http_loop http;
+	struct event_streams streams;
+	struct list clients; /* of struct client, by since_ns */
+	struct timer room;   /* armed: somebody will have had HELD_NS */
 	unsigned n_clients;
+};
+
+/* A connection, owned by libmicrohttpd's. */
+struct client {
+	struct list link; /* alone: it stays, as for events */
+	int fd;		  /* libmicrohttpd's */
+	uint64_t since_ns; /* its last request's end, or it came */
 };
 
 /* A request as it comes in, owned by its connection. */
@@ -47,6 +64,35 @@ struct incoming {
 
 /* ---- who comes ---- */
 
+/* If there is none left: whoever holds a place for nothing gives it up now, or
+ * when his time is over. */
+static void free_place(struct control *c)
+{
+	struct timer_wheel *wheel = loop_wheel(c->keeper->loop);
+	uint64_t now = *loop_now(c->keeper->loop);
+	struct client *first;
+
+	timer_disarm(wheel, &c->room);
+	if (c->n_clients < CONTROL_CLIENTS_MAX || list_empty(&c->clients))
+		return;
+	first = container_of(c->clients.next, struct client, link);
+	if (now - first->since_ns < HELD_NS) {
+		timer_arm(wheel, &c->room, first->since_ns + HELD_NS);
+		return;
+	}
+	/* Its connection ends, and libmicrohttpd tells us. */
+	(void)shutdown(first->fd, SHUT_RDWR);
+	list_del(&first->link);
+	list_init(&first->link);
+	http_loop_turn(&c->http);
+}
+
+static void on_room(struct timer *t, uint64_t now_ns)
+{
+	(void)now_ns;
+	free_place(container_of(t, struct control, room));
+}
+
 static void on_accept(struct listener *l, int fd)
 {
 	struct control *c = container_of(l, struct control, listener);
@@ -57,6 +103,56 @@ static void on_accept(struct listener *l, int fd)
 	}
 	(void)!http_loop_add(&c->http, fd); /* or it has closed it */
 	http_loop_turn(&c->http);
+	free_place(c);
+}
+
+static struct client *client_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* Without memory for it, it is closed for nobody. */
+static struct client *client_new(struct control *c, struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct client *it = info ? calloc(1, sizeof(*it)) : NULL;
+
+	if (!it)
+		return NULL;
+	it->fd = info->connect_fd;
+	it->since_ns = *loop_now(c->keeper->loop);
+	list_add_tail(&c->clients, &it->link);
+	return it;
+}
+
+static void client_free(struct client *it)
+{
+	if (it)
+		list_del(&it->link);
+	free(it);
+}
+
+/* It has asked something. */
+static void client_asked(struct control *c, struct client *it)
+{
+	if (!it || list_empty(&it->link))
+		return;
+	it->since_ns = *loop_now(c->keeper->loop);
+	list_del(&it->link);
+	list_add_tail(&c->clients, &it->link);
+}
+
+/* It makes room for nobody from now on. */
+static void client_stays(struct client *it)
+{
+	if (!it)
+		return;
+	list_del(&it->link);
+	list_init(&it->link);
 }
 
 /* libmicrohttpd took a connection, or closed one. */
@@ -65,13 +161,14 @@ static void on_client(void *cls, struct MHD_Connection *conn, void **ctx,
 {
 	struct control *c = cls;
 
-	(void)conn;
-	(void)ctx;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*ctx = client_new(c, conn);
 		if (++c->n_clients >= CONTROL_CLIENTS_MAX)
 			listener_off(&c->listener);
 		return;
 	}
+	client_free(*ctx);
+	*ctx = NULL;
 	c->n_clients--;
 	if (c->fd >= 0) /* else it is being closed */
 		(void)!listener_on(&c->listener, c->keeper->loop);
@@ -160,6 +257,24 @@ static enum MHD_Result take_arg(void *cls, enum MHD_ValueKind kind,
 	return MHD_YES;
 }
 
+/* The events, which who follows them may do for as long as he likes. */
+static enum MHD_Result follow(struct control *c, struct MHD_Connection *conn,
+			      const struct request *r)
+{
+	struct error e = ERROR_NULL;
+	struct answer a;
+	enum MHD_Result queued;
+
+	queued = event_stream_open(&c->streams, conn, r, &e);
+	if (e.code != EXIT_DONE) {
+		request_refuse(r, &e, &a);
+		return say(conn, &a, "");
+	}
+	if (queued == MHD_YES)
+		client_stays(client_of(conn));
+	return queued;
+}
+
 /* It is whole. */
 static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 			      const char *url, struct incoming *in)
@@ -179,10 +294,13 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 	memcpy(r.name, in->name, sizeof(r.name));
 	memcpy(r.allow, in->allow, sizeof(r.allow));
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_arg, &r);
+	client_asked(c, client_of(conn));
 	request_answer(c->keeper, &r, &a);
-	if (in->capture)
+	if (in->capture) {
+		client_stays(client_of(conn));
 		return capture_switch(conn, in->capture);
-	return say(conn, &a, in->allow);
+	}
+	return a.is_stream ? follow(c, conn, &r) : say(conn, &a, in->allow);
 }
 
 /* Called at a request's head, for each piece of its body, and at its end. */
@@ -253,6 +371,9 @@ int control_open(struct keeper *k, struct error *e)
 	k->control = c;
 	c->keeper = k;
 	c->fd = -1;
+	list_init(&c->clients);
+	timer_init(&c->room, on_room);
+	event_streams_init(&c->streams, &k->events, &c->http);
 	if (snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET,
 		     k->c->network->dir) >= (int)sizeof(path))
 		return error_set(e, EXIT_FAILED,
@@ -279,7 +400,11 @@ void control_close(struct keeper *k)
 		return;
 	listener_off(&c->listener);
 	fd_close(&c->fd);
+	event_say(k, EVENT_NETWORK_ENDING, "{}");
+	if (c->http.daemon)
+		event_streams_end(&c->streams);
 	http_loop_stop(&c->http);
+	timer_disarm(loop_wheel(k->loop), &c->room);
 	free(c);
 	k->control = NULL;
 }

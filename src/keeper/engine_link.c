@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "control/text.h"
 #include "engine/engine.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
@@ -434,6 +435,8 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 static void take_synced(struct keeper *k)
 {
 	k->engine.synced = true;
+	event_say(k, EVENT_ENGINE_SERVES, "{s:i}", "engine",
+		  (int)k->engine.pid);
 	list_each(it, &k->plan.netdevs) {
 		struct plan_netdev *n =
 			container_of(it, struct plan_netdev, link);
@@ -443,6 +446,33 @@ static void take_synced(struct keeper *k)
 		vde_server_start(k, n);
 	}
 	keeper_check_ready(k);
+}
+
+/* A line of the engine's: of a port that is shut, or of anything. */
+static void say_warning(struct keeper *k, const struct msg_failed *f)
+{
+	const struct plan_netdev *n = plan_find(&k->plan, f->port);
+
+	log_warn(k->c->log, "%s", f->text);
+	if (n && f->err)
+		event_say(k, EVENT_PORT_FAULT, "{s:s,s:o}", "netdev", n->name,
+			  "text", text_shown(f->text));
+	else
+		event_say(k, EVENT_WARNING, "{s:o}", "text",
+			  text_shown(f->text));
+}
+
+/* Of a netdev of the network's own; a machine's says it itself. */
+static void say_peer(struct keeper *k, const struct plan_netdev *n,
+		     const struct msg_machine *m)
+{
+	log_debug(k->c->log, "%s: %s", m->name,
+		  m->is_here ? "connected" : "gone");
+	if (n && !n->machine)
+		event_say(k, m->is_here ? EVENT_NETDEV_CONNECTED
+					: EVENT_NETDEV_GONE,
+			  "{s:s,s:o}", "netdev", n->name, "peer",
+			  text_shown(m->name));
 }
 
 /* What the engine said about a netdev: only believed as far as "port N".  fd
@@ -480,9 +510,8 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		refuse_client(k, &m->udp_refused, fd);
 		break;
 	case ENGINE_MSG_MACHINE:
-		log_debug(k->c->log, "%s: %s", m->machine.name,
-			  m->machine.is_here ? "connected" : "gone");
 		n = plan_find(&k->plan, m->machine.port);
+		say_peer(k, n, &m->machine);
 		if (n && !m->machine.is_here && !n->reconnect_ms)
 			client_lost(k, n);
 		if (n && n->machine) /* the last thing: it may go */
@@ -499,7 +528,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		leases_take(k->leases, &m->lease);
 		break;
 	case ENGINE_MSG_EVENT:
-		log_warn(k->c->log, "%s", m->failed.text);
+		say_warning(k, &m->failed);
 		break;
 	case ENGINE_MSG_FAILED:
 		take_failure(k, &m->failed);
@@ -643,21 +672,24 @@ int engine_link_start(struct keeper *k)
 void engine_link_ended(struct keeper *k, int status)
 {
 	struct engine_link *l = &k->engine;
+	pid_t pid = l->pid;
+	char why[96];
 
 	channel_close(k);
 	l->pid = 0;
 	if (k->is_stopping)
 		return;
-	machines_engine_lost(k);
 	if (WIFSIGNALED(status))
-		log_warn(k->c->log,
-			 "the engine was killed by signal %d (%s); starting "
-			 "it again",
+		snprintf(why, sizeof(why),
+			 "the engine was killed by signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		log_warn(k->c->log,
-			 "the engine ended with status %d; starting it again",
+		snprintf(why, sizeof(why), "the engine ended with status %d",
 			 WEXITSTATUS(status));
+	log_warn(k->c->log, "%s; starting it again", why);
+	event_say(k, EVENT_ENGINE_ENDED, "{s:i,s:s}", "engine", (int)pid,
+		  "text", why);
+	machines_engine_lost(k);
 	list_each_safe(it, &k->plan.netdevs) {
 		struct plan_netdev *n =
 			container_of(it, struct plan_netdev, link);

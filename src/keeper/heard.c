@@ -72,6 +72,18 @@ static void take_from_others(const struct machine *m, const addr *ip)
 	}
 }
 
+static void say_addresses(const struct machine *m, const addr *ip, unsigned n)
+{
+	json_t *list = json_array();
+	char text[ADDR_STRLEN];
+
+	for (unsigned i = 0; list && i < n; i++)
+		json_array_append_new(list,
+				      json_string(addr_format(&ip[i], text)));
+	event_say(m->keeper, EVENT_MACHINE_ADDRESSES, "{s:s,s:o}", "machine",
+		  m->name, "addresses", list);
+}
+
 void machine_heard(struct machine *m, const struct msg_heard *h)
 {
 	addr old[MACHINE_ADDRESSES_MAX], now[MACHINE_ADDRESSES_MAX];
@@ -89,7 +101,10 @@ void machine_heard(struct machine *m, const struct msg_heard *h)
 	n_now = machine_addresses(m, now);
 	for (unsigned i = 0; i < n_now; i++)
 		is_news |= !has(old, n_old, &now[i]);
-	if ((is_news || n_now != n_old) && !m->netns)
+	if (!is_news && n_now == n_old)
+		return;
+	say_addresses(m, now, n_now);
+	if (!m->netns)
 		state_save_rarely(m->keeper);
 }
 

@@ -6,10 +6,11 @@
 #include <sys/socket.h>
 
 #include "base/list.h"
+#include "os/clock.h"
 
 /* Pieces of each connection's answer that go out before others in the loop have
- * their turn. */
-enum { RUNS_PER_TURN = 8 };
+ * their turn, unless that takes longer: connections may be many. */
+enum { RUNS_PER_TURN = 8, TURN_MS = 2 };
 
 /* Whether it has more to do at once; else *msp is the time until a client will
  * have been silent for too long, in ms, -1: there is none. */
@@ -26,12 +27,12 @@ static bool is_busy(struct http_loop *h, int64_t *msp)
 void http_loop_turn(struct http_loop *h)
 {
 	struct timer_wheel *wheel = loop_wheel(h->loop);
+	int64_t ms, until = now_ms() + TURN_MS;
 	unsigned n = 0;
-	int64_t ms;
 
 	do {
 		MHD_run(h->daemon);
-	} while (is_busy(h, &ms) && ++n < RUNS_PER_TURN);
+	} while (is_busy(h, &ms) && ++n < RUNS_PER_TURN && now_ms() < until);
 	timer_disarm(wheel, &h->timeout);
 	if (ms >= 0)
 		timer_arm(wheel, &h->timeout,

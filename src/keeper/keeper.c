@@ -54,6 +54,10 @@ void keeper_check_ready(struct keeper *k)
 		keeper_fail(k);
 		return;
 	}
+	if (k->c->network)
+		event_say(k, EVENT_NETWORK_STARTED, "{s:s,s:s,s:b}", "network",
+			  k->c->network->name, "mode", k->c->network->mode,
+			  "revived", k->c->network->state != NULL);
 	plan_say(&k->plan, k->c->say);
 	state_save(k);
 	if (k->c->ready)
@@ -262,6 +266,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		timer_disarm(loop_wheel(k.loop), &k.state_timer);
 		timer_disarm(loop_wheel(k.loop), &k.beside_timer);
 	}
+	events_deinit(&k.events);
 	plan_close(&k.plan);
 	sigwatch_free(k.signals);
 	if (k.starter.fd >= 0) {

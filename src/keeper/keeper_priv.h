@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "keeper/events.h"
 #include "keeper/keeper.h"
 #include "keeper/plan.h"
 #include "keeper/resolv.h"
@@ -62,6 +63,7 @@ struct keeper {
 	struct http *http; /* owned; NULL: no guest has called it yet */
 	/* With a network only. */
 	struct control *control; /* owned; the socket that takes requests */
+	struct events events;
 	struct list machines;	 /* of struct machine */
 	unsigned n_machines;	 /* length of it */
 	struct loop_io starter;	 /* fd -1: has done */

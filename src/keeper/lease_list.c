@@ -3,6 +3,7 @@
 #include "keeper/lease_list.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "keeper/leases.h"
 #include "keeper/machine.h"
@@ -75,6 +76,47 @@ static void print_one(void *arg, const struct kept_lease *k)
 		json_object_set_new(o, "ends", json_integer(k->end));
 	if (json_array_append_new(to->list, o) < 0)
 		to->is_cut = true;
+}
+
+static bool is_same_client(const struct dhcp_lease *a,
+			   const struct dhcp_lease *b)
+{
+	return a->id_len == b->id_len && memcmp(a->id, b->id, a->id_len) == 0;
+}
+
+static void say(struct keeper *k, enum event_id id, const struct kept_lease *l)
+{
+	bool has_end = l->end != LEASE_NEVER && id != EVENT_LEASE_ENDED &&
+		       id != EVENT_ADDRESS_IN_USE;
+	char ip[ADDR_STRLEN], m[MAC_STRLEN];
+
+	event_say(k, id, "{s:s,s:s,s:s*,s:o*}", "address",
+		  addr_format(&l->lease.ip, ip), "mac",
+		  mac_format(l->lease.mac, m), "name",
+		  l->lease.name[0] ? l->lease.name : NULL, "ends",
+		  has_end ? json_integer(l->end) : NULL);
+}
+
+void lease_say(struct keeper *k, const struct kept_lease *old,
+	       const struct kept_lease *l)
+{
+	bool was_bound = old && old->lease.state == DHCP_LEASE_BOUND &&
+			 is_same_client(&old->lease, &l->lease);
+
+	switch ((enum dhcp_lease_state)l->lease.state) {
+	case DHCP_LEASE_BOUND:
+		say(k, was_bound ? EVENT_LEASE_RENEWED : EVENT_LEASE_GIVEN, l);
+		break;
+	case DHCP_LEASE_ENDED:
+		if (was_bound)
+			say(k, EVENT_LEASE_ENDED, l);
+		break;
+	case DHCP_LEASE_RESTED:
+		say(k, EVENT_ADDRESS_IN_USE, l);
+		break;
+	case DHCP_LEASE_STATES:
+		break;
+	}
 }
 
 json_t *lease_list(struct keeper *k)

@@ -6,9 +6,14 @@
 #include <jansson.h>
 
 #include "keeper/keeper_priv.h"
+#include "keeper/lease_line.h"
 
 /* {"leases": [{"address", "mac", "client-id" or "duid" and "iaid", "name",
  * "machine", "state", "ends"}]}, the caller's; NULL: no memory. */
 json_t *lease_list(struct keeper *k);
+/* Tells as an event what has become of a lease; old: the one that its address
+ * had before, NULL: none. */
+void lease_say(struct keeper *k, const struct kept_lease *old,
+	       const struct kept_lease *l);
 
 #endif

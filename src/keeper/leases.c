@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "control/protocol.h"
+#include "keeper/lease_list.h"
 #include "os/file.h"
 #include "os/statedir.h"
 
@@ -563,12 +564,17 @@ int leases_send(struct leases *s, const struct plan_netdev *n)
 void leases_take(struct leases *s, const struct msg_lease *m)
 {
 	const struct plan_netdev *n = s ? plan_gateway(&s->keeper->plan) : NULL;
-	struct kept_lease l = {.lease = m->lease, .end = LEASE_NEVER};
+	struct kept_lease l = {.lease = m->lease, .end = LEASE_NEVER}, old;
+	const struct node *before;
 
 	if (!n || n->id != m->port || !lease_is_sound(&l.lease))
 		return;
 	if (m->left_s != DHCP_FOREVER)
 		l.end = (int64_t)time(NULL) + m->left_s;
-	if (put(s, &l))
-		append(s, &l);
+	before = find_ip(s, &l.lease.ip);
+	old = before ? before->l : (struct kept_lease){.end = 0};
+	if (!put(s, &l))
+		return;
+	append(s, &l);
+	lease_say(s->keeper, before ? &old : NULL, &l);
 }

@@ -53,6 +53,7 @@ static int tear_down(void **state)
 	char cmd[64];
 
 	loop_free(b->k.loop);
+	events_deinit(&b->k.events);
 	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", b->dir);
 	free(b);
 	return system(cmd);

@@ -77,6 +77,8 @@ void machine_detach(struct machine *m)
 	if (!list_empty(&m->link)) {
 		k->n_machines--;
 		list_del(&m->link);
+		event_say(k, EVENT_MACHINE_DETACHED, "{s:s}", "machine",
+			  m->name);
 		state_save(k);
 	}
 	free(m);
@@ -111,12 +113,15 @@ void machine_peer(struct machine *m, bool is_here)
 	unsigned *n = &m->netdev->n_connected;
 
 	if (is_here) {
-		(*n)++;
+		if (!(*n)++)
+			event_say(m->keeper, EVENT_MACHINE_CONNECTED, "{s:s}",
+				  "machine", m->name);
 		timer_disarm(loop_wheel(m->keeper->loop), &m->lonely);
 		return;
 	}
-	if (*n)
-		(*n)--;
+	if (*n && !--*n)
+		event_say(m->keeper, EVENT_MACHINE_DISCONNECTED, "{s:s}",
+			  "machine", m->name);
 	m->n_before = 0; /* who comes next may be another */
 	leave(m);
 }
@@ -128,6 +133,9 @@ void machines_engine_lost(struct keeper *k)
 		bool had_peer = m->netdev->n_connected > 0;
 
 		m->netdev->n_connected = 0;
+		if (had_peer)
+			event_say(k, EVENT_MACHINE_DISCONNECTED, "{s:s}",
+				  "machine", m->name);
 		machine_heard_before(m);
 		if (had_peer)
 			timer_arm(loop_wheel(k->loop), &m->lonely,
@@ -525,6 +533,16 @@ static struct machine *machine_new(struct keeper *k,
 	return m;
 }
 
+static void say_attached(const struct machine *m)
+{
+	const char *link = m->is_vhost ? "vhost-user" : "stream";
+	char text[MAC_STRLEN];
+
+	event_say(m->keeper, EVENT_MACHINE_ATTACHED, "{s:s,s:s,s:s*}",
+		  "machine", m->name, "link", m->netns ? "netns" : link, "mac",
+		  m->has_mac ? mac_format(m->mac, text) : NULL);
+}
+
 /* All but its place among the others is chosen. It is gone if that fails. */
 static int machine_begin(struct machine *m, struct error *e)
 {
@@ -540,6 +558,7 @@ static int machine_begin(struct machine *m, struct error *e)
 	}
 	list_add_tail(&k->machines, &m->link);
 	k->n_machines++;
+	say_attached(m);
 	return 0;
 }
 

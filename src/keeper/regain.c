@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <net/if.h>
 
+#include "control/text.h"
 #include "keeper/keeper_priv.h"
 #include "os/rtnl.h"
 
@@ -40,6 +41,8 @@ static void lose(struct keeper *k, struct plan_netdev *n)
 		 "%s: the interface was removed: %s; it is used again when "
 		 "there is one of that name",
 		 n->name, n->lower);
+	event_say(k, EVENT_NETDEV_LOST, "{s:s,s:s}", "netdev", n->name, "text",
+		  "the interface was removed");
 	engine_link_del(k, n);
 	plan_lose(n);
 	n->tried_index = 0;
@@ -67,6 +70,7 @@ static void regain(struct keeper *k, struct plan_netdev *n)
 	}
 	n->is_lost = false;
 	log_info(n->log, "%s: %s is there again", n->name, n->lower);
+	event_say(k, EVENT_NETDEV_BACK, "{s:s}", "netdev", n->name);
 	engine_link_add(k, n);
 }
 
@@ -77,6 +81,8 @@ bool regain_refused(struct keeper *k, struct plan_netdev *n, const char *why)
 	if (!k->is_ready || !(n->lower || n->af_xdp))
 		return false;
 	log_error(n->log, "%s: %s", n->name, why);
+	event_say(k, EVENT_NETDEV_LOST, "{s:s,s:o}", "netdev", n->name, "text",
+		  text_shown(why));
 	engine_link_del(k, n); /* should it have some of it */
 	plan_lose(n);
 	if (n->lower && rtnl_link_get(n->lower, 0, &l) == 0) {

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "control/request.h"
+#include "control/text.h"
 #include "keeper/capture.h"
 #include "keeper/cloud.h"
 #include "keeper/gvproxy.h"
@@ -22,19 +23,6 @@
 #include "keeper/stats.h"
 #include "keeper/vde.h"
 
-/* JSON is UTF-8, and paths are any bytes: what is none is shown by '?'. */
-static json_t *shown(const char *text)
-{
-	json_t *o = json_string(text);
-	CLEANUP_FREE char *copy = o ? NULL : strdup(text);
-
-	for (char *p = copy; p && *p; p++) {
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	}
-	return copy ? json_string(copy) : o;
-}
-
 /* ---- what there is ---- */
 
 static json_t *one_forward(const struct plan_forward *f)
@@ -43,7 +31,7 @@ static json_t *one_forward(const struct plan_forward *f)
 
 	return json_pack("{s:s,s:o,s:s,s:s*}", "proto",
 			 f->proto == IPPROTO_UDP ? "udp" : "tcp", "host",
-			 shown(f->unix_path[0]
+			 text_shown(f->unix_path[0]
 				       ? f->unix_path
 				       : endpoint_format(&f->host, host)),
 			 "guest", endpoint_format(&f->guest, guest), "machine",
@@ -114,7 +102,7 @@ static bool put_netdevs(const struct keeper *k, json_t *netdevs,
 			continue;
 		text = netdev_spec_format(n->spec);
 		if (!text ||
-		    json_array_append_new(netdevs, shown(text)) < 0)
+		    json_array_append_new(netdevs, text_shown(text)) < 0)
 			return false;
 	}
 	return true;
@@ -243,7 +231,7 @@ static bool put_tunnels(const struct keeper *k, json_t *list)
 static bool put_options(const struct keeper_network *n, json_t *list)
 {
 	for (unsigned i = 0; i < n->n_options; i++) {
-		if (json_array_append_new(list, shown(n->options[i])) < 0)
+		if (json_array_append_new(list, text_shown(n->options[i])) < 0)
 			return false;
 	}
 	return true;
@@ -333,6 +321,7 @@ static int put_kept(struct keeper *k, const struct request *r, json_t **op,
 	if (kept_request_parse(r->body, r->n_body, &is_kept, e) < 0)
 		return -EINVAL;
 	k->is_kept = is_kept;
+	event_say(k, EVENT_NETWORK_KEPT, "{s:b}", "kept", is_kept);
 	state_save(k);
 	*op = json_pack("{s:b,s:i}", "kept", is_kept, "machines",
 			(int)k->n_machines);

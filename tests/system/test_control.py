@@ -4,11 +4,16 @@ what gvproxy's clients ask; whoever it must not wait for, or must not serve.
 
       m, other: cables of `lab`, natnet; `far`: a VDE switch with a plug, a tunnel
 """
+import contextlib
 import json
 import os
 import pathlib
+import select
+import signal
 import socket
 import struct
+import subprocess
+import time
 
 import pytest
 
@@ -112,6 +117,7 @@ def examples(m, far):
             "memory": 1 << 20, "machine": "m", "snaplen": 96})),
         ("POST /v1/captures", capture),
         ("GET /v1/captures", lambda: ask("GET", "/v1/captures")),
+        ("GET /v1/events", lambda: events()[0]),
         ("GET /leases", lambda: ask("GET", "/leases")),
         ("GET /services/dhcp/leases", lambda: ask("GET", "/services/dhcp/leases")),
         ("GET /cam", lambda: ask("GET", "/cam")),
@@ -137,14 +143,18 @@ def test_all_is_as_described(lab, folder):  # noqa: F811
             wait_for("the plug", lambda: show("far")["plugs"])
             for name, call in examples(lab, "far"):
                 asked.add(name)
-                seen.object(name, table[name]["answer"], call())
+                answer = call()
+                if table[name]["gives"] == "lines":  # what a type has besides is below
+                    answer = {k: answer[k] for k in ("seq", "time", "type")}
+                seen.object(name, table[name]["answer"], answer)
     finally:
         vmlan("down", "far")
     assert asked == set(table)
     never = [k for name in table for k in seen.never(name, table[name]["answer"])]
-    # no query, and no body is so deep that a key has keys
-    assert [k for k in never if not k.startswith(("GET /v1.requests[].query[].",
-                                                  "GET /v1.requests[].body[].keys"))] == []
+    # nothing that is sent is so deep that a key has keys, and an event's is no other
+    assert {k.split(".", 1)[1] for k in never} == {
+        "requests[].query[].keys", "requests[].body[].keys", "event[].keys",
+        "events[].keys[].keys"}
 
 
 def test_what_is_not_described_is_refused(lab):
@@ -186,6 +196,332 @@ def test_manual_page(lab):
     page = page.replace("\\-", "-").replace("\\&", "")
     for name, r in requests().items():
         assert name in page and r["about"][1:] in page.replace("\n", " "), name
+
+
+# ---- events ----
+
+def events(query="?follow=0"):
+    """Those that there are now."""
+    status, headers, text = request("GET", "/v1/events" + query)
+    assert status == 200 and headers["Content-Type"] == "application/x-ndjson"
+    assert text == "" or text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def types(query="?follow=0"):
+    return [e["type"] for e in events(query)]
+
+
+class Follower:
+    """Somebody who reads events, by HTTP/1.0: a line at a time, without an end."""
+
+    def __init__(self, query="?since=now"):
+        self.sock = control("lab")
+        self.sock.sendall(f"GET /v1/events{query} HTTP/1.0\r\n\r\n".encode())
+        self.file = self.sock.makefile("rb")
+
+    def head(self):
+        while self.file.readline() not in (b"\r\n", b""):
+            pass
+        return self
+
+    def next(self):
+        line = self.file.readline()
+        return json.loads(line) if line else None
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+
+def kept(n=1):
+    for i in range(n):
+        ask("PUT", "/v1/network/kept", {"kept": True})
+
+
+def test_events_are_as_described(lab, folder):  # noqa: F811
+    """A life with most that can happen: in order, numbered, described."""
+    table = {e["name"]: e for e in ask("GET", "/v1")["events"]}
+    head = ask("GET", "/v1")["event"]
+    plug(lab)
+    lease_all([lab])
+    dhcp_raw.renew_all([lab])
+    wait_for("both renewals", lambda: types().count("lease-renewed") >= 2)
+    lab.say4(7, ciaddr=lab.ip4)
+    wait_for("its release", lambda: "lease-ended" in types())
+    engine = show("lab")["engine"]
+    os.kill(engine, signal.SIGKILL)
+    wait_for("another one", lambda: types()[-5:].count("engine-serves") == 1 and
+             show("lab")["engine"] not in (0, engine))
+    lab.unplug()
+    ask("DELETE", "/v1/machines/m")
+    kept()
+    got = events()
+    assert [e["seq"] for e in got] == list(range(1, len(got) + 1))
+    assert got == sorted(got, key=lambda e: e["time"])
+    seen = Seen()
+    for e in got:
+        seen.object(e["type"], head + table[e["type"]]["keys"], e)
+    order = [e["type"] for e in got]
+    assert order[:2] == ["engine-serves", "network-started"]
+    for a, b in zip(("network-started", "machine-attached", "machine-connected", "lease-given",
+                     "lease-renewed", "lease-ended", "engine-ended", "machine-detached"),
+                    ("machine-attached", "machine-connected", "lease-given", "lease-renewed",
+                     "lease-ended", "engine-ended", "machine-detached", "network-kept")):
+        assert order.index(a) < len(order) - 1 - order[::-1].index(b), (a, b, order)
+    assert "machine-addresses" in order and "machine-disconnected" in order
+    ended = got[order.index("engine-ended")]
+    assert ended["engine"] == engine and "signal 9" in ended["text"]
+
+
+def test_a_fault_is_an_event(lab):
+    plug(lab)
+    lab.sock.setblocking(True)
+    lab.sock.sendall(struct.pack("!I", 1 << 30))  # no frame is so long
+    wait_for("its event", lambda: "port-fault" in types())
+    assert [e["netdev"] for e in events() if e["type"] == "port-fault"] == ["m"]
+
+
+def test_following(lab):
+    """By curl, as they happen; from a number on; to the network's end."""
+    curl = popen("curl", "-sSN", "--unix-socket", str(path()), "http://x/v1/events?since=now",
+                 stdout=subprocess.PIPE, text=True)
+    f = Follower().head()
+    kept(3)
+    a = f.next()
+    assert a["type"] == "network-kept" and a["kept"] is True
+    assert [e["seq"] for e in events(f"?follow=0&since={a['seq']}")] == [a["seq"] + 1, a["seq"] + 2]
+    wait_for("curl", lambda: kept() or select.select([curl.stdout], [], [], 0)[0])
+    assert json.loads(curl.stdout.readline())["type"] == "network-kept"
+    assert events("?follow=0&since=now") == []
+    again = events("?follow=0&since=99999")
+    assert again[0]["type"] == "anew" and [e["seq"] for e in again[1:4]] == [1, 2, 3]
+    for query in ("?since=", "?since=x", "?since=-1", "?since=" + "9" * 30, "?follow=2",
+                  "?follow=0&more=1"):
+        refused(400, url="/v1/events" + query)
+    said = popen(VMLAN, "events", "lab", stdout=subprocess.PIPE, text=True)
+    lines = popen(VMLAN, "events", "--json", "--since", "now", "lab", stdout=subprocess.PIPE,
+                  text=True)
+    assert "engine-serves" in said.stdout.readline()
+    wait_for("both to follow", lambda: kept() or select.select([lines.stdout], [], [], 0)[0])
+    status, _, text = request("HEAD", "/v1/events")
+    assert (status, text) == (200, "")
+    vmlan("down", "lab")
+    try:
+        for out in (f.file, curl.stdout, said.stdout, lines.stdout):
+            text = out.read()
+            text = text.decode() if isinstance(text, bytes) else text
+            assert "network-ending" in text.splitlines()[-1], text
+        assert [p.wait(20) for p in (curl, said, lines)] == [0, 0, 0]
+    finally:
+        f.close()
+        vmlan("up", "lab", "natnet")
+
+
+def test_events_command(lab):
+    r = vmlan("events", "--no-follow", "lab")
+    assert "network-started" in r.stdout and "network=lab mode=natnet revived=no" in r.stdout
+    first = vmlan("events", "--no-follow", "--json", "lab").stdout.splitlines()[0]
+    assert json.loads(first)["seq"] == 1
+    assert vmlan("events", "--no-follow", "--since", "now", "lab").stdout == ""
+    vmlan("events", "nothing", code=3)
+    for words in (("--since", "x", "lab"), ("lab", "more"), (), ("--since",), ("--what", "lab")):
+        vmlan("events", *words, code=2)
+
+
+def test_a_reader_that_does_not_read(lab):
+    """It loses events, which a line says, and nobody waits for it."""
+    mute = control("lab")
+    mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    mute.sendall(b"GET /v1/events HTTP/1.0\r\n\r\n")
+    f = Follower().head()
+    c = dhcp_raw.Control(path())
+    got = []
+    for i in range(1800):
+        c.request("PUT", "/v1/network/kept", '{"kept":true}')
+        assert c.getresponse().read()
+        got.append(f.next())
+    c.close()
+    assert [e["seq"] for e in got] == list(range(got[0]["seq"], got[0]["seq"] + 1800))
+    f.close()
+    last, text = got[-1]["seq"], mute.makefile("rb")
+    while text.readline() != b"\r\n":
+        pass
+    seq, lost = 0, 0
+    while seq < last:
+        e = json.loads(text.readline())
+        if e["type"] == "lost":
+            assert (e["from"], e["to"]) == (seq + 1, e["seq"])
+            lost += 1
+        else:
+            assert e["seq"] == seq + 1
+        seq = e["seq"]
+    assert lost
+    text.close()
+    mute.close()
+
+
+def test_readers_come_and_go(lab):
+    """More than there may be at a time: those that have gone hold no place,
+    and those that are there are left alone."""
+    for i in range(200):
+        Follower().close()
+    wait_for("their ends", lambda: n_fds() < 40)
+    all_of = [Follower().head() for i in range(64)]
+    refused(409, "64", "end one", url="/v1/events")
+    kept()
+    seen = {f.next()["seq"] for f in all_of}
+    assert len(seen) == 1
+    all_of.pop().close()
+    wait_for("its place", lambda: request("GET", "/v1/events?follow=0")[0] == 200)
+    for f in all_of:
+        f.close()
+
+
+def n_fds():
+    return len(os.listdir(f"/proc/{show('lab')['keeper']}/fd"))
+
+
+# ---- whoever it must not wait for ----
+
+HALVES = (b"", b"G", b"PUT /v1/network/kept HTTP/1.1\r\nContent-Length: 10\r\n\r\n{",
+          b"GET /v1/network HTTP/1.1\r\nHo")
+
+
+def test_half_requests_lock_nobody_out(lab):
+    """Hundreds that never end what they ask: commands are answered at once, not
+    when the time of those is over."""
+    halves = []
+    for i in range(700):
+        s = control("lab")
+        s.sendall(HALVES[i % len(HALVES)])
+        halves.append(s)
+    begin = time.monotonic()
+    for i in range(10):
+        assert show("lab")["name"] == "lab"
+    assert time.monotonic() - begin < 9  # who is silent is closed after 10 s
+    for s in halves:
+        s.close()
+
+
+def test_drips_lock_nobody_out(lab):
+    """The same of those that give signs of life."""
+    drips = [control("lab") for i in range(300)]
+    for s in drips:
+        s.sendall(b"GET /v1/network HTTP/1.1\r\nX: ")
+    for i in range(10):
+        for s in drips:
+            with contextlib.suppress(OSError):
+                s.send(b"x")
+        assert show("lab")["name"] == "lab"
+    for s in drips:
+        s.close()
+
+
+def test_a_thousand_at_once(lab):
+    """Each is answered."""
+    crowd = []
+    for i in range(1000):
+        s = control("lab")
+        s.settimeout(60)
+        crowd.append(s)
+        s.sendall(get("/v1/network"))
+    for s in crowd:
+        got = b""
+        while more := s.recv(65536):
+            got += more
+        assert got.startswith(b"HTTP/1.1 200") and got.endswith(b"}\n"), got[:100]
+        s.close()
+
+
+def test_mutes_and_the_data_path(lab):
+    """Answers that nobody reads, bodies without an end and half requests beside
+    frames that go: none of those is late by them."""
+    plug(lab)
+    lease_all([lab])
+    mutes = []
+    for i in range(100):
+        s = control("lab")
+        s.setblocking(False)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        with contextlib.suppress(BlockingIOError):
+            s.send(get("/v1/network").replace(b"close", b"keep-alive") * 400)
+        mutes.append(s)
+    endless = control("lab")
+    endless.setblocking(False)
+    endless.send(b"PUT /v1/network/kept HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    dhcp_raw.renew_all([lab])
+    for i in range(200):
+        with contextlib.suppress(OSError):
+            endless.send(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        if i % 20 == 0:
+            dhcp_raw.renew_all([lab])
+            assert show("lab")["name"] == "lab"
+    for s in (endless, *mutes):
+        s.close()
+
+
+@pytest.mark.root  # another user
+def test_a_crowd_of_another_user(lab):
+    """They get no word, even where the folder lets them in, and hold nothing."""
+    sock = path()
+    for p in (RUNDIR, sock.parent.parent, sock.parent, sock):
+        p.chmod(0o777 if p == sock else 0o755)
+    code = ("import socket,sys\nall=[]\n"
+            "for i in range(500):\n"
+            "  s=socket.socket(socket.AF_UNIX); s.settimeout(20); all.append(s)\n"
+            "  s.connect(sys.argv[1])\n"
+            "  try: s.sendall(b'GET /v1/network HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')\n"
+            "  except OSError: pass\n"
+            "print('all', flush=True); sys.stdin.readline()\n"
+            "for s in all:\n"
+            "  try: got=s.recv(9)\n"
+            "  except OSError: got=b''\n"
+            "  assert got == b'', got\n"
+            "print('none')\n")
+    p = popen("setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", code,
+              str(sock), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert p.stdout.readline() == "all\n"
+    assert show("lab")["name"] == "lab"
+    assert p.communicate("\n", timeout=60)[0] == "none\n"
+    assert [e["type"] for e in events()] == ["engine-serves", "network-started"]
+
+
+# ---- where it is ----
+
+def test_where_it_is(lab, monkeypatch):
+    """A session's networks are in its folder; those without one, root's, are the
+    system's.  Folder and socket are their user's alone."""
+    assert show("lab")["folder"] == str(path().parent)
+    assert path().parent.stat().st_mode & 0o777 == 0o700 and path().stat().st_mode & 0o022 == 0
+    assert path().stat().st_uid == os.geteuid()
+    base = "/run/vmlan" if os.geteuid() == 0 else f"/tmp/vmlan-{os.geteuid()}"
+    with monkeypatch.context() as m:
+        m.delenv("XDG_RUNTIME_DIR")
+        vmlan("up", "system", "internal")
+        try:
+            assert show("system")["folder"] == f"{base}/system"
+            assert dhcp_raw.ask(f"{base}/system/control", "GET", "/v1")["network"] == "system"
+        finally:
+            vmlan("down", "system")
+
+
+def test_guests_have_none(lab):
+    """Nothing of the keeper's or the engine's listens on an address, and the
+    network's own servers know nothing of it."""
+    o = show("lab")
+    own = [f"pid={o[k]}," for k in ("keeper", "engine")]
+    listing = sh("ss", "-Hltunp").stdout
+    assert not [l for l in listing.splitlines() if any(p in l for p in own)], listing
+    plug(lab)
+    lease_all([lab])
+    ask("PUT", "/v1/machines/m/user-data", "#cloud-config\n")  # there is a server, then
+    code = ("import http.client\n"
+            "c = http.client.HTTPConnection('10.0.2.3', 80, timeout=20)\n"
+            "for p in ('/v1', '/v1/network', '/leases', '/services/dhcp/leases', '/cam'):\n"
+            "  c.request('GET', p); r = c.getresponse(); r.read(); print(r.status)\n")
+    r = vmlan("exec", "lab", "--", "/usr/bin/python3", "-c", code)
+    assert r.stdout.split() == ["404"] * 5
 
 
 # ---- gvproxy's clients ----
