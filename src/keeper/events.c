@@ -109,11 +109,14 @@ char *events_next(struct events *v, uint64_t *seqp, bool *is_fullp)
 
 void event_say(struct keeper *k, enum event_id id, const char *fmt, ...)
 {
+	json_t *keys;
 	va_list ap;
 
-	if (!k->c->network)
-		return;
 	va_start(ap, fmt);
-	events_add(&k->events, id, json_vpack_ex(NULL, 0, fmt, ap));
+	keys = json_vpack_ex(NULL, 0, fmt, ap); /* takes what is in it */
 	va_end(ap);
+	if (k->c->network)
+		events_add(&k->events, id, keys);
+	else
+		json_decref(keys);
 }

@@ -496,7 +496,7 @@ def test_requests(lab, plug, files):  # noqa: F811
     assert curl(a, CLOUD + "meta-data") == "instance-id: 1\n"
     assert put("b/user-data", full)[0] == 404
     assert ask("a/user-data")[0] == 405
-    assert put("a/life", full)[0] == 400 and put("a/vendor-data", files("x", "x"))[0] == 404
+    assert put("a/life", full)[0] == 413 and put("a/vendor-data", files("x", "x"))[0] == 404
 
 
 @ORDINARY_ONLY

@@ -661,7 +661,7 @@ def test_control_by_curl(w):
 
 @pytest.mark.parametrize("request_line,status", [
     (b"GET /v1/nothing HTTP/1.1", 404), (b"POST /v1/network HTTP/1.1", 405),
-    (b"GET /v1/machines/x HTTP/1.1", 404), (b"PUT /v1/machines HTTP/1.1", 405),
+    (b"GET /v1/machines/x HTTP/1.1", 405), (b"PUT /v1/machines HTTP/1.1", 405),
     (b"POST /v1/machines HTTP/1.1", 400), (b"PUT /v1/network/kept HTTP/1.1", 400),
     (b"GET /v1/network", 400), (b"\x00\xff", 400)])
 def test_control_refuses(request_line, status):
