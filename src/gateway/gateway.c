@@ -635,7 +635,8 @@ int gateway_forward_add(struct gateway *gw, const struct gateway_forward *f)
 	/* Anybody else would not be asked for on this wire. */
 	if (!gateway_source_ok(gw, &guest.ip))
 		return -EINVAL;
-	r = forward_add(gw->forward, f->id, f->proto, f->fd, &guest);
+	r = forward_add(gw->forward, f->id, f->proto, f->fd, &guest,
+			&f->rules);
 	if (r == 0 && f->proto == IPPROTO_UDP)
 		gateway_legs_forward_to(gw, guest.port);
 	return r;

@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/dhcp_lease.h"
 #include "base/dhcp_rule.h"
+#include "base/forward_rules.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/serving.h"
@@ -189,6 +190,7 @@ struct gateway_forward {
 	uint32_t id; /* for gateway_forward_del() */
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
 	struct endpoint guest;
+	struct forward_rules rules;
 	int fd;
 };
 __attribute__((warn_unused_result)) int

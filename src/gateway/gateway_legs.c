@@ -425,14 +425,13 @@ bool gateway_legs_refused(struct gateway *gw, struct icmp_refusal *r)
 
 /* In a pause. */
 static int hand_over(struct gateway *gw, struct gateway_leg *l,
-		     struct host_sock *sock, const struct endpoint *guest,
-		     const struct endpoint *peer)
+		     struct host_sock *sock, const struct nat_inward *in)
 {
 	struct host *from = gw->nat.host, *to = l->nat.host;
 	struct host_sock moved = HOST_SOCK_NULL;
 	int r;
 
-	if (!tcp_is_pair_free(l->tcp, guest, peer))
+	if (!tcp_is_pair_free(l->tcp, &in->guest, &in->peer))
 		return -EAGAIN;
 	r = to->ops->adopt(to, &moved, sock->fd);
 	if (r < 0) {
@@ -440,8 +439,8 @@ static int hand_over(struct gateway *gw, struct gateway_leg *l,
 		return r;
 	}
 	(void)from->ops->release(from, sock); /* the same number */
-	introduce(gw, l, &guest->ip);
-	return tcp_connect_guest(l->tcp, &moved, guest, peer);
+	introduce(gw, l, &in->guest.ip);
+	return tcp_connect_guest(l->tcp, &moved, in);
 }
 
 /* Of pauses for calls; what it says yes to is paid for. */
@@ -503,17 +502,16 @@ static bool has_queue(struct gateway *gw, struct gateway_leg *l,
  * l is to have. */
 static int connect_turn(struct gateway *gw, struct gateway_leg *l,
 			uint32_t bucket, struct host_sock *sock,
-			const struct endpoint *guest,
-			const struct endpoint *peer)
+			const struct nat_inward *in)
 {
-	bool is_its = has_queue(gw, l, &guest->ip);
+	bool is_its = has_queue(gw, l, &in->guest.ip);
 	int r;
 
 	/* Free now, and nobody claims it in a pause. */
 	if (is_its)
 		bucket_release(&gw->legs->first->holds, bucket);
-	r = is_its ? hand_over(gw, l, sock, guest, peer)
-		   : tcp_connect_guest(gw->tcp, sock, guest, peer);
+	r = is_its ? hand_over(gw, l, sock, in)
+		   : tcp_connect_guest(gw->tcp, sock, in);
 	if (!is_its)
 		bucket_release(&gw->legs->first->holds, bucket);
 	return r;
@@ -521,47 +519,46 @@ static int connect_turn(struct gateway *gw, struct gateway_leg *l,
 
 /* In a pause: the bucket was another's just now. */
 static int connect_other(struct gateway *gw, uint32_t bucket,
-			 struct host_sock *sock, const struct endpoint *guest,
-			 const struct endpoint *peer)
+			 struct host_sock *sock, const struct nat_inward *in)
 {
 	struct gateway_leg *l = owner_of(gw, bucket);
 
 	if (l)
-		return hand_over(gw, l, sock, guest, peer);
-	return tcp_connect_guest(gw->tcp, sock, guest, peer);
+		return hand_over(gw, l, sock, in);
+	return tcp_connect_guest(gw->tcp, sock, in);
 }
 
 int gateway_legs_connect(void *arg, struct host_sock *sock,
-			 const struct endpoint *guest,
-			 const struct endpoint *peer)
+			 const struct nat_inward *in)
 {
 	struct gateway *gw = arg;
 	struct gateway_legs *ls = gw->legs;
-	uint32_t bucket = buckets_of(ls->buckets, IPPROTO_TCP, guest, peer);
+	uint32_t bucket = buckets_of(ls->buckets, IPPROTO_TCP, &in->guest,
+				     &in->peer);
 	struct bucket_holds *holds = &ls->first->holds;
 	struct gateway_leg *l;
 	unsigned w;
 	int r;
 
 	/* What the guest sends to an address of ours comes here anyhow. */
-	if (!gateway_is_far(gw, &peer->ip))
-		return tcp_connect_guest(gw->tcp, sock, guest, peer);
+	if (!gateway_is_far(gw, &in->peer.ip))
+		return tcp_connect_guest(gw->tcp, sock, in);
 	if (!bucket_hold(holds, bucket, &w)) {
 		if (!may_pause(gw))
 			return -EAGAIN; /* another port of peer's */
 		ls->pause(ls->arg);
-		r = connect_other(gw, bucket, sock, guest, peer);
+		r = connect_other(gw, bucket, sock, in);
 		ls->resume(ls->arg);
 		return r;
 	}
-	l = holds->n[bucket] == 1 ? next_turn(gw, &guest->ip) : NULL;
+	l = holds->n[bucket] == 1 ? next_turn(gw, &in->guest.ip) : NULL;
 	if (l) {
 		ls->pause(ls->arg);
-		r = connect_turn(gw, l, bucket, sock, guest, peer);
+		r = connect_turn(gw, l, bucket, sock, in);
 		ls->resume(ls->arg);
 		return r;
 	}
-	r = tcp_connect_guest(gw->tcp, sock, guest, peer);
+	r = tcp_connect_guest(gw->tcp, sock, in);
 	bucket_release(holds, bucket);
 	return r;
 }

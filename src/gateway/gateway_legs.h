@@ -151,8 +151,7 @@ void gateway_legs_learn(struct gateway *gw, const addr *ip, mac m);
 MUST_USE bool gateway_legs_refused(struct gateway *gw, struct icmp_refusal *r);
 /* nat_env.connect */
 int gateway_legs_connect(void *arg, struct host_sock *sock,
-			 const struct endpoint *guest,
-			 const struct endpoint *peer);
+			 const struct nat_inward *in);
 void gateway_legs_network(struct gateway *gw, const addr *gone, unsigned n);
 void gateway_legs_way_gone(struct gateway *gw, bool is_v4);
 /* There is one more forward of UDP, to this port of a guest. */

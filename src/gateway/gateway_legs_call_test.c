@@ -163,7 +163,8 @@ static void test_calls_cost_few_pauses(void **state)
 	struct gateway_legs *ls = b->gw->legs;
 	int listener = legs_host_socket(SOCK_STREAM, 0), fd;
 	struct legs_conn c = legs_conn_to(80, listener);
-	const struct endpoint guest = fake_ep(10, 0, 2, 15, 80);
+	const struct nat_inward in = {.guest = fake_ep(10, 0, 2, 15, 80),
+				      .peer = c.server};
 	struct host_sock sock = HOST_SOCK_NULL;
 
 	/* The pair is in use there: nothing comes of a call but the pause. */
@@ -173,8 +174,7 @@ static void test_calls_cost_few_pauses(void **state)
 	ls->pause = count_pause;
 	n_pauses = 0;
 	for (unsigned i = 0; i < N; i++)
-		assert_int_equal(gateway_legs_connect(b->gw, &sock, &guest,
-						      &c.server),
+		assert_int_equal(gateway_legs_connect(b->gw, &sock, &in),
 				 -EAGAIN);
 	assert_in_range(n_pauses, 1, N / 2);
 	close(fd);

@@ -68,6 +68,7 @@
 	X(ICMP_TYPE, "ICMP type not served")                                   \
 	X(ICMP_DENIED, "ping sockets are denied by ping_group_range")          \
 	X(ICMP_RATE, "ICMP error suppressed by the rate limit")                \
+	X(FORWARD_SOURCE, "client that the forwarded port is not for (from=)") \
 	X(FLOW_TABLE_FULL, "flow table is full")                               \
 	X(HOST_SOCKET, "host socket could not be made")                        \
 	X(DHCP_BAD, "malformed DHCP")                                          \

@@ -35,6 +35,15 @@ struct nat_call {
 	uint32_t isn;
 };
 
+/* A connection from outside on its way to a guest. */
+struct nat_inward {
+	struct endpoint guest; /* where it goes */
+	struct endpoint peer;  /* whom the guest sees as its source */
+	const uint8_t *head; /* borrowed for the call: n_head bytes that the
+			      * guest gets before the client's first */
+	uint32_t n_head;
+};
+
 struct nat_env {
 	struct host *host;
 	struct timer_wheel *wheel;
@@ -89,13 +98,11 @@ struct nat_env {
 	 * socket fd; it was share()d.  NULL: nobody can be told. */
 	void (*refuse)(void *arg, int fd, const struct endpoint *client,
 		       const struct icmp_refusal *r);
-	/* Of several workers: a connection from outside goes to guest, who sees
-	 * peer; as tcp_connect_guest(), by the worker whose it is.  -EAGAIN:
-	 * peer is in use there, or cannot be had now; sock is as it was.  NULL:
-	 * one worker. */
+	/* Of several workers: as tcp_connect_guest(), by the worker whose the
+	 * connection is.  -EAGAIN: its peer is in use there, or cannot be had
+	 * now; sock is as it was.  NULL: one worker. */
 	int (*connect)(void *arg, struct host_sock *sock,
-		       const struct endpoint *guest,
-		       const struct endpoint *peer);
+		       const struct nat_inward *in);
 	/* True if a guest that runs on the lan may use src (anti-spoofing:
 	 * of its subnets, not ours, not broadcast). */
 	bool (*source_ok)(void *arg, const addr *src);

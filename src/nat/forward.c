@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "nat/proxy.h"
+
 enum {
 	EPHEMERAL_FIRST = 49152, /* RFC 6335 6 */
 	EPHEMERAL_N = 65536 - EPHEMERAL_FIRST,
@@ -35,7 +37,24 @@ struct listener {
 	struct timer timer; /* the next turn */
 	uint32_t id;
 	struct endpoint guest;
+	struct forward_rules rules;
 };
+
+/* Who the client is, for the guest's program; its length. */
+static unsigned make_head(const struct listener *l, struct host_sock *sock,
+			  const struct endpoint *client,
+			  uint8_t buf[static PROXY_HEAD_MAX])
+{
+	struct host *h = l->forward->env->host;
+	struct endpoint own = {.port = 0};
+
+	_Static_assert((int)PROXY_HEAD_MAX <= (int)TCP_HEAD_MAX, "one head");
+	if (!l->rules.proxy)
+		return 0;
+	if (h->ops->local(h, sock, &own) < 0)
+		own.port = 0; /* a unix socket's, as its client's */
+	return proxy_emit(l->rules.proxy, client, &own, buf);
+}
 
 /* The guest sees a client with no address (unix) as us, with a port of its own,
  * and so does one that looks like another (127.0.0.1 and 127.0.0.2, or one
@@ -45,19 +64,25 @@ static int connect_guest(const struct listener *l, struct host_sock *sock,
 {
 	struct forward *fw = l->forward;
 	const struct nat_env *env = fw->env;
-	struct endpoint seen = nat_map_client(env, client, &l->guest.ip);
+	uint8_t head[PROXY_HEAD_MAX];
+	struct nat_inward in = {
+		.guest = l->guest,
+		.peer = nat_map_client(env, client, &l->guest.ip),
+		.head = head,
+		.n_head = make_head(l, sock, client, head),
+	};
 	int r = -EAGAIN;
 
 	for (int i = 0; i < PORT_TRIES && r == -EAGAIN; i++) {
-		if (seen.port == 0 ||
-		    !tcp_is_pair_free(fw->tcp, &l->guest, &seen))
+		if (in.peer.port == 0 ||
+		    !tcp_is_pair_free(fw->tcp, &in.guest, &in.peer))
 			r = -EAGAIN;
 		else if (env->connect)
-			r = env->connect(env->arg, sock, &l->guest, &seen);
+			r = env->connect(env->arg, sock, &in);
 		else
-			r = tcp_connect_guest(fw->tcp, sock, &l->guest, &seen);
-		seen.port = (uint16_t)(EPHEMERAL_FIRST +
-				       fw->next_port % EPHEMERAL_N);
+			r = tcp_connect_guest(fw->tcp, sock, &in);
+		in.peer.port = (uint16_t)(EPHEMERAL_FIRST +
+					  fw->next_port % EPHEMERAL_N);
 		fw->next_port += r == -EAGAIN;
 	}
 	if (r == -EAGAIN)
@@ -76,6 +101,8 @@ static bool accept_one(struct listener *l)
 
 	if (r == -ECONNABORTED || r == -EINTR)
 		return true;
+	if (r == -EINVAL) /* it listens no more: forward_del() follows */
+		return false;
 	if (r < 0 && r != -EAGAIN) {
 		drop(fw->env->drops, DROP_HOST_SOCKET);
 		timer_arm(fw->env->wheel, &l->timer,
@@ -83,8 +110,13 @@ static bool accept_one(struct listener *l)
 	}
 	if (r < 0)
 		return false;
+	if (client.port && !forward_rules_admit(&l->rules, &client.ip)) {
+		drop(fw->env->drops, DROP_FORWARD_SOURCE);
+		h->ops->close(h, &sock, true);
+		return true;
+	}
 	r = connect_guest(l, &sock, &client);
-	if (r < 0)
+	if (r < 0 && r != -ENOMEM) /* which was counted */
 		drop(fw->env->drops, DROP_FLOW_TABLE_FULL);
 	return true;
 }
@@ -109,7 +141,8 @@ static void listener_timer(struct timer *t, uint64_t now_ns)
 }
 
 static int listener_add(struct forward *fw, uint32_t id, int fd,
-			const struct endpoint *guest)
+			const struct endpoint *guest,
+			const struct forward_rules *rules)
 {
 	struct host *h = fw->env->host;
 	struct listener *l;
@@ -122,6 +155,7 @@ static int listener_add(struct forward *fw, uint32_t id, int fd,
 		return -ENOMEM;
 	l->forward = fw;
 	l->guest = *guest;
+	l->rules = *rules;
 	l->id = id;
 	l->sock = HOST_SOCK_NULL;
 	l->sock.event = listener_event;
@@ -150,12 +184,16 @@ static void listener_free(struct listener *l)
 }
 
 int forward_add(struct forward *fw, uint32_t id, uint8_t proto, int fd,
-		const struct endpoint *guest)
+		const struct endpoint *guest, const struct forward_rules *rules)
 {
+	static const struct forward_rules none = {.proxy = PROXY_NONE};
+
+	if (!rules)
+		rules = &none;
 	if (proto == IPPROTO_TCP)
-		return listener_add(fw, id, fd, guest);
-	if (proto == IPPROTO_UDP)
-		return udp_forward_add(fw->udp, id, fd, guest);
+		return listener_add(fw, id, fd, guest, rules);
+	if (proto == IPPROTO_UDP && !rules->proxy)
+		return udp_forward_add(fw->udp, id, fd, guest, rules);
 	return -EINVAL;
 }
 

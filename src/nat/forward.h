@@ -6,6 +6,7 @@
 #ifndef NAT_FORWARD_H
 #define NAT_FORWARD_H
 
+#include "base/forward_rules.h"
 #include "nat/env.h"
 #include "nat/tcp.h"
 #include "nat/udp.h"
@@ -26,11 +27,12 @@ __attribute__((warn_unused_result)) int forward_new(const struct nat_env *env,
 struct forward *forward_free(struct forward *fw);
 
 /* fd is a listening TCP or unix socket, or a bound UDP socket, owned here on
- * success; what comes by it goes to guest.  0, -ENOBUFS, -EINVAL (another
- * proto), or what adopt() says.  id is for forward_del(). */
+ * success; what comes by it goes to guest, as the rules (copied; NULL: none)
+ * say.  0, -ENOBUFS, -EINVAL (another proto, or a header for UDP), or what
+ * adopt() says.  id is for forward_del(). */
 __attribute__((warn_unused_result)) int
 forward_add(struct forward *fw, uint32_t id, uint8_t proto, int fd,
-	    const struct endpoint *guest);
+	    const struct endpoint *guest, const struct forward_rules *rules);
 /* Closes the socket of the first forward with this id.  TCP connections that
  * came by it stay; a UDP port's clients are forgotten.  0 or -ENOENT. */
 __attribute__((warn_unused_result)) int forward_del(struct forward *fw,

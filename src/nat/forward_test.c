@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,15 +25,19 @@ struct tcp {
 	struct endpoint guest, peer; /* of the last one */
 	struct endpoint taken; /* no port of it is free */
 	int result;
+	uint8_t head[TCP_HEAD_MAX]; /* of the last one */
+	uint32_t n_head;
 	struct host_sock keep[64];
 };
 
 int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
-		      const struct endpoint *guest, const struct endpoint *peer)
+		      const struct nat_inward *in)
 {
 	t->n++;
-	t->guest = *guest;
-	t->peer = *peer;
+	t->guest = in->guest;
+	t->peer = in->peer;
+	t->n_head = in->n_head;
+	memcpy(t->head, in->head, in->n_head);
 	t->host->ops->close(t->host, sock, t->result < 0);
 	return t->result;
 }
@@ -42,6 +47,8 @@ bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 {
 	return !endpoint_eq(peer, &t->taken);
 }
+
+static const struct forward_rules any;
 
 struct bench {
 	struct fake_nat *n;
@@ -135,7 +142,8 @@ static void test_client_keeps_its_address(void **state)
 	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	assert_int_equal(b->tcp.n, 1);
@@ -152,7 +160,8 @@ static void test_client_of_a_guest_without_a_way(void **state)
 	int fd = fake_listen(b->n->fh);
 	bool is_v4 = addr_is_v4(&b->guest.ip);
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	b->n->env.lacks_way4 = !is_v4; /* another family's is no matter */
 	b->n->env.lacks_way6 = is_v4;
 	fake_client(b->n->fh, fd, &c);
@@ -176,7 +185,8 @@ static void test_a_client_that_looks_like_another(void **state)
 	int fd = fake_listen(b->n->fh);
 
 	b->tcp.taken = seen(b, &c);
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	assert_true(addr_eq(&b->tcp.peer.ip, &b->tcp.taken.ip));
@@ -189,7 +199,8 @@ static void test_loopback_client_is_the_gateway(void **state)
 	struct endpoint c = local(b, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	assert_true(addr_eq(&b->tcp.peer.ip, &b->n->gw_ip));
@@ -203,7 +214,8 @@ static void test_unix_clients_get_ports(void **state)
 	int fd = fake_listen(b->n->fh);
 	uint16_t first;
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	first = b->tcp.peer.port;
@@ -220,10 +232,10 @@ static void test_a_listener_goes_away(void **state)
 	struct endpoint c = away(b, 9, 3333);
 	int first = fake_listen(b->n->fh), second = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, 7, IPPROTO_TCP, first, &b->guest),
-			 0);
-	assert_int_equal(forward_add(b->fw, 8, IPPROTO_TCP, second, &b->guest),
-			 0);
+	assert_int_equal(
+		forward_add(b->fw, 7, IPPROTO_TCP, first, &b->guest, NULL), 0);
+	assert_int_equal(
+		forward_add(b->fw, 8, IPPROTO_TCP, second, &b->guest, NULL), 0);
 	fake_client(b->n->fh, first, &c);
 	fake_host_run(b->n->fh);
 	assert_int_equal(b->tcp.n, 1);
@@ -238,8 +250,8 @@ static void test_a_listener_goes_away(void **state)
 	assert_int_equal(b->tcp.n, 2);
 	/* the place is free again */
 	first = fake_listen(b->n->fh);
-	assert_int_equal(forward_add(b->fw, 7, IPPROTO_TCP, first, &b->guest),
-			 0);
+	assert_int_equal(
+		forward_add(b->fw, 7, IPPROTO_TCP, first, &b->guest, NULL), 0);
 }
 
 static void test_accepts_in_turns(void **state)
@@ -248,7 +260,8 @@ static void test_accepts_in_turns(void **state)
 	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	for (int i = 0; i < 2 * FORWARD_ACCEPTS + 1; i++)
 		fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
@@ -265,7 +278,8 @@ static void test_clients_from_before_are_seen(void **state)
 	int fd = fake_listen(b->n->fh);
 
 	fake_client(b->n->fh, fd, &c);
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_nat_pass(b->n, FAKE_SECOND / 200); /* no event is needed */
 	assert_int_equal(b->tcp.n, 1);
 }
@@ -276,7 +290,8 @@ static void test_no_descriptor_is_tried_again(void **state)
 	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_fail(b->n->fh, FAKE_ACCEPT, EMFILE, 1);
 	fake_host_run(b->n->fh);
@@ -292,7 +307,8 @@ static void test_aborted_client_does_not_stop_the_next(void **state)
 	struct endpoint c = away(b, 9, 3333);
 	int fd = fake_listen(b->n->fh);
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_fail(b->n->fh, FAKE_ACCEPT, ECONNABORTED, 1);
 	fake_host_run(b->n->fh);
@@ -306,7 +322,8 @@ static void test_tcp_that_cannot(void **state)
 	int fd = fake_listen(b->n->fh);
 
 	b->tcp.result = -ENOBUFS;
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
 	fake_client(b->n->fh, fd, &c);
 	fake_host_run(b->n->fh);
 	assert_int_equal(b->n->drops.n[DROP_FLOW_TABLE_FULL], 1);
@@ -319,16 +336,99 @@ static void test_add_that_fails_leaves_the_descriptor(void **state)
 	int udp = fake_udp(b->n->fh, 53);
 
 	fake_fail(b->n->fh, FAKE_ADOPT, ENOMEM, 2);
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest),
-			 -ENOMEM);
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, udp, &b->guest),
-			 -ENOMEM);
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_SCTP, fd, &b->guest),
-			 -EINVAL);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL),
+		-ENOMEM);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_UDP, udp, &b->guest, NULL),
+		-ENOMEM);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_SCTP, fd, &b->guest, NULL),
+		-EINVAL);
 	assert_int_equal(b->n->fh->n_socks, 2);
 	/* they can be added still */
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest), 0);
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, udp, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, NULL), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_UDP, udp, &b->guest, NULL), 0);
+}
+
+/* What came by a listener whose clients are said to be, or must be, somebody.
+ */
+static int ruled(struct bench *b, const struct forward_rules *rules)
+{
+	int fd = fake_listen(b->n->fh);
+
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_TCP, fd, &b->guest, rules), 0);
+	return fd;
+}
+
+static void test_a_head_tells_of_the_client(void **state)
+{
+	struct bench *b = *state;
+	const struct forward_rules rules = {.proxy = PROXY_V1};
+	struct endpoint c = away(b, 9, 3333), own = away(b, 1, 80);
+	int fd = ruled(b, &rules);
+	char text[160], from[ADDR_STRLEN], to[ADDR_STRLEN];
+
+	fake_bind(b->n->fh, (int)fake_client(b->n->fh, fd, &c), &own);
+	fake_host_run(b->n->fh);
+	snprintf(text, sizeof(text), "PROXY %s %s %s 3333 80\r\n",
+		 b->has_v6_clients ? "TCP6" : "TCP4", addr_format(&c.ip, from),
+		 addr_format(&own.ip, to));
+	assert_int_equal(b->tcp.n_head, strlen(text));
+	assert_memory_equal(b->tcp.head, text, strlen(text));
+}
+
+static void test_a_head_of_a_unix_client(void **state)
+{
+	struct bench *b = *state;
+	const struct forward_rules rules = {.proxy = PROXY_V1};
+	struct endpoint c = {.port = 0};
+
+	fake_client(b->n->fh, ruled(b, &rules), &c);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n_head, 15);
+	assert_memory_equal(b->tcp.head, "PROXY UNKNOWN\r\n", 15);
+}
+
+static void test_no_head_unasked(void **state)
+{
+	struct bench *b = *state;
+	struct endpoint c = away(b, 9, 3333);
+
+	fake_client(b->n->fh, ruled(b, NULL), &c);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n, 1);
+	assert_int_equal(b->tcp.n_head, 0);
+}
+
+/* Only those whose last byte is 8 or 9. */
+static struct forward_rules only_few(const struct bench *b)
+{
+	struct forward_rules r = {.n_from = 2};
+
+	r.from[0] = (struct prefix){away(b, 200, 0).ip, 128};
+	r.from[1] = (struct prefix){away(b, 8, 0).ip, 127};
+	return r;
+}
+
+static void test_a_source_that_is_not_admitted(void **state)
+{
+	struct bench *b = *state;
+	const struct forward_rules rules = only_few(b);
+	struct endpoint in = away(b, 9, 3333), out = away(b, 10, 3333);
+	int fd = ruled(b, &rules);
+	unsigned k = fake_client(b->n->fh, fd, &out);
+
+	fake_client(b->n->fh, fd, &in);
+	fake_host_run(b->n->fh);
+	assert_int_equal(b->tcp.n, 1);
+	assert_false(fake_is_open(b->n->fh, k));
+	assert_int_equal(b->n->drops.n[DROP_FORWARD_SOURCE], 1);
+	in = seen(b, &in);
+	assert_true(endpoint_eq(&b->tcp.peer, &in));
 }
 
 /* --- UDP --- */
@@ -337,7 +437,8 @@ static unsigned udp_forward(struct bench *b)
 {
 	int fd = fake_udp(b->n->fh, 2222);
 
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest, NULL), 0);
 	return (unsigned)fd;
 }
 
@@ -383,6 +484,35 @@ static void test_udp_answer_leaves_by_the_forward(void **state)
 	assert_int_equal(udp_n_flows(b->n->udp), 0);
 }
 
+static void test_udp_of_a_source_that_is_not_admitted(void **state)
+{
+	struct bench *b = *state;
+	const struct forward_rules rules = only_few(b);
+	struct endpoint in = away(b, 8, 999), out = away(b, 10, 999);
+	int fd = fake_udp(b->n->fh, 2222);
+
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest, &rules), 0);
+	hear(b, (unsigned)fd, &out, "one");
+	hear(b, (unsigned)fd, &in, "two");
+	hear(b, (unsigned)fd, &out, "three");
+	assert_int_equal(b->n->g.port->n_out, 1);
+	assert_int_equal(b->n->drops.n[DROP_FORWARD_SOURCE], 2);
+	assert_int_equal(b->n->drops.n[DROP_FLOW_TABLE_FULL], 0);
+}
+
+static void test_udp_has_no_head(void **state)
+{
+	struct bench *b = *state;
+	const struct forward_rules rules = {.proxy = PROXY_V2};
+	int fd = fake_udp(b->n->fh, 2222);
+
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest, &rules),
+		-EINVAL);
+	fake_close_stream(b->n->fh, fd);
+}
+
 static void test_udp_client_of_a_guest_without_a_way(void **state)
 {
 	struct bench *b = *state;
@@ -407,7 +537,8 @@ static void test_udp_forward_goes_away(void **state)
 
 	second = (unsigned)fake_udp(b->n->fh, 2223);
 	assert_int_equal(forward_add(b->fw, 8, IPPROTO_UDP, (int)second,
-				     &b->guest), 0);
+				     &b->guest, NULL),
+			 0);
 	hear(b, first, &one, "one");
 	hear(b, second, &two, "two");
 	one = seen(b, &one);
@@ -527,7 +658,8 @@ static void test_udp_from_before_is_read(void **state)
 	int fd = fake_udp(b->n->fh, 2222);
 
 	fake_deliver(b->n->fh, (unsigned)fd, &c, "early", 5);
-	assert_int_equal(forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest), 0);
+	assert_int_equal(
+		forward_add(b->fw, 0, IPPROTO_UDP, fd, &b->guest, NULL), 0);
 	b->n->now_ns += FAKE_SECOND;
 	timer_wheel_run(&b->n->wheel, b->n->now_ns); /* no event is needed */
 	assert_int_equal(b->n->g.port->n_out, 1);
@@ -543,7 +675,7 @@ static void test_udp_client_table_full(void **state)
 	struct endpoint guest = b->guest;
 	int fd = fake_udp(n->fh, 2222);
 
-	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest, &any), 0);
 	for (uint16_t i = 1; i <= 12; i++) {
 		struct endpoint c = away(b, 9, i);
 
@@ -569,8 +701,8 @@ static void test_udp_strangers(void **state)
 	struct endpoint last = away(b, 9, 100);
 	int fd = fake_udp(n->fh, 2222), other = fake_udp(n->fh, 2223);
 
-	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest), 0);
-	assert_int_equal(udp_forward_add(n->udp, 0, other, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, 0, fd, &guest, &any), 0);
+	assert_int_equal(udp_forward_add(n->udp, 0, other, &guest, &any), 0);
 	for (uint16_t i = 1; i <= 100; i++) {
 		struct endpoint c = away(b, 9, i);
 
@@ -644,6 +776,12 @@ int main(void)
 		T(test_aborted_client_does_not_stop_the_next),
 		T(test_tcp_that_cannot),
 		T(test_add_that_fails_leaves_the_descriptor),
+		T(test_a_head_tells_of_the_client),
+		T(test_a_head_of_a_unix_client),
+		T(test_no_head_unasked),
+		T(test_a_source_that_is_not_admitted),
+		T(test_udp_of_a_source_that_is_not_admitted),
+		T(test_udp_has_no_head),
 		T(test_udp_answer_leaves_by_the_forward),
 		T(test_udp_client_of_a_guest_without_a_way),
 		T(test_udp_forward_goes_away),

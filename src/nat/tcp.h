@@ -64,12 +64,13 @@ void tcp_room(struct tcp *t);
 
 /* A connection that came from the host side (hostfwd, an in-house service):
  * sock is adopted and connected; it is moved into the flow (sock->fd becomes
- * -1) in success and failure. guest is where it goes, peer is what the guest
- * sees as its source. A guest that refuses gets the client a reset.
- * 0, -ENOBUFS (table full), -EADDRINUSE (this pair is in use). */
+ * -1) in success and failure.  A guest that refuses gets the client a reset.
+ * 0, -ENOBUFS (table full), -ENOMEM (no room for the head, which has
+ * TCP_HEAD_MAX bytes at most), -EADDRINUSE (this pair is in use). */
+enum { TCP_HEAD_MAX = 256 };
 __attribute__((warn_unused_result)) int
 tcp_connect_guest(struct tcp *t, struct host_sock *sock,
-		  const struct endpoint *guest, const struct endpoint *peer);
+		  const struct nat_inward *in);
 
 /* The answer to env's serve() of c: fd is a connected stream socket, -1 if
  * there is none (the guest is refused).  fd is t's on success; -ENOENT if

@@ -238,12 +238,13 @@ static void test_forward_port_again(void **state)
 {
 	struct hand *g = hand_make_open(&hand_usual);
 	const struct endpoint client = g->s->gw;
+	const struct nat_inward in = {.guest = g->p->me, .peer = g->s->server};
 	struct host_sock hs = HOST_SOCK_NULL;
 
 	assert_false(tcp_is_pair_free(g->s->tcp, &g->p->me, &g->s->server));
 	(void)sim_client(g->s, &hs);
-	assert_int_equal(tcp_connect_guest(g->s->tcp, &hs, &g->p->me,
-					   &g->s->server), -EADDRINUSE);
+	assert_int_equal(tcp_connect_guest(g->s->tcp, &hs, &in),
+			 -EADDRINUSE);
 	assert_int_equal(hs.fd, -1);
 	assert_true(tcp_is_pair_free(g->s->tcp, &g->p->me, &client));
 	sim_sock_send(g->k, 0, true);
@@ -253,8 +254,7 @@ static void test_forward_port_again(void **state)
 	(void)hand_hear(g, TCP_ACK);
 	assert_true(tcp_is_pair_free(g->s->tcp, &g->p->me, &g->s->server));
 	(void)sim_client(g->s, &hs);
-	assert_int_equal(tcp_connect_guest(g->s->tcp, &hs, &g->p->me,
-					   &g->s->server), 0);
+	assert_int_equal(tcp_connect_guest(g->s->tcp, &hs, &in), 0);
 	hand_settle(g);
 	(void)hand_hear(g, TCP_SYN);
 	assert_int_equal(hand_n_flows(g), 1);

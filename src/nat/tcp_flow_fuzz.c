@@ -298,7 +298,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	z.p[2] = peer_listen(z.s, 22);
 	z.p[2]->other = z.s->gw;
 	(void)sim_client(z.s, &z.hs);
-	r = tcp_connect_guest(z.s->tcp, &z.hs, &guest, &z.s->gw);
+	r = tcp_connect_guest(z.s->tcp, &z.hs,
+			      &(struct nat_inward){.guest = guest,
+						   .peer = z.s->gw});
 	must(r == 0);
 	for (unsigned i = 0; i < 2; i++)
 		z.p[i] = peer_connect(z.s, (uint16_t)(1000 + i), &z.s->server);

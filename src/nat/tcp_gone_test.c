@@ -178,13 +178,12 @@ static void test_forwarded_flow_is_reset(void **state)
 {
 	struct hand *g = hand_make(&hand_usual);
 	struct host_sock hs = HOST_SOCK_NULL;
-	const struct endpoint guest = {g->s->guest_ip, PORT};
+	const struct nat_inward in = {.guest = {g->s->guest_ip, PORT},
+				      .peer = g->s->server};
 
 	g->k = sim_client(g->s, &hs);
 	g->k->local = here;
-	assert_int_equal(tcp_connect_guest(g->s->tcp, &hs, &guest,
-					   &g->s->server),
-			 0);
+	assert_int_equal(tcp_connect_guest(g->s->tcp, &hs, &in), 0);
 	hand_settle(g);
 	hand_hear(g, TCP_SYN);
 	lose(g, &here);

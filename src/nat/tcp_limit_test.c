@@ -505,7 +505,9 @@ static int dial(struct sim *s, struct call *c, uint16_t port)
 	c->k = sim_client(s, &c->hs);
 	c->guest = (struct endpoint){s->guest_ip, port};
 	c->client = s->gw;
-	return tcp_connect_guest(s->tcp, &c->hs, &c->guest, &c->client);
+	return tcp_connect_guest(s->tcp, &c->hs,
+				 &(struct nat_inward){.guest = c->guest,
+						      .peer = c->client});
 }
 
 static void test_forward(void **state)

@@ -4,6 +4,7 @@
  * connection to the host becomes a SYN to a guest.  Called by tcp_input.c, by
  * the gateway and by the loop; one worker's thread.
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "nat/tcp_priv.h"
@@ -492,12 +493,33 @@ bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 	return !old || is_over(old);
 }
 
-int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
-		      const struct endpoint *guest,
-		      const struct endpoint *peer)
+/* Puts what the guest gets first in front of the socket's bytes, as if they had
+ * been read: they are numbered, sent and sent again as those are. */
+static bool put_head(struct tcp_flow *f, const struct nat_inward *in)
 {
-	struct flow_key key = {.guest = *guest, .remote = *peer,
-			       .proto = IPPROTO_TCP};
+	struct iovec iov[2]; /* it may lie across the border of two chunks */
+	const uint8_t *from = in->head;
+	uint32_t len = in->n_head;
+	unsigned n;
+
+	assert(len <= TCP_HEAD_MAX);
+	if (tcp_store_reserve(f, &f->ring, TCP_USE_DOWN, f->ring_end, len) <
+	    len)
+		return false;
+	n = tcp_store_iov(f->ring, f->ring_end, &len, iov, 2);
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(iov[i].iov_base, from, iov[i].iov_len);
+		from += iov[i].iov_len;
+	}
+	f->ring_end += len;
+	return true;
+}
+
+int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
+		      const struct nat_inward *in)
+{
+	struct flow_key key = {
+		.guest = in->guest, .remote = in->peer, .proto = IPPROTO_TCP};
 	struct flow *old = flow_find(&t->flows, &key);
 	struct tcp_flow *f;
 
@@ -520,6 +542,12 @@ int tcp_connect_guest(struct tcp *t, struct host_sock *sock,
 	f->flags |= TCP_F_TS | TCP_F_SACK;
 	f->rcv_shift = TCP_WIN_SHIFT;
 	start_sending(f);
+	if (in->n_head && !put_head(f, in)) {
+		drop(t->env->drops, DROP_TCP_NO_MEMORY);
+		tcp_kill(f, true);
+		tcp_finish(t);
+		return -ENOMEM;
+	}
 	tcp_state(f, TCP_S_SYN_SENT);
 	/* An edge may have come and gone before the socket was ours. */
 	f->flags |= TCP_F_READABLE;

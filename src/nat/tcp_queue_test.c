@@ -245,13 +245,13 @@ static void test_servers_begin_with_little(void **state)
 	sim_pass(w->sim, 10 * SIM_MS); /* the lan knows the guest */
 	for (; w->n < 16; w->n++) {
 		uint16_t port = (uint16_t)(1000 + w->n);
-		const struct endpoint guest = {w->sim->guest_ip, port};
+		const struct nat_inward in = {
+			.guest = {w->sim->guest_ip, port}, .peer = client};
 		struct host_sock hs = HOST_SOCK_NULL;
 
 		w->p[w->n] = peer_listen(w->sim, port);
 		(void)sim_client(w->sim, &hs);
-		assert_int_equal(tcp_connect_guest(w->sim->tcp, &hs, &guest,
-						   &client),
+		assert_int_equal(tcp_connect_guest(w->sim->tcp, &hs, &in),
 				 0);
 	}
 	sim_pass(w->sim, 10 * SIM_MS);

@@ -83,6 +83,7 @@ void udp_end_init(struct udp_end *e, struct udp *u, struct host_sock *s,
 	*e = (struct udp_end){.udp = u,
 			      .sock = s,
 			      .ops = ops,
+			      .unseen = ops->unseen,
 			      .expect = UDP_EXPECT_MIN,
 			      .ttl = IP_HOP_LIMIT,
 			      .has_df = !addr_is_v4(guest)};

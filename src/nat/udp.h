@@ -17,6 +17,7 @@
 #ifndef NAT_UDP_H
 #define NAT_UDP_H
 
+#include "base/forward_rules.h"
 #include "nat/env.h"
 #include "nat/icmp.h"
 
@@ -60,11 +61,13 @@ void udp_flush(struct udp *u);
 /* The lan can take frames again. */
 void udp_room(struct udp *u);
 
-/* A bound UDP socket whose datagrams go to guest; fd is owned by u on
- * success.  0, -ENOBUFS (UDP_FORWARDS_MAX), or what adopt() says. */
+/* A bound UDP socket whose datagrams go to guest, if the rules (copied) admit
+ * who sent them; fd is owned by u on success.  0, -ENOBUFS (UDP_FORWARDS_MAX),
+ * or what adopt() says. */
 __attribute__((warn_unused_result)) int
 udp_forward_add(struct udp *u, uint32_t id, int fd,
-		const struct endpoint *guest);
+		const struct endpoint *guest,
+		const struct forward_rules *rules);
 /* Closes the first with this id and forgets its clients. 0 or -ENOENT. */
 __attribute__((warn_unused_result)) int udp_forward_del(struct udp *u,
 							uint32_t id);

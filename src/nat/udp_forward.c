@@ -215,8 +215,10 @@ static bool forward_seen(struct udp_end *e, const struct host_msg *m,
 			 struct endpoint *seenp)
 {
 	struct udp_forward *fw = container_of(e, struct udp_forward, end);
-	struct udp_client *c = client_get(fw, &m->ep, m);
+	bool admits = forward_rules_admit(&fw->rules, &m->ep.ip);
+	struct udp_client *c = admits ? client_get(fw, &m->ep, m) : NULL;
 
+	e->unseen = admits ? e->ops->unseen : DROP_FORWARD_SOURCE;
 	if (!c)
 		return false;
 	client_touch(c);
@@ -254,7 +256,8 @@ static void forward_event(struct host_sock *s, unsigned events)
 }
 
 int udp_forward_add(struct udp *u, uint32_t id, int fd,
-		    const struct endpoint *guest)
+		    const struct endpoint *guest,
+		    const struct forward_rules *rules)
 {
 	struct host *h = u->env->host;
 	struct udp_forward *fw;
@@ -269,6 +272,7 @@ int udp_forward_add(struct udp *u, uint32_t id, int fd,
 	fw->sock = HOST_SOCK_NULL;
 	fw->sock.event = forward_event;
 	fw->guest = *guest;
+	fw->rules = *rules;
 	fw->id = id;
 	list_init(&fw->link);
 	list_init(&fw->clients);

@@ -33,6 +33,7 @@ struct udp_end {
 	struct host_sock *sock; /* in the flow or forward */
 	struct list link;       /* in udp->ready or udp->blocked */
 	const struct udp_end_ops *ops;
+	enum drop_reason unseen; /* why seen() last said no */
 	uint16_t expect; /* datagrams asked for at a time */
 	/* options the socket has now */
 	uint8_t ttl;
@@ -53,10 +54,10 @@ struct udp_end_ops {
 	 * yet, the frames are to be held. */
 	bool (*guest)(struct udp_end *e, struct endpoint *guestp, mac *macp);
 	/* What the guest sees as the source of a datagram that came. False:
-	 * nothing, and it is lost as unseen says. */
+	 * nothing, and it is lost as the end's unseen says. */
 	bool (*seen)(struct udp_end *e, const struct host_msg *m,
 		     struct endpoint *seenp);
-	enum drop_reason unseen;
+	enum drop_reason unseen; /* the usual one */
 	/* The same of ep that the guest sent to, which does not count as use.
 	 * False: nobody knows ep any more. */
 	bool (*known)(struct udp_end *e, const struct endpoint *ep,
@@ -89,6 +90,7 @@ struct udp_forward {
 	struct host_sock sock;
 	struct udp_end end;
 	struct endpoint guest;
+	struct forward_rules rules;
 	uint32_t id;
 	struct list clients; /* of link_used, longest unused first */
 };

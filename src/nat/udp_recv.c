@@ -200,7 +200,7 @@ static void emit_message(struct udp_end *e, unsigned i, const uint8_t *p,
 		return;
 	}
 	if (!e->ops->seen(e, m, &seen)) {
-		drop(u->env->drops, e->ops->unseen);
+		drop(u->env->drops, e->unseen);
 		return;
 	}
 	a.src = seen.ip;

@@ -15,6 +15,8 @@
 
 enum { FORWARD = 7, PORT = 22, OWN = 5000 };
 
+static const struct forward_rules any;
+
 static struct endpoint client; /* of the guest's family */
 
 static int setup(void **state)
@@ -45,7 +47,7 @@ static unsigned forward(struct fake_nat *n)
 	const struct endpoint guest = {.ip = n->g.ip, .port = PORT};
 	int fd = fake_udp(n->fh, 2222);
 
-	assert_int_equal(udp_forward_add(n->udp, FORWARD, fd, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, FORWARD, fd, &guest, &any), 0);
 	return (unsigned)fd;
 }
 
@@ -588,7 +590,7 @@ static void test_a_port_of_one_address(void **state)
 	int fd = fake_udp(n->fh, 2222);
 
 	fake_bind(n->fh, fd, &own);
-	assert_int_equal(udp_forward_add(n->udp, FORWARD, fd, &guest), 0);
+	assert_int_equal(udp_forward_add(n->udp, FORWARD, fd, &guest, &any), 0);
 	assert_int_equal(fake_option(n->fh, (unsigned)fd, HOST_OPT_PKTINFO),
 			 -1);
 }
