@@ -207,6 +207,28 @@ bool addr_parse(const char *text, addr *ap)
 	return false;
 }
 
+bool prefix_parse(const char *text, struct prefix *pp)
+{
+	char ip[ADDR_STRLEN] = "";
+	size_t n = strcspn(text, "/");
+	const char *p = text + n + 1;
+	unsigned len = 0, most;
+	addr a;
+
+	if (n >= sizeof(ip) || !text[n] || !*p || strlen(p) > 3)
+		return false;
+	memcpy(ip, text, n);
+	if (!addr_parse(ip, &a))
+		return false;
+	most = addr_is_v4(&a) ? 32 : 128;
+	for (; *p >= '0' && *p <= '9'; p++)
+		len = len * 10 + (unsigned)(*p - '0');
+	if (*p || len > most)
+		return false;
+	*pp = prefix_of(&a, len);
+	return true;
+}
+
 const char *mac_format(mac m, char *buf)
 {
 	snprintf(buf, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", m.b[0],

@@ -151,6 +151,8 @@ const char *prefix_format(const struct prefix *p,
 			  char buf[static PREFIX_STRLEN]);
 /* Strict dotted quad or RFC 4291 text; false leaves *ap untouched. */
 bool addr_parse(const char *text, addr *ap);
+/* "ADDRESS/LENGTH", host bits as they are; false leaves *pp untouched. */
+bool prefix_parse(const char *text, struct prefix *pp);
 
 static inline bool mac_eq(mac a, mac b)
 {

@@ -76,22 +76,8 @@ static int set_name(struct exec *x, const char *name)
 /* "10.0.0.5/24", "fd00::5/64" */
 static bool parse_prefix(const char *text, struct prefix *p)
 {
-	char ip[ADDR_STRLEN] = "";
-	size_t n = strcspn(text, "/");
-	unsigned long len, most;
-	char *end;
-
-	if (n >= sizeof(ip) || !text[n] || !strchr("0123456789", text[n + 1]))
-		return false;
-	memcpy(ip, text, n);
-	if (!addr_parse(ip, &p->ip))
-		return false;
-	most = addr_is_v4(&p->ip) ? 32 : 128;
-	len = strtoul(text + n + 1, &end, 10);
-	if (end == text + n + 1 || *end || len < 1 || len > most)
-		return false;
-	p->len = (uint8_t)(128 - most + len);
-	return addr_is_unicast(&p->ip);
+	return prefix_parse(text, p) && prefix_len(p) > 0 &&
+	       addr_is_unicast(&p->ip);
 }
 
 static int set_ip(struct exec *x, const char *text)

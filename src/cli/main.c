@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{"stats", cmd_stats, "what was lost on one network, and why"},
 	{"cap", cmd_cap, "capture frames, as pcapng, into Wireshark"},
 	{"events", cmd_events, "what happens on one network, as it does"},
+	{"fwd", cmd_fwd, "forward ports of a network that runs"},
 	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
 	{"connect", cmd_connect, NULL},

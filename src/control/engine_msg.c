@@ -142,6 +142,8 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_CAPTURE_ADD:
 		m->capture_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;
+	case ENGINE_MSG_FORWARD_ADD:
+		return m->forward_add.rules.n_from <= FORWARD_SOURCES_MAX;
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:
@@ -166,7 +168,6 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_TFTP_TAKE:
 	case ENGINE_MSG_NETDEV_DEL:
 	case ENGINE_MSG_LEASE_KEEP:
-	case ENGINE_MSG_FORWARD_ADD:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:
 	case ENGINE_MSG_GUESTFWD_TAKE:

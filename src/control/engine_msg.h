@@ -18,6 +18,7 @@
 #include "base/addr.h"
 #include "base/dhcp_lease.h"
 #include "base/dhcp_rule.h"
+#include "base/forward_rules.h"
 #include "base/serving.h"
 #include "base/subnet.h"
 
@@ -402,6 +403,7 @@ struct msg_forward_add {
 	uint32_t id;   /* for FORWARD_DEL */
 	uint8_t proto;
 	struct endpoint guest;
+	struct forward_rules rules;
 };
 
 struct msg_forward_del {

@@ -26,6 +26,7 @@
 #define CONTROL_STATS	 "/v1/stats"
 #define CONTROL_EVENTS	 "/v1/events"
 #define CONTROL_MACHINES "/v1/machines"
+#define CONTROL_FORWARDS "/v1/forwards"
 #define CONTROL_LIFE	 "/life" /* behind a machine */
 #define CONTROL_CAPTURES "/v1/captures"
 #define CONTROL_CAPTURES_KEPT "/v1/captures/kept"
@@ -46,6 +47,10 @@ enum {
 	CONTROL_NAME_LEN = 64,	       /* of a machine or network, with NUL */
 	CONTROL_MACHINES_MAX = 256,    /* of one network */
 	CONTROL_FORWARDS_MAX = 256,    /* of one machine */
+	CONTROL_SPECS_MAX = 64,	       /* forwards of one request */
+	CONTROL_FORWARD_PORTS_MAX = 1024, /* of a range */
+	CONTROL_BOUND_MAX = 4096, /* sockets of all forwards, while more are
+				   * added */
 	CONTROL_QUEUES_MAX = 16,       /* of one machine's card */
 	CONTROL_CAPTURES_MAX = 8,      /* of one network, those kept, too */
 	CONTROL_CAPTURE_MIN = 1 << 20, /* bytes of a capture's memory .. */

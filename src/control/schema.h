@@ -54,6 +54,7 @@ enum schema_form {
 	SCHEMA_TEXT,  /* an answer of plain text, and so are its errors */
 	SCHEMA_UPGRADE, /* with an answer of 101 the connection is no longer
 			 * HTTP */
+	SCHEMA_LIST,  /* an answer that is a list of objects */
 };
 
 /* Lists of keys end with one that has no name. */
@@ -86,10 +87,16 @@ enum schema_id {
 	SCHEMA_GET_CAPTURES,
 	SCHEMA_POST_CAPTURES,
 	SCHEMA_PUT_CAPTURES_KEPT,
+	SCHEMA_GET_FORWARDS,
+	SCHEMA_POST_FORWARDS,
+	SCHEMA_DELETE_FORWARD,
 	/* gvproxy's */
 	SCHEMA_GV_DHCP_LEASES,
 	SCHEMA_GV_LEASES,
 	SCHEMA_GV_CAM,
+	SCHEMA_GV_EXPOSE,
+	SCHEMA_GV_UNEXPOSE,
+	SCHEMA_GV_ALL,
 	SCHEMA_N
 };
 

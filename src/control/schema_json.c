@@ -10,6 +10,7 @@ static const char *const forms[] = {
 	[SCHEMA_LINES] = "lines",
 	[SCHEMA_TEXT] = "text",
 	[SCHEMA_UPGRADE] = "upgrade",
+	[SCHEMA_LIST] = "list",
 };
 
 static json_t *key_json(const struct schema_key *k)

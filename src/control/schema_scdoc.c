@@ -83,7 +83,10 @@ static void put_request(const struct schema_request *r, FILE *out)
 	if (r->form == SCHEMA_LINES)
 		fputs("Answer: lines, see *EVENTS*.\n\n", out);
 	else
-		put_part("Answer", r->answer, out);
+		put_part(r->form == SCHEMA_LIST
+				 ? "Answer: a list of objects with"
+				 : "Answer",
+			 r->answer, out);
 	if (!r->answer && r->form == SCHEMA_JSON)
 		fputs("Answer: an object without keys.\n\n", out);
 	put_codes(r, out);

@@ -13,17 +13,31 @@ enum {
 
 /* ---- of several ---- */
 
+#define FORWARD_RULES                                                          \
+	{"proxy", SCHEMA_STRING, true,                                         \
+	 "v1 or v2: the header of the PROXY protocol that the guest's server " \
+	 "gets first"},                                                        \
+	{"from", SCHEMA_STRINGS, true, "the networks that may come"}
+
+#define FORWARD_KEYS                                                           \
+	{"proto", SCHEMA_STRING, .about = "tcp or udp"},                       \
+	{"host", SCHEMA_STRING,                                                \
+	 .about = "address and port of the host, as bound, or the path of a "  \
+		  "unix socket"},                                              \
+	{"guest", SCHEMA_STRING, .about = "address and port of the machine"},  \
+	{"machine", SCHEMA_STRING, true,                                       \
+	 "whose it is and goes with; else it is the network's own"},           \
+	{"id", SCHEMA_INTEGER, .about = "the forward that it is of"},          \
+	{"family", SCHEMA_STRING, .about = "ipv4, ipv6 or unix: of host"}
+
 static const struct schema_key forward_keys[] = {
-	{"proto", SCHEMA_STRING, .about = "tcp or udp"},
-	{"host", SCHEMA_STRING, .about = "address and port of the host, as "
-					 "bound, or the path of a unix socket"},
-	{"guest", SCHEMA_STRING, .about = "address and port of the machine; an "
-					  "address of zeros is the first "
-					  "lease's"},
-	{"machine", SCHEMA_STRING, true,
-	 "whose it is and goes with; else it is the network's own"},
+	FORWARD_KEYS,
+	FORWARD_RULES,
 	{NULL},
 };
+
+/* Those that a machine is plugged in with. */
+static const struct schema_key plain_forward_keys[] = {FORWARD_KEYS, {NULL}};
 
 #define MACHINE_KEYS                                                           \
 	{"name", SCHEMA_STRING, .about = "its name in this network"},          \
@@ -73,8 +87,8 @@ static const struct schema_key about_request_keys[] = {
 	{"body", SCHEMA_OBJECTS, false, "the keys of its object",
 	 about_key_keys},
 	{"most", SCHEMA_INTEGER, .about = "bytes that a body may have"},
-	{"gives", SCHEMA_STRING, .about = "json, text, or lines: an object in "
-					  "each"},
+	{"gives", SCHEMA_STRING, .about = "json, text, list: of objects, or "
+					  "lines: an object in each"},
 	{"answer", SCHEMA_OBJECTS, false, "the keys of its object, or of each "
 					  "line's", about_key_keys},
 	{"status", SCHEMA_INTEGER, .about = "that of HTTP if it is done"},
@@ -245,7 +259,8 @@ static const struct schema_key attach_body[] = {
 
 static const struct schema_key attach_answer[] = {
 	MACHINE_KEYS,
-	{"forwards", SCHEMA_OBJECTS, false, "those that it has", forward_keys},
+	{"forwards", SCHEMA_OBJECTS, false, "those that it has",
+	 plain_forward_keys},
 	{NULL},
 };
 
@@ -290,7 +305,63 @@ static const struct schema_key captures_keys[] = {
 	{NULL},
 };
 
+/* ---- forwards ---- */
+
+static const struct schema_key bound_keys[] = {
+	{"host", SCHEMA_STRING, .about = "address and port, or the path of a "
+					 "unix socket"},
+	{"family", SCHEMA_STRING, .about = "ipv4, ipv6 or unix"},
+	{"guest", SCHEMA_STRING, .about = "address and port it leads to"},
+	{NULL},
+};
+
+#define WHOLE_FORWARD                                                          \
+	{"id", SCHEMA_INTEGER, .about = "its number, which no other gets"},    \
+	{"spec", SCHEMA_STRING, .about = "what was asked for, in one form"},   \
+	{"proto", SCHEMA_STRING, .about = "tcp or udp"},                       \
+	{"guest", SCHEMA_STRING, .about = "the address it leads to"},          \
+	{"machine", SCHEMA_STRING, true,                                       \
+	 "whose it is and goes with; else it is the network's"},               \
+	FORWARD_RULES,                                                         \
+	{"added", SCHEMA_BOOLEAN,                                              \
+	 .about = "while the network ran, not with it or its machine"},        \
+	{"bound", SCHEMA_OBJECTS, false, "what it is bound to", bound_keys}
+
+static const struct schema_key whole_forward_keys[] = {WHOLE_FORWARD, {NULL}};
+
+static const struct schema_key forwards_keys[] = {
+	{"network", SCHEMA_STRING, .about = "its name"},
+	{"forwards", SCHEMA_OBJECTS, false, "by number", whole_forward_keys},
+	{NULL},
+};
+
+static const struct schema_key forwards_body[] = {
+	{"spec", SCHEMA_STRING,
+	 .about = "as run -p takes it; all of it is bound, or none"},
+	{"machine", SCHEMA_STRING, true,
+	 "whom it leads to, unless spec names an address; it goes with that"},
+	{"proxy", SCHEMA_STRING, true, "v1 or v2; of tcp"},
+	{"from", SCHEMA_STRINGS, true,
+	 "addresses and networks (ADDRESS/LENGTH) that may come, at most 16; "
+	 "default all"},
+	{NULL},
+};
+
+static const struct schema_key forwards_answer[] = {
+	{"forwards", SCHEMA_OBJECTS, false, "those that were made",
+	 whole_forward_keys},
+	{NULL},
+};
+
 /* ---- gvproxy's ---- */
+
+static const struct schema_key gv_all_keys[] = {
+	{"local", SCHEMA_STRING, .about = "as it was exposed, or what is "
+					  "bound"},
+	{"remote", SCHEMA_STRING, .about = "the guest's address and port"},
+	{"protocol", SCHEMA_STRING, .about = "tcp, udp or unix"},
+	{NULL},
+};
 
 static const struct schema_key gv_leases_keys[] = {
 	{"{address}", SCHEMA_STRING, .about = "the MAC that an IPv4 address is "
@@ -405,6 +476,26 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		.answer = capture_keys,
 		.codes = NO_OBJECT | CONFLICT | FAILED,
 	},
+	[SCHEMA_GET_FORWARDS] = {
+		"GET", CONTROL_FORWARDS,
+		"the forwards, as vmlan fwd prints them",
+		.answer = forwards_keys,
+	},
+	[SCHEMA_POST_FORWARDS] = {
+		"POST", CONTROL_FORWARDS,
+		"ports of the host lead to a machine from now on",
+		.body = forwards_body,
+		.answer = forwards_answer,
+		.status = 201,
+		.codes = NO_OBJECT | CONFLICT | PERMISSION | FAILED,
+	},
+	[SCHEMA_DELETE_FORWARD] = {
+		"DELETE", CONTROL_FORWARDS "/{name}",
+		"the forward of this number takes no more connections; those "
+		"that it has go on",
+		.answer = whole_forward_keys,
+		.codes = NO_OBJECT,
+	},
 	[SCHEMA_GV_DHCP_LEASES] = {
 		"GET", "/services/dhcp/leases",
 		"as of gvproxy: who has which IPv4 address",
@@ -419,5 +510,29 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		"GET", "/cam",
 		"as of gvproxy: which machine's MAC is behind which port",
 		.answer = gv_cam_keys,
+	},
+	[SCHEMA_GV_EXPOSE] = {
+		"POST", "/services/forwarder/expose",
+		"as of gvproxy: a forward by \"local\", \"remote\" and "
+		"\"protocol\" (tcp, udp, unix) of a JSON object",
+		.body_form = SCHEMA_BYTES,
+		.body_max = CONTROL_REQUEST_MAX,
+		.form = SCHEMA_TEXT,
+		.codes = FAILED,
+	},
+	[SCHEMA_GV_UNEXPOSE] = {
+		"POST", "/services/forwarder/unexpose",
+		"as of gvproxy: the forward with this \"local\" and "
+		"\"protocol\" is no more",
+		.body_form = SCHEMA_BYTES,
+		.body_max = CONTROL_REQUEST_MAX,
+		.form = SCHEMA_TEXT,
+		.codes = FAILED,
+	},
+	[SCHEMA_GV_ALL] = {
+		"GET", "/services/forwarder/all",
+		"as of gvproxy: the forwards",
+		.form = SCHEMA_LIST,
+		.answer = gv_all_keys,
 	},
 };

@@ -507,6 +507,7 @@ static int order_forward(struct engine *e, const struct msg_forward_add *m,
 		.id = m->id,
 		.proto = m->proto,
 		.guest = m->guest,
+		.rules = m->rules,
 		.fd = fds[0],
 	};
 	int r;

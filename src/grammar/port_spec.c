@@ -240,7 +240,8 @@ static const char *port_range(const char *text, uint16_t *lop, uint16_t *hip)
 	return *lop > *hip ? "the range runs backwards" : NULL;
 }
 
-/* "HOST:GUEST" or "PORT", each a range; an empty host part is "any". */
+/* "HOST:GUEST" or "PORT", each a range; a host part that is empty or 0 is
+ * "any". */
 static const char *port_pair(char *text, struct port_rule *r)
 {
 	char *colon = strchr(text, ':');
@@ -250,6 +251,8 @@ static const char *port_pair(char *text, struct port_rule *r)
 	if (colon && strchr(colon + 1, ':'))
 		return "there are too many ':'; it is "
 		       "[ADDRESS:]HOSTPORT:GUESTPORT[/udp]";
+	if (!colon && !strcmp(text, "0"))
+		return "port 0 is any of the host's; name the guest's, 0:PORT";
 	if (colon)
 		*colon = '\0';
 	why = port_range(colon ? colon + 1 : text, &r->guest_lo, &guest_hi);
@@ -257,8 +260,8 @@ static const char *port_pair(char *text, struct port_rule *r)
 		return why;
 	r->host_lo = r->guest_lo;
 	r->host_hi = guest_hi;
-	if (colon == text) {
-		/* Docker's ADDRESS::PORT: the kernel picks */
+	if (colon == text || !strcmp(text, "0")) {
+		/* 0:PORT, Docker's ADDRESS::PORT: the kernel picks */
 		r->host_lo = r->host_hi = 0;
 		return r->guest_lo == guest_hi
 			       ? NULL
@@ -427,6 +430,32 @@ bool port_rule_overlaps(const struct port_rule *a, const struct port_rule *b)
 	       a->host_lo <= b->host_hi && b->host_lo <= a->host_hi;
 }
 
+/* "unix:/PATH:PORT", which is no form of QEMU's.  False: nor is it this. */
+static bool take_unix(const char *item, struct port_rule *r)
+{
+	const char *path = item + 5, *colon = strrchr(path, ':');
+	size_t len = colon ? (size_t)(colon - path) : 0;
+
+	if (strncmp(item, "unix:", 5) != 0 || *path != '/' || len < 2 ||
+	    len >= sizeof(r->unix_path) || colon[-1] == '-' ||
+	    !port_number(colon + 1, strlen(colon + 1), &r->guest_lo))
+		return false;
+	memcpy(r->unix_path, path, len);
+	r->unix_path[len] = '\0';
+	return true;
+}
+
+/* As the netdev user's hostfwd=, where a path may be told from its guest by a
+ * ':' as well: the former is what is tried first. */
+static int parse_qemu(const char *item, struct port_rule *r, struct error *e)
+{
+	struct error why = ERROR_NULL;
+
+	if (hostfwd_parse(item, r, &why) == 0 || take_unix(item, r))
+		return 0;
+	return error_set(e, why.code, "%s", why.text);
+}
+
 static int add_item(struct port_parser *p, const char *item)
 {
 	struct port_rule r = {
@@ -443,7 +472,7 @@ static int add_item(struct port_parser *p, const char *item)
 				"an IPv6 address is written in brackets, "
 				"[ADDRESS]:HOSTPORT:GUESTPORT");
 	if (*item == ':' || is_proto(item)) {
-		if (hostfwd_parse(item, &r, p->e) < 0)
+		if (parse_qemu(item, &r, p->e) < 0)
 			return -1;
 	} else {
 		if (strlen(item) >= sizeof(text))

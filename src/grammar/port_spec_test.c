@@ -164,8 +164,17 @@ static const struct bad bad_specs[] = {
 		    "tcp nor udp"},
 	{"80/", "port spec '80/': the protocol behind '/' is neither tcp "
 		"nor udp"},
-	{"0:22", "port spec '0:22': a port is a number from 1 to 65535, a "
-		 "range is LOW-HIGH"},
+	{"0", "port spec '0': port 0 is any of the host's; name the guest's, "
+	      "0:PORT"},
+	{"0:0", "port spec '0:0': a port is a number from 1 to 65535, a "
+		"range is LOW-HIGH"},
+	{"0:22-23", "port spec '0:22-23': a range needs its host ports named"},
+	{"unix:/a:0", "Invalid host forwarding rule 'unix:/a:0' (Missing - "
+		      "separator)"},
+	{"unix:/:22", "Invalid host forwarding rule 'unix:/:22' (Missing - "
+		      "separator)"},
+	{"unix:a:22", "Invalid host forwarding rule 'unix:a:22' (Missing - "
+		      "separator)"},
 	{"65536", "port spec '65536': a port is a number from 1 to 65535, a "
 		  "range is LOW-HIGH"},
 	{"22-21", "port spec '22-21': the range runs backwards"},
@@ -293,7 +302,11 @@ static const char *const specs[][2] = {
 	{"tcp:[::1]:80-[fec0::15]:81", "tcp:[::1]:80-[fec0::15]:81"},
 	{"tcp:127.0.0.1:80-[fec0::15]:81", "tcp:127.0.0.1:80-[fec0::15]:81"},
 	{"unix:/a-[fec0::15]:81", "unix:/a-[fec0::15]:81"},
+	{"unix:/a:81", "unix:/a-:81"},
+	{"unix:/a-b:c:81,unix:/d:82", "unix:/a-b:c-:81 unix:/d-:82"},
 	{"localhost:80:81", "tcp:localhost:80-:81"},
+	{"0:22,0:23/udp", "tcp::0-:22 udp::0-:23"},
+	{"localhost:0:22", "tcp:localhost:0-:22"},
 	{"udp:localhost:0-:81", "udp:localhost:0-:81"},
 	{"localhost/80-82", "localhost:80-82:80-82/tcp"},
 	{"localhost/80,81", "tcp:localhost:80-:80 tcp:localhost:81-:81"},

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "control/text.h"
 #include "engine/engine.h"
+#include "keeper/forwards.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/capture.h"
@@ -152,9 +153,10 @@ static int send_forward(struct keeper *k, const struct plan_netdev *n,
 	const struct plan_forward *f = &n->forwards[id];
 	union engine_msg m = {.forward_add = {
 				      .port = n->id,
-				      .id = id,
+				      .id = f->serial,
 				      .proto = f->proto,
 				      .guest = f->guest,
+				      .rules = f->of->rules,
 			      }};
 
 	return engine_link_send(k, &m, ENGINE_MSG_FORWARD_ADD, &f->fd, 1);
@@ -366,7 +368,10 @@ void engine_link_forward_add(struct keeper *k, const struct plan_netdev *n,
 void engine_link_forward_del(struct keeper *k, const struct plan_netdev *n,
 			     uint32_t id)
 {
-	union engine_msg m = {.forward_del = {.port = n->id, .id = id}};
+	union engine_msg m = {.forward_del = {
+				      .port = n->id,
+				      .id = n->forwards[id].serial,
+			      }};
 
 	(void)engine_link_send(k, &m, ENGINE_MSG_FORWARD_DEL, NULL, 0);
 }
@@ -380,20 +385,6 @@ void engine_link_keep(struct keeper *k, const addr *ip, mac owner)
 		return;
 	m.lease_keep.port = n->id;
 	(void)engine_link_send(k, &m, ENGINE_MSG_LEASE_KEEP, NULL, 0);
-}
-
-/* A machine's forward that the engine has no room for costs nobody else
- * anything: the port is closed, so that its clients hear it. */
-static bool is_forward_lost(struct keeper *k, struct plan_netdev *n,
-			    const struct msg_failed *f)
-{
-	if (f->order != ENGINE_MSG_FORWARD_ADD || f->id >= n->n_forwards ||
-	    !n->forwards[f->id].machine)
-		return false;
-	log_error(k->c->log, "engine refused a port forwarded to %s: %s",
-		  n->forwards[f->id].machine->name, f->text);
-	plan_forward_del(n, f->id);
-	return true;
 }
 
 /* A netdev that the engine cannot serve costs a machine its place, and the
@@ -419,7 +410,8 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 	}
 	if (!n && f->port)
 		return; /* of one that has gone */
-	if (n && is_forward_lost(k, n, f))
+	if (n && f->order == ENGINE_MSG_FORWARD_ADD &&
+	    forward_refused(k, n, f->id, f->text))
 		return;
 	if (n && f->order == ENGINE_MSG_AF_XDP_ADD &&
 	    af_xdp_refused(k, n, f->err))

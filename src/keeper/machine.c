@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "grammar/nic.h"
 #include "keeper/cloud.h"
+#include "keeper/forwards.h"
 #include "grammar/port_spec.h"
 #include "keeper/leases.h"
 #include "keeper/state.h"
@@ -35,14 +36,15 @@ struct machine *machine_find(struct keeper *k, const char *name)
 
 static void close_forwards(struct machine *m)
 {
-	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
 	bool had_some = false;
 
-	for (unsigned i = 0; n && i < n->n_forwards; i++) {
-		if (n->forwards[i].fd < 0 || n->forwards[i].machine != m)
+	list_each_safe(it, &m->keeper->plan.forwards) {
+		struct forward *f = container_of(it, struct forward, link);
+
+		if (f->machine != m)
 			continue;
-		engine_link_forward_del(m->keeper, n, i);
-		plan_forward_del(n, i);
+		forward_untell(m->keeper, f);
+		forward_close(f);
 		had_some = true;
 	}
 	if (had_some)
@@ -427,56 +429,30 @@ static void choose_address(struct machine *m)
 	}
 }
 
-/* By the port that it had with another keeper, if nobody else has that now. */
-static int bind_again(struct machine *m, const struct port_rule *rule,
-		      uint16_t port, uint32_t *idp)
-{
-	struct port_rule again = *rule;
-	struct error e = ERROR_NULL;
-	int r;
-
-	again.host_lo = again.host_hi = port;
-	r = plan_forward_add(plan_gateway(&m->keeper->plan), &again, m, idp,
-			     &e);
-	if (r < 0)
-		log_warn(m->keeper->c->log,
-			 "%s: its port of before cannot be forwarded again, "
-			 "it gets another: %s",
-			 m->name, e.text);
-	return r;
-}
-
-/* The same port of the host's other loopback address. */
-static int open_beside6(struct machine *m, uint32_t id, bool is_any,
-			struct error *e)
-{
-	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
-	uint32_t other = id;
-	int r = plan_forward_beside(n, id, is_any, &other, e);
-
-	if (r == 0 && other != id)
-		engine_link_forward_add(m->keeper, n, other);
-	return r;
-}
-
 /* The i-th of its forwards. */
 static int open_forward(struct machine *m, unsigned i, struct error *e)
 {
 	struct plan_netdev *n = plan_gateway(&m->keeper->plan);
-	struct port_rule rule;
-	uint32_t id;
-	bool is_any;
+	struct forward model = {
+		.origin = FORWARD_OF_MACHINE,
+		.machine = m,
+		.index = i,
+		.id = m->ids[i],
+		.drawn = m->ports[i],
+	};
+	struct forward *f;
 	int r;
 
-	if (hostfwd_parse(m->request.forwards[i], &rule, e) < 0)
+	if (hostfwd_parse(m->request.forwards[i], &model.rule, e) < 0)
 		return -EINVAL;
 	if (!n)
 		return error_set(e, EXIT_USAGE,
 				 "this network has no gateway that forwards "
 				 "ports");
-	if (addr_is_unspecified(&rule.guest_ip))
-		rule.guest_ip = m->ip;
-	if (addr_is_unspecified(&rule.guest_ip))
+	model.guest_ip = model.rule.guest_ip;
+	if (addr_is_unspecified(&model.guest_ip))
+		model.guest_ip = m->ip;
+	if (addr_is_unspecified(&model.guest_ip))
 		return error_set(e, EXIT_USAGE,
 				 "ports can be forwarded to %s only by its "
 				 "address, as in tcp::2222-%s:22, or if its "
@@ -484,16 +460,15 @@ static int open_forward(struct machine *m, unsigned i, struct error *e)
 				 m->name,
 				 n->order.user_add.v4.is_on ? "10.0.2.115"
 							    : "[fd00::73]");
-	is_any = !rule.host_lo && !rule.unix_path[0];
-	r = is_any && m->ports[i] ? bind_again(m, &rule, m->ports[i], &id) : -1;
-	if (r < 0)
-		r = plan_forward_add(n, &rule, m, &id, e);
+	r = plan_forward_check(n, model.rule.proto, &model.guest_ip, e);
+	if (r == 0)
+		r = forward_open(n, &model, &f, e);
 	if (r < 0)
 		return r;
-	if (is_any)
-		m->ports[i] = n->forwards[id].host.port;
-	engine_link_forward_add(m->keeper, n, id);
-	return rule.is_localhost ? open_beside6(m, id, is_any, e) : 0;
+	m->ports[i] = f->drawn;
+	m->ids[i] = f->id;
+	forward_tell(m->keeper, f);
+	return 0;
 }
 
 static int open_forwards(struct machine *m, struct error *e)
@@ -636,6 +611,7 @@ int machine_restore(struct keeper *k, const struct attach_request *a,
 	m->plug = past->plug;
 	m->ip = past->ip;
 	memcpy(m->ports, past->ports, sizeof(m->ports));
+	memcpy(m->ids, past->ids, sizeof(m->ids));
 	memcpy(m->before, past->before, sizeof(m->before));
 	m->n_before = past->n_before;
 	r = name_socket(m, e);
@@ -653,4 +629,23 @@ int machine_restore(struct keeper *k, const struct attach_request *a,
 	if (r == 0)
 		*mp = m;
 	return r;
+}
+
+void machine_forward_removed(struct machine *m, unsigned i)
+{
+	struct attach_request *a = &m->request;
+	unsigned n = --a->n_forwards - i; /* behind it */
+
+	free(a->forwards[i]);
+	memmove(&a->forwards[i], &a->forwards[i + 1],
+		n * sizeof(*a->forwards));
+	memmove(&m->ports[i], &m->ports[i + 1], n * sizeof(*m->ports));
+	memmove(&m->ids[i], &m->ids[i + 1], n * sizeof(*m->ids));
+	list_each(it, &m->keeper->plan.forwards) {
+		struct forward *f = container_of(it, struct forward, link);
+
+		if (f->machine == m && f->origin == FORWARD_OF_MACHINE &&
+		    f->index > i)
+			f->index--;
+	}
 }

@@ -45,6 +45,7 @@ struct machine {
 	struct attach_request request; /* owned; as it would be asked again */
 	/* Of the forwards that ask for any host port: the one that they got. */
 	uint16_t ports[CONTROL_FORWARDS_MAX];
+	uint32_t ids[CONTROL_FORWARDS_MAX]; /* their numbers */
 	struct loop_io life; /* fd: pidfd, owned; -1 = nobody holds it */
 	pid_t pid;	     /* of that process, 0 = none */
 	struct timer lonely;
@@ -66,6 +67,7 @@ struct machine_past {
 	addr ip;
 	pid_t pid; /* 0: nobody is known to hold it; it must come by itself */
 	uint16_t ports[CONTROL_FORWARDS_MAX]; /* as struct machine's */
+	uint32_t ids[CONTROL_FORWARDS_MAX];   /* 0: new ones */
 	addr before[ENGINE_HEARD_MAX];
 	unsigned n_before;
 };
@@ -93,6 +95,9 @@ enum { MACHINE_ADDRESSES_MAX = 2 * ENGINE_HEARD_MAX };
  * something on one link alone (RFC 4291 2.5.6) come last. */
 unsigned machine_addresses(const struct machine *m,
 			   addr list[MACHINE_ADDRESSES_MAX]);
+/* The i-th of the forwards that it was plugged in with has been taken away, and
+ * is not asked for another time. */
+void machine_forward_removed(struct machine *m, unsigned i);
 /* All cables died with the engine. */
 void machines_engine_lost(struct keeper *k);
 

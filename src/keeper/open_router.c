@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "grammar/uplink_opts.h"
+#include "keeper/forwards.h"
 #include "keeper/plan.h"
 #include "os/bridge.h"
 #include "os/change.h"
@@ -286,13 +287,14 @@ int open_router(struct plan_netdev *n, struct error *e)
 
 /* Those that come from elsewhere: what the host itself asks of a port is
  * answered by the netdev user, which listens there, and so is who comes by
- * another family than his machine's. */
+ * another family than his machine's, or of whom something is asked or said. */
 static bool is_routed(const struct plan_forward *f)
 {
 	return f->fd >= 0 && !f->unix_path[0] &&
 	       !addr_is_loopback(&f->host.ip) &&
 	       !addr_is_link_local6(&f->host.ip) &&
-	       addr_is_v4(&f->guest.ip) == addr_is_v4(&f->host.ip);
+	       addr_is_v4(&f->guest.ip) == addr_is_v4(&f->host.ip) &&
+	       !f->of->rules.proxy && !f->of->rules.n_from;
 }
 
 static unsigned collect(const struct plan_netdev *user,

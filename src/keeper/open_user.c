@@ -7,78 +7,9 @@
 
 #include "base/mem.h"
 #include "grammar/passt.h"
+#include "keeper/forwards.h"
 #include "keeper/plan.h"
 #include "os/sock.h"
-
-/* By the port that this forward, which asks for any, had with another keeper:
- * negative if it had none, or somebody else has it now. */
-static int bind_again(struct plan_netdev *n, uint32_t id,
-		      struct plan_forward *f)
-{
-	const struct plan *p = n->plan;
-	struct error e = ERROR_NULL;
-	int fd;
-
-	f->host.port = p->port_before ? p->port_before(p->past, n->id - 1, id)
-				      : 0;
-	if (!f->host.port)
-		return -1;
-	fd = sock_listen_forward(f->proto, &f->host, &e);
-	if (fd < 0)
-		log_warn(n->log,
-			 "%s: its port of before cannot be forwarded again, "
-			 "it gets another: %s",
-			 n->name, e.text);
-	f->host.port = fd < 0 ? 0 : f->host.port;
-	return fd;
-}
-
-/* A place in the array, free or new. */
-static int forward_place(struct plan_netdev *n, uint32_t *idp)
-{
-	struct plan_forward *more;
-
-	for (*idp = 0; *idp < n->n_forwards; (*idp)++) {
-		if (n->forwards[*idp].fd < 0)
-			return 0;
-	}
-	more = reallocarray(n->forwards, n->n_forwards + 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	n->forwards = more;
-	more[n->n_forwards++] = (struct plan_forward){.fd = -1};
-	return 0;
-}
-
-/* Binds one host port of a rule, offset ports above its first. */
-static int bind_one(struct plan_netdev *n, const struct port_rule *r,
-		    uint16_t offset, struct error *e)
-{
-	struct plan_forward f = {
-		.proto = r->proto,
-		.host = {.ip = r->host_ip,
-			 .port = (uint16_t)(r->host_lo + offset)},
-		.guest = {.ip = r->guest_ip,
-			  .port = (uint16_t)(r->guest_lo + offset)},
-		.is_drawn = !r->host_lo && !r->unix_path[0],
-	};
-	uint32_t id;
-
-	if (forward_place(n, &id) < 0)
-		return error_errno(e, ENOMEM, "%s", n->name);
-	f.fd = f.is_drawn ? bind_again(n, id, &f) : -1;
-	if (f.fd < 0 && r->unix_path[0])
-		f.fd = sock_listen_unix(r->unix_path, false, false, e);
-	else if (f.fd < 0)
-		f.fd = sock_listen_forward(r->proto, &f.host, e);
-	if (f.fd < 0)
-		return f.fd;
-	memcpy(f.unix_path, r->unix_path, sizeof(f.unix_path));
-	n->forwards[id] = f;
-	return r->is_localhost || r->has_both
-		       ? plan_forward_beside(n, id, f.is_drawn, &id, e)
-		       : 0;
-}
 
 /* An address that is the loopback's, and so no machine's. */
 static bool serves_host(const struct serving *v, const addr *ip)
@@ -142,74 +73,20 @@ static int check_machine(const struct plan_netdev *n, const addr *ip,
 			 addr_format(ip, text));
 }
 
-int plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
-		     struct machine *m, uint32_t *idp, struct error *e)
+int plan_forward_check(const struct plan_netdev *n, uint8_t proto,
+		       const addr *ip, struct error *e)
 {
-	struct plan_forward f = {
-		.proto = rule->proto,
-		.host = {.ip = rule->host_ip, .port = rule->host_lo},
-		.guest = {.ip = rule->guest_ip, .port = rule->guest_lo},
-		.machine = m,
-	};
-	int r = check_machine(n, &rule->guest_ip, e);
+	int r = check_machine(n, ip, e);
 
 	if (r < 0)
 		return r;
 	if (n->order.user_add.serving.lacks &
-	    (f.proto == IPPROTO_UDP ? LACK_UDP : LACK_TCP))
+	    (proto == IPPROTO_UDP ? LACK_UDP : LACK_TCP))
 		return error_set(e, EXIT_USAGE,
 				 "a forwarded port of %s leads nowhere, for %s "
 				 "has it off",
-				 f.proto == IPPROTO_UDP ? "udp" : "tcp",
-				 n->name);
-	if (forward_place(n, idp) < 0)
-		return error_errno(e, ENOMEM, "%s", n->name);
-	memcpy(f.unix_path, rule->unix_path, sizeof(f.unix_path));
-	if (f.unix_path[0])
-		f.fd = sock_listen_unix(f.unix_path, false, false, e);
-	else
-		f.fd = sock_listen_forward(f.proto, &f.host, e);
-	if (f.fd < 0)
-		return f.fd;
-	n->forwards[*idp] = f;
+				 proto == IPPROTO_UDP ? "udp" : "tcp", n->name);
 	return 0;
-}
-
-int plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
-			uint32_t *idp, struct error *e)
-{
-	struct plan_forward f = n->forwards[id];
-	struct error busy = ERROR_NULL;
-	uint32_t place;
-
-	f.host.ip = (addr){{[15] = !addr_is_unspecified(&f.host.ip)}};
-	f.is_drawn = false;
-	if (!sock_has_address(&f.host.ip))
-		return 0;
-	f.fd = sock_listen_forward(f.proto, &f.host, is_drawn ? &busy : e);
-	if (f.fd < 0 && !is_drawn)
-		return f.fd;
-	if (f.fd < 0) {
-		log_warn(n->log, "%s: %s", n->name, busy.text);
-		return 0;
-	}
-	if (forward_place(n, &place) < 0) {
-		fd_close(&f.fd);
-		return error_errno(e, ENOMEM, "%s", n->name);
-	}
-	n->forwards[place] = f;
-	*idp = place;
-	return 0;
-}
-
-void plan_forward_del(struct plan_netdev *n, uint32_t id)
-{
-	struct plan_forward *f = &n->forwards[id];
-
-	fd_close(&f->fd);
-	if (f->unix_path[0])
-		sock_remove_unix(f->unix_path);
-	*f = (struct plan_forward){.fd = -1};
 }
 
 static bool is_server(const struct user_opts *o, const addr *a)
@@ -245,31 +122,51 @@ static int check_guest(const struct user_opts *o, const addr *guest,
 		addr_format(guest, text));
 }
 
-static int bind_forwards(struct plan_netdev *n, struct user_opts *o,
+/* Who is not named is the first that asks for a lease; what has no place stays
+ * unspecified. */
+static addr guest_of(const struct plan_netdev *n, const struct port_rule *rule)
+{
+	addr ip = rule->guest_ip;
+
+	if (addr_is_unspecified(&ip))
+		(void)!plan_place(n, 0, &ip);
+	return ip;
+}
+
+/* The i-th hostfwd=. */
+static int bind_forward(struct plan_netdev *n, const struct user_opts *o,
+			unsigned i, struct error *e)
+{
+	const struct plan *p = n->plan;
+	int before = p->port_before ? p->port_before(p->past, n->id - 1, i) : 0;
+	const struct forward model = {
+		.origin = FORWARD_OF_NETDEV,
+		.index = i,
+		.rule = o->hostfwds[i],
+		.guest_ip = guest_of(n, &o->hostfwds[i]),
+		.drawn = before > 0 ? (uint16_t)before : 0,
+		.is_removed = before == PLAN_NO_FORWARD,
+	};
+	struct forward *f;
+
+	return forward_open(n, &model, &f, e);
+}
+
+static int bind_forwards(struct plan_netdev *n, const struct user_opts *o,
 			 struct error *e)
 {
 	for (unsigned i = 0; i < o->n_hostfwds; i++) {
-		addr *guest = &o->hostfwds[i].guest_ip;
-		int r;
+		const addr guest = guest_of(n, &o->hostfwds[i]);
+		int r = check_guest(o, &guest, e);
 
-		/* Who is not named is the first that asks for a lease; what
-		 * has no place is refused below. */
-		if (addr_is_unspecified(guest))
-			(void)!plan_place(n, 0, guest);
-		r = check_guest(o, guest, e);
 		if (r < 0)
 			return r;
 	}
 	for (unsigned i = 0; i < o->n_hostfwds; i++) {
-		const struct port_rule *rule = &o->hostfwds[i];
+		int r = bind_forward(n, o, i, e);
 
-		for (unsigned k = 0; k <= (unsigned)(rule->host_hi -
-						     rule->host_lo); k++) {
-			int r = bind_one(n, rule, (uint16_t)k, e);
-
-			if (r < 0)
-				return r;
-		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "grammar/kind.h"
+#include "keeper/forwards.h"
 #include "keeper/vde.h"
 #include "os/cell.h"
 #include "os/macvtap.h"
@@ -321,6 +322,7 @@ int plan_open(struct plan *p, const struct plan_args *a, struct error *e)
 	int r = 0;
 
 	list_init(&p->netdevs);
+	list_init(&p->forwards);
 	p->log = a->log;
 	p->deny = a->deny;
 	p->dir = a->dir;
@@ -408,6 +410,16 @@ struct plan_netdev *plan_plug(struct plan_netdev *server, struct vde_plug *plug,
 	return n;
 }
 
+static void close_forwards(struct plan_netdev *n)
+{
+	list_each_safe(it, &n->plan->forwards) {
+		struct forward *f = container_of(it, struct forward, link);
+
+		if (f->netdev == n)
+			forward_close(f);
+	}
+}
+
 void plan_remove(struct plan_netdev *n)
 {
 	if (n->downscript && n->ifname[0]) {
@@ -417,11 +429,7 @@ void plan_remove(struct plan_netdev *n)
 			log_warn(n->log, "%s: %s", n->name, e.text);
 	}
 	close_fds(n);
-	for (unsigned i = 0; i < n->n_forwards; i++) {
-		fd_close(&n->forwards[i].fd);
-		if (n->forwards[i].unix_path[0])
-			sock_remove_unix(n->forwards[i].unix_path);
-	}
+	close_forwards(n);
 	free(n->forwards);
 	free(n->guestfwds);
 	dhcp_said_deinit(&n->dhcp);

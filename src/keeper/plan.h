@@ -22,12 +22,14 @@
 #include "os/journal.h"
 #include "os/loop.h"
 #include "os/macvtap.h"
+#include "os/sock.h"
 #include "os/tap.h"
 
+struct forward;
 struct plan_netdev;
 struct user_opts;
 
-enum { PLAN_WAS_MAX = 4 };
+enum { PLAN_WAS_MAX = 4, PLAN_NO_FORWARD = -1, PLAN_RETIRED_MAX = 64 };
 
 /* How the netdevs of one kind are opened: a row of a table (opener.c). */
 struct opener {
@@ -41,15 +43,16 @@ struct opener {
 	int (*connect)(struct plan_netdev *n, struct error *e);
 };
 
-/* One host port forwarded to a guest. */
+/* One socket of the host's that leads to a guest: of a forward. */
 struct plan_forward {
 	uint8_t proto;
 	struct endpoint host;  /* as bound */
 	struct endpoint guest; /* ip unspecified: the first lease */
 	char unix_path[108];   /* not "": that socket, and no host */
 	int fd;		       /* owned; -1: a free place in the array */
-	struct machine *machine; /* whose it is; NULL: the netdev's own */
-	bool is_drawn; /* any host port was asked for */
+	struct forward *of;    /* borrowed: forwards.h */
+	uint32_t serial;       /* that the engine knows it by */
+	struct sock_file file; /* of unix_path */
 };
 
 /* Connections of guests to server go to a program or socket of the host. */
@@ -159,6 +162,12 @@ struct plan_netdev {
 
 struct plan {
 	struct list netdevs; /* of struct plan_netdev */
+	struct list forwards; /* of struct forward; they go with their netdev */
+	uint32_t last_forward; /* number of one */
+	uint32_t last_serial;  /* of a struct plan_forward */
+	/* UDP ports that were forwarded until just now, by turn. */
+	struct endpoint retired[PLAN_RETIRED_MAX];
+	unsigned n_retired;
 	int32_t *hubs;	     /* owned: hubid of lan number i + 1 */
 	unsigned n_hubs;
 	uint32_t last_id; /* of a netdev */
@@ -167,12 +176,13 @@ struct plan {
 	const char *dir;  /* borrowed: the network's folder; NULL: none */
 	struct journal journal; /* owned; see plan_journal() */
 	/* As of plan_args, while it is opened. */
-	uint16_t (*port_before)(const void *past, unsigned n, unsigned i);
+	int (*port_before)(const void *past, unsigned n, unsigned i);
 	const void *past;
 };
 
 #define PLAN_INIT(p)                                                           \
 	((struct plan){.netdevs = LIST_INIT((p).netdevs),                      \
+		       .forwards = LIST_INIT((p).forwards),                    \
 		       .journal = JOURNAL_NULL})
 
 struct plan_args {
@@ -181,10 +191,11 @@ struct plan_args {
 	struct log *log;
 	uint32_t deny;
 	const char *dir; /* borrowed, as the specs; NULL: no network's */
-	/* Which host port the i-th forward of the netdev made of the n-th spec
-	 * had with another keeper, if it asks for any; 0: it had none.  NULL:
-	 * there was no other. */
-	uint16_t (*port_before)(const void *past, unsigned n, unsigned i);
+	/* Which host port the i-th hostfwd= of the netdev made of the n-th spec
+	 * had with another keeper, if it asks for any; 0: it had none, or asks
+	 * for one; PLAN_NO_FORWARD: it was taken away.  NULL: there was no
+	 * other. */
+	int (*port_before)(const void *past, unsigned n, unsigned i);
 	const void *past; /* borrowed until plan_open() returns */
 };
 
@@ -219,18 +230,10 @@ bool plan_is_twin(const struct plan_netdev *n, const addr *ip,
 /* The i-th address that the netdev user n leases, of IPv4 where that is on.
  * False: IPv6 alone is, and has no room for it. */
 bool plan_place(const struct plan_netdev *n, uint32_t i, addr *ap);
-/* Binds one host port more that leads to a guest of the netdev user n; *idp is
- * its number. rule: of one port, its guest named. */
-__attribute__((warn_unused_result)) int
-plan_forward_add(struct plan_netdev *n, const struct port_rule *rule,
-		 struct machine *m, uint32_t *idp, struct error *e);
-/* The same port of ::1 for a rule of localhost, whose forward of 127.0.0.1 is
- * number id, or of [::] for one of all addresses; *idp stays as it is where the
- * host has none, or somebody else has a port that was drawn. */
-__attribute__((warn_unused_result)) int
-plan_forward_beside(struct plan_netdev *n, uint32_t id, bool is_drawn,
-		    uint32_t *idp, struct error *e);
-void plan_forward_del(struct plan_netdev *n, uint32_t id);
+/* Negative, with a line, if no port of that protocol can lead to ip in the
+ * network of the netdev user n. */
+MUST_USE int plan_forward_check(const struct plan_netdev *n, uint8_t proto,
+				const addr *ip, struct error *e);
 /* Closes what the netdev opened, and forgets its order: it can be opened
  * again, with another number.  Of the kinds that have a lower interface. */
 void plan_lose(struct plan_netdev *n);

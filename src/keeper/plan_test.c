@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "keeper/keeper.h"
+#include "keeper/forwards.h"
 #include "keeper/plan.h"
 
 enum { SPECS_MAX = 8 };
@@ -237,7 +238,7 @@ static void the_test_switch_is_strict(void **state)
 	assert_int_equal(keeper_deny_parse("ping,,gso"), -1);
 }
 
-static uint16_t before_port(const void *past, unsigned n, unsigned i)
+static int before_port(const void *past, unsigned n, unsigned i)
 {
 	return n == 1 && i == 1 ? *(const uint16_t *)past : 0;
 }
@@ -253,7 +254,7 @@ static void drawn_ports_stay(void **state)
 	assert_int_equal(open_plan(&w, PLAN("user,hostfwd=tcp:127.0.0.1:0-:1")),
 			 0);
 	past = plan_gateway(&w.plan)->forwards[0].host.port;
-	assert_true(past && plan_gateway(&w.plan)->forwards[0].is_drawn);
+	assert_true(past && plan_gateway(&w.plan)->forwards[0].of->drawn);
 	close_plan(&w);
 
 	begin_plan(&w, PLAN("hubport,hubid=0",

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "control/text.h"
 #include "keeper/capture.h"
 #include "keeper/cloud.h"
+#include "keeper/forwards.h"
 #include "keeper/gvproxy.h"
 #include "keeper/lease_list.h"
 #include "keeper/machine.h"
@@ -24,19 +24,6 @@
 #include "keeper/vde.h"
 
 /* ---- what there is ---- */
-
-static json_t *one_forward(const struct plan_forward *f)
-{
-	char host[ENDPOINT_STRLEN], guest[ENDPOINT_STRLEN];
-
-	return json_pack("{s:s,s:o,s:s,s:s*}", "proto",
-			 f->proto == IPPROTO_UDP ? "udp" : "tcp", "host",
-			 text_shown(f->unix_path[0]
-				       ? f->unix_path
-				       : endpoint_format(&f->host, host)),
-			 "guest", endpoint_format(&f->guest, guest), "machine",
-			 f->machine ? f->machine->name : NULL);
-}
 
 /* Of one family: what machines are told of it. */
 static json_t *one_subnet(const struct msg_user_add *m, const struct subnet *s)
@@ -79,9 +66,9 @@ static bool put_forwards(const struct plan_netdev *n, const struct machine *m,
 	for (unsigned i = 0; i < n->n_forwards; i++) {
 		const struct plan_forward *f = &n->forwards[i];
 
-		if (f->fd < 0 || (m && f->machine != m))
+		if (f->fd < 0 || (m && f->of->machine != m))
 			continue;
-		if (json_array_append_new(list, one_forward(f)) < 0)
+		if (json_array_append_new(list, forward_port_object(f)) < 0)
 			return false;
 	}
 	return true;
@@ -440,6 +427,12 @@ static request_fn *const functions[SCHEMA_N] = {
 	[SCHEMA_GV_DHCP_LEASES] = gvproxy_leases,
 	[SCHEMA_GV_LEASES] = gvproxy_leases,
 	[SCHEMA_GV_CAM] = gvproxy_cam,
+	[SCHEMA_GET_FORWARDS] = forwards_get,
+	[SCHEMA_POST_FORWARDS] = forwards_post,
+	[SCHEMA_DELETE_FORWARD] = forwards_delete,
+	[SCHEMA_GV_EXPOSE] = forwarder_expose,
+	[SCHEMA_GV_UNEXPOSE] = forwarder_unexpose,
+	[SCHEMA_GV_ALL] = forwarder_all,
 };
 
 size_t request_max(enum schema_id id)

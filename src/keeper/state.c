@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "control/protocol.h"
 #include "control/text.h"
+#include "keeper/forwards.h"
 #include "keeper/machine.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -27,6 +28,15 @@ static json_t *print_ports(const struct machine *m)
 
 	for (unsigned i = 0; i < m->request.n_forwards; i++)
 		json_array_append_new(list, json_integer(m->ports[i]));
+	return list;
+}
+
+static json_t *print_ids(const struct machine *m)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < m->request.n_forwards; i++)
+		json_array_append_new(list, json_integer(m->ids[i]));
 	return list;
 }
 
@@ -50,11 +60,11 @@ static json_t *print_machine(const struct machine *m)
 
 	if (!request)
 		return NULL;
-	return json_pack("{s:o,s:i,s:s,s:o,s:o,s:i,s:I}", "request",
+	return json_pack("{s:o,s:i,s:s,s:o,s:o,s:o,s:i,s:I}", "request",
 			 json_loads(request, 0, NULL), "plug", (int)m->plug,
 			 "address", addr_format(&m->ip, ip), "ports",
-			 print_ports(m), "heard", print_heard(m), "pid",
-			 (int)m->pid, "pid_started",
+			 print_ports(m), "ids", print_ids(m), "heard",
+			 print_heard(m), "pid", (int)m->pid, "pid_started",
 			 (json_int_t)proc_started(m->pid));
 }
 
@@ -91,24 +101,35 @@ static bool put_netdevs(const struct keeper *k, json_t *list)
 	return true;
 }
 
-/* The host ports of the network's own forwards that ask for any; 0: others. */
+/* Of the netdev's hostfwd= that ask for any host port: that; of those that were
+ * taken away: PLAN_NO_FORWARD; 0: others. */
+static json_t *print_hostfwds(const struct keeper *k,
+			      const struct plan_netdev *n)
+{
+	json_t *ports = json_array();
+
+	list_each (it, &k->plan.forwards) {
+		const struct forward *f =
+			container_of(it, struct forward, link);
+
+		/* They come in order. */
+		if (f->netdev == n && f->origin == FORWARD_OF_NETDEV)
+			json_array_append_new(
+				ports,
+				json_integer(f->is_removed ? PLAN_NO_FORWARD
+							   : f->drawn));
+	}
+	return ports;
+}
+
 static bool put_ports(const struct keeper *k, json_t *list)
 {
 	list_each(it, &k->plan.netdevs) {
 		const struct plan_netdev *n =
 			container_of(it, struct plan_netdev, link);
-		json_t *ports = plan_is_own(n) ? json_array() : NULL;
 
-		if (!plan_is_own(n))
-			continue;
-		for (unsigned i = 0; i < n->n_forwards; i++) {
-			const struct plan_forward *f = &n->forwards[i];
-			bool is_own = f->is_drawn && !f->machine;
-
-			json_array_append_new(
-				ports, json_integer(is_own ? f->host.port : 0));
-		}
-		if (json_array_append_new(list, ports) < 0)
+		if (plan_is_own(n) &&
+		    json_array_append_new(list, print_hostfwds(k, n)) < 0)
 			return false;
 	}
 	return true;
@@ -143,17 +164,18 @@ static char *print(const struct keeper *k)
 	json_t *machines = json_array(), *ports = json_array();
 	bool whole = put_options(n, options) && put_netdevs(k, netdevs) &&
 		     put_ports(k, ports) && put_machines(k, machines);
-	json_t *o = json_pack(
-		"{s:s,s:s,s:s,s:o,s:b,s:b,s:o,s:o,s:i,s:I,s:o*,s:I,"
-		"s:b,s:o}",
-		"name", n->name, "mode", n->mode, "mac_name", n->mac_name,
-		"options", options, "kept", k->is_kept, "shared", n->is_shared,
-		"netdevs", netdevs, "ports", ports, "engine",
-		(int)k->engine.pid, "engine_started",
-		(json_int_t)proc_started(k->engine.pid),
-		"cwd", cwd ? text_to_json(cwd) : NULL, "netns",
-		(json_int_t)proc_netns(), "has_fds", has_fds(k), "machines",
-		machines);
+	json_t *o =
+		json_pack("{s:s,s:s,s:s,s:o,s:b,s:b,s:o,s:o,s:i,s:I,s:o*,s:I,"
+			  "s:b,s:o,s:o,s:i}",
+			  "name", n->name, "mode", n->mode, "mac_name",
+			  n->mac_name, "options", options, "kept", k->is_kept,
+			  "shared", n->is_shared, "netdevs", netdevs, "ports",
+			  ports, "engine", (int)k->engine.pid, "engine_started",
+			  (json_int_t)proc_started(k->engine.pid), "cwd",
+			  cwd ? text_to_json(cwd) : NULL, "netns",
+			  (json_int_t)proc_netns(), "has_fds", has_fds(k),
+			  "machines", machines, "forwards", forwards_state(k),
+			  "last_forward", (int)k->plan.last_forward);
 	char *text = o && whole ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);
@@ -215,11 +237,20 @@ static uint16_t port_at(const json_t *list, size_t i)
 	return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
-uint16_t state_port(const void *past, unsigned n, unsigned i)
+int state_port(const void *past, unsigned n, unsigned i)
 {
-	const json_t *list = json_object_get(past, "ports");
+	const json_t *list = json_array_get(json_object_get(past, "ports"), n);
+	bool is_removed =
+		json_integer_value(json_array_get(list, i)) == PLAN_NO_FORWARD;
 
-	return port_at(json_array_get(list, n), i);
+	return is_removed ? PLAN_NO_FORWARD : port_at(list, i);
+}
+
+static void take_ids(const json_t *list, struct machine_past *past)
+{
+	for (size_t i = 0; i < CONTROL_FORWARDS_MAX; i++)
+		past->ids[i] =
+			(uint32_t)json_integer_value(json_array_get(list, i));
 }
 
 static void take_ports(const json_t *list, struct machine_past *past)
@@ -262,6 +293,7 @@ static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 	if (!started || proc_started(past.pid) != started)
 		past.pid = 0;
 	take_ports(json_object_get(o, "ports"), &past);
+	take_ids(json_object_get(o, "ids"), &past);
 	take_heard(json_object_get(o, "heard"), &past);
 	r = attach_request_parse(text, strlen(text), &a, e);
 	if (r == 0)
@@ -273,6 +305,7 @@ static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 void state_restore(struct keeper *k)
 {
 	json_t *o = json_loads(k->c->network->state, 0, NULL);
+	json_int_t last;
 	size_t i;
 	json_t *v;
 
@@ -284,5 +317,9 @@ void state_restore(struct keeper *k)
 				 "a machine is not plugged in again: %s",
 				 e.text);
 	}
+	forwards_restore(k, json_object_get(o, "forwards"));
+	last = json_integer_value(json_object_get(o, "last_forward"));
+	if (last > k->plan.last_forward)
+		k->plan.last_forward = (uint32_t)last;
 	json_decref(o);
 }

@@ -9,7 +9,8 @@
  *	 "netdevs": [..], "ports": [[..], ..], "engine", "engine_started",
  *	 "cwd", "netns", "has_fds",
  *	 "machines": [{"request": {..}, "plug", "address", "ports": [..],
- *	 "heard": [..], "pid", "pid_started"}]}
+ *	 "ids": [..], "heard": [..], "pid", "pid_started"}],
+ *	 "forwards": [..], "last_forward"}
  *
  * "options", "netdevs" and "cwd" may be any bytes (control/text.h).
  *
@@ -29,7 +30,7 @@ void state_save(struct keeper *k);
 void state_save_rarely(struct keeper *k);
 void state_init(struct keeper *k);
 /* plan_args.port_before; past: network->state, read. */
-uint16_t state_port(const void *past, unsigned n, unsigned i);
+int state_port(const void *past, unsigned n, unsigned i);
 /* Plugs the machines of network->state in again, before there is an engine;
  * one that cannot be is left out, and the log says so. */
 void state_restore(struct keeper *k);

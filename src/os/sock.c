@@ -403,30 +403,73 @@ bool sock_has_address(const addr *ip)
 	return fd >= 0 && bind(fd, (struct sockaddr *)&ss, len) == 0;
 }
 
-int sock_listen_forward(uint8_t proto, struct endpoint *ep, struct error *e)
+/* A socket for it, and how it is said to bind(). */
+static int forward_socket(uint8_t proto, const struct endpoint *ep,
+			  struct sockaddr_storage *ss, socklen_t *lenp)
 {
 	const int one = 1;
-	CLEANUP_FD int fd = -1;
-	struct sockaddr_storage ss;
-	socklen_t len = sockaddr_from(ep, &ss);
 	bool tcp = proto == IPPROTO_TCP;
+	int fd;
 
-	fd = socket(ss.ss_family,
+	*lenp = sockaddr_from(ep, ss);
+	fd = socket(ss->ss_family,
 		    (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK |
 			    SOCK_CLOEXEC,
 		    0);
 	if (fd < 0)
-		return forward_error(proto, ep, errno, e);
+		return -errno;
 	if (tcp) /* connections of before in TIME_WAIT are no holders */
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
 				 sizeof(one));
-	if (ss.ss_family == AF_INET6) /* [::] is no more than it says */
+	if (ss->ss_family == AF_INET6) /* [::] is no more than it says */
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
 				 sizeof(one));
+	return fd;
+}
+
+int sock_listen_forward(uint8_t proto, struct endpoint *ep, struct error *e)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	CLEANUP_FD int fd = forward_socket(proto, ep, &ss, &len);
+
+	if (fd < 0)
+		return forward_error(proto, ep, -fd, e);
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0 ||
-	    (tcp && listen(fd, BACKLOG) < 0))
+	    (proto == IPPROTO_TCP && listen(fd, BACKLOG) < 0))
 		return forward_error(proto, ep, errno, e);
 	if (!ep->port)
 		(void)sock_bound_to(fd, ep); /* only told to people */
+	return fd_steal(&fd);
+}
+
+/* Who lets others in is told from who does not by SO_REUSEADDR, which both must
+ * have while the second one is bound. */
+static void share_port(int fd, int is_shared)
+{
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &is_shared,
+			 sizeof(is_shared));
+}
+
+void sock_retire_forward(int fd, uint8_t proto)
+{
+	if (proto == IPPROTO_TCP)
+		(void)shutdown(fd, SHUT_RDWR); /* it listens no more */
+	else
+		share_port(fd, 1);
+}
+
+int sock_listen_again(const struct endpoint *ep)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	CLEANUP_FD int fd = forward_socket(IPPROTO_UDP, ep, &ss, &len);
+
+	if (fd < 0)
+		return fd;
+	share_port(fd, 1);
+	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+		return -errno;
+	share_port(fd, 0);
 	return fd_steal(&fd);
 }

@@ -37,6 +37,14 @@ sock_listen_unix(const char *path, bool is_abstract, bool is_tight,
 /* Removes a stream or datagram socket file that nobody has any more; what is
  * somebody's stays. */
 void sock_remove_unix(const char *path);
+/* A socket file, to be known again: where it is gone or another's, that is no
+ * matter. */
+struct sock_file {
+	dev_t dev;
+	ino_t ino; /* 0: none */
+};
+void sock_file_of(const char *path, struct sock_file *f);
+void sock_file_remove(const char *path, const struct sock_file *f);
 /* Connected at once, or refused. */
 __attribute__((warn_unused_result)) int
 sock_connect_unix(const char *path, bool is_abstract, bool is_tight,
@@ -131,5 +139,12 @@ bool sock_has_address(const addr *ip);
  * the kernel's choice.  Busy: EXIT_CONFLICT, the holder named. */
 __attribute__((warn_unused_result)) int
 sock_listen_forward(uint8_t proto, struct endpoint *ep, struct error *e);
+/* Nobody comes by it any more, and its port is free for the next one, though
+ * another process may have the socket open for a moment more; it is the
+ * caller's still.  One of UDP gives its place to sock_listen_again() alone. */
+void sock_retire_forward(int fd, uint8_t proto);
+/* As sock_listen_forward(), where such a one was before; no line is written. */
+__attribute__((warn_unused_result)) int
+sock_listen_again(const struct endpoint *ep);
 
 #endif

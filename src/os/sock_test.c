@@ -245,6 +245,42 @@ static void forwards_listen(void **state)
 	check_forward(IPPROTO_UDP);
 }
 
+/* A port is free for the next of ours when it is retired, though somebody has
+ * the socket open still; and for nobody else of UDP. */
+static void retired_ports_are_free(void **state)
+{
+	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP};
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
+		int old = sock_listen_forward(protos[i], &ep, NULL), fd;
+		char got[8];
+
+		assert_true(old >= 0);
+		sock_retire_forward(old, protos[i]);
+		fd = sock_listen_forward(protos[i], &ep, NULL);
+		assert_int_equal(fd >= 0, protos[i] == IPPROTO_TCP);
+		if (fd < 0)
+			fd = sock_listen_again(&ep);
+		assert_true(fd >= 0);
+		if (protos[i] == IPPROTO_UDP) {
+			sin.sin_port = htons(ep.port);
+			assert_int_equal(sendto(fd, "x", 1, 0,
+						(struct sockaddr *)&sin,
+						sizeof(sin)),
+					 1);
+			assert_int_equal(recv(fd, got, sizeof(got), 0), 1);
+			/* it is not given away again */
+			assert_true(sock_listen_again(&ep) < 0);
+		}
+		close(fd);
+		close(old);
+	}
+}
+
 /* Without capabilities, as an ordinary user of the host has none. */
 static int low_port(void *arg)
 {
@@ -326,6 +362,7 @@ static int group(void)
 		cmocka_unit_test(names_that_mean_nothing),
 		cmocka_unit_test(descriptors_are_checked),
 		cmocka_unit_test(forwards_listen),
+		cmocka_unit_test(retired_ports_are_free),
 		cmocka_unit_test(low_ports_name_the_remedy),
 		cmocka_unit_test(holders_of_others_are_told_apart),
 		cmocka_unit_test(a_holder_has_the_address),

@@ -177,6 +177,26 @@ void sock_remove_unix(const char *path)
 		(void)clear_name(&n, SOCK_DGRAM, NULL); /* or it stays */
 }
 
+void sock_file_of(const char *path, struct sock_file *f)
+{
+	struct stat st;
+
+	*f = (struct sock_file){.ino = 0};
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		*f = (struct sock_file){.dev = st.st_dev, .ino = st.st_ino};
+}
+
+void sock_file_remove(const char *path, const struct sock_file *f)
+{
+	CLEANUP_FD int lock = lock_folder(path);
+	struct sock_file now;
+
+	(void)lock; /* held until the return */
+	sock_file_of(path, &now);
+	if (now.ino && now.ino == f->ino && now.dev == f->dev)
+		unlink(path);
+}
+
 int sock_connect_unix(const char *path, bool is_abstract, bool is_tight,
 		      struct error *e)
 {

@@ -85,6 +85,29 @@ static void only_what_is_nobodys_is_removed(void **state)
 	place_clear(&p);
 }
 
+/* Our own file goes while somebody listens there; one that came later stays. */
+static void our_file_is_known_again(void **state)
+{
+	struct place p = place_make();
+	int fd = listen_ok(p.path), other;
+	struct sock_file f, none;
+
+	(void)state;
+	sock_file_of("/nonexistent/socket", &none);
+	sock_file_remove(p.path, &none);
+	sock_file_of(p.path, &f);
+	assert_int_equal(access(p.path, F_OK), 0);
+	sock_file_remove(p.path, &f);
+	assert_int_equal(access(p.path, F_OK), -1);
+	other = open(p.path, O_CREAT | O_WRONLY, 0600);
+	assert_true(other >= 0);
+	sock_file_remove(p.path, &f);
+	assert_int_equal(access(p.path, F_OK), 0);
+	close(other);
+	close(fd);
+	place_clear(&p);
+}
+
 static void a_stale_listener_is_replaced(void **state)
 {
 	struct place p = place_make();
@@ -302,6 +325,7 @@ static int group(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_is_nobodys_is_removed),
+		cmocka_unit_test(our_file_is_known_again),
 		cmocka_unit_test(a_stale_listener_is_replaced),
 		cmocka_unit_test(a_stale_reader_is_replaced),
 		cmocka_unit_test(other_files_are_left_alone),

@@ -52,7 +52,8 @@ def refused(status, *words, method="GET", url="/v1/network", body=None):
     """One line, and it says what is wrong."""
     got, headers, text = request(method, url, body)
     assert got == status, (got, text)
-    line = json.loads(text)["error"]
+    is_text = headers["Content-Type"].startswith("text/plain")
+    line = text[:-1] if is_text else json.loads(text)["error"]
     assert "\n" not in line and all(w in line for w in words), line
     return headers
 
@@ -97,6 +98,13 @@ def capture():
     return {}
 
 
+def forwarder(what):
+    """An answer without text."""
+    body = {"local": "127.0.0.1:0", "remote": "10.0.2.15:22", "protocol": "tcp"}
+    assert request("POST", "/services/forwarder/" + what, body)[::2] == (200, "")
+    return {}
+
+
 def examples(m, far):
     """A call for each request, in an order in which each has something to say."""
     me = {"name": "other", "pid": os.getpid()}
@@ -109,8 +117,16 @@ def examples(m, far):
             "PUT", "/v1/machines/m/user-data", "#cloud-config\n")),
         ("PUT /v1/machines/{name}/meta-data", lambda: ask(
             "PUT", "/v1/machines/m/meta-data", "instance-id: 1\n")),
+        ("POST /v1/forwards", lambda: ask("POST", "/v1/forwards", {
+            "spec": "0:22,0:23", "machine": "other", "proxy": "v1", "from": ["::1"]}, status=201)),
+        ("POST /services/forwarder/expose", lambda: forwarder("expose")),
+        ("GET /services/forwarder/all", lambda: ask("GET", "/services/forwarder/all")[0]),
+        ("GET /v1/forwards", lambda: ask("GET", "/v1/forwards")),
         ("GET /v1/network", lambda: ask("GET", "/v1/network")),
         ("GET /v1/network", lambda: ask("GET", "/v1/network", name=far)),
+        ("DELETE /v1/forwards/{name}", lambda: ask(
+            "DELETE", f"/v1/forwards/{ask('GET', '/v1/forwards')['forwards'][1]['id']}")),
+        ("POST /services/forwarder/unexpose", lambda: forwarder("unexpose")),
         ("GET /v1/leases", lambda: ask("GET", "/v1/leases")),
         ("GET /v1/stats", lambda: ask("GET", "/v1/stats")),
         ("PUT /v1/captures/kept", lambda: ask("PUT", "/v1/captures/kept", {

@@ -16,7 +16,7 @@ def test_what_show_tells(w, lan):
                        "folder", "netdevs", "subnets", "forwards", "tunnels", "machines",
                        "plugs"]
     assert list(o["subnets"][1]) == ["net", "gateway", "dns"]
-    assert list(o["forwards"][0]) == ["proto", "host", "guest", "machine"]
+    assert list(o["forwards"][0]) == ["proto", "host", "guest", "machine", "id", "family"]
     assert list(o["machines"][0]) == ["name", "link", "listen", "socket", "connected", "pid",
                                       "mac", "address", "addresses"]
     manual = (world.HERE.parent.parent / "man" / "vmlan.1.scd").read_text()
