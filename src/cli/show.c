@@ -10,17 +10,19 @@
 #include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/forward.h"
+#include "cli/show_svg.h"
 #include "cli/start.h"
 #include "control/protocol.h"
 
 static const char ls_usage[] = "usage: vmlan ls [--json]\n"
 			       "Lists the networks that run.\n";
 static const char show_usage[] =
-	"usage: vmlan show [--json|--netdevs] NAME\n"
+	"usage: vmlan show [--json|--netdevs|--svg] NAME\n"
 	"Tells about a network that runs: its mode, netdevs, forwarded ports\n"
 	"and machines.\n"
 	"  --json           as a JSON object\n"
-	"  --netdevs        what its mode expands to, one netdev a line\n";
+	"  --netdevs        what its mode expands to, one netdev a line\n"
+	"  --svg            as a picture\n";
 
 /* "kept, serving": what a network lives by, and how it is. */
 static void print_state(const json_t *o, char *buf, size_t len)
@@ -202,7 +204,20 @@ static void print_network(const json_t *o)
 		print_plug(v);
 }
 
-enum view { VIEW_WORDS, VIEW_JSON, VIEW_NETDEVS };
+enum view { VIEW_WORDS, VIEW_JSON, VIEW_NETDEVS, VIEW_SVG };
+
+static int show_picture(const char *name, const json_t *o, struct error *e)
+{
+	json_t *captures = NULL;
+	int r = ctl_ask(name, "GET", CONTROL_CAPTURES, NULL, &captures, e);
+
+	if (r == -ENOENT)
+		return error_set(e, EXIT_NO_NETWORK, "%s has just ended", name);
+	if (r == 0)
+		r = show_svg(stdout, o, captures, e);
+	json_decref(captures);
+	return r;
+}
 
 static int show(const char *name, enum view view)
 {
@@ -221,9 +236,12 @@ static int show(const char *name, enum view view)
 	case VIEW_NETDEVS:
 		print_list(json_object_get(o, "netdevs"), "");
 		break;
+	case VIEW_SVG:
+		(void)!show_picture(name, o, &e); /* *e says it */
+		break;
 	}
 	json_decref(o);
-	return EXIT_DONE;
+	return e.code == EXIT_DONE ? EXIT_DONE : cli_fail(&e);
 }
 
 int cmd_show(int argc, char **argv)
@@ -241,6 +259,8 @@ int cmd_show(int argc, char **argv)
 			view = VIEW_JSON;
 		else if (strcmp(argv[i], "--netdevs") == 0)
 			view = VIEW_NETDEVS;
+		else if (strcmp(argv[i], "--svg") == 0)
+			view = VIEW_SVG;
 		else if (argv[i][0] == '-' || name)
 			return cli_usage("show: '%s' is one word too many; see "
 					 "vmlan show --help",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What is said of machines: the keys of `vmlan show --json`, and their MACs."""
 import json
+from xml.dom import minidom
 
 import world
 from test_modes import Machine, lan, names, rundir, show  # noqa: F401
@@ -23,6 +24,29 @@ def test_what_show_tells(w, lan):
     manual = manual[manual.index("*--json*, of *ls*"):manual.index("# MODES")]
     for key in (*o, *o["subnets"][1], *o["forwards"][0], *o["machines"][0]):
         assert f"_{key}_" in manual, key
+
+
+def test_picture(w, lan):
+    """What there is, each as a box: an XML document that says it."""
+    with Machine(lan, "a", "--net", "natnet:lab", "-p", "2222:80", mac="52:54:00:00:00:0a"), \
+            Machine(lan, "b", "--net", "natnet:lab"):
+        o = show("lab")
+        r = sh(VMLAN, "show", "--svg", "lab")
+    assert r.stderr == ""
+    svg = minidom.parseString(r.stdout).documentElement
+    words = [t.firstChild.data for t in svg.getElementsByTagName("text") if t.firstChild]
+    assert svg.tagName == "svg" and "network lab" in words and "LAN of 2 machines" in words
+    for text in ("a", "b", "gateway", "host", "52:54:00:00:00:0a", "10.0.2.0/24",
+                 "  name server 10.0.2.3", "tcp 127.0.0.1:2222 and [::1]:2222"):
+        assert words.count(text) == 1, (text, words)
+    assert [w for w in words if w.startswith("a ")] == ["a " + o["forwards"][0]["guest"]]
+    # The picture and the LAN; host, gateway, and two machines.
+    assert len(svg.getElementsByTagName("rect")) == 6
+    lines = [(x.getAttribute("class"), x.getAttribute("marker-end"))
+             for x in svg.getElementsByTagName("line")]
+    assert sorted(lines) == [("arrow", "url(#head)")] + 3 * [("good", "")]
+    r = sh(VMLAN, "show", "--svg", "nowhere", check=False)
+    assert r.returncode == 3 and r.stdout == "" and len(r.stderr.splitlines()) == 1
 
 
 def test_macs_by_name(w):
