@@ -167,12 +167,12 @@ static void finds_modules_in_order(void **state)
 static void bounds_modules(void **state)
 {
 	static const char *const names[] = {"a"};
-	char text[KERNEL_MODULES_MAX * 8 + 64] = "a.ko:";
+	char text[KERNEL_MODULES_MAX * 16 + 64] = "a.ko:";
 	struct kernel_modules m;
 	struct folder d;
 
 	for (int i = 0; i < KERNEL_MODULES_MAX; i++)
-		snprintf(text + strlen(text), 8, " %d.ko", i);
+		snprintf(text + strlen(text), 16, " %d.ko", i);
 	begin(&d);
 	put(&d, "modules.dep", text, strlen(text));
 	assert_int_equal(kernel_modules_find(d.path, names, 1, &m), -E2BIG);
