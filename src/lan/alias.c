@@ -258,5 +258,5 @@ void alias_forget(struct port *p)
 	if (!list_empty(&p->aliases))
 		p->last_mac = (mac){0}; /* it may have been one of them */
 	list_splice(&p->lan->free_aliases, &p->aliases);
-	p->alias_use = 0;
+	p->alias_use &= ALIAS_USE_CABLE;
 }

@@ -53,6 +53,8 @@ enum {
 enum alias_use {
 	ALIAS_USE_SWAP = 1 << 0,  /* port.aliases is not empty */
 	ALIAS_USE_WATCH = 1 << 1, /* port.watch is set: something moved here */
+	ALIAS_USE_CABLE = 1 << 2, /* no alias: what comes goes through
+				   * port_cable_in() first */
 };
 
 /* real is a MAC behind the port it is listed at; the lan knows it by alias. */

@@ -16,6 +16,9 @@
 	X(OFFLOAD_BAD, "offload request does not fit the frame")               \
 	X(LINK_DOWN, "link of the exit is down")                               \
 	X(LINK_DOWN_IN, "link of the entrance is down")                        \
+	X(LINK_LOSS, "lost on a cable, as vmlan link says")                    \
+	X(LINK_QUEUE, "too much on its way on a cable that is spoilt")         \
+	X(LINK_CODEL, "waited too long for its turn at a cable's rate")        \
 	X(PORT_FULL, "exit had no room")                                       \
 	X(PORT_STALLED, "exit had no room for 100 ms")                         \
 	X(PORT_FAULT, "exit is shut after a fault")                            \

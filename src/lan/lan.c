@@ -18,6 +18,7 @@
 #include "lan/gso.h"
 #include "lan/heard.h"
 #include "lan/lan_priv.h"
+#include "lan/port_cable.h"
 
 enum {
 	/* A batch's unicast frames may have as many exits as there are
@@ -53,6 +54,7 @@ struct carry {
 	struct port *from;
 	const struct batch *b;
 	enum carry_mode mode;
+	bool is_through;	/* the entrance's cable */
 	unsigned next;		/* the first frame not looked at */
 	uint32_t need;		/* PORT_O_* of all frames together */
 	uint32_t longest;	/* on the wire */
@@ -546,8 +548,8 @@ static inline uint64_t carry_out(struct carry *c)
 	return deliver(c);
 }
 
-/* Carries the frames from c->next on of a port with aliases, or one that may
- * have to get one. */
+/* Carries the frames from c->next on of a port with aliases or a cable, or one
+ * that may have to get an alias. */
 static __attribute__((noinline)) uint64_t carry_aliased(struct carry *c)
 {
 	const struct batch *b = c->b;
@@ -555,6 +557,10 @@ static __attribute__((noinline)) uint64_t carry_aliased(struct carry *c)
 	uint64_t back = 0;
 	unsigned next = c->next;
 
+	if (c->from->alias_use & ALIAS_USE_CABLE && !c->is_through) {
+		port_cable_in(c->from, b);
+		return 0;
+	}
 	if (c->from->alias_use & ALIAS_USE_WATCH)
 		alias_watch(c->from, b);
 	while (next < b->n && port_is_up(c->from)) {
@@ -581,23 +587,21 @@ static void note_talk(struct lan *lan, const struct port *from, uint64_t bytes)
 		talk_note(lan->talk, from, bytes);
 }
 
-static inline uint64_t input_carry(struct port *from, const struct batch *b,
-				   enum carry_mode mode)
+/* A batch that its entrance has counted. */
+static inline uint64_t carry_in(struct port *from, const struct batch *b,
+				enum carry_mode mode, bool is_through)
 {
 	struct lan *lan = from->lan;
 	struct port *outer = lan->ingress;
-	uint64_t bytes = batch_bytes(b, batch_mask(b));
 	struct carry c;
 	uint64_t back;
 
 	c.lan = lan;
 	c.from = from;
 	c.mode = mode;
+	c.is_through = is_through;
 	carry_init(&c, b, 0);
 	assert(!lan->lend_open && b->n <= FRAME_BATCH);
-	from->stats.rx_frames += b->n;
-	from->stats.rx_bytes += bytes;
-	note_talk(lan, from, bytes);
 	if (!port_is_up(from)) {
 		entry_lost(&c, batch_mask(b), DROP_LINK_DOWN_IN);
 		return 0;
@@ -615,6 +619,19 @@ static inline uint64_t input_carry(struct port *from, const struct batch *b,
 	lan->ingress = outer;
 	lan->busy--;
 	lan->depth--;
+	return back;
+}
+
+static inline uint64_t input_carry(struct port *from, const struct batch *b,
+				   enum carry_mode mode)
+{
+	uint64_t bytes = batch_bytes(b, batch_mask(b));
+	uint64_t back;
+
+	from->stats.rx_frames += b->n;
+	from->stats.rx_bytes += bytes;
+	note_talk(from->lan, from, bytes);
+	back = carry_in(from, b, mode, false);
 	if (mode == CARRY_KEEP && back) { /* they will come again */
 		from->stats.rx_frames -= count_bits(back);
 		from->stats.rx_bytes -= batch_bytes(b, back);
@@ -656,6 +673,11 @@ static uint64_t input(struct port *from, const struct batch *b,
 uint64_t lan_input(struct port *from, const struct batch *b, bool keep)
 {
 	return input(from, b, keep ? CARRY_KEEP : CARRY_LOSE);
+}
+
+uint64_t lan_carry_cabled(struct port *from, const struct batch *b, bool keep)
+{
+	return carry_in(from, b, keep ? CARRY_KEEP : CARRY_LOSE, true);
 }
 
 /* Frames whose exit is known, and whose entrance has counted them. */
@@ -757,35 +779,4 @@ bool lan_port_readable(struct port *p)
 	if (lan->busy == 0 && !list_empty(&lan->wake))
 		lan_wake_now(lan);
 	return has_more;
-}
-
-void lan_path(struct port *from, mac dst, struct lan_path *pathp)
-{
-	struct lan *lan = from->lan;
-	struct port *exit = lan_exit(lan, dst);
-	struct lan_path path = {.offload = PORT_O_ALL, .max_frame = FRAME_MAX};
-
-	if (exit && exit != from && port_is_up(exit)) {
-		path.port = exit;
-		path.offload = exit->caps.offload;
-		path.max_frame = exit->caps.max_frame;
-		path.lossy = exit->caps.lossy;
-		path.queue_frames = exit->caps.queue_frames;
-		*pathp = path;
-		return;
-	}
-	list_each(it, &lan->ports) {
-		struct port *p = container_of(it, struct port, link_all);
-
-		if (p == from || !port_is_up(p))
-			continue;
-		path.offload &= p->caps.offload;
-		if (p->caps.max_frame < path.max_frame)
-			path.max_frame = p->caps.max_frame;
-		path.lossy |= p->caps.lossy;
-		/* 0, any number, wraps to the greatest. */
-		if (p->caps.queue_frames - 1 < path.queue_frames - 1)
-			path.queue_frames = p->caps.queue_frames;
-	}
-	*pathp = path;
 }

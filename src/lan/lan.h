@@ -15,7 +15,9 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/impair.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/talk.h"
 #include "base/timer.h"
 #include "lan/drop.h"
@@ -34,6 +36,7 @@ enum {
 /* What control wants to hear; any hook may be NULL.  Called from the data
  * path's edge: implementations only note and return. */
 struct lan_events {
+	/* p's peer has come or gone, whatever control does to the cable. */
 	void (*link)(void *arg, struct port *p, bool up);
 	void (*fault)(void *arg, struct port *p, enum port_fault why,
 		      const char *text);
@@ -79,6 +82,12 @@ void lan_port_del(struct port *p);
 void lan_port_link(struct port *p, bool up);
 /* Control pulls or plugs the cable. */
 void lan_port_admin(struct port *p, bool up);
+/* Its cable does that to frames from now on; all zero: none any more, and what
+ * is under way arrives.  The numbers of chance begin anew where the seed is
+ * another one, or restarts.  As lan_port_add(), where a cable is taken off.
+ * 0, or -ENOMEM: one way may be as it was. */
+MUST_USE int lan_port_spoil(struct port *p, const struct impair_set *s,
+			    bool restarts);
 /* The kind's abilities changed. */
 void lan_port_caps(struct port *p, const struct port_caps *caps);
 /* True if frames flow through p now. */

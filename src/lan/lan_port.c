@@ -17,6 +17,7 @@
 
 #include "lan/heard.h"
 #include "lan/lan_priv.h"
+#include "lan/port_cable.h"
 
 enum { WAIT_SHARED = LAN_WAITERS - 1 };
 
@@ -115,7 +116,7 @@ struct list *lan_ports(struct lan *lan)
 	return &lan->ports;
 }
 
-static uint32_t waiter_slot_take(struct lan *lan, struct port *p)
+uint32_t lan_waiter_take(struct lan *lan, struct port *p)
 {
 	for (uint32_t i = 0; i < WAIT_SHARED; i++) {
 		if (lan->waiter[i])
@@ -126,8 +127,7 @@ static uint32_t waiter_slot_take(struct lan *lan, struct port *p)
 	return WAIT_SHARED;
 }
 
-/* p waits for nobody any more. */
-static void waiter_slot_give(struct lan *lan, struct port *p)
+void lan_waiter_give(struct lan *lan, struct port *p)
 {
 	if (p->wait_slot == WAIT_SHARED)
 		return; /* others may use the bit: a wake too many */
@@ -135,6 +135,7 @@ static void waiter_slot_give(struct lan *lan, struct port *p)
 	list_each(it, &lan->ports)
 		container_of(it, struct port, link_all)->waiters &=
 			~(UINT64_C(1) << p->wait_slot);
+	p->wait_slot = WAIT_SHARED;
 }
 
 void lan_port_add(struct lan *lan, struct port *p)
@@ -155,11 +156,12 @@ void lan_port_add(struct lan *lan, struct port *p)
 	p->wait_turn = 0;
 	p->holders_first = false;
 	p->hold_after_ns = 0;
+	p->cable = NULL;
 	list_init(&p->holders);
 	p->hold = p->ops->let_go ? hold_new(p) : NULL;
 	p->wait_slot = WAIT_SHARED;
 	if (p->ops->room)
-		p->wait_slot = waiter_slot_take(lan, p);
+		p->wait_slot = lan_waiter_take(lan, p);
 	list_init(&p->link_wake);
 	list_init(&p->aliases);
 	p->alias_use = 0;
@@ -185,6 +187,7 @@ void lan_port_del(struct port *p)
 	assert(lan->busy == 0 && !p->lent);
 	if (lan->watch.removed)
 		lan->watch.removed(lan->watch.arg, p);
+	port_cable_cut(p);
 	p->carrier = false;
 	if (lan->tap)
 		lan->tap->removed(lan->tap->arg, p);
@@ -193,7 +196,7 @@ void lan_port_del(struct port *p)
 	alias_forget(p);
 	snoop_forget(p);
 	if (p->ops->room)
-		waiter_slot_give(lan, p);
+		lan_waiter_give(lan, p);
 	lan_port_room(p);
 	assert(list_empty(&p->holders));
 	list_del(&p->link_wake);
@@ -206,14 +209,16 @@ bool port_is_up(const struct port *p)
 	return p->carrier && p->admin_up && p->fault == FAULT_NONE;
 }
 
-/* After carrier, cable or fault have changed. */
-static void port_changed(struct port *p, bool was_up)
+/* Its peer is there, and believed. */
+static bool has_peer(const struct port *p)
+{
+	return p->carrier && p->fault == FAULT_NONE;
+}
+
+static void up_changed(struct port *p, bool is_up)
 {
 	struct lan *lan = p->lan;
-	bool is_up = port_is_up(p);
 
-	if (!lan || is_up == was_up)
-		return;
 	if (!is_up) {
 		fdb_flush(&lan->fdb, p);
 		alias_forget(p);
@@ -222,34 +227,56 @@ static void port_changed(struct port *p, bool was_up)
 		if (p->wants_room)
 			lan_wake_later(p);
 		hold_release_soon(p);
+		if (p->cable)
+			port_cable_down(p);
 	} else {
 		snoop_link_up(p);
 	}
 	lan_port_news(p);
-	if (lan->events.link)
-		lan->events.link(lan->events.arg, p, is_up);
+}
+
+/* How p was, before carrier, cable or fault change. */
+struct port_was {
+	bool up, peer;
+};
+
+static struct port_was port_now(const struct port *p)
+{
+	return (struct port_was){.up = port_is_up(p), .peer = has_peer(p)};
+}
+
+static void port_changed(struct port *p, struct port_was was)
+{
+	struct lan *lan = p->lan;
+
+	if (!lan)
+		return;
+	if (port_is_up(p) != was.up)
+		up_changed(p, !was.up);
+	if (has_peer(p) != was.peer && lan->events.link)
+		lan->events.link(lan->events.arg, p, !was.peer);
 }
 
 void lan_port_link(struct port *p, bool up)
 {
-	bool was_up = port_is_up(p);
+	struct port_was was = port_now(p);
 
 	assert(!p->lan || !p->lan->lane);
 	p->carrier = up;
 	if (!up && !p->caps.is_ours)
 		p->last_mac = (mac){0}; /* who comes next is another */
-	port_changed(p, was_up);
+	port_changed(p, was);
 }
 
 void lan_port_admin(struct port *p, bool up)
 {
-	bool was_up = port_is_up(p);
+	struct port_was was = port_now(p);
 
 	assert(!p->lan || !p->lan->lane);
 	if (p->admin_up == up)
 		return;
 	p->admin_up = up;
-	port_changed(p, was_up);
+	port_changed(p, was);
 	if (p->ops->link)
 		p->ops->link(p, up);
 }
@@ -257,14 +284,17 @@ void lan_port_admin(struct port *p, bool up)
 void lan_port_caps(struct port *p, const struct port_caps *caps)
 {
 	assert(!p->lan || !p->lan->lane);
-	p->caps = *caps;
+	if (p->cable)
+		port_cable_caps(p, caps);
+	else
+		p->caps = *caps;
 	if (p->lan)
 		lan_port_news(p);
 }
 
 void port_fault(struct port *p, enum port_fault why, const char *fmt, ...)
 {
-	bool was_up = port_is_up(p);
+	struct port_was was = port_now(p);
 	struct lan *lan = p->lan;
 	char text[256];
 	va_list ap;
@@ -277,16 +307,16 @@ void port_fault(struct port *p, enum port_fault why, const char *fmt, ...)
 	va_end(ap);
 	if (lan && lan->events.fault)
 		lan->events.fault(lan->events.arg, p, why, text);
-	port_changed(p, was_up);
+	port_changed(p, was);
 }
 
 void port_fault_clear(struct port *p)
 {
-	bool was_up = port_is_up(p);
+	struct port_was was = port_now(p);
 
 	assert(!p->lan || !p->lan->lane);
 	p->fault = FAULT_NONE;
-	port_changed(p, was_up);
+	port_changed(p, was);
 }
 
 void lan_ask_room(struct port *exit)
@@ -372,6 +402,8 @@ void lan_port_room(struct port *p)
 	/* Either kind of sender may use the room up. */
 	p->holders_first = !holders_first;
 	p->wants_room = false;
+	if (p->cable)
+		port_cable_room(p);
 	if (holders_first)
 		hold_serve(p);
 	wake_waiters(lan, p);
@@ -380,6 +412,37 @@ void lan_port_room(struct port *p)
 }
 
 /* ---- what is known of them ---- */
+
+void lan_path(struct port *from, mac dst, struct lan_path *pathp)
+{
+	struct lan *lan = from->lan;
+	struct port *exit = lan_exit(lan, dst);
+	struct lan_path path = {.offload = PORT_O_ALL, .max_frame = FRAME_MAX};
+
+	if (exit && exit != from && port_is_up(exit)) {
+		path.port = exit;
+		path.offload = exit->caps.offload;
+		path.max_frame = exit->caps.max_frame;
+		path.lossy = exit->caps.lossy;
+		path.queue_frames = exit->caps.queue_frames;
+		*pathp = path;
+		return;
+	}
+	list_each(it, &lan->ports) {
+		struct port *p = container_of(it, struct port, link_all);
+
+		if (p == from || !port_is_up(p))
+			continue;
+		path.offload &= p->caps.offload;
+		if (p->caps.max_frame < path.max_frame)
+			path.max_frame = p->caps.max_frame;
+		path.lossy |= p->caps.lossy;
+		/* 0, any number, wraps to the greatest. */
+		if (p->caps.queue_frames - 1 < path.queue_frames - 1)
+			path.queue_frames = p->caps.queue_frames;
+	}
+	*pathp = path;
+}
 
 struct mac_walk {
 	lan_mac_fn fn;

@@ -111,6 +111,13 @@ static inline struct port *lan_exit(const struct lan *lan, mac dst)
  * those it had no room for; the others are sent or dropped. */
 uint64_t lan_carry_held(struct port *from, struct port *exit,
 			const struct batch *b, struct gso_rest *rest);
+/* Frames that came in by from, and that it has counted, are through its cable:
+ * as lan_input(). */
+uint64_t lan_carry_cabled(struct port *from, const struct batch *b, bool keep);
+/* A place among the senders that wait, for port.wait_slot; and it waits no
+ * more. */
+uint32_t lan_waiter_take(struct lan *lan, struct port *p);
+void lan_waiter_give(struct lan *lan, struct port *p);
 /* exit is to say when it has room (lan_port_room()). */
 void lan_ask_room(struct port *exit);
 /* sender was told "no room" by exit: its room hook is to be called. */

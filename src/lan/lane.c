@@ -152,5 +152,5 @@ void lan_mac_used(struct lan *lan, struct port *p, mac m)
 
 bool lan_port_is_plain(const struct port *p)
 {
-	return !(p->alias_use & ALIAS_USE_SWAP) && !p->tap;
+	return !(p->alias_use & ALIAS_USE_SWAP) && !p->cable && !p->tap;
 }

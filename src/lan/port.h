@@ -129,6 +129,7 @@
 struct hold;
 struct lan;
 struct port;
+struct port_cable;
 
 /* What an exit can carry out by itself (bits of port_caps.offload). */
 enum port_offload {
@@ -266,6 +267,7 @@ struct port {
 	uint64_t waiters;    /* senders to tell when there is room here */
 	uint32_t wait_turn;  /* the bit that is told first next time */
 	struct list link_wake; /* in lan->wake: they are told from a timer */
+	struct port_cable *cable; /* owned; NULL: it is as it should be */
 	struct hold *hold;   /* owned; what it waits with, NULL: it cannot */
 	struct list holders; /* of frames for it: hold_queue.link_exit */
 	bool holders_first;  /* they are told before those in waiters */

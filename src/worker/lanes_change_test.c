@@ -128,6 +128,37 @@ static void an_alias_is_worker_0s_alone(void **state)
 	pair_deinit(&w, &t);
 }
 
+/* What spoils it has no lane. */
+static void a_spoilt_cable_is_worker_0s(void **state)
+{
+	const struct impair all = {.loss = IMPAIR_ALL};
+	struct impair_set s = {.way = {all, all}};
+	struct world w;
+	struct pair t;
+
+	(void)state;
+	world_init(&w, 2, 0);
+	pair_init(&w, &t);
+	pair_greet(&w, &t);
+	fake_clear(t.q);
+	assert_int_equal(lan_port_spoil(&t.p->port, &s, false), 0);
+	assert_true(t.leg->port.is_punted);
+	lane_say(&w, 1, t.leg, t.at_q, t.at_p, 2);
+	until_dropped(&w, DROP_LINK_LOSS, 2);
+	assert_int_equal(t.leg->port.stats.rx_frames, 0);
+	say(t.q, t.at_p, t.at_q);
+	until_dropped(&w, DROP_LINK_LOSS, 3);
+	assert_int_equal(t.q->n_out, 0);
+	s = (struct impair_set){.seed = 1};
+	assert_int_equal(lan_port_spoil(&t.p->port, &s, false), 0);
+	assert_false(t.leg->port.is_punted);
+	until_copied(&w);
+	lane_say(&w, 1, t.leg, t.at_q, t.at_p, 2);
+	until_got(&w, t.q, 2);
+	assert_int_equal(t.leg->port.stats.rx_frames, 2);
+	pair_deinit(&w, &t);
+}
+
 /* True if leg, of q, lends to p's. */
 static bool lends(struct world *w, struct pair *t, struct fake_port *leg)
 {
@@ -414,6 +445,7 @@ int main(void)
 		cmocka_unit_test(mail_for_a_port_that_has_gone_is_dropped),
 		cmocka_unit_test(links_are_pulled_everywhere),
 		cmocka_unit_test(an_alias_is_worker_0s_alone),
+		cmocka_unit_test(a_spoilt_cable_is_worker_0s),
 		cmocka_unit_test(a_lend_is_worker_0s_at_times),
 		cmocka_unit_test(a_fault_of_a_leg_is_the_ports),
 		cmocka_unit_test(a_fault_of_a_peer_that_has_gone_is_none),
