@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"ls", cmd_ls, "list the networks that run"},
 	{"show", cmd_show, "tell about one network"},
 	{"leases", cmd_leases, "list the addresses that machines got"},
+	{"link", cmd_link, "pull a machine's cable, or spoil it"},
 	{"stats", cmd_stats, "what was lost on one network, and why"},
 	{"cap", cmd_cap, "capture frames, as pcapng, into Wireshark"},
 	{"events", cmd_events, "what happens on one network, as it does"},

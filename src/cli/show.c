@@ -10,6 +10,7 @@
 #include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/forward.h"
+#include "cli/link_text.h"
 #include "cli/show_svg.h"
 #include "cli/start.h"
 #include "control/protocol.h"
@@ -119,6 +120,9 @@ static void print_machine(const json_t *m)
 	json_array_foreach(json_object_get(m, "addresses"), i, v)
 		printf(", %s", json_string_value(v));
 	putchar('\n');
+	v = json_object_get(m, "cable");
+	if (v)
+		link_print("cable    ", ctl_str(m, "name"), v);
 }
 
 /* Who is plugged into a VDE switch of the network's. */

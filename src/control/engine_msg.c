@@ -167,6 +167,7 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_USER_MOVE:
 	case ENGINE_MSG_TFTP_TAKE:
 	case ENGINE_MSG_NETDEV_DEL:
+	case ENGINE_MSG_CABLE:
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:

@@ -19,6 +19,7 @@
 #include "base/dhcp_lease.h"
 #include "base/dhcp_rule.h"
 #include "base/forward_rules.h"
+#include "base/impair.h"
 #include "base/serving.h"
 #include "base/subnet.h"
 
@@ -62,6 +63,7 @@ enum {
 	X(NAMED, msg_named, 0, 0)                                              \
 	X(DNS_SERVER, msg_dns_server, 0, 0)                                    \
 	X(NETDEV_DEL, msg_port, 0, 0)                                          \
+	X(CABLE, msg_cable, 0, 0)                                              \
 	X(DHCP_OPTION, msg_dhcp_option, 0, 0)                                  \
 	X(DHCP_RESERVE, msg_dhcp_reserve, 0, 0)                                \
 	X(LEASE_KEEP, msg_lease_keep, 0, 0)                                    \
@@ -465,6 +467,15 @@ struct msg_capture_add {
 	char name[ENGINE_NAME_LEN]; /* of a port; "": of all */
 };
 
+/* The cable of a machine's netdev is so from now on. */
+struct msg_cable {
+	struct msg_head head;
+	uint32_t port;
+	uint8_t is_pulled;
+	uint8_t restarts; /* chance begins anew */
+	struct impair_set set;
+};
+
 struct msg_sync {
 	struct msg_head head;
 	uint32_t cookie; /* comes back in SYNCED and STATS */
@@ -555,6 +566,7 @@ union engine_msg {
 	struct msg_network network;
 	struct msg_port port;
 	struct msg_capture_add capture_add;
+	struct msg_cable cable;
 	struct msg_sync sync;
 	struct msg_udp_refused udp_refused;
 	struct msg_machine machine;

@@ -28,6 +28,7 @@
 #define CONTROL_MACHINES "/v1/machines"
 #define CONTROL_FORWARDS "/v1/forwards"
 #define CONTROL_LIFE	 "/life" /* behind a machine */
+#define CONTROL_LINK	 "/link"
 #define CONTROL_CAPTURES "/v1/captures"
 #define CONTROL_CAPTURES_KEPT "/v1/captures/kept"
 #define CONTROL_CAPTURE_UPGRADE "vmlan-capture"

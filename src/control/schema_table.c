@@ -39,6 +39,49 @@ static const struct schema_key forward_keys[] = {
 /* Those that a machine is plugged in with. */
 static const struct schema_key plain_forward_keys[] = {FORWARD_KEYS, {NULL}};
 
+/* What spoils a cable in one direction. */
+static const struct schema_key way_keys[] = {
+	{"delay", SCHEMA_STRING, true, "each frame is that long on its way: a "
+				       "number and s, ms, us or ns"},
+	{"jitter", SCHEMA_STRING, true, "that much more or less"},
+	{"loss", SCHEMA_STRING, true, "so many frames are lost: a number and "
+				      "%"},
+	{"duplicate", SCHEMA_STRING, true, "so many arrive twice"},
+	{"reorder", SCHEMA_STRING, true, "so many skip the delay"},
+	{"corrupt", SCHEMA_STRING, true, "in so many one bit is flipped"},
+	{"rate", SCHEMA_STRING, true, "in a second: a number and bit, kbit, "
+				      "mbit or gbit"},
+	{"burst", SCHEMA_STRING, true, "that pass at once: a number and b, kb "
+				       "or mb"},
+	{NULL},
+};
+
+static const struct schema_key link_keys[] = {
+	{"up", SCHEMA_BOOLEAN, .about = "false: the cable is pulled"},
+	{"to", SCHEMA_OBJECT, false, "how what the machine gets is spoilt",
+	 way_keys},
+	{"from", SCHEMA_OBJECT, false, "the same of what it sends", way_keys},
+	{"seed", SCHEMA_INTEGER, true, "what all chance is made of"},
+	{"left_ms", SCHEMA_INTEGER, true,
+	 "milliseconds until it is as it was before"},
+	{NULL},
+};
+
+static const struct schema_key link_body[] = {
+	{"reset", SCHEMA_BOOLEAN, true,
+	 "true, first: up, and spoilt by nothing"},
+	{"up", SCHEMA_BOOLEAN, true, "false: the cable is pulled"},
+	{"to", SCHEMA_OBJECT, true, "for what the machine gets; keys that are "
+				    "missing stay, off takes one away",
+	 way_keys},
+	{"from", SCHEMA_OBJECT, true, "the same of what it sends", way_keys},
+	{"seed", SCHEMA_INTEGER, true,
+	 "chance begins anew, from this number, 0 to 2^53 - 1"},
+	{"for", SCHEMA_STRING, true, "then as before: a number and ms, s, min "
+				     "or h"},
+	{NULL},
+};
+
 #define MACHINE_KEYS                                                           \
 	{"name", SCHEMA_STRING, .about = "its name in this network"},          \
 	{"link", SCHEMA_STRING, .about = "stream, vhost-user, or netns: a "    \
@@ -59,6 +102,8 @@ static const struct schema_key plain_forward_keys[] = {FORWARD_KEYS, {NULL}};
 static const struct schema_key machine_keys[] = {
 	MACHINE_KEYS,
 	{"cloud", SCHEMA_STRING, true, "where its cloud-init finds its data"},
+	{"cable", SCHEMA_OBJECT, true,
+	 "how its cable is, unless it is as it should be", link_keys},
 	{NULL},
 };
 
@@ -444,6 +489,20 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		.body_max = CONTROL_CLOUD_MAX,
 		.answer = cloud_answer,
 		.codes = NO_OBJECT | CONFLICT | FAILED,
+	},
+	[SCHEMA_GET_LINK] = {
+		"GET", CONTROL_MACHINES "/{name}" CONTROL_LINK,
+		"how the machine's cable is",
+		.answer = link_keys,
+		.codes = NO_OBJECT,
+	},
+	[SCHEMA_PUT_LINK] = {
+		"PUT", CONTROL_MACHINES "/{name}" CONTROL_LINK,
+		"vmlan link: its cable is pulled or spoilt; what is not named "
+		"stays as it is",
+		.body = link_body,
+		.answer = link_keys,
+		.codes = NO_OBJECT,
 	},
 	[SCHEMA_DELETE_MACHINE] = {
 		"DELETE", CONTROL_MACHINES "/{name}",

@@ -221,6 +221,7 @@ int engine_main(int sock, int lock)
 				 "the engine (no SIGBUS handler)");
 	list_init(&e.lans);
 	list_init(&e.netdevs);
+	list_init(&e.cables);
 	list_init(&e.failures);
 	engine_heard_init(&e);
 	e.tftp_files = engine_tftp_files(&e);

@@ -96,6 +96,7 @@ struct engine {
 	struct loop_io io;
 	struct list lans;    /* of struct engine_lan */
 	struct list netdevs; /* of struct engine_netdev */
+	struct list cables;  /* owned: those that are not as they should be */
 	uint32_t deny;	     /* ENGINE_DENY_* */
 	bool ends_with_keeper;
 	unsigned n_machines; /* ports of machines whose carrier is up */
@@ -201,6 +202,11 @@ int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
 int engine_order_capture_del(struct engine *e, const struct msg_port *m);
 /* NULL: no such netdev user. */
 struct gateway *engine_gateway_find(struct engine *e, uint32_t id);
+/* orders_cable.c: as engine_order(); a machine's port is up; its netdev is no
+ * more. */
+int engine_order_cable(struct engine *e, const struct msg_cable *m);
+void engine_cable_port(struct engine *e, struct port *p);
+void engine_cable_forget(struct engine *e, uint32_t id);
 /* names.c: as engine_order(); the netdev with this id is no more. */
 int engine_order_named(struct engine *e, const struct msg_named *m);
 int engine_order_dns_server(struct engine *e, const struct msg_dns_server *m);

@@ -657,6 +657,7 @@ void engine_netdev_drop(struct engine *e, struct engine_netdev *n)
 	}
 	engine_unsettled(e, n, false);
 	engine_unnamed(e, n->id);
+	engine_cable_forget(e, n->id);
 	list_del(&n->link); /* not before: its machines go now */
 	free(n);
 }
@@ -715,6 +716,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 		return engine_order_dns_server(e, &m->dns_server);
 	case ENGINE_MSG_NETDEV_DEL:
 		return order_netdev_del(e, m->port.port);
+	case ENGINE_MSG_CABLE:
+		return engine_order_cable(e, &m->cable);
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_DHCP_OPTION:
 	case ENGINE_MSG_DHCP_RESERVE:

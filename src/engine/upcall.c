@@ -40,6 +40,8 @@ static void on_link(void *arg, struct port *p, bool up)
 		e->n_machines--;
 	if (n)
 		engine_news_machine(e, n, p->name, up);
+	if (up)
+		engine_cable_port(e, p);
 	if (!up && e->sock < 0 && !e->n_machines)
 		loop_stop(e->worker->loop);
 }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "control/text.h"
 #include "engine/engine.h"
+#include "keeper/cable.h"
 #include "keeper/forwards.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
@@ -268,6 +269,8 @@ static int send_netdev(struct keeper *k, struct plan_netdev *n)
 		r = boot_tell(k, n);
 	if (r == 0)
 		r = send_name(k, n);
+	if (r == 0)
+		r = cable_tell(k, n);
 	if (r < 0)
 		return r;
 	if (n->gives_fds) {
@@ -398,6 +401,11 @@ static void take_failure(struct keeper *k, const struct msg_failed *f)
 		captures_refused(k, f->port, f->text);
 		return;
 	}
+	if (n && f->order == ENGINE_MSG_CABLE) {
+		log_error(k->c->log, "%s: its cable is not as asked for: %s",
+			  n->name, f->text);
+		return;
+	}
 	if (n && n->machine) {
 		log_error(k->c->log, "engine refused %s: %s", n->name, f->text);
 		machine_detach(n->machine);
@@ -467,6 +475,16 @@ static void say_peer(struct keeper *k, const struct plan_netdev *n,
 			  text_shown(m->name));
 }
 
+static void take_want_fd(struct keeper *k, struct plan_netdev *n)
+{
+	if (n && n->points_tx)
+		/* Nobody there yet: the engine asks again. */
+		(void)!sock_dgram_unix_point(n->fds[1],
+					     n->order.dgram_add.remote_path);
+	else if (n)
+		client_lost(k, n);
+}
+
 /* What the engine said about a netdev: only believed as far as "port N".  fd
  * came with it, -1: none. */
 static void take_message(struct keeper *k, const union engine_msg *m, int fd)
@@ -478,13 +496,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 		take_synced(k);
 		break;
 	case ENGINE_MSG_WANT_FD:
-		n = plan_find(&k->plan, m->port.port);
-		if (n && n->points_tx)
-			/* Nobody there yet: the engine asks again. */
-			(void)!sock_dgram_unix_point(
-				n->fds[1], n->order.dgram_add.remote_path);
-		else if (n)
-			client_lost(k, n);
+		take_want_fd(k, plan_find(&k->plan, m->port.port));
 		break;
 	case ENGINE_MSG_LEG_WANT:
 		macvtap_leg(k, &m->leg);
@@ -548,6 +560,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_BOOT:
 	case ENGINE_MSG_TFTP_TAKE:
 	case ENGINE_MSG_NETDEV_DEL:
+	case ENGINE_MSG_CABLE:
 	case ENGINE_MSG_DHCP_OPTION:
 	case ENGINE_MSG_DHCP_RESERVE:
 	case ENGINE_MSG_LEASE_KEEP:

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "grammar/nic.h"
+#include "keeper/cable.h"
 #include "keeper/cloud.h"
 #include "keeper/forwards.h"
 #include "grammar/port_spec.h"
@@ -70,6 +71,7 @@ void machine_detach(struct machine *m)
 			unlink(m->socket);
 	}
 	timer_disarm(loop_wheel(k->loop), &m->lonely);
+	cable_stop(m);
 	if (m->life.fd >= 0) {
 		loop_del(k->loop, &m->life);
 		fd_close(&m->life.fd);
@@ -504,6 +506,7 @@ static struct machine *machine_new(struct keeper *k,
 	m->mac = a->mac;
 	m->life.fd = -1;
 	timer_init(&m->lonely, on_lonely);
+	cable_init(m);
 	list_init(&m->link);
 	return m;
 }

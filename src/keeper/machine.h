@@ -17,8 +17,15 @@
 #ifndef KEEPER_MACHINE_H
 #define KEEPER_MACHINE_H
 
+#include "base/impair.h"
 #include "control/request.h"
 #include "keeper/keeper_priv.h"
+
+/* A machine's cable, as asked for; all zero: as it should be. */
+struct cable_state {
+	bool is_pulled;
+	struct impair_set set;
+};
 
 struct machine {
 	struct list link; /* in keeper.machines */
@@ -42,6 +49,9 @@ struct machine {
 	addr before[ENGINE_HEARD_MAX];
 	unsigned n_before;
 	bool has_cloud; /* cloud.h */
+	struct cable_state cable; /* cable.h */
+	struct cable_state cable_before; /* and again, when the .. */
+	struct timer cable_timer; /* .. time is over; disarmed: it stays */
 	struct attach_request request; /* owned; as it would be asked again */
 	/* Of the forwards that ask for any host port: the one that they got. */
 	uint16_t ports[CONTROL_FORWARDS_MAX];

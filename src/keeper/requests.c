@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "control/request.h"
+#include "keeper/cable.h"
 #include "control/text.h"
 #include "keeper/capture.h"
 #include "keeper/cloud.h"
@@ -142,7 +143,8 @@ static json_t *one_machine(const struct machine *m)
 	const char *listen = m->vmm_listens ? "vmm" : "vmlan";
 	bool is_program = m->netns != 0;
 
-	return json_pack("{s:s,s:s,s:o*,s:s*,s:s*,s:b,s:i,s:s*,s:s*,s:o,s:s*}",
+	return json_pack("{s:s,s:s,s:o*,s:s*,s:s*,s:b,s:i,s:s*,s:s*,s:o,s:s*,"
+			 "s:o*}",
 			 "name", m->name, "link", is_program ? "netns" : link,
 			 "queues", queues_of(m),
 			 "listen", is_program ? NULL : listen, "socket",
@@ -153,7 +155,8 @@ static json_t *one_machine(const struct machine *m)
 			 addr_is_unspecified(&m->ip) ? NULL
 						     : addr_format(&m->ip, ip),
 			 "addresses", addresses_of(m), "cloud",
-			 m->has_cloud ? cloud_url(m->keeper, url) : NULL);
+			 m->has_cloud ? cloud_url(m->keeper, url) : NULL,
+			 "cable", cable_is_plain(m) ? NULL : cable_object(m));
 }
 
 static bool put_machines(const struct keeper *k, json_t *list)
@@ -404,6 +407,28 @@ static int delete_machine(struct keeper *k, const struct request *r,
 	return 0;
 }
 
+static int get_link(struct keeper *k, const struct request *r, json_t **op,
+		    struct error *e)
+{
+	struct machine *m = machine_of(k, r, e);
+
+	if (!m)
+		return -ENOENT;
+	*op = cable_object(m);
+	return 0;
+}
+
+static int put_link(struct keeper *k, const struct request *r, json_t **op,
+		    struct error *e)
+{
+	struct machine *m = machine_of(k, r, e);
+
+	if (!m || cable_request(m, r->json, e) < 0)
+		return -EINVAL;
+	*op = cable_object(m);
+	return 0;
+}
+
 /* ---- who does what ---- */
 
 typedef int request_fn(struct keeper *k, const struct request *r, json_t **op,
@@ -420,6 +445,8 @@ static request_fn *const functions[SCHEMA_N] = {
 	[SCHEMA_PUT_LIFE] = put_life,
 	[SCHEMA_PUT_USER_DATA] = put_user_data,
 	[SCHEMA_PUT_META_DATA] = put_meta_data,
+	[SCHEMA_GET_LINK] = get_link,
+	[SCHEMA_PUT_LINK] = put_link,
 	[SCHEMA_DELETE_MACHINE] = delete_machine,
 	[SCHEMA_GET_CAPTURES] = capture_list,
 	[SCHEMA_POST_CAPTURES] = capture_post,

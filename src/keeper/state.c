@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "control/protocol.h"
 #include "control/text.h"
+#include "keeper/cable.h"
 #include "keeper/forwards.h"
 #include "keeper/machine.h"
 #include "os/file.h"
@@ -60,12 +61,13 @@ static json_t *print_machine(const struct machine *m)
 
 	if (!request)
 		return NULL;
-	return json_pack("{s:o,s:i,s:s,s:o,s:o,s:o,s:i,s:I}", "request",
+	return json_pack("{s:o,s:i,s:s,s:o,s:o,s:o,s:i,s:I,s:o*}", "request",
 			 json_loads(request, 0, NULL), "plug", (int)m->plug,
 			 "address", addr_format(&m->ip, ip), "ports",
 			 print_ports(m), "ids", print_ids(m), "heard",
 			 print_heard(m), "pid", (int)m->pid, "pid_started",
-			 (json_int_t)proc_started(m->pid));
+			 (json_int_t)proc_started(m->pid), "cable",
+			 cable_print(m));
 }
 
 static bool put_machines(const struct keeper *k, json_t *list)
@@ -298,6 +300,8 @@ static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 	r = attach_request_parse(text, strlen(text), &a, e);
 	if (r == 0)
 		r = machine_restore(k, &a, &past, &m, e);
+	if (r == 0)
+		cable_restore(m, json_object_get(o, "cable"));
 	attach_request_deinit(&a);
 	return r;
 }

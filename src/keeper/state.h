@@ -9,7 +9,8 @@
  *	 "netdevs": [..], "ports": [[..], ..], "engine", "engine_started",
  *	 "cwd", "netns", "has_fds",
  *	 "machines": [{"request": {..}, "plug", "address", "ports": [..],
- *	 "ids": [..], "heard": [..], "pid", "pid_started"}],
+ *	 "ids": [..], "heard": [..], "pid", "pid_started",
+ *	 "cable": {..}}],
  *	 "forwards": [..], "last_forward"}
  *
  * "options", "netdevs" and "cwd" may be any bytes (control/text.h).

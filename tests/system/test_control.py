@@ -90,6 +90,10 @@ def speak(m):
     wait_for("its loss", lambda: ask("GET", "/v1/stats")["drops"])
 
 
+SPOILT = {"delay": "2ms", "jitter": "1ms", "loss": "1%", "duplicate": "1%", "reorder": "1%",
+          "corrupt": "1%", "rate": "1gbit", "burst": "1mb"}
+
+
 def capture():
     c = dhcp_raw.Control(path())
     c.request("POST", "/v1/captures", "{}", {"Connection": "Upgrade", "Upgrade": "vmlan-capture"})
@@ -122,6 +126,9 @@ def examples(m, far):
         ("POST /services/forwarder/expose", lambda: forwarder("expose")),
         ("GET /services/forwarder/all", lambda: ask("GET", "/services/forwarder/all")[0]),
         ("GET /v1/forwards", lambda: ask("GET", "/v1/forwards")),
+        ("PUT /v1/machines/{name}/link", lambda: ask(
+            "PUT", "/v1/machines/m/link", {"to": SPOILT, "from": SPOILT, "seed": 7, "for": "1h"})),
+        ("GET /v1/machines/{name}/link", lambda: ask("GET", "/v1/machines/m/link")),
         ("GET /v1/network", lambda: ask("GET", "/v1/network")),
         ("GET /v1/network", lambda: ask("GET", "/v1/network", name=far)),
         ("DELETE /v1/forwards/{name}", lambda: ask(

@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Cables that are pulled and spoilt: `vmlan link`.
+
+      a, b (cables) -- internal        counted frame by frame
+      p, q (programs of the host) -- internal     ping, by their kernels
+"""
+import json
+import os
+import re
+import signal
+import statistics
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+import dhcp_raw
+import world
+from dhcp_raw import Raw
+from test_leases import control, down, keeper, kill_engine
+from test_modes import one_line, rundir, show, vmlan  # noqa: F401
+from world import VMLAN, popen, sh, wait_for
+
+N = 100000 if world.FULL else 4000
+HEAD = 14 + 12  # MACs and type, our number and the time
+TYPE = b"\x88\xb5"
+
+
+class Cable(Raw):
+    """A machine that sends numbered frames and notes those that come."""
+
+    def attach(self, control, knows_mac=True):
+        super().attach(control, knows_mac)
+        self.got = []  # (number, length, when it came, is it whole)
+        self.times = []  # of each: when it was sent
+        self.is_over = False
+
+    def plug(self):
+        super().plug()
+        self.sock.settimeout(0.2)
+        self.send(b"\xff" * 6 + self.mac + TYPE + b"hello" + bytes(40))
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def unplug(self):
+        self.is_over = True
+        if self.sock:
+            self.reader.join()
+        super().unplug()
+        self.is_over = False
+
+    def read(self):
+        buf = b""
+        while not self.is_over:
+            try:
+                more = self.sock.recv(1 << 18)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            if not more:
+                return
+            now = time.monotonic_ns()
+            buf += more
+            at = 0
+            while len(buf) - at >= 4:
+                n, = struct.unpack_from("!I", buf, at)
+                if len(buf) - at < 4 + n:
+                    break
+                self.take(buf[at + 4:at + 4 + n], now)
+                at += 4 + n
+            buf = buf[at:]
+
+    def take(self, f, now):
+        if f[:6] != self.mac or f[12:14] != TYPE:
+            return
+        seq, sent = struct.unpack_from("!IQ", f, 14)
+        whole = f[HEAD:] == bytes([seq & 0xff]) * (len(f) - HEAD)
+        self.got.append((seq, len(f), now, whole))
+        self.times.append(now - sent)
+
+    def frames(self, to, n, length, gap=0.0, ahead=None):
+        """Sends n frames; no more than ahead are under way."""
+        before = len(to.got) + lost() if ahead else 0
+        self.sock.settimeout(20)
+        for seq in range(n):
+            head = to.mac + self.mac + TYPE + struct.pack("!IQ", seq, time.monotonic_ns())
+            self.send(head + bytes([seq & 0xff]) * (length - HEAD))
+            if ahead and seq % 50 == 49:
+                wait_for("room", lambda s=seq: s - (len(to.got) + lost() - before) < ahead, 30)
+            if gap:
+                time.sleep(gap)
+
+
+def link(*args):
+    return json.loads(vmlan("link", "--json", *args).stdout)
+
+
+def drops():
+    o = dhcp_raw.ask(control(), "GET", "/v1/stats")
+    return {d["name"]: d["count"] for d in o["drops"]}
+
+
+def lost():
+    return sum(drops().values())
+
+
+def hear(a, b):
+    """The switch knows both."""
+    def both():
+        a.frames(b, 1, 100)
+        b.frames(a, 1, 100)
+        return soon_got(a, b)
+    wait_for("each other", both)
+    a.got.clear(), b.got.clear(), a.times.clear(), b.times.clear()
+
+
+def soon_got(a, b):
+    time.sleep(0.01)  # asked again, if it takes longer
+    return a.got and b.got
+
+
+@pytest.fixture
+def pair(w):
+    vmlan("up", "lab", "internal")
+    a, b = Cable(1, "a"), Cable(2, "b")
+    for m in (a, b):
+        m.attach(control())
+        m.plug()
+    hear(a, b)
+    yield a, b
+    for m in (a, b):
+        m.unplug()
+        dhcp_raw.ask(control(), "DELETE", f"/v1/machines/{m.name}")
+    down()
+
+
+def arrived(m, n):
+    """All n are here, or counted as lost since."""
+    wait_for("all of them", lambda: len(m.got) + lost() - arrived.lost >= n, 30)
+    arrived.lost = lost()
+
+
+@pytest.fixture(autouse=True)
+def count_anew():
+    arrived.lost = 0
+
+
+def near(got, n, share):
+    """2 % off in the long run, more by chance in the short one."""
+    sd = (n * share * (1 - share)) ** 0.5
+    slack = 0.02 * n * share if world.FULL else 4.5 * sd
+    assert abs(got - n * share) <= max(slack, 1), (got, n * share)
+
+
+@pytest.mark.long
+def test_shares(pair):
+    """Loss each way by its own share, and nothing else is lost."""
+    a, b = pair
+    arrived.lost = lost()
+    o = link("a", "to", "loss=20%", "from", "loss=30%", "--seed", "3")
+    assert o == {"up": True, "to": {"loss": "20%"}, "from": {"loss": "30%"}, "seed": 3}
+    for src, dst, share in ((b, a, 0.2), (a, b, 0.3)):
+        src.frames(dst, N, 100, ahead=150)
+        arrived(dst, N)
+        near(N - len(dst.got), N, share)
+    assert set(drops()) <= {"LINK_LOSS", "NO_EXIT", "LINK_DOWN"}, drops()
+    assert [g[0] for g in a.got] == sorted(g[0] for g in a.got)
+
+
+@pytest.mark.long
+def test_others(pair):
+    a, b = pair
+    link("a", "to", "duplicate=10%", "corrupt=10%")
+    b.frames(a, N, 200, ahead=150)
+    wait_for("all", lambda: len(a.got) >= N)
+    wait_for("twins", lambda: len(a.got) >= N * 1.05)
+    hurt = sum(not g[3] for g in a.got)
+    # some bits hurt the number or the time, which is not seen
+    assert 0.05 * N < hurt < 0.13 * N, hurt
+
+
+def test_same_seed(pair):
+    a, b = pair
+    seen = []
+    for seed in (5, 5, 6):
+        a.got.clear()
+        arrived.lost = lost()
+        link("a", "to", "loss=25%", "--seed", str(seed))
+        b.frames(a, 1000, 100, ahead=150)
+        arrived(a, 1000)
+        seen.append([g[0] for g in a.got])
+    assert seen[0] == seen[1] != seen[2]
+    # a seed that was drawn can be named the next time
+    assert link("a", "reset") == {"up": True, "to": {}, "from": {}}
+    drawn = link("a", "loss=1%")["seed"]
+    assert link("a", "loss=2%")["seed"] == drawn
+
+
+@pytest.mark.long
+def test_delay(pair):
+    """In each direction its own; the shortest of many is near it on a busy
+    host, too, and none is too early."""
+    a, b = pair
+    link("a", "to", "delay=30ms", "from", "delay=45ms", "jitter=1us")
+    for src, dst, ms in ((b, a, 30), (a, b, 45)):
+        n = N if world.FULL else 300
+        src.frames(dst, n, 100, gap=0.0002 if world.FULL else 0.002)
+        wait_for("all", lambda d=dst, k=n: len(d.got) == k, 30)
+        took = sorted(t / 1e6 for t in dst.times)
+        assert took[0] > ms - 1 and took[len(took) // 50] < ms + 1, took[:10]
+        if world.FULL:
+            assert abs(statistics.median(took) - ms) < 1
+        assert [g[0] for g in dst.got] == list(range(n))
+
+
+@pytest.mark.long
+def test_rate(pair):
+    a, b = pair
+    rate, length, n = (160e6, 1000, N) if world.FULL else (8e6, 500, 2000)
+    o = link("a", "to", f"rate={int(rate) // 1000}kbit", "burst=5kb")
+    assert o["to"] == {"rate": f"{int(rate / 1e6)}mbit", "burst": "5kb"}
+    b.frames(a, n, length, ahead=100)
+    wait_for("all", lambda: len(a.got) + drops().get("LINK_CODEL", 0) >= n, 30)
+    first = len(a.got) // 10
+    took = (a.got[-1][2] - a.got[first][2]) / 1e9
+    got = (len(a.got) - first - 1) * length * 8 / took
+    assert abs(got / rate - 1) < (0.02 if world.FULL else 0.1), got
+
+
+def test_pull(pair):
+    a, b = pair
+    assert link("a", "down")["up"] is False
+    assert "cable    a: down" in vmlan("show", "lab").stdout.splitlines()
+    assert show("lab")["machines"][0]["connected"]  # it is plugged in still
+    b.frames(a, 100, 100)
+    a.frames(b, 100, 100)
+    wait_for("their loss", lambda: lost() >= 200)
+    assert not a.got and not b.got
+    assert link("lab/a", "up")["up"] is True
+    assert "cable" not in show("lab")["machines"][0]
+    hear(a, b)
+
+
+def test_for_a_time(pair):
+    a, b = pair
+    before = link("a", "to", "delay=1500us")
+    assert before["to"] == {"delay": "1.5ms"}
+    o = link("a", "down", "to", "loss=0.50%", "delay=off", "--for", "0.4s")
+    assert (o["up"], o["to"]) == (False, {"loss": "0.5%"}) and 0 < o["left_ms"] <= 400
+    wait_for("the time before", lambda: link("a") == before)
+    hear(a, b)
+    # another one meanwhile: what was before the first comes again
+    link("a", "loss=5%", "--for", "1h")
+    link("a", "delay=1s", "--for", "0.2s")
+    wait_for("the same again", lambda: link("a") == before)
+    link("a", "loss=5%", "--for", "1h")
+    assert "left_ms" not in link("a", "delay=2ms")
+    assert link("a", "reset", "rate=10mbit")["to"] == {"rate": "10mbit", "burst": "12.5kb"}
+
+
+def test_it_outlives(pair):
+    """An engine, a keeper, a connection."""
+    a, b = pair
+    want = link("a", "to", "delay=30ms", "loss=100%", "from", "loss=1%", "--seed", "9")
+    kill_engine()
+    for m in (a, b):
+        m.plug()
+    wait_for("the machines", lambda: all(m["connected"] for m in show("lab")["machines"]))
+    assert link("a") == want
+    had = drops().get("LINK_LOSS", 0)
+    wait_for("its loss", lambda: b.frames(a, 1, 100) or drops().get("LINK_LOSS", 0) > had)
+    link("a", "down", "--for", "1h")
+    pid = keeper()
+    os.kill(pid, signal.SIGKILL)
+    wait_for("another keeper", lambda: keeper() not in (None, pid), 20)
+    wait_for("it to serve", lambda: show("lab")["serving"], 20)
+    o = link("a")
+    assert o.pop("left_ms") < 3600000
+    assert o == {**want, "up": False}
+    for m in (a, b):
+        m.plug()
+    assert link("a", "reset") == {"up": True, "to": {}, "from": {}}
+    hear(a, b)
+
+
+def test_reset_lets_arrive(pair):
+    a, b = pair
+    had = lost()
+    link("a", "to", "delay=60s")
+    b.frames(a, 500, 1000)
+    a.frames(b, 1, 100)
+    wait_for("the other way", lambda: b.got)
+    assert not a.got
+    link("a", "reset")
+    wait_for("them", lambda: len(a.got) == 500)
+    assert [g[0] for g in a.got] == list(range(500)) and lost() == had
+
+
+def rtt(p, ip, n=20):
+    out = sh("nsenter", "-t", str(p), "-n", "ping", "-n", "-c", str(n), "-i", "0.02", "-W", "5",
+             ip).stdout
+    return float(re.search(r"= ([0-9.]+)/", out).group(1))
+
+
+def program(name, ip):
+    """One that does nothing, in whose network ping is run: its pid."""
+    p = popen(VMLAN, "exec", "--name", name, "lab", f"ip={ip}", "--", "sleep", "1000",
+              stdin=subprocess.DEVNULL)  # a terminal would be its own
+
+    def inner():
+        r = sh("pgrep", "-P", str(p.pid), "-x", "sleep", check=False)
+        return r.stdout.split()
+    return p, int(wait_for("it", inner, 20)[0])
+
+
+@pytest.mark.root
+def test_ping(w):
+    """The kernel of a machine sees both ways' delays."""
+    vmlan("up", "lab", "internal", "exec=on")
+    p, p_in = program("p", "10.9.0.1/24")
+    q, q_in = program("q", "10.9.0.2/24")
+    try:
+        base = rtt(p_in, "10.9.0.2")
+        link("p", "delay=20ms")
+        got = rtt(p_in, "10.9.0.2")
+        assert 38 < got - base < 42 + base, (got, base)
+        link("q", "from", "delay=15ms")
+        got = rtt(p_in, "10.9.0.2")
+        assert 53 < got - base < 57 + base, (got, base)
+    finally:
+        for x in (p, q):
+            world.stop(x, signal.SIGKILL)
+        down()
+
+
+@pytest.mark.parametrize("code,words,args", [
+    (2, "say the unit", ("a", "delay=50")), (2, "no unit of it", ("a", "rate=5mb")),
+    (2, "nothing that a cable has", ("a", "speed=1")), (2, "unknown word", ("a", "cut")),
+    (2, "name the machine", ()), (2, "--for", ("a", "down", "--for", "3")),
+    (2, "--seed", ("a", "loss=1%", "--seed", "x")), (2, "go with what", ("a", "--for", "3s")),
+    (2, "jitter= is more", ("a", "delay=1ms", "jitter=2ms")),
+    (2, "reorder= needs delay=", ("a", "reorder=1%")), (2, "burst= needs rate=", ("a", "burst=1kb")),
+    (2, "is no machine's name", ("lab/", "down")), (3, "no network nil", ("nil/a", "down")),
+    (4, "no machine c runs", ("lab/c", "down")), (4, "no machine c runs", ("c",))])
+def test_errors(pair, code, words, args):
+    r = vmlan("link", *args, code=code)
+    assert len(r.stderr.splitlines()) == 1 and words in r.stderr, r.stderr
+    assert r.stdout == ""
+    assert link("a") == {"up": True, "to": {}, "from": {}}
+
+
+def test_bad_requests(pair):
+    """What a client sends that is no command of ours."""
+    def refused(body):
+        c = dhcp_raw.Control(control())
+        c.request("PUT", "/v1/machines/a/link", body)
+        r = c.getresponse()
+        o = json.loads(r.read())
+        c.close()
+        assert r.status == 400 and "\n" not in o["error"], (body, o)
+    for body in ('{"to": 1}', '{"to": {"delay": 5}}', '{"to": {"delay": "5\\n"}}', '{"seed": -1}',
+                 '{"seed": 9007199254740992}', '{"for": 5}', '{"for": "0s"}', '{"up": 1}',
+                 '{"reset": "yes"}', '{"to": {"no": "1%"}}', '{"sideways": {}}',
+                 '{"from": {"loss": "101%"}, "up": false}'):
+        refused(body)
+    assert link("a") == {"up": True, "to": {}, "from": {}}
