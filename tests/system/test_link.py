@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import statistics
 import struct
 import subprocess
@@ -35,25 +36,25 @@ class Cable(Raw):
         super().attach(control, knows_mac)
         self.got = []  # (number, length, when it came, is it whole)
         self.times = []  # of each: when it was sent
-        self.is_over = False
+        self.reader = None
 
     def plug(self):
+        self.unplug()
         super().plug()
-        self.sock.settimeout(0.2)
+        self.sock.settimeout(20)
         self.send(b"\xff" * 6 + self.mac + TYPE + b"hello" + bytes(40))
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
     def unplug(self):
-        self.is_over = True
         if self.sock:
+            self.sock.shutdown(socket.SHUT_RDWR)
             self.reader.join()
         super().unplug()
-        self.is_over = False
 
     def read(self):
         buf = b""
-        while not self.is_over:
+        while True:
             try:
                 more = self.sock.recv(1 << 18)
             except TimeoutError:
@@ -84,7 +85,6 @@ class Cable(Raw):
     def frames(self, to, n, length, gap=0.0, ahead=None):
         """Sends n frames; no more than ahead are under way."""
         before = len(to.got) + lost() if ahead else 0
-        self.sock.settimeout(20)
         for seq in range(n):
             head = to.mac + self.mac + TYPE + struct.pack("!IQ", seq, time.monotonic_ns())
             self.send(head + bytes([seq & 0xff]) * (length - HEAD))
