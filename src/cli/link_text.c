@@ -24,7 +24,7 @@ void link_print(const char *label, const char *machine, const json_t *o)
 	const json_t *to = json_object_get(o, "to");
 	const json_t *from = json_object_get(o, "from");
 	const json_t *seed = json_object_get(o, "seed");
-	const json_t *left = json_object_get(o, "left_ms");
+	const json_t *left = json_object_get(o, "left-ms");
 	char text[LINK_VALUE_LEN];
 
 	printf("%s%s: %s", label, machine, ctl_bool(o, "up") ? "up" : "down");

@@ -62,7 +62,7 @@ static const struct schema_key link_keys[] = {
 	 way_keys},
 	{"from", SCHEMA_OBJECT, false, "the same of what it sends", way_keys},
 	{"seed", SCHEMA_INTEGER, true, "what all chance is made of"},
-	{"left_ms", SCHEMA_INTEGER, true,
+	{"left-ms", SCHEMA_INTEGER, true,
 	 "milliseconds until it is as it was before"},
 	{NULL},
 };

@@ -243,7 +243,7 @@ json_t *cable_object(const struct machine *m)
 	if (!timer_is_armed(&m->cable_timer))
 		return o;
 	if (o && json_object_set_new(
-			 o, "left_ms",
+			 o, "left-ms",
 			 json_integer(end_ns > now_ns
 					      ? (json_int_t)((end_ns - now_ns) /
 							     1000000)

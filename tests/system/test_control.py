@@ -174,10 +174,9 @@ def test_all_is_as_described(lab, folder):  # noqa: F811
         vmlan("down", "far")
     assert asked == set(table)
     never = [k for name in table for k in seen.never(name, table[name]["answer"])]
-    # nothing that is sent is so deep that a key has keys, and an event's is no other
+    # behind a path there is nothing so deep that a key has keys, and in an event
     assert {k.split(".", 1)[1] for k in never} == {
-        "requests[].query[].keys", "requests[].body[].keys", "event[].keys",
-        "events[].keys[].keys"}
+        "requests[].query[].keys", "event[].keys", "events[].keys[].keys"}
 
 
 def test_what_is_not_described_is_refused(lab):

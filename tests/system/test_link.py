@@ -249,7 +249,7 @@ def test_for_a_time(pair):
     before = link("a", "to", "delay=1500us")
     assert before["to"] == {"delay": "1.5ms"}
     o = link("a", "down", "to", "loss=0.50%", "delay=off", "--for", "0.4s")
-    assert (o["up"], o["to"]) == (False, {"loss": "0.5%"}) and 0 < o["left_ms"] <= 400
+    assert (o["up"], o["to"]) == (False, {"loss": "0.5%"}) and 0 < o["left-ms"] <= 400
     wait_for("the time before", lambda: link("a") == before)
     hear(a, b)
     # another one meanwhile: what was before the first comes again
@@ -257,7 +257,7 @@ def test_for_a_time(pair):
     link("a", "delay=1s", "--for", "0.2s")
     wait_for("the same again", lambda: link("a") == before)
     link("a", "loss=5%", "--for", "1h")
-    assert "left_ms" not in link("a", "delay=2ms")
+    assert "left-ms" not in link("a", "delay=2ms")
     assert link("a", "reset", "rate=10mbit")["to"] == {"rate": "10mbit", "burst": "12.5kb"}
 
 
@@ -278,7 +278,7 @@ def test_it_outlives(pair):
     wait_for("another keeper", lambda: keeper() not in (None, pid), 20)
     wait_for("it to serve", lambda: show("lab")["serving"], 20)
     o = link("a")
-    assert o.pop("left_ms") < 3600000
+    assert o.pop("left-ms") < 3600000
     assert o == {**want, "up": False}
     for m in (a, b):
         m.plug()
