@@ -7,15 +7,22 @@
 #include "cli/ctl.h"
 #include "cli/find.h"
 #include "cli/start.h"
+#include "cli/units.h"
 #include "control/protocol.h"
 
 static const char usage[] =
 	"usage: vmlan stats [--json] NAME\n"
 	"Tells what a network that runs has lost, and why: how many frames,\n"
-	"packets or questions for each reason.\n"
+	"packets or questions for each reason; what went through each port of\n"
+	"its LAN; and what else is counted.\n"
 	"  --json           as a JSON object\n";
 
-static void print_words(const json_t *o)
+static uint64_t number(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+static void print_drops(const json_t *o)
 {
 	const json_t *drops = json_object_get(o, "drops");
 	size_t i;
@@ -29,6 +36,78 @@ static void print_words(const json_t *o)
 		       ctl_str(d, "text"), ctl_str(d, "name"));
 }
 
+static const char *state_of(const json_t *p)
+{
+	if (ctl_bool(p, "up"))
+		return "up";
+	return ctl_bool(p, "connected") ? "down" : "no peer";
+}
+
+/* RX is what came from the machine, TX what went to it. */
+static void print_ports(const json_t *ports)
+{
+	int name = 4, kind = 4;
+	size_t i;
+	json_t *p;
+
+	json_array_foreach(ports, i, p) {
+		int n = (int)strlen(ctl_str(p, "name"));
+		int k = (int)strlen(ctl_str(p, "kind"));
+
+		name = n > name ? n : name;
+		kind = k > kind ? k : kind;
+	}
+	if (json_array_size(ports))
+		printf("\n%-*s  %-*s  %-7s  %9s %10s %7s  %9s %10s %7s\n", name,
+		       "PORT", kind, "KIND", "STATE", "RX", "FRAMES", "DROPS",
+		       "TX", "FRAMES", "DROPS");
+	json_array_foreach(ports, i, p) {
+		char rx[UNITS_LEN], tx[UNITS_LEN], b[4][UNITS_LEN];
+
+		printf("%-*s  %-*s  %-7s  %9s %10s %7s  %9s %10s %7s\n", name,
+		       ctl_str(p, "name"), kind, ctl_str(p, "kind"),
+		       state_of(p), units_bytes(number(p, "rx-bytes"), rx),
+		       units_count((double)number(p, "rx-frames"), b[0]),
+		       units_count((double)number(p, "rx-drops"), b[1]),
+		       units_bytes(number(p, "tx-bytes"), tx),
+		       units_count((double)number(p, "tx-frames"), b[2]),
+		       units_count((double)number(p, "tx-drops"), b[3]));
+	}
+}
+
+static bool is_bytes(const char *name)
+{
+	const char *end = strrchr(name, '-');
+
+	return end && strcmp(end, "-bytes") == 0;
+}
+
+/* What is 0 is not worth a line. */
+static void print_counters(const json_t *counters)
+{
+	char text[UNITS_LEN];
+	bool is_first = true;
+	size_t i;
+	json_t *c;
+
+	json_array_foreach(counters, i, c) {
+		uint64_t n = number(c, "count");
+
+		if (!n)
+			continue;
+		if (is_first)
+			putchar('\n');
+		is_first = false;
+		if (is_bytes(ctl_str(c, "name")))
+			units_bytes(n, text);
+		else
+			snprintf(text, sizeof(text), "%llu",
+				 (unsigned long long)n);
+		printf("%10s  %-47s  %s\n", text, ctl_str(c, "text"),
+		       ctl_str(c, "name"));
+	}
+}
+
 static int stats(const char *name, bool is_json)
 {
 	struct error e = ERROR_NULL;
@@ -36,10 +115,13 @@ static int stats(const char *name, bool is_json)
 
 	if (find_network("stats", name, CONTROL_STATS, &o, &e) < 0)
 		return cli_fail(&e);
-	if (is_json)
+	if (is_json) {
 		ctl_print(o);
-	else
-		print_words(o);
+	} else {
+		print_drops(o);
+		print_ports(json_object_get(o, "ports"));
+		print_counters(json_object_get(o, "counters"));
+	}
 	json_decref(o);
 	return EXIT_DONE;
 }

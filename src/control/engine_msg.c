@@ -161,6 +161,9 @@ static bool check_inside(union engine_msg *m)
 		return true;
 	case ENGINE_MSG_START:
 		return m->start.more_workers < ENGINE_WORKERS_MAX;
+	case ENGINE_MSG_LOOK:
+	case ENGINE_MSG_LOOKED:
+		return m->look.what < LOOK_N && m->look.n <= LOOK_TURN;
 	case ENGINE_MSG_LEG_ADD:
 	case ENGINE_MSG_LEG_WANT:
 	case ENGINE_MSG_NEIGHBOUR:
@@ -177,11 +180,9 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_ATTACH:
 	case ENGINE_MSG_CAPTURE_DEL:
 	case ENGINE_MSG_SYNC:
-	case ENGINE_MSG_STATS_ASK:
 	case ENGINE_MSG_STOP:
 	case ENGINE_MSG_SYNCED:
 	case ENGINE_MSG_WANT_FD:
-	case ENGINE_MSG_STATS:
 		return true;
 	case ENGINE_MSG_NONE:
 	case ENGINE_MSG_N:

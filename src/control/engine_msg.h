@@ -22,6 +22,7 @@
 #include "base/impair.h"
 #include "base/serving.h"
 #include "base/subnet.h"
+#include "control/look.h"
 
 enum {
 	ENGINE_NAME_LEN = 48, /* PORT_NAME_LEN */
@@ -79,7 +80,7 @@ enum {
 	X(CAPTURE_ADD, msg_capture_add, 1, 2)                                  \
 	X(CAPTURE_DEL, msg_port, 0, 0)                                         \
 	X(SYNC, msg_sync, 0, 0)                                                \
-	X(STATS_ASK, msg_sync, 0, 0)                                           \
+	X(LOOK, msg_look, 0, 0)                                                \
 	X(STOP, msg_sync, 0, 0)                                                \
 	/* engine to keeper */                                                 \
 	X(SYNCED, msg_sync, 0, 0)                                              \
@@ -94,7 +95,7 @@ enum {
 	X(LEASE, msg_lease, 0, 0)                                              \
 	X(FAILED, msg_failed, 0, 0)                                            \
 	X(EVENT, msg_failed, 0, 0)                                             \
-	X(STATS, msg_stats, 0, 0)
+	X(LOOKED, msg_look, 0, 0)
 
 enum engine_msg_type {
 	ENGINE_MSG_NONE,
@@ -478,7 +479,7 @@ struct msg_cable {
 
 struct msg_sync {
 	struct msg_head head;
-	uint32_t cookie; /* comes back in SYNCED and STATS */
+	uint32_t cookie; /* comes back in SYNCED */
 };
 
 /* A guest says that what client sent to it finds nobody there.  With it comes
@@ -520,13 +521,16 @@ struct msg_failed {
 	char text[ENGINE_TEXT_LEN];
 };
 
-struct msg_stats {
+/* A turn of a listing (control/look.h), and what came of it. */
+struct msg_look {
 	struct msg_head head;
-	uint32_t cookie;
-	uint32_t n_machines;
-	uint32_t n_tcp, n_udp, n_icmp, n_leases;
-	uint64_t tcp_opened, tcp_refused, tcp_rto, tcp_fast_retransmit;
-	uint64_t buffer_used;
+	uint32_t cookie; /* comes back */
+	uint32_t what;	 /* enum look_what */
+	uint32_t at[LOOK_AT]; /* where it begins, all 0: at the start; LOOKED:
+			       * where the next one does */
+	/* LOOKED */
+	uint32_t n;	 /* entries in the room */
+	uint8_t is_over; /* there is no next one */
 };
 
 /* Any message, as received. */
@@ -572,7 +576,7 @@ union engine_msg {
 	struct msg_machine machine;
 	struct msg_heard heard;
 	struct msg_failed failed;
-	struct msg_stats stats;
+	struct msg_look look;
 };
 
 /* True if a received message of got bytes with n_fds descriptors is one of

@@ -39,7 +39,7 @@ enum {
 	CONTROL_VERSION = 1,	       /* as in the paths */
 	CONTROL_REQUEST_MAX = 65536,   /* bytes of a request's body */
 	CONTROL_CLOUD_MAX = 1 << 20,   /* bytes of user-data or meta-data */
-	CONTROL_ANSWER_MAX = 16 << 20, /* bytes of an answer, head and body */
+	CONTROL_ANSWER_MAX = 32 << 20, /* bytes of an answer, head and body */
 	CONTROL_CLIENTS_MAX = 256,     /* at a time; others wait, not long */
 	CONTROL_STREAMS_MAX = 64,      /* of them, that follow events */
 	CONTROL_CLIENT_MEMORY = 16384, /* bytes for its request's head */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of requests; see schema.h.  Texts have no full stop. */
 #include "control/schema.h"
+#include "control/schema_look.h"
 
 #include "control/events.h"
 
@@ -248,19 +249,6 @@ static const struct schema_key leases_keys[] = {
 	{NULL},
 };
 
-static const struct schema_key drop_keys[] = {
-	{"name", SCHEMA_STRING, .about = "the reason"},
-	{"text", SCHEMA_STRING, .about = "the same in words"},
-	{"count", SCHEMA_INTEGER, .about = "frames, packets or questions"},
-	{NULL},
-};
-
-static const struct schema_key stats_keys[] = {
-	{"network", SCHEMA_STRING, .about = "its name"},
-	{"drops", SCHEMA_OBJECTS, false, "what was lost, by reason", drop_keys},
-	{NULL},
-};
-
 static const struct schema_key events_query[] = {
 	{"since", SCHEMA_STRING, true,
 	 "a number: the events after it; or now: those to come; default 0, all "
@@ -447,8 +435,10 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 	},
 	[SCHEMA_GET_STATS] = {
 		"GET", CONTROL_STATS,
-		"what was lost, and why",
-		.answer = stats_keys,
+		"what went through each port, what was lost and why, and what "
+		"else is counted",
+		.answer = schema_stats_keys,
+		.codes = FAILED,
 	},
 	[SCHEMA_GET_EVENTS] = {
 		"GET", CONTROL_EVENTS,

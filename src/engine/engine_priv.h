@@ -105,9 +105,10 @@ struct engine {
 	unsigned n_wanted;
 	/* what else the keeper is to hear */
 	bool is_behind; /* the channel was full: the rest waits for room */
-	bool owes_synced, owes_stats;
+	bool owes_synced, owes_looked;
 	unsigned n_unsettled; /* netdevs: SYNCED comes when there is none */
-	uint32_t synced_cookie, stats_cookie;
+	uint32_t synced_cookie;
+	struct msg_look looked;
 	struct list failures; /* of struct engine_failure, oldest first */
 	struct msg_named *named; /* owned array, by port; names.c */
 	unsigned n_named;
@@ -135,14 +136,14 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 void engine_clear(struct engine *e);
 /* What the keeper must hear, sooner or later (news.c): a machine of n has come
  * or gone; n needs a connection; an order has failed; the answers to SYNC and
- * STATS_ASK. */
+ * LOOK. */
 void engine_news_machine(struct engine *e, struct engine_netdev *n,
 			 const char name[ENGINE_NAME_LEN], bool is_here);
 void engine_news_want_fd(struct engine *e, struct engine_netdev *n);
 void engine_news_leases(struct engine *e, struct engine_netdev *n);
 void engine_news_failed(struct engine *e, const struct msg_failed *m);
 void engine_news_synced(struct engine *e, uint32_t cookie);
-void engine_news_stats(struct engine *e, uint32_t cookie);
+void engine_news_looked(struct engine *e, const struct msg_look *m);
 /* n waits for something before it serves, or no longer. */
 void engine_unsettled(struct engine *e, struct engine_netdev *n, bool is);
 /* The channel has room again. */
@@ -160,8 +161,8 @@ int engine_heard_tell(struct engine *e, const struct engine_netdev *n);
 /* What lans and ports tell (upcall.c). */
 struct lan_events engine_lan_events(struct engine *e);
 void engine_env_upcalls(struct engine *e, struct netdev_env *env);
-/* Sends STATS, as engine_tell(). */
-int engine_stats(struct engine *e, uint32_t cookie);
+/* look.c: shows a turn of what is asked for, and says LOOKED. */
+void engine_order_look(struct engine *e, const struct msg_look *m);
 /* Takes it down and forgets it. */
 void engine_netdev_drop(struct engine *e, struct engine_netdev *n);
 /* For orders: a lan, NULL if there is none; a new entry of the table, NULL if

@@ -92,6 +92,7 @@ static bool say_failures(struct engine *e)
 static bool say_answers(struct engine *e)
 {
 	union engine_msg synced = {.sync = {.cookie = e->synced_cookie}};
+	union engine_msg looked = {.look = e->looked};
 
 	if (!say_failures(e))
 		return false;
@@ -100,9 +101,10 @@ static bool say_answers(struct engine *e)
 		return false;
 	if (!e->n_unsettled)
 		e->owes_synced = false;
-	if (e->owes_stats && is_full(engine_stats(e, e->stats_cookie)))
+	if (e->owes_looked &&
+	    is_full(engine_tell(e, &looked, ENGINE_MSG_LOOKED)))
 		return false;
-	e->owes_stats = false;
+	e->owes_looked = false;
 	return true;
 }
 
@@ -198,10 +200,10 @@ void engine_unsettled(struct engine *e, struct engine_netdev *n, bool is)
 		tell_answers(e);
 }
 
-void engine_news_stats(struct engine *e, uint32_t cookie)
+void engine_news_looked(struct engine *e, const struct msg_look *m)
 {
-	e->stats_cookie = cookie;
-	e->owes_stats = true;
+	e->looked = *m;
+	e->owes_looked = true;
 	tell_answers(e);
 }
 

@@ -133,6 +133,7 @@ static void assert_machine(const union engine_msg *m, unsigned i, bool is_here)
 
 static void test_news_are_told_at_once(void **state)
 {
+	const struct msg_look looked = {.cookie = 8};
 	struct bench *b = *state;
 	union engine_msg m;
 
@@ -150,10 +151,10 @@ static void test_news_are_told_at_once(void **state)
 	assert_true(hear(b, &m));
 	assert_int_equal(m.head.type, ENGINE_MSG_SYNCED);
 	assert_int_equal(m.sync.cookie, 7);
-	engine_news_stats(&b->e, 8);
+	engine_news_looked(&b->e, &looked);
 	assert_true(hear(b, &m));
-	assert_int_equal(m.head.type, ENGINE_MSG_STATS);
-	assert_int_equal(m.stats.cookie, 8);
+	assert_int_equal(m.head.type, ENGINE_MSG_LOOKED);
+	assert_int_equal(m.look.cookie, 8);
 	assert_false(hear(b, &m));
 	assert_false(b->e.is_behind);
 }
@@ -193,6 +194,7 @@ static void test_machines_are_counted(void **state)
 
 static void test_answers_wait(void **state)
 {
+	const struct msg_look looked = {.cookie = 8};
 	const struct msg_failed first = {.port = 1, .text = "first"};
 	const struct msg_failed second = {.port = 2, .text = "second"};
 	struct bench *b = *state;
@@ -202,7 +204,7 @@ static void test_answers_wait(void **state)
 	engine_news_failed(&b->e, &first);
 	engine_news_failed(&b->e, &second);
 	engine_news_synced(&b->e, 7);
-	engine_news_stats(&b->e, 8);
+	engine_news_looked(&b->e, &looked);
 	engine_news_want_fd(&b->e, &b->n[2]);
 	engine_news_want_fd(&b->e, &b->n[2]);
 	assert_int_equal(hear_all(b, m, 8), 5);
@@ -213,8 +215,8 @@ static void test_answers_wait(void **state)
 	assert_string_equal(m[2].failed.text, "second");
 	assert_int_equal(m[3].head.type, ENGINE_MSG_SYNCED);
 	assert_int_equal(m[3].sync.cookie, 7);
-	assert_int_equal(m[4].head.type, ENGINE_MSG_STATS);
-	assert_int_equal(m[4].stats.cookie, 8);
+	assert_int_equal(m[4].head.type, ENGINE_MSG_LOOKED);
+	assert_int_equal(m[4].look.cookie, 8);
 }
 
 /* More than the channel takes at a time. */

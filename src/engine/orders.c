@@ -597,34 +597,6 @@ static int order_attach(struct engine *e, const struct msg_port *m, int *fds)
 	return r;
 }
 
-int engine_stats(struct engine *e, uint32_t cookie)
-{
-	union engine_msg m = {0};
-	struct msg_stats *s = &m.stats;
-
-	s->cookie = cookie;
-	s->n_machines = e->n_machines;
-	list_each(it, &e->netdevs) {
-		struct engine_netdev *n =
-			container_of(it, struct engine_netdev, link);
-		struct gateway_stats g;
-
-		if (n->role != ROLE_GATEWAY)
-			continue;
-		gateway_stats(n->gateway, &g);
-		s->n_tcp += g.n_tcp;
-		s->n_udp += g.n_udp;
-		s->n_icmp += g.n_icmp;
-		s->n_leases += g.n_leases;
-		s->tcp_opened += g.tcp_opened;
-		s->tcp_refused += g.tcp_refused;
-		s->tcp_rto += g.tcp_rto;
-		s->tcp_fast_retransmit += g.tcp_fast_retransmit;
-		s->buffer_used += g.buffer_used;
-	}
-	return engine_tell(e, &m, ENGINE_MSG_STATS);
-}
-
 static int order_stop(struct engine *e)
 {
 	loop_stop(e->worker->loop);
@@ -746,8 +718,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_SYNC:
 		engine_news_synced(e, m->sync.cookie);
 		return 0;
-	case ENGINE_MSG_STATS_ASK:
-		engine_news_stats(e, m->sync.cookie);
+	case ENGINE_MSG_LOOK:
+		engine_order_look(e, &m->look);
 		return 0;
 	case ENGINE_MSG_STOP:
 		return order_stop(e);
@@ -765,7 +737,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_LEASE:
 	case ENGINE_MSG_FAILED:
 	case ENGINE_MSG_EVENT:
-	case ENGINE_MSG_STATS:
+	case ENGINE_MSG_LOOKED:
 	case ENGINE_MSG_N:
 		break;
 	}

@@ -229,6 +229,8 @@ gateway_tftp_opened(struct gateway *gw, uint64_t number, int fd, uint64_t size,
 struct gateway_stats {
 	unsigned n_tcp, n_udp, n_icmp, n_leases;
 	uint64_t tcp_rto, tcp_fast_retransmit, tcp_opened, tcp_refused;
+	uint64_t tcp_reset;
+	uint64_t tcp_up, tcp_down; /* bytes from and to guests */
 	uint64_t buffer_used;
 };
 void gateway_stats(struct gateway *gw, struct gateway_stats *sp);

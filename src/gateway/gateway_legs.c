@@ -306,19 +306,9 @@ void gateway_legs_forwards(struct gateway *gw)
 
 void gateway_legs_stats(struct gateway *gw, struct gateway_stats *sp)
 {
-	for (unsigned i = 0; gw->legs && i < gw->legs->n; i++) {
-		struct gateway_leg *l = gw->legs->leg[i];
-		struct tcp_stats t;
-
-		tcp_stats(l->tcp, &t);
-		sp->n_tcp += t.n_flows;
-		sp->n_udp += udp_n_flows(l->udp);
-		sp->tcp_rto += t.n_rto;
-		sp->tcp_fast_retransmit += t.n_fast_retransmit;
-		sp->tcp_opened += t.n_opened;
-		sp->tcp_refused += t.n_refused;
-		sp->buffer_used += t.buffer_used;
-	}
+	for (unsigned i = 0; gw->legs && i < gw->legs->n; i++)
+		gateway_stats_add(sp, gw->legs->leg[i]->tcp,
+				  gw->legs->leg[i]->udp);
 }
 
 /* ---- MACs ---- */

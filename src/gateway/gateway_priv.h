@@ -110,6 +110,10 @@ static inline bool gateway_has_dns(const struct gateway *gw)
 
 /* Gives the name server its zone (gateway_names.c). */
 void gateway_names(struct gateway *gw);
+/* What one worker's parts count, to the sum; the workers' own, or in a
+ * pause. */
+void gateway_stats_add(struct gateway_stats *sp, const struct tcp *tcp,
+		       const struct udp *udp);
 /* t's errors are icmp's to send. */
 void gateway_tcp_reports(struct tcp *t, struct icmp *icmp);
 /* There is room again.  Both are told, now this one first, now that: who comes

@@ -23,6 +23,7 @@
 #include "keeper/capture.h"
 #include "keeper/event_stream.h"
 #include "keeper/http_loop.h"
+#include "keeper/look.h"
 #include "keeper/requests.h"
 #include "os/listener.h"
 #include "os/sock.h"
@@ -60,6 +61,10 @@ struct incoming {
 	size_t max;
 	bool is_cut;
 	struct capture *capture; /* whose the connection is; NULL: nobody's */
+	/* The engine is asked; NULL: it is not. */
+	struct look *look;
+	struct control *control;
+	struct MHD_Connection *conn;
 };
 
 /* ---- who comes ---- */
@@ -275,6 +280,37 @@ static enum MHD_Result follow(struct control *c, struct MHD_Connection *conn,
 	return queued;
 }
 
+/* The engine has answered. */
+static void on_looked(void *arg)
+{
+	struct incoming *in = arg;
+
+	MHD_resume_connection(in->conn);
+	http_loop_turn(&in->control->http);
+}
+
+/* The connection is suspended until then: it comes here again. */
+static enum MHD_Result wait_for_look(struct control *c,
+				     struct MHD_Connection *conn,
+				     struct incoming *in)
+{
+	in->control = c;
+	in->conn = conn;
+	if (look_await(in->look, on_looked, in))
+		MHD_suspend_connection(conn);
+	return MHD_YES;
+}
+
+static enum MHD_Result say_looked(struct MHD_Connection *conn,
+				  struct incoming *in)
+{
+	const struct request r = {.id = in->id};
+	struct answer a;
+
+	look_answer(in->look, &r, &a);
+	return say(conn, &a, "");
+}
+
 /* It is whole. */
 static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 			      const char *url, struct incoming *in)
@@ -288,9 +324,12 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 		.upgrade = MHD_lookup_connection_value(
 			conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_UPGRADE),
 		.capturep = &in->capture,
+		.lookp = &in->look,
 	};
 	struct answer a;
 
+	if (in->look)
+		return say_looked(conn, in);
 	memcpy(r.name, in->name, sizeof(r.name));
 	memcpy(r.allow, in->allow, sizeof(r.allow));
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_arg, &r);
@@ -300,6 +339,8 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 		client_stays(client_of(conn));
 		return capture_switch(conn, in->capture);
 	}
+	if (in->look)
+		return wait_for_look(c, conn, in);
 	return a.is_stream ? follow(c, conn, &r) : say(conn, &a, in->allow);
 }
 
@@ -336,6 +377,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	(void)code;
 	if (in) {
 		capture_over(in->capture);
+		look_free(in->look);
 		free(in->body);
 		free(in);
 	}

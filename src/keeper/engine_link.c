@@ -17,6 +17,7 @@
 #include "keeper/keeper_priv.h"
 #include "keeper/capture.h"
 #include "keeper/leases.h"
+#include "keeper/look.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "os/cpus.h"
@@ -485,6 +486,16 @@ static void take_want_fd(struct keeper *k, struct plan_netdev *n)
 		client_lost(k, n);
 }
 
+static void take_heard(struct keeper *k, const struct msg_heard *m)
+{
+	struct plan_netdev *n = plan_find(&k->plan, m->port);
+
+	if (n && n->machine)
+		machine_heard(n->machine, m);
+	else if (n && n->vde_plug)
+		vde_plug_heard(n, m);
+}
+
 /* What the engine said about a netdev: only believed as far as "port N".  fd
  * came with it, -1: none. */
 static void take_message(struct keeper *k, const union engine_msg *m, int fd)
@@ -522,11 +533,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 			machine_peer(n->machine, m->machine.is_here);
 		break;
 	case ENGINE_MSG_HEARD:
-		n = plan_find(&k->plan, m->heard.port);
-		if (n && n->machine)
-			machine_heard(n->machine, &m->heard);
-		else if (n && n->vde_plug)
-			vde_plug_heard(n, &m->heard);
+		take_heard(k, &m->heard);
 		break;
 	case ENGINE_MSG_LEASE:
 		leases_take(k->leases, &m->lease);
@@ -537,7 +544,9 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_FAILED:
 		take_failure(k, &m->failed);
 		break;
-	case ENGINE_MSG_STATS:
+	case ENGINE_MSG_LOOKED:
+		looks_take(k, &m->look);
+		break;
 	case ENGINE_MSG_NONE:
 	case ENGINE_MSG_START:
 	case ENGINE_MSG_LAN_ADD:
@@ -576,7 +585,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_CAPTURE_ADD:
 	case ENGINE_MSG_CAPTURE_DEL:
 	case ENGINE_MSG_SYNC:
-	case ENGINE_MSG_STATS_ASK:
+	case ENGINE_MSG_LOOK:
 	case ENGINE_MSG_STOP:
 	case ENGINE_MSG_N:
 		break;
@@ -695,6 +704,7 @@ void engine_link_ended(struct keeper *k, int status)
 	event_say(k, EVENT_ENGINE_ENDED, "{s:i,s:s}", "engine", (int)pid,
 		  "text", why);
 	machines_engine_lost(k);
+	looks_engine_lost(k);
 	list_each_safe(it, &k->plan.netdevs) {
 		struct plan_netdev *n =
 			container_of(it, struct plan_netdev, link);
@@ -705,6 +715,8 @@ void engine_link_ended(struct keeper *k, int status)
 	}
 	if (engine_link_start(k) < 0)
 		keeper_fail(k);
+	else
+		looks_engine_new(k);
 }
 
 void engine_link_stop(struct keeper *k)

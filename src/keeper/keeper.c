@@ -18,6 +18,7 @@
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/leases.h"
+#include "keeper/look.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "os/rlimit.h"
@@ -187,6 +188,8 @@ static int start(struct keeper *k)
 
 	r = loop_new(&k->loop);
 	if (r == 0)
+		k->start_ns = *loop_now(k->loop);
+	if (r == 0)
 		r = sigwatch_new(k->loop, signals, array_len(signals),
 				 on_signal, k, &k->signals);
 	if (r == 0)
@@ -232,6 +235,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	k.plan = PLAN_INIT(k.plan);
 	list_init(&k.machines);
 	list_init(&k.captures);
+	looks_init(&k);
 	timer_init(&k.log_timer, on_log);
 	state_init(&k);
 	timer_init(&k.beside_timer, beside_tick);
@@ -243,6 +247,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 		r = -EIO;
 	k.is_stopping = true;
 	captures_stop(&k);
+	looks_end(&k);
 	control_close(&k);
 	captures_free(&k);
 	list_each_safe(mt, &k.machines)

@@ -45,6 +45,14 @@ struct keeper_child {
 	uint32_t port, from; /* whose: as in msg_guestfwd_call */
 };
 
+/* Requests that wait for the engine (look.h). */
+struct looks {
+	struct list waiting; /* of struct look, the first is being asked */
+	uint32_t cookie;     /* of the turn that was asked last */
+	struct timer patience;
+	size_t n_bytes; /* of all answers that are not freed yet */
+};
+
 struct keeper {
 	const struct keeper_config *c; /* borrowed */
 	struct loop *loop;	       /* owned */
@@ -71,6 +79,8 @@ struct keeper {
 	struct list captures;	 /* of struct capture: capture.h */
 	uint32_t last_capture;	 /* number of the last one */
 	struct leases *leases;	 /* owned: leases.h; NULL: without a network */
+	struct looks looks;	 /* what the engine is asked for: look.h */
+	uint64_t start_ns;
 	struct timer log_timer; /* looks at the log's length */
 	struct timer state_timer; /* until state_save_rarely() may write */
 	bool state_is_old; /* and is to, then */

@@ -19,9 +19,9 @@
 #include "keeper/forwards.h"
 #include "keeper/gvproxy.h"
 #include "keeper/lease_list.h"
+#include "keeper/look.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
-#include "keeper/stats.h"
 #include "keeper/vde.h"
 
 /* ---- what there is ---- */
@@ -294,15 +294,6 @@ static int get_leases(struct keeper *k, const struct request *r, json_t **op,
 	return 0;
 }
 
-static int get_stats(struct keeper *k, const struct request *r, json_t **op,
-		     struct error *e)
-{
-	(void)r;
-	(void)e;
-	*op = stats_object(k->c->network->name, &k->counters);
-	return 0;
-}
-
 static int put_kept(struct keeper *k, const struct request *r, json_t **op,
 		    struct error *e)
 {
@@ -440,7 +431,7 @@ static request_fn *const functions[SCHEMA_N] = {
 	[SCHEMA_GET_NETWORK] = get_network,
 	[SCHEMA_PUT_KEPT] = put_kept,
 	[SCHEMA_GET_LEASES] = get_leases,
-	[SCHEMA_GET_STATS] = get_stats,
+	[SCHEMA_GET_STATS] = look_stats,
 	[SCHEMA_POST_MACHINES] = post_machines,
 	[SCHEMA_PUT_LIFE] = put_life,
 	[SCHEMA_PUT_USER_DATA] = put_user_data,
@@ -580,6 +571,8 @@ static void carry_out(struct keeper *k, const struct request *r,
 		request_refuse(r, &e, a);
 		return;
 	}
+	if (*r->lookp)
+		return;
 	a->status = row->status ? row->status : 200;
 	if (row->form == SCHEMA_TEXT) {
 		text = json_string_value(o);

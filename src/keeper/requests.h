@@ -13,6 +13,8 @@
 
 enum { REQUEST_ARGS_MAX = 8 };
 
+struct look;
+
 struct request {
 	enum schema_id id; /* of schema_find(); SCHEMA_N: there is none */
 	const char *url;
@@ -29,6 +31,8 @@ struct request {
 	const char *upgrade; /* to what it asks to go on; NULL: it does not */
 	struct capture **capturep; /* set by SCHEMA_UPGRADE: the connection is
 				    * this one's (capture.h) */
+	struct look **lookp; /* set by those that the engine answers: the
+			      * answer comes later (look.h) */
 };
 
 struct answer {

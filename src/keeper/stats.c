@@ -13,7 +13,8 @@ static json_t *one_reason(enum drop_reason why, uint64_t n)
 			 drop_text(why), "count", count);
 }
 
-json_t *stats_object(const char *network, const struct counters *c)
+json_t *stats_object(const char *network, uint64_t uptime_ms,
+		     const struct counters *c)
 {
 	json_t *drops = json_array();
 
@@ -26,5 +27,6 @@ json_t *stats_object(const char *network, const struct counters *c)
 			return NULL;
 		}
 	}
-	return json_pack("{s:s,s:o}", "network", network, "drops", drops);
+	return json_pack("{s:s,s:I,s:o}", "network", network, "uptime-ms",
+			 (json_int_t)uptime_ms, "drops", drops);
 }

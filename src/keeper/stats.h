@@ -7,8 +7,10 @@
 
 #include "worker/counters.h"
 
-/* {"network", "drops": [{"name", "text", "count"}]} with the reasons that there
- * were, in the order of the table; the caller's.  NULL: no memory. */
-json_t *stats_object(const char *network, const struct counters *c);
+/* {"network", "uptime-ms", "drops": [{"name", "text", "count"}]} with the
+ * reasons that there were, in the order of the table; the caller's.  NULL: no
+ * memory. */
+json_t *stats_object(const char *network, uint64_t uptime_ms,
+		     const struct counters *c);
 
 #endif

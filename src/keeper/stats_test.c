@@ -13,7 +13,7 @@
 
 static void assert_shows(const struct counters *c, const char *want)
 {
-	json_t *o = stats_object("lab", c);
+	json_t *o = stats_object("lab", 5, c);
 	char *text;
 
 	assert_non_null(o);
@@ -29,11 +29,11 @@ static void only_what_there_was(void **state)
 	const struct counters c = {.fd = -1, .slots = slots};
 	struct drops *d = &slots[COUNTERS_WORKERS - 1].drops;
 
-	assert_shows(&c, "{\"network\":\"lab\",\"drops\":[]}");
+	assert_shows(&c, "{\"network\":\"lab\",\"uptime-ms\":5,\"drops\":[]}");
 	drop_n(d, DROP_DNS_SAME, 3);
 	drop(d, DROP_FRAME_SHORT);
 	assert_shows(&c,
-		     "{\"network\":\"lab\",\"drops\":["
+		     "{\"network\":\"lab\",\"uptime-ms\":5,\"drops\":["
 		     "{\"name\":\"FRAME_SHORT\","
 		     "\"text\":\"frame shorter than an Ethernet header\","
 		     "\"count\":1},"
@@ -51,7 +51,7 @@ static void any_number_is_one(void **state)
 	size_t i;
 
 	memset(slots, 0xff, sizeof(slots));
-	o = stats_object("lab", &c);
+	o = stats_object("lab", 5, &c);
 	assert_non_null(o);
 	drops = json_object_get(o, "drops");
 	assert_int_equal(json_array_size(drops), DROP_N);

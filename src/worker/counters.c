@@ -8,7 +8,8 @@
 
 #include "os/memfd.h"
 
-static const size_t length = COUNTERS_WORKERS * sizeof(struct counters_slot);
+static const size_t length =
+	COUNTERS_WORKERS * sizeof(struct counters_slot) + COUNTERS_ROOM;
 
 static int map(int fd, int prot, struct counters *c)
 {
@@ -17,6 +18,7 @@ static int map(int fd, int prot, struct counters *c)
 	if (slots == MAP_FAILED)
 		return -errno;
 	c->slots = slots;
+	c->room = c->slots + COUNTERS_WORKERS;
 	return 0;
 }
 

@@ -3,6 +3,8 @@
  * What an engine's workers count, in memory that the keeper can read at any
  * time: nobody is asked, so nobody is held up. The keeper makes it, and hands
  * it to each engine that it starts, which goes on where the last one was.
+ * Behind it is a room in which the engine shows what it is asked for
+ * (control/look.h).
  *
  * The engine may write anything there. The keeper believes it no more than that
  * it is a number, and the memory cannot be taken away below it: its length is
@@ -18,6 +20,7 @@
 enum {
 	COUNTERS_WORKERS = 16, /* of an engine, at most: a slot for each */
 	COUNTERS_LINE = 64,   /* bytes: no two workers share a cache line */
+	COUNTERS_ROOM = 1 << 16, /* bytes of that room */
 };
 
 /* worker: rw, keeper: ro relaxed */
@@ -27,7 +30,8 @@ struct counters_slot {
 
 struct counters {
 	int fd; /* owned; -1: not ours to hand out */
-	struct counters_slot *slots; /* owned mapping, one for each worker */
+	struct counters_slot *slots; /* owned mapping, one for each worker .. */
+	void *room; /* .. and in it, behind them: COUNTERS_ROOM bytes */
 };
 
 #define COUNTERS_NULL ((struct counters){.fd = -1})

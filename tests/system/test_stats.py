@@ -30,6 +30,13 @@ def stats():
     return json.loads(vmlan("stats", "--json", "lab").stdout)
 
 
+def lines(name):
+    """The block of what is printed that has a line with this last word."""
+    found, = [b.splitlines() for b in vmlan("stats", "lab").stdout.split("\n\n")
+              if any(li.split()[-1] == name for li in b.splitlines())]
+    return found
+
+
 def by_name(o):
     return {d["name"]: d["count"] for d in o["drops"]}
 
@@ -153,7 +160,7 @@ def test_an_engine_that_was_taken_over(machine):
     got = drops()
     assert set(got.values()) == {2 ** 63 - 1} and "DNS_BAD" in got
     assert by_name(stats()) == got
-    assert len(vmlan("stats", "lab").stdout.splitlines()) == len(got)
+    assert len(lines("DNS_BAD")) == len(got)
     assert keeper() == pid
     # the engine itself keeps no descriptor, only the memory
     kill_engine()
@@ -163,21 +170,30 @@ def test_an_engine_that_was_taken_over(machine):
 def test_words_and_keys(w, state):
     vmlan("up", "lab", "internal")
     assert vmlan("stats", "lab").stdout == "nothing was lost on lab\n"
-    assert stats() == {"network": "lab", "drops": []}
+    empty = stats()
+    assert (empty["network"], empty["drops"], empty["ports"]) == ("lab", [], [])
+    assert {c["count"] for c in empty["counters"]} == {0}
     m = Raw(1, "m")
     m.attach(control())
     m.plug()
     m.send(b"short")
     wait_for("its count", lambda: drops() == {"FRAME_SHORT": 1})
     o = stats()
-    assert list(o) == ["network", "drops"]
+    assert list(o) == ["network", "uptime-ms", "drops", "ports", "counters"]
+    assert o["uptime-ms"] > empty["uptime-ms"] > 0
     d, = o["drops"]
     assert list(d) == ["name", "text", "count"]
-    line, = vmlan("stats", "lab").stdout.splitlines()
+    line, = lines("FRAME_SHORT")
     assert line.split() == ["1", *d["text"].split(), "FRAME_SHORT"]
-    manual = (world.HERE.parent.parent / "man" / "vmlan.1.scd").read_text()
-    manual = manual[manual.index("# STATISTICS"):manual.index("# FILES")]
-    for key in (*o, *d):
+    p, = o["ports"]
+    assert (p["name"], p["machine"], p["kind"], p["connected"], p["up"]) == \
+        ("m", "m", "stream", True, True)
+    head, row = lines("0")
+    assert head.split() == ["PORT", "KIND", "STATE", "RX", "FRAMES", "DROPS", "TX", "FRAMES",
+                            "DROPS"]
+    assert row.split()[:3] == ["m", "stream", "up"]
+    manual = (world.HERE.parent.parent / "man" / "vmlan-stats.1.scd").read_text()
+    for key in (*o, *d, *p):
         assert f"_{key}_" in manual, key
     assert b" 405 " in ask("lab", get("/v1/stats").replace(b"GET", b"PUT")).splitlines()[0]
     unplug_all([m])

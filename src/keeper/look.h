@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests that only the engine can answer: what it counts and lists
+ * (control/look.h).
+ *
+ *	request --> look_begin() --> waits --> asked, turn by turn --> over
+ *	              |                          (one at a time)        |
+ *	              +--- connection suspended ------------------------+
+ *
+ * The engine is asked for a turn when the one before has come, so neither it
+ * nor the keeper does much at once.  What came is text at once, of bounded
+ * length.  An engine that ends, or is silent for LOOK_PATIENCE_S, ends the
+ * request with one line.  The keeper's thread.
+ */
+#ifndef KEEPER_LOOK_H
+#define KEEPER_LOOK_H
+
+#include "keeper/requests.h"
+
+enum {
+	LOOK_PATIENCE_S = 10,
+	LOOK_TURNS_MAX = 65536, /* of one listing; no engine needs as many */
+};
+
+void looks_init(struct keeper *k);
+/* All that wait end now. */
+void looks_end(struct keeper *k);
+/* The engine says LOOKED; it has ended; there is another. */
+void looks_take(struct keeper *k, const struct msg_look *m);
+void looks_engine_lost(struct keeper *k);
+void looks_engine_new(struct keeper *k);
+
+/* Functions of requests.c; *r->lookp is set. */
+int look_stats(struct keeper *k, const struct request *r, json_t **op,
+	       struct error *e);
+
+/* Whoever sent the answer, or has lost the client, lets go of it; NULL is
+ * allowed. */
+void look_free(struct look *l);
+/* fn is called when l is over, from the loop, unless it is freed before; false:
+ * it is over already. */
+bool look_await(struct look *l, void (*fn)(void *arg), void *arg);
+/* l is over: what there is to say. */
+void look_answer(struct look *l, const struct request *r, struct answer *a);
+
+#endif
