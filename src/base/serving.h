@@ -43,4 +43,16 @@ struct serving {
 	addr dhcp_last, dhcp_lowest;
 };
 
+/* The MAC of a service that has this IPv4 address, as QEMU's have it. */
+static inline mac serving_mac_of(const addr *a)
+{
+	return (mac){{0x52, 0x55, a->b[12], a->b[13], a->b[14], a->b[15]}};
+}
+
+/* That of the gateway with this address. */
+static inline mac serving_mac(const struct serving *s, const addr *gw4)
+{
+	return mac_is_zero(s->mac) ? serving_mac_of(gw4) : s->mac;
+}
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lan/drop.h"
 
@@ -417,6 +418,16 @@ bool ring_reader_is_over(const struct ring_reader *r)
 uint64_t ring_reader_lost(const struct ring_reader *r)
 {
 	return atomic_load_explicit(&r->shared->lost, memory_order_relaxed);
+}
+
+uint64_t ring_lost(int fd)
+{
+	uint64_t n;
+
+	return pread(fd, &n, sizeof(n), offsetof(struct ring_shared, lost)) ==
+			       (ssize_t)sizeof(n)
+		       ? n
+		       : 0;
 }
 
 unsigned ring_reader_writers(const struct ring_reader *r)

@@ -161,6 +161,8 @@ static void test_full_stream_counts(void **state)
 		assert_true(put(&g, 10000, n) == RING_NOWHERE);
 	(void)ring_publish(&g.w);
 	assert_int_equal(ring_reader_lost(&g.r), 42);
+	assert_int_equal(ring_lost(g.fd), 42);
+	assert_int_equal(ring_lost(-1), 0);
 	/* What is said of ports has room still. */
 	assert_true(ring_put(&g.w,
 			     &(struct ring_record){

@@ -97,11 +97,10 @@ struct asked {
 	size_t len;
 };
 
-static int exchange(const struct sockaddr_un *sa, const struct asked *q,
-		    char *buf, struct control_answer *a)
+static int exchange_once(const struct sockaddr_un *sa, const struct asked *q,
+			 char *buf, struct control_answer *a, int64_t until)
 {
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
 	int r;
 
 	if (fd < 0)
@@ -112,6 +111,20 @@ static int exchange(const struct sockaddr_un *sa, const struct asked *q,
 	/* One that is refused before its end was sent is answered as well. */
 	if (r == 0 || r == -EPIPE)
 		r = read_answer(fd, buf, a, until);
+	return r;
+}
+
+/* 408: others wait, and this process, that of a busy host, had not come to ask:
+ * nothing was done. */
+static int exchange(const struct sockaddr_un *sa, const struct asked *q,
+		    char *buf, struct control_answer *a)
+{
+	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
+	int r;
+
+	do {
+		r = exchange_once(sa, q, buf, a, until);
+	} while (r == 0 && a->status == 408 && now_ms() < until);
 	return r;
 }
 

@@ -150,7 +150,9 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 	rundir_await_engine(dir); /* one that was just being started */
 	if (r < 0) {
 		rundir_remove(dir);
-		return error_set(e, EXIT_FAILED, "%s", strerror(-r));
+		return error_set(e, EXIT_FAILED,
+				 "its engine, process %d, cannot be ended: %s",
+				 ctl_int(p->state, "engine"), strerror(-r));
 	}
 	s.options = p->options;
 	s.n_options = p->n_options;

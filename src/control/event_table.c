@@ -80,6 +80,30 @@ static const struct schema_key engine_text_keys[] = {
 	{NULL},
 };
 
+#define FORWARD                                                                \
+	{"forward", SCHEMA_INTEGER, .about = "its number"},                    \
+	{"spec", SCHEMA_STRING, .about = "what was asked for, in one form"},   \
+	{"proto", SCHEMA_STRING, .about = "tcp or udp"},                       \
+	{"guest", SCHEMA_STRING, .about = "the address it leads to"},          \
+	{"machine", SCHEMA_STRING, true, "whose it is, if it is a machine's"}, \
+	{"port", SCHEMA_INTEGER, true, "the host's, if it was drawn"}
+
+static const struct schema_key forward_keys[] = {FORWARD, {NULL}};
+
+#define CAPTURE                                                                \
+	{"capture", SCHEMA_INTEGER, .about = "its number"},                    \
+	{"kept", SCHEMA_BOOLEAN, .about = "its oldest frames give way"},       \
+	{"machine", SCHEMA_STRING, true, "whose port; else all"}
+
+static const struct schema_key capture_keys[] = {CAPTURE, {NULL}};
+
+static const struct schema_key stopped_keys[] = {
+	CAPTURE,
+	{"lost", SCHEMA_INTEGER, true,
+	 "frames that it had no room for; not of what is kept"},
+	{NULL},
+};
+
 static const struct schema_key lost_keys[] = {
 	{"from", SCHEMA_INTEGER, .about = "the first that was lost"},
 	{"to", SCHEMA_INTEGER, .about = "the last, which is this line's "
@@ -142,6 +166,15 @@ const struct event_row event_rows[EVENT_N] = {
 	[EVENT_ENGINE_SERVES] = {"engine-serves",
 		"an engine has the whole network and carries its frames",
 		engine_keys},
+	[EVENT_FORWARD_ADDED] = {"forward-added",
+		"ports of the host lead to a machine from now on",
+		forward_keys},
+	[EVENT_FORWARD_REMOVED] = {"forward-removed",
+		"they take no more connections", forward_keys},
+	[EVENT_CAPTURE_STARTED] = {"capture-started",
+		"frames are captured", capture_keys},
+	[EVENT_CAPTURE_STOPPED] = {"capture-stopped",
+		"they are no longer", stopped_keys},
 	[EVENT_LOST] = {"lost",
 		"events that were not read in time are gone; a line of this "
 		"reader's alone", lost_keys},

@@ -397,8 +397,8 @@ static const struct schema_key gv_all_keys[] = {
 };
 
 static const struct schema_key gv_leases_keys[] = {
-	{"{address}", SCHEMA_STRING, .about = "the MAC that an IPv4 address is "
-					      "leased to"},
+	{"{address}", SCHEMA_STRING, .about = "the MAC that has an IPv4 "
+					      "address"},
 	{NULL},
 };
 
@@ -547,7 +547,8 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 	},
 	[SCHEMA_GV_DHCP_LEASES] = {
 		"GET", "/services/dhcp/leases",
-		"as of gvproxy: who has which IPv4 address",
+		"as of gvproxy: who has which IPv4 address, the gateway among "
+		"them",
 		.answer = gv_leases_keys,
 	},
 	[SCHEMA_GV_LEASES] = {

@@ -219,17 +219,6 @@ static void env_refuse(void *arg, int fd, const struct endpoint *client,
 	gw->refuse(gw->env_arg, gw->port.id, fd, client, r);
 }
 
-static mac gateway_mac(const addr *a)
-{
-	return (mac){{0x52, 0x55, a->b[12], a->b[13], a->b[14], a->b[15]}};
-}
-
-static mac own_mac(const struct gateway_config *c)
-{
-	return mac_is_zero(c->serving.mac) ? gateway_mac(&c->v4.gw)
-					   : c->serving.mac;
-}
-
 static bool has_other_router(const struct gateway_config *c)
 {
 	return !addr_is_unspecified(&c->router4) ||
@@ -259,7 +248,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 		.log = env->log,
 		.lan = env->lan,
 		.port = &gw->port,
-		.gw_mac = own_mac(c),
+		.gw_mac = serving_mac(&c->serving, &c->v4.gw),
 		.v4 = c->v4,
 		.v6 = c->v6,
 		.hides_host = c->serving.hides_host,
@@ -298,7 +287,7 @@ static void init_env(struct gateway *gw, const struct gateway_env *env)
 	gw->leases = env->leases;
 	gw->machines = env->machines;
 	gw->env_arg = env->arg;
-	gw->dns_mac = gateway_mac(&c->v4.dns);
+	gw->dns_mac = serving_mac_of(&c->v4.dns);
 	gw->broadcast4 = prefix_broadcast(&gw->nat.v4.net);
 }
 

@@ -33,6 +33,7 @@ struct capture {
 	struct capture_request request;
 	bool is_kept;
 	bool runs;	  /* an engine is to know of it */
+	bool is_said;	  /* that it began, and not yet that it is over */
 	int ring;	  /* owned memfd */
 	int wake;	  /* owned eventfd; -1: is_kept or "last" */
 	struct loop_io io; /* of the connection; fd -1: none */
@@ -57,10 +58,35 @@ static int send_add(struct keeper *k, const struct capture *c)
 				c->wake < 0 ? 1 : 2);
 }
 
+static void say(struct capture *c, enum event_id id, json_t *lost)
+{
+	event_say(c->k, id, "{s:i,s:b,s:s*,s:o*}", "capture", (int)c->id,
+		  "kept", c->is_kept, "machine",
+		  c->request.machine[0] ? c->request.machine : NULL, "lost",
+		  lost);
+}
+
 static void run(struct capture *c)
 {
 	c->runs = true;
 	(void)send_add(c->k, c); /* or a new engine is told */
+	c->is_said = true;
+	say(c, EVENT_CAPTURE_STARTED, NULL);
+}
+
+/* With what was lost up to now, as far as who writes and reads the ring leave
+ * that alone. */
+static void say_over(struct capture *c)
+{
+	uint64_t n = ring_lost(c->ring);
+
+	if (!c->is_said)
+		return;
+	c->is_said = false;
+	say(c, EVENT_CAPTURE_STOPPED,
+	    c->is_kept ? NULL
+		       : json_integer(n < INT64_MAX ? (json_int_t)n
+						    : INT64_MAX));
 }
 
 static void stop(struct capture *c)
@@ -92,6 +118,7 @@ int captures_send(struct keeper *k)
 static struct capture *capture_free(struct capture *c)
 {
 	stop(c);
+	say_over(c);
 	if (c->io.fd >= 0)
 		loop_del(c->k->loop, &c->io);
 	list_del(&c->link);
@@ -171,8 +198,12 @@ void captures_refused(struct keeper *k, uint32_t id, const char *why)
 
 void captures_stop(struct keeper *k)
 {
-	list_each(it, &k->captures)
-		hang_up(container_of(it, struct capture, link));
+	list_each(it, &k->captures) {
+		struct capture *c = container_of(it, struct capture, link);
+
+		hang_up(c);
+		say_over(c);
+	}
 }
 
 void captures_free(struct keeper *k)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Captures, as the keeper sees them: it makes the memory and hands it to the
- * engine and to the client; what is in it, it never reads, nor maps.
+ * engine and to the client; of what is in it, it reads no more than how
+ * many frames were lost, and maps nothing.
  *
  *	client			keeper			engine
  *	POST /v1/captures ->	makes ring, eventfd

@@ -9,6 +9,8 @@
  * there are so many, the one that has gone longest without a request's end is
  * closed for the next, once it had HELD_NS: a command's request comes whole and
  * is answered at once, so these are the ones that hold a place and ask nothing.
+ * It is told so (408), unless it does not read its answer; and who has sent
+ * something that we have not come to read yet has that time once more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -48,6 +50,8 @@ struct client {
 	struct list link; /* alone: it stays, as for events */
 	int fd;		  /* libmicrohttpd's */
 	uint64_t since_ns; /* its last request's end, or it came */
+	bool is_told;	   /* an answer is on its way to it */
+	bool is_spared;	   /* it was, once since its last request */
 };
 
 /* A request as it comes in, owned by its connection. */
@@ -69,27 +73,69 @@ struct incoming {
 
 /* ---- who comes ---- */
 
+/* Its time begins anew. */
+static void to_the_end(struct control *c, struct client *it)
+{
+	it->since_ns = *loop_now(c->keeper->loop);
+	list_del(&it->link);
+	list_add_tail(&c->clients, &it->link);
+}
+
+/* Something of its request is here, which libmicrohttpd has not read. */
+static bool has_sent(const struct client *it)
+{
+	char byte;
+
+	return recv(it->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* Its connection ends, and libmicrohttpd, which has said nothing to it since
+ * its last request, tells us. */
+static void send_away(struct client *it)
+{
+	static const char body[] = "{\"error\":\"no request has come in time, "
+				   "and others wait: ask again\",\"code\":1}\n";
+	char text[256];
+	int n = snprintf(text, sizeof(text),
+			 "HTTP/1.1 408 Request Timeout\r\n"
+			 "Connection: close\r\n"
+			 "Content-Type: application/json\r\n"
+			 "Content-Length: %zu\r\n\r\n%s",
+			 sizeof(body) - 1, body);
+
+	if (!it->is_told)
+		(void)send(it->fd, text, (size_t)n,
+			   MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)shutdown(it->fd, SHUT_RDWR);
+	list_del(&it->link);
+	list_init(&it->link);
+}
+
 /* If there is none left: whoever holds a place for nothing gives it up now, or
  * when his time is over. */
 static void free_place(struct control *c)
 {
 	struct timer_wheel *wheel = loop_wheel(c->keeper->loop);
 	uint64_t now = *loop_now(c->keeper->loop);
-	struct client *first;
 
 	timer_disarm(wheel, &c->room);
-	if (c->n_clients < CONTROL_CLIENTS_MAX || list_empty(&c->clients))
-		return;
-	first = container_of(c->clients.next, struct client, link);
-	if (now - first->since_ns < HELD_NS) {
-		timer_arm(wheel, &c->room, first->since_ns + HELD_NS);
-		return;
+	while (c->n_clients >= CONTROL_CLIENTS_MAX &&
+	       !list_empty(&c->clients)) {
+		struct client *first =
+			container_of(c->clients.next, struct client, link);
+
+		if (now - first->since_ns < HELD_NS) {
+			timer_arm(wheel, &c->room, first->since_ns + HELD_NS);
+			return;
+		}
+		if (first->is_told || first->is_spared || !has_sent(first)) {
+			send_away(first);
+			http_loop_turn(&c->http);
+			return;
+		}
+		first->is_spared = true;
+		to_the_end(c, first);
 	}
-	/* Its connection ends, and libmicrohttpd tells us. */
-	(void)shutdown(first->fd, SHUT_RDWR);
-	list_del(&first->link);
-	list_init(&first->link);
-	http_loop_turn(&c->http);
 }
 
 static void on_room(struct timer *t, uint64_t now_ns)
@@ -144,11 +190,12 @@ static void client_free(struct client *it)
 /* It has asked something. */
 static void client_asked(struct control *c, struct client *it)
 {
-	if (!it || list_empty(&it->link))
+	if (!it)
 		return;
-	it->since_ns = *loop_now(c->keeper->loop);
-	list_del(&it->link);
-	list_add_tail(&c->clients, &it->link);
+	it->is_told = true;
+	it->is_spared = false;
+	if (!list_empty(&it->link))
+		to_the_end(c, it);
 }
 
 /* It makes room for nobody from now on. */
@@ -372,9 +419,11 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 {
 	struct control *c = cls;
 	struct incoming *in = *ctx;
+	struct client *it = client_of(conn);
 
-	(void)conn;
 	(void)code;
+	if (it)
+		it->is_told = false;
 	if (in) {
 		capture_over(in->capture);
 		look_free(in->look);

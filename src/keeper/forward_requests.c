@@ -117,6 +117,29 @@ int forwards_get(struct keeper *k, const struct request *r, json_t **op,
 	return 0;
 }
 
+void forward_say(struct keeper *k, enum event_id id, const struct forward *f)
+{
+	char spec[PORT_RULE_STRLEN], ip[ADDR_STRLEN];
+
+	event_say(k, id, "{s:i,s:o,s:s,s:s,s:s*,s:o*}", "forward", (int)f->id,
+		  "spec", text_shown(port_rule_format(&f->rule, spec)),
+		  "proto", proto_of(f->rule.proto), "guest",
+		  addr_format(&f->guest_ip, ip), "machine",
+		  f->machine ? f->machine->name : NULL, "port",
+		  f->drawn ? json_integer(f->drawn) : NULL);
+}
+
+void forwards_say_first(struct keeper *k)
+{
+	list_each (it, &k->plan.forwards) {
+		const struct forward *f =
+			container_of(it, struct forward, link);
+
+		if (f->origin == FORWARD_OF_NETDEV && !f->is_removed)
+			forward_say(k, EVENT_FORWARD_ADDED, f);
+	}
+}
+
 /* ---- where one leads to ---- */
 
 static int no_address(const struct plan_netdev *n, const struct machine *m,
@@ -236,6 +259,7 @@ static int open_one(struct keeper *k, struct forward *model,
 static void keep_one(struct keeper *k, struct forward *f)
 {
 	forward_tell(k, f);
+	forward_say(k, EVENT_FORWARD_ADDED, f);
 	router_forward(&k->plan);
 	state_save(k);
 }
@@ -334,6 +358,7 @@ int forwards_post(struct keeper *k, const struct request *r, json_t **op,
 	list = json_array();
 	for (unsigned i = 0; i < n_opened; i++) {
 		forward_tell(k, opened[i]);
+		forward_say(k, EVENT_FORWARD_ADDED, opened[i]);
 		json_array_append_new(list, one_forward(opened[i]));
 	}
 	router_forward(&k->plan);
@@ -347,6 +372,7 @@ int forwards_post(struct keeper *k, const struct request *r, json_t **op,
 void forwards_remove(struct keeper *k, struct forward *f)
 {
 	forward_untell(k, f);
+	forward_say(k, EVENT_FORWARD_REMOVED, f);
 	switch (f->origin) {
 	case FORWARD_OF_NETDEV:
 		forward_retire(f);
@@ -445,7 +471,10 @@ static int restore_one(struct keeper *k, const json_t *o, struct error *e)
 	}
 	if (!addr_parse(str(o, "guest"), &model.guest_ip))
 		return error_set(e, EXIT_FAILED, "its entry makes no sense");
-	return open_one(k, &model, &f, e);
+	if (open_one(k, &model, &f, e) < 0)
+		return -EINVAL;
+	forward_say(k, EVENT_FORWARD_ADDED, f);
+	return 0;
 }
 
 void forwards_restore(struct keeper *k, const json_t *list)

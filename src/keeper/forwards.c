@@ -372,6 +372,7 @@ bool forward_refused(struct keeper *k, struct plan_netdev *n, uint32_t serial,
 		  f->machine ? ", to " : "", f->machine ? f->machine->name : "",
 		  why);
 	forward_untell(k, f); /* all of it goes */
+	forward_say(k, EVENT_FORWARD_REMOVED, f);
 	forward_close(f);
 	router_forward(&k->plan);
 	state_save(k);

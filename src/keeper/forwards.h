@@ -56,6 +56,9 @@ void forward_retire(struct forward *f);
 /* Tells a running engine. */
 void forward_tell(struct keeper *k, const struct forward *f);
 void forward_untell(struct keeper *k, const struct forward *f);
+/* Its event, FORWARD_ADDED or _REMOVED; all of hostfwd= are there. */
+void forward_say(struct keeper *k, enum event_id id, const struct forward *f);
+void forwards_say_first(struct keeper *k);
 /* Number of its sockets. */
 unsigned forward_n_ports(const struct forward *f);
 /* NULL: there is none, or none any more. */

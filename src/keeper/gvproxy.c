@@ -10,16 +10,29 @@ struct listing {
 	bool is_cut;
 };
 
+static void put_one(struct listing *to, const addr *a, mac m)
+{
+	char ip[ADDR_STRLEN], text[MAC_STRLEN];
+
+	if (json_object_set_new(to->o, addr_format(a, ip),
+				json_string(mac_format(m, text))) < 0)
+		to->is_cut = true;
+}
+
 static void put_lease(void *arg, const struct kept_lease *l)
 {
-	struct listing *to = arg;
-	char ip[ADDR_STRLEN], m[MAC_STRLEN];
+	if (lease_is_live(l) && addr_is_v4(&l->lease.ip))
+		put_one(arg, &l->lease.ip, l->lease.mac);
+}
 
-	if (!lease_is_live(l) || !addr_is_v4(&l->lease.ip))
-		return;
-	if (json_object_set_new(to->o, addr_format(&l->lease.ip, ip),
-				json_string(mac_format(l->lease.mac, m))) < 0)
-		to->is_cut = true;
+/* The gateway's is one of gvproxy's leases. */
+static void put_gateway(struct keeper *k, struct listing *to)
+{
+	const struct plan_netdev *n = plan_gateway(&k->plan);
+	const struct msg_user_add *m = n ? &n->order.user_add : NULL;
+
+	if (m && m->v4.is_on)
+		put_one(to, &m->v4.gw, serving_mac(&m->serving, &m->v4.gw));
 }
 
 /* What there is of it if it is whole. */
@@ -38,8 +51,10 @@ int gvproxy_leases(struct keeper *k, const struct request *r, json_t **op,
 
 	(void)r;
 	(void)e;
-	if (l.o)
+	if (l.o) {
+		put_gateway(k, &l);
 		leases_each(k->leases, put_lease, &l);
+	}
 	*op = whole(&l);
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 #include "keeper/requests.h"
 
-/* {address: mac}: the IPv4 addresses that are leased now.
+/* {address: mac}: the IPv4 addresses that are leased now, and the gateway's.
  * 0; *op NULL: no memory. */
 int gvproxy_leases(struct keeper *k, const struct request *r, json_t **op,
 		   struct error *e);

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "keeper/capture.h"
+#include "keeper/forwards.h"
 #include "keeper/http.h"
 #include "keeper/keeper_priv.h"
 #include "keeper/leases.h"
@@ -59,6 +60,7 @@ void keeper_check_ready(struct keeper *k)
 		event_say(k, EVENT_NETWORK_STARTED, "{s:s,s:s,s:b}", "network",
 			  k->c->network->name, "mode", k->c->network->mode,
 			  "revived", k->c->network->state != NULL);
+	forwards_say_first(k);
 	plan_say(&k->plan, k->c->say);
 	state_save(k);
 	if (k->c->ready)

@@ -45,6 +45,8 @@ static void close_forwards(struct machine *m)
 		if (f->machine != m)
 			continue;
 		forward_untell(m->keeper, f);
+		if (!list_empty(&m->link))
+			forward_say(m->keeper, EVENT_FORWARD_REMOVED, f);
 		forward_close(f);
 		had_some = true;
 	}
@@ -519,6 +521,13 @@ static void say_attached(const struct machine *m)
 	event_say(m->keeper, EVENT_MACHINE_ATTACHED, "{s:s,s:s,s:s*}",
 		  "machine", m->name, "link", m->netns ? "netns" : link, "mac",
 		  m->has_mac ? mac_format(m->mac, text) : NULL);
+	list_each(it, &m->keeper->plan.forwards) {
+		const struct forward *f =
+			container_of(it, struct forward, link);
+
+		if (f->machine == m)
+			forward_say(m->keeper, EVENT_FORWARD_ADDED, f);
+	}
 }
 
 /* All but its place among the others is chosen. It is gone if that fails. */

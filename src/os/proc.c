@@ -53,12 +53,14 @@ int proc_kill(pid_t pid, uint64_t started)
 {
 	CLEANUP_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int err = errno;
 
-	if (fd < 0)
-		return -errno;
-	/* Looked at behind the pidfd: the number means that one still. */
+	/* Looked at behind the pidfd: the number means that one still.  It may
+	 * be a thread's by now, which has no such descriptor. */
 	if (!started || proc_started(pid) != started)
 		return -ESRCH;
+	if (fd < 0)
+		return -err;
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
 		return -errno;
 	return poll(&p, 1, KILL_WAIT_MS) == 1 ? 0 : -ETIMEDOUT;

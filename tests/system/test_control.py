@@ -296,6 +296,106 @@ def test_events_are_as_described(lab, folder):  # noqa: F811
     assert ended["engine"] == engine and "signal 9" in ended["text"]
 
 
+def said(*kinds):
+    """Events of these types, without what all have."""
+    return [{k: v for k, v in e.items() if k not in ("seq", "time")}
+            for e in events() if e["type"].startswith(kinds)]
+
+
+def test_forwards_are_events(lab):
+    """Whoever asked for them, and whatever ends them; another keeper tells them again."""
+    def all_of(*ids):
+        return [(e["type"].partition("-")[2], e["forward"]) for e in said("forward-")
+                if e["forward"] in ids]
+    plug(lab, forwards=["tcp:127.0.0.1:0-:22"])
+    of_m = ask("GET", "/v1/forwards")["forwards"][0]
+    asked = ask("POST", "/v1/forwards", {"spec": "tcp:127.0.0.1:0-10.0.2.9:22,0:7/udp"},
+                status=201)["forwards"]
+    forwarder("expose")
+    port = of_m["bound"][0]["host"].rpartition(":")[2]
+    assert said("forward-")[0] == {
+        "type": "forward-added", "forward": of_m["id"], "spec": "tcp:127.0.0.1:0-:22",
+        "proto": "tcp", "guest": of_m["guest"], "machine": "m", "port": int(port)}
+    assert said("forward-")[1]["guest"] == "10.0.2.9" and "machine" not in said("forward-")[1]
+    ask("DELETE", f"/v1/forwards/{asked[0]['id']}")
+    forwarder("unexpose")
+    refused(404, method="DELETE", url=f"/v1/forwards/{asked[0]['id']}")
+    refused(409, method="POST", url="/v1/forwards", body={"spec": f"0:22,127.0.0.1:{port}:22"})
+    assert all_of(1, 2, 3, 4, 5) == [("added", 1), ("added", 2), ("added", 3), ("added", 4),
+                                     ("removed", 2), ("removed", 4)]
+    os.kill(show("lab")["keeper"], signal.SIGKILL)
+    wait_for("another keeper", lambda: vmlan("show", "lab") and types())
+    assert all_of(1, 2, 3, 4) == [("added", 1), ("added", 3)]
+    lab.unplug()
+    ask("DELETE", "/v1/machines/m")
+    assert [e["type"] for e in said("forward-removed", "machine-detached")] == [
+        "forward-removed", "machine-detached"] and all_of(1)[-1] == ("removed", 1)
+    ask("DELETE", "/v1/forwards/3")
+
+
+def test_the_netdevs_forwards_are_events():
+    vmlan("up", "lab", "generic", "netdev=user,hostfwd=tcp:127.0.0.1:0-:22")
+    try:
+        (first,) = said("forward-")
+        assert (first["type"], first["forward"]) == ("forward-added", 1) and first["port"]
+        ask("DELETE", "/v1/forwards/1")
+        assert said("forward-")[1] == {**first, "type": "forward-removed"}
+    finally:
+        vmlan("down", "lab")
+
+
+def test_captures_are_events(lab):
+    """With what was lost: frames that a ring had no room for, as nobody read it."""
+    plug(lab)
+    c = dhcp_raw.Control(path())
+    c.request("POST", "/v1/captures", json.dumps({"memory": 1 << 20}),
+              {"Connection": "Upgrade", "Upgrade": "vmlan-capture"})
+    assert c.getresponse().status == 101
+    n = (1 << 20) // 1500
+    wait_for("its beginning", lambda: said("capture-started"))
+    lease_all([lab])  # the engine has its order, then
+    lab.sock.setblocking(True)
+    for i in range(n):  # twice of them: the switch drops each, as nobody has it
+        lab.send(b"\x52\x54\0\0\0\x77" + lab.mac + b"\x08\x06" + bytes(1500))
+        lab.send(b"\x52\x54\0\0\0\x77" + lab.mac + b"\x08\x06" + bytes(1500))
+    lab.sock.setblocking(False)
+    dhcp_raw.renew_all([lab])  # all has come through, then
+    c.close()
+    stop = wait_for("its end", lambda: said("capture-stopped"))
+    assert said("capture-started") == [{"type": "capture-started", "capture": 1, "kept": False}]
+    (stop,) = stop
+    assert stop["capture"] == 1 and n // 2 < stop["lost"] < 2 * n, stop
+    kept_body = {"machine": "m", "memory": 1 << 20}
+    ask("PUT", "/v1/captures/kept", kept_body)
+    ask("PUT", "/v1/captures/kept", kept_body)  # in place of the first
+    ask("PUT", "/v1/captures/kept", {**kept_body, "memory": 0})
+    assert [(e["type"][8:], e["capture"], e["machine"], e["kept"], "lost" in e)
+            for e in said("capture-")[2:]] == [
+        ("started", 2, "m", True, False), ("stopped", 2, "m", True, False),
+        ("started", 3, "m", True, False), ("stopped", 3, "m", True, False)]
+    seen = Seen()
+    table = {e["name"]: e for e in ask("GET", "/v1")["events"]}
+    for e in events():
+        seen.object(e["type"], ask("GET", "/v1")["event"] + table[e["type"]]["keys"], e)
+
+
+def test_a_capture_ends_with_its_network(lab):
+    f = Follower("?since=now").head()
+    c = dhcp_raw.Control(path())
+    c.request("POST", "/v1/captures", "{}", {"Connection": "Upgrade", "Upgrade": "vmlan-capture"})
+    assert c.getresponse().status == 101
+    vmlan("down", "lab")
+    try:
+        got = [json.loads(line) for line in f.file.read().splitlines()]
+        assert [e["type"] for e in got] == ["capture-started", "network-kept", "capture-stopped",
+                                            "network-ending"]
+        assert got[2]["lost"] == 0
+    finally:
+        c.close()
+        f.close()
+        vmlan("up", "lab", "natnet")
+
+
 def test_a_fault_is_an_event(lab):
     plug(lab)
     lab.sock.setblocking(True)
@@ -555,12 +655,14 @@ def curl(url, *more):
 
 
 def test_gvproxy(lab):
-    assert curl("/leases") == "{}\n" == curl("/services/dhcp/leases") == curl("/cam")
+    gateway = {"10.0.2.2": "52:55:0a:00:02:02"}
+    assert json.loads(curl("/leases")) == gateway == json.loads(curl("/services/dhcp/leases"))
+    assert curl("/cam") == "{}\n"
     plug(lab)
     lease_all([lab])
     ip = socket.inet_ntoa(lab.ip4) if isinstance(lab.ip4, bytes) else lab.ip4
-    assert json.loads(curl("/leases")) == {ip: lab.mac_text()}
-    assert json.loads(curl("/services/dhcp/leases")) == {ip: lab.mac_text()}
+    assert json.loads(curl("/leases")) == {**gateway, ip: lab.mac_text()}
+    assert json.loads(curl("/services/dhcp/leases")) == {**gateway, ip: lab.mac_text()}
     cam = json.loads(curl("/cam"))
     assert list(cam) == [lab.mac_text()] and type(cam[lab.mac_text()]) is int
     lab.unplug()
