@@ -359,6 +359,7 @@ def test_captures_are_events(lab):
         lab.send(b"\x52\x54\0\0\0\x77" + lab.mac + b"\x08\x06" + bytes(1500))
         lab.send(b"\x52\x54\0\0\0\x77" + lab.mac + b"\x08\x06" + bytes(1500))
     lab.sock.setblocking(False)
+    select.select([], [lab.sock], [], 60)
     dhcp_raw.renew_all([lab])  # all has come through, then
     c.close()
     stop = wait_for("its end", lambda: said("capture-stopped"))
