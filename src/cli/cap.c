@@ -17,14 +17,16 @@
 
 static const char usage[] =
 	"usage: vmlan cap [OPTIONS] NETWORK|VM|NETWORK/VM [FILTER]\n"
+	"       vmlan cap [--json] NETWORK|VM|NETWORK/VM ls\n"
 	"Writes the frames of a network, or of one machine's port, as pcapng,\n"
-	"until ^C: vmlan cap lab | wireshark -k -i -\n"
+	"until ^C: vmlan cap lab | wireshark -k -i -; ls: which captures run\n"
 	"  -w FILE          to that file\n"
 	"  -c N             that many frames\n"
 	"  -s BYTES         the first bytes of each frame only\n"
 	"  --memory SIZE    for what is not yet written (32mb)\n"
 	"  --keep SIZE|off  keep the last frames in so much memory\n"
 	"  --last TIME      write those that were kept: --last 30s\n"
+	"  --json           of ls: as JSON\n"
 	"FILTER is one of libpcap's: 'tcp port 53'; see pcap-filter(7).\n";
 
 /* What is captured. */
@@ -147,6 +149,8 @@ static int cap(const struct cap_args *a, struct error *e)
 	r = a->last_ns ? find_kept(a, &t, e) : find_target(a, &t, e);
 	if (r < 0)
 		return r;
+	if (a->lists)
+		return cap_list(t.network, t.machine, a->is_json, e);
 	body = body_of(a, &t);
 	if (!body)
 		return error_errno(e, ENOMEM, "cap");

@@ -22,6 +22,8 @@ struct cap_args {
 	uint64_t n_max;	    /* frames; 0: any number */
 	uint64_t last_ns;   /* --last; 0: not that */
 	bool keeps;	    /* --keep; memory 0: no longer */
+	bool lists;	    /* ls */
+	bool is_json;
 	bool wants_help;
 };
 
@@ -56,5 +58,11 @@ MUST_USE int cap_follow(struct cap_out *o, int ring, int wake, int sock,
 			struct error *e);
 /* Writes what is kept there. */
 MUST_USE int cap_last(struct cap_out *o, int ring, struct error *e);
+
+
+/* Prints the captures of a network, machine not "": of that one. 0, or negative
+ * with *e. */
+MUST_USE int cap_list(const char *network, const char *machine, bool is_json,
+		      struct error *e);
 
 #endif

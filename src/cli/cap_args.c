@@ -201,6 +201,14 @@ static int check(const struct cap_args *a, struct error *e)
 				 "cap: --keep writes nothing: no -w, -c, "
 				 "--last or filter with it; later, --last "
 				 "takes them");
+	if (a->lists && (a->last_ns || a->keeps || a->file || a->n_max ||
+			 a->memory || a->snap_len))
+		return error_set(e, EXIT_USAGE,
+				 "cap: ls takes --json, and no other option");
+	if (a->is_json && !a->lists)
+		return error_set(e, EXIT_USAGE,
+				 "cap: --json is ls's: vmlan cap --json "
+				 "NETWORK ls");
 	if (a->last_ns && (a->memory || a->snap_len))
 		return error_set(e, EXIT_USAGE,
 				 "cap: --memory and -s are --keep's to say, "
@@ -225,7 +233,9 @@ int cap_args_parse(int argc, char **argv, struct cap_args *a, struct error *e)
 			i++;
 			break;
 		}
-		if (argv[i][0] == '-' && argv[i][1])
+		if (strcmp(argv[i], "--json") == 0)
+			a->is_json = true;
+		else if (argv[i][0] == '-' && argv[i][1])
 			n = take_option(a, argv + i, e);
 		else if (!a->name)
 			a->name = argv[i];
@@ -237,7 +247,8 @@ int cap_args_parse(int argc, char **argv, struct cap_args *a, struct error *e)
 	}
 	if (!a->name && i < argc)
 		a->name = argv[i++];
-	if (take_filter(a, argv + i, e) < 0)
+	a->lists = i == argc - 1 && strcmp(argv[i], "ls") == 0;
+	if (!a->lists && take_filter(a, argv + i, e) < 0)
 		return -1;
 	return check(a, e);
 }

@@ -52,6 +52,15 @@ static void test_words(void **state)
 	assert_true(a.keeps);
 	assert_int_equal(a.memory, 64 << 20);
 	cap_args_deinit(&a);
+	assert_int_equal(parse(&a, &e, "--json", "lab", "ls", NULL), 0);
+	assert_true(a.lists && a.is_json && !a.filter);
+	cap_args_deinit(&a);
+	assert_int_equal(parse(&a, &e, "lab", "host", "ls", NULL), 0);
+	assert_false(a.lists);
+	cap_args_deinit(&a);
+	assert_int_equal(parse(&a, &e, "--json", "lab", NULL), -1);
+	assert_int_equal(parse(&a, &e, "-w", "f", "lab", "ls", NULL), -1);
+	assert_int_equal(e.code, EXIT_USAGE);
 	assert_int_equal(parse(&a, &e, "lab", "--keep", "off", NULL), 0);
 	assert_true(a.keeps);
 	assert_int_equal(a.memory, 0);

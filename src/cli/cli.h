@@ -13,6 +13,21 @@
 #include "base/error.h"
 #include "base/log.h"
 
+struct cli_command {
+	const char *name; /* NULL ends the table */
+	int (*run)(int argc, char **argv);
+	const char *help; /* NULL: for our own use */
+};
+
+/* All of them, in the order of the help. */
+extern const struct cli_command cli_commands[];
+/* NULL: there is none of that name. */
+const struct cli_command *cli_command_find(const char *word);
+/* What the command's --help says, the caller's; NULL: it could not be had. */
+char *cli_help_text(const struct cli_command *c);
+
+int cmd_help(int argc, char **argv);
+int cmd_complete(int argc, char **argv);
 int cmd_join(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_nic(int argc, char **argv);

@@ -9,13 +9,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 
-struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help; /* NULL: for our own use */
-};
-
-static const struct command commands[] = {
+const struct cli_command cli_commands[] = {
 	{"run", cmd_run, "start a VMM with its network attached"},
 	{"join", cmd_join, "join netdevs into one LAN, in the foreground"},
 	{"up", cmd_up, "start a network and keep it"},
@@ -31,23 +25,34 @@ static const struct command commands[] = {
 	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
 	{"connect", cmd_connect, NULL},
+	{"complete", cmd_complete, NULL},
 	{"setup", cmd_setup, "a bridge in the place of an interface"},
 	{"doctor", cmd_doctor, "what this host lacks, and what mends it"},
 	{"matrix", cmd_matrix, "who sees whom in each mode, by traffic"},
 	{"nic", cmd_nic, "list the network cards a guest can have"},
+	{NULL, NULL, NULL},
 };
+
+const struct cli_command *cli_command_find(const char *word)
+{
+	for (const struct cli_command *c = cli_commands; c->name; c++) {
+		if (strcmp(word, c->name) == 0)
+			return c;
+	}
+	return NULL;
+}
 
 static void help(FILE *out)
 {
 	fputs("usage: vmlan COMMAND ...\n"
 	      "The network of virtual machines.\n\n",
 	      out);
-	for (size_t i = 0; i < array_len(commands); i++) {
-		if (commands[i].help)
-			fprintf(out, "  %-6s %s\n", commands[i].name,
-				commands[i].help);
+	for (const struct cli_command *c = cli_commands; c->name; c++) {
+		if (c->help)
+			fprintf(out, "  %-6s %s\n", c->name, c->help);
 	}
-	fputs("\nvmlan COMMAND --help tells about one; vmlan --version.\n"
+	fputs("\nvmlan COMMAND --help tells about one, vmlan help COMMAND "
+	      "shows its\npage; vmlan --version.\n"
 	      "Manual: vmlan(1), vmlan-netdev(7), vmlan-control(7).\n",
 	      out);
 }
@@ -69,21 +74,23 @@ static void fresh_start(void)
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
+	const struct cli_command *c;
 
 	fresh_start();
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
-	    strcmp(word, "help") == 0) {
+	    (strcmp(word, "help") == 0 && argc == 2)) {
 		help(stdout);
 		return EXIT_DONE;
 	}
+	if (strcmp(word, "help") == 0)
+		return cmd_help(argc - 1, argv + 1);
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
 		puts("vmlan " VMLAN_VERSION);
 		return EXIT_DONE;
 	}
-	for (size_t i = 0; i < array_len(commands); i++) {
-		if (strcmp(word, commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	}
+	c = cli_command_find(word);
+	if (c)
+		return c->run(argc - 1, argv + 1);
 	if (!*word)
 		return cli_usage("name a command, such as run; see vmlan "
 				 "--help");

@@ -20,8 +20,8 @@ def test_what_show_tells(w, lan):
     assert list(o["forwards"][0]) == ["proto", "host", "guest", "machine", "id", "family"]
     assert list(o["machines"][0]) == ["name", "link", "listen", "socket", "connected", "pid",
                                       "mac", "address", "addresses"]
-    manual = (world.HERE.parent.parent / "man" / "vmlan.1.scd").read_text()
-    manual = manual[manual.index("*--json*, of *ls*"):manual.index("# MODES")]
+    manual = (world.HERE.parent.parent / "man" / "vmlan-show.1.scd").read_text()
+    manual = manual[manual.index("# JSON"):]
     for key in (*o, *o["subnets"][1], *o["forwards"][0], *o["machines"][0]):
         assert f"_{key}_" in manual, key
 
