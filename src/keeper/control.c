@@ -10,7 +10,8 @@
  * closed for the next, once it had HELD_NS: a command's request comes whole and
  * is answered at once, so these are the ones that hold a place and ask nothing.
  * It is told so (408), unless it does not read its answer; and who has sent
- * something that we have not come to read yet has that time once more.
+ * something that we have not come to read yet has that time once more, and who
+ * waits for the engine LOOK_TIMES.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +31,10 @@
 #include "os/listener.h"
 #include "os/sock.h"
 
-enum { BODY_FIRST = 4096 }; /* bytes that a body has room for at first */
+enum {
+	BODY_FIRST = 4096, /* bytes that a body has room for at first */
+	LOOK_TIMES = 8,	   /* HELD_NS, that an engine's answer may take */
+};
 
 #define HELD_NS UINT64_C(250000000)
 
@@ -51,7 +55,9 @@ struct client {
 	int fd;		  /* libmicrohttpd's */
 	uint64_t since_ns; /* its last request's end, or it came */
 	bool is_told;	   /* an answer is on its way to it */
-	bool is_spared;	   /* it was, once since its last request */
+	unsigned n_spared; /* times, since its last request */
+	struct incoming *waits; /* for the engine's answer to this; borrowed,
+				 * NULL: it does not */
 };
 
 /* A request as it comes in, owned by its connection. */
@@ -67,6 +73,7 @@ struct incoming {
 	struct capture *capture; /* whose the connection is; NULL: nobody's */
 	/* The engine is asked; NULL: it is not. */
 	struct look *look;
+	bool is_over; /* its client has been sent away meanwhile */
 	struct control *control;
 	struct MHD_Connection *conn;
 };
@@ -109,6 +116,23 @@ static void send_away(struct client *it)
 	(void)shutdown(it->fd, SHUT_RDWR);
 	list_del(&it->link);
 	list_init(&it->link);
+	if (!it->waits)
+		return;
+	it->waits->is_over = true;
+	(void)look_await(it->waits->look, NULL, NULL);
+	MHD_resume_connection(it->waits->conn);
+	it->waits = NULL;
+}
+
+static bool is_spared(struct client *it)
+{
+	unsigned most = it->waits ? LOOK_TIMES : 1;
+
+	if (it->is_told || it->n_spared >= most ||
+	    (!it->waits && !has_sent(it)))
+		return false;
+	it->n_spared++;
+	return true;
 }
 
 /* If there is none left: whoever holds a place for nothing gives it up now, or
@@ -128,12 +152,11 @@ static void free_place(struct control *c)
 			timer_arm(wheel, &c->room, first->since_ns + HELD_NS);
 			return;
 		}
-		if (first->is_told || first->is_spared || !has_sent(first)) {
+		if (!is_spared(first)) {
 			send_away(first);
 			http_loop_turn(&c->http);
 			return;
 		}
-		first->is_spared = true;
 		to_the_end(c, first);
 	}
 }
@@ -193,7 +216,7 @@ static void client_asked(struct control *c, struct client *it)
 	if (!it)
 		return;
 	it->is_told = true;
-	it->is_spared = false;
+	it->n_spared = 0;
 	if (!list_empty(&it->link))
 		to_the_end(c, it);
 }
@@ -331,7 +354,10 @@ static enum MHD_Result follow(struct control *c, struct MHD_Connection *conn,
 static void on_looked(void *arg)
 {
 	struct incoming *in = arg;
+	struct client *it = client_of(in->conn);
 
+	if (it)
+		it->waits = NULL;
 	MHD_resume_connection(in->conn);
 	http_loop_turn(&in->control->http);
 }
@@ -341,10 +367,17 @@ static enum MHD_Result wait_for_look(struct control *c,
 				     struct MHD_Connection *conn,
 				     struct incoming *in)
 {
+	struct client *it = client_of(conn);
+
 	in->control = c;
 	in->conn = conn;
-	if (look_await(in->look, on_looked, in))
-		MHD_suspend_connection(conn);
+	if (!look_await(in->look, on_looked, in))
+		return MHD_YES;
+	MHD_suspend_connection(conn);
+	if (it) {
+		it->waits = in;
+		it->is_told = false;
+	}
 	return MHD_YES;
 }
 
@@ -352,8 +385,13 @@ static enum MHD_Result say_looked(struct MHD_Connection *conn,
 				  struct incoming *in)
 {
 	const struct request r = {.id = in->id};
+	struct client *it = client_of(conn);
 	struct answer a;
 
+	if (in->is_over)
+		return MHD_NO;
+	if (it)
+		it->is_told = true;
 	look_answer(in->look, &r, &a);
 	return say(conn, &a, "");
 }

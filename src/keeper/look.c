@@ -122,10 +122,14 @@ static void ask(struct keeper *k)
 static void on_patience(struct timer *t, uint64_t now_ns)
 {
 	struct keeper *k = container_of(t, struct keeper, looks.patience);
-	struct look *l = first_of(&k->looks);
+	struct look *l;
+	unsigned n = 0;
 
 	(void)now_ns;
-	if (l)
+	list_each(it, &k->looks.waiting)
+		n++;
+	/* All that wait, but none that comes because one of them has gone. */
+	while (n-- && (l = first_of(&k->looks)))
 		fail(l, "the engine does not answer");
 	ask(k);
 }

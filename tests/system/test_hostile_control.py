@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import threading
@@ -171,7 +172,8 @@ path, first, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 asked = [("GET", "/v1/network", "", 200), ("GET", "/v1/leases", "", 200), ("GET", "/v1", "", 200),
          ("GET", "/v1/forwards", "", 200), ("GET", "/cam", "", 200), ("GET", "/v1/nothing", "", 404),
          ("PUT", "/v1/network/kept", '{"kept":true}', 200), ("PUT", "/v1/network/kept", "{", 400),
-         ("DELETE", "/v1/machines/none", "", 404), ("GET", "/v1/events?follow=0", "", 200)]
+         ("DELETE", "/v1/machines/none", "", 404), ("GET", "/v1/events?follow=0", "", 200),
+         ("GET", "/v1/stats", "", 200)]
 every = []
 sys.stdin.readline()
 for i in range(first, first + n):
@@ -206,6 +208,32 @@ def test_a_thousand_at_once(flow):
         out, err = p.communicate(timeout=120)
         assert out == "all 250\n", err
     wait_for("their ends", lambda: n_fds() < 60)
+
+
+def test_an_engine_that_does_not_answer(flow):
+    """Those who ask for what only it knows keep nobody out, and each is told."""
+    engine = show("lab")["engine"]
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        asking = []
+        for i in range(400):
+            s = control("lab")
+            s.settimeout(60)
+            s.sendall(get("/v1/stats"))
+            asking.append(s)
+        for i in range(3):
+            assert show("lab")["name"] == "lab"
+        for s in asking[:300]:
+            s.close()
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    for s in asking[300:]:
+        got = b""
+        while more := s.recv(65536):
+            got += more
+        assert got.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 408 ")), got[:200]
+        s.close()
+    assert request("GET", "/v1/stats")[0] == 200
 
 
 @pytest.mark.root  # another user
