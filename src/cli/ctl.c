@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One request to a control socket; see ctl.h. */
-#include "cli/ctl.h"
+#include "cli/ctl_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,14 +91,9 @@ static int read_answer(int fd, char *buf, struct control_answer *a,
 	return r;
 }
 
-/* A request as it goes out. */
-struct asked {
-	char *text; /* owned */
-	size_t len;
-};
-
-static int exchange_once(const struct sockaddr_un *sa, const struct asked *q,
-			 char *buf, struct control_answer *a, int64_t until)
+static int exchange_once(const struct sockaddr_un *sa,
+			 const struct ctl_asked *q, char *buf,
+			 struct control_answer *a, int64_t until)
 {
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int r;
@@ -116,7 +111,7 @@ static int exchange_once(const struct sockaddr_un *sa, const struct asked *q,
 
 /* 408: others wait, and this process, that of a busy host, had not come to ask:
  * nothing was done. */
-static int exchange(const struct sockaddr_un *sa, const struct asked *q,
+static int exchange(const struct sockaddr_un *sa, const struct ctl_asked *q,
 		    char *buf, struct control_answer *a)
 {
 	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
@@ -128,10 +123,9 @@ static int exchange(const struct sockaddr_un *sa, const struct asked *q,
 	return r;
 }
 
-/* connection: what comes of it after the answer, as its header says. */
-static int print_request(const char *method, const char *path,
-			 const char *connection, const void *body, size_t n,
-			 struct asked *q)
+int ctl_request(const char *method, const char *path,
+		const char *connection, const void *body, size_t n,
+		struct ctl_asked *q)
 {
 	int len = asprintf(&q->text,
 			   "%s %s HTTP/1.1\r\nHost: vmlan\r\n"
@@ -147,7 +141,7 @@ static int print_request(const char *method, const char *path,
 	}
 	if (n)
 		memcpy(whole + len, body, n);
-	*q = (struct asked){.text = whole, .len = (size_t)len + n};
+	*q = (struct ctl_asked){.text = whole, .len = (size_t)len + n};
 	return 0;
 }
 
@@ -182,9 +176,7 @@ int ctl_judge(const char *name, const struct control_answer *a,
 	return r;
 }
 
-/* Where the network of that name has its socket. */
-static int address_of(const char *name, struct sockaddr_un *sa,
-		      struct error *e)
+int ctl_address(const char *name, struct sockaddr_un *sa, struct error *e)
 {
 	char dir[96];
 	int r = rundir_path(name, dir, e);
@@ -198,8 +190,7 @@ static int address_of(const char *name, struct sockaddr_un *sa,
 	return 0;
 }
 
-/* Nobody serves it, or no longer. */
-static bool is_gone(int err)
+bool ctl_is_gone(int err)
 {
 	return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET ||
 	       err == -EPIPE;
@@ -211,20 +202,20 @@ int ctl_open(const char *name, const char *text, struct error *e)
 	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
 	struct sockaddr_un sa;
 	int r = fd < 0 ? error_errno(e, errno, "%s", name)
-		       : address_of(name, &sa, e);
+		       : ctl_address(name, &sa, e);
 
 	if (r < 0)
 		return r;
 	r = reach(fd, &sa, until);
 	if (r == 0)
 		r = send_all(fd, text, strlen(text), until);
-	if (is_gone(r))
+	if (ctl_is_gone(r))
 		return -ENOENT;
 	return r < 0 ? error_errno(e, r, "%s: its keeper does not answer", name)
 		     : fd_steal(&fd);
 }
 
-static int put_question(const char *name, const struct asked *q,
+static int put_question(const char *name, const struct ctl_asked *q,
 			json_t **answerp, struct error *e)
 {
 	CLEANUP_FREE char *buf = malloc(CONTROL_ANSWER_MAX);
@@ -235,11 +226,11 @@ static int put_question(const char *name, const struct asked *q,
 
 	if (!buf)
 		return error_errno(e, ENOMEM, "%s", name);
-	r = address_of(name, &sa, e);
+	r = ctl_address(name, &sa, e);
 	if (r < 0)
 		return r;
 	r = exchange(&sa, q, buf, &a);
-	if (is_gone(r))
+	if (ctl_is_gone(r))
 		return -ENOENT;
 	if (r < 0)
 		return error_errno(e, r, "%s: its keeper does not answer",
@@ -252,12 +243,12 @@ static int put_question(const char *name, const struct asked *q,
 int ctl_send(const char *name, const char *method, const char *path,
 	     const void *body, size_t n, json_t **answerp, struct error *e)
 {
-	struct asked q = {.text = NULL};
+	struct ctl_asked q = {.text = NULL};
 	int r;
 
 	if (answerp)
 		*answerp = NULL;
-	if (print_request(method, path, "close", body, n, &q) < 0)
+	if (ctl_request(method, path, "close", body, n, &q) < 0)
 		return error_errno(e, ENOMEM, "%s", name);
 	r = put_question(name, &q, answerp, e);
 	free(q.text);
@@ -300,7 +291,7 @@ static int read_upgrade(int fd, char *buf, struct ctl_upgraded *u,
 	}
 }
 
-static int upgrade(const struct sockaddr_un *sa, const struct asked *q,
+static int upgrade(const struct sockaddr_un *sa, const struct ctl_asked *q,
 		   char *buf, struct ctl_upgraded *u, struct control_answer *a)
 {
 	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
@@ -322,7 +313,7 @@ int ctl_upgrade(const char *name, const char *path, const char *to,
 	CLEANUP_FREE char *connection = NULL;
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	struct control_answer a = {0};
-	struct asked q = {.text = NULL};
+	struct ctl_asked q = {.text = NULL};
 	json_t *ignored = NULL;
 	int r;
 
@@ -330,9 +321,9 @@ int ctl_upgrade(const char *name, const char *path, const char *to,
 	if (asprintf(&connection, "Upgrade\r\nUpgrade: %s", to) < 0)
 		connection = NULL;
 	if (!buf || !connection ||
-	    print_request("POST", path, connection, body, strlen(body), &q) < 0)
+	    ctl_request("POST", path, connection, body, strlen(body), &q) < 0)
 		return error_errno(e, ENOMEM, "%s", name);
-	r = address_of(name, &sa, e);
+	r = ctl_address(name, &sa, e);
 	if (r == 0)
 		r = upgrade(&sa, &q, buf, u, &a);
 	free(q.text);

@@ -19,6 +19,7 @@ const struct cli_command cli_commands[] = {
 	{"leases", cmd_leases, "list the addresses that machines got"},
 	{"link", cmd_link, "pull a machine's cable, or spoil it"},
 	{"stats", cmd_stats, "what was lost on one network, and why"},
+	{"top", cmd_top, "a live screen: rates, talkers, what is lost"},
 	{"cap", cmd_cap, "capture frames, as pcapng, into Wireshark"},
 	{"events", cmd_events, "what happens on one network, as it does"},
 	{"fwd", cmd_fwd, "forward ports of a network that runs"},

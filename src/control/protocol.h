@@ -24,6 +24,7 @@
 #define CONTROL_KEPT	 "/v1/network/kept"
 #define CONTROL_LEASES	 "/v1/leases"
 #define CONTROL_STATS	 "/v1/stats"
+#define CONTROL_FLOWS	 "/v1/flows"
 #define CONTROL_EVENTS	 "/v1/events"
 #define CONTROL_MACHINES "/v1/machines"
 #define CONTROL_FORWARDS "/v1/forwards"
