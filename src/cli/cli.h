@@ -48,6 +48,8 @@ int cmd_connect(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_matrix(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_apply(int argc, char **argv);
 
 /* Options that every serving command has. */
 struct cli_common {

@@ -5,6 +5,10 @@
 
 #include <jansson.h>
 
+/* "up, to delay=50ms, seed 1"; NULL: one that is as it should be.  The caller
+ * frees; NULL: no memory. */
+char *link_words(const json_t *o);
+
 /* Prints a line: label, "VM: up, to delay=50ms ..".  o: as GET .../link shows
  * it (control/protocol.h). */
 void link_print(const char *label, const char *machine, const json_t *o);

@@ -23,6 +23,8 @@ const struct cli_command cli_commands[] = {
 	{"cap", cmd_cap, "capture frames, as pcapng, into Wireshark"},
 	{"events", cmd_events, "what happens on one network, as it does"},
 	{"fwd", cmd_fwd, "forward ports of a network that runs"},
+	{"check", cmd_check, "what is wrong with configuration files"},
+	{"apply", cmd_apply, "make what runs as the files have it"},
 	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
 	{"connect", cmd_connect, NULL},

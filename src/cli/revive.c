@@ -17,11 +17,14 @@
 #include "control/text.h"
 #include "os/proc.h"
 
+enum { TAKE_MS = 5000 }; /* for the last moment of one that was ended */
+
 /* A network as it was written down. */
 struct past {
 	json_t *state; /* owned */
 	char *text;    /* owned; the same */
 	char *cwd;     /* owned; NULL: not known */
+	char *file;    /* owned; NULL: none */
 	char **options; /* owned, as the array */
 	unsigned n_options;
 	struct netdev_spec **specs; /* owned, as the array */
@@ -37,6 +40,7 @@ static void past_deinit(struct past *p)
 	free(p->specs);
 	free(p->options);
 	free(p->cwd);
+	free(p->file);
 	free(p->text);
 	json_decref(p->state);
 }
@@ -121,6 +125,16 @@ static int take_netdevs(struct past *p, struct error *e)
 	return 0;
 }
 
+/* What its engine holds is free. */
+static int end_engine(const struct past *p, const struct rundir *dir)
+{
+	int r = proc_kill(ctl_int(p->state, "engine"),
+			  number(p->state, "engine_started"));
+
+	rundir_await_engine(dir); /* one that was just being started */
+	return r == -ESRCH ? 0 : r;
+}
+
 /* Its lock is held. */
 static int start_again(struct past *p, struct rundir *dir, struct error *e)
 {
@@ -137,17 +151,14 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 	int r;
 
 	s.cwd = p->cwd = text_from_json(json_object_get(p->state, "cwd"));
+	s.file = p->file = text_from_json(json_object_get(p->state, "file"));
 	r = take_options(p, e);
 	if (r == 0)
 		r = take_netdevs(p, e);
 	if (r == 0 && cli_common_init(&common, 0))
 		r = error_set(e, EXIT_USAGE, "VMLAN_DENY");
 	if (r == 0)
-		r = proc_kill(ctl_int(p->state, "engine"),
-			      number(p->state, "engine_started"));
-	if (r == -ESRCH)
-		r = 0;
-	rundir_await_engine(dir); /* one that was just being started */
+		r = end_engine(p, dir);
 	if (r < 0) {
 		rundir_remove(dir);
 		return error_set(e, EXIT_FAILED,
@@ -243,6 +254,103 @@ int start_revive(const char *name, unsigned wait_ms, struct log *log)
 		r = revive(&p, name, &dir, log);
 	past_deinit(&p);
 	return r == 0 || r == -EBUSY ? r : -ENOENT;
+}
+
+/* ---- another in the place of one that lives ---- */
+
+/* Ends the keeper and takes its folder, with the state as it was last. */
+static int take_over(struct past *p, const char *name, struct rundir *dir,
+		     struct error *e)
+{
+	json_t *o = NULL;
+	pid_t pid;
+	int r = ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, e);
+
+	if (r < 0) {
+		error_set(e, EXIT_NO_NETWORK, "network %s has just ended",
+			  name);
+		return r;
+	}
+	pid = ctl_int(o, "keeper");
+	json_decref(o);
+	p->state = read_state(name);
+	if (!p->state || why_not_here(p->state))
+		return error_set(e, EXIT_CONFLICT,
+				 "network %s cannot be started again here: %s",
+				 name,
+				 p->state ? why_not_here(p->state)
+					  : "its state is not written down");
+	r = proc_kill(pid, proc_started(pid));
+	if (r == 0 || r == -ESRCH)
+		r = rundir_take(name, TAKE_MS, dir);
+	if (r < 0)
+		return error_set(e, EXIT_CONFLICT,
+				 "network %s could not be taken over: %s; see "
+				 "vmlan ls",
+				 name, strerror(-r));
+	/* Nobody writes it any more. */
+	o = read_state(name);
+	if (o) {
+		json_decref(p->state);
+		p->state = o;
+	}
+	return 0;
+}
+
+/* As it was, which its folder may not tell any more. */
+static void start_as_before(struct past *p, struct error *e)
+{
+	const char *name = ctl_str(p->state, "name");
+	struct rundir dir = RUNDIR_NULL;
+	struct error why = ERROR_NULL;
+	int r;
+
+	free(p->text);
+	p->text = json_dumps(p->state, 0);
+	r = p->text ? rundir_make(name, &dir, &why) : -ENOMEM;
+	if (r == 0)
+		r = start_again(p, &dir, &why);
+	error_prefix(e, r < 0 ? "network %s has ended: "
+			      : "network %s is as it was before: ",
+		     name);
+}
+
+int start_replace(struct start *s, void (*fix)(json_t *state, const void *arg),
+		  const void *arg, struct error *e)
+{
+	struct past p = {.state = NULL};
+	CLEANUP_FREE char *text = NULL;
+	json_t *state = NULL;
+	int r;
+
+	s->keeper = 0;
+	r = take_over(&p, s->name, &s->dir, e);
+
+	if (r < 0) {
+		past_deinit(&p);
+		return r;
+	}
+	state = json_deep_copy(p.state);
+	if (state)
+		fix(state, arg);
+	text = state ? json_dumps(state, 0) : NULL;
+	json_decref(state);
+	s->state = text;
+	r = text ? end_engine(&p, &s->dir) : -ENOMEM;
+	if (r < 0) {
+		error_errno(e, r, "network %s", s->name);
+		rundir_remove(&s->dir);
+	} else {
+		r = start_taken(s, e);
+		start_done(s);
+	}
+	if (r < 0 && s->keeper > 0)
+		proc_bury(s->keeper); /* it removes the folder last */
+	if (r < 0)
+		start_as_before(&p, e);
+	s->state = NULL;
+	past_deinit(&p);
+	return r;
 }
 
 /* It may have been killed since this command looked for such ones. */

@@ -108,6 +108,7 @@ static int keep(struct start *s, int fd)
 		.is_kept = s->is_kept,
 		.is_shared = s->is_shared,
 		.state = s->state,
+		.file = s->file,
 		.denies_exec = !mode_allows_exec(s->mode, s->options,
 						 s->n_options),
 		.starter_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),

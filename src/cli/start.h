@@ -32,6 +32,7 @@ struct start {
 			 * command, and logs to a file of its own */
 	const char *state; /* as a killed keeper wrote it down; NULL: anew */
 	const char *cwd;   /* the keeper's; NULL: this one */
+	const char *file;  /* that says all this; NULL: none does */
 	const struct cli_common *common;
 	int verbosity;
 	char said[MODE_SAID_LEN]; /* to be told once it runs; "" = nothing */
@@ -80,6 +81,14 @@ MUST_USE int start_ask(const char *name, const char *method, const char *path,
  * in it, or is giving it a keeper; -ENOENT: it has none, nor will it have one
  * here. */
 MUST_USE int start_revive(const char *name, unsigned wait_ms, struct log *log);
+/* Gives the network of that name, which runs, a keeper and an engine with s's
+ * mode, options, specs and file, in place of those that it has; its machines
+ * are plugged in again, with the addresses that fix() gives them in its state
+ * (control/protocol.h).  Where that cannot be it is as before, if that can be.
+ * 0, or negative with *e. */
+MUST_USE int start_replace(struct start *s, void (*fix)(json_t *state,
+							const void *arg),
+			   const void *arg, struct error *e);
 /* True if it is wanted: its folder is not to be removed (rundir_spares). */
 bool start_spares(const char *name);
 /* Gives networks that lost their keeper another one, where they are wanted, and

@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/apply.h"
 #include "cli/cli.h"
+#include "cli/conf.h"
 #include "cli/ctl.h"
 #include "cli/start.h"
+#include "cli/up.h"
 #include "control/protocol.h"
+#include "grammar/user_opts.h"
 
 enum { TRIES = 20 }; /* of a network that ends just then */
 
@@ -17,7 +21,9 @@ static const char up_usage[] =
 	"usage: vmlan up NAME [MODE] [KEY=VALUE...]\n"
 	"Starts a network, which lives until vmlan down NAME, or keeps one\n"
 	"that runs. MODE is natnet if none is given. Machines join it by\n"
-	"vmlan run --net MODE:NAME.\n"
+	"vmlan run --net MODE:NAME.  Where there is a file NAME.conf\n"
+	"(vmlan.conf(5)) the network is as that says, and as the words here\n"
+	"say in place of it.\n"
 	"  -v, -q           say more, say only warnings\n"
 	"Modes and their keys:\n";
 
@@ -29,6 +35,8 @@ static const char down_usage[] =
 struct up {
 	struct mode_spec mode; /* owned */
 	bool has_mode;	       /* the word was given */
+	struct conf *conf; /* owned; NULL: it has none, or none that counts */
+	bool has_looked; /* for that */
 	int verbosity;
 	bool helped;
 	struct cli_common common;
@@ -116,62 +124,276 @@ static int set_kept(const char *name, bool is_kept, json_t **answerp,
 			 answerp, e);
 }
 
-/* The netdevs of a new network; they are the caller's. */
-static int make_specs(struct up *u, struct start *s, struct netdev_spec **v,
-		      unsigned *np, struct error *e)
+/* ---- a network of a mode ---- */
+
+/* As start_network() takes it. */
+struct made {
+	struct start s;
+	struct netdev_spec *specs[MODE_NETDEVS_MAX]; /* owned */
+	unsigned n;
+	char mac_name[START_MAC_NAME_LEN];
+};
+
+static void made_init(struct made *m, const struct up_wanted *w)
+{
+	const struct mode_spec *mode = w->mode;
+
+	*m = (struct made){.n = 0};
+	m->s = (struct start){
+		.name = w->name,
+		.mode = mode->mode->word,
+		.mac_name = m->mac_name,
+		.options = mode->options,
+		.n_options = mode->n_options,
+		.specs = m->specs,
+		.is_kept = true,
+		.is_shared = true,
+		.cwd = w->conf ? w->conf->folder : NULL,
+		.file = w->conf ? w->conf->files[0].path : NULL,
+		.common = w->common,
+		.verbosity = w->verbosity,
+		.life_fd = -1,
+	};
+	start_mac_name(mode->mode, w->name, m->mac_name);
+}
+
+static void made_deinit(struct made *m)
+{
+	for (unsigned i = 0; i < m->n; i++)
+		netdev_spec_free(m->specs[i]);
+}
+
+static int make_specs(struct made *m, const struct up_wanted *w,
+		      struct error *e)
 {
 	struct mode_netdevs n;
 	struct mode_host h;
 	int r;
 
 	start_look_at_host(&h);
-	r = mode_expand(&u->mode, &h, &n, e);
+	r = mode_expand(w->mode, &h, &n, e);
 	start_forget_host(&h);
-	memcpy(s->said, n.said, sizeof(s->said));
+	memcpy(m->s.said, n.said, sizeof(m->s.said));
 	for (unsigned i = 0; i < n.n && r == 0; i++) {
-		r = netdev_parse(n.text[i], &v[*np], e);
-		*np += r == 0;
+		r = netdev_parse(n.text[i], &m->specs[m->n], e);
+		m->n += r == 0;
 	}
 	mode_netdevs_deinit(&n);
+	m->s.n_specs = m->n;
 	return r;
 }
 
-/* Starts it or, if it runs, keeps it: 0, -ENOENT if it has just ended. */
+int up_start(const struct up_wanted *w, struct error *e)
+{
+	struct log log = w->common->log;
+	struct made m;
+	int r;
+
+	made_init(&m, w);
+	r = start_join(&m.s, e);
+	if (r == -ENOENT) {
+		r = make_specs(&m, w, e);
+		if (r == 0)
+			r = start_or_join(&m.s, e);
+		start_done(&m.s);
+	}
+	made_deinit(&m);
+	if (r == 0 && m.s.said[0])
+		log_info(&log, "%s", m.s.said);
+	if (r == 0)
+		log_info(&log, "network %s is up: %s", w->name,
+			 w->mode->mode->word);
+	return r;
+}
+
+/* The IPv4 network that machines get addresses of. */
+static bool subnet_of(const struct made *m, struct prefix *p)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < m->n && !found; i++) {
+		struct user_opts o = USER_OPTS_NULL;
+
+		if (strcmp(spec_kind(m->specs[i])->name, "user") == 0 &&
+		    netdev_user_resolve(m->specs[i], &o, NULL) == 0) {
+			*p = o.v4.net;
+			found = o.v4.is_on;
+		}
+		user_opts_deinit(&o);
+	}
+	return found;
+}
+
+/* What is kept for a machine: in another network that of the same number. */
+static void move_address(json_t *machine, const struct prefix *net)
+{
+	char text[ADDR_STRLEN];
+	addr ip;
+
+	if (!addr_parse(ctl_str(machine, "address"), &ip) ||
+	    addr_is_unspecified(&ip) || prefix_has(net, &ip))
+		return;
+	if (addr_is_v4(&ip)) {
+		uint32_t hosts = (uint32_t)(UINT64_C(0xffffffff) >>
+					    prefix_len(net));
+
+		ip = addr_v4_u32(addr_u32(&net->ip) | (addr_u32(&ip) & hosts));
+	}
+	json_object_set_new(machine, "address",
+			    json_string(addr_format(&ip, text)));
+}
+
+/* What was chosen in the networks that were is chosen anew. */
+static void fix_state(json_t *state, const void *arg)
+{
+	const struct made *m = arg;
+	struct prefix net;
+	size_t i;
+	json_t *v;
+
+	json_object_set_new(state, "ports", json_array());
+	json_array_foreach(json_object_get(state, "forwards"), i, v)
+		json_object_set_new(v, "guest", json_string("::"));
+	if (!subnet_of(m, &net))
+		return;
+	json_array_foreach(json_object_get(state, "machines"), i, v)
+		move_address(v, &net);
+}
+
+int up_restart(const struct up_wanted *w, struct error *e)
+{
+	struct log log = w->common->log;
+	struct made m;
+	int r;
+
+	made_init(&m, w);
+	r = make_specs(&m, w, e);
+	if (r == 0)
+		r = start_replace(&m.s, fix_state, &m, e);
+	made_deinit(&m);
+	if (r == 0 && m.s.said[0])
+		log_info(&log, "%s", m.s.said);
+	return r;
+}
+
+/* ---- a file and words ---- */
+
+/* True if words said something of this key. */
+static bool is_typed(const struct mode_spec *typed, const char *option)
+{
+	size_t n = strcspn(option, "=") + 1;
+
+	for (unsigned i = 0; i < typed->n_options; i++) {
+		if (strncmp(typed->options[i], option, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The options of the file, and those that were typed in place of them. */
+static int merge(struct up *u, struct error *e)
+{
+	struct mode_spec *all = malloc(sizeof(*all));
+	const struct conf *c = u->conf;
+	int r;
+
+	if (!all)
+		return error_errno(e, ENOMEM, "up");
+	r = mode_begin(c->mode.mode->word, c->name, all, e);
+	for (unsigned i = 0; i < c->mode.n_options && r == 0; i++) {
+		const char *option = c->mode.options[i];
+
+		if (!is_typed(&u->mode, option))
+			r = mode_option(all, option, e);
+		else
+			log_info(&u->common.log,
+				 "%s:%u: %s is passed over, for what was typed",
+				 c->options_at[i].file, c->options_at[i].line,
+				 option);
+	}
+	for (unsigned i = 0; i < u->mode.n_options && r == 0; i++)
+		r = mode_option(all, u->mode.options[i], e);
+	mode_spec_deinit(&u->mode);
+	u->mode = *all;
+	free(all);
+	return r;
+}
+
+static void forget_file(struct up *u)
+{
+	if (u->conf)
+		conf_deinit(u->conf);
+	free(u->conf);
+	u->conf = NULL;
+}
+
+static int judge_file(struct up *u, struct error *e)
+{
+	const struct conf *c = u->conf;
+	const char *path = c->files[0].path;
+
+	for (unsigned i = 0; i < c->n_problems; i++)
+		conf_print_problem(stderr, &c->problems[i]);
+	if (c->n_errors)
+		return error_set(e, EXIT_USAGE,
+				 "network %s cannot be as %s has it; vmlan "
+				 "check %s says why",
+				 c->name, path, c->name);
+	if (!u->has_mode || u->mode.mode == c->mode.mode)
+		return merge(u, e);
+	log_info(&u->common.log, "%s is passed over: it says %s", path,
+		 c->mode.mode->word);
+	forget_file(u);
+	return 0;
+}
+
+/* Once: there may be a file that says what was not typed. */
+static int look_at_file(struct up *u, const char *name, struct error *e)
+{
+	struct conf *c = u->has_looked ? NULL : malloc(sizeof(*c));
+	int r;
+
+	if (u->has_looked)
+		return 0;
+	u->has_looked = true;
+	if (!c)
+		return error_errno(e, ENOMEM, "up");
+	r = conf_load(name, c, e);
+	if (r == 0) {
+		u->conf = c;
+		return judge_file(u, e);
+	}
+	free(c);
+	if (r != -ENOENT)
+		return r;
+	return u->mode.mode ? 0 : mode_begin("natnet", name, &u->mode, e);
+}
+
+/* Keeps what runs as it was typed, or starts it: 0, -ENOENT if it has just
+ * ended. */
 static int bring_up(struct up *u, const char *name, struct error *e)
 {
-	struct netdev_spec *specs[MODE_NETDEVS_MAX];
-	char mac_name[START_MAC_NAME_LEN];
-	unsigned n = 0;
-	struct start s = {
-		.name = name,
-		.mode = u->mode.mode->word,
-		.mac_name = mac_name,
-		.options = u->mode.options,
-		.n_options = u->mode.n_options,
-		.specs = specs,
-		.is_kept = true,
-		.is_shared = true,
-		.common = &u->common,
-		.verbosity = u->verbosity,
-		.life_fd = -1,
-	};
-	int r = start_join(&s, e);
+	struct up_wanted w = {.name = name,
+			      .mode = &u->mode,
+			      .common = &u->common,
+			      .verbosity = u->verbosity};
+	struct start typed = {.name = name,
+			      .options = u->mode.options,
+			      .n_options = u->mode.n_options};
+	int r = -ENOENT;
 
-	start_mac_name(u->mode.mode, name, mac_name);
-	if (r == -ENOENT) {
-		r = make_specs(u, &s, specs, &n, e);
-		s.n_specs = n;
-		if (r == 0)
-			r = start_or_join(&s, e);
-		start_done(&s);
+	if (u->mode.mode && !u->has_looked) {
+		typed.mode = u->mode.mode->word;
+		r = start_join(&typed, e);
 	}
-	for (unsigned i = 0; i < n; i++)
-		netdev_spec_free(specs[i]);
-	if (r == 0 && s.said[0])
-		log_info(&u->common.log, "%s", s.said);
-	if (r == 0)
-		log_info(&u->common.log, "network %s is up: %s", name,
-			 u->mode.mode->word);
+	if (r == -ENOENT) {
+		r = look_at_file(u, name, e);
+		w.conf = u->conf;
+		if (r == 0)
+			r = up_start(&w, e);
+		if (r == 0 && u->conf)
+			return apply_new(u->conf, &u->common, e);
+	}
 	if (r <= 0)
 		return r;
 	r = set_kept(name, true, NULL, e);
@@ -195,9 +417,6 @@ static int up(struct up *u, const char *name)
 				 "network %s runs already, and is kept from "
 				 "now on",
 				 name);
-		else if (r == -ENOENT &&
-			 mode_begin("natnet", name, &u->mode, &e) < 0)
-			return cli_fail(&e);
 	}
 	for (int i = 0; i < TRIES && r == -ENOENT; i++) {
 		e = ERROR_NULL;
@@ -225,6 +444,7 @@ int cmd_up(int argc, char **argv)
 		r = up(&u, name);
 	}
 	mode_spec_deinit(&u.mode);
+	forget_file(&u);
 	return r;
 }
 

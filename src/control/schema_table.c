@@ -198,6 +198,8 @@ static const struct schema_key network_keys[] = {
 					     "with"},
 	{"kept", SCHEMA_BOOLEAN, .about = "it stays without machines, as by "
 					  "vmlan up"},
+	{"file", SCHEMA_STRING, true,
+	 "the configuration that it was started by, of vmlan up or apply"},
 	{"serving", SCHEMA_BOOLEAN, .about = "the engine carries frames; false "
 					     "for a moment after its death"},
 	{"exec", SCHEMA_BOOLEAN, .about = "programs of the host may get in"},

@@ -250,6 +250,24 @@ int link_opts_check(const struct impair *i, struct error *e)
 	return 0;
 }
 
+json_t *link_opts_object(const struct impair *i)
+{
+	json_t *o = json_object();
+	char text[LINK_VALUE_LEN];
+
+	for (unsigned k = 0; k < LINK_KEYS && o; k++) {
+		enum link_key key = (enum link_key)k;
+
+		if (!link_opt_format(i, key, text) ||
+		    json_object_set_new(o, link_key_name(key),
+					json_string(text)) == 0)
+			continue;
+		json_decref(o);
+		o = NULL;
+	}
+	return o;
+}
+
 int link_time_parse(const char *what, const char *text, uint64_t *nsp,
 		    struct error *e)
 {

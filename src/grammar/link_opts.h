@@ -7,6 +7,7 @@
 #ifndef GRAMMAR_LINK_OPTS_H
 #define GRAMMAR_LINK_OPTS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,8 @@ MUST_USE int link_opts_check(const struct impair *i, struct error *e);
  * burst. */
 bool link_opt_format(const struct impair *i, enum link_key key,
 		     char buf[static LINK_VALUE_LEN]);
+/* All that there are, by their keys; NULL: no memory. */
+json_t *link_opts_object(const struct impair *i);
 /* "30s", up to 30 days; -1 with one line in *e (EXIT_USAGE), which names
  * what. */
 MUST_USE int link_time_parse(const char *what, const char *text,

@@ -109,3 +109,17 @@ const char *quote(char *buf, const char *text)
 {
 	return quote_n(buf, text, strlen(text));
 }
+
+bool text_is_plain(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text, *end = p + len;
+
+	while (p < end) {
+		size_t step = utf8_len(p, end);
+
+		if (step == 0 || (*p < 0x20 && *p != '\t') || *p == 0x7f)
+			return false;
+		p += step;
+	}
+	return true;
+}

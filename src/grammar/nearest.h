@@ -6,6 +6,7 @@
 #ifndef GRAMMAR_NEAREST_H
 #define GRAMMAR_NEAREST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -20,5 +21,7 @@ unsigned word_distance(const char *a, const char *b);
  * with "..".  buf takes QUOTE_LEN; returns buf. */
 const char *quote_n(char *buf, const char *text, size_t len);
 const char *quote(char *buf, const char *text);
+/* True for UTF-8 without control bytes other than tabs. */
+bool text_is_plain(const char *text, size_t len);
 
 #endif

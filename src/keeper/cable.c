@@ -205,31 +205,13 @@ int cable_request(struct machine *m, const json_t *o, struct error *e)
 
 /* ---- to text ---- */
 
-static json_t *way_object(const struct impair *i)
-{
-	json_t *o = json_object();
-	char text[LINK_VALUE_LEN];
-
-	for (unsigned k = 0; k < LINK_KEYS && o; k++) {
-		enum link_key key = (enum link_key)k;
-
-		if (!link_opt_format(i, key, text) ||
-		    json_object_set_new(o, link_key_name(key),
-					json_string(text)) == 0)
-			continue;
-		json_decref(o);
-		o = NULL;
-	}
-	return o;
-}
-
 static json_t *state_object(const struct cable_state *s)
 {
 	bool has_seed = !impair_set_is_none(&s->set);
 
 	return json_pack("{s:b,s:o,s:o,s:o*}", "up", !s->is_pulled, "to",
-			 way_object(&s->set.way[IMPAIR_TO]), "from",
-			 way_object(&s->set.way[IMPAIR_FROM]), "seed",
+			 link_opts_object(&s->set.way[IMPAIR_TO]), "from",
+			 link_opts_object(&s->set.way[IMPAIR_FROM]), "seed",
 			 has_seed ? json_integer((json_int_t)s->set.seed)
 				  : NULL);
 }

@@ -32,6 +32,7 @@ struct keeper_network {
 	bool is_shared; /* by machines that come and go; stderr is a file, which
 			 * must not grow for ever */
 	const char *state; /* as another keeper wrote it down; NULL: anew */
+	const char *file; /* the configuration that it was started by; NULL */
 	bool denies_exec; /* no program of the host may be a machine of it */
 	int starter_fd; /* owned; end of file: who started it has done */
 };

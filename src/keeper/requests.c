@@ -252,6 +252,9 @@ static json_t *show(struct keeper *k)
 			      "forwards", forwards, "tunnels", tunnels,
 			      "machines", machines, "plugs", plugs);
 
+	if (whole && o && n->file)
+		whole = json_object_set_new(o, "file", text_shown(n->file)) ==
+			0;
 	if (whole)
 		return o;
 	json_decref(o);
