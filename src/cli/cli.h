@@ -38,6 +38,8 @@ int cmd_show(int argc, char **argv);
 int cmd_leases(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_flows(int argc, char **argv);
+int cmd_macs(int argc, char **argv);
 int cmd_cap(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_fwd(int argc, char **argv);

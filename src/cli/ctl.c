@@ -396,6 +396,13 @@ int ctl_int(const json_t *o, const char *key)
 	return (int)json_integer_value(json_object_get(o, key));
 }
 
+uint64_t ctl_count(const json_t *o, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(o, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 bool ctl_bool(const json_t *o, const char *key)
 {
 	return json_is_true(json_object_get(o, key));

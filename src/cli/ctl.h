@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -71,6 +72,8 @@ void ctl_print(const json_t *o);
 /* Members of an answer; "" / 0 / false where there is none of that type. */
 const char *ctl_str(const json_t *o, const char *key);
 int ctl_int(const json_t *o, const char *key);
+/* A count, which is never negative. */
+uint64_t ctl_count(const json_t *o, const char *key);
 bool ctl_bool(const json_t *o, const char *key);
 
 #endif

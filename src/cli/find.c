@@ -175,3 +175,25 @@ void found_deinit(struct found *f)
 	json_decref(f->o);
 	*f = FOUND_NULL;
 }
+
+int find_place(const char *text, char network[CONTROL_NAME_LEN],
+	       char machine[CONTROL_NAME_LEN], struct error *e)
+{
+	struct found found = FOUND_NULL;
+	json_t *o = NULL;
+	int r = -ENOENT;
+
+	machine[0] = '\0';
+	if (!strchr(text, '/') && control_name_ok(text))
+		r = start_ask(text, "GET", CONTROL_NETWORK, NULL, &o, e);
+	json_decref(o);
+	if (r == 0)
+		snprintf(network, CONTROL_NAME_LEN, "%s", text);
+	if (r != -ENOENT)
+		return r;
+	r = find_machine(text, &found, e);
+	memcpy(network, found.network, CONTROL_NAME_LEN);
+	memcpy(machine, found.machine, CONTROL_NAME_LEN);
+	found_deinit(&found);
+	return r;
+}

@@ -30,6 +30,10 @@ MUST_USE int find_network(const char *command, const char *name,
  * such machine, or which it is is not clear. */
 MUST_USE int find_machine(const char *text, struct found *f, struct error *e);
 void found_deinit(struct found *f);
+/* A network that runs, by its name, or a machine as find_machine(); a network
+ * of that name comes before a machine.  *machine is "" if it is one. */
+MUST_USE int find_place(const char *text, char network[CONTROL_NAME_LEN],
+			char machine[CONTROL_NAME_LEN], struct error *e);
 /* The machine of that name in what a keeper shows, or NULL. */
 const json_t *find_in(const json_t *network, const char *machine);
 

@@ -59,27 +59,6 @@ static int ask(const struct fwd *f, const char *method, const char *path,
 	return r == -ENOENT ? gone(f->network, e) : r;
 }
 
-/* A network's name comes before a machine's. */
-static int find(struct fwd *f, const char *text, struct error *e)
-{
-	struct found found = FOUND_NULL;
-	json_t *o = NULL;
-	int r = -ENOENT;
-
-	if (!strchr(text, '/') && control_name_ok(text))
-		r = start_ask(text, "GET", CONTROL_NETWORK, NULL, &o, e);
-	json_decref(o);
-	if (r == 0)
-		snprintf(f->network, sizeof(f->network), "%s", text);
-	if (r != -ENOENT)
-		return r;
-	r = find_machine(text, &found, e);
-	memcpy(f->network, found.network, sizeof(f->network));
-	memcpy(f->machine, found.machine, sizeof(f->machine));
-	found_deinit(&found);
-	return r;
-}
-
 /* ---- in words ---- */
 
 enum { HOST_TEXT_LEN = 400 };
@@ -527,7 +506,7 @@ static int run(struct fwd *f, const char *who, const struct verb *v)
 	if (r)
 		return r;
 	start_sweep();
-	r = find(f, who, &e);
+	r = find_place(who, f->network, f->machine, &e);
 	if (r == 0)
 		r = v->fn(f, &e);
 	return r < 0 ? cli_fail(&e) : EXIT_DONE;

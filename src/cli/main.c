@@ -20,6 +20,8 @@ const struct cli_command cli_commands[] = {
 	{"link", cmd_link, "pull a machine's cable, or spoil it"},
 	{"stats", cmd_stats, "what was lost on one network, and why"},
 	{"top", cmd_top, "a live screen: rates, talkers, what is lost"},
+	{"flows", cmd_flows, "the connections of machines, with their bytes"},
+	{"macs", cmd_macs, "which MAC address is behind which port"},
 	{"cap", cmd_cap, "capture frames, as pcapng, into Wireshark"},
 	{"events", cmd_events, "what happens on one network, as it does"},
 	{"fwd", cmd_fwd, "forward ports of a network that runs"},

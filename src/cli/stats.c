@@ -17,11 +17,6 @@ static const char usage[] =
 	"its LAN; and what else is counted.\n"
 	"  --json           as a JSON object\n";
 
-static uint64_t number(const json_t *o, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
 static void print_drops(const json_t *o)
 {
 	const json_t *drops = json_object_get(o, "drops");
@@ -66,12 +61,12 @@ static void print_ports(const json_t *ports)
 
 		printf("%-*s  %-*s  %-7s  %9s %10s %7s  %9s %10s %7s\n", name,
 		       ctl_str(p, "name"), kind, ctl_str(p, "kind"),
-		       state_of(p), units_bytes(number(p, "rx-bytes"), rx),
-		       units_count((double)number(p, "rx-frames"), b[0]),
-		       units_count((double)number(p, "rx-drops"), b[1]),
-		       units_bytes(number(p, "tx-bytes"), tx),
-		       units_count((double)number(p, "tx-frames"), b[2]),
-		       units_count((double)number(p, "tx-drops"), b[3]));
+		       state_of(p), units_bytes(ctl_count(p, "rx-bytes"), rx),
+		       units_count((double)ctl_count(p, "rx-frames"), b[0]),
+		       units_count((double)ctl_count(p, "rx-drops"), b[1]),
+		       units_bytes(ctl_count(p, "tx-bytes"), tx),
+		       units_count((double)ctl_count(p, "tx-frames"), b[2]),
+		       units_count((double)ctl_count(p, "tx-drops"), b[3]));
 	}
 }
 
@@ -91,7 +86,7 @@ static void print_counters(const json_t *counters)
 	json_t *c;
 
 	json_array_foreach(counters, i, c) {
-		uint64_t n = number(c, "count");
+		uint64_t n = ctl_count(c, "count");
 
 		if (!n)
 			continue;

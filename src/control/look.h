@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/flow_seen.h"
 
 enum {
 	LOOK_TURN = 128, /* entries of one turn, at most */
@@ -29,13 +30,23 @@ enum {
 enum look_what {
 	LOOK_PORTS,
 	LOOK_COUNTS,
+	LOOK_MACS,
+	LOOK_FLOWS,
 	LOOK_N
 };
 
 /* X(name, what it is called, the same in words) */
 #define LOOK_COUNTERS(X)                                                       \
 	X(MACHINES, "machines", "machines that are connected")                 \
-	X(LEASES, "leases", "addresses that DHCP has given out")               \
+	X(MACS, "macs", "MAC addresses that are known on the LANs")            \
+	X(LEASES, "leases", "IPv4 addresses that are leased")                  \
+	X(DHCP, "dhcp-answers", "answers of DHCP over IPv4")                   \
+	X(DHCP6, "dhcpv6-answers", "answers of DHCP over IPv6")                \
+	X(DNS, "dns-questions", "questions to the name server over UDP")       \
+	X(DNS_OWN, "dns-own", "of them, what it answered by itself")           \
+	X(DNS_KNOWN, "dns-known", "answers that it remembered")                \
+	X(DNS_ASKED, "dns-asked", "questions that it sent to resolvers")       \
+	X(DNS_FAILED, "dns-failed", "questions that no resolver answered")     \
 	X(TCP_FLOWS, "tcp-flows", "TCP connections of guests now")             \
 	X(UDP_FLOWS, "udp-flows", "UDP ports of guests in use now")            \
 	X(ICMP_FLOWS, "icmp-flows", "pings of guests under way")               \
@@ -48,7 +59,11 @@ enum look_what {
 	  "times that a guest was silent and TCP sent again")                  \
 	X(TCP_RECOVERIES, "tcp-fast-retransmits",                              \
 	  "times that a guest told of a loss and TCP sent again")              \
-	X(TCP_BUFFER, "tcp-buffer-bytes", "memory that TCP uses now")
+	X(TCP_BUFFER, "tcp-buffer-bytes", "memory that TCP uses now")          \
+	X(UDP_DATAGRAMS_SENT, "udp-sent", "datagrams that guests sent")        \
+	X(UDP_SENT, "udp-sent-bytes", "bytes of their payload")                \
+	X(UDP_DATAGRAMS_RECEIVED, "udp-received", "datagrams that guests got") \
+	X(UDP_RECEIVED, "udp-received-bytes", "bytes of their payload")
 
 enum look_counter {
 #define LOOK_COUNTER_ENUM(name, word, text) LOOK_COUNT_##name,
@@ -68,8 +83,20 @@ struct look_port {
 	uint64_t tx_frames, tx_bytes, tx_drops;
 };
 
+/* A MAC that is known on a LAN. */
+struct look_mac {
+	mac mac;
+	uint8_t n;   /* addresses */
+	uint32_t id; /* of the netdev that it is behind */
+	uint64_t idle_ms;
+	addr ip[LOOK_ADDRS];
+	char name[LOOK_NAME_LEN]; /* of that port */
+};
+
 /* One turn's. */
 union look_room {
+	struct look_mac mac[LOOK_TURN];
+	struct flow_seen flow[LOOK_TURN];
 	struct look_port port[LOOK_TURN];
 	uint64_t count[LOOK_COUNT_N]; /* all of them in one turn */
 };

@@ -25,6 +25,7 @@
 #define CONTROL_LEASES	 "/v1/leases"
 #define CONTROL_STATS	 "/v1/stats"
 #define CONTROL_FLOWS	 "/v1/flows"
+#define CONTROL_MACS	 "/v1/macs"
 #define CONTROL_EVENTS	 "/v1/events"
 #define CONTROL_MACHINES "/v1/machines"
 #define CONTROL_FORWARDS "/v1/forwards"

@@ -6,5 +6,9 @@
 #include "control/schema.h"
 
 extern const struct schema_key schema_stats_keys[];
+extern const struct schema_key schema_macs_keys[];
+extern const struct schema_key schema_flows_query[];
+extern const struct schema_key schema_flows_keys[];
+extern const struct schema_key schema_gv_stats_keys[];
 
 #endif

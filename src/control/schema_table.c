@@ -442,6 +442,19 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		.answer = schema_stats_keys,
 		.codes = FAILED,
 	},
+	[SCHEMA_GET_FLOWS] = {
+		"GET", CONTROL_FLOWS,
+		"the connections of guests, and what else goes to and fro",
+		.query = schema_flows_query,
+		.answer = schema_flows_keys,
+		.codes = NO_OBJECT | FAILED,
+	},
+	[SCHEMA_GET_MACS] = {
+		"GET", CONTROL_MACS,
+		"which MAC is behind which port",
+		.answer = schema_macs_keys,
+		.codes = FAILED,
+	},
 	[SCHEMA_GET_EVENTS] = {
 		"GET", CONTROL_EVENTS,
 		"what happens, an event in each line, as soon as it does",
@@ -562,6 +575,12 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		"GET", "/cam",
 		"as of gvproxy: which machine's MAC is behind which port",
 		.answer = gv_cam_keys,
+	},
+	[SCHEMA_GV_STATS] = {
+		"GET", "/stats",
+		"as of gvproxy: what it counts and vmlan does, too",
+		.answer = schema_gv_stats_keys,
+		.codes = FAILED,
 	},
 	[SCHEMA_GV_EXPOSE] = {
 		"POST", "/services/forwarder/expose",

@@ -86,6 +86,20 @@ struct engine_failure {
 	struct msg_failed m;
 };
 
+enum { ENGINE_MAIL_LOOK = LANES_KINDS_END }; /* mail_cell.kind */
+
+/* A turn of flows that another worker shows (look_flows.c). */
+struct engine_look {
+	struct msg_look next; /* asked meanwhile */
+	bool has_next;
+	unsigned worker; /* who is at it; 0: nobody */
+	/* That worker's meanwhile, but for what is done in a pause. */
+	struct gateway *gw; /* borrowed; NULL: it has gone */
+	struct msg_look m;
+	/* Each worker's own: its mail found no room. */
+	bool owes[ENGINE_WORKERS_MAX];
+};
+
 struct engine {
 	struct log log;
 	struct team *team;     /* owned; NULL before START */
@@ -114,6 +128,7 @@ struct engine {
 	unsigned n_named;
 	struct timer heard_timer; /* armed: addresses are to be told */
 	struct taps *taps; /* owned: captures; NULL before START */
+	struct engine_look look;
 	int exit_code;
 };
 
@@ -163,6 +178,12 @@ struct lan_events engine_lan_events(struct engine *e);
 void engine_env_upcalls(struct engine *e, struct netdev_env *env);
 /* look.c: shows a turn of what is asked for, and says LOOKED. */
 void engine_order_look(struct engine *e, const struct msg_look *m);
+/* look_flows.c: the same of flows.  Its mail has come to worker me, or would
+ * find room now; the gateway goes. */
+void engine_look_flows(struct engine *e, const struct msg_look *m);
+void engine_look_mail(struct engine *e, unsigned me);
+void engine_look_room(struct engine *e, unsigned me);
+void engine_look_forget(struct engine *e, const struct gateway *gw);
 /* Takes it down and forgets it. */
 void engine_netdev_drop(struct engine *e, struct engine_netdev *n);
 /* For orders: a lan, NULL if there is none; a new entry of the table, NULL if

@@ -106,6 +106,17 @@ static void count_gateway(struct gateway *gw, uint64_t *n)
 	n[LOOK_COUNT_TCP_TIMEOUTS] += s.tcp_rto;
 	n[LOOK_COUNT_TCP_RECOVERIES] += s.tcp_fast_retransmit;
 	n[LOOK_COUNT_TCP_BUFFER] += s.buffer_used;
+	n[LOOK_COUNT_UDP_DATAGRAMS_SENT] += s.n_udp_up;
+	n[LOOK_COUNT_UDP_SENT] += s.udp_up;
+	n[LOOK_COUNT_UDP_DATAGRAMS_RECEIVED] += s.n_udp_down;
+	n[LOOK_COUNT_UDP_RECEIVED] += s.udp_down;
+	n[LOOK_COUNT_DHCP] += s.dhcp;
+	n[LOOK_COUNT_DHCP6] += s.dhcp6;
+	n[LOOK_COUNT_DNS] += s.dns;
+	n[LOOK_COUNT_DNS_OWN] += s.dns_own;
+	n[LOOK_COUNT_DNS_KNOWN] += s.dns_known;
+	n[LOOK_COUNT_DNS_ASKED] += s.dns_asked;
+	n[LOOK_COUNT_DNS_FAILED] += s.dns_failed;
 }
 
 static void show_counts(struct engine *e, struct msg_look *m)
@@ -114,6 +125,9 @@ static void show_counts(struct engine *e, struct msg_look *m)
 
 	memset(n, 0, sizeof(room_of(e)->count));
 	n[LOOK_COUNT_MACHINES] = e->n_machines;
+	list_each(lt, &e->lans)
+		n[LOOK_COUNT_MACS] += lan_n_macs(
+			container_of(lt, struct engine_lan, link)->lan);
 	list_each(it, &e->netdevs) {
 		struct engine_netdev *d =
 			container_of(it, struct engine_netdev, link);
@@ -125,10 +139,58 @@ static void show_counts(struct engine *e, struct msg_look *m)
 	m->is_over = true;
 }
 
+/* ---- MACs: at[0] is a lan, at[1] a part of its table ---- */
+
+struct macs {
+	const struct engine *e;
+	struct msg_look *m;
+};
+
+/* The addresses heard are a port's: whose they are is known where it has one
+ * MAC. */
+static void show_mac(void *arg, mac m, struct port *p, uint64_t age_ns)
+{
+	const struct macs *s = arg;
+	struct look_mac *to = &room_of(s->e)->mac[s->m->n++];
+	bool is_alone = p->n_macs == 1;
+
+	*to = (struct look_mac){
+		.mac = m,
+		.id = p->id,
+		.idle_ms = age_ns / 1000000u,
+		.n = is_alone ? (uint8_t)p->n_heard : 0,
+	};
+	if (is_alone)
+		memcpy(to->ip, p->heard, sizeof(to->ip));
+	memcpy(to->name, p->name, sizeof(to->name));
+}
+
+static void show_macs(struct engine *e, struct msg_look *m)
+{
+	struct engine_lan *l = lan_from(e, m->at[0]);
+	struct macs s = {.e = e, .m = m};
+
+	m->is_over = !l;
+	if (!l)
+		return;
+	if (l->id != m->at[0])
+		m->at[1] = 0;
+	m->at[0] = l->id;
+	m->at[1] = lan_some_macs(l->lan, m->at[1], LOOK_TURN, show_mac, &s);
+	if (m->at[1])
+		return;
+	m->is_over = !lan_from(e, l->id + 1);
+	m->at[0] = l->id + 1;
+}
+
 void engine_order_look(struct engine *e, const struct msg_look *m)
 {
 	struct msg_look answer = *m;
 
+	if (m->what == LOOK_FLOWS) {
+		engine_look_flows(e, m);
+		return;
+	}
 	answer.n = 0;
 	answer.is_over = true;
 	team_pause(e->team);
@@ -139,6 +201,10 @@ void engine_order_look(struct engine *e, const struct msg_look *m)
 	case LOOK_COUNTS:
 		show_counts(e, &answer);
 		break;
+	case LOOK_MACS:
+		show_macs(e, &answer);
+		break;
+	case LOOK_FLOWS:
 	case LOOK_N:
 		break;
 	}

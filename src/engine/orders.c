@@ -620,6 +620,7 @@ void engine_netdev_drop(struct engine *e, struct engine_netdev *n)
 		netdev_server_free(n->server);
 		break;
 	case ROLE_GATEWAY:
+		engine_look_forget(e, n->gateway);
 		gateway_free(n->gateway);
 		break;
 	case ROLE_CABLE:

@@ -22,8 +22,12 @@ static void on_mail(void *arg, unsigned me, struct mail *m)
 	struct mail_cell c;
 	struct frame f;
 
-	for (unsigned i = 0; i < MAIL_PER_ROUND && mail_next(m, &c, &f); i++)
-		lanes_take(e->lanes, me, mail_from(m), &c, &f);
+	for (unsigned i = 0; i < MAIL_PER_ROUND && mail_next(m, &c, &f); i++) {
+		if (c.kind == ENGINE_MAIL_LOOK)
+			engine_look_mail(e, me);
+		else
+			lanes_take(e->lanes, me, mail_from(m), &c, &f);
+	}
 	lanes_taken(e->lanes, me);
 }
 
@@ -32,6 +36,7 @@ static void on_room(void *arg, unsigned me, struct mail *m)
 	struct engine *e = arg;
 
 	lanes_room(e->lanes, me, m);
+	engine_look_room(e, me);
 }
 
 int engine_workers_start(struct engine *e, unsigned n,

@@ -639,33 +639,3 @@ int gateway_forward_del(struct gateway *gw, uint32_t id)
 		gateway_legs_forwards(gw);
 	return r;
 }
-
-void gateway_stats_add(struct gateway_stats *sp, const struct tcp *tcp,
-		       const struct udp *udp)
-{
-	struct tcp_stats t;
-
-	tcp_stats(tcp, &t);
-	sp->n_tcp += t.n_flows;
-	sp->n_udp += udp_n_flows(udp);
-	sp->tcp_rto += t.n_rto;
-	sp->tcp_fast_retransmit += t.n_fast_retransmit;
-	sp->tcp_opened += t.n_opened;
-	sp->tcp_refused += t.n_refused;
-	sp->tcp_reset += t.n_reset;
-	sp->tcp_up += t.bytes_up;
-	sp->tcp_down += t.bytes_down;
-	sp->buffer_used += t.buffer_used;
-}
-
-void gateway_stats(struct gateway *gw, struct gateway_stats *sp)
-{
-	*sp = (struct gateway_stats){
-		.n_icmp = icmp_n_flows(gw->icmp),
-		.n_leases = dhcp_n_leases(gw->dhcp),
-	};
-	gateway_stats_add(sp, gw->tcp, gw->udp);
-	gateway_pause(gw);
-	gateway_legs_stats(gw, sp);
-	gateway_resume(gw);
-}

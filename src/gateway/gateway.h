@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/dhcp_lease.h"
 #include "base/dhcp_rule.h"
+#include "base/flow_seen.h"
 #include "base/forward_rules.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -230,9 +231,27 @@ struct gateway_stats {
 	unsigned n_tcp, n_udp, n_icmp, n_leases;
 	uint64_t tcp_rto, tcp_fast_retransmit, tcp_opened, tcp_refused;
 	uint64_t tcp_reset;
-	uint64_t tcp_up, tcp_down; /* bytes from and to guests */
+	uint64_t tcp_up, tcp_down; /* bytes from and to guests .. */
+	uint64_t udp_up, udp_down;
+	uint64_t n_udp_up, n_udp_down; /* .. and datagrams */
+	uint64_t dhcp, dhcp6; /* answers */
+	uint64_t dns, dns_own, dns_known, dns_asked, dns_failed; /* dns.h */
 	uint64_t buffer_used;
 };
 void gateway_stats(struct gateway *gw, struct gateway_stats *sp);
+
+/* Which flows are shown next: all 0, the first. */
+struct gateway_flows_at {
+	uint32_t part, chain;
+};
+/* Workers that carry flows of the gateway. */
+unsigned gateway_n_workers(const struct gateway *gw);
+/* Shows some flows that this worker carries, on its own thread, and moves *at
+ * behind them.  r has room for 64 at least; its now_ns is set.  False: there
+ * are no more of them. */
+bool gateway_show_flows(struct gateway *gw, unsigned worker,
+			struct gateway_flows_at *at, struct flow_room *r);
+/* Worker 0: by which names their guests looked the peers up. */
+void gateway_name_flows(const struct gateway *gw, struct flow_room *r);
 
 #endif

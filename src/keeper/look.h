@@ -33,6 +33,13 @@ void looks_engine_new(struct keeper *k);
 /* Functions of requests.c; *r->lookp is set. */
 int look_stats(struct keeper *k, const struct request *r, json_t **op,
 	       struct error *e);
+int look_macs(struct keeper *k, const struct request *r, json_t **op,
+	      struct error *e);
+int look_flows(struct keeper *k, const struct request *r, json_t **op,
+	       struct error *e);
+/* As gvproxy counts (look_gvproxy.c). */
+int look_gvproxy(struct keeper *k, const struct request *r, json_t **op,
+		 struct error *e);
 
 /* Whoever sent the answer, or has lost the client, lets go of it; NULL is
  * allowed. */

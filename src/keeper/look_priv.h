@@ -36,6 +36,12 @@ struct look {
 	char *text; /* owned; n bytes of room, not terminated before the end */
 	size_t n, room;
 	unsigned n_items; /* of the list under way */
+	char machine[CONTROL_NAME_LEN]; /* flows of that one only; "": of all */
+	struct {
+		uint64_t count[LOOK_COUNT_N];
+		uint64_t to_bytes, from_bytes; /* of all peers .. */
+		uint64_t in_frames, out_frames; /* .. and of gateways */
+	} sum; /* gvproxy's */
 	bool is_cut; /* something was left out */
 	bool is_over;
 	struct error e; /* code EXIT_DONE: it is answered */
@@ -48,6 +54,13 @@ struct look {
 MUST_USE int look_begin(struct keeper *k, const struct request *r,
 			const struct look_kind *kind, const char *text,
 			struct error *e);
+/* An entry of a room, copied before anybody looks at it, for the engine could
+ * change it in between. */
+void look_copy(void *to, const void *list, unsigned i, size_t len);
+/* The machine that has the netdev; NULL: none has it. */
+const struct machine *look_machine_at(const struct keeper *k, uint32_t id);
+/* The engine's word is any number, and JSON's go less far. */
+json_t *look_number(uint64_t n);
 /* Behind what there is; or l is cut. */
 void look_put_text(struct look *l, const char *text);
 /* The same of an entry of a list, which it takes; NULL: no memory. */

@@ -293,6 +293,32 @@ void fdb_each(const struct fdb *t, fdb_fn fn, void *arg)
 	}
 }
 
+static unsigned chain_len(const struct fdb_entry *e)
+{
+	unsigned n = 0;
+
+	for (; e; e = e->next)
+		n++;
+	return n;
+}
+
+unsigned fdb_walk(const struct fdb *t, unsigned from, unsigned max, fdb_fn fn,
+		  void *arg)
+{
+	unsigned n = 0;
+
+	for (unsigned i = from; t->n && i <= t->bucket_mask; i++) {
+		const struct fdb_entry *e = t->bucket[i];
+		unsigned len = chain_len(e);
+
+		if (n && len > max - n)
+			return i;
+		for (; e && n < max; e = e->next, n++)
+			fn(arg, mac_of_key(e->key), e->port, e->seen_ns);
+	}
+	return 0;
+}
+
 int fdb_watch(struct fdb *t, fdb_slot_fn fn, void *arg)
 {
 	fdb_unwatch(t);

@@ -86,6 +86,12 @@ typedef void (*fdb_fn)(void *arg, mac m, struct port *p, uint64_t seen_ns);
 /* Calls fn for each entry, longest unseen first; fn may not change t. */
 void fdb_each(const struct fdb *t, fdb_fn fn, void *arg);
 
+/* The same for some: those of the chains from number `from` on, as many as have
+ * max entries together.  Where the next ones begin; 0: there are no more.  Who
+ * is there all the while is told of once. */
+unsigned fdb_walk(const struct fdb *t, unsigned from, unsigned max, fdb_fn fn,
+		  void *arg);
+
 /* Every entry has a place, 0 to max - 1, for its life.  From now on fn is
  * called when another address, or none, is in a place, or it moves to another
  * port; and for each one that is there already.  0 or -ENOMEM. */

@@ -166,6 +166,12 @@ void lend_put(struct lend_frame *f, uint32_t off, const void *p, uint32_t len);
 typedef void (*lan_mac_fn)(void *arg, mac m, struct port *p,
 			   uint64_t age_ns);
 void lan_macs(struct lan *lan, lan_mac_fn fn, void *arg);
+/* The same a part at a time: as fdb_walk(). */
+unsigned lan_some_macs(struct lan *lan, unsigned from, unsigned max,
+		       lan_mac_fn fn, void *arg);
+unsigned lan_n_macs(const struct lan *lan);
+/* The port that m is known behind, of a lane its leg; NULL: none. */
+struct port *lan_behind(const struct lan *lan, mac m);
 /* Whose queries for multicast listeners were heard within the time in which
  * RFC 2236 and 2710 count on him, the gateways' left out: the lowest address.
  * False (and *ipp untouched): nobody's. */

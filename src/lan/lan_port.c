@@ -463,3 +463,23 @@ void lan_macs(struct lan *lan, lan_mac_fn fn, void *arg)
 
 	fdb_each(&lan->fdb, mac_show, &w);
 }
+
+unsigned lan_some_macs(struct lan *lan, unsigned from, unsigned max,
+		       lan_mac_fn fn, void *arg)
+{
+	struct mac_walk w = {.fn = fn, .arg = arg, .now_ns = *lan->now_ns};
+
+	return lan->is_hub || lan->lane
+		       ? 0
+		       : fdb_walk(&lan->fdb, from, max, mac_show, &w);
+}
+
+struct port *lan_behind(const struct lan *lan, mac m)
+{
+	return lan_exit(lan, m);
+}
+
+unsigned lan_n_macs(const struct lan *lan)
+{
+	return lan->is_hub || lan->lane ? 0 : lan->fdb.n;
+}

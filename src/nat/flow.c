@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { KEY_BYTES = 2 * ENDPOINT_BYTES + 1 };
+enum {
+	KEY_BYTES = 2 * ENDPOINT_BYTES + 1,
+	WALK_CHAINS = 8192, /* looked at in a turn, be they empty */
+};
 
 static uint32_t key_hash(const struct flow_table *t, uint8_t proto,
 			 const struct endpoint *guest,
@@ -131,4 +134,58 @@ void flow_del(struct flow_table *t, struct flow *f)
 	if (f->held)
 		bucket_release(t->holds, f->held - 1);
 	f->held = 0;
+}
+
+static unsigned chain_len(const struct flow *f)
+{
+	unsigned n = 0;
+
+	for (; f; f = f->chain)
+		n++;
+	return n;
+}
+
+uint32_t flow_walk(const struct flow_table *t, uint32_t from, unsigned max,
+		   flow_fn fn, void *arg)
+{
+	unsigned n = 0;
+
+	if (!t->n)
+		return 0;
+	if (from == 0 && t->n <= max) { /* no need to look for them */
+		list_each (it, &t->all)
+			fn(arg, container_of(it, struct flow, link));
+		return 0;
+	}
+	for (uint32_t i = from; i <= t->mask; i++) {
+		const struct flow *f = t->bucket[i];
+		unsigned len = chain_len(f);
+
+		if (i - from == WALK_CHAINS || (n && len > max - n))
+			return i;
+		for (; f && n < max; f = f->chain, n++)
+			fn(arg, f);
+	}
+	return 0;
+}
+
+static uint64_t ms_since(uint64_t then_ns, uint64_t now_ns)
+{
+	return now_ns > then_ns ? (now_ns - then_ns) / 1000000u : 0;
+}
+
+struct flow_seen *flow_show(struct flow_room *r, const struct flow *f,
+			    uint64_t used_ns)
+{
+	struct flow_seen *s = &r->to[r->n++];
+
+	*s = (struct flow_seen){
+		.guest = f->guest,
+		.guest_mac = f->guest_mac,
+		.proto = f->proto,
+		.age_ms = ms_since(f->born_ns, r->now_ns),
+		.idle_ms = ms_since(used_ns > f->born_ns ? used_ns : f->born_ns,
+				    r->now_ns),
+	};
+	return s;
 }

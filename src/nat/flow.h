@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/flow_seen.h"
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/list.h"
@@ -51,6 +52,7 @@ struct flow {
 	mac guest_mac;         /* where frames to the guest go */
 	struct host_sock sock; /* the host's end; the part opens and closes */
 	struct timer timer;    /* the part's */
+	uint64_t born_ns;      /* the part's: when it began */
 
 	/* the table's */
 	struct list link;   /* in table->all */
@@ -106,5 +108,16 @@ __attribute__((warn_unused_result)) bool
 flow_add(struct flow_table *t, struct flow *f, uint32_t port);
 /* Takes f out. */
 void flow_del(struct flow_table *t, struct flow *f);
+
+typedef void (*flow_fn)(void *arg, const struct flow *f);
+/* Calls fn for some flows, max at most: those of the chains from number `from`
+ * on.  Where the next ones begin; 0: there are no more.  Who is there all the
+ * while is told of once; fn may not change t. */
+uint32_t flow_walk(const struct flow_table *t, uint32_t from, unsigned max,
+		   flow_fn fn, void *arg);
+/* f's place in r, for which there is one, with what all flows have filled in;
+ * used_ns: when it was used last. */
+struct flow_seen *flow_show(struct flow_room *r, const struct flow *f,
+			    uint64_t used_ns);
 
 #endif

@@ -64,6 +64,59 @@ static void test_table_agrees_with_a_list(void **state)
 	free(in);
 }
 
+struct walk {
+	const struct flow *flows;
+	unsigned n_seen[N_KEYS];
+	unsigned n;
+};
+
+static void note(void *arg, const struct flow *f)
+{
+	struct walk *w = arg;
+
+	w->n_seen[f - w->flows]++;
+	w->n++;
+}
+
+/* A part at a time, while others come and go: who stays is seen once. */
+static void test_walk(void **state)
+{
+	struct flow *flows = calloc(N_KEYS, sizeof(*flows));
+	struct walk w = {.flows = flows};
+	struct flow_table t;
+	uint32_t at = 0;
+	unsigned n_parts = 0;
+
+	assert_int_equal(flow_table_init(&t, 4096), 0);
+	assert_int_equal(flow_walk(&t, 0, 40, note, &w), 0);
+	assert_int_equal(w.n, 0);
+	for (unsigned i = 0; i < N_KEYS; i++)
+		key_make(i, &flows[i]);
+	for (unsigned i = 0; i < N_KEYS / 2; i++)
+		assert_true(flow_add(&t, &flows[i], 0));
+	do {
+		unsigned before = w.n;
+
+		at = flow_walk(&t, at, 40, note, &w);
+		assert_true(w.n - before <= 40);
+		if (n_parts == 1) { /* the last ten go, as many come */
+			for (unsigned i = 0; i < 10; i++) {
+				flow_del(&t, &flows[N_KEYS / 2 - 1 - i]);
+				assert_true(flow_add(
+					&t, &flows[N_KEYS / 2 + i], 0));
+			}
+		}
+		n_parts++;
+	} while (at);
+	assert_true(n_parts > 3);
+	for (unsigned i = 0; i < N_KEYS / 2 - 10; i++)
+		assert_int_equal(w.n_seen[i], 1);
+	for (unsigned i = N_KEYS / 2 - 10; i < N_KEYS; i++)
+		assert_true(w.n_seen[i] <= 1);
+	flow_table_deinit(&t);
+	free(flows);
+}
+
 static void test_one_guest_takes_half(void **state)
 {
 	enum { MAX = 64 };
@@ -311,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_agrees_with_a_list),
+		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_one_guest_takes_half),
 		cmocka_unit_test(test_many_addresses_of_one_port),
 		cmocka_unit_test(test_workers_count_together),

@@ -12,6 +12,7 @@
 #ifndef NAT_ICMP_H
 #define NAT_ICMP_H
 
+#include "base/flow_seen.h"
 #include "nat/env.h"
 #include "wire/icmp.h"
 
@@ -104,5 +105,7 @@ struct icmp_relay {
 bool icmp_relay(struct icmp *ic, const struct icmp_relay *r);
 
 unsigned icmp_n_flows(const struct icmp *ic);
+/* As flow_walk(), of as many as r has room for. */
+uint32_t icmp_show(const struct icmp *ic, uint32_t from, struct flow_room *r);
 
 #endif

@@ -27,6 +27,9 @@ struct ping_flow {
 			   * the socket's family */
 	struct icmp *ic;
 	uint64_t used_ns;
+	uint64_t sent, received; /* bytes of messages */
+	addr peer; /* whom it asked last, as the guest names him */
+	bool is_answered;
 	/* options the socket has now */
 	uint8_t ttl;
 	uint8_t tos;
@@ -137,6 +140,8 @@ static void reply(struct ping_flow *p, const struct host_msg *m)
 	if (!rd_ok(&r) || type != icmp_reply_type(&p->flow.remote.ip) ||
 	    m->truncated)
 		return;
+	p->received += m->len;
+	p->is_answered = true;
 	icmp_send(ic, &a, icmp_reply_type(&a.dst), 0,
 		  (uint32_t)p->flow.guest.port << 16 | seq, r.p,
 		  (uint32_t)rd_left(&r));
@@ -224,6 +229,7 @@ static struct ping_flow *ping_open(struct icmp *ic, const struct flow_key *key,
 		return NULL;
 	}
 	p->ic = ic;
+	p->flow.born_ns = *ic->env->now_ns;
 	p->ttl = IP_HOP_LIMIT;
 	p->flow.guest = key->guest;
 	p->flow.remote = key->remote;
@@ -332,6 +338,8 @@ void ping_input(struct icmp *ic, const struct packet *pkt,
 		return;
 	p->flow.guest_mac = pkt->eth_src;
 	p->used_ns = *ic->env->now_ns;
+	p->sent += pkt->l4_len;
+	p->peer = pkt->dst.ip;
 	carry_options(p, pkt);
 	if (p->ttl != IP_HOP_LIMIT)
 		icmp_probe(ic, pkt, f);
@@ -355,4 +363,20 @@ void ping_deinit(struct icmp *ic)
 				flow_of(container_of(it, struct flow, link)));
 	flow_table_deinit(&ic->flows);
 	slab_deinit(&ic->slab);
+}
+
+static void show(void *arg, const struct flow *of)
+{
+	const struct ping_flow *p = container_of(of, struct ping_flow, flow);
+	struct flow_seen *s = flow_show(arg, of, p->used_ns);
+
+	s->peer.ip = p->peer;
+	s->state = p->is_answered ? FLOW_ANSWERED : FLOW_UNANSWERED;
+	s->sent = p->sent;
+	s->received = p->received;
+}
+
+uint32_t icmp_show(const struct icmp *ic, uint32_t from, struct flow_room *r)
+{
+	return flow_walk(&ic->flows, from, r->max - r->n, show, r);
 }

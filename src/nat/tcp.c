@@ -198,6 +198,7 @@ struct tcp_flow *tcp_flow_new(struct tcp *t, const struct flow_key *key)
 	f->flow.guest = key->guest;
 	f->flow.remote = key->remote;
 	f->flow.proto = IPPROTO_TCP;
+	f->flow.born_ns = tcp_now(t);
 	f->flow.sock = HOST_SOCK_NULL;
 	f->flow.sock.event = tcp_host_event;
 	list_init(&f->link_pend);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/flow_seen.h"
 #include "nat/env.h"
 #include "nat/icmp.h"
 
@@ -119,5 +120,7 @@ struct tcp_stats {
 	uint64_t buffer_kept; /* ... that the stores keep, used or not */
 };
 void tcp_stats(const struct tcp *t, struct tcp_stats *sp);
+/* As flow_walk(), of as many as r has room for. */
+uint32_t tcp_show(const struct tcp *t, uint32_t from, struct flow_room *r);
 
 #endif

@@ -400,6 +400,7 @@ uint32_t tcp_down_again(struct tcp_flow *f, uint32_t seq, uint32_t len)
 
 		if (n == 0)
 			return done;
+		f->n_again += (n + f->mss - 1) / f->mss;
 		done += n;
 	}
 	if (fin && done < len && seq + done == end) {

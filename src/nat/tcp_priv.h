@@ -310,6 +310,7 @@ struct tcp_flow {
 	struct tcp_store *up;	 /* owned, NULL when empty */
 	struct tcp_reasm *reasm; /* owned, NULL when in order */
 	uint64_t rx_ns;		 /* last payload of the guest */
+	uint64_t bytes_up;	 /* that went on to the host */
 
 	/* host -> guest */
 	uint32_t iss;
@@ -332,6 +333,7 @@ struct tcp_flow {
 	struct tcp_store *ring;	 /* owned, NULL when empty */
 	struct tcp_recov *recov; /* owned, NULL when nothing is missing */
 	uint64_t bytes_down;
+	uint32_t n_again;   /* segments that were sent again */
 	uint64_t rtt_ns;    /* RTT: when it was sent */
 	uint64_t tx_ns;	    /* new bytes were sent last */
 	uint64_t base_ns;   /* the retransmission timeout counts from here */

@@ -85,6 +85,7 @@ static uint32_t send_plain(struct tcp_flow *f, const struct iovec *iov,
 	if (n > 0)
 		f->flags |= TCP_F_SENT;
 	f->rcv_grow += (uint32_t)n;
+	f->bytes_up += (uint64_t)n;
 	f->tcp->stats.bytes_up += (uint64_t)n;
 	return (uint32_t)n;
 }

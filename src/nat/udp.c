@@ -65,6 +65,7 @@ static bool flow_seen(struct udp_end *e, const struct host_msg *m,
 		return false;
 	uf->used_ns = *e->udp->env->now_ns;
 	uf->is_answered = true;
+	e->received = &uf->received;
 	udp_flow_heard(uf, m);
 	return true;
 }
@@ -189,6 +190,7 @@ static struct udp_flow *flow_open(struct udp *u, const struct flow_key *key,
 	uf->flow.proto = key->proto;
 	uf->flow.sock = HOST_SOCK_NULL;
 	uf->flow.sock.event = flow_event;
+	uf->flow.born_ns = *u->env->now_ns;
 	uf->used_ns = *u->env->now_ns;
 	uf->n_dns = dst_port == PORT_DNS;
 	timer_init(&uf->flow.timer, flow_timeout);
@@ -280,9 +282,19 @@ static struct udp_flow *flow_for(struct udp *u, const struct packet *pkt)
 	} else {
 		uf = flow_open(u, &key, pkt->dst.port);
 	}
-	if (uf)
-		uf->flow.guest_mac = pkt->eth_src;
+	if (!uf)
+		return NULL;
+	uf->flow.guest_mac = pkt->eth_src;
+	uf->peer = pkt->dst;
 	return uf;
+}
+
+/* One of len bytes leaves, and *sentp counts it. */
+static void count_sent(struct udp *u, uint64_t *sentp, uint32_t len)
+{
+	*sentp += len;
+	u->stats.n_up++;
+	u->stats.bytes_up += len;
 }
 
 uint16_t udp_input_group(struct udp *u, const struct packet *pkt,
@@ -303,6 +315,7 @@ uint16_t udp_input_group(struct udp *u, const struct packet *pkt,
 	if (uf->group_ttl != pkt->ttl &&
 	    h->ops->set(h, &uf->flow.sock, HOST_OPT_GROUP_TTL, pkt->ttl) == 0)
 		uf->group_ttl = pkt->ttl;
+	count_sent(u, &uf->sent, len);
 	udp_send(&uf->end, &way, pkt, f, len);
 	udp_flush(u);
 	return h->ops->local(h, &uf->flow.sock, &own) < 0 ? 0 : own.port;
@@ -321,6 +334,7 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 	if (c) {
 		way.to = c->real;
 		way.from = c->has_local ? &c->local : NULL;
+		count_sent(u, &c->sent, len);
 		udp_send(&c->forward->end, &way, pkt, f, len);
 		return;
 	}
@@ -329,8 +343,10 @@ void udp_input(struct udp *u, const struct packet *pkt, const struct frame *f)
 		return;
 	}
 	uf = flow_for(u, pkt);
-	if (uf)
-		udp_send(&uf->end, &way, pkt, f, len);
+	if (!uf)
+		return;
+	count_sent(u, &uf->sent, len);
+	udp_send(&uf->end, &way, pkt, f, len);
 }
 
 void udp_room(struct udp *u)
@@ -401,4 +417,9 @@ struct udp *udp_free(struct udp *u)
 unsigned udp_n_flows(const struct udp *u)
 {
 	return u->flows.n;
+}
+
+void udp_stats(const struct udp *u, struct udp_stats *sp)
+{
+	*sp = u->stats;
 }

@@ -17,6 +17,7 @@
 #ifndef NAT_UDP_H
 #define NAT_UDP_H
 
+#include "base/flow_seen.h"
 #include "base/forward_rules.h"
 #include "nat/env.h"
 #include "nat/icmp.h"
@@ -92,5 +93,16 @@ bool udp_check(const struct nat_env *env, const struct packet *pkt,
 	       const struct frame *f, uint32_t *lenp);
 
 unsigned udp_n_flows(const struct udp *u);
+/* As flow_walk(), of as many as r has room for: flows, and clients of forwarded
+ * ports. */
+uint32_t udp_show(const struct udp *u, uint32_t from, struct flow_room *r);
+uint32_t udp_show_clients(const struct udp *u, uint32_t from,
+			  struct flow_room *r);
+
+/* Datagrams and their payload, from guests and to them. */
+struct udp_stats {
+	uint64_t n_up, bytes_up, n_down, bytes_down;
+};
+void udp_stats(const struct udp *u, struct udp_stats *sp);
 
 #endif

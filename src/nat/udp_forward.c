@@ -75,6 +75,7 @@ static struct udp_client *client_make(struct udp_forward *fw,
 	c->flow.remote = key->remote;
 	c->flow.proto = key->proto;
 	c->flow.sock = HOST_SOCK_NULL;
+	c->flow.born_ns = *u->env->now_ns;
 	c->udp = u;
 	c->forward = fw;
 	c->real = *real;
@@ -225,6 +226,7 @@ static bool forward_seen(struct udp_end *e, const struct host_msg *m,
 	c->may_refuse = !m->is_to_group; /* RFC 1122 3.2.2 */
 	c->has_local = m->has_local;
 	c->local = m->local;
+	e->received = &c->received;
 	*seenp = c->flow.remote;
 	return true;
 }

@@ -46,6 +46,7 @@ struct udp_end {
 			       * queues only */
 	bool is_long; /* last time datagrams came longer than a frame, or
 		       * several as one (UDP_GRO) */
+	uint64_t *received; /* bytes of the one that seen() said yes to last */
 };
 
 /* What differs between a flow and a forward. */
@@ -77,6 +78,8 @@ struct udp_flow {
 	struct flow flow;
 	struct udp_end end;
 	uint64_t used_ns;
+	uint64_t sent, received; /* bytes of payload, by the guest and to it */
+	struct endpoint peer;	 /* whom it sent to last, as it names him */
 	uint8_t n_dns;	  /* questions to port 53, 0: it is used otherwise */
 	bool is_answered; /* somebody has sent it something */
 	uint8_t group_ttl;  /* options the socket has now, 0: never set */
@@ -103,6 +106,7 @@ struct udp_client {
 	struct udp *udp;
 	struct endpoint real;
 	uint64_t used_ns;
+	uint64_t sent, received; /* as those of struct udp_flow */
 	addr local;	  /* our address that it speaks to, if has_local */
 	bool has_local;
 	bool is_answered; /* by the guest */
@@ -144,7 +148,16 @@ struct udp {
 	struct udp_tx tx;
 	struct udp_rx rx;
 	struct out out;
+	struct udp_stats stats;
 };
+
+/* A message of len bytes came for who seen() said, and goes to the guest. */
+static inline void udp_end_received(struct udp_end *e, size_t len)
+{
+	*e->received += len;
+	e->udp->stats.n_down++;
+	e->udp->stats.bytes_down += len;
+}
 
 /* Payload of a datagram to or from guest at most. */
 static inline uint32_t udp_len_max(const addr *guest)

@@ -203,6 +203,7 @@ static void emit_message(struct udp_end *e, unsigned i, const uint8_t *p,
 		drop(u->env->drops, e->unseen);
 		return;
 	}
+	udp_end_received(e, m->len);
 	a.src = seen.ip;
 	if (left > step && left <= UDP_LEN_MAX &&
 	    is_run_whole(u, &a.dst, step)) {
@@ -340,6 +341,7 @@ static enum round round_lent(struct udp_end *e, const struct endpoint *guest,
 		if (!e->ops->seen(e, &rx->m[k], &seen) ||
 		    !is_same_queue(e, &seen))
 			break;
+		udp_end_received(e, rx->m[k].len);
 		put_headers(u, k, guest, to, &seen);
 	}
 	e->is_long = (int)k < got;

@@ -122,6 +122,11 @@ void dhcp_keep(struct dhcp *d, const addr *ip, mac m)
 	lease_keep_for(&d->leases, ip, m);
 }
 
+uint64_t dhcp_n_answers(const struct dhcp *d)
+{
+	return d->n_answers;
+}
+
 unsigned dhcp_n_leases(const struct dhcp *d)
 {
 	return lease_n_bound(&d->leases);

@@ -66,6 +66,8 @@ void dhcp_input(struct dhcp *d, const struct packet *pkt,
 		const uint8_t *payload, size_t len);
 /* Leases held by either family, as of the last message. */
 unsigned dhcp_n_leases(const struct dhcp *d);
+/* Answers that were sent. */
+uint64_t dhcp_n_answers(const struct dhcp *d);
 /* The table, whose twin is DHCPv6's; borrowed. */
 struct lease_table *dhcp_leases_of(struct dhcp *d);
 

@@ -35,6 +35,7 @@ struct dhcp6 {
 	const struct dhcp_rules *rules; /* borrowed; may be NULL */
 	struct probes *probes;		/* borrowed; may be NULL */
 	uint32_t lease_s, renew_s; /* and T1; DHCP_FOREVER */
+	uint64_t n_answers;
 	struct dhcp_told told;	   /* scratch of one call */
 };
 
@@ -161,7 +162,7 @@ static void put_settings(struct dhcp6 *d, struct exchange *x)
 			    t->opt[i].len);
 }
 
-static void send_answer(const struct dhcp6 *d, const struct exchange *x)
+static void send_answer(struct dhcp6 *d, const struct exchange *x)
 {
 	const struct service_dgram g = {
 		.to = x->in->pkt.eth_src,
@@ -173,6 +174,8 @@ static void send_answer(const struct dhcp6 *d, const struct exchange *x)
 
 	if (!wr_ok(&x->w) || !service_send(d->env, &g))
 		drop(d->env->drops, DROP_DHCP_BAD);
+	else
+		d->n_answers++;
 }
 
 static void put_address(struct exchange *x, const addr *ip, uint32_t seconds)
@@ -620,4 +623,9 @@ void dhcp6_input(struct dhcp6 *d, const struct packet *pkt,
 	};
 
 	take(d, &in);
+}
+
+uint64_t dhcp6_n_answers(const struct dhcp6 *d)
+{
+	return d->n_answers;
 }

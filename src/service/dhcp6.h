@@ -51,4 +51,7 @@ struct dhcp6 *dhcp6_free(struct dhcp6 *d);
 void dhcp6_input(struct dhcp6 *d, const struct packet *pkt,
 		 const uint8_t *payload, size_t len);
 
+/* Answers that were sent. */
+uint64_t dhcp6_n_answers(const struct dhcp6 *d);
+
 #endif

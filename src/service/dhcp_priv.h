@@ -28,6 +28,7 @@ struct dhcp {
 	addr router;
 	bool hides_router, hides_dns;
 	addr nameserver;
+	uint64_t n_answers;
 	struct dhcp_msg msg;   /* scratch of one call */
 	struct dhcp_told told; /* likewise */
 };

@@ -249,6 +249,8 @@ static void send_reply(struct dhcp *d, const struct exchange *x,
 	address_answer(x, yiaddr, is_nak, &g);
 	if (!wr_ok(w) || !service_send(d->env, &g))
 		drop(d->env->drops, DROP_DHCP_BAD);
+	else
+		d->n_answers++;
 }
 
 /* Says which of the two fields hold options, and ends those. */

@@ -21,10 +21,14 @@ int dns_new(const struct service_env *env, struct dns **dp)
 		goto err_free;
 	if (dns_cache_new(&d->cache) < 0)
 		goto err_slab;
+	if (dns_names_new(&d->names) < 0)
+		goto err_cache;
 	dns_set_upstreams(d, NULL, 0);
 	*dp = d;
 	return 0;
 
+err_cache:
+	d->cache = dns_cache_free(d->cache);
 err_slab:
 	slab_deinit(&d->memory);
 err_free:
@@ -54,6 +58,7 @@ struct dns *dns_free(struct dns *d)
 			container_of(d->busy.next, struct question, link));
 	close_servers(d);
 	d->cache = dns_cache_free(d->cache);
+	d->names = dns_names_free(d->names);
 	slab_deinit(&d->memory);
 	free(d);
 	return NULL;
@@ -73,8 +78,12 @@ static void send_answer(struct dns *d, mac to, const addr *asked,
 		.len = len,
 	};
 
+	const struct rd text = rd_init(msg, len);
+
 	if (!service_send(d->env, &g))
 		drop(d->env->drops, DROP_DNS_BAD);
+	else
+		dns_names_learn(d->names, to, &text);
 }
 
 size_t dns_room(const struct dns *d, const struct rd *query, const addr *guest)
@@ -254,6 +263,21 @@ void dns_learn(struct dns *d, const struct rd *question,
 	dns_cache_put(d->cache, question, answer, port, *d->env->now_ns);
 }
 
+void dns_told(struct dns *d, const struct rd *answer)
+{
+	dns_names_learn(d->names, (mac){{0}}, answer);
+}
+
+const char *dns_looked_up(const struct dns *d, mac guest, const addr *ip)
+{
+	return dns_names_find(d->names, guest, ip);
+}
+
+void dns_stats(const struct dns *d, struct dns_stats *sp)
+{
+	*sp = d->stats;
+}
+
 /* --- questions --- */
 
 /* What a guest has in flight already. */
@@ -380,8 +404,11 @@ void dns_input(struct dns *d, const struct packet *pkt, const uint8_t *payload,
 		answer_at_once(d, pkt, &r, DNS_FORMERR, 0);
 		return;
 	}
-	if (answer_own(d, pkt, &r, is_v6))
+	d->stats.n_questions++;
+	if (answer_own(d, pkt, &r, is_v6)) {
+		d->stats.n_own++;
 		return;
+	}
 	content = content_of(d, payload, &view, len);
 	c = look(d, pkt, payload, content);
 	if (c.same && c.same->len == len &&

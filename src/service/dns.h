@@ -94,5 +94,20 @@ bool dns_pick(const struct dns *d, const struct rd *question,
 bool dns_recall(struct dns *d, const struct rd *question, struct wr *w);
 void dns_learn(struct dns *d, const struct rd *question,
 	       const struct rd *answer, uint32_t port);
+/* A guest gets this answer by TCP. */
+void dns_told(struct dns *d, const struct rd *answer);
+
+/* As dns_names_find(). */
+const char *dns_looked_up(const struct dns *d, mac guest, const addr *ip);
+
+/* Questions of guests over UDP, and what became of them. */
+struct dns_stats {
+	uint64_t n_questions;
+	uint64_t n_own;	   /* answered by us: names of machines, refusals */
+	uint64_t n_known;  /* the answer was remembered */
+	uint64_t n_asked;  /* sent to resolvers, each time */
+	uint64_t n_failed; /* no resolver had an answer */
+};
+void dns_stats(const struct dns *d, struct dns_stats *sp);
 
 #endif

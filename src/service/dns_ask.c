@@ -184,6 +184,7 @@ static int send_to(struct question *q, unsigned server)
 		r = h->ops->send_batch(h, &u->sock, &m, 1);
 	if (r < 0)
 		return r;
+	d->stats.n_asked++;
 	q->sent_ns = *d->env->now_ns;
 	timer_arm(d->env->wheel, &q->timer, q->sent_ns + TRY_NS);
 	return 0;
@@ -601,6 +602,7 @@ void dns_question_begin(struct question *q)
 	q->same = 0;
 	timer_init(&q->timer, on_timer);
 	if (dns_cache_get(d->cache, &text, *d->env->now_ns, &w)) {
+		d->stats.n_known++;
 		answered(q, wr_len(&w));
 		return;
 	}
@@ -646,6 +648,7 @@ static void reply_failed(struct question *q)
 	struct wr w = wr_init(buf, sizeof(buf));
 
 	drop(q->dns->env->drops, DROP_DNS_SILENT);
+	q->dns->stats.n_failed++;
 	if (dns_emit_error(&w, &r, DNS_SERVFAIL))
 		dns_question_reply(q, buf, wr_len(&w));
 }

@@ -19,6 +19,7 @@
 #include "base/slab.h"
 #include "service/dns.h"
 #include "service/dns_cache.h"
+#include "service/dns_names.h"
 #include "service/dns_server.h"
 
 enum { DNS_ANSWER_MAX = 65535 };
@@ -64,6 +65,8 @@ struct dns {
 	struct endpoint host[DNS_UPSTREAMS_MAX];
 	unsigned n_host;
 	struct dns_cache *cache; /* owned */
+	struct dns_names *names; /* owned */
+	struct dns_stats stats;
 	struct list busy;   /* of struct question */
 	struct slab memory; /* of the questions */
 	struct question *by_id[65536]; /* asked, by our id */

@@ -125,6 +125,16 @@ static void set_out(struct conn *c, size_t len)
 	c->out.at = 0;
 }
 
+/* The guest's answer, of len bytes. */
+static void reply(struct conn *c, size_t len)
+{
+	const struct rd text = rd_init(c->out.b + LEN_LEN, len);
+
+	set_out(c, len);
+	dns_told(c->t->dns, &text);
+	enter(c, STATE_REPLY);
+}
+
 static struct wr out_room(struct conn *c)
 {
 	return wr_init(c->out.b + LEN_LEN, sizeof(c->out.b) - LEN_LEN);
@@ -179,8 +189,7 @@ static void fail(struct conn *c)
 	drop(c->t->env->drops, DROP_DNS_SILENT);
 	close_up(c);
 	(void)dns_emit_error(&w, &msg, DNS_SERVFAIL); /* it is a question */
-	set_out(c, wr_len(&w));
-	enter(c, STATE_REPLY);
+	reply(c, wr_len(&w));
 }
 
 /* What c->out has is asked of the next resolver, by the connection to it if
@@ -259,8 +268,7 @@ static void begin(struct conn *c)
 	struct wr w = out_room(c);
 
 	if (dns_emit_own(c->t->dns, &msg, is_v6, &w)) {
-		set_out(c, wr_len(&w));
-		enter(c, STATE_REPLY);
+		reply(c, wr_len(&w));
 		return;
 	}
 	c->step = (struct dns64_step){.stage = DNS64_PLAIN};
@@ -371,8 +379,7 @@ static void take_answer(struct conn *c, size_t n)
 		fail(c);
 		return;
 	}
-	set_out(c, wr_len(&w));
-	enter(c, STATE_REPLY);
+	reply(c, wr_len(&w));
 }
 
 static bool read_answer(struct conn *c)

@@ -19,6 +19,7 @@ import pytest
 
 import dhcp_raw
 from dhcp_raw import Raw, lease_all
+from reach import PYTHON
 from schema import Seen
 from test_modes import RUNDIR, control, get, rundir, show, vmlan  # noqa: F401
 from test_vde import Plug, folder  # noqa: F401
@@ -94,6 +95,24 @@ SPOILT = {"delay": "2ms", "jitter": "1ms", "loss": "1%", "duplicate": "1%", "reo
           "corrupt": "1%", "rate": "1gbit", "burst": "1mb"}
 
 
+@contextlib.contextmanager
+def connection():
+    """A program of the network has looked the host up, and is connected to it."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        code = (f"import socket; c = socket.create_connection(('host', {s.getsockname()[1]}));"
+                "c.sendall(b'x'); c.recv(9); print('up', flush=True); input()")
+        p = popen(VMLAN, "exec", "--name", "prog", "lab", "--", PYTHON, "-c", code,
+                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        s.settimeout(20)
+        with s.accept()[0] as c:
+            c.sendall(b"y")
+            assert p.stdout.readline() == "up\n"
+            yield
+        p.stdin.close()
+        p.stdout.close()
+        p.wait(20)
+
+
 def capture():
     c = dhcp_raw.Control(path())
     c.request("POST", "/v1/captures", "{}", {"Connection": "Upgrade", "Upgrade": "vmlan-capture"})
@@ -136,6 +155,9 @@ def examples(m, far):
         ("POST /services/forwarder/unexpose", lambda: forwarder("unexpose")),
         ("GET /v1/leases", lambda: ask("GET", "/v1/leases")),
         ("GET /v1/stats", lambda: ask("GET", "/v1/stats")),
+        ("GET /v1/flows", lambda: ask("GET", "/v1/flows?machine=prog")),
+        ("GET /v1/macs", lambda: ask("GET", "/v1/macs")),
+        ("GET /stats", lambda: ask("GET", "/stats")),
         ("PUT /v1/captures/kept", lambda: ask("PUT", "/v1/captures/kept", {
             "memory": 1 << 20, "machine": "m", "snaplen": 96})),
         ("POST /v1/captures", capture),
@@ -162,7 +184,7 @@ def test_all_is_as_described(lab, folder):  # noqa: F811
     try:
         plug(lab)
         speak(lab)
-        with Plug(folder / "sw", folder / "own"):
+        with Plug(folder / "sw", folder / "own"), connection():
             wait_for("the plug", lambda: show("far")["plugs"])
             for name, call in examples(lab, "far"):
                 asked.add(name)

@@ -45,6 +45,10 @@ KEYS = {
         ("ports", frozenset({"name", "kind", "machine?", "connected", "up", "rx-frames",
                              "rx-bytes", "rx-drops", "tx-frames", "tx-bytes", "tx-drops"})),
         ("counters", frozenset({"name", "text", "count"}))},
+    "flows --json lab": {"more", ("flows", frozenset({
+        "proto", "machine?", "guest", "peer", "name?", "direction", "state", "age-ms", "idle-ms",
+        "sent-bytes", "received-bytes", "rtt-us?", "retransmissions?"}))},
+    "macs --json lab": {("macs", frozenset({"mac", "port", "machine?", "idle-ms", "addresses"}))},
     "fwd --json lab ls": FORWARD,
     "cap --json lab ls": {"network", "kept", "number", "machine?", "memory", "snaplen"},
     "nic list --json": {"model", "also", "device", "about"},
