@@ -13,7 +13,7 @@
 enum {
 	FIXED = 62,	/* columns of a machine's numbers */
 	ABOUT_MIN = 8,	/* an address takes that at least */
-	WIDE = 110,	/* flows have their state */
+	WIDE = 120,	/* flows have their state */
 	MIDDLE = 90,	/* and their round trip */
 	ROOMY = 24,	/* rows: an empty line before each table */
 	DROPS_LEAST = 3,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What is said of machines: the keys of `vmlan show --json`, and their MACs."""
 import json
+import re
 from xml.dom import minidom
 
 import world
@@ -47,6 +48,19 @@ def test_picture(w, lan):
     assert sorted(lines) == [("arrow", "url(#head)")] + 3 * [("good", "")]
     r = sh(VMLAN, "show", "--svg", "nowhere", check=False)
     assert r.returncode == 3 and r.stdout == "" and len(r.stderr.splitlines()) == 1
+
+
+def test_pictures_of_the_readme():
+    """They are documents without a program, as doc/pictures/make made them."""
+    root = world.HERE.parent.parent
+    names = re.findall(r"\]\((doc/pictures/\w+\.svg)\)", (root / "README.md").read_text())
+    assert sorted(names) == ["doc/pictures/show.svg", "doc/pictures/top.svg"]
+    for name in names:
+        svg = minidom.parse(str(root / name)).documentElement
+        assert svg.tagName == "svg" and not svg.getElementsByTagName("script")
+        assert len(svg.getElementsByTagName("text")) > 15
+        for t in svg.getElementsByTagName("*"):
+            assert not [a for a in t.attributes.keys() if "href" in a or a.startswith("on")]
 
 
 def test_macs_by_name(w):

@@ -19,7 +19,7 @@ import world
 from terminal import Terminal
 from test_leases import kill_engine
 from test_modes import RUNDIR, one_line, rundir, show, vmlan  # noqa: F401
-from world import VMLAN, popen, sh, stop, wait_for
+from world import INET_IP, VMLAN, popen, process, sh, stop, wait_for
 
 
 @contextlib.contextmanager
@@ -168,6 +168,26 @@ def test_engine_killed(w):
         sh(VMLAN, "down", "-q", "lab", check=False)
         t.keys("q")
         assert t.end()[0] == 0
+
+
+def test_who_talks(w):
+    """What is asked of a real keeper is what it answers."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(process("socat", "-u", "TCP-LISTEN:7000", "/dev/null", ns="inet"))
+        wait_for("the server", lambda: ":7000" in sh("ss", "-Hltn", ns="inet").stdout)
+        vmlan("up", "-q", "lab", "natnet")
+        stack.callback(sh, VMLAN, "down", "-q", "lab", check=False)
+        stack.enter_context(process(VMLAN, "exec", "--name", "web", "lab", "--", "socat", "-u",
+                                    "/dev/zero", f"TCP:{INET_IP}:7000"))
+
+        def shown(line):
+            t = vmlan("top", "--once", "--interval", "300ms").stdout
+            return t if re.search(line, t, re.M) else None
+
+        rate = r" +\d+(\.\d+)? [kMG]bit/s"
+        flow = rf"^  web +tcp  10\.0\.2\.15:\d+ +-> {re.escape(INET_IP)}:7000{rate} +0 bit/s"
+        text = wait_for("the flow", lambda: shown(flow), 20)
+        assert re.search(rf"^  web +up{rate} ", text, re.M), text
 
 
 # ---- a keeper that is made up ----
