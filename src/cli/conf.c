@@ -362,6 +362,26 @@ static void merge(struct conf *c)
 	}
 }
 
+static unsigned file_of(const struct conf *c, const struct conf_problem *p)
+{
+	unsigned i = 0;
+
+	while (i < c->n_files && strcmp(c->files[i].path, p->at.file) != 0)
+		i++;
+	return i;
+}
+
+/* In the order of files and lines, whenever they were found. */
+static int by_place(const void *a, const void *b, void *arg)
+{
+	const struct conf_problem *p = a, *q = b;
+	unsigned i = file_of(arg, p), k = file_of(arg, q);
+
+	if (i != k)
+		return i < k ? -1 : 1;
+	return p->at.line < q->at.line ? -1 : p->at.line > q->at.line;
+}
+
 int conf_finish(struct conf *c, struct error *e)
 {
 	take_mode(c);
@@ -378,6 +398,9 @@ int conf_finish(struct conf *c, struct error *e)
 	}
 	if (c->mode.mode)
 		conf_judge(c);
+	if (c->n_problems)
+		qsort_r(c->problems, c->n_problems, sizeof(*c->problems),
+			by_place, c);
 	if (!c->is_out_of_memory)
 		return 0;
 	return error_errno(e, ENOMEM, "%s.conf", c->name);
