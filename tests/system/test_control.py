@@ -99,8 +99,8 @@ SPOILT = {"delay": "2ms", "jitter": "1ms", "loss": "1%", "duplicate": "1%", "reo
 def connection():
     """A program of the network has looked the host up, and is connected to it."""
     with socket.create_server(("127.0.0.1", 0)) as s:
-        code = (f"import socket; c = socket.create_connection(('host', {s.getsockname()[1]}));"
-                "c.sendall(b'x'); c.recv(9); print('up', flush=True); input()")
+        code = (f"import socket, sys; c = socket.create_connection(('host', {s.getsockname()[1]}));"
+                "c.sendall(b'x'); c.recv(9); print('up', flush=True); sys.stdin.read()")
         p = popen(VMLAN, "exec", "--name", "prog", "lab", "--", PYTHON, "-c", code,
                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         s.settimeout(20)

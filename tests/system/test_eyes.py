@@ -201,7 +201,7 @@ def send(ports):
         assert all(f["sent-bytes"] in (5, 10, 15) for f in got)
         missing = want - set(ports)
         return not missing
-    wait_for("all of them", all_there, 30)
+    wait_for("all of them", all_there, 60)
     assert len(vmlan("flows", "a").stdout.splitlines()) > n
 
 
