@@ -405,8 +405,8 @@ static const struct schema_key gv_leases_keys[] = {
 };
 
 static const struct schema_key gv_cam_keys[] = {
-	{"{mac}", SCHEMA_INTEGER, .about = "the number of the port that the "
-					   "machine with this MAC is behind"},
+	{"{mac}", SCHEMA_INTEGER, .about = "the number of the port "
+					   "that this MAC is behind"},
 	{NULL},
 };
 
@@ -573,8 +573,9 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 	},
 	[SCHEMA_GV_CAM] = {
 		"GET", "/cam",
-		"as of gvproxy: which machine's MAC is behind which port",
+		"as of gvproxy: which MAC the switch knows behind which port",
 		.answer = gv_cam_keys,
+		.codes = FAILED,
 	},
 	[SCHEMA_GV_STATS] = {
 		"GET", "/stats",

@@ -58,27 +58,3 @@ int gvproxy_leases(struct keeper *k, const struct request *r, json_t **op,
 	*op = whole(&l);
 	return 0;
 }
-
-int gvproxy_cam(struct keeper *k, const struct request *r, json_t **op,
-		struct error *e)
-{
-	struct listing l = {.o = json_object()};
-	char text[MAC_STRLEN];
-
-	(void)r;
-	(void)e;
-	list_each(it, &k->machines) {
-		const struct machine *m = container_of(it, struct machine,
-						       link);
-		const mac known = machine_mac(m);
-
-		if (!l.o || mac_is_zero(known) ||
-		    !(m->netns || m->netdev->n_connected))
-			continue;
-		if (json_object_set_new(l.o, mac_format(known, text),
-					json_integer(m->netdev->id)) < 0)
-			l.is_cut = true;
-	}
-	*op = whole(&l);
-	return 0;
-}

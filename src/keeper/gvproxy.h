@@ -14,9 +14,5 @@
  * 0; *op NULL: no memory. */
 int gvproxy_leases(struct keeper *k, const struct request *r, json_t **op,
 		   struct error *e);
-/* {mac: port}: machines whose card is known, and whose cable has a peer, or
- * that are programs. The same. */
-int gvproxy_cam(struct keeper *k, const struct request *r, json_t **op,
-		struct error *e);
 
 #endif

@@ -40,6 +40,8 @@ int look_flows(struct keeper *k, const struct request *r, json_t **op,
 /* As gvproxy counts (look_gvproxy.c). */
 int look_gvproxy(struct keeper *k, const struct request *r, json_t **op,
 		 struct error *e);
+int look_cam(struct keeper *k, const struct request *r, json_t **op,
+	     struct error *e);
 
 /* Whoever sent the answer, or has lost the client, lets go of it; NULL is
  * allowed. */

@@ -2,8 +2,10 @@
 /*
  * GET /stats, as gvproxy answers it: the keys of its that we count, under its
  * names.  It looks from the gateway's side: what it received a machine sent.
+ * GET /cam: the MACs that the switch has learnt, but for the gateway's own.
  * Called by requests.c.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +111,38 @@ static void all_there(struct look *l)
 			      udp_part(l));
 
 	look_put_item(l, o);
+}
+
+static void take_mac(struct look *l, const union look_room *room, unsigned i)
+{
+	const struct plan_netdev *gw = plan_gateway(&l->keeper->plan);
+	char text[MAC_STRLEN], member[MAC_STRLEN + 32];
+	struct look_mac m;
+
+	look_copy(&m, room->mac, i, sizeof(m));
+	if (gw && gw->id == m.id)
+		return;
+	snprintf(member, sizeof(member), "%s\"%s\":%u",
+		 l->n_items++ ? "," : "", mac_format(m.mac, text), m.id);
+	look_put_text(l, member);
+}
+
+static const char *cam_end(struct look *l)
+{
+	return l->is_cut ? NULL : "}\n";
+}
+
+static const struct look_kind cam = {
+	.part = {{LOOK_MACS, take_mac, NULL}},
+	.n_parts = 1,
+	.end = cam_end,
+};
+
+int look_cam(struct keeper *k, const struct request *r, json_t **op,
+	     struct error *e)
+{
+	(void)op;
+	return look_begin(k, r, &cam, "{", e);
 }
 
 static const char *end(struct look *l)

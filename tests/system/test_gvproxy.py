@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from test_fwd import echoes, echoing, is_bound, udp_echoes
+from test_fwd import dial, echoes, echoing, is_bound, udp_echoes
 from test_modes import RUNDIR, Machine, lan, rundir, vmlan  # noqa: F401
 from world import sh, wait_for
 
@@ -141,6 +141,26 @@ def test_leases_and_cam(a):
     assert list(cam) == [MAC] and type(cam[MAC]) is int
     assert script("curl -s --unix-socket /tmp/network.sock http://gvproxy/cam | "
                   """jq -e '."5a:94:ef:e4:0c:ee"' >/dev/null && echo there""") == "there\n"
+
+
+def test_stats(a):
+    """README.md: what the switch has carried."""
+    stats = "curl  --unix-socket /tmp/network.sock http:/unix/stats"
+    a.guest.dhcp()
+    before = json.loads(script(stats))
+    assert script(EXPOSE.replace("2:6443", "2:7000")) == ""
+    with echoing("a"):
+        wait_for("traffic", lambda: echoes(6443))
+        n = 300_000
+        assert echoes(6443, text=bytes(n))
+        after = json.loads(script(stats))
+        assert after["BytesSent"] - before["BytesSent"] > n
+        assert after["BytesReceived"] - before["BytesReceived"] > n
+        assert type(after["DroppedPackets"]) is int and "Timeouts" in after["TCP"]
+        with dial(6443) as s:
+            s.sendall(b"x")
+            assert s.recv(1) == b"x"
+            assert int(script(stats + " -s | jq .TCP.CurrentConnected")) >= 1
 
 
 def test_what_is_refused(a):
