@@ -30,13 +30,6 @@ struct event_stream {
 	bool is_over;
 };
 
-void event_streams_init(struct event_streams *s, struct events *v,
-			struct http_loop *h)
-{
-	*s = (struct event_streams){.events = v, .http = h};
-	list_init(&s->all);
-}
-
 static void resume(struct event_stream *s)
 {
 	if (!s->is_suspended)
@@ -45,22 +38,47 @@ static void resume(struct event_stream *s)
 	MHD_resume_connection(s->conn);
 }
 
-/* events.woke: libmicrohttpd may be at work, and has its turn later. */
+static void resume_all(struct event_streams *all)
+{
+	list_each(it, &all->all)
+		resume(container_of(it, struct event_stream, link));
+}
+
+static void on_woken(struct timer *t, uint64_t now_ns)
+{
+	struct event_streams *all = container_of(t, struct event_streams,
+						 woken);
+
+	(void)now_ns;
+	resume_all(all);
+	http_loop_turn(all->http);
+}
+
+/* events.woke: libmicrohttpd may be at work, and where it ends a connection it
+ * holds a lock that resuming another one takes: not now. */
 static void wake(void *arg)
 {
 	struct event_streams *all = arg;
 
-	list_each(it, &all->all)
-		resume(container_of(it, struct event_stream, link));
+	timer_arm(loop_wheel(all->http->loop), &all->woken,
+		  *loop_now(all->http->loop));
+}
+
+void event_streams_init(struct event_streams *s, struct events *v,
+			struct http_loop *h)
+{
+	*s = (struct event_streams){.events = v, .http = h};
+	list_init(&s->all);
+	timer_init(&s->woken, on_woken);
 }
 
 void event_streams_end(struct event_streams *s)
 {
 	s->is_ending = true;
-	if (s->events) {
-		wake(s);
+	if (s->events)
 		s->events->woke = NULL;
-	}
+	timer_disarm(loop_wheel(s->http->loop), &s->woken);
+	resume_all(s);
 	/* Who reads has all then; who does not is not waited for. */
 	for (unsigned i = 0; s->n && i < TURNS_AT_END; i++)
 		http_loop_turn(s->http);

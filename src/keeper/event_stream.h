@@ -27,6 +27,7 @@ struct event_streams {
 	struct http_loop *http; /* borrowed */
 	struct list all;	/* of struct event_stream, the oldest first */
 	unsigned n;
+	struct timer woken;	/* armed: something has happened */
 	bool is_ending;
 };
 
