@@ -535,5 +535,7 @@ void control_close(struct keeper *k)
 	http_loop_stop(&c->http);
 	timer_disarm(loop_wheel(k->loop), &c->room);
 	free(c);
+	free(k->v1);
+	k->v1 = NULL;
 	k->control = NULL;
 }

@@ -71,6 +71,7 @@ struct keeper {
 	struct http *http; /* owned; NULL: no guest has called it yet */
 	/* With a network only. */
 	struct control *control; /* owned; the socket that takes requests */
+	char *v1;		 /* owned; what GET /v1 answers, once made */
 	struct events events;
 	struct list machines;	 /* of struct machine */
 	unsigned n_machines;	 /* length of it */

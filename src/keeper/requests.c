@@ -565,6 +565,21 @@ static int check(struct request *r, struct error *e)
 	return 0;
 }
 
+/* What is served is the same as long as there is the keeper: the longest of all
+ * answers is made once. */
+static bool is_known(const struct keeper *k, const struct request *r,
+		     struct answer *a)
+{
+	if (r->id != SCHEMA_GET_V1 || !k->v1)
+		return false;
+	*a = (struct answer){
+		.status = 200,
+		.type = "application/json",
+		.text = strdup(k->v1),
+	};
+	return true;
+}
+
 static void carry_out(struct keeper *k, const struct request *r,
 		      struct answer *a)
 {
@@ -573,6 +588,8 @@ static void carry_out(struct keeper *k, const struct request *r,
 	const char *text;
 	json_t *o = NULL;
 
+	if (is_known(k, r, a))
+		return;
 	if (functions[r->id](k, r, &o, &e) < 0) {
 		request_refuse(r, &e, a);
 		return;
@@ -589,6 +606,8 @@ static void carry_out(struct keeper *k, const struct request *r,
 	}
 	a->type = "application/json";
 	a->text = text_of(o);
+	if (r->id == SCHEMA_GET_V1 && a->text)
+		k->v1 = strdup(a->text); /* or it is made again */
 }
 
 void request_answer(struct keeper *k, struct request *r, struct answer *a)
