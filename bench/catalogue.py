@@ -2,16 +2,17 @@
 """Every peer and every test, and which is for which."""
 import between
 import cases
+import live
 import peers
 import switches
 
 
 def all_peers():
-    return [*peers.ALL, *switches.ALL]
+    return [*peers.ALL, *switches.ALL, *live.PEERS]
 
 
 def all_tests():
-    return [*cases.tests(), *between.tests()]
+    return [*cases.tests(), *between.tests(), *live.tests()]
 
 
 def alike(name):
