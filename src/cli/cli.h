@@ -44,6 +44,7 @@ int cmd_cap(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_fwd(int argc, char **argv);
 int cmd_link(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_ssh(int argc, char **argv);
 int cmd_connect(int argc, char **argv);

@@ -27,6 +27,7 @@ const struct cli_command cli_commands[] = {
 	{"fwd", cmd_fwd, "forward ports of a network that runs"},
 	{"check", cmd_check, "what is wrong with configuration files"},
 	{"apply", cmd_apply, "make what runs as the files have it"},
+	{"why", cmd_why, "who reaches whom, and what decides it"},
 	{"exec", cmd_exec, "a program as one more machine of a network"},
 	{"ssh", cmd_ssh, "ssh to a machine, without a forwarded port"},
 	{"connect", cmd_connect, NULL},

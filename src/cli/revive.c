@@ -353,6 +353,15 @@ int start_replace(struct start *s, void (*fix)(json_t *state, const void *arg),
 	return r;
 }
 
+bool start_may_revive(const char *name)
+{
+	json_t *o = read_state(name);
+	bool may = is_wanted(o) && !why_not_here(o);
+
+	json_decref(o);
+	return may;
+}
+
 /* It may have been killed since this command looked for such ones. */
 bool start_spares(const char *name)
 {

@@ -27,6 +27,7 @@ enum {
 	JOIN_MS = 15000,  /* for one that starts or ends */
 	END_MS = 5000,
 	REVIVE_MS = 100,  /* for a killed one's last moment */
+	REVIVALS = 3,	  /* of one whose new keeper is killed, too */
 	HOST_ID_LEN = 65,
 };
 
@@ -281,6 +282,7 @@ int start_ask(const char *name, const char *method, const char *path,
 {
 	struct log log = LOG_INIT(LOG_LEVEL_WARN);
 	int64_t begin = now_ms(), wanted = begin;
+	unsigned failed = 0;
 	int r = -ENOENT;
 
 	while (now_ms() - begin < JOIN_MS) {
@@ -292,8 +294,12 @@ int start_ask(const char *name, const char *method, const char *path,
 			wanted = now_ms();
 			continue;
 		}
-		/* It starts or ends, if it is there at all. */
-		if (!rundir_is_held(name) || now_ms() - wanted >= END_MS)
+		/* It starts or ends, if it is there at all; or nobody has it,
+		 * and somebody should. */
+		if (!rundir_is_held(name) &&
+		    (!start_may_revive(name) || ++failed > REVIVALS))
+			return -ENOENT;
+		if (now_ms() - wanted >= END_MS)
 			return -ENOENT;
 		pause_ms(PAUSE_MS);
 	}

@@ -89,6 +89,9 @@ MUST_USE int start_revive(const char *name, unsigned wait_ms, struct log *log);
 MUST_USE int start_replace(struct start *s, void (*fix)(json_t *state,
 							const void *arg),
 			   const void *arg, struct error *e);
+/* True if it is wanted, and could have another here; whether it has one is not
+ * looked at. */
+bool start_may_revive(const char *name);
 /* True if it is wanted: its folder is not to be removed (rundir_spares). */
 bool start_spares(const char *name);
 /* Gives networks that lost their keeper another one, where they are wanted, and

@@ -58,7 +58,8 @@ static bool check_named(struct msg_named *m)
 	return m->n <= ENGINE_HEARD_MAX;
 }
 
-/* As check_inside(), of what the services have. */
+/* As check_inside(), of what services have, and of what is asked of a network
+ * that runs. */
 static bool check_service(union engine_msg *m)
 {
 	switch ((int)m->head.type) {
@@ -84,6 +85,14 @@ static bool check_service(union engine_msg *m)
 	case ENGINE_MSG_DNS_SERVER:
 		m->dns_server.domain[ENGINE_DNS_NAME_LEN - 1] = '\0';
 		return true;
+	case ENGINE_MSG_CAPTURE_ADD:
+		m->capture_add.name[ENGINE_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_WHY_ASK:
+		m->why_ask.name[ENGINE_DNS_NAME_LEN - 1] = '\0';
+		return true;
+	case ENGINE_MSG_WHY:
+		return why_trail_is_sound(&m->why.trail);
 	}
 	return false;
 }
@@ -138,10 +147,10 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_TFTP_WANT:
 	case ENGINE_MSG_NAMED:
 	case ENGINE_MSG_DNS_SERVER:
-		return check_service(m);
 	case ENGINE_MSG_CAPTURE_ADD:
-		m->capture_add.name[ENGINE_NAME_LEN - 1] = '\0';
-		return true;
+	case ENGINE_MSG_WHY_ASK:
+	case ENGINE_MSG_WHY:
+		return check_service(m);
 	case ENGINE_MSG_FORWARD_ADD:
 		return m->forward_add.rules.n_from <= FORWARD_SOURCES_MAX;
 	case ENGINE_MSG_RESOLVERS:

@@ -22,6 +22,7 @@
 #include "base/impair.h"
 #include "base/serving.h"
 #include "base/subnet.h"
+#include "base/why.h"
 #include "control/look.h"
 
 enum {
@@ -81,6 +82,7 @@ enum {
 	X(CAPTURE_DEL, msg_port, 0, 0)                                         \
 	X(SYNC, msg_sync, 0, 0)                                                \
 	X(LOOK, msg_look, 0, 0)                                                \
+	X(WHY_ASK, msg_why_ask, 0, 0)                                          \
 	X(STOP, msg_sync, 0, 0)                                                \
 	/* engine to keeper */                                                 \
 	X(SYNCED, msg_sync, 0, 0)                                              \
@@ -95,7 +97,8 @@ enum {
 	X(LEASE, msg_lease, 0, 0)                                              \
 	X(FAILED, msg_failed, 0, 0)                                            \
 	X(EVENT, msg_failed, 0, 0)                                             \
-	X(LOOKED, msg_look, 0, 0)
+	X(LOOKED, msg_look, 0, 0)                                              \
+	X(WHY, msg_why, 0, 0)
 
 enum engine_msg_type {
 	ENGINE_MSG_NONE,
@@ -482,6 +485,27 @@ struct msg_sync {
 	uint32_t cookie; /* comes back in SYNCED */
 };
 
+/* Where a packet would go that nobody sends; 0: it is no machine's, or there is
+ * no gateway to go to. */
+struct msg_why_ask {
+	struct msg_head head;
+	uint32_t cookie;
+	uint32_t from, to; /* netdevs of machines */
+	uint32_t gateway;  /* the netdev user */
+	uint8_t proto;
+	uint8_t only_name, is_host, is_inward; /* as struct gateway_why */
+	mac from_mac, to_mac;	    /* zero: not known */
+	struct endpoint src, dst;
+	char name[ENGINE_DNS_NAME_LEN];
+};
+
+/* The answer. */
+struct msg_why {
+	struct msg_head head;
+	uint32_t cookie;
+	struct why_trail trail;
+};
+
 /* A guest says that what client sent to it finds nobody there.  With it comes
  * the UDP socket that got it, which says more than a number would: nobody but
  * its owner can send it. */
@@ -577,6 +601,8 @@ union engine_msg {
 	struct msg_heard heard;
 	struct msg_failed failed;
 	struct msg_look look;
+	struct msg_why_ask why_ask;
+	struct msg_why why;
 };
 
 /* True if a received message of got bytes with n_fds descriptors is one of

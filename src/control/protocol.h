@@ -27,6 +27,7 @@
 #define CONTROL_FLOWS	 "/v1/flows"
 #define CONTROL_MACS	 "/v1/macs"
 #define CONTROL_EVENTS	 "/v1/events"
+#define CONTROL_WHY	 "/v1/why"
 #define CONTROL_MACHINES "/v1/machines"
 #define CONTROL_FORWARDS "/v1/forwards"
 #define CONTROL_LIFE	 "/life" /* behind a machine */

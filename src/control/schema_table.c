@@ -388,6 +388,43 @@ static const struct schema_key forwards_answer[] = {
 	{NULL},
 };
 
+/* ---- why ---- */
+
+static const struct schema_key why_query[] = {
+	{"from", SCHEMA_STRING, false,
+	 "a machine, by its name or address; host; internet; an address"},
+	{"to", SCHEMA_STRING, false,
+	 "the same; or a name of DNS; or NETWORK/VM"},
+	{"port", SCHEMA_STRING, true, "of whom it is for; not of icmp"},
+	{"proto", SCHEMA_STRING, true,
+	 "tcp, udp or icmp; default tcp, icmp without a port"},
+	{NULL},
+};
+
+static const struct schema_key why_step_keys[] = {
+	{"what", SCHEMA_STRING, .about = "the part of the way, in a word"},
+	{"ok", SCHEMA_STRING, .about = "yes, no or unknown: it shows when "
+				       "somebody sends"},
+	{"text", SCHEMA_STRING, .about = "why"},
+	{"decides", SCHEMA_BOOLEAN, .about = "the answer is this step's"},
+	{NULL},
+};
+
+static const struct schema_key why_keys[] = {
+	{"network", SCHEMA_STRING, .about = "its name"},
+	{"from", SCHEMA_STRING, .about = "who asks for a connection"},
+	{"to", SCHEMA_STRING, .about = "whom he asks"},
+	{"proto", SCHEMA_STRING, .about = "tcp, udp or icmp"},
+	{"port", SCHEMA_INTEGER, true, "of the latter"},
+	{"steps", SCHEMA_OBJECTS, false, "the way, as far as it goes",
+	 why_step_keys},
+	{"reaches", SCHEMA_BOOLEAN,
+	 .about = "as far as network and host decide"},
+	{"verdict", SCHEMA_STRING, .about = "yes or no, and the reason"},
+	{"remedy", SCHEMA_STRING, true, "what would change it"},
+	{NULL},
+};
+
 /* ---- gvproxy's ---- */
 
 static const struct schema_key gv_all_keys[] = {
@@ -462,6 +499,14 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		.form = SCHEMA_LINES,
 		.answer = event_head,
 		.codes = CONFLICT,
+	},
+	[SCHEMA_GET_WHY] = {
+		"GET", CONTROL_WHY,
+		"what would become of a packet, as vmlan why says it, without "
+		"one",
+		.query = why_query,
+		.answer = why_keys,
+		.codes = NO_OBJECT,
 	},
 	[SCHEMA_POST_MACHINES] = {
 		"POST", CONTROL_MACHINES,

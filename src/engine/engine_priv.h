@@ -222,6 +222,9 @@ MUST_USE int engine_captures_start(struct engine *e);
 int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
 			 int *fds, unsigned n_fds);
 int engine_order_capture_del(struct engine *e, const struct msg_port *m);
+/* orders_why.c: tells the answer, which is lost if the keeper does not
+ * listen. */
+int engine_order_why(struct engine *e, const struct msg_why_ask *m);
 /* NULL: no such netdev user. */
 struct gateway *engine_gateway_find(struct engine *e, uint32_t id);
 /* orders_cable.c: as engine_order(); a machine's port is up; its netdev is no

@@ -722,6 +722,8 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_LOOK:
 		engine_order_look(e, &m->look);
 		return 0;
+	case ENGINE_MSG_WHY_ASK:
+		return engine_order_why(e, &m->why_ask);
 	case ENGINE_MSG_STOP:
 		return order_stop(e);
 	case ENGINE_MSG_NONE:
@@ -739,6 +741,7 @@ int engine_order(struct engine *e, union engine_msg *m, int *fds,
 	case ENGINE_MSG_FAILED:
 	case ENGINE_MSG_EVENT:
 	case ENGINE_MSG_LOOKED:
+	case ENGINE_MSG_WHY:
 	case ENGINE_MSG_N:
 		break;
 	}

@@ -20,6 +20,7 @@
 #include "base/serving.h"
 #include "base/subnet.h"
 #include "base/timer.h"
+#include "base/why.h"
 #include "lan/lan.h"
 #include "service/zone.h"
 
@@ -225,6 +226,21 @@ __attribute__((warn_unused_result)) int gateway_boot(struct gateway *gw,
 __attribute__((warn_unused_result)) int
 gateway_tftp_opened(struct gateway *gw, uint64_t number, int fd, uint64_t size,
 		    int err);
+
+/* Where a packet would go that nobody sends (gateway_why.c): appends steps to
+ * t, said by what decides about packets. */
+struct gateway_why {
+	struct endpoint from; /* the guest's */
+	mac from_mac;
+	struct endpoint to; /* ip unspecified: anybody in the world */
+	uint8_t proto;	    /* IPPROTO_TCP, _UDP, or _ICMP of any family */
+	const char *name;
+	bool only_name;	    /* it is looked up, and no more */
+	bool is_host;	    /* to is the host, at whatever address */
+	bool is_inward;	    /* to is a guest, who is spoken to */
+};
+void gateway_why(struct gateway *gw, const struct gateway_why *q,
+		 struct why_trail *t);
 
 /* Counters for show and tests. */
 struct gateway_stats {

@@ -173,30 +173,43 @@ static bool is_ntp(const struct gateway *gw, const struct packet *pkt)
 	return gw->ntp && is_to_port(gw, pkt, NTP_PORT);
 }
 
+enum gateway_taker gateway_udp_taker(const struct gateway *gw,
+				     const struct packet *pkt)
+{
+	if (is_tftp(gw, pkt))
+		return TAKER_TFTP;
+	if (is_ntp(gw, pkt))
+		return TAKER_NTP;
+	if (pkt->dst.port == DNS_PORT && gateway_is_dns(gw, &pkt->dst.ip))
+		return TAKER_DNS;
+	return TAKER_NAT;
+}
+
 static void input_udp(struct gateway *gw, const struct packet *pkt,
 		      const struct frame *f)
 {
 	int len;
 
-	if (is_tftp(gw, pkt)) {
+	switch (gateway_udp_taker(gw, pkt)) {
+	case TAKER_TFTP:
 		len = service_payload(gw, pkt, f, DROP_TFTP_BAD);
 		if (len >= 0)
 			tftp_input(gw->tftp, pkt, gw->payload, (size_t)len);
 		return;
-	}
-	if (is_ntp(gw, pkt)) {
+	case TAKER_NTP:
 		len = service_payload(gw, pkt, f, DROP_NTP_BAD);
 		if (len >= 0)
 			ntp_input(gw->ntp, pkt, gw->payload, (size_t)len);
 		return;
-	}
-	if (pkt->dst.port != DNS_PORT || !gateway_is_dns(gw, &pkt->dst.ip)) {
+	case TAKER_DNS:
+		len = service_payload(gw, pkt, f, DROP_DNS_BAD);
+		if (len >= 0)
+			dns_input(gw->dns, pkt, gw->payload, (size_t)len);
+		return;
+	case TAKER_NAT:
 		udp_input(gw->udp, pkt, f);
 		return;
 	}
-	len = service_payload(gw, pkt, f, DROP_DNS_BAD);
-	if (len >= 0)
-		dns_input(gw->dns, pkt, gw->payload, (size_t)len);
 }
 
 static bool is_dhcp4(const struct gateway *gw, const struct packet *pkt)
@@ -417,17 +430,42 @@ static bool is_beyond_scope(const struct gateway *gw, const struct packet *pkt)
 	       !gateway_is_ours(gw, &pkt->dst.ip);
 }
 
+enum drop_reason gateway_refuses(const struct gateway *gw,
+				 const struct packet *pkt,
+				 const struct frame *f)
+{
+	if (is_group_dst(gw, pkt))
+		return DROP_IP_MULTICAST;
+	if (!is_allowed(gw, pkt, f))
+		return DROP_RESTRICTED;
+	if (is_beyond_scope(gw, pkt))
+		return DROP_IP_DEST;
+	if (pkt->ttl <= 1 && !gateway_is_ours(gw, &pkt->dst.ip))
+		return DROP_IP_TTL;
+	return DROP_N;
+}
+
+static void refuse(struct gateway *gw, enum drop_reason why,
+		   const struct packet *pkt, const struct frame *f)
+{
+	drop(gw->nat.drops, why);
+	if (why == DROP_IP_DEST)
+		icmp_error(gw->icmp, ICMP_UNREACHABLE, ICMP_U_SCOPE, 0, pkt, f);
+	else if (why == DROP_IP_TTL)
+		icmp_error(gw->icmp, ICMP_TIME_EXCEEDED, 0, 0, pkt, f);
+}
+
 /* A sound packet of a family that is served. */
 static void input_ip(struct gateway *gw, const struct packet *pkt,
 		     const struct frame *f)
 {
-	struct drops *drops = gw->nat.drops;
+	enum drop_reason why;
 
 	if (!pkt->is_fragment &&
 	    (input_dhcp(gw, pkt, f) || gateway_nd_input(gw, pkt, f)))
 		return;
 	if (!gateway_neighbour_ok(gw, &pkt->src.ip)) {
-		drop(drops, DROP_IP_SOURCE);
+		drop(gw->nat.drops, DROP_IP_SOURCE);
 		return;
 	}
 	gateway_learn(gw, &pkt->src.ip, pkt->eth_src);
@@ -435,22 +473,9 @@ static void input_ip(struct gateway *gw, const struct packet *pkt,
 		groups_input(gw->groups, pkt, f);
 		return;
 	}
-	if (is_group_dst(gw, pkt)) {
-		drop(drops, DROP_IP_MULTICAST);
-		return;
-	}
-	if (!is_allowed(gw, pkt, f)) {
-		drop(drops, DROP_RESTRICTED);
-		return;
-	}
-	if (is_beyond_scope(gw, pkt)) {
-		drop(drops, DROP_IP_DEST);
-		icmp_error(gw->icmp, ICMP_UNREACHABLE, ICMP_U_SCOPE, 0, pkt, f);
-		return;
-	}
-	if (pkt->ttl <= 1 && !gateway_is_ours(gw, &pkt->dst.ip)) {
-		drop(drops, DROP_IP_TTL);
-		icmp_error(gw->icmp, ICMP_TIME_EXCEEDED, 0, 0, pkt, f);
+	why = gateway_refuses(gw, pkt, f);
+	if (why != DROP_N) {
+		refuse(gw, why, pkt, f);
 		return;
 	}
 	if (is_for_reasm(pkt))

@@ -126,6 +126,20 @@ bool gateway_redirect(const struct gateway *gw, uint8_t proto,
  * whole, of TCP or UDP, to somebody beyond us.  The same for all packets of a
  * flow that worker 0 would not drop at once.  Any worker, with legs. */
 bool gateway_is_shared(const struct gateway *gw, const struct packet *pkt);
+/* Why a packet of a guest, sound and from an address that it may have, goes
+ * no further; DROP_N: it does. */
+enum drop_reason gateway_refuses(const struct gateway *gw,
+				 const struct packet *pkt,
+				 const struct frame *f);
+/* Who takes a datagram that is not refused. */
+enum gateway_taker {
+	TAKER_NAT,
+	TAKER_TFTP,
+	TAKER_NTP,
+	TAKER_DNS,
+};
+enum gateway_taker gateway_udp_taker(const struct gateway *gw,
+				     const struct packet *pkt);
 /* True if what guests send to a goes on to the host or the world, and to no
  * part of the gateway. */
 bool gateway_is_far(const struct gateway *gw, const addr *a);

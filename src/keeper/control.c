@@ -26,7 +26,7 @@
 #include "keeper/capture.h"
 #include "keeper/event_stream.h"
 #include "keeper/http_loop.h"
-#include "keeper/look.h"
+#include "keeper/later.h"
 #include "keeper/requests.h"
 #include "os/listener.h"
 #include "os/sock.h"
@@ -56,8 +56,8 @@ struct client {
 	uint64_t since_ns; /* its last request's end, or it came */
 	bool is_told;	   /* an answer is on its way to it */
 	unsigned n_spared; /* times, since its last request */
-	struct incoming *waits; /* for the engine's answer to this; borrowed,
-				 * NULL: it does not */
+	struct later *waits; /* for this, the engine's answer; borrowed, NULL:
+			      * it does not */
 };
 
 /* A request as it comes in, owned by its connection. */
@@ -71,11 +71,7 @@ struct incoming {
 	size_t max;
 	bool is_cut;
 	struct capture *capture; /* whose the connection is; NULL: nobody's */
-	/* The engine is asked; NULL: it is not. */
-	struct look *look;
-	bool is_over; /* its client has been sent away meanwhile */
-	struct control *control;
-	struct MHD_Connection *conn;
+	struct later *later; /* owned: its answer; NULL: it is at once */
 };
 
 /* ---- who comes ---- */
@@ -118,9 +114,7 @@ static void send_away(struct client *it)
 	list_init(&it->link);
 	if (!it->waits)
 		return;
-	it->waits->is_over = true;
-	(void)look_await(it->waits->look, NULL, NULL);
-	MHD_resume_connection(it->waits->conn);
+	later_drop(it->waits);
 	it->waits = NULL;
 }
 
@@ -350,50 +344,24 @@ static enum MHD_Result follow(struct control *c, struct MHD_Connection *conn,
 	return queued;
 }
 
-/* The engine has answered. */
-static void on_looked(void *arg)
-{
-	struct incoming *in = arg;
-	struct client *it = client_of(in->conn);
-
-	if (it)
-		it->waits = NULL;
-	MHD_resume_connection(in->conn);
-	http_loop_turn(&in->control->http);
-}
-
-/* The connection is suspended until then: it comes here again. */
-static enum MHD_Result wait_for_look(struct control *c,
-				     struct MHD_Connection *conn,
-				     struct incoming *in)
+/* Its answer is there, or comes: then all begins again here. */
+static enum MHD_Result say_later(struct control *c, struct MHD_Connection *conn,
+				 struct incoming *in, const struct request *r)
 {
 	struct client *it = client_of(conn);
-
-	in->control = c;
-	in->conn = conn;
-	if (!look_await(in->look, on_looked, in))
-		return MHD_YES;
-	MHD_suspend_connection(conn);
-	if (it) {
-		it->waits = in;
-		it->is_told = false;
-	}
-	return MHD_YES;
-}
-
-static enum MHD_Result say_looked(struct MHD_Connection *conn,
-				  struct incoming *in)
-{
-	const struct request r = {.id = in->id};
-	struct client *it = client_of(conn);
+	struct later *l = in->later;
 	struct answer a;
 
-	if (in->is_over)
+	if (l->is_dropped)
 		return MHD_NO;
-	if (it)
-		it->is_told = true;
-	look_answer(in->look, &r, &a);
-	return say(conn, &a, "");
+	if (it) {
+		it->waits = l->is_over ? NULL : l;
+		it->is_told = l->is_over;
+	}
+	if (!l->is_over)
+		return later_wait(l, conn, &c->http);
+	later_answer(l, r, &a);
+	return say(conn, &a, in->allow);
 }
 
 /* It is whole. */
@@ -409,12 +377,12 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 		.upgrade = MHD_lookup_connection_value(
 			conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_UPGRADE),
 		.capturep = &in->capture,
-		.lookp = &in->look,
+		.laterp = &in->later,
 	};
 	struct answer a;
 
-	if (in->look)
-		return say_looked(conn, in);
+	if (in->later)
+		return say_later(c, conn, in, &r);
 	memcpy(r.name, in->name, sizeof(r.name));
 	memcpy(r.allow, in->allow, sizeof(r.allow));
 	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_arg, &r);
@@ -424,8 +392,8 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 		client_stays(client_of(conn));
 		return capture_switch(conn, in->capture);
 	}
-	if (in->look)
-		return wait_for_look(c, conn, in);
+	if (in->later)
+		return say_later(c, conn, in, &r);
 	return a.is_stream ? follow(c, conn, &r) : say(conn, &a, in->allow);
 }
 
@@ -460,11 +428,13 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	struct client *it = client_of(conn);
 
 	(void)code;
-	if (it)
+	if (it) {
 		it->is_told = false;
+		it->waits = NULL;
+	}
 	if (in) {
 		capture_over(in->capture);
-		look_free(in->look);
+		later_free(in->later);
 		free(in->body);
 		free(in);
 	}

@@ -20,6 +20,7 @@
 #include "keeper/look.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
+#include "keeper/why.h"
 #include "os/cpus.h"
 #include "os/fdpass.h"
 #include "os/rundir.h"
@@ -547,6 +548,9 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_LOOKED:
 		looks_take(k, &m->look);
 		break;
+	case ENGINE_MSG_WHY:
+		why_told(k, &m->why);
+		break;
 	case ENGINE_MSG_NONE:
 	case ENGINE_MSG_START:
 	case ENGINE_MSG_LAN_ADD:
@@ -586,6 +590,7 @@ static void take_message(struct keeper *k, const union engine_msg *m, int fd)
 	case ENGINE_MSG_CAPTURE_DEL:
 	case ENGINE_MSG_SYNC:
 	case ENGINE_MSG_LOOK:
+	case ENGINE_MSG_WHY_ASK:
 	case ENGINE_MSG_STOP:
 	case ENGINE_MSG_N:
 		break;
@@ -705,6 +710,7 @@ void engine_link_ended(struct keeper *k, int status)
 		  "text", why);
 	machines_engine_lost(k);
 	looks_engine_lost(k);
+	whys_end(k);
 	list_each_safe(it, &k->plan.netdevs) {
 		struct plan_netdev *n =
 			container_of(it, struct plan_netdev, link);

@@ -22,6 +22,7 @@
 #include "keeper/look.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
+#include "keeper/why.h"
 #include "os/rlimit.h"
 
 /* Of a log in a file: bytes, and how often they are counted. Lines are
@@ -238,6 +239,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	list_init(&k.machines);
 	list_init(&k.captures);
 	looks_init(&k);
+	list_init(&k.whys);
 	timer_init(&k.log_timer, on_log);
 	state_init(&k);
 	timer_init(&k.beside_timer, beside_tick);
@@ -250,6 +252,7 @@ int keeper_run(const struct keeper_config *c, struct error *e)
 	k.is_stopping = true;
 	captures_stop(&k);
 	looks_end(&k);
+	whys_end(&k);
 	control_close(&k);
 	captures_free(&k);
 	list_each_safe(mt, &k.machines)

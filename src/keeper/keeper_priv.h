@@ -79,6 +79,8 @@ struct keeper {
 	bool is_kept;
 	struct list captures;	 /* of struct capture: capture.h */
 	uint32_t last_capture;	 /* number of the last one */
+	struct list whys;	 /* of struct why, that wait: why.h */
+	uint32_t last_why;	 /* cookie of the last one */
 	struct leases *leases;	 /* owned: leases.h; NULL: without a network */
 	struct looks looks;	 /* what the engine is asked for: look.h */
 	uint64_t start_ns;
@@ -180,6 +182,7 @@ bool af_xdp_refused(struct keeper *k, struct plan_netdev *n, int err);
  * changed. */
 void beside_neighbour(struct keeper *k, const struct msg_neighbour *m);
 void beside_restart(struct plan_netdev *n);
+const char *beside_ifname(const struct plan_netdev *n); /* NULL: it is none */
 void beside_look(struct keeper *k, struct plan_netdev *n);
 void beside_tick(struct timer *t, uint64_t now_ns);
 

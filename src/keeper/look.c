@@ -89,9 +89,7 @@ static void end(struct look *l)
 {
 	list_del(&l->link);
 	list_init(&l->link);
-	l->is_over = true;
-	if (l->fn)
-		l->fn(l->arg);
+	later_over(&l->later);
 }
 
 static void fail(struct look *l, const char *why)
@@ -215,6 +213,37 @@ void looks_end(struct keeper *k)
 
 /* ---- who waits ---- */
 
+static void look_free(struct later *later)
+{
+	struct look *l = container_of(later, struct look, later);
+	struct keeper *k = l->keeper;
+	bool is_asked = first_of(&k->looks) == l;
+
+	list_del(&l->link);
+	k->looks.n_bytes -= l->room;
+	free(l->text);
+	free(l);
+	if (is_asked)
+		ask(k);
+}
+
+static void look_answer(struct later *later, const struct request *r,
+			struct answer *a)
+{
+	struct look *l = container_of(later, struct look, later);
+
+	if (l->e.code != EXIT_DONE) {
+		request_refuse(r, &l->e, a);
+		return;
+	}
+	*a = (struct answer){
+		.status = 200,
+		.type = "application/json",
+		.text = l->text, /* its bytes count until l is freed */
+	};
+	l->text = NULL;
+}
+
 int look_begin(struct keeper *k, const struct request *r,
 	       const struct look_kind *kind, const char *text, struct error *e)
 {
@@ -228,57 +257,21 @@ int look_begin(struct keeper *k, const struct request *r,
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return error_errno(e, ENOMEM, "the answer");
+	l->later.answer = look_answer;
+	l->later.free = look_free;
 	l->keeper = k;
 	l->kind = kind;
 	list_init(&l->link);
 	look_put_text(l, text);
 	if (l->is_cut) {
-		look_free(l);
+		look_free(&l->later);
 		return error_set(e, EXIT_FAILED,
 				 "too much is being answered at once; ask "
 				 "again");
 	}
 	list_add_tail(&all->waiting, &l->link);
-	*r->lookp = l;
+	*r->laterp = &l->later;
 	if (is_first)
 		ask(k);
 	return 0;
-}
-
-void look_free(struct look *l)
-{
-	struct keeper *k;
-	bool is_asked;
-
-	if (!l)
-		return;
-	k = l->keeper;
-	is_asked = first_of(&k->looks) == l;
-	list_del(&l->link);
-	k->looks.n_bytes -= l->room;
-	free(l->text);
-	free(l);
-	if (is_asked)
-		ask(k);
-}
-
-bool look_await(struct look *l, void (*fn)(void *arg), void *arg)
-{
-	l->fn = fn;
-	l->arg = arg;
-	return !l->is_over;
-}
-
-void look_answer(struct look *l, const struct request *r, struct answer *a)
-{
-	if (l->e.code != EXIT_DONE) {
-		request_refuse(r, &l->e, a);
-		return;
-	}
-	*a = (struct answer){
-		.status = 200,
-		.type = "application/json",
-		.text = l->text, /* its bytes count until l is freed */
-	};
-	l->text = NULL;
 }

@@ -30,7 +30,7 @@ void looks_take(struct keeper *k, const struct msg_look *m);
 void looks_engine_lost(struct keeper *k);
 void looks_engine_new(struct keeper *k);
 
-/* Functions of requests.c; *r->lookp is set. */
+/* Functions of requests.c; *r->laterp is set. */
 int look_stats(struct keeper *k, const struct request *r, json_t **op,
 	       struct error *e);
 int look_macs(struct keeper *k, const struct request *r, json_t **op,
@@ -42,14 +42,5 @@ int look_gvproxy(struct keeper *k, const struct request *r, json_t **op,
 		 struct error *e);
 int look_cam(struct keeper *k, const struct request *r, json_t **op,
 	     struct error *e);
-
-/* Whoever sent the answer, or has lost the client, lets go of it; NULL is
- * allowed. */
-void look_free(struct look *l);
-/* fn is called when l is over, from the loop, unless it is freed before; false:
- * it is over already. */
-bool look_await(struct look *l, void (*fn)(void *arg), void *arg);
-/* l is over: what there is to say. */
-void look_answer(struct look *l, const struct request *r, struct answer *a);
 
 #endif

@@ -262,6 +262,7 @@ int look_flows(struct keeper *k, const struct request *r, json_t **op,
 	       struct error *e)
 {
 	const char *machine = request_arg(r, "machine");
+	struct look *l;
 	int rc;
 
 	(void)op;
@@ -269,8 +270,9 @@ int look_flows(struct keeper *k, const struct request *r, json_t **op,
 		return error_set(e, EXIT_NO_OBJECT,
 				 "this network has no machine of that name");
 	rc = look_begin(k, r, &flows_kind, "{\"flows\":[", e);
-	if (rc == 0 && machine)
-		snprintf((*r->lookp)->machine, sizeof((*r->lookp)->machine),
-			 "%s", machine);
-	return rc;
+	if (rc < 0 || !machine)
+		return rc;
+	l = container_of(*r->laterp, struct look, later);
+	snprintf(l->machine, sizeof(l->machine), "%s", machine);
+	return 0;
 }

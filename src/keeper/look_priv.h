@@ -4,7 +4,10 @@
 #ifndef KEEPER_LOOK_PRIV_H
 #define KEEPER_LOOK_PRIV_H
 
+#include "keeper/later.h"
 #include "keeper/look.h"
+
+struct look;
 
 /* A list within an answer, from one listing of the engine's. */
 struct look_part {
@@ -27,6 +30,7 @@ struct look_kind {
 
 /* One request. */
 struct look {
+	struct later later;
 	struct list link; /* in looks.waiting; alone: it is over */
 	struct keeper *keeper;
 	const struct look_kind *kind;
@@ -43,10 +47,7 @@ struct look {
 		uint64_t in_frames, out_frames; /* .. and of gateways */
 	} sum; /* gvproxy's */
 	bool is_cut; /* something was left out */
-	bool is_over;
 	struct error e; /* code EXIT_DONE: it is answered */
-	void (*fn)(void *arg); /* NULL: nobody waits yet */
-	void *arg;
 };
 
 /* A request that waits from now on, whose answer begins with that text: 0; or

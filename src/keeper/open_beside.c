@@ -295,6 +295,11 @@ void beside_look(struct keeper *k, struct plan_netdev *n)
 /* The host asks nobody there, and says nothing of itself: machines know its
  * MAC, which is the card's but for the bit that says who gives it out, so that
  * the next keeper's is the same; and IPv6 makes no address of its own. */
+const char *beside_ifname(const struct plan_netdev *n)
+{
+	return n->beside ? n->beside->ifname : NULL;
+}
+
 static int make_mute(const struct plan_netdev *n, const char *ifname,
 		     const struct rtnl_link *i)
 {

@@ -23,6 +23,7 @@
 #include "keeper/machine.h"
 #include "keeper/state.h"
 #include "keeper/vde.h"
+#include "keeper/why.h"
 
 /* ---- what there is ---- */
 
@@ -457,6 +458,7 @@ static request_fn *const functions[SCHEMA_N] = {
 	[SCHEMA_GV_EXPOSE] = forwarder_expose,
 	[SCHEMA_GV_UNEXPOSE] = forwarder_unexpose,
 	[SCHEMA_GV_ALL] = forwarder_all,
+	[SCHEMA_GET_WHY] = why_get,
 };
 
 size_t request_max(enum schema_id id)
@@ -580,22 +582,12 @@ static bool is_known(const struct keeper *k, const struct request *r,
 	return true;
 }
 
-static void carry_out(struct keeper *k, const struct request *r,
-		      struct answer *a)
+void request_done(const struct request *r, json_t *o, struct answer *a)
 {
 	const struct schema_request *row = &schema_requests[r->id];
-	struct error e = ERROR_NULL;
 	const char *text;
-	json_t *o = NULL;
 
-	if (is_known(k, r, a))
-		return;
-	if (functions[r->id](k, r, &o, &e) < 0) {
-		request_refuse(r, &e, a);
-		return;
-	}
-	if (*r->lookp)
-		return;
+	*a = (struct answer){.text = NULL};
 	a->status = row->status ? row->status : 200;
 	if (row->form == SCHEMA_TEXT) {
 		text = json_string_value(o);
@@ -606,7 +598,21 @@ static void carry_out(struct keeper *k, const struct request *r,
 	}
 	a->type = "application/json";
 	a->text = text_of(o);
-	if (r->id == SCHEMA_GET_V1 && a->text)
+}
+
+static void carry_out(struct keeper *k, const struct request *r,
+		      struct answer *a)
+{
+	struct error e = ERROR_NULL;
+	json_t *o = NULL;
+
+	if (is_known(k, r, a))
+		return;
+	if (functions[r->id](k, r, &o, &e) < 0)
+		request_refuse(r, &e, a);
+	else if (!*r->laterp)
+		request_done(r, o, a);
+	if (r->id == SCHEMA_GET_V1 && !k->v1 && a->text)
 		k->v1 = strdup(a->text); /* or it is made again */
 }
 

@@ -13,7 +13,7 @@
 
 enum { REQUEST_ARGS_MAX = 8 };
 
-struct look;
+struct later;
 
 struct request {
 	enum schema_id id; /* of schema_find(); SCHEMA_N: there is none */
@@ -31,8 +31,8 @@ struct request {
 	const char *upgrade; /* to what it asks to go on; NULL: it does not */
 	struct capture **capturep; /* set by SCHEMA_UPGRADE: the connection is
 				    * this one's (capture.h) */
-	struct look **lookp; /* set by those that the engine answers: the
-			      * answer comes later (look.h) */
+	struct later **laterp; /* set by who has to ask the engine first: the
+				* answer comes later (later.h) */
 };
 
 struct answer {
@@ -49,6 +49,9 @@ const char *request_arg(const struct request *r, const char *key);
 /* Carries r out. Never ends the keeper; who sent the answer calls
  * keeper_check_needed(). */
 void request_answer(struct keeper *k, struct request *r, struct answer *a);
+/* Makes *a what carrying r out has come to: *o, which it takes; NULL: there is
+ * no memory. */
+void request_done(const struct request *r, json_t *o, struct answer *a);
 /* Makes *a the answer that refuses r for e's reason. */
 void request_refuse(const struct request *r, const struct error *e,
 		    struct answer *a);

@@ -98,6 +98,15 @@ bool tcp_has(struct tcp *t, const struct endpoint *guest,
 bool tcp_is_pair_free(struct tcp *t, const struct endpoint *guest,
 		      const struct endpoint *peer);
 
+/* What a guest's connection to dst would meet. */
+enum tcp_way {
+	TCP_WAY_NONE,	/* it is refused */
+	TCP_WAY_SERVED, /* what env->serve() brings */
+	TCP_WAY_HOST,	/* *to, as the host has it */
+};
+enum tcp_way tcp_way(const struct tcp *t, const struct endpoint *dst,
+		     struct endpoint *to);
+
 /* The ICMP error a failed connect should give the guest is sent by the icmp
  * part: set once by the gateway. */
 struct tcp_report {

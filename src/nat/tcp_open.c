@@ -239,17 +239,25 @@ void tcp_serve_sock(struct tcp *t, const struct endpoint *guest,
 	tcp_finish(t);
 }
 
+enum tcp_way tcp_way(const struct tcp *t, const struct endpoint *dst,
+		     struct endpoint *to)
+{
+	if (is_served(t, dst))
+		return TCP_WAY_SERVED;
+	return nat_map_out(t->env, IPPROTO_TCP, dst, to) ? TCP_WAY_HOST
+							 : TCP_WAY_NONE;
+}
+
 void tcp_open(struct tcp *t, const struct tcp_seg *s)
 {
-	bool served = is_served(t, &s->pkt->dst);
 	struct flow_key key = {.guest = s->pkt->src, .remote = s->pkt->dst,
 			       .proto = IPPROTO_TCP};
 	struct endpoint to;
+	enum tcp_way way = tcp_way(t, &s->pkt->dst, &to);
 	struct tcp_flow *f;
 
 	if (s->pkt->src.port == 0 || s->pkt->dst.port == 0 ||
-	    (!served &&
-	     !nat_map_out(t->env, IPPROTO_TCP, &s->pkt->dst, &to))) {
+	    way == TCP_WAY_NONE) {
 		t->stats.n_refused++;
 		tcp_emit_rst(t, s);
 		return;
@@ -265,7 +273,7 @@ void tcp_open(struct tcp *t, const struct tcp_seg *s)
 		return;
 	}
 	learn_options(f, &s->h, false);
-	if (served) {
+	if (way == TCP_WAY_SERVED) {
 		await_served(f);
 		return;
 	}

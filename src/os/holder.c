@@ -138,8 +138,9 @@ static bool name_owner(const char *file, pid_t self, char *buf, size_t len)
 	return found;
 }
 
-const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
-			   size_t len)
+/* The same in the table of its family, then in the other's. */
+static bool find(uint8_t proto, const struct endpoint *ep,
+		 unsigned long *inodep, unsigned *uidp)
 {
 	static const char *const tables[][2] = {
 		{"/proc/net/tcp", "/proc/net/tcp6"},
@@ -147,13 +148,28 @@ const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
 	};
 	const char *const *t = tables[proto == IPPROTO_UDP];
 	bool is_v6 = !addr_is_v4(&ep->ip);
+
+	return find_in(t[is_v6], proto, ep, inodep, uidp) ||
+	       find_in(t[!is_v6], proto, ep, inodep, uidp);
+}
+
+bool holder_has_port(uint8_t proto, const struct endpoint *ep)
+{
+	unsigned long inode = 0;
+	unsigned uid = 0;
+
+	return find(proto, ep, &inode, &uid);
+}
+
+const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
+			   size_t len)
+{
 	unsigned long inode = 0;
 	unsigned uid = 0;
 	char file[40];
 
 	snprintf(buf, len, "another process");
-	if (!find_in(t[is_v6], proto, ep, &inode, &uid) &&
-	    !find_in(t[!is_v6], proto, ep, &inode, &uid))
+	if (!find(proto, ep, &inode, &uid))
 		return buf;
 	snprintf(file, sizeof(file), "socket:[%lu]", inode);
 	if (!name_owner(file, 0, buf, len) && uid != geteuid())

@@ -3,6 +3,7 @@
 #ifndef OS_HOLDER_H
 #define OS_HOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,9 @@
  * of all.  buf of len bytes; returns buf. */
 const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
 			   size_t len);
-/* The same for another process that has the file of fd open. */
+/* True if somebody has it: what comes there is taken. */
+bool holder_has_port(uint8_t proto, const struct endpoint *ep);
+/* As holder_of_port() for another process that has the file of fd open. */
 const char *holder_of_file(int fd, char *buf, size_t len);
 
 #endif

@@ -145,6 +145,8 @@ MUST_USE int rtnl_route_find(const addr *to, struct rtnl_route *t);
 /* Whether it leads there by that link itself: by no router, and to somebody
  * else than the host. */
 bool rtnl_route_is_direct(const struct rtnl_route *t, int index);
+/* Whether it leads to the host itself. */
+bool rtnl_route_is_local(const struct rtnl_route *t);
 /* Whether it goes by that router. */
 bool rtnl_route_has_router(const struct rtnl_route *t, const addr *router);
 /* The same route by link `to`, with no end of its life. */

@@ -354,6 +354,14 @@ bool rtnl_route_is_direct(const struct rtnl_route *t, int index)
 	       !rtnl_route_has_gateway(t);
 }
 
+bool rtnl_route_is_local(const struct rtnl_route *t)
+{
+	struct rtmsg m;
+
+	memcpy(&m, t->raw, sizeof(m));
+	return m.rtm_type == RTN_LOCAL;
+}
+
 struct rtnl_route rtnl_route_via(const struct prefix *to, const addr *router,
 				 int index)
 {

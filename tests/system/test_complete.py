@@ -92,7 +92,7 @@ def test_live_names(lab):
     for command in ("leases", "flows", "cap", "fwd"):
         assert {"lab", "web"} <= set(offers(command + " ")), command
         assert offers(command + " lab/") == ["lab/web"], command
-    assert offers("ssh w") == ["web"] == offers("link w")
+    assert offers("ssh w") == ["web"] == offers("link w") == offers("why w")
     assert {"up", "to", "delay=", "rate="} <= set(offers("link web "))
     assert offers("link web to dup") == ["duplicate="]
     assert offers("run --net natnet:") == ["lab"]

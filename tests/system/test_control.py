@@ -153,6 +153,7 @@ def examples(m, far):
         ("DELETE /v1/forwards/{name}", lambda: ask(
             "DELETE", f"/v1/forwards/{ask('GET', '/v1/forwards')['forwards'][1]['id']}")),
         ("POST /services/forwarder/unexpose", lambda: forwarder("unexpose")),
+        ("GET /v1/why", lambda: ask("GET", "/v1/why?from=host&to=m&port=22")),
         ("GET /v1/leases", lambda: ask("GET", "/v1/leases")),
         ("GET /v1/stats", lambda: ask("GET", "/v1/stats")),
         ("GET /v1/flows", lambda: ask("GET", "/v1/flows?machine=prog")),
@@ -173,14 +174,18 @@ def examples(m, far):
     ]
 
 
-def test_all_is_as_described(lab, folder):  # noqa: F811
+def test_all_is_as_described(lab, folder, tmp_path, monkeypatch):  # noqa: F811
     """Each request is asked once or more: answers have the keys that GET /v1
     says, of the types that it says; and there is no key that never comes."""
     table = requests()
     seen, asked = Seen(), set()
-    vmlan("up", "far", "generic", f"netdev=vde,server=on,sock={folder}/sw",
-          "netdev=l2tpv3,src=127.0.0.1,dst=127.0.0.2,udp=on,srcport=17011,dstport=17010,"
-          "txsession=5")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "vmlan").mkdir()
+    (tmp_path / "vmlan" / "far.conf").write_text(
+        f"[network]\nmode = generic\nnetdev = vde,server=on,sock={folder}/sw\n"
+        "netdev = l2tpv3,src=127.0.0.1,dst=127.0.0.2,udp=on,srcport=17011,dstport=17010,"
+        "txsession=5\n")
+    vmlan("up", "far")
     try:
         plug(lab)
         speak(lab)

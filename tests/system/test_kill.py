@@ -398,6 +398,25 @@ def test_keeper_that_ends_in_order_and_holds_its_lock_still():
             assert answers(asks(*LS)) == (0, "", "")
 
 
+@pytest.mark.parametrize("command", [SHOW, LS], ids=("show", "ls"))
+def test_the_new_keeper_is_killed_before_it_serves(command):
+    """Whoever asks then gives the network a third one, and says what was."""
+    with lab() as keeper:
+        old = keeper()
+        with lasting_lock(old) as let_go:
+            os.kill(old, signal.SIGKILL)
+            wait_for("its end", lambda: is_dead(old))
+            p = asks(*command)
+            wait_for("who waits", lambda: children(p.pid))
+            let_go()
+            # its child is the keeper as soon as that has its name; it may serve already
+            wait_for("its keeper", lambda: p.poll() is not None or any(
+                comm(c) == "vmlan-keeper" and not kill(c) for c in children(p.pid)))
+            code, out, err = answers(p)
+        assert code == 0 and "lab" in out, (code, out, err)
+        assert keeper() not in (old, 0)
+
+
 @pytest.mark.long
 def test_asked_at_the_moment_of_the_kill():
     """Before it, after it and just then, several at once."""

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vmlan why: what it says is what traffic then does.
+
+        a, b    machines, as in test_modes.py; each answers at 7000 (TCP) and 7001 (UDP)
+        |  |
+      [network] -- host (127.0.0.1, HOST_IP: 7000, 7001) -- inet (7000, 7001; a name server)
+"""
+import json
+import os
+import subprocess
+
+import pytest
+
+import world
+from reach import ASK, PYTHON, Server
+from test_control import request
+from test_modes import Machine, lan, one_line, rundir, vmlan  # noqa: F401
+from test_uplink import LAN_IP, br0  # noqa: F401
+from test_uplink import lan as home  # noqa: F401
+from world import HOST_IP, INET_IP, VMLAN, process, sh, wait_for
+
+PATIENCE = "1.5"
+
+
+def why(*args):
+    """The answer, which is in one piece."""
+    r = sh(VMLAN, "why", "--json", *args, check=False, timeout=60)
+    assert r.returncode in (0, 1), (args, r.stderr)
+    o = json.loads(r.stdout)
+    assert o["reaches"] == (r.returncode == 0) == o["verdict"].startswith("yes: ")
+    assert ("remedy" in o) <= (not o["reaches"])
+    decider, = [s for s in o["steps"] if s["decides"]]
+    assert o["verdict"].split(": ", 1)[1] == decider["text"]
+    assert [s["ok"] for s in o["steps"]].count("no") == (not o["reaches"])
+    o["decider"] = decider["what"]
+    return o
+
+
+def real(ns, ip, proto="tcp"):
+    """Whether it is so."""
+    if proto == "icmp":
+        return sh("ping", "-c", "2", "-i", "0.2", "-W", "1", ip, ns=ns,
+                  check=False).returncode == 0
+    out = sh(PYTHON, "-c", ASK, ip, proto, PATIENCE, ns=ns, check=False).stdout
+    return out == f"{proto} hello\n"
+
+
+def agree(ns, ip, frm, to, proto="tcp", decider=None, **more):
+    """What is said of it, and what happens."""
+    port = {"tcp": ":7000", "udp": ":7001", "icmp": ""}[proto]
+    option = {"tcp": (), "udp": ("--udp",), "icmp": ("--icmp",)}[proto]
+    at = f"[{to}]{port}" if ":" in to else to + port
+    o = why(*option, *more.get("options", ()), frm, at)
+    assert real(ns, ip, proto) == o["reaches"], (frm, to, json.dumps(o))
+    if decider:
+        assert o["decider"] == decider, o
+    return o["reaches"]
+
+
+def table(*rows):
+    """Rows of (namespace, address, from, to, whether it is so, what decides[, proto])."""
+    for ns, ip, frm, to, is_so, decider, *proto in rows:
+        assert agree(ns, ip, frm, to, *(proto or ["tcp"]), decider=decider) == is_so, (frm, to)
+
+
+def test_natnet(lan):  # noqa: F811
+    with Machine(lan, "a", "--net", "natnet:lab") as a, \
+            Machine(lan, "b", "--net", "natnet:lab") as b, Server(None, "127.0.0.1"):
+        a.guest.dhcp()
+        b.guest.dhcp()
+        aip, bip = a.guest.ip, b.guest.ip
+        with Server("a"), Server("b"):
+            table(
+                ("a", bip, "a", "b", True, "lan"),
+                ("a", bip, "lab/a", bip, True, "lan"),
+                ("a", bip, aip, "lab/b", True, "lan", "udp"),
+                ("a", bip, "a", "b", True, "lan", "icmp"),
+                ("a", INET_IP, "a", INET_IP, True, "route"),
+                ("a", INET_IP, "a", INET_IP, True, "route", "udp"),
+                ("a", INET_IP, "a", INET_IP, True, "route", "icmp"),
+                ("a", "10.0.2.2", "a", "host", True, "host"),
+                ("a", "10.0.2.2", "a", "10.0.2.2", True, "gateway", "icmp"),
+                ("a", HOST_IP, "a", HOST_IP, True, "host", "udp"),
+                ("a", "10.0.2.77", "a", "10.0.2.77", False, "lan"),
+                ("a", "10.0.2.3", "a", "10.0.2.3", False, "gateway"),
+                (None, aip, "host", "a", False, "forward"),
+                ("inet", aip, INET_IP, "a", False, "forward", "udp"),
+                (None, aip, "host", "a", False, "forward", "icmp"),
+            )
+        assert why("a", "host:7009")["decider"] == "host"  # where nobody is
+        assert why("a", "10.0.2.3:53")["decider"] == "gateway"
+        assert why("--udp", "a", "10.0.2.3:53")["reaches"]
+        assert "vmlan fwd lab/a add 2222:22" in [
+            why("host", "a:22")["remedy"]]
+        with Machine(lan, "c") as c:  # a network of its own
+            c.guest.dhcp()
+            assert why("a", "c:7000")["decider"] == "network"
+            assert why("a", "nat-c/c:7000")["decider"] == "network"
+            assert not real("a", "10.0.2.77")
+
+
+def test_a_route_that_is_not_there(lan):  # noqa: F811
+    with Machine(lan, "a", "--net", "natnet:lab") as a:
+        a.guest.dhcp()
+        assert agree("a", INET_IP, "a", INET_IP)
+        sh("ip", "route", "add", "unreachable", INET_IP + "/32")
+        try:
+            assert not agree("a", INET_IP, "a", INET_IP, decider="socket")
+        finally:
+            sh("ip", "route", "del", "unreachable", INET_IP + "/32")
+        assert agree("a", INET_IP, "a", INET_IP)
+
+
+def test_restricted(lan):  # noqa: F811
+    with Machine(lan, "a", "--net", "generic:lab,netdev=user,,restrict=on") as a, \
+            Machine(lan, "b", "--net", "generic:lab") as b, Server(None, "127.0.0.1"):
+        a.guest.dhcp()
+        b.guest.dhcp()
+        a.guest.sh("ip", "route", "replace", "default", "via", "10.0.2.2")
+        with Server("b"):
+            table(
+                ("a", b.guest.ip, "a", "b", True, "lan"),
+                ("a", INET_IP, "a", INET_IP, False, "gateway"),
+                ("a", INET_IP, "a", INET_IP, False, "gateway", "udp"),
+                ("a", INET_IP, "a", INET_IP, False, "gateway", "icmp"),
+                ("a", "10.0.2.2", "a", "host", False, "gateway"),
+                ("a", "10.0.2.2", "a", "10.0.2.2", True, "gateway", "icmp"),
+            )
+        assert "restrict=" in why("a", "internet:443")["verdict"]
+
+
+def test_internal(lan):  # noqa: F811
+    with Machine(lan, "a", "--net", "internal:in") as a, \
+            Machine(lan, "b", "--net", "internal:in") as b:
+        a.static("10.0.2.15")
+        b.static("10.0.2.16")
+        a.guest.sh("ip", "route", "add", "default", "via", "10.0.2.2")
+        with Server("a"), Server("b"):
+            table(
+                ("a", "10.0.2.16", "a", "b", True, "lan"),
+                ("a", INET_IP, "a", INET_IP, False, "uplink"),
+                ("a", HOST_IP, "a", "host", False, "uplink"),
+                (None, "10.0.2.15", "host", "a", False, "uplink"),
+                ("inet", "10.0.2.15", INET_IP, "a", False, "uplink"),
+            )
+        assert why("a", "www.example.org:80")["decider"] == "name"
+
+
+@pytest.mark.root
+def test_hostonly(lan):  # noqa: F811
+    with Machine(lan, "a", "--net", "hostonly:ho,addr=192.168.99.1/24") as a, \
+            Machine(lan, "b", "--net", "hostonly:ho") as b, Server(None, "192.168.99.1"):
+        a.guest.dhcp()
+        b.guest.dhcp()
+        a.guest.sh("ip", "route", "add", "default", "via", "192.168.99.1", check=False)
+        with Server("a"), Server("b"):
+            table(
+                ("a", b.guest.ip, "a", "b", True, "lan"),
+                ("a", "192.168.99.1", "a", "host", True, "host"),
+                ("a", "192.168.99.1", "a", "192.168.99.1", True, "host", "icmp"),
+                (None, a.guest.ip, "host", "a", True, "host"),
+                ("a", INET_IP, "a", INET_IP, False, "gateway"),
+                ("inet", a.guest.ip, INET_IP, "a", False, "uplink"),
+            )
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("options,ifname,is_so,no", [
+    ("bridge=br0", "br0", True, "host"), ("if=lan0,host=off", "lan0", False, "uplink"),
+    ("if=lan0", "lan0", True, "host")])
+def test_bridged(w, home, options, ifname, is_so, no, request):  # noqa: F811
+    """The host is on it if it has an address there, and not by the card alone."""
+    if options.startswith("bridge="):
+        request.getfixturevalue("br0")
+    with Machine(w, "a", "--net", "bridged:home," + options) as a, \
+            Machine(w, "b", "--net", "bridged:home") as b:
+        a.guest.dhcp()
+        b.guest.dhcp()
+        with Server("a"), Server("b"), Server("lan"):
+            assert not agree(None, a.guest.ip, "host", "a", decider=no)
+            sh("ip", "addr", "add", "192.168.77.2/24", "dev", ifname)
+            table(
+                ("a", b.guest.ip, "a", "b", True, "lan"),
+                ("a", LAN_IP, "a", LAN_IP, True, "uplink"),
+                ("lan", a.guest.ip, LAN_IP, "a", True, "uplink"),
+            )
+            wait_for("the host's route", lambda: why("host", "a:7000")["reaches"] == is_so)
+            agree(None, a.guest.ip, "host", "a", decider="host" if is_so else no)
+
+
+def test_forwards(w):
+    with Machine(w, "a", "--net", "natnet:lab", mac="52:54:00:00:00:0a") as a:
+        a.guest.dhcp()
+        vmlan("fwd", "a", "add", "127.0.0.1:7000:7000", "127.0.0.1:7001:7001/udp")
+        with Server("a"):
+            table(
+                (None, "127.0.0.1", "host", "a", True, "forward"),
+                (None, "127.0.0.1", "host", "a", True, "forward", "udp"),
+                (None, "127.0.0.1", "host", "127.0.0.1", True, "forward"),
+                ("inet", "10.0.2.15", INET_IP, "a", False, "forward"),
+            )
+            assert "for the host itself alone" in why("internet", "a:7000")["verdict"]
+            vmlan("fwd", "a", "rm", "1", "2")
+            assert not agree(None, "127.0.0.1", "host", "a", decider="forward")
+            vmlan("fwd", "a", "add", f"{HOST_IP}:7000:7000", "from=192.0.2.99,10.9.9.0/24")
+            assert not agree("inet", HOST_IP, INET_IP, "a", decider="forward")
+            assert "from=" in why(INET_IP, "a:7000")["verdict"]
+            assert why("192.0.2.99", "a:7000")["reaches"]
+            vmlan("fwd", "a", "add", f"{HOST_IP}:7001:7001/udp", f"from={INET_IP}")
+            assert agree("inet", HOST_IP, INET_IP, "a", "udp", "forward")
+            assert agree("inet", HOST_IP, INET_IP, HOST_IP, "udp", "forward",
+                         options=("--net", "lab"))
+        assert why("--net", "lab", "host", "127.0.0.1:7007")["decider"] == "forward"
+
+
+def test_cables(lan):  # noqa: F811
+    """One that is pulled, one that loses all, and a machine that nobody is connected to."""
+    with Machine(lan, "a", "--net", "natnet:lab") as a, \
+            Machine(lan, "b", "--net", "natnet:lab") as b:
+        a.guest.dhcp()
+        b.guest.dhcp()
+        with Server("b"):
+            assert agree("a", b.guest.ip, "a", "b", decider="lan")
+            for how in ("down", "loss=100%"):
+                vmlan("link", "b", how)
+                assert not agree("a", b.guest.ip, "a", "b", decider="cable")
+                assert why("b", INET_IP + ":7000")["decider"] == "cable"
+                vmlan("link", "b", "up" if how == "down" else "reset")
+                wait_for("its cable", lambda: why("a", "b:7000")["reaches"])
+                assert agree("a", b.guest.ip, "a", "b", decider="lan")
+            vmlan("link", "b", "delay=1ms")
+            o = why("a", "b:7000")
+            assert o["reaches"] and "delay=1ms" in str(o["steps"])
+    vmlan("up", "lab", "natnet")
+    try:
+        body = {"name": "c", "pid": os.getpid()}
+        assert request("POST", "/v1/machines", body)[0] == 201
+        o = why("c", INET_IP + ":7000")
+        assert o["decider"] == "cable" and "not connected" in o["verdict"]
+        assert request("DELETE", "/v1/machines/c")[0] == 200
+    finally:
+        vmlan("down", "lab")
+
+
+def test_names(w, monkeypatch, tmp_path):
+    """A machine's, the world's, and nobody's."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text(f"nameserver {INET_IP}\n")
+    monkeypatch.setenv("VMLAN_RESOLV_CONF", str(conf))
+    w.serve("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+            "--pid-file=", "--bind-interfaces", "--local-ttl=60",
+            "--address=/outside.test/203.0.113.80", port=53, proto="udp")
+    with Machine(w, "a", "--net", "natnet:lab") as a, \
+            Machine(w, "b", "--net", "natnet:lab") as b:
+        a.guest.dhcp()
+        b.guest.dhcp()
+
+        def dig(name):
+            return sh("dig", "@10.0.2.3", "+time=3", "+noedns", "+short", name,
+                      ns="a").stdout.split()
+
+        o = why("a", "b.vm.lan:7000")
+        assert o["decider"] == "lan" and dig("b.vm.lan") == [b.guest.ip], o
+        o = why("a", "ghost.vm.lan:7000")
+        assert o["decider"] == "name" and dig("ghost.vm.lan") == [], o
+        o = why("a", "outside.test:80")
+        assert INET_IP in [s["text"] for s in o["steps"] if s["what"] == "name"][0], o
+        assert dig("outside.test") == ["203.0.113.80"]  # and it is kept
+        o = why("a", "outside.test:80")
+        assert "203.0.113.80" in [s["text"] for s in o["steps"] if s["what"] == "name"][0], o
+        assert o["reaches"] == (sh("ip", "route", "get", "203.0.113.80",
+                                   check=False).returncode == 0)
+    with Machine(w, "c", "--net", "hostonly:ho" if world.HOST_ROOT else
+                 "internal:ho,dhcp=on") as c:
+        c.guest.dhcp()
+        assert why("c", "outside.test:80")["decider"] == "name"
+
+
+def test_words(lan):  # noqa: F811
+    """For people; what is no question is one line, with the exit code that it has."""
+    assert "no machine a" in one_line(4, "why", "a", "host:22")
+    one_line(3, "why", "host", "127.0.0.1:22")
+    one_line(2, "why", "a")
+    one_line(2, "why", "a", "b", "c")
+    with Machine(lan, "a", "--net", "natnet:lab") as a:
+        a.guest.dhcp()
+        out = vmlan("why", "a", INET_IP + ":7000").stdout
+        lines = out.splitlines()
+        assert lines[0] == f"a -> {INET_IP}, tcp port 7000, network lab"
+        assert [line for line in lines if line.startswith("*")] == [lines[-2]]
+        assert lines[-1].startswith("yes: ")
+        out = vmlan("why", "host", "a:22", code=1).stdout.splitlines()
+        assert out[-2].startswith("no: no forward") and out[-1].startswith("remedy: vmlan fwd")
+        for args in (("ghost", "a:1"), ("nothing/a", "host:1")):
+            vmlan("why", "--net", "lab", *args, code=4)
+        for args in (("a", "b:0"), ("a", "b:x"), ("a", "b:70000"), ("--udp", "a", "b"),
+                     ("--icmp", "a", "b:1"), ("a", "x y:1"), ("a", ":1"), ("a", "[::1]x")):
+            assert one_line(2, "why", *args)
+        status, _, text = request("GET", "/v1/why?from=a")
+        assert status == 400 and "machines" in text
+
+
+def test_an_engine_that_is_gone(lan):  # noqa: F811
+    """Nobody waits for it."""
+    with Machine(lan, "a", "--net", "natnet:lab") as a:
+        a.guest.dhcp()
+        engine = json.loads(vmlan("show", "--json", "lab").stdout)["engine"]
+        os.kill(engine, 19)
+        with process(VMLAN, "why", "a", INET_IP + ":7000", stdout=subprocess.PIPE,
+                     text=True) as p:
+            out = p.stdout.read()
+            assert p.wait(20) == 1 and "does not answer" in out, out
+        os.kill(engine, 18)
+        assert why("a", INET_IP + ":7000")["reaches"]
