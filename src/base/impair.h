@@ -52,6 +52,34 @@ static inline bool impair_set_is_none(const struct impair_set *s)
 	       impair_is_none(&s->way[IMPAIR_FROM]);
 }
 
+static inline bool impair_is_same(const struct impair *a,
+				  const struct impair *b)
+{
+	return a->delay_ns == b->delay_ns && a->jitter_ns == b->jitter_ns &&
+	       a->loss == b->loss && a->corrupt == b->corrupt &&
+	       a->duplicate == b->duplicate && a->reorder == b->reorder &&
+	       a->rate == b->rate && a->burst == b->burst;
+}
+
+static inline bool impair_set_is_same(const struct impair_set *a,
+				      const struct impair_set *b)
+{
+	return a->seed == b->seed &&
+	       impair_is_same(&a->way[IMPAIR_TO], &b->way[IMPAIR_TO]) &&
+	       impair_is_same(&a->way[IMPAIR_FROM], &b->way[IMPAIR_FROM]);
+}
+
+/* Its values are those that a cable counts with. */
+static inline bool impair_is_valid(const struct impair *i)
+{
+	return i->delay_ns <= IMPAIR_DELAY_MAX_NS &&
+	       i->jitter_ns <= i->delay_ns && i->loss <= IMPAIR_ALL &&
+	       i->corrupt <= IMPAIR_ALL && i->duplicate <= IMPAIR_ALL &&
+	       i->reorder <= IMPAIR_ALL && i->burst <= IMPAIR_BURST_MAX &&
+	       (!i->rate || (i->rate >= IMPAIR_RATE_MIN &&
+			     i->rate <= IMPAIR_RATE_MAX));
+}
+
 /* Bytes that pass at once where there is a rate: what was asked for, else 10
  * ms of it. */
 static inline uint64_t impair_burst(const struct impair *i)

@@ -153,6 +153,9 @@ static bool check_inside(union engine_msg *m)
 		return check_service(m);
 	case ENGINE_MSG_FORWARD_ADD:
 		return m->forward_add.rules.n_from <= FORWARD_SOURCES_MAX;
+	case ENGINE_MSG_CABLE:
+		return impair_is_valid(&m->cable.set.way[IMPAIR_TO]) &&
+		       impair_is_valid(&m->cable.set.way[IMPAIR_FROM]);
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:
@@ -179,7 +182,6 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_USER_MOVE:
 	case ENGINE_MSG_TFTP_TAKE:
 	case ENGINE_MSG_NETDEV_DEL:
-	case ENGINE_MSG_CABLE:
 	case ENGINE_MSG_LEASE_KEEP:
 	case ENGINE_MSG_FORWARD_DEL:
 	case ENGINE_MSG_GUESTFWD_ADD:

@@ -47,6 +47,16 @@ static const struct schema_key addresses_keys[] = {
 	{NULL},
 };
 
+static const struct schema_key link_keys[] = {
+	MACHINE,
+	{"to", SCHEMA_STRING, .about = "KEY=VALUE words, as vmlan link takes "
+				       "them, for what the machine gets; "
+				       "empty: it is as it should be"},
+	{"from", SCHEMA_STRING, .about = "for what it sends"},
+	{"seed", SCHEMA_INTEGER, true, "what all chance is made of"},
+	{NULL},
+};
+
 static const struct schema_key peer_keys[] = {
 	NETDEV,
 	{"peer", SCHEMA_STRING, .about = "what the log calls who came or went"},
@@ -135,6 +145,11 @@ const struct event_row event_rows[EVENT_N] = {
 	[EVENT_MACHINE_ADDRESSES] = {"machine-addresses",
 		"the addresses that a machine was heard to have are others",
 		addresses_keys},
+	[EVENT_LINK_DOWN] = {"link-down",
+		"a machine's cable was pulled (vmlan link)", machine_keys},
+	[EVENT_LINK_UP] = {"link-up", "it was plugged in again", machine_keys},
+	[EVENT_LINK_CHANGED] = {"link-changed",
+		"a cable is spoilt in another way, or no more", link_keys},
 	[EVENT_NETDEV_CONNECTED] = {"netdev-connected",
 		"somebody is at the other end of a netdev of the network's own",
 		peer_keys},

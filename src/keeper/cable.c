@@ -3,10 +3,12 @@
 #include "keeper/cable.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "grammar/link_opts.h"
+#include "keeper/events.h"
 #include "keeper/state.h"
 
 /* Numbers that every reader of JSON has exactly. */
@@ -57,12 +59,53 @@ int cable_tell(struct keeper *k, const struct plan_netdev *n)
 	return tell(n->machine, false);
 }
 
+/* ---- events ---- */
+
+/* "delay=50ms loss=1%", the caller's; NULL: no memory. */
+static json_t *way_words(const struct impair *i)
+{
+	char words[LINK_KEYS * (LINK_VALUE_LEN + 16)] = "";
+	char text[LINK_VALUE_LEN];
+	size_t n = 0;
+
+	for (unsigned k = 0; k < LINK_KEYS; k++) {
+		enum link_key key = (enum link_key)k;
+
+		if (link_opt_format(i, key, text)) /* it fits */
+			n += (size_t)snprintf(words + n, sizeof(words) - n,
+					      "%s%s=%s", n ? " " : "",
+					      link_key_name(key), text);
+	}
+	return json_string(words);
+}
+
+static void say(const struct machine *m, const struct cable_state *was)
+{
+	const struct impair_set *set = &m->cable.set;
+	bool is_up = !m->cable.is_pulled;
+
+	if (m->cable.is_pulled != was->is_pulled)
+		event_say(m->keeper, is_up ? EVENT_LINK_UP : EVENT_LINK_DOWN,
+			  "{s:s}", "machine", m->name);
+	if (impair_set_is_same(set, &was->set))
+		return;
+	event_say(m->keeper, EVENT_LINK_CHANGED, "{s:s,s:o,s:o,s:o*}",
+		  "machine", m->name, "to", way_words(&set->way[IMPAIR_TO]),
+		  "from", way_words(&set->way[IMPAIR_FROM]), "seed",
+		  impair_set_is_none(set)
+			  ? NULL
+			  : json_integer((json_int_t)set->seed));
+}
+
 /* m's cable is so from now on; an engine that is none now is told later. */
 static void change(struct machine *m, const struct cable_state *s,
 		   bool restarts)
 {
+	struct cable_state was = m->cable;
+
 	m->cable = *s;
 	(void)tell(m, restarts);
+	say(m, &was);
 	if (!m->netns)
 		state_save(m->keeper);
 }

@@ -405,8 +405,13 @@ static void serve_ready(struct cable *c, uint64_t now_ns, bool is_last)
 
 		collect(c, &b, iov);
 		back = c->c.out(c->c.arg, &b, keeps) & batch_mask(&b);
-		if (!keeps || c->is_cleared)
+		if (!keeps)
 			back = 0; /* counted */
+		if (c->is_cleared) {
+			for (; back; back &= back - 1)
+				frame_lost(c, &b.f[__builtin_ctzll(back)],
+					   c->why_cleared);
+		}
 		if (!back)
 			c->blocked_ns = 0;
 		else if (!c->blocked_ns || back != batch_mask(&b))

@@ -90,6 +90,9 @@ MUST_USE int lan_port_spoil(struct port *p, const struct impair_set *s,
 			    bool restarts);
 /* The kind's abilities changed. */
 void lan_port_caps(struct port *p, const struct port_caps *caps);
+/* What the kind has said of them, whatever a cable makes of that: what it is
+ * to begin with when they change. */
+const struct port_caps *lan_port_own_caps(const struct port *p);
 /* True if frames flow through p now. */
 bool port_is_up(const struct port *p);
 

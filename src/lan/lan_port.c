@@ -292,6 +292,11 @@ void lan_port_caps(struct port *p, const struct port_caps *caps)
 		lan_port_news(p);
 }
 
+const struct port_caps *lan_port_own_caps(const struct port *p)
+{
+	return p->cable ? port_cable_own_caps(p) : &p->caps;
+}
+
 void port_fault(struct port *p, enum port_fault why, const char *fmt, ...)
 {
 	struct port_was was = port_now(p);

@@ -73,10 +73,14 @@ static bool put_more(struct parcel_store *s, struct parcel *p,
 
 struct parcel *parcel_new(struct parcel_store *s, const struct frame *f)
 {
-	bool is_small = f->len <= SMALL_LEN;
-	struct parcel *p =
-		slab_alloc_raw(is_small ? &s->small : &s->piece);
+	struct parcel *p = NULL;
+	bool is_small;
 
+	if (f->len <= SMALL_LEN)
+		p = slab_alloc_raw(&s->small);
+	is_small = p;
+	if (!p)
+		p = slab_alloc_raw(&s->piece);
 	if (!p)
 		return NULL;
 	*p = (struct parcel){

@@ -199,11 +199,13 @@ static void caps_apply(struct port_cable *k)
 
 void port_cable_caps(struct port *p, const struct port_caps *caps)
 {
-	bool lossy = p->cable->caps.lossy;
-
 	p->cable->caps = *caps;
-	p->cable->caps.lossy = lossy; /* what the kind copied was ours */
 	caps_apply(p->cable);
+}
+
+const struct port_caps *port_cable_own_caps(const struct port *p)
+{
+	return &p->cable->caps;
 }
 
 /* ---- life ---- */

@@ -30,6 +30,7 @@ void port_cable_cut(struct port *p);
 void port_cable_down(struct port *p);
 /* p's kind can do that from now on. */
 void port_cable_caps(struct port *p, const struct port_caps *caps);
+const struct port_caps *port_cable_own_caps(const struct port *p);
 /* p has room again. */
 void port_cable_room(struct port *p);
 /* p's peer has sent these. */

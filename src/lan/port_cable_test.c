@@ -265,7 +265,9 @@ static void test_caps_change(void **state)
 	struct port_caps caps;
 
 	spoil(t->a, &(struct impair){.delay_ns = MS}, NULL);
-	caps = t->a->port.caps; /* as a kind would */
+	caps = *lan_port_own_caps(&t->a->port); /* as a kind would */
+	assert_int_equal(caps.offload, PORT_O_ALL);
+	assert_false(caps.lossy);
 	caps.offload = PORT_O_CSUM;
 	caps.max_frame = 9000;
 	lan_port_caps(&t->a->port, &caps);
@@ -275,6 +277,7 @@ static void test_caps_change(void **state)
 	assert_int_equal(t->a->port.caps.offload, PORT_O_CSUM);
 	assert_int_equal(t->a->port.caps.max_frame, 9000);
 	assert_false(t->a->port.caps.lossy);
+	assert_ptr_equal(lan_port_own_caps(&t->a->port), &t->a->port.caps);
 }
 
 static void test_link_down_frees(void **state)

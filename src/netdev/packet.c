@@ -160,7 +160,7 @@ static void pkt_recheck(struct loop_work *w)
 {
 	struct pkt *k = container_of(w, struct pkt, recheck);
 	uint32_t uso = PORT_O_USO4 | PORT_O_USO6;
-	struct port_caps caps = k->port.caps;
+	struct port_caps caps = *lan_port_own_caps(&k->port);
 
 	if (k->no_uso && (caps.offload & uso)) {
 		caps.offload &= ~uso;

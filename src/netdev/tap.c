@@ -149,7 +149,7 @@ static void tap_probe(struct timer *timer, uint64_t now_ns)
 static void tap_no_uso(struct tap *t)
 {
 	uint32_t uso = PORT_O_USO4 | PORT_O_USO6;
-	struct port_caps caps = tap_port(t)->caps;
+	struct port_caps caps = *lan_port_own_caps(tap_port(t));
 
 	if (!(caps.offload & uso))
 		return;

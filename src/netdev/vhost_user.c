@@ -114,7 +114,7 @@ static void go_on(struct vhost_leg *g)
 static void on_changed(void *arg)
 {
 	struct vhost_user *v = arg;
-	struct port_caps caps = v->port->caps;
+	struct port_caps caps = *lan_port_own_caps(v->port);
 	bool was_up = port_is_up(v->port), up = is_up(v);
 	uint64_t from = clock_worked_ns();
 	bool tells;
@@ -123,8 +123,8 @@ static void on_changed(void *arg)
 				     vhost_has(&v->s, VIRTIO_NET_MRG_RXBUF)
 			     ? VNETHDR_LEN
 			     : VNETHDR_LEN - 2;
+	tells = caps.offload != offload_of(&v->s);
 	caps.offload = offload_of(&v->s);
-	tells = caps.offload != v->port->caps.offload;
 	if (tells)
 		lan_port_caps(v->port, &caps);
 	if (up && v->port->fault && !any_broken(v))
