@@ -80,6 +80,12 @@ static inline bool impair_is_valid(const struct impair *i)
 			     i->rate <= IMPAIR_RATE_MAX));
 }
 
+static inline bool impair_set_is_valid(const struct impair_set *s)
+{
+	return impair_is_valid(&s->way[IMPAIR_TO]) &&
+	       impair_is_valid(&s->way[IMPAIR_FROM]);
+}
+
 /* Bytes that pass at once where there is a rate: what was asked for, else 10
  * ms of it. */
 static inline uint64_t impair_burst(const struct impair *i)

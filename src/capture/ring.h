@@ -75,7 +75,7 @@ struct ring_record {
 	uint32_t frame_len; /* bytes that the frame has .. */
 	uint32_t data_len;  /* .. and that follow here */
 	struct frame_offload off;
-	uint8_t is_out;	    /* it was lost at `at` on its way out there, and no
+	uint8_t is_out;	    /* it was lost at `at` on its way there, and no
 			     * exit has it */
 	char port[PORT_NAME_LEN]; /* by which it came or went */
 	char at[PORT_NAME_LEN];	  /* if lost: where */

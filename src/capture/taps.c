@@ -173,12 +173,15 @@ static void on_lost(void *arg, const struct tap_batch *tb, struct port *at,
 		    enum drop_reason why)
 {
 	uint8_t marked = tb ? tb->from->tap : 0;
-	struct ring_record r = record_of(at, RING_OUT);
+	struct ring_record r = record_of(at, is_exit ? RING_OUT : RING_IN);
 	struct taps *t = arg;
 
 	mark_lost(t, tb, marked, at, mask, why);
 	/* The gateway has taken it, and counts it as gone out. */
-	if (!is_exit || at->caps.is_ours)
+	if (at->caps.is_ours)
+		return;
+	/* It says so where it came in, or waited on a cable since. */
+	if (!is_exit && tb)
 		return;
 	r.lost = (uint16_t)(why + 1);
 	r.is_out = true;

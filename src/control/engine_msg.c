@@ -58,9 +58,9 @@ static bool check_named(struct msg_named *m)
 	return m->n <= ENGINE_HEARD_MAX;
 }
 
-/* As check_inside(), of what services have, and of what is asked of a network
- * that runs. */
-static bool check_service(union engine_msg *m)
+/* As check_inside(), of what ports and services have, and of what is asked of a
+ * network that runs. */
+static bool check_other(union engine_msg *m)
 {
 	switch ((int)m->head.type) {
 	case ENGINE_MSG_DHCP_OPTION:
@@ -93,6 +93,12 @@ static bool check_service(union engine_msg *m)
 		return true;
 	case ENGINE_MSG_WHY:
 		return why_trail_is_sound(&m->why.trail);
+	case ENGINE_MSG_PACKET_HOST:
+		return m->packet_host.n <= ENGINE_HOST_IP_MAX;
+	case ENGINE_MSG_HOSTIF_HOST:
+		return m->hostif_host.n <= ENGINE_HOST_IP_MAX;
+	case ENGINE_MSG_CABLE:
+		return impair_set_is_valid(&m->cable.set);
 	}
 	return false;
 }
@@ -126,10 +132,6 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_PACKET_ADD:
 		m->packet_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return m->packet_add.n_host_ip <= ENGINE_HOST_IP_MAX;
-	case ENGINE_MSG_PACKET_HOST:
-		return m->packet_host.n <= ENGINE_HOST_IP_MAX;
-	case ENGINE_MSG_HOSTIF_HOST:
-		return m->hostif_host.n <= ENGINE_HOST_IP_MAX;
 	case ENGINE_MSG_AF_XDP_ADD:
 		m->af_xdp_add.name[ENGINE_NAME_LEN - 1] = '\0';
 		return true;
@@ -147,15 +149,15 @@ static bool check_inside(union engine_msg *m)
 	case ENGINE_MSG_TFTP_WANT:
 	case ENGINE_MSG_NAMED:
 	case ENGINE_MSG_DNS_SERVER:
+	case ENGINE_MSG_PACKET_HOST:
+	case ENGINE_MSG_HOSTIF_HOST:
+	case ENGINE_MSG_CABLE:
 	case ENGINE_MSG_CAPTURE_ADD:
 	case ENGINE_MSG_WHY_ASK:
 	case ENGINE_MSG_WHY:
-		return check_service(m);
+		return check_other(m);
 	case ENGINE_MSG_FORWARD_ADD:
 		return m->forward_add.rules.n_from <= FORWARD_SOURCES_MAX;
-	case ENGINE_MSG_CABLE:
-		return impair_is_valid(&m->cable.set.way[IMPAIR_TO]) &&
-		       impair_is_valid(&m->cable.set.way[IMPAIR_FROM]);
 	case ENGINE_MSG_RESOLVERS:
 		return m->resolvers.n <= ENGINE_RESOLVERS_MAX;
 	case ENGINE_MSG_NETWORK:
