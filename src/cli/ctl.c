@@ -366,7 +366,8 @@ int ctl_ask_all(ctl_asker *ask, json_t *list, struct error *e)
 	for (unsigned i = 0; i < n; i++) {
 		json_t *o = NULL;
 
-		if (r == 0)
+		/* Asking would start it. */
+		if (r == 0 && !rundir_awaits(names[i], CONTROL_SOCKET))
 			r = ask(names[i], "GET", CONTROL_NETWORK, NULL, &o, e);
 		if (r == -ENOENT)
 			r = 0;

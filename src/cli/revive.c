@@ -11,13 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/ctl.h"
 #include "cli/start.h"
 #include "control/protocol.h"
 #include "control/text.h"
 #include "os/proc.h"
+#include "os/sock.h"
 
-enum { TAKE_MS = 5000 }; /* for the last moment of one that was ended */
+enum {
+	TAKE_MS = 5000, /* for the last moment of one that was ended */
+	FRONT_MS = 500, /* for a command that looks into a folder */
+};
 
 /* A network as it was written down. */
 struct past {
@@ -87,6 +92,22 @@ static bool is_spared(const json_t *o)
 	return is_wanted(o) && !ctl_bool(o, "has_fds");
 }
 
+/* True if a service manager listens for it still: it gives it another keeper,
+ * and has heard now that it is time. */
+static bool is_managed(const json_t *o)
+{
+	char dir[96], path[sizeof(dir) + sizeof(CONTROL_SOCKET) + 1];
+	struct error e = ERROR_NULL;
+	CLEANUP_FD int fd = -1;
+
+	if (!ctl_bool(o, "activated") ||
+	    rundir_path(ctl_str(o, "name"), dir, &e) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, dir);
+	fd = sock_connect_unix(path, false, false, &e);
+	return fd >= 0;
+}
+
 static int take_options(struct past *p, struct error *e)
 {
 	const json_t *list = json_object_get(p->state, "options");
@@ -135,8 +156,9 @@ static int end_engine(const struct past *p, const struct rundir *dir)
 	return r == -ESRCH ? 0 : r;
 }
 
-/* Its lock is held. */
-static int start_again(struct past *p, struct rundir *dir, struct error *e)
+/* Its lock is held; front: in the place of this one, NULL: detached. */
+static int start_again(struct past *p, struct rundir *dir,
+		       const struct start *front, struct error *e)
 {
 	struct cli_common common;
 	struct start s = {
@@ -150,12 +172,18 @@ static int start_again(struct past *p, struct rundir *dir, struct error *e)
 	};
 	int r;
 
+	if (front) {
+		s.common = front->common;
+		s.verbosity = front->verbosity;
+		s.in_front = true;
+		s.control_fd = front->control_fd;
+	}
 	s.cwd = p->cwd = text_from_json(json_object_get(p->state, "cwd"));
 	s.file = p->file = text_from_json(json_object_get(p->state, "file"));
 	r = take_options(p, e);
 	if (r == 0)
 		r = take_netdevs(p, e);
-	if (r == 0 && cli_common_init(&common, 0))
+	if (r == 0 && !front && cli_common_init(&common, 0))
 		r = error_set(e, EXIT_USAGE, "VMLAN_DENY");
 	if (r == 0)
 		r = end_engine(p, dir);
@@ -198,7 +226,7 @@ static int revive(struct past *p, const char *name, struct rundir *dir,
 		rundir_release(dir);
 		return -ENOENT;
 	}
-	if (start_again(p, dir, &e) < 0) {
+	if (start_again(p, dir, NULL, &e) < 0) {
 		log_warn(log, "the keeper of network %s was killed, and it "
 			      "cannot have another: %s",
 			 name, e.text);
@@ -238,6 +266,10 @@ int start_revive(const char *name, unsigned wait_ms, struct log *log)
 		/* As it is now that nobody else can be at it. */
 		json_decref(p.state);
 		p.state = read_state(name);
+	}
+	if (r == 0 && is_managed(p.state)) {
+		rundir_release(&dir);
+		r = -EBUSY;
 	}
 	if ((r == 0 || r == -EXDEV) && is_wanted(p.state))
 		why = why_not_here(p.state);
@@ -280,6 +312,13 @@ static int take_over(struct past *p, const char *name, struct rundir *dir,
 				 name,
 				 p->state ? why_not_here(p->state)
 					  : "its state is not written down");
+	if (ctl_bool(p->state, "front"))
+		return error_set(e, EXIT_CONFLICT,
+				 "network %s is a service, and has to be "
+				 "started again for this: restart that, by "
+				 "'systemctl restart vmlan@%s' if it is "
+				 "systemd's",
+				 name, name);
 	r = proc_kill(pid, proc_started(pid));
 	if (r == 0 || r == -ESRCH)
 		r = rundir_take(name, TAKE_MS, dir);
@@ -309,7 +348,7 @@ static void start_as_before(struct past *p, struct error *e)
 	p->text = json_dumps(p->state, 0);
 	r = p->text ? rundir_make(name, &dir, &why) : -ENOMEM;
 	if (r == 0)
-		r = start_again(p, &dir, &why);
+		r = start_again(p, &dir, NULL, &why);
 	error_prefix(e, r < 0 ? "network %s has ended: "
 			      : "network %s is as it was before: ",
 		     name);
@@ -362,11 +401,40 @@ bool start_may_revive(const char *name)
 	return may;
 }
 
+int start_revive_in_front(const struct start *want, struct error *e)
+{
+	struct past p = {.state = NULL};
+	struct rundir dir = RUNDIR_NULL;
+	const char *why;
+	int r = rundir_take(want->name, FRONT_MS, &dir);
+
+	if (r < 0)
+		return -ENOENT; /* who makes the folder says why it cannot be */
+	dir.stays = want->control_fd < 0 ? NULL : CONTROL_SOCKET;
+	p.state = read_state(want->name);
+	p.text = p.state ? json_dumps(p.state, 0) : NULL;
+	why = why_not_here(p.state);
+	if (!is_spared(p.state) || !p.text)
+		r = -ENOENT;
+	else if (why)
+		r = error_set(e, EXIT_CONFLICT,
+			      "the keeper of network %s was killed; %s",
+			      want->name, why);
+	else
+		r = start_check_same(want, p.state, e);
+	if (r == 0)
+		r = start_again(&p, &dir, want, e);
+	else
+		rundir_release(&dir);
+	past_deinit(&p);
+	return r;
+}
+
 /* It may have been killed since this command looked for such ones. */
 bool start_spares(const char *name)
 {
 	json_t *o = read_state(name);
-	bool spares = is_spared(o);
+	bool spares = is_spared(o) || is_managed(o);
 
 	json_decref(o);
 	return spares;

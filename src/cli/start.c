@@ -21,6 +21,8 @@
 #include "os/inherit.h"
 #include "os/may.h"
 #include "os/routes.h"
+#include "os/sdnotify.h"
+#include "os/sock.h"
 
 enum {
 	PAUSE_MS = 10,	  /* between two looks at a network */
@@ -41,14 +43,40 @@ struct verdict {
 struct detached {
 	struct log log;
 	struct log say;
-	int fd; /* to the command */
+	int fd; /* to the command; -1: this is it */
+	const struct start *start; /* what is wanted; borrowed */
 };
+
+/* What else is to be asked of the network is asked by a child, for this process
+ * is who answers; its end is no matter to the keeper. */
+static void tell_front(const struct start *s)
+{
+	struct log lg = LOG_INIT(LOG_LEVEL_WARN);
+	struct error e = ERROR_NULL;
+	pid_t pid = s->after ? fork() : -1;
+
+	if (pid == 0) {
+		s->after(s->arg);
+		_exit(EXIT_DONE);
+	}
+	if (s->after && pid < 0)
+		log_warn(&lg,
+			 "network %s runs without the rest of what its file "
+			 "says, until vmlan apply: %s",
+			 s->name, strerror(errno));
+	if (sdnotify_send("READY=1", &e) < 0)
+		cli_fail(&e); /* the service manager will say more */
+}
 
 static void tell_ready(void *arg)
 {
 	struct detached *d = arg;
 	struct verdict v = {.code = EXIT_DONE};
 
+	if (d->fd < 0) {
+		tell_front(d->start);
+		return;
+	}
 	(void)send(d->fd, &v, sizeof(v), MSG_NOSIGNAL);
 	/* Who reads the command's output must not wait for a daemon's end. */
 	if (d->say.fd != 2)
@@ -90,15 +118,11 @@ static void detach(struct start *s, struct detached *d)
 	else if (s->verbosity == 0)
 		/* The machine's console is no place for our chatter. */
 		d->log.level = LOG_LEVEL_WARN;
-	prctl(PR_SET_NAME, "vmlan-keeper");
-	signal(SIGPIPE, SIG_IGN);
 }
 
-/* In the detached process: everything until nobody needs the network. */
-static int keep(struct start *s, int fd)
+/* Everything until nobody needs the network. */
+static int run_keeper(struct start *s, struct detached *d, struct error *e)
 {
-	struct detached d = {
-		.log = s->common->log, .say = s->common->log, .fd = fd};
 	struct keeper_network network = {
 		.name = s->name,
 		.dir = s->dir.path,
@@ -112,32 +136,44 @@ static int keep(struct start *s, int fd)
 		.file = s->file,
 		.denies_exec = !mode_allows_exec(s->mode, s->options,
 						 s->n_options),
-		.starter_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3),
+		.starter_fd = d->fd < 0 ? -1 : fcntl(d->fd, F_DUPFD_CLOEXEC, 3),
+		.in_front = s->in_front,
+		.control_fd = s->in_front ? s->control_fd : -1,
 	};
 	struct keeper_config c = {
 		.specs = s->specs,
 		.n_specs = s->n_specs,
-		.log = &d.log,
-		.say = &d.say,
+		.log = &d->log,
+		.say = &d->say,
 		.deny = s->common->deny,
 		.workers = s->common->workers,
 		.queues = s->queues,
 		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
 		.engine_outlives = true,
 		.ready = tell_ready,
-		.arg = &d,
+		.arg = d,
 		.network = &network,
 	};
+
+	if (s->state)
+		d->say.level = LOG_LEVEL_WARN; /* the first one has said it */
+	prctl(PR_SET_NAME, "vmlan-keeper");
+	signal(SIGPIPE, SIG_IGN);
+	if (s->cwd && chdir(s->cwd) < 0)
+		return error_errno(e, errno, "%s", s->cwd);
+	return keeper_run(&c, e);
+}
+
+/* In the detached process. */
+static int keep(struct start *s, int fd)
+{
+	struct detached d = {
+		.log = s->common->log, .say = s->common->log, .fd = fd};
 	struct error e = ERROR_NULL;
 	int r;
 
-	if (s->state)
-		d.say.level = LOG_LEVEL_WARN; /* the first one has said it */
 	detach(s, &d);
-	if (s->cwd && chdir(s->cwd) < 0)
-		r = error_errno(&e, errno, "%s", s->cwd);
-	else
-		r = keeper_run(&c, &e);
+	r = run_keeper(s, &d, &e);
 	if (r < 0) {
 		struct verdict v = {.code = e.code};
 
@@ -149,6 +185,17 @@ static int keep(struct start *s, int fd)
 	}
 	rundir_remove(&s->dir);
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int keep_in_front(struct start *s, struct error *e)
+{
+	struct detached d = {
+		.log = s->common->log, .say = s->common->log, .fd = -1,
+		.start = s};
+	int r = run_keeper(s, &d, e);
+
+	rundir_remove(&s->dir);
+	return r;
 }
 
 static int await_verdict(struct start *s, struct error *e)
@@ -178,6 +225,8 @@ int start_taken(struct start *s, struct error *e)
 
 	s->keeper = 0;
 	s->life_fd = -1;
+	if (s->in_front)
+		return keep_in_front(s, e);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		r = error_errno(e, errno, "socketpair");
 		rundir_remove(&s->dir);
@@ -209,10 +258,18 @@ int start_network(struct start *s, struct error *e)
 
 	s->keeper = 0;
 	s->life_fd = -1;
+	if (start_wakes(s->name)) {
+		error_set(e, EXIT_CONFLICT,
+			  "network %s is a service manager's, and starts now",
+			  s->name);
+		return -EEXIST;
+	}
 	r = rundir_make_sparing(s->name, start_spares, &s->dir, e);
 	if (r == -ESTALE) {
 		/* Killed since this command looked for such ones. */
-		(void)!start_revive(s->name, REVIVE_MS, &log);
+		r = start_revive(s->name, REVIVE_MS, &log);
+		if (r == -EBUSY) /* somebody else gives it another */
+			return -EEXIST; /* *e is of its folder */
 		*e = ERROR_NULL;
 		r = rundir_make_sparing(s->name, start_spares, &s->dir, e);
 	}
@@ -234,6 +291,20 @@ void start_done(struct start *s)
 }
 
 /* ---- who comes second ---- */
+
+bool start_wakes(const char *name)
+{
+	char dir[96], path[sizeof(dir) + sizeof(CONTROL_SOCKET) + 1];
+	struct error e = ERROR_NULL;
+	CLEANUP_FD int fd = -1;
+
+	if (!rundir_awaits(name, CONTROL_SOCKET) ||
+	    rundir_path(name, dir, &e) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, dir);
+	fd = sock_connect_unix(path, false, false, &e);
+	return fd >= 0;
+}
 
 static void pause_ms(int ms)
 {
@@ -257,7 +328,7 @@ static bool has_option(const json_t *options, const char *text)
 }
 
 /* True if the running network is what is wanted. */
-static int check_same(const struct start *s, const json_t *o, struct error *e)
+int start_check_same(const struct start *s, const json_t *o, struct error *e)
 {
 	const char *mode = ctl_str(o, "mode");
 
@@ -316,7 +387,7 @@ int start_join(const struct start *s, struct error *e)
 	int r = ctl_ask(s->name, "GET", CONTROL_NETWORK, NULL, &o, e);
 
 	if (r == 0)
-		r = check_same(s, o, e);
+		r = start_check_same(s, o, e);
 	json_decref(o);
 	return r < 0 ? r : 1;
 }
@@ -417,10 +488,13 @@ void start_await_end(const char *name, const char *machine)
 	for (int waited = 0; waited < END_MS; waited += PAUSE_MS) {
 		struct error e = ERROR_NULL;
 		json_t *o = NULL;
-		int r = ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e);
-		bool is_over = r == 0 ? has_left(o, machine)
-				      : !rundir_is_held(name);
+		/* One that is over is not asked: that would start it where a
+		 * service manager listens. */
+		bool is_over = !rundir_is_held(name);
 
+		if (!is_over && machine &&
+		    ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, &e) == 0)
+			is_over = has_left(o, machine);
 		json_decref(o);
 		if (is_over)
 			return;

@@ -35,6 +35,11 @@ struct start {
 	const char *file;  /* that says all this; NULL: none does */
 	const struct cli_common *common;
 	int verbosity;
+	bool in_front;	/* the keeper is this process, until it ends */
+	int control_fd; /* in_front: owned, listens in its folder; -1: none */
+	/* in_front: called with arg in a child, once it serves anew; NULL */
+	void (*after)(void *arg);
+	void *arg;
 	char said[MODE_SAID_LEN]; /* to be told once it runs; "" = nothing */
 	/* what came of it */
 	struct rundir dir;
@@ -46,7 +51,7 @@ struct start {
  * that name; -EXDEV if one has whose keeper was killed, and this is not the
  * place to give it another; else negative; *e is filled unless 0. */
 MUST_USE int start_network(struct start *s, struct error *e);
-/* The same in dir, whose lock is taken. */
+/* The same in dir, whose lock is taken; in_front: until the keeper ends. */
 MUST_USE int start_taken(struct start *s, struct error *e);
 /* Lets go of the keeper: from now on it lives as long as it is needed. */
 void start_done(struct start *s);
@@ -57,6 +62,18 @@ MUST_USE int start_join(const struct start *s, struct error *e);
 /* Starts the network, or finds it running in the same mode, with no other
  * value of a key that is given. 0: started, 1: found, negative with *e. */
 MUST_USE int start_or_join(struct start *s, struct error *e);
+
+/* Is the network's keeper until that ends (front.c), in the place of one that
+ * was killed, if it was of the same network.  0, or negative with *e. */
+MUST_USE int start_in_front(struct start *s, struct error *e);
+/* The part of it that takes a killed one's place: -ENOENT, there is none. */
+MUST_USE int start_revive_in_front(const struct start *s, struct error *e);
+/* 0 if o, which runs or ran, is what is wanted; else negative with *e. */
+MUST_USE int start_check_same(const struct start *s, const json_t *o,
+			      struct error *e);
+/* True if a service manager listens for the network, which does not run; now it
+ * does start it. */
+bool start_wakes(const char *name);
 
 enum { START_MAC_NAME_LEN = 192 };
 

@@ -14,16 +14,19 @@
 #include "cli/up.h"
 #include "control/protocol.h"
 #include "grammar/user_opts.h"
+#include "os/activation.h"
 
 enum { TRIES = 20 }; /* of a network that ends just then */
 
 static const char up_usage[] =
-	"usage: vmlan up NAME [MODE] [KEY=VALUE...]\n"
+	"usage: vmlan up [--foreground] NAME [MODE] [KEY=VALUE...]\n"
 	"Starts a network, which lives until vmlan down NAME, or keeps one\n"
 	"that runs. MODE is natnet if none is given. Machines join it by\n"
 	"vmlan run --net MODE:NAME.  Where there is a file NAME.conf\n"
 	"(vmlan.conf(5)) the network is as that says, and as the words here\n"
 	"say in place of it.\n"
+	"  --foreground     is the network, until it ends or SIGTERM; for a\n"
+	"                   service manager (sd_notify, LISTEN_FDS)\n"
 	"  -v, -q           say more, say only warnings\n"
 	"Modes and their keys:\n";
 
@@ -39,6 +42,7 @@ struct up {
 	bool has_looked; /* for that */
 	int verbosity;
 	bool helped;
+	bool in_front;
 	struct cli_common common;
 };
 
@@ -94,6 +98,8 @@ static int parse_up(struct up *u, int argc, char **argv, const char **namep)
 			u->verbosity++;
 		} else if (strcmp(argv[i], "-q") == 0) {
 			u->verbosity--;
+		} else if (strcmp(argv[i], "--foreground") == 0) {
+			u->in_front = true;
 		} else if (strcmp(argv[i], "--help") == 0 ||
 			   strcmp(argv[i], "-h") == 0) {
 			fputs(up_usage, stdout);
@@ -153,6 +159,7 @@ static void made_init(struct made *m, const struct up_wanted *w)
 		.common = w->common,
 		.verbosity = w->verbosity,
 		.life_fd = -1,
+		.control_fd = -1,
 	};
 	start_mac_name(mode->mode, w->name, m->mac_name);
 }
@@ -431,6 +438,69 @@ static int up(struct up *u, const char *name)
 	return EXIT_DONE;
 }
 
+/* ---- up --foreground ---- */
+
+/* The socket that the service manager opened in the network's folder. */
+static int take_socket(const char *name, int *fdp, struct error *e)
+{
+	char dir[96], path[sizeof(dir) + sizeof(CONTROL_SOCKET) + 1] = "";
+
+	if (rundir_path(name, dir, e) < 0) {
+		if (e->code != EXIT_DONE)
+			return -EINVAL;
+		snprintf(dir, sizeof(dir), "vmlan/%s", name); /* not there */
+	}
+	snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, dir);
+	return activation_take(CONTROL_SOCKET, path, fdp, e);
+}
+
+/* The rest of what the file says; the network has just become ready. */
+static void apply_rest(void *arg)
+{
+	const struct up *u = arg;
+	struct error e = ERROR_NULL;
+
+	if (apply_new(u->conf, &u->common, &e) < 0) {
+		error_prefix(&e, "up: ");
+		cli_fail(&e);
+	}
+}
+
+static int up_in_front(struct up *u, const char *name)
+{
+	struct up_wanted w = {.name = name,
+			      .mode = &u->mode,
+			      .common = &u->common,
+			      .verbosity = u->verbosity};
+	struct error e = ERROR_NULL;
+	struct made m;
+	int r = look_at_file(u, name, &e);
+
+	if (r < 0) {
+		error_prefix(&e, "up: ");
+		return cli_fail(&e);
+	}
+	w.conf = u->conf;
+	made_init(&m, &w);
+	m.s.in_front = true;
+	if (u->conf) {
+		m.s.after = apply_rest;
+		m.s.arg = u;
+	}
+	r = take_socket(name, &m.s.control_fd, &e);
+	if (r == 0)
+		r = make_specs(&m, &w, &e);
+	if (r == 0 && m.s.said[0])
+		log_info(&u->common.log, "%s", m.s.said);
+	if (r == 0)
+		r = start_in_front(&m.s, &e);
+	made_deinit(&m);
+	if (r == 0)
+		return EXIT_DONE;
+	error_prefix(&e, "up: ");
+	return cli_fail(&e);
+}
+
 int cmd_up(int argc, char **argv)
 {
 	struct up u = {.verbosity = 0};
@@ -439,7 +509,9 @@ int cmd_up(int argc, char **argv)
 
 	if (r == 0 && !u.helped)
 		r = cli_common_init(&u.common, u.verbosity);
-	if (r == 0 && !u.helped) {
+	if (r == 0 && !u.helped && u.in_front) {
+		r = up_in_front(&u, name);
+	} else if (r == 0 && !u.helped) {
 		start_sweep();
 		r = up(&u, name);
 	}
@@ -458,7 +530,10 @@ static int down(const char *name, bool is_quiet)
 
 	if (!mode_name_ok(name, &e))
 		return cli_fail(&e);
-	r = set_kept(name, false, &answer, &e);
+	/* One that a service manager only listens for does not run. */
+	r = rundir_awaits(name, CONTROL_SOCKET)
+		    ? -ENOENT
+		    : set_kept(name, false, &answer, &e);
 	if (r == -ENOENT)
 		error_set(&e, EXIT_NO_NETWORK, "down: no network %s is running",
 			  name);

@@ -483,7 +483,9 @@ int control_open(struct keeper *k, struct error *e)
 	r = start_http(c);
 	if (r < 0)
 		return error_errno(e, r, "control socket");
-	c->fd = sock_listen_unix(path, false, false, e);
+	c->fd = k->c->network->control_fd;
+	if (c->fd < 0)
+		c->fd = sock_listen_unix(path, false, false, e);
 	if (c->fd < 0)
 		return c->fd;
 	c->listener = (struct listener){.io = {.fd = c->fd}, .fn = on_accept};

@@ -201,7 +201,8 @@ static int start(struct keeper *k)
 		r = loop_add_level(k->loop, &k->starter, EPOLLIN);
 	if (r < 0)
 		return error_errno(&k->error, r, "keeper");
-	if (c->network && (c->network->is_shared || c->network->state))
+	if (c->network && !c->network->in_front &&
+	    (c->network->is_shared || c->network->state))
 		timer_arm(loop_wheel(k->loop), &k->log_timer,
 			  *loop_now(k->loop) + LOG_LOOK_NS);
 	if (c->network && c->network->state)

@@ -35,6 +35,10 @@ struct keeper_network {
 	const char *file; /* the configuration that it was started by; NULL */
 	bool denies_exec; /* no program of the host may be a machine of it */
 	int starter_fd; /* owned; end of file: who started it has done */
+	bool in_front; /* a service manager's, or somebody's at a terminal:
+			* stderr is none of ours */
+	int control_fd; /* owned: listens in the folder, the service manager
+			 * does as well; -1: one is opened there */
 };
 
 struct keeper_config {

@@ -168,7 +168,7 @@ static char *print(const struct keeper *k)
 		     put_ports(k, ports) && put_machines(k, machines);
 	json_t *o =
 		json_pack("{s:s,s:s,s:s,s:o,s:b,s:b,s:o,s:o,s:i,s:I,s:o*,s:I,"
-			  "s:b,s:o,s:o,s:i,s:o*}",
+			  "s:b,s:b,s:b,s:o,s:o,s:i,s:o*}",
 			  "name", n->name, "mode", n->mode, "mac_name",
 			  n->mac_name, "options", options, "kept", k->is_kept,
 			  "shared", n->is_shared, "netdevs", netdevs, "ports",
@@ -176,6 +176,7 @@ static char *print(const struct keeper *k)
 			  (json_int_t)proc_started(k->engine.pid), "cwd",
 			  cwd ? text_to_json(cwd) : NULL, "netns",
 			  (json_int_t)proc_netns(), "has_fds", has_fds(k),
+			  "activated", n->control_fd >= 0, "front", n->in_front,
 			  "machines", machines, "forwards", forwards_state(k),
 			  "last_forward", (int)k->plan.last_forward, "file",
 			  n->file ? text_to_json(n->file) : NULL);

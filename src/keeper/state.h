@@ -7,7 +7,7 @@
  *
  *	{"name", "mode", "mac_name", "options": [..], "kept", "shared",
  *	 "netdevs": [..], "ports": [[..], ..], "engine", "engine_started",
- *	 "cwd", "netns", "has_fds",
+ *	 "cwd", "netns", "has_fds", "activated", "front",
  *	 "machines": [{"request": {..}, "plug", "address", "ports": [..],
  *	 "ids": [..], "heard": [..], "pid", "pid_started",
  *	 "cable": {..}}],

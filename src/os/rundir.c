@@ -101,8 +101,9 @@ static DIR *entries(int dir_fd)
 }
 
 /* Removes the files and sockets of a folder whose lock is held, except the
- * lock file.  No folder of ours has folders in it; those stay. */
-static void empty(int dir_fd)
+ * lock file, and the one that stays, if any.  No folder of ours has folders in
+ * it; those stay. */
+static void empty(int dir_fd, const char *stays)
 {
 	DIR *d = entries(dir_fd);
 	struct dirent *de;
@@ -110,7 +111,8 @@ static void empty(int dir_fd)
 	if (!d)
 		return;
 	while ((de = readdir(d))) {
-		if (strcmp(de->d_name, lock_name) != 0)
+		if (strcmp(de->d_name, lock_name) != 0 &&
+		    (!stays || strcmp(de->d_name, stays) != 0))
 			(void)unlinkat(dir_fd, de->d_name, 0);
 	}
 	closedir(d);
@@ -172,7 +174,8 @@ void rundir_await_engine(const struct rundir *d)
 		await_engine(dir);
 }
 
-static int make_folder(int base, const char *name, rundir_spares *spares)
+static int make_folder(int base, const char *name, rundir_spares *spares,
+		       const char *stays)
 {
 	CLEANUP_FD int dir = -1, lock = -1;
 	struct error e = ERROR_NULL;
@@ -194,12 +197,12 @@ static int make_folder(int base, const char *name, rundir_spares *spares)
 	say_unsettled(name, &e);
 	if (!is_free)
 		return -EEXIST;
-	empty(dir); /* of what a killed one left */
+	empty(dir, stays); /* of what a killed one left */
 	return fd_steal(&lock);
 }
 
 static int make_in(const char *path, const char *name, rundir_spares *spares,
-		   struct rundir *d, struct error *e)
+		   const char *stays, struct rundir *d, struct error *e)
 {
 	CLEANUP_FD int base = -1;
 	char full[sizeof(d->path)];
@@ -219,13 +222,14 @@ static int make_in(const char *path, const char *name, rundir_spares *spares,
 	base = lock_base(path, true, e);
 	if (base < 0)
 		return base;
-	r = make_folder(base, name, spares);
+	r = make_folder(base, name, spares, stays);
 	if (r == -EWOULDBLOCK)
 		r = -EEXIST;
 	if (r < 0)
 		return error_errno(e, r, "%s", full);
 	memcpy(d->path, full, sizeof(full));
 	d->lock_fd = r;
+	d->stays = stays;
 	return 0;
 }
 
@@ -237,18 +241,24 @@ int rundir_make(const char *name, struct rundir *d, struct error *e)
 int rundir_make_sparing(const char *name, rundir_spares *spares,
 			struct rundir *d, struct error *e)
 {
+	return rundir_make_around(name, spares, NULL, d, e);
+}
+
+int rundir_make_around(const char *name, rundir_spares *spares,
+		       const char *stays, struct rundir *d, struct error *e)
+{
 	char path[sizeof(d->path)];
 	int r = base_path(path, sizeof(path));
 
 	*d = RUNDIR_NULL;
 	if (r < 0)
 		return error_errno(e, r, "XDG_RUNTIME_DIR");
-	return make_in(path, name, spares, d, e);
+	return make_in(path, name, spares, stays, d, e);
 }
 
 int rundir_make_system(const char *name, struct rundir *d, struct error *e)
 {
-	return make_in(system_base, name, NULL, d, e);
+	return make_in(system_base, name, NULL, NULL, d, e);
 }
 
 int rundir_open_system(const char *name, struct rundir *d, struct error *e)
@@ -306,7 +316,8 @@ void rundir_release(struct rundir *d)
 	d->path[0] = '\0';
 }
 
-static void remove_folder(int base, const char *name, int dir_fd)
+static void remove_folder(int base, const char *name, int dir_fd,
+			  const char *stays)
 {
 	struct error e = ERROR_NULL;
 	bool is_free;
@@ -316,8 +327,9 @@ static void remove_folder(int base, const char *name, int dir_fd)
 	say_unsettled(name, &e);
 	if (!is_free)
 		return;
-	empty(dir_fd);
+	empty(dir_fd, stays);
 	(void)unlinkat(dir_fd, lock_name, 0);
+	/* It stays if something in it does. */
 	(void)unlinkat(base, name, AT_REMOVEDIR);
 }
 
@@ -337,7 +349,7 @@ void rundir_remove(struct rundir *d)
 		dir = openat(base, name,
 			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir >= 0 && has_lock(dir, d->lock_fd))
-		remove_folder(base, name, dir);
+		remove_folder(base, name, dir, d->stays);
 	rundir_release(d);
 }
 
@@ -351,9 +363,9 @@ static void sweep_one(int base, const char *name, rundir_spares *spares)
 		return;
 	lock = take_lock(dir, false);
 	if (lock >= 0 && (!spares || !spares(name)))
-		remove_folder(base, name, dir);
-	/* Without a lock file: killed between two steps of making or removing;
-	 * nothing of it is left but the folder. */
+		remove_folder(base, name, dir, NULL);
+	/* Without a lock file: killed between two steps of making or removing,
+	 * and nothing of it is left but the folder; or a socket in it waits. */
 	if (lock == -ENOENT)
 		(void)unlinkat(base, name, AT_REMOVEDIR);
 }
@@ -421,6 +433,23 @@ bool rundir_is_held(const char *name)
 		return false;
 	lock = take_lock(dir, false);
 	return lock == -EWOULDBLOCK;
+}
+
+bool rundir_awaits(const char *name, const char *socket)
+{
+	CLEANUP_FD int dir = -1;
+	char path[sizeof(((struct rundir *)0)->path)];
+	struct error e = ERROR_NULL;
+	struct stat st;
+
+	if (!is_name(name) || rundir_path(name, path, &e) < 0)
+		return false;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return dir >= 0 &&
+	       fstatat(dir, lock_name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT &&
+	       fstatat(dir, socket, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISSOCK(st.st_mode);
 }
 
 static int name_cmp(const void *a, const void *b)

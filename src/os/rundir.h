@@ -24,6 +24,8 @@
 struct rundir {
 	char path[96]; /* "" = none */
 	int lock_fd;   /* owned: locked while it is open anywhere */
+	const char *stays; /* name of a file in it that is another's, and is
+			    * not removed; borrowed; NULL: none */
 };
 
 #define RUNDIR_NULL ((struct rundir){.lock_fd = -1})
@@ -39,6 +41,10 @@ typedef bool rundir_spares(const char *name);
 __attribute__((warn_unused_result)) int
 rundir_make_sparing(const char *name, rundir_spares *spares, struct rundir *d,
 		    struct error *e);
+/* As rundir_make_sparing().  The file of that name in it stays (d->stays). */
+__attribute__((warn_unused_result)) int
+rundir_make_around(const char *name, rundir_spares *spares, const char *stays,
+		   struct rundir *d, struct error *e);
 /* As rundir_make(), in /run/vmlan. */
 __attribute__((warn_unused_result)) int
 rundir_make_system(const char *name, struct rundir *d, struct error *e);
@@ -61,6 +67,9 @@ __attribute__((warn_unused_result)) int
 rundir_path(const char *name, char path[96], struct error *e);
 /* True while somebody lives in the folder of that name. */
 bool rundir_is_held(const char *name);
+/* True if nobody lives there, nor was killed there, but it has a socket of this
+ * name: a service manager's, which waits for whoever comes. */
+bool rundir_awaits(const char *name, const char *socket);
 /* The names of all folders, those nobody holds included, in order; *namesp and
  * each is the caller's to free.  0, or a negative errno. */
 __attribute__((warn_unused_result)) int rundir_names(char ***namesp,

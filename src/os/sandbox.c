@@ -172,9 +172,13 @@ static int empty_root(void)
 static int drop_capabilities(void)
 {
 	static const struct rlimit no_core;
-	bool may_bound = capng_get_caps_process() == 0 &&
-			 capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	bool may_bound;
 
+	/* It may know our parent's number: it hears of fork(), not of clone().
+	 */
+	capng_setpid(getpid());
+	may_bound = capng_get_caps_process() == 0 &&
+		    capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
