@@ -161,7 +161,7 @@ def all_captures(n, folder):
             assert "lost" in p.said or not any(s[7] for s in got.stats.values())
         assert sum(s[RECEIVED] for s in got.stats.values()) > 0
         files.append(f)
-    assert captures() == []
+    wait_for("the end of all", lambda: not captures())
     return files
 
 
