@@ -105,7 +105,7 @@ int ring_writer_open(struct ring_writer *w, int fd, uint64_t n,
 		     enum ring_mode mode)
 {
 	const size_t len = ring_len(n);
-	struct ring_shared *s;
+	struct ring_shared *s = NULL;
 	int r = map(fd, len, &s);
 
 	if (r < 0)
@@ -310,7 +310,7 @@ int ring_reader_init(struct ring_reader *r, void *memory, size_t len,
 
 int ring_reader_open(struct ring_reader *r, int fd, enum ring_mode mode)
 {
-	struct ring_shared *s;
+	struct ring_shared *s = NULL;
 	struct stat st;
 	int rc;
 

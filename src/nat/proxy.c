@@ -3,14 +3,20 @@
 #include "nat/proxy.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#include "base/cursor.h"
+#include "base/be.h"
 
 enum {
 	V2_PROXY = 0x21, /* version 2, for somebody */
 	V2_LOCAL = 0x20, /* for nobody but who connects */
 	V2_TCP4 = 0x11,
 	V2_TCP6 = 0x21,
+	/* bytes before each field */
+	V2_VERB = 12,
+	V2_FAMILY = 13,
+	V2_MORE = 14,
+	V2_LEN = 16,
 };
 
 static bool is_known(const struct endpoint *src, const struct endpoint *dst)
@@ -36,29 +42,27 @@ static unsigned emit_v1(const struct endpoint *src, const struct endpoint *dst,
 }
 
 static unsigned emit_v2(const struct endpoint *src, const struct endpoint *dst,
-			uint8_t *buf)
+			uint8_t buf[static PROXY_HEAD_MAX])
 {
 	static const uint8_t signature[12] = {'\r', '\n', '\r', '\n',
 					      0,    '\r', '\n', 'Q',
 					      'U',  'I',  'T',  '\n'};
-	bool known = is_known(src, dst), v4 = addr_is_v4(&src->ip);
+	bool v4 = addr_is_v4(&src->ip);
 	unsigned skip = v4 ? 12 : 0, ip_len = 16 - skip;
-	struct wr w = wr_init(buf, PROXY_HEAD_MAX);
 
-	wr_bytes(&w, signature, sizeof(signature));
-	wr_u8(&w, known ? V2_PROXY : V2_LOCAL);
-	if (!known) {
-		wr_u8(&w, 0);
-		wr_u16(&w, 0);
-		return (unsigned)wr_len(&w);
-	}
-	wr_u8(&w, v4 ? V2_TCP4 : V2_TCP6);
-	wr_u16(&w, (uint16_t)(2 * ip_len + 4));
-	wr_bytes(&w, src->ip.b + skip, ip_len);
-	wr_bytes(&w, dst->ip.b + skip, ip_len);
-	wr_u16(&w, src->port);
-	wr_u16(&w, dst->port);
-	return (unsigned)wr_len(&w);
+	memcpy(buf, signature, sizeof(signature));
+	memset(buf + V2_VERB, 0, V2_LEN - V2_VERB);
+	buf[V2_VERB] = V2_LOCAL;
+	if (!is_known(src, dst))
+		return V2_LEN;
+	buf[V2_VERB] = V2_PROXY;
+	buf[V2_FAMILY] = v4 ? V2_TCP4 : V2_TCP6;
+	put_be16(buf + V2_MORE, 2 * ip_len + 4);
+	memcpy(buf + V2_LEN, src->ip.b + skip, ip_len);
+	memcpy(buf + V2_LEN + ip_len, dst->ip.b + skip, ip_len);
+	put_be16(buf + V2_LEN + 2 * ip_len, src->port);
+	put_be16(buf + V2_LEN + 2 * ip_len + 2, dst->port);
+	return V2_LEN + 2 * ip_len + 4;
 }
 
 unsigned proxy_emit(uint8_t version, const struct endpoint *src,
