@@ -45,11 +45,21 @@ static char *own_folder(void)
 	return NULL;
 }
 
-static bool is_there(const char *path)
+/* 0, or why there is nothing; what is there and cannot be read says so later. */
+static int look(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 || errno != ENOENT;
+	return stat(path, &st) == 0 ? 0 : -errno;
+}
+
+/* Where we may not even look (HOME of before a change of the user) is nothing
+ * of ours. */
+static bool is_there(const char *path)
+{
+	int r = look(path);
+
+	return r != -ENOENT && r != -EACCES;
 }
 
 /* FOLDER/NAME.conf; the caller frees.  NULL: no memory, or no folder. */
@@ -281,7 +291,7 @@ int conf_load_file(const char *path, struct conf *c, struct error *e)
 
 	if (!name)
 		return no_memory(e);
-	return is_there(path) ? load(path, name, c, e) : -ENOENT;
+	return look(path) == -ENOENT ? -ENOENT : load(path, name, c, e);
 }
 
 int conf_load(const char *name, struct conf *c, struct error *e)
@@ -323,7 +333,7 @@ int conf_list(bool is_all, char ***vp, unsigned *np, struct error *e)
 
 	*vp = NULL;
 	*np = 0;
-	r = folder ? list_folder(folder, vp, np) : 0;
+	r = folder && is_there(folder) ? list_folder(folder, vp, np) : 0;
 	if (r < 0)
 		return error_errno(e, r, "%s", folder);
 	if (is_all)

@@ -219,14 +219,15 @@ static int parse_full(struct keeper *k, const char *text, const char *slash,
 static int parse_party(struct keeper *k, const char *text, struct party *p,
 		       struct error *e)
 {
-	const char *slash = strchr(text, '/');
+	const char *slash;
 	addr ip;
 
 	*p = (struct party){.kind = PARTY_NAME};
-	if (!is_plain(text))
+	if (!text || !is_plain(text))
 		return error_set(e, EXIT_USAGE,
 				 "from and to are machines, host, internet, "
 				 "addresses or names of DNS");
+	slash = strchr(text, '/');
 	snprintf(p->text, sizeof(p->text), "%s", text);
 	if (strcmp(text, "host") == 0 || strcmp(text, "localhost") == 0)
 		p->kind = PARTY_HOST;

@@ -65,7 +65,7 @@ static int passing(int fd, const char *fds, const char *names, bool other_pid,
 		   const char *text)
 {
 	struct passed p = {fd, fds, names, other_pid};
-	int status;
+	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0)
