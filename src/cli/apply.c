@@ -267,9 +267,12 @@ static void begin(struct apply *a, const struct conf *c)
 static void apply_one(struct apply *a, const struct conf *c)
 {
 	struct error e = ERROR_NULL;
-	struct running r;
-	int rc = running_get(c->name, &r, &e);
+	struct running r = RUNNING_NULL;
+	int rc = -ENOENT;
 
+	/* To ask a service manager's would start it. */
+	if (!a->is_dry || !rundir_awaits(c->name, CONTROL_SOCKET))
+		rc = running_get(c->name, &r, &e);
 	if (rc == -ENOENT)
 		begin(a, c);
 	else if (rc < 0)
@@ -389,7 +392,8 @@ static void look_at_rest(struct apply *a)
 static int no_file(const struct apply *a, const char *name, struct error *e)
 {
 	json_t *o = NULL;
-	int r = a->ends ? ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, e)
+	int r = a->ends && !rundir_awaits(name, CONTROL_SOCKET)
+			? ctl_ask(name, "GET", CONTROL_NETWORK, NULL, &o, e)
 			: -ENOENT;
 	bool has_been = r == 0 && *ctl_str(o, "file");
 

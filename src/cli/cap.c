@@ -129,6 +129,8 @@ static int capture(const struct cap_args *a, const struct target *t,
 		r = error_set(e, EXIT_FAILED,
 			      "%s: its keeper gave no memory to read",
 			      t->network);
+	if (r == 0)
+		cap_out_begin(&o);
 	if (r == 0 && !a->last_ns && isatty(STDERR_FILENO))
 		fprintf(stderr, "vmlan: capturing %s; ^C ends it\n", a->name);
 	if (r == 0)

@@ -51,6 +51,8 @@ struct cap_out {
 /* Opens the file and compiles the filter.  0, or negative with *e. */
 MUST_USE int cap_out_open(struct cap_out *o, const struct cap_args *a,
 			  struct error *e);
+/* What was in the file before is no more. */
+void cap_out_begin(struct cap_out *o);
 void cap_out_close(struct cap_out *o);
 /* Writes what comes by the ring until its writer is over, a signal comes, or
  * nobody reads.  sock: the capture's connection.  0, or negative with *e. */

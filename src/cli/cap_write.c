@@ -57,9 +57,9 @@ static bool passes(void *arg, const struct ring_record *r, const uint8_t *data)
 
 static FILE *open_file(const char *name, struct error *e)
 {
-	/* What people say to each other: nobody else's. */
-	CLEANUP_FD int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-				 0600);
+	/* What people say to each other: nobody else's.  It is emptied when
+	 * there is something to write (cap_out_begin()). */
+	CLEANUP_FD int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (f)
@@ -90,6 +90,12 @@ int cap_out_open(struct cap_out *o, const struct cap_args *a, struct error *e)
 	}
 	(void)setvbuf(o->f, NULL, _IOFBF, FILE_BUFFER); /* or a smaller one */
 	return 0;
+}
+
+void cap_out_begin(struct cap_out *o)
+{
+	if (o->f != stdout) /* a pipe has nothing to be emptied of */
+		(void)!ftruncate(fileno(o->f), 0);
 }
 
 void cap_out_close(struct cap_out *o)
@@ -197,7 +203,8 @@ struct follow {
 	bool is_ending;	  /* the engine has been told, or has gone */
 	bool is_gone;	  /* nobody reads */
 	bool is_lost;	  /* network or engine, without a last word */
-	int64_t until_ms; /* is_ending: then it is over */
+	int64_t until_ms; /* is_ending: the engine has that long */
+	bool is_cut;	  /* who waits for the rest has enough */
 	unsigned n_damaged;
 };
 
@@ -210,8 +217,9 @@ static void end_soon(struct follow *f)
 	(void)shutdown(f->sock, SHUT_WR);
 }
 
-/* All that there is. */
-static int drain(struct follow *f, struct error *e)
+/* What there is, but no more than a turn's: who writes may be faster, and a
+ * signal is to be heard.  *is_dryp: that was all. */
+static int drain(struct follow *f, bool *is_dryp, struct error *e)
 {
 	uint64_t n_max = f->o->args->n_max;
 	struct ring_record rec;
@@ -219,14 +227,17 @@ static int drain(struct follow *f, struct error *e)
 	unsigned n = 0;
 	int got, r = 0;
 
-	while (r == 0 &&
-	       (got = ring_reader_next(&f->r, &rec, &data)) != RING_R_NONE) {
+	*is_dryp = false;
+	while (r == 0 && n++ < RECORDS_PER_TURN) {
+		got = ring_reader_next(&f->r, &rec, &data);
+		if (got == RING_R_NONE) {
+			*is_dryp = true;
+			break;
+		}
 		if (got == RING_R_RECORD)
 			r = scribe_record(f->s, &rec, data);
 		else
 			f->n_damaged++;
-		if (++n % RECORDS_PER_TURN == 0)
-			ring_reader_done(&f->r);
 		if (n_max && scribe_written(f->s) >= n_max)
 			end_soon(f);
 	}
@@ -242,12 +253,11 @@ static void on_signal(struct follow *f)
 	if (read(f->signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	end_soon(f);
-	if (is_second)
-		f->until_ms = now_ms();
+	f->is_cut |= is_second;
 }
 
-/* Waits for something. */
-static void await(struct follow *f)
+/* Waits for something; or only looks, where there is more to write. */
+static void await(struct follow *f, bool is_dry)
 {
 	struct pollfd p[] = {
 		{.fd = f->wake, .events = POLLIN},
@@ -259,8 +269,8 @@ static void await(struct follow *f)
 	int ms = left < 0 && f->is_ending ? 0 : (int)left;
 	uint64_t n;
 
-	if (!ring_reader_wait(&f->r))
-		return;
+	if (!is_dry || !ring_reader_wait(&f->r))
+		ms = 0;
 	if (poll(p, array_len(p), ms) <= 0)
 		return;
 	if (p[0].revents)
@@ -280,20 +290,22 @@ static void await(struct follow *f)
 static int follow(struct follow *f, struct error *e)
 {
 	for (;;) {
-		bool is_over = ring_reader_is_over(&f->r);
-		int r = drain(f, e);
+		bool is_over = ring_reader_is_over(&f->r), is_dry;
+		int r = drain(f, &is_dry, e);
 
-		if (r == 0 && !f->is_gone)
+		if (r == 0 && is_dry && !f->is_gone)
 			r = flush(f->o, &f->is_gone, e);
 		if (r < 0)
 			return r;
 		if (f->is_gone)
 			end_soon(f);
-		if (is_over || f->is_gone)
+		if ((is_over && is_dry) || f->is_gone)
 			return 0;
-		if (f->is_ending && now_ms() >= f->until_ms)
+		/* What a writer has left behind ends by itself. */
+		if (f->is_cut ||
+		    (f->is_ending && !is_over && now_ms() >= f->until_ms))
 			return 0;
-		await(f);
+		await(f, is_dry);
 	}
 }
 
@@ -301,7 +313,12 @@ static void tell(const struct follow *f, const struct scribe_sum *sum)
 {
 	uint64_t lost = ring_reader_lost(&f->r);
 
-	if (!ring_reader_is_over(&f->r) && !f->is_gone)
+	if (f->is_cut)
+		fprintf(stderr,
+			"vmlan: told to end twice: what was left of %s is not "
+			"written\n",
+			f->o->what);
+	else if (!ring_reader_is_over(&f->r) && !f->is_gone)
 		fprintf(stderr,
 			"vmlan: %s has ended without a word: its last frames "
 			"may be missing\n",

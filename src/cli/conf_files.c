@@ -54,12 +54,12 @@ static int look(const char *path)
 }
 
 /* Where we may not even look (HOME of before a change of the user) is nothing
- * of ours. */
+ * of ours, and a home that is /dev/null has no folder for it. */
 static bool is_there(const char *path)
 {
 	int r = look(path);
 
-	return r != -ENOENT && r != -EACCES;
+	return r != -ENOENT && r != -ENOTDIR && r != -EACCES;
 }
 
 /* FOLDER/NAME.conf; the caller frees.  NULL: no memory, or no folder. */

@@ -191,15 +191,16 @@ static char *join_specs(const struct fwd *f)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-/* "A,B": to the list. */
-static void split_list(const char *text, json_t *list)
+/* "A,B": to the list.  False: not all of it, by which others could come. */
+static bool split_list(const char *text, json_t *list)
 {
 	for (;;) {
 		size_t n = strcspn(text, ",");
 
-		json_array_append_new(list, json_stringn(text, n));
+		if (json_array_append_new(list, json_stringn(text, n)) < 0)
+			return false;
 		if (!text[n])
-			return;
+			return true;
 		text += n + 1;
 	}
 }
@@ -209,18 +210,21 @@ static char *add_body(const struct fwd *f)
 {
 	char *spec = join_specs(f);
 	const char *proxy = NULL;
-	json_t *from = json_array(), *o;
+	json_t *from = json_array(), *o = NULL;
+	bool is_whole = true;
 	char *text;
 
 	for (unsigned i = 0; i < f->n_words; i++) {
 		if (strncmp(f->words[i], "proxy=", 6) == 0)
 			proxy = f->words[i] + 6;
 		else if (strncmp(f->words[i], "from=", 5) == 0)
-			split_list(f->words[i] + 5, from);
+			is_whole &= split_list(f->words[i] + 5, from);
 	}
-	o = json_pack("{s:s,s:o,s:s*,s:s*}", "spec", spec, "from", from,
-		      "proxy", proxy, "machine",
-		      f->machine[0] ? f->machine : NULL);
+	if (is_whole)
+		o = json_pack("{s:s,s:O,s:s*,s:s*}", "spec", spec, "from",
+			      from, "proxy", proxy, "machine",
+			      f->machine[0] ? f->machine : NULL);
+	json_decref(from);
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	free(spec);

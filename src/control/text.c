@@ -54,14 +54,43 @@ char *text_from_json(const json_t *o)
 	return mem_steal(text);
 }
 
+/* How many bytes of it, at p, a terminal would act on; 0: none.  The controls
+ * above 0x7f have two in UTF-8. */
+static unsigned control_len(const char *p)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	if (u[0] == 0xc2 && u[1] >= 0x80 && u[1] < 0xa0)
+		return 2;
+	return (u[0] < 0x20 && u[0] != '\t') || u[0] == 0x7f;
+}
+
+static bool has_control(const char *text)
+{
+	for (; *text; text++) {
+		if (control_len(text))
+			return true;
+	}
+	return false;
+}
+
 json_t *text_shown(const char *text)
 {
 	json_t *o = json_string(text);
-	CLEANUP_FREE char *copy = o ? NULL : strdup(text);
+	CLEANUP_FREE char *copy = NULL;
+	bool is_utf8 = o != NULL;
 
+	if (o && !has_control(text))
+		return o;
+	json_decref(o);
+	copy = strdup(text);
 	for (char *p = copy; p && *p; p++) {
-		if ((unsigned char)*p >= 0x80)
+		unsigned n = control_len(p);
+
+		if (n)
+			memset(p, '?', n);
+		else if (!is_utf8 && (unsigned char)*p >= 0x80)
 			*p = '?';
 	}
-	return copy ? json_string(copy) : o;
+	return copy ? json_string(copy) : NULL;
 }

@@ -10,8 +10,8 @@
 json_t *text_to_json(const char *text);
 /* The text again, malloc'd.  NULL: there is none of it there, or no memory. */
 char *text_from_json(const json_t *o);
-/* A string that shows the text: if it is not UTF-8, with '?' in place of all
- * that is not ASCII.  NULL: no memory. */
+/* A string that shows the text, with '?' in place of what a terminal would act
+ * on; if it is not UTF-8, of all that is not ASCII.  NULL: no memory. */
 json_t *text_shown(const char *text);
 
 #endif

@@ -61,11 +61,31 @@ static void test_what_is_no_text(void **state)
 	}
 }
 
+static void shown(const char *text, const char *as)
+{
+	json_t *o = text_shown(text);
+
+	assert_string_equal(json_string_value(o), as);
+	json_decref(o);
+}
+
+static void test_what_is_shown(void **state)
+{
+	(void)state;
+	shown("a\tb \xc3\xbc", "a\tb \xc3\xbc");
+	shown("a\xff" "b\xc3", "a?b?");
+	/* what a terminal would act on */
+	shown("\x1b[2Jx\r\n\x7f", "?[2Jx???");
+	shown("\xc2\x9b" "2J\xc3\xbc", "??2J\xc3\xbc");
+	shown("\xc2\xa0\xc2", "???");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_what_is_no_text),
+		cmocka_unit_test(test_what_is_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ import pty
 import signal
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -381,3 +382,56 @@ def test_workers(monkeypatch, tmp_path, w, workers):
     assert is_sound(f)
     stop(p)
     vmlan("down", "-q", "lab")
+
+
+FLOOD = """
+import socket
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.connect(("10.0.2.2", 9))
+while True:
+    try:
+        s.send(bytes(1400))
+    except OSError:
+        pass
+"""
+
+
+def test_it_ends_while_more_comes_than_is_read(rundir):  # noqa: F811
+    """A signal is heard by who is never done writing."""
+    vmlan("up", "lab", "natnet")
+    flood = popen(VMLAN, "exec", "--name", "web", "lab", "--", PYTHON, "-c", FLOOD)
+    cap = popen(VMLAN, "cap", "lab", "--memory", "1mb", stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE)
+    try:
+        n = 0
+        while n < 2 << 20:  # that it is behind: the ring has been full
+            more = os.read(cap.stdout.fileno(), 4096)
+            assert more
+            n += len(more)
+            time.sleep(0.002)
+        cap.send_signal(signal.SIGINT)
+        after = 0
+        while more := os.read(cap.stdout.fileno(), 4096):
+            after += len(more)
+            assert after < 16 << 20, "it goes on"
+            time.sleep(0.002)
+        assert cap.wait(20) == 0 and b"frames of lab" in cap.stderr.read()
+    finally:
+        stop(flood)
+        stop(cap)
+        cap.stdout.close()
+        cap.stderr.close()
+        vmlan("down", "lab")
+
+
+def test_a_file_stays_where_nothing_is_written(rundir, tmp_path):  # noqa: F811
+    """What cannot begin takes nothing from the file of before."""
+    old = tmp_path / "old.pcapng"
+    old.write_text("precious")
+    vmlan("up", "lab", "natnet")
+    one_line(4, "cap", "lab", "--last", "30s", "-w", str(old))
+    assert old.read_text() == "precious"
+    vmlan("cap", "lab", "--keep", "1mb")
+    vmlan("cap", "lab", "--last", "30s", "-w", str(old))
+    assert old.read_bytes()[:4] == SHB.to_bytes(4, "little")
+    vmlan("down", "lab")

@@ -197,6 +197,14 @@ def test_up(conf):
     assert "lab" not in names()
 
 
+def test_a_home_that_is_no_folder(rundir, monkeypatch):  # noqa: F811
+    """It has no files of networks; a network is up as words have it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
+    vmlan("up", "lab", "natnet")
+    assert "file" not in show("lab")
+    vmlan("down", "lab")
+
+
 def test_relative_paths(conf):
     """They begin where the file is."""
     (conf.dir / "boot").mkdir()

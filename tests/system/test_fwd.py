@@ -462,7 +462,8 @@ def test_what_makes_no_sense(user):
     for words in ((), ("lab",), ("lab", "put"), ("lab", "add"), ("lab", "rm"), ("lab", "ls", "x"),
                   ("lab", "add", "proxy=v1"), ("lab", "add", "2222:22", "poxy=v1"),
                   ("lab", "add", "2222:22", "proxy=v3"), ("lab", "add", "2222:22", "from=lan"),
-                  ("lab", "add", "2222:22", "from="), ("lab", "add", "70000:1"),
+                  ("lab", "add", "2222:22", "from="),
+                  ("lab", "add", "2222:22", "from=10.0.0.0/8\udcff"), ("lab", "add", "70000:1"),
                   ("lab", "add", "2222:22,2222:23"), ("lab", "add", "1-2000"),
                   ("lab", "add", "tcp::2222-10.9.9.9:22"), ("lab", "add", "tcp::2222-10.0.2.2:22"),
                   ("lab", "rm", "x:y"), ("lab", "add", "192.0.2.1:2222:22"), ("-x", "lab", "ls")):

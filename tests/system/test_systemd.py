@@ -135,9 +135,17 @@ def test_what_cannot_be_is_said(rundir):  # noqa: F811
         assert text in r.stderr and "Sanitizer" not in r.stderr
 
 
-def test_who_connects_starts_it(manager):
+def test_who_connects_starts_it(manager, tmp_path):
     """And who only looks around does not."""
     assert names() == [] and vmlan("ls").stdout == ""
+    (tmp_path / "vmlan").mkdir()
+    conf = tmp_path / "vmlan" / "lab.conf"
+    conf.write_text("[network]\nmode = internal\n")
+    env = dict(os.environ, XDG_CONFIG_HOME=str(tmp_path))
+    assert sh(VMLAN, "apply", "--dry-run", "lab", timeout=60, env=env).stdout == \
+        "+ network lab: internal\n"
+    conf.unlink()
+    assert sh(VMLAN, "apply", "--down", "lab", check=False, timeout=60, env=env).returncode == 4
     vmlan("leases")
     r = sh(VMLAN, "down", "lab", check=False)
     assert r.returncode == 3
