@@ -9,6 +9,7 @@
 #include "cli/conf.h"
 #include "cli/conf_across.h"
 #include "cli/ctl.h"
+#include "control/text.h"
 
 static const char usage[] =
 	"usage: vmlan check [--json] [FILE|NETWORK..]\n"
@@ -79,11 +80,12 @@ static void print_json(const struct check *k)
 
 			json_array_append_new(
 				list,
-				json_pack("{s:s,s:s,s:o*,s:s,s:s}", "network",
-					  c->name, "file", p->at.file, "line",
-					  line, "level",
+				json_pack("{s:s,s:o,s:o*,s:s,s:o}", "network",
+					  c->name, "file",
+					  text_shown(p->at.file), "line", line,
+					  "level",
 					  p->is_warning ? "warning" : "error",
-					  "text", p->text));
+					  "text", text_shown(p->text)));
 		}
 	}
 	ctl_print(list);

@@ -88,6 +88,10 @@ def test_check(conf, tmp_path):
     o = json.loads(vmlan("check", "--json", "bad", code=2).stdout)
     assert o[1] == {"network": "bad", "file": str(bad), "line": 3, "level": "error",
                     "text": "[network] has no dhcpstat=; dhcpstart= is meant?"}
+    odd = conf("x\n", "bad.conf.d/60-\udcff.conf")  # is told, too
+    o = json.loads(vmlan("check", "--json", "bad", code=2).stdout)
+    assert len(o) == 7 and o[6]["file"] == f"{odd.parent}/60-?.conf"
+    odd.unlink()
     conf("[network]\nnet = 10.77.0.0/16\n", "bad.conf")
     conf(None, "bad.conf.d/50-more.conf")
     assert vmlan("check").stdout.count("warning") == 1
