@@ -56,6 +56,8 @@ static void tell_front(const struct start *s)
 	pid_t pid = s->after ? fork() : -1;
 
 	if (pid == 0) {
+		/* The keeper's lock and sockets end with the keeper. */
+		(void)close_range(STDERR_FILENO + 1, ~0u, 0);
 		s->after(s->arg);
 		_exit(EXIT_DONE);
 	}

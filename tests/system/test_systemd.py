@@ -127,6 +127,25 @@ def test_as_its_file_says(rundir, tmp_path):  # noqa: F811
         assert stop(p) == 0
 
 
+def test_who_asks_for_the_rest_holds_nothing(manager):
+    """The next one takes the place of a killed keeper, whose child asks still."""
+    conf = LAB.parent.parent / "config" / "vmlan" / "lab.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text("[network]\nmode=natnet\n[forward]\nport = 0:22\n")
+    env = {"XDG_CONFIG_HOME": str(conf.parents[1])}
+    try:
+        for _ in range(3):
+            p = manager.start(env=env)
+            p.kill()
+            p.wait()
+        assert manager.start(env=env).pid == show("lab")["keeper"]
+    finally:
+        conf.unlink()
+        conf.parent.rmdir()
+        conf.parents[1].rmdir()
+    vmlan("down", "lab")
+
+
 def test_what_cannot_be_is_said(rundir):  # noqa: F811
     for words, code, text in ((("lab", "bridged", "bridge=nosuch0"), None, "nosuch0"),
                               (("lab", "nat"), 2, "nat"), (("../x",), 2, "x"), ((), 2, "name")):
