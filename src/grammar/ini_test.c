@@ -65,6 +65,7 @@ static void test_bad(void **state)
 		{"a = b \\", "does not go on", 0},
 		{"a = b\r", "no text", 0},
 		{"a = \xff", "no text", 0},
+		{"a = \xc2\x9b" "2J", "no text", 0},
 		{"a = b\0c", "no text", 7},
 	};
 

@@ -173,12 +173,34 @@ static bool is_plain(const char *text)
 	return true;
 }
 
+/* In the greatest unit of which there is one, with what is left as decimals:
+ * exact where that is a power of ten. */
+static void print_value(const struct unit *u, uint64_t n, char *buf,
+			size_t len)
+{
+	uint64_t rest, step;
+	int at;
+
+	while (u[1].name && n < u->size)
+		u++;
+	at = snprintf(buf, len, "%" PRIu64, n / u->size);
+	rest = n % u->size;
+	if (rest)
+		at += snprintf(buf + at, len - (size_t)at, ".");
+	for (step = u->size / 10; rest; step /= 10) {
+		at += snprintf(buf + at, len - (size_t)at, "%d",
+			       (int)(rest / step));
+		rest %= step;
+	}
+	snprintf(buf + at, len - (size_t)at, "%s", u->name);
+}
+
 static int read_value(const struct kind *k, const char *what,
 		      const char *value, uint64_t *np, struct error *e)
 {
 	const char *end = value + strspn(value, "0123456789.");
 	const struct unit *u = find_unit(k->units, end);
-	char units[64];
+	char units[64], limit[LINK_VALUE_LEN];
 	uint64_t n;
 
 	if (!is_plain(value))
@@ -201,13 +223,19 @@ static int read_value(const struct kind *k, const char *what,
 				 "are %s",
 				 what, value, end,
 				 list_units(k, units, sizeof(units)));
-	if (!take_number(value, end, u ? u->size : 1, &n) || n > k->max)
+	if (!take_number(value, end, u ? u->size : 1, &n))
 		return error_set(e, EXIT_USAGE,
 				 "%s=%.40s: no such amount can be had", what,
 				 value);
-	if (n && n < k->min)
-		return error_set(e, EXIT_USAGE, "%s=%.40s: it is too little",
-				 what, value);
+	if (n > k->max || (n && n < k->min)) {
+		print_value(k->units, n > k->max ? k->max : k->min, limit,
+			    sizeof(limit));
+		return error_set(e, EXIT_USAGE, "%s=%.40s: it is too %s is %s",
+				 what, value,
+				 n > k->max ? "much; the most there can be"
+					    : "little; the least",
+				 limit);
+	}
 	*np = n;
 	return 0;
 }
@@ -284,28 +312,6 @@ int link_time_parse(const char *what, const char *text, uint64_t *nsp,
 }
 
 /* ---- to text ---- */
-
-/* In the greatest unit of which there is one, with what is left as decimals:
- * exact where that is a power of ten. */
-static void print_value(const struct unit *u, uint64_t n, char *buf,
-			size_t len)
-{
-	uint64_t rest, step;
-	int at;
-
-	while (u[1].name && n < u->size)
-		u++;
-	at = snprintf(buf, len, "%" PRIu64, n / u->size);
-	rest = n % u->size;
-	if (rest)
-		at += snprintf(buf + at, len - (size_t)at, ".");
-	for (step = u->size / 10; rest; step /= 10) {
-		at += snprintf(buf + at, len - (size_t)at, "%d",
-			       (int)(rest / step));
-		rest %= step;
-	}
-	snprintf(buf + at, len - (size_t)at, "%s", u->name);
-}
 
 bool link_opt_format(const struct impair *i, enum link_key key,
 		     char buf[static LINK_VALUE_LEN])

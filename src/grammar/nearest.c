@@ -79,6 +79,9 @@ static size_t utf8_len(const unsigned char *p, const unsigned char *end)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
 	}
+	/* U+0080 to U+009F are what ESC begins otherwise. */
+	if (n == 2 && *p == 0xc2 && p[1] < 0xa0)
+		return 0;
 	return n;
 }
 
