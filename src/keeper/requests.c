@@ -509,8 +509,9 @@ void request_refuse(const struct request *r, const struct error *e,
 		return;
 	}
 	a->type = "application/json";
-	a->text = text_of(json_pack("{s:s,s:i}", "error", e->text, "code",
-				    (int)e->code));
+	/* It may name anything, and be cut anywhere. */
+	a->text = text_of(json_pack("{s:o,s:i}", "error", text_shown(e->text),
+				    "code", (int)e->code));
 }
 
 __attribute__((format(printf, 5, 6))) static void

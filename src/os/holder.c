@@ -103,6 +103,8 @@ static bool has_file(const char *pid, const char *want)
 	return found;
 }
 
+/* Its name, which is whatever it likes, in plain letters: it is shown on
+ * terminals. */
 static void name_process(const char *pid, char *buf, size_t len)
 {
 	char path[300], comm[64] = "";
@@ -115,6 +117,9 @@ static void name_process(const char *pid, char *buf, size_t len)
 			comm[strcspn(comm, "\n")] = '\0';
 		fclose(f);
 	}
+	for (char *p = comm; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
 	snprintf(buf, len, "%s (pid %s)", comm[0] ? comm : "a process", pid);
 }
 

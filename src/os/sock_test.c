@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -352,9 +353,25 @@ static void a_holder_has_the_address(void **state)
 	}
 }
 
+/* Whatever a process calls itself. */
+static void a_holder_is_named_in_plain_letters(void **state)
+{
+	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
+	CLEANUP_FD int fd = sock_listen_forward(IPPROTO_TCP, &ep, NULL);
+	char buf[128], name[16];
+
+	assert_true(fd >= 0);
+	assert_int_equal(prctl(PR_GET_NAME, name), 0);
+	assert_int_equal(prctl(PR_SET_NAME, "a\x1b[2J\xff z"), 0);
+	holder_of_port(IPPROTO_TCP, &ep, buf, sizeof(buf));
+	assert_int_equal(prctl(PR_SET_NAME, name), 0);
+	assert_memory_equal(buf, "a?[2J? z (pid ", 14);
+}
+
 static int group(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_holder_is_named_in_plain_letters),
 		cmocka_unit_test(streams_connect),
 		cmocka_unit_test(busy_ports_name_their_holder),
 		cmocka_unit_test(families_can_be_chosen),
