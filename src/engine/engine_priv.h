@@ -178,9 +178,11 @@ struct lan_events engine_lan_events(struct engine *e);
 void engine_env_upcalls(struct engine *e, struct netdev_env *env);
 /* look.c: shows a turn of what is asked for, and says LOOKED. */
 void engine_order_look(struct engine *e, const struct msg_look *m);
-/* look_flows.c: the same of flows.  Its mail has come to worker me, or would
- * find room now; the gateway goes. */
+/* look_flows.c: the same of flows.  True: another worker has a turn, and m is
+ * next.  Its mail has come to worker me, or would find room now; the gateway
+ * goes. */
 void engine_look_flows(struct engine *e, const struct msg_look *m);
+bool engine_look_later(struct engine *e, const struct msg_look *m);
 void engine_look_mail(struct engine *e, unsigned me);
 void engine_look_room(struct engine *e, unsigned me);
 void engine_look_forget(struct engine *e, const struct gateway *gw);

@@ -187,6 +187,8 @@ void engine_order_look(struct engine *e, const struct msg_look *m)
 {
 	struct msg_look answer = *m;
 
+	if (engine_look_later(e, m))
+		return;
 	if (m->what == LOOK_FLOWS) {
 		engine_look_flows(e, m);
 		return;

@@ -9,7 +9,8 @@
  *	names, LOOKED  <--------- mail -------	.. and gives back the turn
  *
  * So nobody waits for anybody, and a worker has a turn's work between two
- * rounds.  There is one turn at a time; what is asked meanwhile comes next.
+ * rounds.  There is one turn at a time, for there is one room; what is asked
+ * meanwhile, be it of flows or not, comes next.
  */
 #include "engine/engine_priv.h"
 
@@ -74,7 +75,16 @@ static void post(struct engine *e, unsigned me, unsigned to)
 	e->look.owes[me] = !mail_post(team_mail(e->team, me, to), &c);
 }
 
-static void begin(struct engine *e, const struct msg_look *asked)
+bool engine_look_later(struct engine *e, const struct msg_look *m)
+{
+	if (!e->look.worker)
+		return false;
+	e->look.next = *m;
+	e->look.has_next = true;
+	return true;
+}
+
+void engine_look_flows(struct engine *e, const struct msg_look *asked)
 {
 	struct engine_netdev *n = gateway_from(e, asked->at[0]);
 	struct msg_look m = *asked;
@@ -100,25 +110,16 @@ static void begin(struct engine *e, const struct msg_look *asked)
 	post(e, 0, e->look.worker);
 }
 
-void engine_look_flows(struct engine *e, const struct msg_look *m)
-{
-	if (e->look.worker) {
-		e->look.next = *m;
-		e->look.has_next = true;
-		return;
-	}
-	begin(e, m);
-}
-
 /* The turn has come back. */
 static void take_back(struct engine *e)
 {
 	struct engine_look *l = &e->look;
+	const struct msg_look next = l->next;
 
 	l->worker = 0;
 	if (l->has_next) { /* nobody waits for this one any more */
 		l->has_next = false;
-		begin(e, &l->next);
+		engine_order_look(e, &next);
 		return;
 	}
 	finish(e, l->gw, &l->m);

@@ -331,6 +331,36 @@ static void test_leases_are_not_always_urgent(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* There is one room: while another worker writes to it, what is asked waits,
+ * whatever it is, and the answer to what was asked before is lost. */
+static void test_looks_take_turns(void **state)
+{
+	const struct msg_look counts = {.cookie = 5, .what = LOOK_COUNTS};
+	const struct team_ops ops = {.mail = NULL};
+	const struct team_config one = {.n = 1, .ops = &ops};
+	struct error err = ERROR_NULL;
+	struct bench *b = *state;
+	union look_room room;
+	union engine_msg m;
+
+	b->e.counters.room = &room;
+	assert_int_equal(team_new(&one, &b->e.team, &err), 0);
+	memset(&room, 0xa5, sizeof(room));
+	b->e.look.worker = 1;
+	b->e.look.m.cookie = 4;
+	engine_order_look(&b->e, &counts);
+	assert_false(hear(b, &m));
+	assert_int_equal(room.count[0], UINT64_C(0xa5a5a5a5a5a5a5a5));
+	engine_look_mail(&b->e, 0); /* it gives back the turn */
+	assert_true(hear(b, &m));
+	assert_int_equal(m.head.type, ENGINE_MSG_LOOKED);
+	assert_int_equal(m.look.cookie, 5);
+	assert_int_equal(m.look.n, LOOK_COUNT_N);
+	assert_int_equal(room.count[0], 0);
+	assert_false(hear(b, &m));
+	b->e.team = team_free(b->e.team);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +371,7 @@ int main(void)
 		T(test_a_keeper_that_is_gone),
 		T(test_addresses_are_told_now_and_then),
 		T(test_leases_are_not_always_urgent),
+		T(test_looks_take_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
