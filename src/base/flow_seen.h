@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A flow of a guest as it is shown: made by its part of the NAT, looked at by
- * the keeper.
+ * the keeper, who believes no part of it: any bytes are a value.
  */
 #ifndef BASE_FLOW_SEEN_H
 #define BASE_FLOW_SEEN_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -43,8 +42,8 @@ struct flow_seen {
 	mac guest_mac;
 	uint8_t proto;	   /* IPPROTO_* */
 	uint8_t state;	   /* enum flow_state */
-	bool is_inward;	   /* it began outside */
-	bool is_tcp;	   /* n_again holds, and rtt_us if it is not 0 */
+	uint8_t is_inward; /* it began outside */
+	uint8_t is_tcp;	   /* n_again holds, and rtt_us if it is not 0 */
 	uint32_t port;	   /* of the LAN, its netdev's number; 0: not known */
 	uint32_t rtt_us;   /* to the guest, smoothed */
 	uint32_t n_again;  /* segments that were sent to the guest again */
