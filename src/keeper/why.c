@@ -14,7 +14,7 @@
 #include "keeper/leases.h"
 #include "keeper/why_priv.h"
 
-#define WAIT_NS (UINT64_C(2) * 1000000000)
+#define WAIT_NS (UINT64_C(5) * 1000000000) /* twice for a name */
 
 enum { WHYS_MAX = 64 }; /* that wait at a time */
 
