@@ -14,7 +14,7 @@ import pytest
 
 from test_fwd import dial, echoes, echoing, is_bound, udp_echoes
 from test_modes import RUNDIR, Machine, lan, rundir, vmlan  # noqa: F401
-from world import sh, wait_for
+from world import popen, wait_for
 
 MAC = "5a:94:ef:e4:0c:ee"
 GATEWAY = {"192.168.127.1": "52:55:c0:a8:7f:01"}
@@ -119,8 +119,13 @@ def test_a_unix_socket(a):
     a.guest.dhcp()
     assert script(line % "expose") == ""
     with echoing("a"):
-        assert sh("curl", "-sS", "--http0.9", "--unix-socket", str(name), "http:/unix/x",
-                  "--max-time", "1", check=False).stdout.startswith("GET /x")
+        # who has what curl asked back, and no more comes
+        with popen("curl", "-sSN", "--http0.9", "--unix-socket", str(name), "http:/unix/x",
+                   stdout=subprocess.PIPE, text=True) as curl:
+            try:
+                assert curl.stdout.read(6) == "GET /x"
+            finally:
+                curl.kill()
     assert script(line % "expose") == f"proxy already running for unix on {name}\n"
     assert json.loads(script(ALL)) == [
         {"local": str(name), "remote": "tcp://192.168.127.2:7001", "protocol": "unix"}]

@@ -234,7 +234,9 @@ def test_an_engine_that_does_not_answer(flow):
         got = b""
         while more := s.recv(65536):
             got += more
-        assert got.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 408 ")), got[:200]
+        # 500 where all this took longer than the keeper waits for an engine
+        assert got.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 408 ")) or (
+            got.startswith(b"HTTP/1.1 500 ") and b"does not answer" in got), got[:200]
         s.close()
     assert request("GET", "/v1/stats")[0] == 200
 
