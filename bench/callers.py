@@ -157,6 +157,7 @@ class Calls:
         yield lambda: self.ask("PUT /v1/machines/{name}/life", at + "/life", {"pid": os.getpid()})
         yield lambda: spoil(to={"loss": "1%", "delay": "2ms"}, seed=7)
         yield lambda: self.ask("GET /v1/machines/{name}/link", at + "/link")
+        yield lambda: self.ask("GET /v1/why", f"/v1/why?from={self.machine}&to=internet&port=443")
         yield lambda: spoil(up=False)
         yield lambda: spoil(reset=True)
         yield add
