@@ -49,6 +49,8 @@ struct keeper_child {
 struct looks {
 	struct list waiting; /* of struct look, the first is being asked */
 	uint32_t cookie;     /* of the turn that was asked last */
+	bool is_owed; /* the engine has not said that one yet; another is asked
+		       * then, however many have asked and gone */
 	struct timer patience;
 	size_t n_bytes; /* of all answers that are not freed yet */
 };

@@ -108,13 +108,16 @@ static void ask(struct keeper *k)
 	timer_disarm(loop_wheel(k->loop), &all->patience);
 	if (!l)
 		return;
-	m.look.cookie = ++all->cookie;
-	m.look.what = l->kind->part[l->part].what;
-	memcpy(m.look.at, l->at, sizeof(l->at));
 	timer_arm(loop_wheel(k->loop), &all->patience,
 		  *loop_now(k->loop) + PATIENCE_NS);
+	if (all->is_owed)
+		return;
+	l->cookie = m.look.cookie = ++all->cookie;
+	m.look.what = l->kind->part[l->part].what;
+	memcpy(m.look.at, l->at, sizeof(l->at));
 	/* One that is gone: its end is told soon. */
-	(void)engine_link_send(k, &m, ENGINE_MSG_LOOK, NULL, 0);
+	all->is_owed =
+		engine_link_send(k, &m, ENGINE_MSG_LOOK, NULL, 0) == 0;
 }
 
 static void on_patience(struct timer *t, uint64_t now_ns)
@@ -163,8 +166,13 @@ void looks_take(struct keeper *k, const struct msg_look *m)
 	struct look *l = first_of(&k->looks);
 	const struct look_part *part;
 
-	if (!l || m->cookie != k->looks.cookie)
+	if (!k->looks.is_owed || m->cookie != k->looks.cookie)
 		return;
+	k->looks.is_owed = false;
+	if (!l || l->cookie != m->cookie) { /* who had asked has gone */
+		ask(k);
+		return;
+	}
 	part = &l->kind->part[l->part];
 	if (m->what != (uint32_t)part->what)
 		return;
@@ -188,6 +196,7 @@ void looks_engine_lost(struct keeper *k)
 		fail(l, "the engine ended before it had answered; ask again");
 	/* Its successor, which is not there yet, is told of the next. */
 	k->looks.cookie++;
+	k->looks.is_owed = false;
 }
 
 void looks_engine_new(struct keeper *k)

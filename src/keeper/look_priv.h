@@ -35,6 +35,7 @@ struct look {
 	struct keeper *keeper;
 	const struct look_kind *kind;
 	unsigned part;
+	uint32_t cookie; /* of the turn that was asked for it last */
 	uint32_t at[LOOK_AT];
 	unsigned n_turns;
 	char *text; /* owned; n bytes of room, not terminated before the end */
