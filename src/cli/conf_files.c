@@ -45,7 +45,7 @@ static char *own_folder(void)
 	return NULL;
 }
 
-/* 0, or why there is nothing; what is there and cannot be read says so later. */
+/* 0, or why there is nothing.  What cannot be read says so later. */
 static int look(const char *path)
 {
 	struct stat st;
