@@ -140,6 +140,19 @@ static void reseed(struct cable *c, uint64_t seed)
 		rng_seed(&c->rng[i], seed, c->c.stream * CHANCES + i);
 }
 
+/* What has left is still to be paid for, but at the new rate. */
+static void turn_at_rate(struct cable *c, uint64_t rate)
+{
+	uint64_t now_ns = *c->c.now_ns;
+	unsigned __int128 bits;
+
+	c->next_part = 0; /* it was of the other one */
+	if (c->next_ns <= now_ns)
+		return;
+	bits = (unsigned __int128)(c->next_ns - now_ns) * c->set.rate;
+	c->next_ns = now_ns + (rate ? (uint64_t)(bits / rate) : 0);
+}
+
 int cable_set(struct cable *c, const struct impair *set, uint64_t seed,
 	      bool restarts)
 {
@@ -150,7 +163,7 @@ int cable_set(struct cable *c, const struct impair *set, uint64_t seed,
 	if (restarts || seed != c->seed || impair_is_none(&c->set))
 		reseed(c, seed);
 	if (set->rate != c->set.rate)
-		c->next_part = 0; /* it was of the other one */
+		turn_at_rate(c, set->rate);
 	c->set = *set;
 	if (set->rate) {
 		fq_rate(c->fq, set->rate);
