@@ -394,6 +394,8 @@ int capture_keep(struct keeper *k, const struct request *r, json_t **op,
 	if (capture_request_parse(r->body, r->n_body, &q, e) < 0)
 		return -EINVAL;
 	q.is_last = false;
+	if (q.memory && check_machine(k, q.machine, e) < 0)
+		return -EINVAL; /* what is kept of one that has gone stays */
 	old = find_kept(k, q.machine);
 	if (old) /* its place, and its memory, are the new one's */
 		capture_free(old);

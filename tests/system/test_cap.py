@@ -316,6 +316,8 @@ def test_last(web, tmp_path):
     assert len(File(f).frames) == 2
     stop(web)
     wait_for("its end", lambda: not any(m["name"] == "web" for m in show("lab")["machines"]))
+    o = control("PUT", "/v1/captures/kept", '{"memory": 1048576, "machine": "web"}')
+    assert o["code"] == 4
     vmlan("cap", "lab/web", "--last", "1h", "-w", f)  # it is for faults
     assert {p for p, _, _, _ in File(f).frames} == {"web"}
     vmlan("cap", "lab", "--keep", "off")
