@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "keeper/machine.h"
 #include "keeper/state.h"
+#include "os/holder.h"
 #include "os/sock.h"
 
 /* ---- who is in the way ---- */
@@ -73,14 +75,27 @@ static int refuse_held(const struct plan_forward *held,
 /* ---- sockets ---- */
 
 /* A UDP port that was ours until just now may be the engine's for a moment
- * more. */
+ * more.  Who else has it since is left alone, though he may share it. */
 static bool was_ours(const struct plan *p, const struct plan_forward *pf)
 {
-	bool found = false;
+	unsigned long holder;
+	bool found;
 
+	if (pf->proto != IPPROTO_UDP)
+		return false;
+	holder = holder_socket(pf->proto, &pf->host);
+	found = !holder; /* it has just closed it */
 	for (unsigned i = 0; i < PLAN_RETIRED_MAX; i++)
-		found |= endpoint_eq(&p->retired[i], &pf->host);
-	return found && pf->proto == IPPROTO_UDP;
+		found |= p->retired[i] == holder;
+	return found;
+}
+
+static void remember(struct plan *p, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		p->retired[p->n_retired++ % PLAN_RETIRED_MAX] = st.st_ino;
 }
 
 static int listen_inet(struct plan_forward *pf, const struct plan *p,
@@ -219,7 +234,7 @@ static void close_port(struct plan *p, struct plan_forward *pf)
 	else
 		sock_retire_forward(pf->fd, pf->proto);
 	if (!is_unix(pf) && pf->proto == IPPROTO_UDP)
-		p->retired[p->n_retired++ % PLAN_RETIRED_MAX] = pf->host;
+		remember(p, pf->fd);
 	fd_close(&pf->fd);
 }
 

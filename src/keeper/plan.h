@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/list.h"
@@ -165,8 +166,9 @@ struct plan {
 	struct list forwards; /* of struct forward; they go with their netdev */
 	uint32_t last_forward; /* number of one */
 	uint32_t last_serial;  /* of a struct plan_forward */
-	/* UDP ports that were forwarded until just now, by turn. */
-	struct endpoint retired[PLAN_RETIRED_MAX];
+	/* Sockets (inodes) of UDP ports that were forwarded until just now, by
+	 * turn. */
+	ino_t retired[PLAN_RETIRED_MAX];
 	unsigned n_retired;
 	int32_t *hubs;	     /* owned: hubid of lan number i + 1 */
 	unsigned n_hubs;

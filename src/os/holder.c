@@ -158,6 +158,14 @@ static bool find(uint8_t proto, const struct endpoint *ep,
 	       find_in(t[!is_v6], proto, ep, inodep, uidp);
 }
 
+unsigned long holder_socket(uint8_t proto, const struct endpoint *ep)
+{
+	unsigned long inode = 0;
+	unsigned uid = 0;
+
+	return find(proto, ep, &inode, &uid) ? inode : 0;
+}
+
 bool holder_has_port(uint8_t proto, const struct endpoint *ep)
 {
 	unsigned long inode = 0;

@@ -14,6 +14,8 @@
  * of all.  buf of len bytes; returns buf. */
 const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
 			   size_t len);
+/* The inode of the socket that has it; 0: none is seen. */
+unsigned long holder_socket(uint8_t proto, const struct endpoint *ep);
 /* True if somebody has it: what comes there is taken. */
 bool holder_has_port(uint8_t proto, const struct endpoint *ep);
 /* As holder_of_port() for another process that has the file of fd open. */

@@ -201,6 +201,21 @@ def test_all_or_nothing(a):
     assert not is_bound(8000) and not is_bound(8003)
 
 
+def test_a_port_of_before_is_anothers_now(a):
+    """Who shares it with others does not share it with us."""
+    fwd("lab", "rm", str(add("2300:7000/udp")[0]["id"]))
+    wait_for("its end", lambda: not is_bound(2300))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 2300))
+        s.settimeout(10)
+        line = one_line(5, "fwd", "lab", "add", "2300:7000/udp")
+        assert f"(pid {os.getpid()})" in line and ls() == []
+        c.sendto(b"mine", ("127.0.0.1", 2300))
+        assert s.recv(10) == b"mine"
+
+
 def test_unix(a):
     path = RUNDIR / "my-web.sock"
     assert fwd("a", "add", f"unix:{path}:7000") == \
