@@ -390,6 +390,6 @@ bool forward_refused(struct keeper *k, struct plan_netdev *n, uint32_t serial,
 	forward_say(k, EVENT_FORWARD_REMOVED, f);
 	forward_close(f);
 	router_forward(&k->plan);
-	state_save(k);
+	state_save_rarely(k); /* they may come by the thousand */
 	return true;
 }

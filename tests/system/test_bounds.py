@@ -26,7 +26,8 @@ def test_more_forwards_than_the_engine_takes(w):
             answer = ask("lab", b"POST /v1/machines HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                          b"Content-Length: %d\r\n\r\n" % len(body) + body)
             assert answer.startswith(b"HTTP/1.1 201"), answer[:400]
-        wait_for("the last to be refused", lambda: len(show("lab")["forwards"]) == most)
+        wait_for("the last to be refused", lambda: len(show("lab")["forwards"]) == most,
+                 60)
         assert len(show("lab")["machines"]) == most // each + 1
         # what was refused is not asked back
         vmlan("down", "-q", "lab")
