@@ -209,15 +209,28 @@ static void copy_frame(uint8_t *to, const struct frame *f, uint32_t len)
 	}
 }
 
-uint64_t ring_put_frame(struct ring_writer *w, const struct ring_record *r,
-			const struct frame *f)
+uint64_t ring_reserve_frame(struct ring_writer *w, const struct ring_record *r)
 {
 	uint64_t at = append(w, r, RING_SPARE);
 
+	w->lost += at == RING_NOWHERE;
+	return at;
+}
+
+void ring_fill_frame(const struct ring_writer *w, uint64_t at,
+		     const struct frame *f, uint32_t data_len)
+{
 	if (at != RING_NOWHERE)
-		copy_frame(place(w, at) + sizeof(*r), f, r->data_len);
-	else
-		w->lost++;
+		copy_frame(place(w, at) + sizeof(struct ring_record), f,
+			   data_len);
+}
+
+uint64_t ring_put_frame(struct ring_writer *w, const struct ring_record *r,
+			const struct frame *f)
+{
+	uint64_t at = ring_reserve_frame(w, r);
+
+	ring_fill_frame(w, at, f, r->data_len);
 	return at;
 }
 
@@ -248,20 +261,20 @@ void ring_set_void(struct ring_writer *w, uint64_t at)
 		place(w, at)[offsetof(struct ring_record, type)] = RING_VOID;
 }
 
-bool ring_publish(struct ring_writer *w)
+bool ring_publish(struct ring_writer *w, uint64_t end)
 {
 	atomic_store_explicit(&w->shared->lost, w->lost, memory_order_relaxed);
-	if (w->told == w->head)
+	if (w->told == end)
 		return false;
-	w->told = w->head;
+	w->told = end;
 	/* In one order with is_waiting: ring_reader_wait(). */
-	atomic_store(&w->shared->head, w->head);
+	atomic_store(&w->shared->head, end);
 	return true;
 }
 
 void ring_writer_over(struct ring_writer *w)
 {
-	(void)ring_publish(w); /* is_over says as much */
+	(void)ring_publish(w, w->head); /* is_over says as much */
 	atomic_store(&w->shared->is_over, 1);
 }
 

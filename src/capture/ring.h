@@ -109,6 +109,13 @@ size_t ring_len(uint64_t n);
 MUST_USE int ring_writer_open(struct ring_writer *w, int fd, uint64_t n,
 			      enum ring_mode mode);
 void ring_writer_close(struct ring_writer *w);
+/* As ring_put_frame() without the bytes, which ring_fill_frame() then copies:
+ * perhaps beside other calls for this ring, but for ring_publish() of it, and
+ * not of a kept ring, where others may take its place meanwhile. */
+uint64_t ring_reserve_frame(struct ring_writer *w,
+			    const struct ring_record *r);
+void ring_fill_frame(const struct ring_writer *w, uint64_t at,
+		     const struct frame *f, uint32_t data_len);
 /* Appends r, which says all but len; with it the first r->data_len bytes of f,
  * or that many at data.  Returns where it is, or RING_NOWHERE (a frame is then
  * counted). */
@@ -120,8 +127,9 @@ uint64_t ring_put(struct ring_writer *w, const struct ring_record *r,
 void ring_set_lost(struct ring_writer *w, uint64_t at, unsigned why,
 		   const char where[PORT_NAME_LEN]);
 void ring_set_void(struct ring_writer *w, uint64_t at);
-/* Shows the reader what there is.  True if there is something new. */
-bool ring_publish(struct ring_writer *w);
+/* Shows the reader what there is before `end`, a record's place or w->head.
+ * True if there is something new. */
+bool ring_publish(struct ring_writer *w, uint64_t end);
 /* No more comes. */
 void ring_writer_over(struct ring_writer *w);
 /* True, once, if the reader waits for something. */

@@ -113,10 +113,10 @@ static void test_nothing_before_it_is_published(void **state)
 
 	(void)state;
 	rig_init(&g, RING_STREAM, RING_MIN);
-	assert_false(ring_publish(&g.w));
+	assert_false(ring_publish(&g.w, g.w.head));
 	(void)put(&g, 60, 1);
 	expect_none(&g);
-	assert_true(ring_publish(&g.w));
+	assert_true(ring_publish(&g.w, g.w.head));
 	expect(&g, 60, 1);
 	expect_none(&g);
 	rig_deinit(&g);
@@ -136,7 +136,7 @@ static void test_stream_goes_round(void **state)
 		for (uint32_t i = 0; i < n; i++, n_put++)
 			assert_true(put(&g, 60 + n_put * 7919 % 60000, n_put) !=
 				    RING_NOWHERE);
-		(void)ring_publish(&g.w);
+		(void)ring_publish(&g.w, g.w.head);
 		while (n_read < n_put) {
 			expect(&g, 60 + n_read * 7919 % 60000, n_read);
 			n_read++;
@@ -159,7 +159,7 @@ static void test_full_stream_counts(void **state)
 	assert_in_range(n, RING_MIN / 10200 - 16, RING_MIN / 10000);
 	for (unsigned i = 0; i < 41; i++)
 		assert_true(put(&g, 10000, n) == RING_NOWHERE);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	assert_int_equal(ring_reader_lost(&g.r), 42);
 	assert_int_equal(ring_lost(g.fd), 42);
 	assert_int_equal(ring_lost(-1), 0);
@@ -190,7 +190,7 @@ static void test_kept_forgets_the_oldest(void **state)
 	rig_init(&g, RING_KEPT, RING_MIN);
 	for (uint32_t i = 0; i < n; i++)
 		assert_true(put(&g, len, i) != RING_NOWHERE);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	ring_reader_close(&g.r);
 	assert_int_equal(ring_reader_open(&g.r, g.fd, RING_KEPT), 0);
 	assert_int_equal(ring_reader_next(&g.r, &r, &data), RING_R_RECORD);
@@ -214,7 +214,7 @@ static void test_kept_taken_meanwhile(void **state)
 	rig_init(&g, RING_KEPT, RING_MIN);
 	for (uint32_t i = 0; i < 20; i++)
 		(void)put(&g, 60000, i);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	set_word(&g, AT_LOW, RING_BLOCK_MIN * 8); /* less than all */
 	ring_reader_close(&g.r);
 	assert_int_equal(ring_reader_open(&g.r, g.fd, RING_KEPT), 0);
@@ -233,12 +233,12 @@ static void test_another_writer(void **state)
 	(void)state;
 	rig_init(&g, RING_KEPT, RING_MIN);
 	(void)put(&g, 100, 1);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	(void)put(&g, 100, 2); /* died before it was shown */
 	ring_writer_close(&g.w);
 	assert_int_equal(ring_writer_open(&g.w, g.fd, RING_MIN, RING_KEPT), 0);
 	(void)put(&g, 100, 3);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	ring_reader_close(&g.r);
 	assert_int_equal(ring_reader_open(&g.r, g.fd, RING_KEPT), 0);
 	assert_int_equal(ring_reader_writers(&g.r), 2);
@@ -262,7 +262,7 @@ static void test_lost_and_void(void **state)
 		at[i] = put(&g, 60, i);
 	ring_set_void(&g.w, at[0]);
 	ring_set_lost(&g.w, at[2], DROP_PORT_FULL, where);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	ring_set_void(&g.w, at[1]); /* too late */
 	expect(&g, 60, 1);
 	assert_int_equal(ring_reader_next(&g.r, &r, &data), RING_R_RECORD);
@@ -297,7 +297,7 @@ static void test_frame_in_pieces(void **state)
 		r.data_len = len;
 		assert_true(ring_put_frame(&g.w, &r, &f) != RING_NOWHERE);
 	}
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	for (uint32_t len = 0; len <= sizeof(all); len++) {
 		assert_int_equal(ring_reader_next(&g.r, &r, &data),
 				 RING_R_RECORD);
@@ -321,7 +321,7 @@ static void test_hostile_reader(void **state)
 		set_word(&g, AT_TAIL, tails[n % array_len(tails)] +
 					      (n % 3 ? g.w.head : 0));
 		(void)put(&g, 60 + n * 31 % 65000, n);
-		(void)ring_publish(&g.w);
+		(void)ring_publish(&g.w, g.w.head);
 		assert_true(ring_unread(&g.w) <= g.w.size);
 	}
 	/* A new writer begins where it is told, within the ring. */
@@ -335,7 +335,7 @@ static void test_hostile_reader(void **state)
 				 0);
 		for (uint32_t n = 0; n < 100; n++)
 			(void)put(&g, FRAME_MAX, n);
-		(void)ring_publish(&g.w);
+		(void)ring_publish(&g.w, g.w.head);
 	}
 	rig_deinit(&g);
 }
@@ -373,12 +373,12 @@ static void test_hostile_writer(void **state)
 		memcpy(g.memory + RING_FIRST + lies[i].at, &lies[i].v,
 		       lies[i].len);
 		(void)put(&g, 60, 2);
-		(void)ring_publish(&g.w);
+		(void)ring_publish(&g.w, g.w.head);
 		assert_int_equal(ring_reader_next(&g.r, &r, &data),
 				 RING_R_DAMAGED);
 		expect_none(&g); /* the block is skipped */
 		(void)put(&g, 60000, 3); /* in it, and passed over */
-		(void)ring_publish(&g.w);
+		(void)ring_publish(&g.w, g.w.head);
 		while (ring_reader_next(&g.r, &r, &data) != RING_R_NONE)
 			;
 		rig_deinit(&g);
@@ -396,7 +396,7 @@ static void test_name_without_end(void **state)
 	(void)put(&g, 60, 1);
 	memset(g.memory + RING_FIRST + offsetof(struct ring_record, port), 'x',
 	       PORT_NAME_LEN);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	assert_int_equal(ring_reader_next(&g.r, &r, &data), RING_R_DAMAGED);
 	rig_deinit(&g);
 }
@@ -410,7 +410,7 @@ static void test_hostile_head(void **state)
 	(void)state;
 	rig_init(&g, RING_STREAM, RING_MIN);
 	(void)put(&g, 60, 1);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	set_word(&g, AT_HEAD, UINT64_C(1) << 40);
 	assert_int_equal(ring_reader_next(&g.r, &r, &data), RING_R_DAMAGED);
 	expect_none(&g);
@@ -431,7 +431,7 @@ static void test_waiting(void **state)
 	assert_true(ring_reader_waits(&g.w));
 	assert_false(ring_reader_waits(&g.w)); /* once */
 	(void)put(&g, 60, 1);
-	(void)ring_publish(&g.w);
+	(void)ring_publish(&g.w, g.w.head);
 	assert_false(ring_reader_wait(&g.r)); /* there is something */
 	expect(&g, 60, 1);
 	assert_false(ring_reader_is_over(&g.r));

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Captures of an engine: what its lans tell (lan/tap.h) goes into the rings
- * (ring.h) of those who want it.  Made and asked by the engine; worker 0's
- * thread only.
+ * (ring.h) of those who want it.  Made and asked by the engine, on worker 0's
+ * thread, and in a pause (worker/team.h) if there are others.
+ *
+ * What each worker's lan tells it puts in by itself: under a lock it takes the
+ * places, with the time, so that what lies in a ring is in order; the bytes it
+ * copies without.  The reader is shown all before the first record of a batch
+ * that some worker still carries.
  *
  * A capture of all ports has each frame once, where it comes into the network:
  * by any port but a cable to another lan.  One of a port (by name, whenever a
@@ -26,12 +31,21 @@ struct taps;
  * quarter of its ring is full. */
 #define TAPS_WAKE_NS UINT64_C(2000000)
 
+struct taps_worker {
+	struct timer_wheel *wheel; /* borrowed */
+	const uint64_t *now_ns;	   /* borrowed: its clock */
+};
+
 struct taps_config {
-	struct timer_wheel *wheel;    /* borrowed */
-	const uint64_t *now_ns;	      /* borrowed: the worker's clock */
-	uint64_t (*wall_ns)(void);    /* since 1970, for the records */
+	const struct taps_worker *workers; /* copied */
+	unsigned n_workers;		   /* from 1 on */
+	/* Since 1970, for the records; any worker's. */
+	uint64_t (*wall_ns)(void);
 	/* True for a port that leads to another lan of ours. */
 	bool (*is_cable)(const struct port *p);
+	/* What p has counted on all workers; NULL: that is p->stats. */
+	void (*stats)(void *arg, const struct port *p, struct port_stats *s);
+	void *arg;
 };
 
 struct taps_capture {
@@ -48,8 +62,9 @@ struct taps_capture {
 MUST_USE int taps_new(const struct taps_config *c, struct taps **tp);
 /* All captures end; no lan has them any more. */
 struct taps *taps_free(struct taps *t);
-/* A lan is there; it goes.  Not while a batch is carried. */
-void taps_lan_add(struct taps *t, struct lan *lan);
+/* A lan is there, or a lane of that worker, before its ports are; it goes.  Not
+ * while a batch is carried.  0 or -ENOMEM. */
+MUST_USE int taps_lan_add(struct taps *t, struct lan *lan, unsigned worker);
 void taps_lan_del(struct taps *t, struct lan *lan);
 /* 0; -EEXIST for an id there is; -ENOSPC beyond TAP_MAX; what
  * ring_writer_open() says.  Not while a batch is carried; so for the next. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a lan carries, and what a capture has of it. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -45,13 +47,16 @@ static bool is_cable(const struct port *p)
 
 static void rig_init(struct rig *g)
 {
-	struct taps_config c = {.wall_ns = wall_ns, .is_cable = is_cable};
+	struct taps_worker worker;
+	const struct taps_config c = {.workers = &worker, .n_workers = 1,
+				      .wall_ns = wall_ns,
+				      .is_cable = is_cable};
 
 	fake_lan_init(&g->b, false);
-	c.wheel = &g->b.wheel;
-	c.now_ns = &g->b.now_ns;
+	worker.wheel = &g->b.wheel;
+	worker.now_ns = &g->b.now_ns;
 	assert_int_equal(taps_new(&c, &g->t), 0);
-	taps_lan_add(g->t, g->b.lan);
+	assert_int_equal(taps_lan_add(g->t, g->b.lan, 0), 0);
 	for (unsigned i = 0; i < N; i++) {
 		char name[8];
 
@@ -443,6 +448,176 @@ static void test_nobody_reads(void **state)
 	look_close(&l);
 }
 
+/* ---- several workers ---- */
+
+enum { MANY = 20000 };
+
+/* A worker's lan; of the second a lane's part is played by a lan. */
+struct one {
+	struct fake_lan b;
+	struct fake_port *p[2];
+	unsigned seed;
+	_Atomic bool is_done;
+};
+
+struct two {
+	struct one w[2];
+	struct taps *t;
+};
+
+static uint64_t real_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void two_init(struct two *g, struct rig *r, struct look *l)
+{
+	struct taps_worker workers[2];
+	const struct taps_config c = {.workers = workers, .n_workers = 2,
+				      .wall_ns = real_ns,
+				      .is_cable = is_cable};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct one *w = &g->w[i];
+
+		fake_lan_init(&w->b, false);
+		w->seed = i;
+		w->is_done = false;
+		workers[i].wheel = &w->b.wheel;
+		workers[i].now_ns = &w->b.now_ns;
+	}
+	assert_int_equal(taps_new(&c, &g->t), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct one *w = &g->w[i];
+
+		assert_int_equal(taps_lan_add(g->t, w->b.lan, i), 0);
+		for (unsigned k = 0; k < 2; k++)
+			w->p[k] = fake_new(
+				w->b.lan,
+				&(struct fake_config){.name = k ? "q" : "p"});
+		say(w->p[0], fake_mac(1), fake_mac(0), 60);
+		say(w->p[1], fake_mac(0), fake_mac(1), 60);
+	}
+	r->t = g->t;
+	assert_int_equal(look_start(r, l, 1, ""), 0);
+	/* As a lane's legs get it. */
+	lan_tap_port(&g->w[1].p[0]->port, g->w[0].p[0]->port.tap);
+	assert_int_equal(g->w[1].p[0]->port.tap, 1);
+}
+
+static void two_deinit(struct two *g, struct look *l)
+{
+	g->t = taps_free(g->t);
+	for (unsigned i = 0; i < 2; i++)
+		fake_lan_deinit(&g->w[i].b);
+	look_close(l);
+}
+
+struct other {
+	struct fake_port *from;
+	struct look *l;
+};
+
+/* The other worker has a frame, too, and is done with it first. */
+static void other_says(struct fake_port *f, const struct batch *b,
+		       uint64_t mask)
+{
+	const struct other *o = f->arg;
+
+	(void)b;
+	(void)mask;
+	say(o->from, fake_mac(1), fake_mac(0), 61);
+	assert_false(next(o->l, RING_FRAME));
+	f->room = 0; /* for the next one */
+}
+
+/* What a batch under way may still change is not shown by another's end. */
+static void test_who_is_first_waits(void **state)
+{
+	struct look l;
+	struct other o = {.l = &l};
+	struct two g;
+	struct rig r;
+
+	(void)state;
+	two_init(&g, &r, &l);
+	o.from = g.w[0].p[0];
+	g.w[1].p[1]->on_send = other_says;
+	g.w[1].p[1]->arg = &o;
+	say(g.w[1].p[0], fake_mac(1), fake_mac(0), 60);
+	assert_true(next(&l, RING_FRAME));
+	assert_int_equal(l.last.frame_len, 60);
+	assert_int_equal(l.last.lost, 0);
+	assert_true(next(&l, RING_FRAME));
+	assert_int_equal(l.last.frame_len, 61);
+	assert_false(next(&l, RING_FRAME));
+	g.w[1].p[1]->on_send = NULL;
+	say(g.w[1].p[0], fake_mac(1), fake_mac(0), 62);
+	assert_true(next(&l, RING_FRAME));
+	assert_int_equal(l.last.lost, DROP_PORT_FULL + 1);
+	two_deinit(&g, &l);
+}
+
+static void *say_many(void *arg)
+{
+	struct one *w = arg;
+	uint8_t buf[1000];
+
+	fake_frame_fill(buf, sizeof(buf), fake_mac(1), fake_mac(0), w->seed);
+	for (uint32_t i = 0; i < MANY; i++) {
+		memcpy(buf + 14, &w->seed, 4);
+		memcpy(buf + 18, &i, 4);
+		fake_rx(w->p[0], buf, sizeof(buf), NULL);
+		fake_clear(w->p[1]);
+	}
+	w->is_done = true;
+	return NULL;
+}
+
+/* Each worker's are in order, all in that of time, and none is missing that is
+ * not counted. */
+static void test_workers_at_once(void **state)
+{
+	uint32_t at[2] = {0}, n = 0, seed, number;
+	uint64_t when = 0;
+	pthread_t thread[2];
+	struct look l;
+	struct two g;
+	struct rig r;
+
+	(void)state;
+	two_init(&g, &r, &l);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, say_many,
+						&g.w[i]),
+				 0);
+	for (;;) {
+		bool is_over = g.w[0].is_done && g.w[1].is_done;
+
+		if (!next(&l, RING_FRAME)) {
+			if (is_over)
+				break;
+			continue;
+		}
+		memcpy(&seed, l.data + 14, 4);
+		memcpy(&number, l.data + 18, 4);
+		assert_true(seed < 2 && number >= at[seed]);
+		at[seed] = number + 1;
+		assert_true(l.last.when_ns >= when);
+		when = l.last.when_ns;
+		ring_reader_done(&l.r);
+		n++;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	assert_true(n > 0);
+	assert_int_equal(n + ring_reader_lost(&l.r), 2 * MANY);
+	two_deinit(&g, &l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +631,8 @@ int main(void)
 		cmocka_unit_test(test_so_many),
 		cmocka_unit_test(test_waking),
 		cmocka_unit_test(test_nobody_reads),
+		cmocka_unit_test(test_who_is_first_waits),
+		cmocka_unit_test(test_workers_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,7 +234,7 @@ int engine_main(int sock, int lock)
 	if (r < 0)
 		log_error(&e.log, "engine: %s", strerror(-r));
 	engine_clear(&e);
-	e.taps = taps_free(e.taps);
+	engine_captures_stop(&e);
 	engine_heard_stop(&e);
 	engine_news_forget(&e);
 	engine_workers_stop(&e);

@@ -141,6 +141,9 @@ void engine_workers_stop(struct engine *e);
  * called before the lan goes. 0 or -ENOMEM. */
 MUST_USE int engine_lan_workers(struct engine *e, struct engine_lan *l);
 void engine_lan_alone(struct engine_lan *l);
+/* What went through p on all workers; arg is the engine. */
+void engine_port_stats(void *arg, const struct port *p,
+		       struct port_stats *sum);
 /* What a gateway on l is to know of them; env->arg is the engine. */
 void engine_gateway_workers(struct engine_lan *l, struct gateway_env *env);
 /* Carries out one checked message. fds are owned by the engine; those the
@@ -221,6 +224,11 @@ int engine_order_dhcp(struct engine *e, const union engine_msg *m);
 int engine_order_http(struct engine *e, const struct msg_port *m);
 /* orders_capture.c: before there is a lan, 0 or -ENOMEM; as engine_order(). */
 MUST_USE int engine_captures_start(struct engine *e);
+void engine_captures_stop(struct engine *e);
+/* l, which has its lanes and no port, can be captured, 0 or -ENOMEM; is no
+ * more, also after a failure. */
+MUST_USE int engine_captures_lan(struct engine *e, struct engine_lan *l);
+void engine_captures_lan_del(struct engine *e, struct engine_lan *l);
 int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
 			 int *fds, unsigned n_fds);
 int engine_order_capture_del(struct engine *e, const struct msg_port *m);

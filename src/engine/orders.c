@@ -121,8 +121,12 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		return r;
 	}
 	list_add_tail(&e->lans, &l->link);
-	taps_lan_add(e->taps, l->lan);
-	return 0;
+	r = engine_captures_lan(e, l);
+	if (r < 0) {
+		engine_captures_lan_del(e, l);
+		lan_drop(l);
+	}
+	return r;
 }
 
 static int order_stream(struct engine *e, const struct msg_stream_add *m,
@@ -765,7 +769,7 @@ void engine_clear(struct engine *e)
 		struct engine_lan *l =
 			container_of(kt, struct engine_lan, link);
 
-		taps_lan_del(e->taps, l->lan);
+		engine_captures_lan_del(e, l);
 		lan_drop(l);
 	}
 	while (e->n_named) /* of netdevs that were refused */

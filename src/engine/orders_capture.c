@@ -28,14 +28,58 @@ static bool is_cable(const struct port *p)
 
 int engine_captures_start(struct engine *e)
 {
+	struct taps_worker workers[TEAM_MAX];
 	const struct taps_config c = {
-		.wheel = loop_wheel(e->worker->loop),
-		.now_ns = loop_now(e->worker->loop),
+		.workers = workers,
+		.n_workers = team_size(e->team),
 		.wall_ns = wall_ns,
 		.is_cable = is_cable,
+		.stats = engine_port_stats,
+		.arg = e,
 	};
 
+	for (unsigned i = 0; i < c.n_workers; i++) {
+		struct loop *loop = team_worker(e->team, i)->loop;
+
+		workers[i] = (struct taps_worker){
+			.wheel = loop_wheel(loop),
+			.now_ns = loop_now(loop),
+		};
+	}
 	return taps_new(&c, &e->taps);
+}
+
+void engine_captures_stop(struct engine *e)
+{
+	if (!e->taps)
+		return;
+	team_pause(e->team);
+	e->taps = taps_free(e->taps);
+	team_resume(e->team);
+}
+
+int engine_captures_lan(struct engine *e, struct engine_lan *l)
+{
+	unsigned n = l->net ? team_size(e->team) : 1;
+	int r;
+
+	team_pause(e->team);
+	r = taps_lan_add(e->taps, l->lan, 0);
+	for (unsigned i = 1; i < n && r == 0; i++)
+		r = taps_lan_add(e->taps, lanes_lane(l->net, i), i);
+	team_resume(e->team);
+	return r;
+}
+
+void engine_captures_lan_del(struct engine *e, struct engine_lan *l)
+{
+	unsigned n = l->net ? team_size(e->team) : 1;
+
+	team_pause(e->team);
+	for (unsigned i = 1; i < n; i++)
+		taps_lan_del(e->taps, lanes_lane(l->net, i));
+	taps_lan_del(e->taps, l->lan);
+	team_resume(e->team);
 }
 
 int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
@@ -50,8 +94,12 @@ int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
 		.size = m->size,
 		.wake = n_fds > 1 ? fds[1] : -1,
 	};
-	int r = m->port ? taps_start(e->taps, &c) : -EINVAL;
+	int r = -EINVAL;
 
+	team_pause(e->team);
+	if (m->port)
+		r = taps_start(e->taps, &c);
+	team_resume(e->team);
 	if (r == 0 && n_fds > 1)
 		fds[1] = -1;
 	return r;
@@ -59,6 +107,8 @@ int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
 
 int engine_order_capture_del(struct engine *e, const struct msg_port *m)
 {
+	team_pause(e->team);
 	(void)taps_stop(e->taps, m->port); /* one that was refused is none */
+	team_resume(e->team);
 	return 0;
 }

@@ -82,6 +82,15 @@ static struct lanes_net *net_of(struct engine *e, const struct port *p)
 	return NULL;
 }
 
+void engine_port_stats(void *arg, const struct port *p, struct port_stats *sum)
+{
+	struct lanes_net *net = net_of(arg, p);
+
+	*sum = p->stats;
+	if (net)
+		lanes_port_stats(net, p, sum);
+}
+
 static void on_pause(void *arg)
 {
 	struct engine *e = arg;

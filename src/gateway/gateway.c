@@ -42,6 +42,18 @@ static bool is_gateway_reason(unsigned why)
 	return why >= DROP_ARP_BAD && why < DROP_TUNNEL_SHORT;
 }
 
+void gateway_tell_lost(struct port *p, const struct batch *b, unsigned i,
+		       const struct drops *before, const struct drops *now)
+{
+	unsigned why = 0;
+
+	while (why < DROP_N && (!is_gateway_reason(why) ||
+				now->n[why] == before->n[why]))
+		why++;
+	if (why < DROP_N)
+		lan_tap_lost(p, b, i, (enum drop_reason)why);
+}
+
 /* As each frame's gateway_input(), and tells which were lost, and why. */
 static __attribute__((noinline)) void
 input_tapped(struct gateway *gw, const struct batch *b, uint64_t mask)
@@ -49,15 +61,11 @@ input_tapped(struct gateway *gw, const struct batch *b, uint64_t mask)
 	const struct drops *now = gw->nat.drops;
 
 	for (; mask; mask &= mask - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(mask), why = 0;
+		unsigned i = (unsigned)__builtin_ctzll(mask);
 		struct drops before = *now;
 
 		gateway_input(gw, &b->f[i]);
-		while (why < DROP_N && (!is_gateway_reason(why) ||
-					now->n[why] == before.n[why]))
-			why++;
-		if (why < DROP_N)
-			lan_tap_lost(&gw->port, b, i, (enum drop_reason)why);
+		gateway_tell_lost(&gw->port, b, i, &before, now);
 	}
 }
 

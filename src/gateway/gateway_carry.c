@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "gateway/gateway_priv.h"
+#include "lan/tap.h"
 #include "wire/tcp.h"
 
 /* ---- mail ---- */
@@ -170,6 +171,19 @@ static void leg_input(struct gateway_leg *l, const struct frame *f)
 		send_away(&l->carrier, 0, f, &pkt);
 }
 
+/* As each frame's leg_input(), and tells which were lost, and why. */
+static __attribute__((noinline)) void
+leg_input_tapped(struct gateway_leg *l, const struct batch *b, uint64_t mask)
+{
+	for (; mask; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(mask);
+		struct drops before = *l->nat.drops;
+
+		leg_input(l, &b->f[i]);
+		gateway_tell_lost(&l->port, b, i, &before, l->nat.drops);
+	}
+}
+
 static uint64_t leg_send(struct port *p, const struct batch *b, uint64_t mask)
 {
 	struct gateway_leg *l = leg_of(p);
@@ -181,8 +195,11 @@ static uint64_t leg_send(struct port *p, const struct batch *b, uint64_t mask)
 	}
 	l->is_busy = true;
 	carrier_begin(&l->carrier, b);
-	for (uint64_t left = mask; left; left &= left - 1)
-		leg_input(l, &b->f[__builtin_ctzll(left)]);
+	if (lan_tap_wants(p))
+		leg_input_tapped(l, b, mask);
+	else
+		for (uint64_t left = mask; left; left &= left - 1)
+			leg_input(l, &b->f[__builtin_ctzll(left)]);
 	carrier_end(&l->carrier);
 	udp_flush(l->udp);
 	tcp_flush(l->tcp);

@@ -77,6 +77,11 @@ struct gateway {
 void gateway_learn(struct gateway *gw, const addr *ip, mac m);
 /* One frame that a guest sent; borrowed until the batch ends. */
 void gateway_input(struct gateway *gw, const struct frame *f);
+/* Inside send() of p, the gateway's port or a leg of it: frame i is lost if its
+ * worker counts more now than before it was taken; who looks on (lan/tap.h) is
+ * told. */
+void gateway_tell_lost(struct port *p, const struct batch *b, unsigned i,
+		       const struct drops *before, const struct drops *now);
 /* The rule for connections to server, or NULL. */
 const struct gateway_guestfwd *
 gateway_guestfwd_find(const struct gateway *gw, const struct endpoint *server);

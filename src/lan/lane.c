@@ -77,8 +77,12 @@ void lane_punt(struct port *from, const struct batch *b, uint64_t mask)
 	const struct lane_config *c = &from->lan->lane->c;
 	uint64_t went = c->punt(c->arg, from, b, mask);
 	unsigned n = (unsigned)__builtin_popcountll(went);
+	struct lan *lan = from->lan;
 
-	/* It counts them. */
+	/* It counts them, and shows them to who looks on. */
+	if (lan->tap && lan->tapped && went)
+		lan->tap->back(lan->tap->arg, lan->tapped, went);
+	tap_lost(lan, from, false, b, mask & ~went, DROP_MAIL_FULL);
 	from->stats.rx_frames -= n;
 	from->stats.rx_bytes -= batch_bytes(b, went);
 	from->stats.rx_drops += (unsigned)__builtin_popcountll(mask & ~went);
@@ -113,6 +117,7 @@ void lane_leg_sync(struct port *leg, const struct port *p)
 	leg->admin_up = p->admin_up;
 	leg->fault = p->fault;
 	leg->is_punted = !lan_port_is_plain(p);
+	leg->tap = p->tap;
 	if (!was_up || port_is_up(leg))
 		return;
 	if (leg->wants_room)
@@ -152,5 +157,5 @@ void lan_mac_used(struct lan *lan, struct port *p, mac m)
 
 bool lan_port_is_plain(const struct port *p)
 {
-	return !(p->alias_use & ALIAS_USE_SWAP) && !p->cable && !p->tap;
+	return !(p->alias_use & ALIAS_USE_SWAP) && !p->cable;
 }

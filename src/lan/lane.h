@@ -43,8 +43,8 @@ void lane_leg_moved(struct lan *lane, const struct port *old,
 		    struct port *leg);
 /* Puts leg on the lane as p's, carrier down: lane_leg_sync() is next. */
 void lane_leg_add(struct lan *lane, struct port *leg, const struct port *p);
-/* Link, fault and abilities of p are the leg's from now on, and whether it has
- * an alias. */
+/* Link, fault and abilities of p are the leg's from now on, whether it has an
+ * alias, and who looks at it (tap.h). */
 void lane_leg_sync(struct port *leg, const struct port *p);
 
 /* Frames that another worker's lane has sent here for exit; they came in by
@@ -58,7 +58,7 @@ void lan_output(struct port *exit, struct port *from, const struct batch *b);
 struct lan_watch {
 	void (*added)(void *arg, struct port *p);
 	void (*removed)(void *arg, struct port *p); /* it is there still */
-	/* Up or not, abilities, an alias or none any more. */
+	/* Up or not, abilities, an alias or none any more, who looks at it. */
 	void (*changed)(void *arg, struct port *p);
 	void (*mac)(void *arg, unsigned slot); /* see lan_mac_slot() */
 	void *arg;
@@ -75,8 +75,7 @@ unsigned lan_mac_slots(const struct lan *lan);
 struct port *lan_mac_slot(const struct lan *lan, unsigned slot, mac *mp);
 /* A lane has seen m behind p. */
 void lan_mac_used(struct lan *lan, struct port *p, mac m);
-/* True if p passes frames to and from its lan as they are, and nobody looks at
- * them (tap.h). */
+/* True if p passes frames to and from its lan as they are. */
 bool lan_port_is_plain(const struct port *p);
 
 #endif

@@ -19,10 +19,10 @@ void lan_tap_set(struct lan *lan, const struct lan_tap *tap)
 
 void lan_tap_port(struct port *p, uint8_t tap)
 {
-	bool was_plain = lan_port_is_plain(p);
+	bool is_news = p->tap != tap;
 
 	p->tap = tap;
-	if (p->lan && lan_port_is_plain(p) != was_plain)
+	if (p->lan && is_news)
 		lan_port_news(p);
 }
 

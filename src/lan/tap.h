@@ -6,7 +6,9 @@
  * out by a port whose port.tap is not zero, in step with port.stats, and of
  * each that is lost between those.  Without an observer that costs a test of
  * lan->tap for a batch, and one of port.tap for each exit.  All calls are on
- * the lan's thread, worker 0's; ports that are looked at are punted (lane.h).
+ * the lan's thread.  A lane (lane.h) has an observer as any lan has: it is told
+ * of what the lane carries by itself, at legs, whose tap is that of the port.
+ * What the lane punts it has back; worker 0's observer is told of it.
  *
  * in() comes before the lan has judged a frame.  What becomes of it is told
  * later in the same call of lan_input(), by the frame's place in the batch; the

@@ -101,10 +101,28 @@ static void stats_add(struct port_stats *sum, const struct port_stats *s)
 	sum->tx_drops += s->tx_drops;
 }
 
+/* What went through r's port on all workers; in a pause. */
+static void sum_up(const struct lanes_net *n, const struct lanes_port *r,
+		   struct port_stats *sum)
+{
+	*sum = r->port->stats;
+	stats_add(sum, &r->past);
+	for (unsigned i = 1; i < n->lanes->n; i++) {
+		if (has_queue(r, i))
+			stats_add(sum, &r->leg[i].port->stats);
+		/* What it sent is counted where it arrived. */
+		if (r->leg[i].mail)
+			sum->tx_drops += r->leg[i].mail->stats.tx_drops;
+	}
+}
+
 static void leg_sync(struct lanes_leg *s, const struct port *p)
 {
 	lane_leg_sync(s->port, p);
-	s->port->caps.lossy |= s->port == s->mail;
+	if (s->port != s->mail)
+		return;
+	s->port->caps.lossy = true;
+	s->port->tap = 0; /* it is seen where it arrives */
 }
 
 /* The leg on lane i is this one now, or none. */
@@ -174,10 +192,13 @@ static void port_removed(void *arg, struct port *p)
 {
 	struct lanes_net *n = arg;
 	struct lanes_port *r = lanes_find(n, p->serial);
+	struct port_stats sum;
 
 	if (!r)
 		return;
 	team_pause(n->lanes->team);
+	sum_up(n, r, &sum);
+	p->stats = sum; /* for who asks the port itself, at its end */
 	table_del(n, r);
 	port_free(n, r);
 	team_resume(n->lanes->team);
@@ -377,14 +398,7 @@ void lanes_port_stats(struct lanes_net *n, const struct port *p,
 	if (!r)
 		return;
 	team_pause(n->lanes->team);
-	stats_add(sum, &r->past);
-	for (unsigned i = 1; i < n->lanes->n; i++) {
-		if (has_queue(r, i))
-			stats_add(sum, &r->leg[i].port->stats);
-		/* What it sent is counted where it arrived. */
-		if (r->leg[i].mail)
-			sum->tx_drops += r->leg[i].mail->stats.tx_drops;
-	}
+	sum_up(n, r, sum);
 	team_resume(n->lanes->team);
 }
 

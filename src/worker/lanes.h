@@ -82,7 +82,8 @@ MUST_USE int lanes_leg_set(struct lanes_net *n, struct port *p, unsigned i,
  * the others are counted. */
 uint64_t lanes_send(const struct lanes_net *n, unsigned me, unsigned to,
 		    uint32_t serial, const struct batch *b, uint64_t mask);
-/* What went through p on all workers. */
+/* What went through p on all workers.  When p has gone from its lan that is
+ * what p->stats says. */
 void lanes_port_stats(struct lanes_net *n, const struct port *p,
 		      struct port_stats *sum);
 

@@ -439,6 +439,124 @@ static void a_network_gets_lanes_late_and_loses_them_early(void **state)
 	assert_null(lanes_free(NULL));
 }
 
+/* ---- who looks on ---- */
+
+/* What a lan has told, on its thread. */
+struct seen {
+	unsigned in, back, out, lost;
+	uint64_t end; /* what the port that went had counted */
+};
+
+static void on_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void on_in(void *arg, struct port *from, const struct batch *b,
+		  struct tap_batch *t)
+{
+	(void)from;
+	(void)t;
+	((struct seen *)arg)->in += b->n;
+}
+
+static void on_back(void *arg, struct tap_batch *t, uint64_t mask)
+{
+	(void)t;
+	((struct seen *)arg)->back += (unsigned)__builtin_popcountll(mask);
+}
+
+static void on_out(void *arg, struct port *exit, const struct batch *b,
+		   uint64_t mask)
+{
+	(void)exit;
+	(void)b;
+	((struct seen *)arg)->out += (unsigned)__builtin_popcountll(mask);
+}
+
+static void on_lost(void *arg, const struct tap_batch *t, struct port *at,
+		    bool is_exit, const struct batch *b, uint64_t mask,
+		    enum drop_reason why)
+{
+	assert_non_null(t);
+	(void)at;
+	(void)is_exit;
+	(void)b;
+	assert_int_equal(why, DROP_MAIL_FULL);
+	((struct seen *)arg)->lost += (unsigned)__builtin_popcountll(mask);
+}
+
+static void on_added(void *arg, struct port *p)
+{
+	(void)arg;
+	(void)p;
+}
+
+static void on_removed(void *arg, struct port *p)
+{
+	if (p->tap)
+		((struct seen *)arg)->end = p->stats.rx_frames;
+}
+
+static void look_on(struct lan *lan, struct lan_tap *tap, struct seen *seen)
+{
+	*tap = (struct lan_tap){
+		.begin = on_nothing,
+		.end = on_nothing,
+		.in = on_in,
+		.back = on_back,
+		.out = on_out,
+		.lost = on_lost,
+		.added = on_added,
+		.removed = on_removed,
+		.arg = seen,
+	};
+	lan_tap_set(lan, tap);
+}
+
+/* Nothing takes another way because somebody looks at it. */
+static void what_is_looked_at_stays_on_its_lane(void **state)
+{
+	struct seen seen[2] = {{0}};
+	struct lan_tap tap[2];
+	struct world w;
+	struct pair t;
+	uint64_t sum;
+
+	(void)state;
+	world_init(&w, 2, 0);
+	pair_init(&w, &t);
+	pair_greet(&w, &t);
+	fake_clear(t.q);
+	team_pause(w.t);
+	look_on(w.lan, &tap[0], &seen[0]);
+	look_on(lanes_lane(w.net, 1), &tap[1], &seen[1]);
+	lan_tap_port(&t.p->port, 1);
+	team_resume(w.t);
+	assert_false(t.leg->port.is_punted);
+	lane_say(&w, 1, t.leg, t.at_q, t.at_p, 5);
+	until_got(&w, t.q, 5);
+	lane_say(&w, 1, t.leg, fake_mac(99), t.at_p, 2); /* punted */
+	until_got(&w, t.q, 7);
+	team_pause(w.t);
+	assert_int_equal(seen[1].in, 7);
+	assert_int_equal(seen[1].back, 2);
+	assert_int_equal(seen[0].in, 2);
+	assert_int_equal(seen[0].out + seen[1].out, 0);
+	/* What the mail has no room for. */
+	for (unsigned i = 0; i < 20000; i++)
+		pause_say(&w, t.leg, i % 2 ? t.at_q : fake_mac(99), t.at_p);
+	assert_true(seen[1].lost > 0);
+	assert_int_equal(seen[1].lost, dropped(&w, DROP_MAIL_FULL));
+	lan_tap_set(lanes_lane(w.net, 1), NULL);
+	/* At its end the port has counted all of it. */
+	sum = stats_of(&w, t.p).rx_frames;
+	assert_true(sum > t.p->port.stats.rx_frames);
+	team_resume(w.t);
+	pair_deinit(&w, &t);
+	assert_true(seen[0].end >= sum);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +564,7 @@ int main(void)
 		cmocka_unit_test(links_are_pulled_everywhere),
 		cmocka_unit_test(an_alias_is_worker_0s_alone),
 		cmocka_unit_test(a_spoilt_cable_is_worker_0s),
+		cmocka_unit_test(what_is_looked_at_stays_on_its_lane),
 		cmocka_unit_test(a_lend_is_worker_0s_at_times),
 		cmocka_unit_test(a_fault_of_a_leg_is_the_ports),
 		cmocka_unit_test(a_fault_of_a_peer_that_has_gone_is_none),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lan/lan.h"
+#include "lan/tap.h"
 #include "worker/lanes.h"
 
 struct mail_leg {
@@ -42,7 +43,14 @@ static uint64_t leg_send(struct port *p, const struct batch *b, uint64_t mask)
 	};
 	uint64_t went = mail_frames(g->to, &c, b, mask);
 
-	p->stats.tx_drops += (unsigned)__builtin_popcountll(mask & ~went);
+	uint64_t lost = mask & ~went;
+
+	p->stats.tx_drops += (unsigned)__builtin_popcountll(lost);
+	if (lost && lan_tap_wants(p)) {
+		for (uint64_t m = lost; m; m &= m - 1)
+			lan_tap_lost(p, b, (unsigned)__builtin_ctzll(m),
+				     DROP_MAIL_FULL);
+	}
 	return mask;
 }
 

@@ -366,7 +366,7 @@ def test_bad_words(lab):
 
 @pytest.mark.parametrize("workers", [2])
 def test_workers(monkeypatch, tmp_path, w, workers):
-    """What several carry is looked at by the first, while it is looked at."""
+    """Each looks at what it carries by itself."""
     monkeypatch.setenv("VMLAN_WORKERS", str(workers))
     vmlan("up", "-q", "lab", "natnet")
     p = popen(VMLAN, "exec", "--name", "web", "lab", "--", PYTHON, "-c", SERVER,
@@ -379,7 +379,7 @@ def test_workers(monkeypatch, tmp_path, w, workers):
         ping(INET_IP)
     send(p, 1 << 20)
     got = File(f)
-    got.check_counts()
+    assert got.check_counts() == 0  # less came than it has room for
     assert sum(n for port, _, _, n in got.frames if port == "client") > 2 << 20
     assert is_sound(f)
     stop(p)
