@@ -21,7 +21,6 @@ struct ring_shared {
 	_Atomic uint64_t low; /* of a kept ring: what is before has gone */
 	_Atomic uint64_t lost;
 	_Atomic uint32_t is_over;
-	_Atomic uint32_t n_writers;
 	/* reader: rw, writer: believes nothing */
 	_Alignas(MEM_APART) _Atomic uint64_t tail;
 	_Atomic uint32_t is_waiting; /* cleared by the writer */
@@ -125,7 +124,6 @@ int ring_writer_open(struct ring_writer *w, int fd, uint64_t n,
 	/* Of the block that another writer was in the rest stays as it is. */
 	if (w->mode == RING_KEPT && w->head & (w->block - 1))
 		put_pad(w);
-	atomic_fetch_add_explicit(&s->n_writers, 1, memory_order_relaxed);
 	return 0;
 }
 
@@ -441,10 +439,4 @@ uint64_t ring_lost(int fd)
 			       (ssize_t)sizeof(n)
 		       ? n
 		       : 0;
-}
-
-unsigned ring_reader_writers(const struct ring_reader *r)
-{
-	return atomic_load_explicit(&r->shared->n_writers,
-				    memory_order_relaxed);
 }

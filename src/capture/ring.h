@@ -179,7 +179,5 @@ uint64_t ring_reader_lost(const struct ring_reader *r);
 /* The same of a ring that is not mapped here, of whoever has it: any number; 0
  * if fd is no ring. */
 uint64_t ring_lost(int fd);
-/* How many writers there were. */
-unsigned ring_reader_writers(const struct ring_reader *r);
 
 #endif

@@ -65,11 +65,6 @@ struct scribe *scribe_free(struct scribe *s)
 	return NULL;
 }
 
-void scribe_broken(struct scribe *s)
-{
-	s->is_broken = true;
-}
-
 uint64_t scribe_written(const struct scribe *s)
 {
 	return s->n_written;
@@ -283,6 +278,5 @@ void scribe_end(struct scribe *s, uint64_t end_ns, uint64_t lost,
 			p.comment = text;
 		pcapng_stats(s->c.f, &p);
 		sum->n_seen += it->n_seen;
-		sum->n_missing += is_known ? p.lost : 0;
 	}
 }

@@ -36,14 +36,11 @@ struct scribe *scribe_free(struct scribe *s);
 /* One record; the first r->data_len bytes at data.  0 or -ENOMEM. */
 MUST_USE int scribe_record(struct scribe *s, const struct ring_record *r,
 			   const uint8_t *data);
-/* The engine has been another one meanwhile: its counts are not one. */
-void scribe_broken(struct scribe *s);
 
 /* How it ended, for who asks. */
 struct scribe_sum {
 	uint64_t n_seen;    /* frames that the ports counted, and were there */
 	uint64_t n_written; /* frames in the file */
-	uint64_t n_missing; /* frames that the ring lost */
 	uint64_t n_interfaces;
 };
 /* lost: frames for which the ring had no room, as its writer says.  Writes what

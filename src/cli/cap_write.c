@@ -57,8 +57,9 @@ static bool passes(void *arg, const struct ring_record *r, const uint8_t *data)
 
 static FILE *open_file(const char *name, struct error *e)
 {
-	/* What people say to each other: nobody else's.  It is emptied when
-	 * there is something to write (cap_out_begin()). */
+	/* What people say to each other: nobody else's, unless somebody has
+	 * made the file, with a mode of his choice.  It is emptied when there
+	 * is something to write (cap_out_begin()). */
 	CLEANUP_FD int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 

@@ -216,6 +216,19 @@ static int take_object(struct asked *a, const json_t *o, struct error *e)
 	return 0;
 }
 
+/* For how long, and by which numbers, says nothing alone. */
+static int check_object(const json_t *o, struct error *e)
+{
+	size_t n = json_object_get(o, "for") != NULL;
+
+	n += json_object_get(o, "seed") != NULL;
+	return n && json_object_size(o) == n
+		       ? error_set(e, EXIT_USAGE,
+				   "\"for\" and \"seed\" go with what is to be "
+				   "done, as \"up\": false")
+		       : 0;
+}
+
 /* Who names no seed gets one that can be named the next time. */
 static void choose_seed(struct asked *a, const struct cable_state *was)
 {
@@ -229,7 +242,7 @@ int cable_request(struct machine *m, const json_t *o, struct error *e)
 	struct timer_wheel *wheel = loop_wheel(m->keeper->loop);
 	struct asked a = {.state = m->cable};
 
-	if (take_object(&a, o, e) < 0)
+	if (take_object(&a, o, e) < 0 || check_object(o, e) < 0)
 		return -EINVAL;
 	choose_seed(&a, &m->cable);
 	if (impair_set_is_none(&a.state.set))

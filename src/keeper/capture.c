@@ -184,14 +184,21 @@ static void hang_up(struct capture *c)
 
 void captures_refused(struct keeper *k, uint32_t id, const char *why)
 {
-	list_each(it, &k->captures) {
+	list_each_safe(it, &k->captures) {
 		struct capture *c = container_of(it, struct capture, link);
+		const char *name = c->request.machine[0] ? c->request.machine
+							 : k->c->network->name;
 
 		if (c->id != id)
 			continue;
 		log_error(k->c->log, "engine refused a capture: %s", why);
 		c->runs = false;
-		hang_up(c);
+		if (c->is_kept) {
+			log_error(k->c->log, "nothing of %s is kept now", name);
+			capture_free(c);
+		} else {
+			hang_up(c);
+		}
 		return;
 	}
 }

@@ -245,7 +245,7 @@ static void empty_queue(struct cable *c)
 {
 	struct parcel *p;
 
-	while ((p = fq_take(c->fq, *c->c.now_ns)))
+	while ((p = fq_drain(c->fq)))
 		to_line(c, p, *c->c.now_ns);
 }
 

@@ -564,6 +564,32 @@ static void test_flush(void **state)
 	assert_int_equal(t->n_last, 1);
 }
 
+/* Nothing is lost by that for having waited, however long it has. */
+static void test_flush_is_no_judge(void **state)
+{
+	struct bench *t = *state;
+
+	for (unsigned i = 0; i < 40; i++) {
+		uint64_t lost, left;
+
+		set(t, &(struct impair){.rate = 1000000});
+		for (int k = 0; k < 300; k++)
+			send_len(t, 1000);
+		advance(t, i * 13 * MS);
+		lost = drop_count(&t->drops, DROP_LINK_CODEL);
+		left = cable_count(t->c);
+		assert_true(left > 0);
+		t->n_in = 0;
+		if (i % 2)
+			cable_flush(t->c);
+		else
+			set(t, &(struct impair){.delay_ns = 1});
+		advance(t, 5 * MS);
+		assert_int_equal(t->n_in, left);
+		assert_int_equal(drop_count(&t->drops, DROP_LINK_CODEL), lost);
+	}
+}
+
 /* Long frames, in many pieces, more than fit one batch. */
 static void test_long_frames(void **state)
 {
@@ -645,6 +671,7 @@ int main(void)
 		TEST(test_queue_is_bounded),
 		TEST(test_clear),
 		TEST(test_flush),
+		TEST(test_flush_is_no_judge),
 		TEST(test_long_frames),
 		TEST(test_waits_for_room),
 		TEST(test_stalls),

@@ -272,7 +272,8 @@ static void move_to(struct list *to, struct fq_flow *f)
 	list_add_tail(to, &f->link);
 }
 
-struct parcel *fq_take(struct fq *q, uint64_t now_ns)
+/* The next one, if judges as CoDel leaves it. */
+static struct parcel *take(struct fq *q, uint64_t now_ns, bool judges)
 {
 	for (;;) {
 		struct list *it = list_first(&q->fresh);
@@ -290,7 +291,7 @@ struct parcel *fq_take(struct fq *q, uint64_t now_ns)
 			move_to(&q->old, f);
 			continue;
 		}
-		p = codel_take(q, f, now_ns);
+		p = judges ? codel_take(q, f, now_ns) : flow_pop(q, f);
 		if (p) {
 			f->deficit -= p->len;
 			return p;
@@ -301,4 +302,14 @@ struct parcel *fq_take(struct fq *q, uint64_t now_ns)
 		else
 			list_del(&f->link);
 	}
+}
+
+struct parcel *fq_take(struct fq *q, uint64_t now_ns)
+{
+	return take(q, now_ns, true);
+}
+
+struct parcel *fq_drain(struct fq *q)
+{
+	return take(q, 0, false);
 }

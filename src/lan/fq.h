@@ -51,6 +51,9 @@ void fq_salt(struct fq *q, uint32_t salt);
 void fq_put(struct fq *q, struct parcel *p);
 /* The next to leave, the caller's; NULL: none. */
 struct parcel *fq_take(struct fq *q, uint64_t now_ns);
+/* The same where the queue has no end to wait for: none is lost for having
+ * waited. */
+struct parcel *fq_drain(struct fq *q);
 /* Gives up some of the flow that has most; false: there is nothing. */
 bool fq_shed(struct fq *q);
 /* All of them are given up, as that. */

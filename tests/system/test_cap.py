@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import pty
+import resource
 import signal
 import struct
 import subprocess
@@ -297,6 +298,23 @@ def test_come_and_go(web):
     send(web, 1 << 20)
 
 
+def test_kept_is_refused(lab):
+    """What the engine has no room for is not listed as kept."""
+    lab()
+    engine = show("lab")["engine"]
+    before = resource.prlimit(engine, resource.RLIMIT_AS)
+    resource.prlimit(engine, resource.RLIMIT_AS, (1 << 20, before[1]))
+    try:
+        vmlan("cap", "lab", "--keep", "64mb")
+        wait_for("its end", lambda: not captures())
+    finally:
+        resource.prlimit(engine, resource.RLIMIT_AS, before)
+    assert show("lab")["engine"] == engine
+    assert "kept" in one_line(4, "cap", "lab", "--last", "30s", "-w", "/dev/null")
+    vmlan("cap", "lab", "--keep", "1mb")
+    assert [c["kept"] for c in captures()] == [True]
+
+
 def test_last(web, tmp_path):
     """What was before anybody asked."""
     f = tmp_path / "f.pcapng"
@@ -316,10 +334,12 @@ def test_last(web, tmp_path):
     assert len(File(f).frames) == 2
     stop(web)
     wait_for("its end", lambda: not any(m["name"] == "web" for m in show("lab")["machines"]))
+    f.chmod(0o644)  # whose mode somebody chose
     o = control("PUT", "/v1/captures/kept", '{"memory": 1048576, "machine": "web"}')
     assert o["code"] == 4
     vmlan("cap", "lab/web", "--last", "1h", "-w", f)  # it is for faults
     assert {p for p, _, _, _ in File(f).frames} == {"web"}
+    assert f.stat().st_mode & 0o777 == 0o644
     vmlan("cap", "lab", "--keep", "off")
     assert [c.get("machine") for c in captures()] == ["web"]
 

@@ -536,6 +536,7 @@ def test_bad_requests(pair):
     for body in ('{"to": 1}', '{"to": {"delay": 5}}', '{"to": {"delay": "5\\n"}}', '{"seed": -1}',
                  '{"seed": 9007199254740992}', '{"for": 5}', '{"for": "0s"}', '{"up": 1}',
                  '{"reset": "yes"}', '{"to": {"no": "1%"}}', '{"sideways": {}}',
-                 '{"from": {"loss": "101%"}, "up": false}'):
+                 '{"from": {"loss": "101%"}, "up": false}', '{"for": "1min"}', '{"seed": 7}',
+                 '{"seed": 7, "for": "1min"}'):
         refused(body)
     assert link("a") == {"up": True, "to": {}, "from": {}}
