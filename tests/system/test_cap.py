@@ -298,6 +298,25 @@ def test_come_and_go(web):
     send(web, 1 << 20)
 
 
+def test_large(web, tmp_path):
+    """Of which the memory is not made in one turn of the keeper's."""
+    f = tmp_path / "f.pcapng"
+    with capture("lab", "--memory", "256mb", "-w", f):
+        send(web, 1 << 20)
+    assert File(f).check_counts() == 0
+    assert sum(n for port, _, _, n in File(f).frames if port == "client") > 1 << 20
+    vmlan("cap", "lab", "--keep", "256mb")
+    vmlan("cap", "lab", "--keep", "off")  # perhaps before all of it is there
+    assert not captures()
+    vmlan("cap", "lab", "--keep", "256mb")
+
+    def is_kept():
+        ping(INET_IP)
+        vmlan("cap", "lab", "--last", "1h", "-w", f, "icmp")
+        return File(f).frames
+    wait_for("it to be kept", is_kept)
+
+
 def test_kept_is_refused(lab):
     """What the engine has no room for is not listed as kept."""
     lab()
