@@ -211,21 +211,34 @@ def test_same_seed(pair):
     assert link("a", "loss=2%")["seed"] == drawn
 
 
+def delays(src, dst, n, gap):
+    """How long each of n frames took, in ms, the shortest first; they come in
+    their order."""
+    dst.got.clear(), dst.times.clear()
+    src.frames(dst, n, 100, gap=gap)
+    wait_for("all", lambda: len(dst.times) == n, 30)
+    assert [g[0] for g in dst.got] == list(range(n))
+    return sorted(t / 1e6 for t in dst.times)
+
+
 @pytest.mark.long
 def test_delay(pair):
-    """In each direction its own; the shortest of many is near it on a busy
-    host, too, and none is too early."""
+    """In each direction its own; none is too early, and in some moment of a
+    busy host, too, the shortest of many are near it."""
     a, b = pair
     link("a", "to", "delay=30ms", "from", "delay=45ms", "jitter=1us")
     for src, dst, ms in ((b, a, 30), (a, b, 45)):
-        n = N if world.FULL else 300
-        src.frames(dst, n, 100, gap=0.0002 if world.FULL else 0.002)
-        wait_for("all", lambda d=dst, k=n: len(d.got) == k, 30)
-        took = sorted(t / 1e6 for t in dst.times)
-        assert took[0] > ms - 1 and took[len(took) // 50] < ms + 1, took[:10]
         if world.FULL:
+            took = delays(src, dst, N, 0.0002)
+            assert took[0] > ms - 1 and took[N // 50] < ms + 1, took[:10]
             assert abs(statistics.median(took) - ms) < 1
-        assert [g[0] for g in dst.got] == list(range(n))
+            continue
+
+        def is_near():
+            took = delays(src, dst, 300, 0.002)
+            assert took[0] > ms - 1, took[:10]
+            return took[6] < ms + 1
+        wait_for(f"frames after {ms} ms", is_near, 60)
 
 
 @pytest.mark.long
@@ -495,13 +508,16 @@ def test_ping(w):
     p, p_in = program("p", "ip=10.9.0.1/24")
     q, q_in = program("q", "ip=10.9.0.2/24")
     try:
-        base = rtt(p_in, "10.9.0.2")
+        def is_near(ms):
+            """Never too early; a busy host can make any of them late."""
+            got = rtt(p_in, "10.9.0.2")
+            assert got > ms - 1, got
+            return got < ms + 2
+        wait_for("a quick answer", lambda: is_near(0), 60)
         link("p", "delay=20ms")
-        got = rtt(p_in, "10.9.0.2")
-        assert 38 < got - base < 42 + base, (got, base)
+        wait_for("its delay both ways", lambda: is_near(40), 60)
         link("q", "from", "delay=15ms")
-        got = rtt(p_in, "10.9.0.2")
-        assert 53 < got - base < 57 + base, (got, base)
+        wait_for("the other's, too", lambda: is_near(55), 60)
     finally:
         for x in (p, q):
             world.stop(x, signal.SIGKILL)
