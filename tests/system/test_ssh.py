@@ -75,7 +75,7 @@ class Machine:
                            f"stream,addr.type=unix,addr.path={self.sock},reconnect-ms=50")
         self.server = None
         wait_for("eth0", lambda: self.guest.sh("ip", "link", "show", "eth0",
-                                               check=False).returncode == 0)
+                                               check=False).returncode == 0, 30)
 
     def serve(self, port=22):
         """An SSH server, as the user of the account."""

@@ -275,10 +275,11 @@ class Guest:
         return popen(*args, ns=self.ns, **kw)
 
     def dhcp(self, hostname="guest"):
-        """Asks for a lease as a real machine does; returns the address."""
+        """Asks for a lease as a real machine does; returns the address. It asks
+        each second, as often as a cable that a busy host plugs in late may take."""
         script = HERE / "udhcpc.sh"
         self.sh("ip", "link", "set", self.ifname, "up")
-        out = self.sh("udhcpc", "-i", self.ifname, "-n", "-q", "-t", "5",
+        out = self.sh("udhcpc", "-i", self.ifname, "-n", "-q", "-t", "30",
                       "-T", "1", "-s", str(script), "-x", f"hostname:{hostname}",
                       "-O", "search", "-O", "mtu",
                       env=dict(os.environ, LEASE_OUT=f"/run/{self.ns}.lease"))
