@@ -298,6 +298,16 @@ def test_come_and_go(web):
     send(web, 1 << 20)
 
 
+def test_says_how_many_it_lost(web, tmp_path):
+    f = tmp_path / "f.pcapng"
+    with capture("lab", "--memory", "1mb", "-w", f) as p:
+        p.send_signal(signal.SIGSTOP)
+        send(web, 8 << 20)
+        p.send_signal(signal.SIGCONT)
+    lost = File(f).check_counts()
+    assert lost > 0 and f"; {lost} more are lost" in p.said, (lost, p.said)
+
+
 def test_large(web, tmp_path):
     """Of which the memory is not made in one turn of the keeper's."""
     f = tmp_path / "f.pcapng"
