@@ -23,6 +23,7 @@
 #include "keeper/why.h"
 #include "os/cpus.h"
 #include "os/fdpass.h"
+#include "os/proc.h"
 #include "os/rundir.h"
 #include "os/sandbox.h"
 #include "os/sock.h"
@@ -673,6 +674,7 @@ int engine_link_start(struct keeper *k)
 		return (int)pid;
 	}
 	l->pid = pid;
+	l->started = proc_started(pid);
 	l->sock = pair[0];
 	l->io = (struct loop_io){.fd = l->sock, .fn = channel_event};
 	/* Fails never for a sensible time; else a send may wait longer. */
@@ -696,6 +698,7 @@ void engine_link_ended(struct keeper *k, int status)
 
 	channel_close(k);
 	l->pid = 0;
+	l->started = 0;
 	if (k->is_stopping)
 		return;
 	if (WIFSIGNALED(status))
@@ -739,4 +742,5 @@ void engine_link_stop(struct keeper *k)
 		(void)sandbox_wait(l->pid, -1);
 	}
 	l->pid = 0;
+	l->started = 0;
 }

@@ -10,7 +10,7 @@
 #include "control/protocol.h"
 
 enum {
-	BLOCK = 4096, /* bytes that libmicrohttpd asks for at a time */
+	BLOCK = 32768, /* bytes that libmicrohttpd asks for at a time */
 	TURNS_AT_END = 64,
 };
 

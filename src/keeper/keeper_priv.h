@@ -22,6 +22,7 @@
 /* The engine's process and channel. */
 struct engine_link {
 	pid_t pid;	   /* 0 = none */
+	uint64_t started;  /* as proc_started() says */
 	int sock;	   /* owned; -1 = none */
 	struct loop_io io;
 	bool synced;	   /* it has taken the whole plan */

@@ -18,6 +18,7 @@
 #include "grammar/port_spec.h"
 #include "keeper/leases.h"
 #include "keeper/state.h"
+#include "os/proc.h"
 
 /* As long as a machine may take to find a new engine. */
 #define LONELY_NS UINT64_C(2000000000)
@@ -158,6 +159,7 @@ static void let_go(struct machine *m)
 	loop_del(m->keeper->loop, &m->life);
 	fd_close(&m->life.fd);
 	m->pid = 0;
+	m->pid_started = 0;
 }
 
 static void on_life(struct loop_io *io, uint32_t events)
@@ -205,6 +207,7 @@ int machine_hold(struct machine *m, pid_t pid, struct error *e)
 		return error_errno(e, r, "process %d", (int)pid);
 	}
 	m->pid = pid;
+	m->pid_started = proc_started(pid);
 	if (!list_empty(&m->link))
 		state_save(m->keeper);
 	return 0;

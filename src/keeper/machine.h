@@ -58,6 +58,7 @@ struct machine {
 	uint32_t ids[CONTROL_FORWARDS_MAX]; /* their numbers */
 	struct loop_io life; /* fd: pidfd, owned; -1 = nobody holds it */
 	pid_t pid;	     /* of that process, 0 = none */
+	uint64_t pid_started; /* as proc_started() says */
 	struct timer lonely;
 };
 

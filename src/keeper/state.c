@@ -66,7 +66,7 @@ static json_t *print_machine(const struct machine *m)
 			 "address", addr_format(&m->ip, ip), "ports",
 			 print_ports(m), "ids", print_ids(m), "heard",
 			 print_heard(m), "pid", (int)m->pid, "pid_started",
-			 (json_int_t)proc_started(m->pid), "cable",
+			 (json_int_t)m->pid_started, "cable",
 			 cable_print(m));
 }
 
@@ -173,7 +173,7 @@ static char *print(const struct keeper *k)
 			  n->mac_name, "options", options, "kept", k->is_kept,
 			  "shared", n->is_shared, "netdevs", netdevs, "ports",
 			  ports, "engine", (int)k->engine.pid, "engine_started",
-			  (json_int_t)proc_started(k->engine.pid), "cwd",
+			  (json_int_t)k->engine.started, "cwd",
 			  cwd ? text_to_json(cwd) : NULL, "netns",
 			  (json_int_t)proc_netns(), "has_fds", has_fds(k),
 			  "activated", n->control_fd >= 0, "front", n->in_front,
