@@ -90,13 +90,14 @@ def popen(*args, ns=None, **kw):
 
 
 def wait_for(what, cond, seconds=10):
-    """Waits for a condition of the outside world (a socket, a process)."""
+    """Waits for a condition of the outside world (a socket, a process). As long
+    as it takes to ask for it others may have the processor."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while (began := time.monotonic()) < end:
         r = cond()
         if r:
             return r
-        time.sleep(0.01)
+        time.sleep(min(max(time.monotonic() - began, 0.01), 0.1))
     raise AssertionError(f"never happened: {what}")
 
 
