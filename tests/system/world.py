@@ -124,8 +124,10 @@ def is_settled(ns=None):
 
 def settle(*links):
     """The same, and these have a carrier."""
-    wait_for("carriers", lambda: all(
-        "LOWER_UP" in js("link", "show", l)[0]["flags"] for l in links))
+    def has_carrier(link):
+        flags = js("link", "show", link)[0]["flags"]
+        return "LOWER_UP" in flags and "NO-CARRIER" not in flags  # told a moment later
+    wait_for("carriers", lambda: all(has_carrier(l) for l in links))
     try:
         # Each is asked for by the kernel's own threads, which a busy host starves.
         wait_for("addresses that are sure", is_settled, seconds=30)
