@@ -80,10 +80,11 @@ static const char *name_of(int probe)
 
 /* ---- a NAT that starts ---- */
 
-static void end_it(void *arg)
+static pid_t end_it(void *arg)
 {
 	*(bool *)arg = true;
 	(void)raise(SIGTERM);
+	return 0;
 }
 
 static void start_nat(struct error *e)

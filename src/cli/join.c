@@ -44,7 +44,7 @@ struct join {
 	bool is_none;	/* -nic none or -net none was said */
 };
 
-static void say_ready(void *arg)
+static pid_t say_ready(void *arg)
 {
 	struct join *j = arg;
 	struct error e = ERROR_NULL;
@@ -52,7 +52,7 @@ static void say_ready(void *arg)
 	if (sdnotify_send("READY=1", &e) < 0)
 		cli_fail(&e); /* the service manager will say more */
 	if (j->ready_fd < 0)
-		return;
+		return 0;
 	if (write(j->ready_fd, "ready\n", 6) != 6)
 		fprintf(stderr, "vmlan: warning: --ready-fd %d: nobody reads\n",
 			j->ready_fd);
@@ -60,6 +60,7 @@ static void say_ready(void *arg)
 	if (j->ready_fd > 2)
 		fd_close(&j->ready_fd);
 	j->ready_fd = -1;
+	return 0;
 }
 
 static int parse_ready_fd(struct join *j, const char *text)

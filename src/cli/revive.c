@@ -401,6 +401,24 @@ bool start_may_revive(const char *name)
 	return may;
 }
 
+/* That its file was edited meanwhile costs the machines on it nothing. */
+static int check_same(const struct start *want, const json_t *state,
+		      struct error *e)
+{
+	struct log log = want->common->log;
+	int r = start_check_same(want, state, e);
+
+	if (r == 0 || !want->file)
+		return r;
+	log_warn(&log,
+		 "network %s is as it was when its keeper was killed, not as "
+		 "%s has it now: vmlan apply --dry-run %s tells how they "
+		 "differ",
+		 want->name, want->file, want->name);
+	*e = ERROR_NULL;
+	return 0;
+}
+
 int start_revive_in_front(const struct start *want, struct error *e)
 {
 	struct past p = {.state = NULL};
@@ -421,7 +439,7 @@ int start_revive_in_front(const struct start *want, struct error *e)
 			      "the keeper of network %s was killed; %s",
 			      want->name, why);
 	else
-		r = start_check_same(want, p.state, e);
+		r = check_same(want, p.state, e);
 	if (r == 0)
 		r = start_again(&p, &dir, want, e);
 	else

@@ -47,12 +47,20 @@ struct detached {
 	const struct start *start; /* what is wanted; borrowed */
 };
 
+static void tell_manager(void *arg)
+{
+	struct error e = ERROR_NULL;
+
+	(void)arg;
+	if (sdnotify_send("READY=1", &e) < 0)
+		cli_fail(&e); /* the service manager will say more */
+}
+
 /* What else is to be asked of the network is asked by a child, for this process
- * is who answers; its end is no matter to the keeper. */
-static void tell_front(const struct start *s)
+ * is who answers; the service manager waits for that, too. */
+static pid_t tell_front(const struct start *s)
 {
 	struct log lg = LOG_INIT(LOG_LEVEL_WARN);
-	struct error e = ERROR_NULL;
 	pid_t pid = s->after ? fork() : -1;
 
 	if (pid == 0) {
@@ -66,25 +74,26 @@ static void tell_front(const struct start *s)
 			 "network %s runs without the rest of what its file "
 			 "says, until vmlan apply: %s",
 			 s->name, strerror(errno));
-	if (sdnotify_send("READY=1", &e) < 0)
-		cli_fail(&e); /* the service manager will say more */
+	if (pid > 0)
+		return pid;
+	tell_manager(NULL);
+	return 0;
 }
 
-static void tell_ready(void *arg)
+static pid_t tell_ready(void *arg)
 {
 	struct detached *d = arg;
 	struct verdict v = {.code = EXIT_DONE};
 
-	if (d->fd < 0) {
-		tell_front(d->start);
-		return;
-	}
+	if (d->fd < 0)
+		return tell_front(d->start);
 	(void)send(d->fd, &v, sizeof(v), MSG_NOSIGNAL);
 	/* Who reads the command's output must not wait for a daemon's end. */
 	if (d->say.fd != 2)
 		close(d->say.fd);
 	d->say.fd = 2;
 	inherited_close();
+	return 0;
 }
 
 /* The log of a network that outlives the command that made it. */
@@ -153,6 +162,7 @@ static int run_keeper(struct start *s, struct detached *d, struct error *e)
 		.resolv_conf = getenv("VMLAN_RESOLV_CONF"),
 		.engine_outlives = true,
 		.ready = tell_ready,
+		.rest_over = tell_manager,
 		.arg = d,
 		.network = &network,
 	};

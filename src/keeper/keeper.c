@@ -65,7 +65,7 @@ void keeper_check_ready(struct keeper *k)
 	plan_say(&k->plan, k->c->say);
 	state_save(k);
 	if (k->c->ready)
-		k->c->ready(k->c->arg);
+		k->rest = k->c->ready(k->c->arg);
 }
 
 static void stop(struct keeper *k)
@@ -108,6 +108,12 @@ static void on_log(struct timer *t, uint64_t now_ns)
 	timer_arm(loop_wheel(k->loop), t, now_ns + LOG_LOOK_NS);
 }
 
+static void rest_ended(struct keeper *k)
+{
+	k->rest = 0;
+	k->c->rest_over(k->c->arg);
+}
+
 static void reap(struct keeper *k)
 {
 	int status;
@@ -116,6 +122,8 @@ static void reap(struct keeper *k)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == k->engine.pid)
 			engine_link_ended(k, status);
+		else if (pid == k->rest)
+			rest_ended(k);
 		else
 			guestfwd_ended(k, pid, status);
 	}

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -56,8 +57,11 @@ struct keeper_config {
 	/* The engine outlives a killed keeper while machines are connected
 	 * (run); false: it ends at once (join). */
 	bool engine_outlives;
-	/* Called once, when every netdev is served. */
-	void (*ready)(void *arg);
+	/* Called once, when every netdev is served.  May start a child, which
+	 * asks the network for more: that is its pid, and rest_over is called
+	 * when it has ended; else 0. */
+	pid_t (*ready)(void *arg);
+	void (*rest_over)(void *arg); /* NULL: no child is started */
 	void *arg;
 	/* NULL: it lives until told to end, and has no control socket. */
 	const struct keeper_network *network;

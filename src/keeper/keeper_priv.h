@@ -92,6 +92,7 @@ struct keeper {
 	bool state_is_old; /* and is to, then */
 	struct timer beside_timer; /* armed while machines have no route */
 	bool is_ready;
+	pid_t rest; /* c->ready()'s child; 0: none */
 	bool is_stopping;
 	struct error error; /* what ended it, if anything failed */
 };

@@ -115,10 +115,16 @@ def test_as_its_file_says(rundir, tmp_path):  # noqa: F811
     folder.mkdir()
     conf = folder / "lab.conf"
     conf.write_text("[network]\nmode=natnet\nnet=10.78.0.0/24\n[forward]\nport = 0:22\n")
-    env = dict(os.environ, XDG_CONFIG_HOME=str(tmp_path))
-    with process(VMLAN, "up", "--foreground", "lab", stderr=subprocess.DEVNULL, env=env) as p:
-        wait_for("its forward", lambda: "lab" in names() and show("lab")["forwards"])
+    env = dict(os.environ, XDG_CONFIG_HOME=str(tmp_path), NOTIFY_SOCKET=str(tmp_path / "told"))
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        told.bind(env["NOTIFY_SOCKET"])
+        told.settimeout(30)
+        p = stack.enter_context(process(VMLAN, "up", "--foreground", "lab",
+                                        stderr=subprocess.DEVNULL, env=env))
+        assert told.recv(100) == b"READY=1"  # with all that the file says
         o = show("lab")
+        assert o["forwards"]
         assert (o["keeper"], o["options"], o["file"]) == (p.pid, ["net=10.78.0.0/24"], str(conf))
         conf.write_text(conf.read_text().replace("10.78", "10.79"))
         r = sh(VMLAN, "apply", "--restart", "lab", check=False, env=env)
@@ -135,7 +141,8 @@ def test_who_asks_for_the_rest_holds_nothing(manager):
     env = {"XDG_CONFIG_HOME": str(conf.parents[1])}
     try:
         for _ in range(3):
-            p = manager.start(env=env)
+            p = manager.start(env=env, ready=False)
+            assert show("lab")["keeper"] == p.pid
             p.kill()
             p.wait()
         assert manager.start(env=env).pid == show("lab")["keeper"]
@@ -231,6 +238,29 @@ def test_killed_it_is_the_managers(manager):
     assert show("lab")["keeper"] not in (p.pid, again.pid, other.pid)
     vmlan("down", "lab")
     manager.proc = None
+
+
+def test_killed_after_its_file_was_edited(manager, tmp_path):
+    """What machines are on stays as it was, and that is said."""
+    conf = tmp_path / "vmlan" / "lab.conf"
+    conf.parent.mkdir()
+    conf.write_text("[network]\nmode=natnet\nnet=10.78.0.0/24\n")
+    env = {"XDG_CONFIG_HOME": str(tmp_path)}
+    p = manager.start(env=env)
+    vmlan("fwd", "lab", "add", "127.0.0.1:0:22")
+    before = show("lab")
+    conf.write_text("[network]\nmode=internal\n")
+    p.kill()
+    p.wait()
+    again = manager.start(env=env)
+    after = show("lab")
+    assert after["keeper"] == again.pid != before["keeper"]
+    assert [after[k] for k in ("mode", "options", "forwards")] == \
+        [before[k] for k in ("mode", "options", "forwards")]
+    vmlan("down", "lab")
+    assert again.wait(30) == 0
+    said = again.stderr.read()
+    assert str(conf) in said and "vmlan apply" in said and said.count("\n") == 1, said
 
 
 @pytest.mark.parametrize("what", ["name", "elsewhere", "inet", "number"])
