@@ -16,7 +16,7 @@
 
 #include "cli/synopsis.h"
 
-enum { LIMIT_S = 1 };
+enum { LIMIT_S = 3 };
 
 void complete_settle(struct complete *c, size_t n)
 {
@@ -165,6 +165,9 @@ static void complete(struct complete *c, int n, char **words)
 	k = cli_command_find(words[0]);
 	help = k && k->help ? cli_help_text(k) : NULL;
 	typed = calloc((size_t)n, sizeof(*typed));
+	c->takes_files = strcmp(words[0], "up") == 0 ||
+			 strcmp(words[0], "check") == 0 ||
+			 strcmp(words[0], "apply") == 0;
 	if (help && typed && synopsis_read(help, &s) == 0)
 		complete_command(&s, c, words + 1, n - 1, typed);
 	synopsis_deinit(&s);

@@ -20,6 +20,7 @@ struct complete {
 	unsigned n_typed;
 	char *const *keys; /* that the help has; borrowed */
 	unsigned n_keys;   /* 0: they are the mode's */
+	bool takes_files; /* networks that do not run, by their files */
 	json_t *said; /* owned: offers, each once */
 };
 

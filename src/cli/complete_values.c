@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/complete.h"
+#include "cli/conf.h"
 #include "cli/ctl.h"
 #include "control/protocol.h"
 #include "grammar/kind.h"
@@ -38,8 +39,29 @@ static void put_name(struct complete *c, const char *name)
 	complete_offer(c, name, "");
 }
 
+/* Those that a file tells of. */
+static void put_written(struct complete *c)
+{
+	struct error e = ERROR_NULL;
+	char **paths;
+	unsigned n;
+
+	if (conf_list(true, &paths, &n, &e) < 0)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		char *name = strrchr(paths[i], '/') + 1;
+
+		name[strlen(name) - strlen(".conf")] = '\0';
+		put_name(c, name);
+		free(paths[i]);
+	}
+	free(paths);
+}
+
 static void put_networks(struct complete *c)
 {
+	if (c->takes_files)
+		put_written(c);
 	each(c, put_name);
 }
 

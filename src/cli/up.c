@@ -48,6 +48,24 @@ struct up {
 
 /* ---- up ---- */
 
+/* Keys without a mode are of the one that the file has. */
+static int begin_unnamed(struct up *u, const char *name, struct error *e)
+{
+	struct conf *c = malloc(sizeof(*c));
+	struct error unread = ERROR_NULL; /* look_at_file() will say it */
+	const char *word = "natnet";
+
+	if (!c)
+		return error_errno(e, ENOMEM, "up");
+	if (mode_name_ok(name, &unread) && conf_load(name, c, &unread) == 0) {
+		if (c->mode.mode)
+			word = c->mode.mode->word;
+		conf_deinit(c);
+	}
+	free(c);
+	return mode_begin(word, name, &u->mode, e);
+}
+
 static int take_word(struct up *u, const char *word, const char *name,
 		     bool is_first)
 {
@@ -58,9 +76,7 @@ static int take_word(struct up *u, const char *word, const char *name,
 		u->has_mode = true;
 		r = mode_begin(word, name, &u->mode, &e);
 	} else {
-		r = 0;
-		if (!u->mode.mode)
-			r = mode_begin("natnet", name, &u->mode, &e);
+		r = u->mode.mode ? 0 : begin_unnamed(u, name, &e);
 		if (r == 0)
 			r = mode_option(&u->mode, word, &e);
 	}

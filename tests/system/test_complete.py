@@ -100,6 +100,17 @@ def test_live_names(lab):
     assert offers("fwd nosuch rm ") == []
 
 
+def test_names_of_files(lab, monkeypatch, tmp_path):
+    """What can be started, judged or compared by its file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "vmlan").mkdir()
+    (tmp_path / "vmlan" / "lazy.conf").write_text("[network]\n")
+    for command in ("up", "apply"):
+        assert sorted(offers(command + " la")) == ["lab", "lazy"], command
+    assert {"lab", "lazy"} <= set(offers("check la"))
+    assert offers("down la") == ["lab"]
+
+
 def test_it_starts_nothing_and_ends(lab):
     """What nobody holds is not offered, let alone started; who does not answer is
     not waited for."""

@@ -194,6 +194,12 @@ def test_up(conf):
     assert f"{p} is passed over: it says natnet" in vmlan("up", "lab", "internal").stderr
     assert "file" not in show("lab") and show("lab")["options"] == []
     vmlan("down", "lab")
+    # keys without a mode are of the mode that the file has, not natnet's
+    conf("[network]\nmode = internal\n")
+    assert "internal" in vmlan("up", "lab", "restrict=on", code=2).stderr
+    vmlan("up", "lab", "dhcp=on")
+    assert (show("lab")["mode"], show("lab")["options"]) == ("internal", ["dhcp=on"])
+    vmlan("down", "lab")
     # one that is wrong starts nothing
     conf("[network]\nmtu = nonsense\n")
     r = vmlan("up", "lab", code=2)
