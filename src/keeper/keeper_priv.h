@@ -84,6 +84,7 @@ struct keeper {
 	uint32_t last_capture;	 /* number of the last one */
 	struct list whys;	 /* of struct why, that wait: why.h */
 	uint32_t last_why;	 /* cookie of the last one */
+	unsigned whys_owed;	 /* the engine has not said those yet */
 	struct leases *leases;	 /* owned: leases.h; NULL: without a network */
 	struct looks looks;	 /* what the engine is asked for: look.h */
 	uint64_t start_ns;

@@ -16,7 +16,7 @@
 
 #define WAIT_NS (UINT64_C(5) * 1000000000) /* twice for a name */
 
-enum { WHYS_MAX = 64 }; /* that wait at a time */
+enum { WHYS_MAX = 64 }; /* that the engine owes, whoever waits still */
 
 static const char *const oks[WHY_OKS] = {
 	[WHY_NO] = "no", [WHY_YES] = "yes", [WHY_UNKNOWN] = "unknown"};
@@ -342,6 +342,7 @@ static bool ask(struct why *w)
 		why_remedy(w, "ask again");
 		return false;
 	}
+	k->whys_owed++;
 	list_add_tail(&k->whys, &w->link);
 	timer_arm(loop_wheel(k->loop), &w->patience,
 		  *loop_now(k->loop) + WAIT_NS);
@@ -367,12 +368,14 @@ static void on_patience(struct timer *t, uint64_t now_ns)
 
 void whys_end(struct keeper *k)
 {
+	k->whys_owed = 0;
 	while (!list_empty(&k->whys))
 		give_up(container_of(list_first(&k->whys), struct why, link));
 }
 
 void why_told(struct keeper *k, const struct msg_why *m)
 {
+	k->whys_owed -= k->whys_owed > 0;
 	list_each(it, &k->whys) {
 		struct why *w = container_of(it, struct why, link);
 
@@ -387,15 +390,6 @@ void why_told(struct keeper *k, const struct msg_why *m)
 			later_over(&w->later);
 		return;
 	}
-}
-
-static unsigned count(const struct list *all)
-{
-	unsigned n = 0;
-
-	list_each(it, all)
-		n++;
-	return n;
 }
 
 static struct why *why_new(struct keeper *k)
@@ -419,7 +413,7 @@ int why_get(struct keeper *k, const struct request *r, json_t **op,
 	struct why *w;
 	int rc;
 
-	if (count(&k->whys) >= WHYS_MAX)
+	if (k->whys_owed >= WHYS_MAX)
 		return error_set(e, EXIT_FAILED,
 				 "%d such questions wait for the engine "
 				 "already; ask again",

@@ -228,6 +228,16 @@ def test_an_engine_that_does_not_answer(flow):
             assert show("lab")["name"] == "lab"
         for s in asking[:800]:
             s.close()
+        # nor does the engine find more questions than are answered at a time
+        why = f"/v1/why?from={show('lab')['machines'][0]['name']}&to=internet&port=443"
+        asked = [control("lab") for i in range(70)]
+        for s in asked:
+            s.sendall(get(why))
+        for i in range(3):
+            assert "wait for the engine already" in request("GET", why)[2]
+            for s in asked:
+                s.close()
+            assert show("lab")["name"] == "lab"
     finally:
         os.kill(engine, signal.SIGCONT)
     for s in asking[800:]:
