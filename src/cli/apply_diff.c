@@ -151,7 +151,7 @@ static char *values_of(const json_t *options, const char *key, size_t len,
 	}
 	json_array_foreach(options, i, v)
 	{
-		const char *s = json_string_value(v);
+		const char *s = ctl_text(v);
 
 		if (strncmp(s, key, len) != 0 || s[len] != '=')
 			continue;
@@ -174,11 +174,11 @@ static bool is_same(const char *a, const char *b)
 /* The key of list's option i, if no option before has it. */
 static bool is_first(const json_t *list, size_t i, size_t *lenp)
 {
-	const char *option = json_string_value(json_array_get(list, i));
+	const char *option = ctl_text(json_array_get(list, i));
 
 	*lenp = strcspn(option, "=");
 	for (size_t k = 0; k < i; k++) {
-		const char *s = json_string_value(json_array_get(list, k));
+		const char *s = ctl_text(json_array_get(list, k));
 
 		if (strncmp(s, option, *lenp + 1) == 0)
 			return false;
@@ -219,11 +219,11 @@ void diff_options(const struct conf *c, const struct running *r,
 	json_array_foreach(was, i, v)
 	{
 		if (is_first(was, i, &len))
-			diff_key(c, json_string_value(v), len, was, is, ch);
+			diff_key(c, ctl_text(v), len, was, is, ch);
 	}
 	json_array_foreach(is, i, v)
 	{
-		const char *key = json_string_value(v);
+		const char *key = ctl_text(v);
 		CLEANUP_FREE char *from = NULL;
 
 		if (!is_first(is, i, &len))
@@ -268,7 +268,7 @@ static char *forward_words(const json_t *f)
 	fprintf(out, "%s%s%s", ctl_str(f, "spec"), *proxy ? " proxy=" : "",
 		proxy);
 	json_array_foreach(json_object_get(f, "from"), i, v)
-		fprintf(out, "%s%s", i ? "," : " from=", json_string_value(v));
+		fprintf(out, "%s%s", i ? "," : " from=", ctl_text(v));
 	return fclose(out) == 0 ? text : NULL;
 }
 

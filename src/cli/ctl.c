@@ -387,7 +387,12 @@ void ctl_print(const json_t *o)
 
 const char *ctl_str(const json_t *o, const char *key)
 {
-	const char *s = json_string_value(json_object_get(o, key));
+	return ctl_text(json_object_get(o, key));
+}
+
+const char *ctl_text(const json_t *v)
+{
+	const char *s = json_string_value(v);
 
 	return s ? s : "";
 }

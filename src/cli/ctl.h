@@ -69,6 +69,8 @@ MUST_USE int ctl_ask_all(ctl_asker *ask, json_t *list, struct error *e);
 /* To standard output, as --json says it. */
 void ctl_print(const json_t *o);
 
+/* v's own text; "" if it is no string. */
+const char *ctl_text(const json_t *v);
 /* Members of an answer; "" / 0 / false where there is none of that type. */
 const char *ctl_str(const json_t *o, const char *key);
 int ctl_int(const json_t *o, const char *key);

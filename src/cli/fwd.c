@@ -152,7 +152,7 @@ static void print_rules(const json_t *f)
 	json_array_foreach(json_object_get(f, "from"), i, v)
 	{
 		printf("%s%s", i ? "," : " ", i ? "" : sep);
-		fputs(json_string_value(v), stdout);
+		fputs(ctl_text(v), stdout);
 	}
 }
 

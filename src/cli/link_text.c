@@ -16,7 +16,7 @@ static void put_way(FILE *f, const json_t *o, const char *label)
 		return;
 	fputs(label, f);
 	json_object_foreach((json_t *)(uintptr_t)o, key, v)
-		fprintf(f, " %s=%s", key, json_string_value(v));
+		fprintf(f, " %s=%s", key, ctl_text(v));
 }
 
 static void put_link(FILE *f, const json_t *o)

@@ -46,7 +46,7 @@ static void print_table(const json_t *list)
 		       ctl_str(m, "port"),
 		       units_age(ctl_count(m, "idle-ms"), idle));
 		json_array_foreach(json_object_get(m, "addresses"), k, a)
-			printf("%s%s", k ? " " : "  ", json_string_value(a));
+			printf("%s%s", k ? " " : "  ", ctl_text(a));
 		putchar('\n');
 	}
 }

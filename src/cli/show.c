@@ -101,7 +101,7 @@ static void print_list(const json_t *list, const char *label)
 	json_t *v;
 
 	json_array_foreach(list, i, v)
-		printf("%s%s\n", label, json_string_value(v));
+		printf("%s%s\n", label, ctl_text(v));
 }
 
 static void print_machine(const json_t *m)
@@ -118,7 +118,7 @@ static void print_machine(const json_t *m)
 	       ctl_bool(m, "connected") ? "connected" : "not connected",
 	       *card ? ", " : "", card);
 	json_array_foreach(json_object_get(m, "addresses"), i, v)
-		printf(", %s", json_string_value(v));
+		printf(", %s", ctl_text(v));
 	putchar('\n');
 	v = json_object_get(m, "cable");
 	if (v)
@@ -151,7 +151,7 @@ static bool has_netdev(const json_t *list, const char *start)
 	json_t *v;
 
 	json_array_foreach(list, i, v)
-		if (strncmp(json_string_value(v), start, strlen(start)) == 0)
+		if (strncmp(ctl_text(v), start, strlen(start)) == 0)
 			return true;
 	return false;
 }

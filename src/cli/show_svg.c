@@ -527,7 +527,7 @@ static char *about_text(const json_t *network)
 		return NULL;
 	fputs(ctl_str(network, "mode"), f);
 	json_array_foreach(json_object_get(network, "options"), i, v)
-		fprintf(f, " %s", json_string_value(v));
+		fprintf(f, " %s", ctl_text(v));
 	fprintf(f, ", %s%s", ctl_bool(network, "kept") ? "up" : "used",
 		ctl_bool(network, "serving") ? "" : ", engine starts again");
 	if (fclose(f) == 0)

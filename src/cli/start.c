@@ -332,8 +332,7 @@ static bool has_option(const json_t *options, const char *text)
 	json_t *v;
 
 	json_array_foreach(options, i, v) {
-		if (strcmp(json_string_value(v) ? json_string_value(v) : "",
-			   text) == 0)
+		if (strcmp(ctl_text(v), text) == 0)
 			return true;
 	}
 	return false;

@@ -105,7 +105,7 @@ static bool has_address(const json_t *network, const char *ip)
 
 	json_array_foreach(json_object_get(network, "machines"), i, m) {
 		json_array_foreach(json_object_get(m, "addresses"), k, a) {
-			if (strcmp(json_string_value(a), ip) == 0)
+			if (strcmp(ctl_text(a), ip) == 0)
 				return true;
 		}
 	}

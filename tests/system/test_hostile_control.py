@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients of the control socket that it must not wait for, beside TCP that goes on:
-those that never read, that send half a request, a thousand at once, another user's.
+those that never read, that send half a request, a thousand at once, another user's;
+and a keeper that answers with nonsense.
 
       client: vmlan exec -- [lab: natnet] -- server: the host's loopback (10.0.2.2)
 """
@@ -8,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -250,6 +252,80 @@ def test_an_engine_that_does_not_answer(flow):
         s.close()
     assert request("GET", "/v1/stats")[0] == 200
     assert show("lab")["engine"] == engine  # which nobody has flooded with their questions
+
+
+NONSENSE = [None, 7, -1, True, "", "x" * 300, {}, {"a": None}, [None, 3], [{"name": 5}]]
+
+
+class Liar(threading.Thread):
+    """Answers in the keeper's place, with the truth, of which many a member is
+    nonsense."""
+
+    def __init__(self, answer):
+        super().__init__(daemon=True)
+        self.answer, self.rng = answer, random.Random(0)
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(str(path()))
+        self.sock.listen(64)
+        self.start()
+
+    def spoilt(self, v, depth=0):
+        if depth and self.rng.random() < 0.3:
+            return self.rng.choice(NONSENSE)
+        if isinstance(v, dict):
+            return {k: self.spoilt(o, depth + 1) for k, o in v.items()}
+        return [self.spoilt(o, depth + 1) for o in v] if isinstance(v, list) else v
+
+    def run(self):
+        while True:
+            try:
+                c = self.sock.accept()[0]
+            except OSError:
+                return
+            with c, contextlib.suppress(OSError):
+                url = c.recv(65536).split()[1].decode()
+                text = json.dumps(self.spoilt(self.answer.get(url.partition("?")[0], {}))).encode()
+                c.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                          b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+
+    def close(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+        path().unlink()
+
+
+def test_a_keeper_that_talks_nonsense(flow, tmp_path):
+    """Commands say something, or fail; none dies of it."""
+    name = show("lab")["machines"][0]["name"]
+    vmlan("fwd", f"lab/{name}", "add", "127.0.0.1:0:22", "from=127.0.0.0/8")
+    vmlan("link", name, "to", "delay=1ms")
+    kinds = ("network", "forwards", "flows", "macs", "leases", "stats", "captures", "why",
+             f"machines/{name}/link")
+    more = {"why": f"?from={name}&to=host&port=80"}
+    truth = {f"/v1/{k}": json.loads(request("GET", f"/v1/{k}" + more.get(k, ""))[2])
+             for k in kinds}
+    conf = tmp_path / "vmlan" / "lab.conf"
+    conf.parent.mkdir()
+    conf.write_text("[network]\nmtu=1400\n[forward]\nport = 0:22\nfrom = 10.0.0.0/8\n")
+    env = dict(os.environ, XDG_CONFIG_HOME=str(tmp_path))
+    real = path().with_name("kept")
+    path().rename(real)
+    liar = Liar(truth)
+    try:
+        for seed in range(40 if FULL else 4):
+            for words in (["ls"], ["show", "lab"], ["show", "--netdevs", "lab"],
+                          ["show", "--svg", "lab"], ["leases"], ["leases", "lab"],
+                          ["flows", "lab"], ["macs", "lab"], ["stats", "lab"],
+                          ["fwd", "lab", "ls"], ["cap", "lab", "ls"], ["link", name],
+                          ["why", name, "host:80"], ["apply", "--dry-run", "lab"],
+                          ["complete", "fwd", "lab", "rm", ""]):
+                liar.rng = random.Random(f"{seed} {words}")
+                r = subprocess.run([VMLAN, *words], capture_output=True, env=env, timeout=60,
+                                   stdin=subprocess.DEVNULL)
+                assert r.returncode in range(7), (seed, words, r)
+    finally:
+        liar.close()
+        real.rename(path())
 
 
 @pytest.mark.root  # another user
