@@ -100,6 +100,7 @@ struct conf {
 	struct conf_at options_at[MODE_OPTIONS_MAX]; /* of mode.options */
 	struct conf_forward *rules; /* owned */
 	unsigned n_rules;
+	unsigned n_bound; /* sockets that they would take */
 	json_t *forwards; /* owned: bodies of POST /v1/forwards */
 	json_t *links;	  /* owned: by machine, as GET .../link shows it */
 	json_t *captures; /* owned: bodies of PUT /v1/captures/kept */

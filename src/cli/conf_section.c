@@ -73,6 +73,24 @@ static void check_place(struct conf *c, const struct port_rule *rule,
 	}
 }
 
+/* As the keeper counts; said once. */
+static bool has_room(struct conf *c, const struct port_rule *r,
+		     const struct conf_at *at)
+{
+	unsigned n = (1u + r->host_hi - r->host_lo) *
+		     (r->is_localhost || r->has_both ? 2 : 1);
+	bool had = c->n_bound <= CONTROL_BOUND_MAX;
+
+	c->n_bound += had ? n : 0;
+	if (had && c->n_bound > CONTROL_BOUND_MAX)
+		conf_wrong(c, at,
+			   "a network can have %d ports forwarded (those of "
+			   "localhost count twice), and this is one too many; "
+			   "leave some out",
+			   CONTROL_BOUND_MAX);
+	return c->n_bound <= CONTROL_BOUND_MAX;
+}
+
 static void keep_rule(struct conf *c, const struct conf_part *part,
 		      const struct port_rule *said,
 		      const struct forward_words *w, const struct conf_at *at)
@@ -83,6 +101,8 @@ static void keep_rule(struct conf *c, const struct conf_part *part,
 
 	if (!rule.has_host_ip && !rule.unix_path[0])
 		port_rule_localhost(&rule);
+	if (!has_room(c, &rule, at))
+		return;
 	check_place(c, &rule, at);
 	v = reallocarray(c->rules, c->n_rules + 1, sizeof(*v));
 	if (!v) {

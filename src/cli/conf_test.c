@@ -348,6 +348,29 @@ static void test_across(void **state)
 	conf_deinit(&b);
 }
 
+/* As many as a network can have are judged, no more, and that is said once. */
+static void test_too_many_forwards(void **state)
+{
+	const unsigned most = 4096, more = 5000;
+	char *text = NULL;
+	struct conf c;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	fputs("[forward]\n", f);
+	for (unsigned i = 0; i < more; i++)
+		fprintf(f, "port = 127.0.0.1:%u:22\n", 1024 + i);
+	fclose(f);
+	read_both(&c, text, NULL);
+	assert_problems(&c, "lab.conf:4098: a network can have 4096 ports "
+			    "forwarded (those of localhost count twice), and "
+			    "this is one too many; leave some out\n");
+	assert_int_equal(c.n_rules, most);
+	conf_deinit(&c);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_all_mistakes),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_across),
+		cmocka_unit_test(test_too_many_forwards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
