@@ -245,6 +245,9 @@ class Process:
         r, w = os.pipe()
 
         def before():
+            # A shell ignores these in what it runs in its background.
+            for sig in (signal.SIGINT, signal.SIGQUIT):
+                signal.signal(sig, signal.SIG_DFL)
             if net is not None:
                 setns(net, CLONE_NEWNET)
             if mnt is not None:
