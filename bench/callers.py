@@ -1,41 +1,29 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calls of every kind to a network's control socket, so many in so many seconds,
-beside clients that only hold it up. Alone (a line of JSON is its result):
-
-    callers.py SOCKET [calls=N] [forwards=N] [captures=N] [secs=S] [hold-ms=N]
-               [vmlan=PATH network=NAME] [learn=FILE]
-
-It says "ready" and begins when it gets a line. secs=0: as fast as they are
-answered. A capture is a `vmlan cap` that is ended hold-ms after its begin, or by the next. What
-was answered goes to learn=FILE, and
-
-    callers.py placebo SOCKET FILE
-
-answers with that, of whichever network: what the caller itself costs.
-"""
+"""Calls of every kind to a network's control socket, and clients that only hold
+it up: asked from here (run), or written down as a plan that bench-calls runs
+beside traffic and takes little of the processors for (Plan). What was answered
+here is what bench-calls answers as a placebo, to whichever network's plan."""
 import contextlib
 import itertools
 import json
 import os
 import re
-import selectors
-import signal
 import socket
-import subprocess
-import sys
 import time
 
-FIELDS = {"calls": 1000, "forwards": 0, "captures": 0, "secs": 0.0, "hold-ms": 20,
-          "vmlan": "", "network": "", "learn": "", "machine": "calls-main"}
+FIELDS = {"calls": 1000, "forwards": 0, "captures": 0, "secs": 0.0, "hold_ms": 20}
 
 
-class Wrong(Exception):
+class Wrong(ValueError):
     """An answer that should have been another one."""
 
 
+def encoded(body):
+    return b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
 def request(method, url, body=None, more=""):
-    text = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    text = encoded(body)
     return (f"{method} {url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}"
             f"Content-Length: {len(text)}\r\n\r\n").encode() + text
 
@@ -68,7 +56,7 @@ def kind_of(text):
     matter; what is wrong with it is."""
     head, _, body = text.partition(b"\r\n\r\n")
     method, url = head.decode("latin-1").split()[:2]
-    kind = method + " " + re.sub(r"/(\d+|calls-[^/?]*)(?=/|$|\?)", "/*", url)
+    kind = method + " " + re.sub(r"/(\d+|@id\d+@|calls-[^/?]*)(?=/|$|\?)", "/*", url)
     return f"{kind} {len(body)}" if body[:1] != b"{" or len(body) < 2 else kind
 
 
@@ -81,9 +69,8 @@ class Calls:
         self.times = {}      # by kind: those of each call, in ns
         self.last_ns = 0
         self.learned = {}    # by kind_of()
-        self.n_captures = 0
         self.left = ""       # the machine that there is
-        table = json.loads(self.raw("GET", "/v1")[1])
+        table = json.loads(split(exchange(path, request("GET", "/v1")))[1])
         self.table = {f"{r['method']} {r['path']}": r for r in table["requests"]}
         self.round = itertools.count()
 
@@ -197,7 +184,7 @@ class Calls:
 
     def unasked(self):
         """Kinds in the network's table that there was no call of."""
-        return sorted(set(self.table) - set(self.times))
+        return sorted(set(self.table) - set(self.times) - {"POST /v1/captures"})
 
     # ---- what comes and goes ----
 
@@ -213,44 +200,71 @@ class Calls:
                                f"/v1/forwards/{got['forwards'][0]['id']}")
 
 
-class Captures:
-    """Runs of `vmlan cap`, one at a time."""
-
-    def __init__(self, calls, vmlan, network):
-        self.calls, self.words, self.now = calls, [vmlan, "cap", network], None
-        if network == "":  # the placebo: a program that does nothing for as long
-            self.words = ["sleep", "100"]
-
-    def begin(self):
-        self.end()
-        more = ["-w", "/dev/null"] if len(self.words) > 2 else []
-        self.now = subprocess.Popen([*self.words, *more], stderr=subprocess.PIPE,
-                                    stdin=subprocess.DEVNULL)
-    def end(self):
-        """The one that runs ends."""
-        if not self.now:
-            return
-        self.now.send_signal(signal.SIGINT)
-        said = self.now.communicate(timeout=30)[1].decode()
-        if self.words[0] != "sleep" and self.now.returncode not in (0, -signal.SIGINT):
-            raise Wrong(f"vmlan cap: {self.now.returncode}: {said}")
-        self.calls.n_captures += 1
-        self.now = None
-
-    def close(self):
-        if self.now:
-            self.now.kill()
-            self.now.wait()
-
-
-def schedule(calls, captures, o):
-    """(second, what to do), in order."""
+def schedule(calls, o, begin=None, end=None):
+    """(second, what to do), in order; begin and end are a capture's."""
     kinds = [(calls.every(), o["calls"]), (calls.forwards(), 2 * o["forwards"]),
-             (itertools.repeat(captures.begin), o["captures"])]
+             (itertools.repeat(begin), o["captures"])]
     todo = [(o["secs"] * (i + 0.5) / n, k, what) for k, (each, n) in enumerate(kinds)
             for i, what in enumerate(itertools.islice(each, n))]
-    todo += [(at + o["hold-ms"] / 1e3, k, captures.end) for at, k, _ in todo if k == 2]
+    todo += [(min(at + o["hold_ms"] / 1e3, o["secs"]), k, end) for at, k, _ in todo if k == 2]
     return [(at, what) for at, _, what in sorted(todo, key=lambda t: t[:2])]
+
+
+class Plan(Calls):
+    """What would be asked, written down; kinds are those there is a placebo's
+    answer for. What only an answer tells has a mark in its place."""
+
+    def __init__(self, path, machine, kinds):
+        super().__init__(path, machine)
+        self.kinds, self.steps, self.at_ns, self.slots = kinds, [], 0, 0
+
+    def step(self, *words, body=None):
+        more = b"" if body is None else body
+        self.steps.append(" ".join(map(str, words)).encode() + b"\n" + more)
+
+    def call(self, method, url, body, status, slot=-1):
+        kind = kind_of(request(method, url, body))
+        if kind not in self.kinds:
+            raise Wrong(f"{kind}: never asked before")
+        body = encoded(body)
+        self.step("call", self.at_ns, status, slot, self.kinds.index(kind), method, url,
+                  len(body), body=body)
+
+    def raw(self, method, url, body=None):
+        self.call(method, url, body, 0)
+
+    def ask(self, kind, url=None, body=None, status=200, slot=-1):
+        method, path = kind.split()
+        self.times.setdefault(kind, []).append(0)
+        self.call(method, url or path, body, status, slot)
+
+    def json(self, *words, **more):
+        n, self.slots = self.slots, self.slots + 1
+        self.ask(*words, **more, slot=n)
+        return {"forwards": [{"id": f"@id{n}@", "bound": [{"host": f":@port{n}@"}]}]}
+
+    def write(self, path, o):
+        """A file for bench-calls."""
+        for text in HOSTILE:
+            self.step("hold", len(text), body=text)
+        for at, what in schedule(self, o, lambda: self.step("cap", self.at_ns),
+                                 lambda: self.step("end", self.at_ns)):
+            self.at_ns = int(at * 1e9)
+            what()
+        self.tidy()
+        path.write_bytes(b"\n".join(self.steps) + b"\n")
+
+
+def write_answers(path, learned):
+    """A file for bench-calls' placebo: its kinds, in order."""
+    texts = [v.encode("latin-1") for v in learned.values()]
+    path.write_bytes(b"".join(b"%d\n%b" % (len(t), t) for t in texts))
+    return list(learned)
+
+
+HOSTILE = (b"", b"G", b"PUT /v1/network/kept HTTP/1.1\r\nContent-Length: 10\r\n\r\n{",
+           request("GET", "/v1").replace(b"close", b"keep-alive") * 50,
+           b"GET /v1/events HTTP/1.0\r\n\r\n") * 8
 
 
 @contextlib.contextmanager
@@ -259,9 +273,7 @@ def hostile(path):
     that follows the events and does not read them either."""
     some = []
     try:
-        for text in (b"", b"G", b"PUT /v1/network/kept HTTP/1.1\r\nContent-Length: 10\r\n\r\n{",
-                     request("GET", "/v1").replace(b"close", b"keep-alive") * 50,
-                     b"GET /v1/events HTTP/1.0\r\n\r\n") * 8:
+        for text in HOSTILE:
             s = dial(path)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             s.setblocking(False)
@@ -275,95 +287,11 @@ def hostile(path):
 
 
 def run(calls, o):
-    """All that o asks for; what there is to tell of it."""
-    captures = Captures(calls, o["vmlan"], o["network"])
-    todo = schedule(calls, captures, o)
-    late = 0.0
-    began = time.monotonic()
+    """All that o asks for, one after the other; what there is to tell of it."""
     try:
         with hostile(calls.path):
-            for at, what in todo:
-                left = began + min(at, o["secs"]) - time.monotonic()
-                if left > 0:
-                    time.sleep(left)
-                late = max(late, -left)
+            for _, what in schedule(calls, o):
                 what()
-            captures.end()
     finally:
-        captures.close()
         calls.tidy()
-    took = time.monotonic() - began
-    times = sorted(itertools.chain([0], *calls.times.values()))
-    means = {k: sum(t) / len(t) / 1e3 for k, t in calls.times.items()}
-    if o["captures"] and calls.n_captures != o["captures"]:
-        raise Wrong(f"{calls.n_captures} captures, not {o['captures']}")
-    return {"calls": sum(map(len, calls.times.values())), "secs": took,
-            "captures": calls.n_captures,
-            "p50_us": times[len(times) // 2] / 1e3, "p99_us": times[len(times) * 99 // 100] / 1e3,
-            "max_us": times[-1] / 1e3, "late_ms": late * 1e3 if o["secs"] else 0.0,
-            "dear": sorted(means.items(), key=lambda m: -m[1])[:12],
-            "unasked": [k for k in calls.unasked() if "POST /v1/captures" != k]}
-
-
-# ---- the placebo ----
-
-def placebo(path, learned):
-    """Answers what is asked with what was learned."""
-    with open(learned, encoding="ascii") as f:
-        answers = {k: v.encode("latin-1") for k, v in json.load(f).items()}
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(path)
-    server.listen(1000)
-    ready = selectors.DefaultSelector()
-    ready.register(server, selectors.EVENT_READ)
-    asked = {}
-    print("ready", flush=True)
-    while True:
-        for key, _ in ready.select():
-            if key.fileobj is server:
-                c = server.accept()[0]
-                ready.register(c, selectors.EVENT_READ)
-                asked[c] = b""
-            elif hears(key.fileobj, asked, answers):
-                ready.unregister(key.fileobj)
-                asked.pop(key.fileobj)
-                key.fileobj.close()
-
-
-def hears(c, asked, answers):
-    """What a client says; True: it is answered, or has gone."""
-    more = c.recv(1 << 17)
-    asked[c] += more
-    n = re.search(rb"Content-Length: (\d+)\r\n\r\n", asked[c])
-    if not more or not n or b"keep-alive" in asked[c]:
-        return not more
-    if len(asked[c]) < asked[c].index(b"\r\n\r\n") + 4 + int(n.group(1)):
-        return False
-    with contextlib.suppress(OSError):
-        c.sendall(answers[kind_of(asked[c])])
-    return True
-
-
-def main():
-    if sys.argv[1] == "placebo":
-        placebo(*sys.argv[2:])
-    o = dict(FIELDS)
-    for word in sys.argv[2:]:
-        k, _, v = word.partition("=")
-        o[k] = type(FIELDS[k])(v)
-    calls = Calls(sys.argv[1], o["machine"])
-    print("ready", flush=True)
-    sys.stdin.readline()
-    try:
-        got = run(calls, o)
-    except (Wrong, OSError, subprocess.SubprocessError) as e:
-        sys.exit(f"callers: {type(e).__name__}: {e}")
-    if o["learn"]:
-        with open(o["learn"], "w", encoding="ascii") as f:
-            json.dump(calls.learned, f)
-    print(json.dumps(got), flush=True)
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        main()
+    return {"calls": sum(map(len, calls.times.values())), "unasked": calls.unasked()}

@@ -7,9 +7,7 @@ machines by its control socket, so only ours is measured."""
 import dataclasses
 import json
 import os
-import pathlib
 import subprocess
-import sys
 import time
 
 import callers
@@ -20,10 +18,10 @@ from cases import GIB, Cell, Test
 from lab import Failed, Process
 from peers import Setting
 
-HERE = pathlib.Path(__file__).resolve().parent
 NAME = "live"
 CALLS, FORWARDS, CAPTURES = 1000, 200, 20  # of a cell, in all of its windows
 PASSES = 2       # of all windows, so that what drifts is in each
+USUAL = 10 / cases.FULL.secs  # a window is 10 s long, as others' tests of TCP are
 SHORTEST = 2.0   # seconds of a window: there are so many calls in it
 
 
@@ -160,12 +158,15 @@ PEERS = [Live(), LiveTwo(), LiveTap()]
 class Callers:
     """Those of one window: ready at once, and begin when they are told to."""
 
-    def __init__(self, cell, path, **words):
-        more = [f"{k.replace('_', '-')}={v}" for k, v in words.items()]
+    def __init__(self, cell, path, o, **words):
         place = cell.run.place
+        plan = callers.Plan(str(cell.run.control), "calls-main", cell.kinds)
+        plan.write(place / "plan", o)
         self.process = Process(
-            ["env", f"XDG_RUNTIME_DIR={place}", f"XDG_STATE_HOME={place}/state", sys.executable,
-             str(HERE / "callers.py"), str(path), *more], read=True, write=True)
+            ["env", f"XDG_RUNTIME_DIR={place}", f"XDG_STATE_HOME={place}/state",
+             cell.lab.tool("bench-calls"), "run", str(path), str(place / "plan"),
+             f"secs={o['secs']}", *(f"{k}={v}" for k, v in words.items())],
+            read=True, write=True)
         self.line(10)
 
     def line(self, patience):
@@ -197,8 +198,7 @@ class Beside(Cell):
             self.servers.append(self.lab.server(self.nss[1]))
         else:
             self.lab.serve()
-        self.secs = max(self.pace.secs * 3, SHORTEST) if self.pace is not cases.SMOKE else 0.4
-        self.learned = self.run.place / "learned"
+        self.secs = max(self.pace.secs * USUAL, SHORTEST) if self.pace is not cases.SMOKE else 0.4
         self.dummy = self.run.place / "dummy"
         self.learn()
 
@@ -211,23 +211,25 @@ class Beside(Cell):
 
     def learn(self):
         """One call of each kind, which the placebo says by heart then."""
-        c = Callers(self, self.run.control, calls=150, forwards=2, learn=self.learned)
-        c.begin()
-        c.end()
-        p = Process([sys.executable, str(HERE / "callers.py"), "placebo", str(self.dummy),
-                     str(self.learned)], read=True)
+        c = callers.Calls(str(self.run.control), "calls-main")
+        callers.run(c, {**callers.FIELDS, "calls": 150, "forwards": 2})
+        if c.unasked():
+            raise Failed(f"callers.py has no call of {', '.join(c.unasked())}")
+        self.kinds = callers.write_answers(self.run.place / "answers", c.learned)
+        p = Process([self.lab.tool("bench-calls"), "placebo", str(self.dummy),
+                     str(self.run.place / "answers")], read=True)
         self.servers.append(p)
         if p.line(10) is None:
             raise Failed(f"the placebo: {p.said()}")
 
     def who(self, kind, part, hold_ms):
         """Those of a window of a kind; None: nobody."""
-        words = {**self.words(part, PASSES), "secs": self.secs, "hold_ms": hold_ms}
+        o = {**self.words(part, PASSES), "secs": self.secs, "hold_ms": hold_ms}
         if kind == "placebo":
-            return Callers(self, self.dummy, **words)
+            return Callers(self, self.dummy, o)
         if kind == "calls":
-            return Callers(self, self.run.control, vmlan=self.peer.find(self.lab)[0],
-                           network=NAME, **words)
+            return Callers(self, self.run.control, o, vmlan=self.peer.find(self.lab)[0],
+                           network=NAME)
         return None
 
     def window(self, direction, who):
@@ -267,7 +269,13 @@ def live(cell, direction, part=(CALLS, FORWARDS, CAPTURES), hold_ms=20):
         moved = sum(w["bytes"] for w in seen[k]) / GIB
         return sum(w["cpu_s"][engine] for w in seen[k]) / moved if moved else None
 
+    def stalls(k, name):
+        """The longest silence of each flow."""
+        each = [max(ms) for ms in zip(*(w["flow_stall_ms"] for w in seen[k]))]
+        return {f"{name}stall_{i + 1}_ms": ms for i, ms in enumerate(each)}
+
     told = [w["who"] for w in seen["calls"]]
+    secs = sum(t["secs"] for t in told)
     n = sum(t["calls"] for t in told)
     return {"gbit_s": rate["quiet"], "calls_gbit_s": rate["calls"],
             "ratio": rate["calls"] / rate["quiet"] if rate["quiet"] else None,
@@ -279,10 +287,13 @@ def live(cell, direction, part=(CALLS, FORWARDS, CAPTURES), hold_ms=20):
             "slowest": min(min(w["flow_gbit_s"]) for w in seen["calls"]),
             "quiet_cpu_s_gib": gib("quiet"), "calls_cpu_s_gib": gib("calls"),
             "placebo_cpu_s_gib": gib("placebo"),
-            "keeper_us": 1e6 * sum(w["cpu_s"][keeper] for w in seen["calls"]) / n if n else None,
-            "calls": n, "captures": sum(t["captures"] for t in told),
-            "per_s": n / sum(t["secs"] for t in told) if n else None,
-            "p50_us": mean(t["p50_us"] for t in told), "p99_us": max(t["p99_us"] for t in told),
+            "captures": sum(t["captures"] for t in told),
+            "own_cpu": 100 * sum(t["own_cpu_s"] for t in told) / secs,
+            "cap_cpu": 100 * sum(t["cap_cpu_s"] for t in told) / secs,
+            **stalls("quiet", "quiet_"), **stalls("placebo", "placebo_"), **stalls("calls", ""),
+            **({"calls": n, "per_s": n / secs, "p50_us": mean(t["p50_us"] for t in told),
+                "keeper_us": 1e6 * sum(w["cpu_s"][keeper] for w in seen["calls"]) / n,
+                "p99_us": max(t["p99_us"] for t in told)} if n else {}),
             "late_ms": max(t["late_ms"] for t in told),
             "quiet_retrans": sum(w["retrans"] + w["server_retrans"] for w in seen["quiet"]),
             "retrans": sum(w["retrans"] + w["server_retrans"] for w in seen["calls"]),
@@ -294,7 +305,10 @@ def live(cell, direction, part=(CALLS, FORWARDS, CAPTURES), hold_ms=20):
 COLUMNS = (("gbit_s", "Gbit/s", "%.2f"), ("calls_gbit_s", "with calls", "%.2f"),
            ("ratio", "ratio", "%.3f"), ("placebo", "of placebo", "%.3f"), ("own", "our own", "%.3f"),
            ("quiet_stall_ms", "stall ms", "%.0f"), ("placebo_stall_ms", "placebo's", "%.0f"),
-           ("stall_ms", "with calls", "%.0f"), ("quiet_cpu_s_gib", "CPU s/GiB", "%.3f"),
+           ("stall_ms", "with calls", "%.0f"), *((f"stall_{i}_ms", f"flow {i}", "%.0f")
+                                                 for i in range(1, 5)),
+           ("own_cpu", "caller % CPU", "%.2f"), ("cap_cpu", "captures % CPU", "%.2f"),
+           ("quiet_cpu_s_gib", "CPU s/GiB", "%.3f"),
            ("calls_cpu_s_gib", "with calls", "%.3f"), ("keeper_us", "keeper us/call", "%.0f"),
            ("calls", "calls", "%d"), ("captures", "captures", "%d"), ("p50_us", "p50 us", "%.0f"),
            ("p99_us", "p99 us", "%.0f"), ("unended", "not ended", "%d"))

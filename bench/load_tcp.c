@@ -183,7 +183,7 @@ static void settle(struct bench *b, struct run_report *r)
 static bool print(const struct bench *b, const struct run_report *r,
 		  const struct cpu_watch *cpu)
 {
-	double secs = (double)b->secs_ns / 1e9, sum = 0;
+	double secs = (double)b->secs_ns / 1e9, sum = 0, stalls[FLOWS_MAX];
 	uint64_t sent = 0, received = 0;
 	int64_t stall = 0;
 	unsigned retrans = 0, server_retrans = 0;
@@ -204,6 +204,7 @@ static bool print(const struct bench *b, const struct run_report *r,
 		sum += rate;
 		sent += out;
 		received += in;
+		stalls[i] = (double)still / 1e6;
 		stall = still > stall ? still : stall;
 		retrans += f->retrans;
 		server_retrans += s->retrans;
@@ -215,7 +216,10 @@ static bool print(const struct bench *b, const struct run_report *r,
 	       "\"retrans\":%u,\"rto\":%" PRId64 ",\"out_of_order\":%" PRId64,
 	       sum, received, sent, ended, complete, (double)stall / 1e6,
 	       retrans, b->net.timeouts, b->net.out_of_order);
-	printf(",\"server_retrans\":%u,\"server_rto\":%" PRId64
+	printf(",\"flow_stall_ms\":[");
+	for (int i = 0; i < b->n; i++)
+		printf("%s%.1f", i ? "," : "", stalls[i]);
+	printf("],\"server_retrans\":%u,\"server_rto\":%" PRId64
 	       ",\"server_cpu_s\":%.6f", server_retrans, r->net.timeouts,
 	       (double)r->cpu_ns / 1e9);
 	cpu_watch_print(cpu);
