@@ -294,6 +294,7 @@ class Liar(threading.Thread):
         path().unlink()
 
 
+@pytest.mark.long
 def test_a_keeper_that_talks_nonsense(flow, tmp_path):
     """Commands say something, or fail; none dies of it."""
     name = show("lab")["machines"][0]["name"]
