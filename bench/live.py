@@ -4,6 +4,7 @@
 same callers at the same pace, who ask a program that says by heart what the
 network said: what they take of the processors themselves. A network has its
 machines by its control socket, so only ours is measured."""
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,6 +24,22 @@ CALLS, FORWARDS, CAPTURES = 1000, 200, 20  # of a cell, in all of its windows
 PASSES = 2       # of all windows, so that what drifts is in each
 USUAL = 10 / cases.FULL.secs  # a window is 10 s long, as others' tests of TCP are
 SHORTEST = 2.0   # seconds of a window: there are so many calls in it
+
+
+def pin(pid, cpus):
+    for task in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(task), cpus)
+
+
+@contextlib.contextmanager
+def at(cpus):
+    """What is started meanwhile runs there."""
+    was = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, was)
 
 
 @dataclasses.dataclass
@@ -57,6 +74,11 @@ class Network(peers.Running):
         self.place = lab.RUN / nss[0].name
         self.control = self.place / "vmlan" / NAME / "control"
         self.up = None
+        # An engine of one worker has a processor, machines, client and server have
+        # the others: where the scheduler puts each anew weighs more than calls.
+        first, *others = sorted(os.sched_getaffinity(0))
+        self.cpus = others if others and not peer.workers else [first, *others]
+        self.engines = [first] if others and not peer.workers else [first, *others]
         super().__init__(peer, lab_, nss[0], s)
 
     def make_place(self):
@@ -80,6 +102,7 @@ class Network(peers.Running):
     def start_engine(self):
         self.vmlan("up", "-q", NAME, "natnet")
         self.up = json.loads(self.vmlan("show", "--json", NAME))
+        pin(self.up["engine"], self.engines)
 
     def ask(self, method, path, body=None):
         try:
@@ -92,6 +115,10 @@ class Network(peers.Running):
         return text
 
     def start_front(self):
+        with at(self.cpus):
+            self.start_cards()
+
+    def start_cards(self):
         for c in self.cards:
             body = {"name": c.name, "pid": os.getpid(), "mac": "auto"}
             if c.way == "tap":
@@ -195,12 +222,19 @@ class Beside(Cell):
         self.run = self.peer.start(self.lab, self.nss, self.s)
         if len(self.nss) > 1:
             self.server = self.run.cards[1].address
-            self.servers.append(self.lab.server(self.nss[1]))
+            with at(self.run.cpus):
+                self.servers.append(self.lab.server(self.nss[1]))
         else:
             self.lab.serve()
+            pin(self.lab.servers[False].pid, self.run.cpus)
         self.secs = max(self.pace.secs * USUAL, SHORTEST) if self.pace is not cases.SMOKE else 0.4
         self.dummy = self.run.place / "dummy"
         self.learn()
+
+    def __exit__(self, *words):
+        super().__exit__(*words)
+        if self.lab.servers.get(False):
+            pin(self.lab.servers[False].pid, os.sched_getaffinity(0))
 
     def words(self, part, n):
         """The n-th part of what is done, as it is asked for."""
@@ -234,8 +268,9 @@ class Beside(Cell):
 
     def window(self, direction, who):
         """4 flows, and these callers beside them once they run."""
-        p = self.client("tcp", f"dir={direction}", "flows=4", f"cc={self.s.cc}",
-                        f"secs={self.secs}", f"warm={self.pace.warm}")
+        with at(self.run.cpus):
+            p = self.client("tcp", f"dir={direction}", "flows=4", f"cc={self.s.cc}",
+                            f"secs={self.secs}", f"warm={self.pace.warm}")
         got = {}
         try:
             time.sleep(self.pace.warm)
