@@ -282,6 +282,8 @@ static void merge_pair(struct conf *c, unsigned i, bool is_list)
 	struct conf_pair *p = &c->pairs[i];
 	bool found = false;
 
+	if (is_list && *p->value) /* one more; thousands may be before it */
+		return;
 	for (unsigned k = 0; k < i; k++) {
 		struct conf_pair *q = &c->pairs[k];
 

@@ -22,6 +22,7 @@
 #include "base/addr.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/ctl.h"
 #include "os/clock.h"
 #include "cli/find.h"
 #include "cli/pump.h"
@@ -120,7 +121,7 @@ static int ask_addresses(struct caller *c, addr *ip, struct error *e)
 			      c->vm.network, c->vm.machine);
 	json_array_foreach(json_object_get(m, "addresses"), i, v) {
 		if (n < ADDRESSES_MAX &&
-		    addr_parse(json_string_value(v), &ip[n]))
+		    addr_parse(ctl_text(v), &ip[n]))
 			n++;
 	}
 	json_decref(o);

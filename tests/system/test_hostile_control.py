@@ -318,6 +318,7 @@ def test_a_keeper_that_talks_nonsense(flow, tmp_path):
                           ["show", "--svg", "lab"], ["leases"], ["leases", "lab"],
                           ["flows", "lab"], ["macs", "lab"], ["stats", "lab"],
                           ["fwd", "lab", "ls"], ["cap", "lab", "ls"], ["link", name],
+                          ["connect", "0", f"lab/{name}", "22"],
                           ["why", name, "host:80"], ["apply", "--dry-run", "lab"],
                           ["complete", "fwd", "lab", "rm", ""]):
                 liar.rng = random.Random(f"{seed} {words}")
