@@ -77,6 +77,8 @@ struct top {
 	/* what a key asked for */
 	struct ctl_call order;
 	char ordered[TOP_SAID_LEN]; /* said when it is done */
+	char asked[TOP_NAME_LEN];   /* whose cable, .. */
+	bool plugs_in;		    /* .. and which way: what "y" says yes to */
 	struct list captures;
 	enum mode_of_keys keys;
 	char status[TOP_SAID_LEN];
@@ -257,34 +259,33 @@ static void ask_cable(struct top *t)
 		return;
 	}
 	t->keys = KEYS_CABLE;
-	say(t, m->cable == TOP_CABLE_PULLED
-		       ? "plug %s in again? y/n"
-		       : "pull the cable of %s? y/n",
-	    m->name);
+	t->plugs_in = m->cable == TOP_CABLE_PULLED;
+	snprintf(t->asked, sizeof(t->asked), "%s", m->name);
+	say(t, t->plugs_in ? "plug %s in again? y/n"
+			   : "pull the cable of %s? y/n",
+	    t->asked);
 }
 
 static void turn_cable(struct top *t)
 {
-	const struct top_machine *m = selected(t);
-	bool is_up = m && m->cable == TOP_CABLE_PULLED;
 	struct error e = ERROR_NULL;
 	char path[TOP_NAME_LEN + 64];
 	int r;
 
-	if (!m)
-		return;
 	snprintf(path, sizeof(path), CONTROL_MACHINES "/%s" CONTROL_LINK,
-		 m->name);
+		 t->asked);
 	snprintf(t->ordered, sizeof(t->ordered),
-		 is_up ? "%s is plugged in again" : "the cable of %s is pulled",
-		 m->name);
+		 t->plugs_in ? "%s is plugged in again"
+			     : "the cable of %s is pulled",
+		 t->asked);
 	r = ctl_call_begin(&t->order, t->network, "PUT", path,
-			   is_up ? "{\"up\":true}" : "{\"up\":false}", &e);
+			   t->plugs_in ? "{\"up\":true}" : "{\"up\":false}",
+			   &e);
 	if (r < 0)
 		say(t, "%.400s", r == -ENOENT ? "the network has ended"
 					      : e.text);
 	else
-		say(t, "the cable of %s ..", m->name);
+		say(t, "the cable of %s ..", t->asked);
 }
 
 static void turn_order(struct top *t)

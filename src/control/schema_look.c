@@ -90,7 +90,8 @@ static const struct schema_key flow_keys[] = {
 const struct schema_key schema_flows_keys[] = {
 	{"flows", SCHEMA_OBJECTS, false, "in no order", flow_keys},
 	{"more", SCHEMA_BOOLEAN, .about =
-	 "some were left out: an answer has 32 MiB at most"},
+	 "some were left out: an answer has 32 MiB at most, and all that are "
+	 "being made four times that"},
 	{NULL},
 };
 

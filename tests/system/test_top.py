@@ -97,8 +97,12 @@ def test_keys(w, tmp_path):
         t.keys("n")
         t.shows("q quit")
         assert "cable" not in show("lab")["machines"][0]
-        t.keys("ly")
-        t.shows(lambda s: "web" in s and " pulled " in t.line("web"))
+        t.keys("l")
+        t.shows("pull the cable of web? y/n")
+        vmlan("link", "web", "down")  # by another: what is said yes to stays the same
+        t.shows(lambda s: " pulled " in t.line("web"))
+        t.keys("y")
+        t.shows("the cable of web is pulled")
         assert [m["cable"]["up"] for m in show("lab")["machines"] if "cable" in m] == [False]
         t.keys("l")
         t.shows("plug web in again? y/n")
