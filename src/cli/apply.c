@@ -503,11 +503,8 @@ int cmd_apply(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		size_t k = 0;
 
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		if (cli_helps(argv[i], usage))
 			return EXIT_DONE;
-		}
 		while (k < array_len(flags) && strcmp(argv[i], flags[k].word))
 			k++;
 		if (k < array_len(flags))

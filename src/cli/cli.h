@@ -68,6 +68,10 @@ int cli_common_init(struct cli_common *c, int verbosity);
 int cli_fail(const struct error *e);
 /* As printf() of such a line, for usage mistakes; returns EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int cli_usage(const char *fmt, ...);
+/* True if word asks for the command's help (--help, -h) .. */
+bool cli_is_help(const char *word);
+/* .. which is then printed. */
+bool cli_helps(const char *word, const char *usage);
 /* If word is "--name=value" or "--name" followed by next, gives the value
  * and tells how many words it took (1 or 2); 0 if word is another option,
  * -1 if the value is missing (said). */

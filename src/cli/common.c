@@ -28,6 +28,19 @@ int cli_usage(const char *fmt, ...)
 	return cli_fail(&e);
 }
 
+bool cli_is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+bool cli_helps(const char *word, const char *usage)
+{
+	if (!cli_is_help(word))
+		return false;
+	fputs(usage, stdout);
+	return true;
+}
+
 int cli_value(const char *word, const char *next, const char *name,
 	      const char **valuep)
 {

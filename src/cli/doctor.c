@@ -330,9 +330,7 @@ int cmd_doctor(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
 			is_json = true;
-		} else if (strcmp(argv[i], "--help") == 0 ||
-			   strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		} else if (cli_helps(argv[i], usage)) {
 			return EXIT_DONE;
 		} else {
 			return cli_usage("doctor: unknown word '%s'; see vmlan "

@@ -115,11 +115,8 @@ int cmd_events(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		int n = cli_value(argv[i], argv[i + 1], "--since", &value);
 
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		if (cli_helps(argv[i], usage))
 			return EXIT_DONE;
-		}
 		if (n < 0)
 			return EXIT_USAGE;
 		if (n > 0)

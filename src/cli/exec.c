@@ -109,9 +109,7 @@ static int parse_options(struct exec *x, char **argv, int *ip)
 
 		if (took < 0)
 			return EXIT_USAGE;
-		if (strcmp(argv[*ip], "--help") == 0 ||
-		    strcmp(argv[*ip], "-h") == 0) {
-			fputs(usage, stdout);
+		if (cli_helps(argv[*ip], usage)) {
 			x->helped = true;
 			return 0;
 		}

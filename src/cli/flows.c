@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 #include "cli/ctl.h"
 #include "cli/find.h"
-#include "cli/start.h"
+#include "cli/listing.h"
 #include "cli/units.h"
 #include "control/protocol.h"
 
@@ -96,54 +96,30 @@ static void print_table(const json_t *list)
 	}
 }
 
-static int flows(const char *text, bool is_json)
+static int ask(const char *text, json_t **op, struct error *e)
 {
 	char network[CONTROL_NAME_LEN], machine[CONTROL_NAME_LEN];
 	char path[sizeof(CONTROL_FLOWS) + CONTROL_NAME_LEN + 16];
-	struct error e = ERROR_NULL;
-	json_t *o = NULL;
-	int r = find_place(text, network, machine, &e);
+	int r = find_place(text, network, machine, e);
 
 	if (r < 0)
-		return cli_fail(&e);
+		return r;
 	snprintf(path, sizeof(path), "%s%s%s", CONTROL_FLOWS,
 		 machine[0] ? "?machine=" : "", machine);
-	r = find_network("flows", network, path, &o, &e);
-	if (r < 0)
-		return cli_fail(&e);
-	if (is_json)
-		ctl_print(o);
-	else
-		print_table(json_object_get(o, "flows"));
-	if (!is_json && ctl_bool(o, "more"))
+	return find_network("flows", network, path, op, e);
+}
+
+static void print(const json_t *o)
+{
+	print_table(json_object_get(o, "flows"));
+	if (ctl_bool(o, "more"))
 		puts(".. and others: there are more than an answer holds");
-	json_decref(o);
-	return EXIT_DONE;
 }
 
 int cmd_flows(int argc, char **argv)
 {
-	const char *name = NULL;
-	bool is_json = false;
+	static const struct listing flows = {
+		"flows", usage, "name the network, or a machine", ask, print};
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
-			return EXIT_DONE;
-		}
-		if (strcmp(argv[i], "--json") == 0)
-			is_json = true;
-		else if (argv[i][0] == '-' || name)
-			return cli_usage("flows: '%s' is one word too many; "
-					 "see vmlan flows --help",
-					 argv[i]);
-		else
-			name = argv[i];
-	}
-	if (!name)
-		return cli_usage("flows: name the network, or a machine; vmlan "
-				 "ls lists them");
-	start_sweep();
-	return flows(name, is_json);
+	return listing_run(&flows, argc, argv);
 }

@@ -225,9 +225,7 @@ static int parse_args(struct join *j, int argc, char **argv)
 			j->verbosity++;
 		} else if (strcmp(argv[i], "-q") == 0) {
 			j->verbosity--;
-		} else if (strcmp(argv[i], "--help") == 0 ||
-			   strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		} else if (cli_helps(argv[i], usage)) {
 			j->helped = true;
 		} else if ((took = parse_qemu(j, argv[i], argv[i + 1], &r))) {
 			if (took < 0)

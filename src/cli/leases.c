@@ -146,11 +146,8 @@ int cmd_leases(int argc, char **argv)
 	int r;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		if (cli_helps(argv[i], usage))
 			return EXIT_DONE;
-		}
 		if (strcmp(argv[i], "--json") == 0)
 			is_json = true;
 		else if (argv[i][0] == '-')

@@ -225,10 +225,8 @@ int cmd_link(int argc, char **argv)
 	int r;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
+		if (cli_helps(argv[i], usage)) {
 			json_decref(w.body);
-			fputs(usage, stdout);
 			return EXIT_DONE;
 		}
 	}

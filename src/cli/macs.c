@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "cli/ctl.h"
 #include "cli/find.h"
-#include "cli/start.h"
+#include "cli/listing.h"
 #include "cli/units.h"
 #include "control/protocol.h"
 
@@ -51,43 +51,20 @@ static void print_table(const json_t *list)
 	}
 }
 
-static int macs(const char *name, bool is_json)
+static int ask(const char *name, json_t **op, struct error *e)
 {
-	struct error e = ERROR_NULL;
-	json_t *o = NULL;
+	return find_network("macs", name, CONTROL_MACS, op, e);
+}
 
-	if (find_network("macs", name, CONTROL_MACS, &o, &e) < 0)
-		return cli_fail(&e);
-	if (is_json)
-		ctl_print(o);
-	else
-		print_table(json_object_get(o, "macs"));
-	json_decref(o);
-	return EXIT_DONE;
+static void print(const json_t *o)
+{
+	print_table(json_object_get(o, "macs"));
 }
 
 int cmd_macs(int argc, char **argv)
 {
-	const char *name = NULL;
-	bool is_json = false;
+	static const struct listing macs = {"macs", usage, "name the network",
+					    ask, print};
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
-			return EXIT_DONE;
-		}
-		if (strcmp(argv[i], "--json") == 0)
-			is_json = true;
-		else if (argv[i][0] == '-' || name)
-			return cli_usage("macs: '%s' is one word too many; "
-					 "see vmlan macs --help",
-					 argv[i]);
-		else
-			name = argv[i];
-	}
-	if (!name)
-		return cli_usage("macs: name the network; vmlan ls lists them");
-	start_sweep();
-	return macs(name, is_json);
+	return listing_run(&macs, argc, argv);
 }

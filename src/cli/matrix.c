@@ -369,7 +369,7 @@ static int parse_option(struct matrix *m, struct options *o, char **words)
 		m->verbosity++;
 	else if (strcmp(words[0], "-q") == 0)
 		m->verbosity--;
-	else if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)
+	else if (cli_is_help(words[0]))
 		o->helped = true;
 	else
 		return -cli_usage("matrix: unknown option '%s'; see vmlan "

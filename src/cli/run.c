@@ -360,9 +360,7 @@ static int parse_args(struct run *r, int argc, char **argv)
 		int took = 1;
 		int rc;
 
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		if (cli_helps(argv[i], usage)) {
 			r->helped = true;
 			return 0;
 		}

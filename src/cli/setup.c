@@ -49,7 +49,7 @@ static int parse_word(struct setup *s, char **argv, int *ip)
 		s->is_dry = true;
 	} else if (strcmp(word, "--undo") == 0) {
 		s->is_undo = true;
-	} else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+	} else if (cli_is_help(word)) {
 		s->helped = true;
 	} else if (word[0] == '-') {
 		return cli_usage("setup: unknown option '%s'; see vmlan setup "
@@ -67,8 +67,7 @@ static int parse_word(struct setup *s, char **argv, int *ip)
 
 static int parse(struct setup *s, int argc, char **argv)
 {
-	if (argc >= 2 &&
-	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+	if (argc >= 2 && cli_is_help(argv[1])) {
 		s->helped = true;
 		return 0;
 	}

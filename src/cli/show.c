@@ -64,11 +64,8 @@ int cmd_ls(int argc, char **argv)
 	size_t i;
 
 	for (int k = 1; k < argc; k++) {
-		if (strcmp(argv[k], "--help") == 0 ||
-		    strcmp(argv[k], "-h") == 0) {
-			fputs(ls_usage, stdout);
+		if (cli_helps(argv[k], ls_usage))
 			return EXIT_DONE;
-		}
 		if (strcmp(argv[k], "--json") != 0)
 			return cli_usage("ls: unknown word '%s'; see vmlan ls "
 					 "--help",
@@ -254,11 +251,8 @@ int cmd_show(int argc, char **argv)
 	const char *name = NULL;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(show_usage, stdout);
+		if (cli_helps(argv[i], show_usage))
 			return EXIT_DONE;
-		}
 		if (strcmp(argv[i], "--json") == 0)
 			view = VIEW_JSON;
 		else if (strcmp(argv[i], "--netdevs") == 0)

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "cli/ctl.h"
 #include "cli/find.h"
-#include "cli/start.h"
+#include "cli/listing.h"
 #include "cli/units.h"
 #include "control/protocol.h"
 
@@ -103,47 +103,22 @@ static void print_counters(const json_t *counters)
 	}
 }
 
-static int stats(const char *name, bool is_json)
+static int ask(const char *name, json_t **op, struct error *e)
 {
-	struct error e = ERROR_NULL;
-	json_t *o = NULL;
+	return find_network("stats", name, CONTROL_STATS, op, e);
+}
 
-	if (find_network("stats", name, CONTROL_STATS, &o, &e) < 0)
-		return cli_fail(&e);
-	if (is_json) {
-		ctl_print(o);
-	} else {
-		print_drops(o);
-		print_ports(json_object_get(o, "ports"));
-		print_counters(json_object_get(o, "counters"));
-	}
-	json_decref(o);
-	return EXIT_DONE;
+static void print(const json_t *o)
+{
+	print_drops(o);
+	print_ports(json_object_get(o, "ports"));
+	print_counters(json_object_get(o, "counters"));
 }
 
 int cmd_stats(int argc, char **argv)
 {
-	const char *name = NULL;
-	bool is_json = false;
+	static const struct listing stats = {"stats", usage,
+					     "name the network", ask, print};
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
-			return EXIT_DONE;
-		}
-		if (strcmp(argv[i], "--json") == 0)
-			is_json = true;
-		else if (argv[i][0] == '-' || name)
-			return cli_usage("stats: '%s' is one word too many; "
-					 "see vmlan stats --help",
-					 argv[i]);
-		else
-			name = argv[i];
-	}
-	if (!name)
-		return cli_usage("stats: name the network; vmlan ls lists "
-				 "them");
-	start_sweep();
-	return stats(name, is_json);
+	return listing_run(&stats, argc, argv);
 }

@@ -617,11 +617,8 @@ int cmd_top(int argc, char **argv)
 
 		if (n < 0)
 			return EXIT_USAGE;
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		if (cli_helps(argv[i], usage))
 			return EXIT_DONE;
-		}
 		if (n > 0 && (!cap_time_parse(value, &ns) ||
 			      ns / 1000000 < INTERVAL_MIN_MS ||
 			      ns / 1000000 > INTERVAL_MAX_MS))

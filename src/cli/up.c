@@ -116,9 +116,7 @@ static int parse_up(struct up *u, int argc, char **argv, const char **namep)
 			u->verbosity--;
 		} else if (strcmp(argv[i], "--foreground") == 0) {
 			u->in_front = true;
-		} else if (strcmp(argv[i], "--help") == 0 ||
-			   strcmp(argv[i], "-h") == 0) {
-			fputs(up_usage, stdout);
+		} else if (cli_helps(argv[i], up_usage)) {
 			mode_help(stdout);
 			u->helped = true;
 			return 0;
@@ -574,11 +572,8 @@ int cmd_down(int argc, char **argv)
 	bool is_quiet = false;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(down_usage, stdout);
+		if (cli_helps(argv[i], down_usage))
 			return EXIT_DONE;
-		}
 		if (strcmp(argv[i], "-q") == 0)
 			is_quiet = true;
 		else if (argv[i][0] == '-' || name)

@@ -333,11 +333,8 @@ int cmd_why(int argc, char **argv)
 	struct why_args a = {.from = NULL};
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
-			fputs(usage, stdout);
+		if (cli_helps(argv[i], usage))
 			return EXIT_DONE;
-		}
 		if (take_option(&a, argc, argv, &i))
 			continue;
 		if (argv[i][0] == '-' || (a.from && a.to_text))
