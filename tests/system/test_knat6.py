@@ -320,7 +320,7 @@ def test_router_is_found_behind_a_querier(outside6):
     a, b = plug(outside6, "a"), plug(outside6, "b")
     with a, b:
         # in hundredths of a second: a member is forgotten that soon
-        sh("ip", "link", "set", "vm-lab", "type", "bridge", "mcast_membership_interval", "200")
+        sh("ip", "link", "set", "vm-lab", "type", "bridge", "mcast_membership_interval", "500")
         mdb = lambda: sh("bridge", "mdb", "show", "dev", "vm-lab").stdout  # noqa: E731
 
         def answers():
@@ -329,7 +329,7 @@ def test_router_is_found_behind_a_querier(outside6):
             return any("ff02::1:ff00:1" in mdb() for _ in range(5))
 
         for _ in range(2):
-            wait_for("the host to be a member", answers)
+            wait_for("the host to be a member", answers, 60)
             a.guest.sh("ip", "-6", "neigh", "flush", "all")
             a.guest.sh("ping", "-c", "1", "-W", "5", "fe80::1%eth0")
     wait_for("the end", lambda: names() == [])
