@@ -121,9 +121,9 @@ int ini_parse(const char *text, size_t len, struct ini *ini)
 		memcpy(ini->text, text, len);
 	ini->text[len] = '\0';
 	for (char *p = ini->text, *end; p < ini->text + len; p = end + 1) {
-		struct ini_line l = {.what = INI_BAD, .number = ++number,
-				     .key = "", .value = ""};
+		struct ini_line l = {.what = INI_BAD, .key = "", .value = ""};
 
+		l.number = ++number;
 		end = memchr(p, '\n', (size_t)(ini->text + len - p));
 		if (!end)
 			end = ini->text + len;
