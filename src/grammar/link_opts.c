@@ -201,7 +201,7 @@ static int read_value(const struct kind *k, const char *what,
 	const char *end = value + strspn(value, "0123456789.");
 	const struct unit *u = find_unit(k->units, end);
 	char units[64], limit[LINK_VALUE_LEN];
-	uint64_t n;
+	uint64_t n = 0;
 
 	if (!is_plain(value))
 		return error_set(e, EXIT_USAGE,
