@@ -60,7 +60,8 @@ enum why_port {
 struct why_step {
 	uint8_t code; /* enum why_code */
 	uint8_t ok;   /* enum why_ok */
-	uint8_t side; /* 0: who asks, 1: who is asked for */
+	uint8_t side; /* 0: who asks, 1: who is asked for; of a name 0: its
+		       * IPv4 address, 1: its IPv6 address */
 	int32_t err;
 	struct endpoint ep;
 	char text[WHY_TEXT_LEN];

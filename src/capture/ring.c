@@ -309,7 +309,8 @@ int ring_reader_init(struct ring_reader *r, void *memory, size_t len,
 	r->copy = malloc(size);
 	if (!r->copy)
 		return -ENOMEM;
-	memcpy(r->copy, r->data, size);
+	/* What was not written yet has no pages, and is to get none. */
+	memcpy(r->copy, r->data, r->head < size ? r->head : size);
 	atomic_thread_fence(memory_order_seq_cst);
 	low = atomic_load_explicit(&s->low, memory_order_relaxed);
 	r->data = r->copy;

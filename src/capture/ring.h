@@ -101,7 +101,7 @@ struct ring_writer {
 };
 
 /* Bytes of a ring with this many of records, rounded down to what can be: of
- * what memfd_make() makes. */
+ * what memfd_make_sparse() makes. */
 size_t ring_len(uint64_t n);
 
 /* Maps fd, which stays the caller's and has ring_len(n) bytes.  0 or a negative

@@ -441,10 +441,11 @@ int taps_start(struct taps *t, const struct taps_capture *s)
 	return 0;
 }
 
-int taps_stop(struct taps *t, uint32_t id)
+int taps_stop(struct taps *t, uint32_t id, struct ring_writer *endedp)
 {
 	struct capture *c = id ? find(t, id) : NULL;
 
+	*endedp = (struct ring_writer){.shared = NULL};
 	assert(t->sides[0].depth == 0);
 	if (!c)
 		return -ENOENT;
@@ -458,7 +459,8 @@ int taps_stop(struct taps *t, uint32_t id)
 
 		timer_disarm(s->c.wheel, &s->timer[c - t->capture].timer);
 	}
-	ring_writer_close(&c->ring);
+	*endedp = c->ring;
+	c->ring = (struct ring_writer){.shared = NULL};
 	fd_close(&c->wake);
 	c->id = 0;
 	if (--t->n == 0)
@@ -544,11 +546,15 @@ int taps_new(const struct taps_config *c, struct taps **tp)
 
 struct taps *taps_free(struct taps *t)
 {
+	struct ring_writer ended;
+
 	if (!t)
 		return NULL;
 	for (unsigned i = 0; i < TAP_MAX; i++) {
-		if (t->capture[i].id)
-			(void)taps_stop(t, t->capture[i].id);
+		if (!t->capture[i].id)
+			continue;
+		(void)taps_stop(t, t->capture[i].id, &ended);
+		ring_writer_close(&ended);
 	}
 	list_each_safe(it, &t->lans)
 		taps_lan_del(t, container_of(it, struct tapped_lan, link)->lan);

@@ -69,7 +69,9 @@ void taps_lan_del(struct taps *t, struct lan *lan);
 /* 0; -EEXIST for an id there is; -ENOSPC beyond TAP_MAX; what
  * ring_writer_open() says.  Not while a batch is carried; so for the next. */
 MUST_USE int taps_start(struct taps *t, const struct taps_capture *c);
-/* 0 or -ENOENT. */
-int taps_stop(struct taps *t, uint32_t id);
+/* 0 or -ENOENT.  Not while a batch is carried.  *endedp is its ring, in which
+ * nobody writes any more; NULL for -ENOENT.  The caller's, who closes it when
+ * no worker waits: to take megabytes out of a map takes milliseconds. */
+int taps_stop(struct taps *t, uint32_t id, struct ring_writer *endedp);
 
 #endif

@@ -129,6 +129,15 @@ static void meet(struct rig *g)
 	say(g->p[1], fake_mac(0), fake_mac(1), 60);
 }
 
+static int stop(struct rig *g, uint32_t id)
+{
+	struct ring_writer ended;
+	int r = taps_stop(g->t, id, &ended);
+
+	ring_writer_close(&ended);
+	return r;
+}
+
 static void test_all_have_each_frame_once(void **state)
 {
 	struct look l;
@@ -346,13 +355,39 @@ static void test_counts(void **state)
 	assert_true(next(&l, RING_END));
 	assert_string_equal(l.last.port, "new");
 	assert_int_equal(counted(&l).rx_frames, 2);
-	assert_int_equal(taps_stop(g.t, 1), 0);
+	assert_int_equal(stop(&g, 1), 0);
 	for (unsigned i = 0; i < N; i++)
 		assert_true(next(&l, RING_END));
 	assert_false(next(&l, RING_END));
 	assert_true(ring_reader_is_over(&l.r));
 	rig_deinit(&g);
 	look_close(&l);
+}
+
+/* It is the caller's to take out of the map, when nobody waits for it. */
+static void test_stop_leaves_the_ring(void **state)
+{
+	struct ring_writer ended;
+	struct look l, again;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	assert_int_equal(look_start(&g, &l, 1, ""), 0);
+	assert_int_equal(taps_stop(g.t, 1, &ended), 0);
+	assert_non_null(ended.shared);
+	assert_int_equal(look_start(&g, &again, 1, ""), 0);
+	say(g.p[0], fake_mac(1), fake_mac(0), 60);
+	assert_false(next(&l, RING_FRAME));
+	assert_true(ring_reader_is_over(&l.r));
+	(void)ring_unread(&ended); /* is in the map */
+	ring_writer_close(&ended);
+	assert_int_equal(taps_stop(g.t, 99, &ended), -ENOENT);
+	assert_null(ended.shared);
+	assert_int_equal(stop(&g, 1), 0);
+	rig_deinit(&g);
+	look_close(&l);
+	look_close(&again);
 }
 
 static void test_so_many(void **state)
@@ -367,7 +402,7 @@ static void test_so_many(void **state)
 					    i % 2 ? "p0" : ""),
 				 0);
 	assert_int_equal(look_start(&g, &l[TAP_MAX], 99, ""), -ENOSPC);
-	assert_int_equal(taps_stop(g.t, 99), -ENOENT);
+	assert_int_equal(stop(&g, 99), -ENOENT);
 	look_close(&l[TAP_MAX]);
 	assert_int_equal(look_start(&g, &l[TAP_MAX], 1, ""), -EEXIST);
 	look_close(&l[TAP_MAX]);
@@ -375,7 +410,7 @@ static void test_so_many(void **state)
 	for (unsigned i = 0; i < TAP_MAX; i++) {
 		assert_true(next(&l[i], RING_FRAME));
 		assert_false(next(&l[i], RING_FRAME));
-		assert_int_equal(taps_stop(g.t, 1 + i), 0);
+		assert_int_equal(stop(&g, 1 + i), 0);
 	}
 	say(g.p[0], fake_mac(1), fake_mac(0), 60);
 	for (unsigned i = 0; i < TAP_MAX; i++) {
@@ -438,7 +473,7 @@ static void test_nobody_reads(void **state)
 	for (unsigned i = 0; i < 2000; i++)
 		say(g.p[0], fake_mac(1), fake_mac(0), 1500);
 	assert_int_equal(g.p[1]->n_out, 2000);
-	assert_int_equal(taps_stop(g.t, 1), 0);
+	assert_int_equal(stop(&g, 1), 0);
 	while (next(&l, RING_FRAME))
 		n++;
 	assert_int_equal(l.last.type, RING_END); /* has room in any case */
@@ -628,6 +663,7 @@ int main(void)
 		cmocka_unit_test(test_what_comes_again),
 		cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_stop_leaves_the_ring),
 		cmocka_unit_test(test_so_many),
 		cmocka_unit_test(test_waking),
 		cmocka_unit_test(test_nobody_reads),

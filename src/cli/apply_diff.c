@@ -277,59 +277,64 @@ static const char *machine_of(const json_t *o)
 	return json_string_value(json_object_get(o, "machine"));
 }
 
-/* True if a file's forward is there, be it with the network. */
-static bool has_forward(const json_t *forwards, const json_t *wanted)
+/* How a forward is looked up among others, of which there may be thousands:
+ * what is asked for, always spelt alike; the caller frees.  NULL: no memory. */
+static char *forward_key(const json_t *f)
 {
-	size_t i;
-	json_t *v;
+	json_t *o = asked_for(f);
+	char *key = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
-	json_array_foreach(forwards, i, v)
-	{
-		json_t *o = asked_for(v);
-		bool same = json_equal(o, wanted);
-
-		json_decref(o);
-		if (same)
-			return true;
-	}
-	return false;
+	json_decref(o);
+	return key;
 }
 
-static bool has_equal(const json_t *list, const json_t *o)
+/* The keys of all of list, the caller's. */
+static json_t *forward_keys(const json_t *list, struct changes *ch)
 {
+	json_t *keys = json_object(), *v;
 	size_t i;
-	json_t *v;
 
 	json_array_foreach(list, i, v)
 	{
-		if (json_equal(v, o))
-			return true;
+		CLEANUP_FREE char *key = forward_key(v);
+
+		if (!key || json_object_set_new(keys, key, json_true()) < 0)
+			ch->is_out_of_memory = true;
 	}
-	return false;
+	return keys;
+}
+
+static bool has_forward(const json_t *keys, const json_t *f,
+			struct changes *ch)
+{
+	CLEANUP_FREE char *key = forward_key(f);
+
+	if (!key)
+		ch->is_out_of_memory = true;
+	return key && json_object_get(keys, key);
 }
 
 /* Those that came while it ran, and are in no file. */
 static void diff_gone_forwards(const struct conf *c, const json_t *forwards,
 			       struct changes *ch)
 {
+	json_t *wanted = forward_keys(c->forwards, ch), *v;
 	size_t i;
-	json_t *v;
 
 	json_array_foreach(forwards, i, v)
 	{
-		json_t *o = asked_for(v);
-		CLEANUP_FREE char *words = o ? forward_words(o) : NULL;
+		CLEANUP_FREE char *words = forward_words(v);
 		struct about a = {"forward", c->name, machine_of(v), NULL,
 				  false};
 
 		if (!words)
 			ch->is_out_of_memory = true;
-		else if (ctl_bool(v, "added") && !has_equal(c->forwards, o))
+		else if (ctl_bool(v, "added") && !has_forward(wanted, v, ch))
 			by_request(ch, add(ch, &a, words, NULL), "DELETE",
 				   NULL, CONTROL_FORWARDS "/%d",
 				   ctl_int(v, "id"));
-		json_decref(o);
 	}
+	json_decref(wanted);
 }
 
 /* True if there is no such machine now: what it is to have has to wait. */
@@ -346,8 +351,8 @@ static void diff_forwards(const struct conf *c, const struct running *r,
 			  struct changes *ch)
 {
 	const json_t *forwards = json_object_get(r->forwards, "forwards");
+	json_t *keys = forward_keys(forwards, ch), *v;
 	size_t i;
-	json_t *v;
 
 	diff_gone_forwards(c, forwards, ch);
 	json_array_foreach(c->forwards, i, v)
@@ -358,11 +363,12 @@ static void diff_forwards(const struct conf *c, const struct running *r,
 
 		if (!words)
 			ch->is_out_of_memory = true;
-		else if (!has_forward(forwards, v) &&
+		else if (!has_forward(keys, v, ch) &&
 			 !is_away(r, machine_of(v), ch))
 			by_request(ch, add(ch, &a, NULL, words), "POST",
 				   json_incref(v), CONTROL_FORWARDS);
 	}
+	json_decref(keys);
 }
 
 /* ---- captures ---- */

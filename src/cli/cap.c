@@ -23,7 +23,7 @@ static const char usage[] =
 	"  -w FILE          to that file\n"
 	"  -c N             that many frames\n"
 	"  -s BYTES         the first bytes of each frame only\n"
-	"  --memory SIZE    for what is not yet written (32mb)\n"
+	"  --memory SIZE    for what is not yet written (8mb)\n"
 	"  --keep SIZE|off  keep the last frames in so much memory\n"
 	"  --last TIME      write those that were kept: --last 30s\n"
 	"  --json           of ls: as JSON\n"

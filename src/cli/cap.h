@@ -37,13 +37,15 @@ void cap_args_deinit(struct cap_args *a);
 MUST_USE bool cap_size_parse(const char *text, uint64_t *np);
 MUST_USE bool cap_time_parse(const char *text, uint64_t *nsp);
 
+struct cap_filter;
+
 /* Where frames are written. */
 struct cap_out {
 	FILE *f; /* owned */
 	const char *comment;
 	const char *what; /* is captured, for people */
 	const struct cap_args *args;
-	void *filter; /* owned: cap_write.c */
+	struct cap_filter *filter; /* owned; NULL: none */
 };
 
 #define CAP_OUT_NULL ((struct cap_out){.f = NULL})

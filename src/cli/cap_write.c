@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pcap/pcap.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,44 +14,20 @@
 
 #include "capture/scribe.h"
 #include "cli/cap.h"
+#include "cli/cap_filter.h"
 #include "os/clock.h"
 
 enum {
 	FILE_BUFFER = 1 << 18, /* bytes */
 	RECORDS_PER_TURN = 512, /* then the writer gets its room back */
 	END_WAIT_MS = 3000,    /* for the engine's last words */
-	SNAP_ALL = 1 << 18,
 };
 
 /* ---- the file ---- */
 
-static int compile(struct cap_out *o, const char *text, struct error *e)
-{
-	pcap_t *p = pcap_open_dead(DLT_EN10MB, SNAP_ALL);
-	struct bpf_program *prog = calloc(1, sizeof(*prog));
-	int r = 0;
-
-	if (!p || !prog)
-		r = error_errno(e, ENOMEM, "cap: filter");
-	else if (pcap_compile(p, prog, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
-		r = error_set(e, EXIT_USAGE,
-			      "cap: '%s' is no filter of libpcap: %s", text,
-			      pcap_geterr(p));
-	if (p)
-		pcap_close(p);
-	if (r < 0)
-		free(prog);
-	else
-		o->filter = prog;
-	return r;
-}
-
 static bool passes(void *arg, const struct ring_record *r, const uint8_t *data)
 {
-	const struct pcap_pkthdr h = {.caplen = r->data_len,
-				      .len = r->frame_len};
-
-	return pcap_offline_filter(arg, &h, data) != 0;
+	return cap_filter_passes(arg, data, r->data_len, r->frame_len);
 }
 
 static FILE *open_file(const char *name, struct error *e)
@@ -82,7 +57,7 @@ int cap_out_open(struct cap_out *o, const struct cap_args *a, struct error *e)
 				 "writes them to one, and vmlan cap %s | "
 				 "wireshark -k -i - shows them",
 				 a->name);
-	if (a->filter && compile(o, a->filter, e) < 0)
+	if (a->filter && cap_filter_new(a->filter, &o->filter, e) < 0)
 		return -1;
 	o->f = is_file ? open_file(a->file, e) : stdout;
 	if (!o->f) {
@@ -101,9 +76,7 @@ void cap_out_begin(struct cap_out *o)
 
 void cap_out_close(struct cap_out *o)
 {
-	if (o->filter)
-		pcap_freecode(o->filter);
-	free(o->filter);
+	cap_filter_free(o->filter);
 	if (o->f)
 		fclose(o->f);
 	*o = CAP_OUT_NULL;

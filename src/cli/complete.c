@@ -4,19 +4,25 @@
  * Prints what it can become, one a line; :file, :dir and :command leave it to
  * the shell.  What commands take is read out of their help (synopsis.h).
  *
- * Nothing is started by it, no network is given a keeper or woken, and it ends
- * within LIMIT_S, whoever does not answer.
+ * Nothing is started by it, and no network is given a keeper or woken.  Keepers
+ * are waited for once, all together, and it works for WORK_S at most: what it
+ * offers is not to depend on how busy the host is.  WALL_S are for who holds a
+ * folder, and for file systems.
  */
 #include "cli/complete.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli/synopsis.h"
 
-enum { LIMIT_S = 3 };
+enum {
+	WORK_S = 3, /* of a processor */
+	WALL_S = 20,
+};
 
 void complete_settle(struct complete *c, size_t n)
 {
@@ -177,14 +183,15 @@ static void complete(struct complete *c, int n, char **words)
 
 int cmd_complete(int argc, char **argv)
 {
+	const struct itimerval limit = {.it_value.tv_sec = WORK_S};
 	struct complete c = {.word = argc > 1 ? argv[argc - 1] : ""};
 
 	c.rest = c.word;
 	c.said = json_object();
 	setvbuf(stdout, NULL, _IOLBF, 0); /* what was found by then is there */
-	alarm(LIMIT_S);
+	(void)setitimer(ITIMER_PROF, &limit, NULL); /* SIGPROF ends it */
+	(void)alarm(WALL_S); /* or SIGALRM */
 	complete(&c, argc - 1, argv + 1);
-	alarm(0);
 	json_decref(c.said);
 	free(c.head);
 	return EXIT_DONE;

@@ -22,6 +22,7 @@ struct complete {
 	unsigned n_keys;   /* 0: they are the mode's */
 	bool takes_files; /* networks that do not run, by their files */
 	json_t *said; /* owned: offers, each once */
+	int64_t until_ms; /* keepers are asked; 0: none was */
 };
 
 /* What is behind the first n bytes of the word is completed from now on. */

@@ -13,7 +13,12 @@
 #include "grammar/kind.h"
 #include "grammar/nic.h"
 #include "mode/mode.h"
+#include "os/clock.h"
 #include "os/rundir.h"
+
+/* Who types has as much; a keeper has answered long before, but where the host
+ * is busy. */
+enum { PATIENCE_MS = 5000 };
 
 /* ---- what runs ---- */
 
@@ -66,17 +71,22 @@ static void put_networks(struct complete *c)
 }
 
 /* What the network shows, the caller's; NULL: nothing. */
-static json_t *ask(const char *network, const char *path)
+static json_t *ask(struct complete *c, const char *network, const char *path)
 {
 	struct error e = ERROR_NULL;
 	json_t *o = NULL;
 
-	return ctl_ask(network, "GET", path, NULL, &o, &e) == 0 ? o : NULL;
+	if (!c->until_ms)
+		c->until_ms = now_ms() + PATIENCE_MS;
+	if (now_ms() >= c->until_ms ||
+	    ctl_get_until(network, path, c->until_ms, &o, &e) < 0)
+		return NULL;
+	return o;
 }
 
 static void put_its_machines(struct complete *c, const char *network)
 {
-	json_t *o = ask(network, CONTROL_NETWORK), *m;
+	json_t *o = ask(c, network, CONTROL_NETWORK), *m;
 	size_t i;
 
 	json_array_foreach(json_object_get(o, "machines"), i, m)
@@ -92,7 +102,7 @@ static void put_machines(struct complete *c)
 
 static void put_pair(struct complete *c, const char *network)
 {
-	json_t *o = ask(network, CONTROL_NETWORK), *m;
+	json_t *o = ask(c, network, CONTROL_NETWORK), *m;
 	size_t i;
 
 	json_array_foreach(json_object_get(o, "machines"), i, m) {
@@ -124,7 +134,7 @@ static void put_its_numbers(struct complete *c, const char *network)
 	if (slash && (strncmp(of, network, (size_t)(slash - of)) != 0 ||
 		      network[slash - of]))
 		return;
-	o = ask(network, CONTROL_FORWARDS);
+	o = ask(c, network, CONTROL_FORWARDS);
 	json_array_foreach(json_object_get(o, "forwards"), i, f) {
 		char number[24];
 

@@ -112,9 +112,8 @@ static int exchange_once(const struct sockaddr_un *sa,
 /* 408: others wait, and this process, that of a busy host, had not come to ask:
  * nothing was done. */
 static int exchange(const struct sockaddr_un *sa, const struct ctl_asked *q,
-		    char *buf, struct control_answer *a)
+		    char *buf, struct control_answer *a, int64_t until)
 {
-	int64_t until = now_ms() + CONTROL_ASK_S * 1000;
 	int r;
 
 	do {
@@ -216,7 +215,7 @@ int ctl_open(const char *name, const char *text, struct error *e)
 }
 
 static int put_question(const char *name, const struct ctl_asked *q,
-			json_t **answerp, struct error *e)
+			int64_t until, json_t **answerp, struct error *e)
 {
 	CLEANUP_FREE char *buf = malloc(CONTROL_ANSWER_MAX);
 	struct control_answer a = {0};
@@ -229,7 +228,7 @@ static int put_question(const char *name, const struct ctl_asked *q,
 	r = ctl_address(name, &sa, e);
 	if (r < 0)
 		return r;
-	r = exchange(&sa, q, buf, &a);
+	r = exchange(&sa, q, buf, &a, until);
 	if (ctl_is_gone(r))
 		return -ENOENT;
 	if (r < 0)
@@ -240,8 +239,9 @@ static int put_question(const char *name, const struct ctl_asked *q,
 	return r;
 }
 
-int ctl_send(const char *name, const char *method, const char *path,
-	     const void *body, size_t n, json_t **answerp, struct error *e)
+static int ask_until(const char *name, const char *method, const char *path,
+		     const void *body, size_t n, int64_t until,
+		     json_t **answerp, struct error *e)
 {
 	struct ctl_asked q = {.text = NULL};
 	int r;
@@ -250,9 +250,22 @@ int ctl_send(const char *name, const char *method, const char *path,
 		*answerp = NULL;
 	if (ctl_request(method, path, "close", body, n, &q) < 0)
 		return error_errno(e, ENOMEM, "%s", name);
-	r = put_question(name, &q, answerp, e);
+	r = put_question(name, &q, until, answerp, e);
 	free(q.text);
 	return r;
+}
+
+int ctl_send(const char *name, const char *method, const char *path,
+	     const void *body, size_t n, json_t **answerp, struct error *e)
+{
+	return ask_until(name, method, path, body, n,
+			 now_ms() + CONTROL_ASK_S * 1000, answerp, e);
+}
+
+int ctl_get_until(const char *name, const char *path, int64_t until_ms,
+		  json_t **answerp, struct error *e)
+{
+	return ask_until(name, "GET", path, NULL, 0, until_ms, answerp, e);
 }
 
 /* Reads the head of an answer and what comes with it: 0, or a refusal's, with

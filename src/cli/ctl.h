@@ -22,7 +22,12 @@
 MUST_USE int ctl_ask(const char *name, const char *method, const char *path,
 		     const char *body, json_t **answerp, struct error *e);
 
-/* The same with a body of n bytes, whatever they are. */
+/* GETs path so, but waits for the answer until now_ms() is until_ms only. */
+MUST_USE int ctl_get_until(const char *name, const char *path,
+			   int64_t until_ms, json_t **answerp,
+			   struct error *e);
+
+/* As ctl_ask(), with a body of n bytes, whatever they are. */
 MUST_USE int ctl_send(const char *name, const char *method, const char *path,
 		      const void *body, size_t n, json_t **answerp,
 		      struct error *e);

@@ -291,11 +291,16 @@ static int put_forwards(const struct run *r, const struct run_nic *nic,
 static void say_forwards(struct run *r, const json_t *answer)
 {
 	const json_t *list = json_object_get(answer, "forwards");
+	json_t *pairs = forward_pairs(list), *f;
 	char text[FORWARD_TEXT_LEN];
+	size_t i;
 
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (forward_text(list, i, text))
+	json_array_foreach(list, i, f)
+	{
+		if (forward_text(f, pairs, text))
 			log_info(&r->common.log, "forward %s", text);
+	}
+	json_decref(pairs);
 }
 
 /* Whether the card is on hub 0. Without a netdev on it there is no such hub,

@@ -175,11 +175,16 @@ static void print_subnet(const json_t *s)
 
 static void print_forwards(const json_t *list)
 {
+	json_t *pairs = forward_pairs(list), *f;
 	char text[FORWARD_TEXT_LEN];
+	size_t i;
 
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (forward_text(list, i, text))
+	json_array_foreach(list, i, f)
+	{
+		if (forward_text(f, pairs, text))
 			printf("forward  %s\n", text);
+	}
+	json_decref(pairs);
 }
 
 static void print_network(const json_t *o)

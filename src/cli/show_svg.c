@@ -76,16 +76,17 @@ static char *cut_forward(char *text)
 static bool say_forwards(struct picture *p, unsigned host, unsigned gateway,
 			 const json_t *list)
 {
+	json_t *pairs = forward_pairs(list);
 	char text[FORWARD_TEXT_LEN];
 	unsigned n_more = 0;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < json_array_size(list); i++) {
-		const char *machine =
-			ctl_str(json_array_get(list, i), "machine");
+		const json_t *f = json_array_get(list, i);
+		const char *machine = ctl_str(f, "machine");
 		char *guest;
 
-		if (!forward_text(list, i, text))
+		if (!forward_text(f, pairs, text))
 			continue;
 		if (p->n_arrows == ARROWS_MAX) {
 			n_more++;
@@ -97,6 +98,7 @@ static bool say_forwards(struct picture *p, unsigned host, unsigned gateway,
 				 machine, *machine ? " " : "", guest);
 		p->n_arrows++;
 	}
+	json_decref(pairs);
 	if (ok && n_more)
 		ok = picture_say(&p->boxes[host], PICTURE_DIM,
 				 "and %u more forwards", n_more) &&

@@ -81,7 +81,9 @@ static const struct schema_key flow_keys[] = {
 	{"sent-bytes", SCHEMA_INTEGER, .about = "payload that the guest sent"},
 	{"received-bytes", SCHEMA_INTEGER, .about = "payload that it was sent"},
 	{"rtt-us", SCHEMA_INTEGER, true,
-	 "of TCP: to the guest and back, smoothed, once that was measured"},
+	 "of TCP: to the guest and back, its cable with it, smoothed; measured "
+	 "by the handshake and by bytes that the guest is sent, so one by "
+	 "which it only sends keeps what was"},
 	{"retransmissions", SCHEMA_INTEGER, true,
 	 "of TCP: segments that the guest was sent again"},
 	{NULL},
@@ -90,8 +92,9 @@ static const struct schema_key flow_keys[] = {
 const struct schema_key schema_flows_keys[] = {
 	{"flows", SCHEMA_OBJECTS, false, "in no order", flow_keys},
 	{"more", SCHEMA_BOOLEAN, .about =
-	 "some were left out: an answer has 32 MiB at most, and all that are "
-	 "being made four times that"},
+	 "some were left out: an answer has 32 MiB at most, all that are "
+	 "being made have four times that, and the engine is asked for one "
+	 "65,536 times at most"},
 	{NULL},
 };
 

@@ -317,7 +317,7 @@ static const struct schema_key capture_body[] = {
 	 "what goes by its port; else all that comes into the network"},
 	{"memory", SCHEMA_INTEGER, true,
 	 "bytes for frames, 1048576 to 1073741824, rounded down to a power of "
-	 "two; of what is kept 0: no longer; default 33554432"},
+	 "two; of what is kept 0: no longer; default 8388608"},
 	{"snaplen", SCHEMA_INTEGER, true,
 	 "bytes of each frame, 64 to 262144; default 0: all"},
 	{"last", SCHEMA_BOOLEAN, true, "the ring of what is kept"},

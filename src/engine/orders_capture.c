@@ -107,8 +107,12 @@ int engine_order_capture(struct engine *e, const struct msg_capture_add *m,
 
 int engine_order_capture_del(struct engine *e, const struct msg_port *m)
 {
+	struct ring_writer ended;
+
 	team_pause(e->team);
-	(void)taps_stop(e->taps, m->port); /* one that was refused is none */
+	/* One that was refused is none. */
+	(void)taps_stop(e->taps, m->port, &ended);
 	team_resume(e->team);
+	ring_writer_close(&ended);
 	return 0;
 }

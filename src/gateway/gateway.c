@@ -177,7 +177,8 @@ static int env_serve(void *arg, const struct nat_call *c)
 	struct gateway *gw = arg;
 
 	if (is_dns_tcp(gw, &c->server))
-		return dns_tcp_open(gw->dns_tcp, &c->guest, &c->server);
+		return dns_tcp_open(gw->dns_tcp, &c->guest, c->guest_mac,
+				    &c->server);
 	return gateway_serve(gw, c);
 }
 

@@ -142,32 +142,61 @@ static bool name_short(struct gateway *gw, const char *name, bool is_v4,
 	return true;
 }
 
-/* Who would tell the address of q's name, and what he would say, if that is
- * known here. */
-static void look_up(struct gateway *gw, const struct gateway_why *q,
+/* .. where an address of IPv6 is made of one of IPv4, as nobody has the
+ * former. */
+static bool name_made(struct gateway *gw, const char *name, struct why_trail *t)
+{
+	struct why_trail tried = {.n = 0};
+	addr ip;
+
+	if (!gw->nat.nat64.len || !name_kept(gw, name, false, &tried, &ip) ||
+	    !addr_is_unspecified(&ip) ||
+	    !name_kept(gw, name, true, &tried, &ip) || addr_is_unspecified(&ip))
+		return false;
+	why_put(t, WHY_NAME_KEPT, WHY_YES)->ep.ip =
+		nat64_v6(&gw->nat.nat64, &ip);
+	return true;
+}
+
+static void look_up(struct gateway *gw, const char *name, bool is_v4,
 		    struct why_trail *t)
 {
-	bool is_v4 = addr_is_v4(&q->from.ip);
 	uint8_t text[QUESTION_LEN];
 	uint64_t tried = 0;
 	struct endpoint ep;
 	struct rd msg;
 	addr ip;
 
-	msg = rd_init(text, make_question(q->name, is_v4, DNS_F_RD, false,
-					  text));
+	msg = rd_init(text, make_question(name, is_v4, DNS_F_RD, false, text));
 	if (!gateway_has_dns(gw) || rd_left(&msg) == 0) {
 		why_put(t, WHY_NAME_NOWHERE, WHY_NO);
 		return;
 	}
-	if (name_short(gw, q->name, is_v4, t, &ip) ||
-	    name_own(gw, q->name, is_v4, t, &ip) ||
-	    name_kept(gw, q->name, is_v4, t, &ip))
+	if (name_short(gw, name, is_v4, t, &ip) ||
+	    name_own(gw, name, is_v4, t, &ip) ||
+	    (!is_v4 && name_made(gw, name, t)) ||
+	    name_kept(gw, name, is_v4, t, &ip))
 		return;
 	if (dns_pick(gw->dns, &msg, &tried, &ep))
 		why_put(t, WHY_NAME_ASKED, WHY_UNKNOWN)->ep = ep;
 	else
 		why_put(t, WHY_NAME_NOWHERE, WHY_NO);
+}
+
+/* Who would tell the addresses of a name, and what he would say, if that is
+ * known here: a step for each family that the network has. */
+static void look_up_all(struct gateway *gw, const char *name,
+			struct why_trail *t)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		const struct subnet *s = side ? &gw->nat.v6 : &gw->nat.v4;
+		uint32_t n = t->n;
+
+		if (!s->is_on)
+			continue;
+		look_up(gw, name, side == 0, t);
+		t->step[n].side = (uint8_t)side;
+	}
 }
 
 /* ---- the packet ---- */
@@ -404,7 +433,7 @@ void gateway_why(struct gateway *gw, const struct gateway_why *q,
 		return;
 	}
 	if (q->only_name) {
-		look_up(gw, q, t);
+		look_up_all(gw, q->name, t);
 		return;
 	}
 	if (q->is_host && gw->nat.hides_host) {

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "gateway/fake_segment.h"
+#include "gateway/gateway_priv.h"
 
 static int setup_closed(void **state)
 {
@@ -28,6 +29,15 @@ static int setup_hidden(void **state)
 	struct gateway_config gc = fake_gateway_config();
 
 	gc.serving.hides_host = true;
+	return fake_gateway_setup_with(state, &gc, &pc);
+}
+
+static int setup64(void **state)
+{
+	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
+	struct gateway_config gc = fake_gateway_config6();
+
+	gc.nat64 = true;
 	return fake_gateway_setup_with(state, &gc, &pc);
 }
 
@@ -165,6 +175,111 @@ static void test_names(void **state)
 	expect(&t, WHY_NAME_NOWHERE, WHY_NO);
 }
 
+static int setup6(void **state)
+{
+	const struct fake_config pc = {.name = "vm0", .offload = PORT_O_CSUM};
+	const struct gateway_config gc = fake_gateway_config6();
+
+	return fake_gateway_setup_with(state, &gc, &pc);
+}
+
+/* An answer is kept: an address of `type`, or that there is none. */
+static void keep(struct fake_gateway *b, const char *name, uint16_t type,
+		 const void *ip, uint16_t len)
+{
+	struct dns_hdr h = {.flags = DNS_F_RD, .n_question = 1};
+	uint8_t q[128], a[256];
+	struct wr w = wr_init(q, sizeof(q));
+	struct rd question, answer;
+
+	dns_hdr_emit(&w, &h);
+	assert_true(dns_name_emit(&w, name));
+	wr_u32(&w, (uint32_t)type << 16 | DNS_C_IN);
+	question = rd_init(q, wr_len(&w));
+	h.flags |= DNS_F_QR;
+	h.n_answer = len > 0;
+	h.n_authority = len == 0;
+	w = wr_init(a, sizeof(a));
+	dns_hdr_emit(&w, &h);
+	wr_bytes(&w, q + DNS_HDR_LEN, rd_left(&question) - DNS_HDR_LEN);
+	wr_u16(&w, DNS_POINTER | DNS_HDR_LEN);
+	wr_u16(&w, len ? type : DNS_T_SOA);
+	wr_u16(&w, DNS_C_IN);
+	wr_u32(&w, 60);
+	wr_u16(&w, len ? len : 22);
+	wr_bytes(&w, len ? ip : "\0\0", len ? len : 2);
+	for (unsigned i = 0; !len && i < 5; i++)
+		wr_u32(&w, 60);
+	answer = rd_init(a, wr_len(&w));
+	dns_learn(b->gw->dns, &question, &answer, 0);
+}
+
+static void expect_name(const struct why_trail *t, unsigned side,
+			enum why_code code, const addr *ip)
+{
+	const struct why_step *s = &t->step[side];
+	const addr none = {{0}};
+
+	assert_int_equal(t->n, 2);
+	assert_int_equal(s->side, side);
+	assert_int_equal(s->code, code);
+	if (ip)
+		assert_true(addr_eq(&s->ep.ip, ip));
+	else
+		assert_true(addr_eq(&s->ep.ip, &none) ||
+			    code == WHY_NAME_ASKED);
+}
+
+static struct why_trail ask_name(struct fake_gateway *b)
+{
+	const struct gateway_why q = {.from = fake_ep(10, 0, 2, 15, 6000),
+				      .name = "a.test",
+				      .only_name = true};
+	struct why_trail t = {.n = 0};
+
+	gateway_why(b->gw, &q, &t);
+	assert_int_equal(b->fh->n_sent, 0);
+	return t;
+}
+
+/* Of a name each family of the network is told. */
+static void test_names_of_both(void **state)
+{
+	const addr v4 = addr_v4(192, 0, 2, 80);
+	const addr v6 = {{0x20, 1, 0xd, 0xb8, [15] = 0x80}};
+	struct fake_gateway *b = *state;
+	struct why_trail t = ask_name(b);
+
+	expect_name(&t, 0, WHY_NAME_ASKED, NULL);
+	expect_name(&t, 1, WHY_NAME_ASKED, NULL);
+	keep(b, "a.test", DNS_T_A, v4.b + 12, 4);
+	t = ask_name(b);
+	expect_name(&t, 0, WHY_NAME_KEPT, &v4);
+	expect_name(&t, 1, WHY_NAME_ASKED, NULL);
+	keep(b, "a.test", DNS_T_AAAA, NULL, 0);
+	t = ask_name(b);
+	expect_name(&t, 0, WHY_NAME_KEPT, &v4);
+	expect_name(&t, 1, WHY_NAME_KEPT, NULL);
+	keep(b, "a.test", DNS_T_AAAA, v6.b, 16);
+	t = ask_name(b);
+	expect_name(&t, 1, WHY_NAME_KEPT, &v6);
+}
+
+/* With NAT64 there is an address of IPv6 where there is one of IPv4. */
+static void test_names_made(void **state)
+{
+	const addr v4 = addr_v4(192, 0, 2, 80);
+	const addr made = {{0, 0x64, 0xff, 0x9b, [12] = 192, 0, 2, 80}};
+	struct fake_gateway *b = *state;
+	struct why_trail t;
+
+	keep(b, "a.test", DNS_T_A, v4.b + 12, 4);
+	keep(b, "a.test", DNS_T_AAAA, NULL, 0);
+	t = ask_name(b);
+	expect_name(&t, 0, WHY_NAME_KEPT, &v4);
+	expect_name(&t, 1, WHY_NAME_KEPT, &made);
+}
+
 /* Who has not spoken is asked for first: by who comes, not by the question. */
 static void test_inward(void **state)
 {
@@ -219,6 +334,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hidden_host, setup_hidden,
 						fake_gateway_teardown),
 		cmocka_unit_test_setup_teardown(test_names, fake_gateway_setup,
+						fake_gateway_teardown),
+		cmocka_unit_test_setup_teardown(test_names_of_both, setup6,
+						fake_gateway_teardown),
+		cmocka_unit_test_setup_teardown(test_names_made, setup64,
 						fake_gateway_teardown),
 		cmocka_unit_test_setup_teardown(test_inward,
 						fake_gateway_setup,

@@ -18,10 +18,8 @@
 #include "os/memfd.h"
 
 enum {
-	STREAM_MEMORY = 32 << 20, /* bytes, if the client does not say */
+	STREAM_MEMORY = 8 << 20, /* bytes, if the client does not say */
 	FRAME_ALL = 1 << 18,
-	PART = 32 << 20, /* of a ring's memory, which is made in one turn: some
-			  * 15 ms */
 };
 
 _Static_assert((int)CONTROL_CAPTURE_MIN == (int)RING_MIN &&
@@ -37,9 +35,6 @@ struct capture {
 	bool runs;	  /* an engine is to know of it */
 	bool is_said;	  /* that it began, and not yet that it is over */
 	int ring;	  /* owned memfd */
-	size_t n_there;	  /* bytes of it */
-	struct loop_work more; /* queued: the rest is made */
-	bool waits;	  /* to begin, for that */
 	int wake;	  /* owned eventfd; -1: is_kept or "last" */
 	struct loop_io io; /* of the connection; fd -1: none */
 	struct MHD_UpgradeResponseHandle *handle; /* MHD's; NULL: none */
@@ -69,11 +64,6 @@ static void say(struct capture *c, enum event_id id, json_t *lost)
 		  "kept", c->is_kept, "machine",
 		  c->request.machine[0] ? c->request.machine : NULL, "lost",
 		  lost);
-}
-
-static size_t len_of(const struct capture *c)
-{
-	return RING_FIRST + (size_t)c->request.memory;
 }
 
 static void run(struct capture *c)
@@ -129,7 +119,6 @@ static struct capture *capture_free(struct capture *c)
 {
 	stop(c);
 	say_over(c);
-	loop_undefer(c->k->loop, &c->more);
 	if (c->io.fd >= 0)
 		loop_del(c->k->loop, &c->io);
 	list_del(&c->link);
@@ -138,8 +127,6 @@ static struct capture *capture_free(struct capture *c)
 	free(c);
 	return NULL;
 }
-
-static void on_more(struct loop_work *w);
 
 static struct capture *capture_new(struct keeper *k,
 				   const struct capture_request *q)
@@ -154,36 +141,18 @@ static struct capture *capture_new(struct keeper *k,
 	c->ring = -1;
 	c->wake = -1;
 	c->io.fd = -1;
-	loop_work_init(&c->more, on_more);
 	list_add_tail(&k->captures, &c->link);
 	return c;
-}
-
-/* One part of the memory, so that other calls do not wait for all of it. */
-static int make_part(struct capture *c)
-{
-	size_t left = len_of(c) - c->n_there;
-	size_t n = left < PART ? left : PART;
-	int r = memfd_fill(c->ring, c->n_there, n);
-
-	if (r < 0)
-		return r;
-	c->n_there += n;
-	if (n < left)
-		loop_defer(c->k->loop, &c->more);
-	return 0;
 }
 
 static int make_ring(struct capture *c, struct error *e)
 {
 	const size_t len = ring_len(c->request.memory);
-	int r = memfd_make_empty("vmlan-capture", len, &c->ring);
+	int r = memfd_make_sparse("vmlan-capture", len, &c->ring);
 
 	c->request.memory = (uint32_t)(len - RING_FIRST);
 	if (!c->request.snap_len)
 		c->request.snap_len = FRAME_ALL;
-	if (r == 0)
-		r = make_part(c);
 	if (r == 0 && !c->is_kept) {
 		c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r = c->wake < 0 ? -errno : 0;
@@ -209,36 +178,27 @@ static void hang_up(struct capture *c)
 		loop_del(c->k->loop, &c->io);
 	c->io.fd = -1;
 	c->handle = NULL;
-	c->waits = false;
 	if (handle)
 		(void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-}
-
-/* It does not run, and will not. */
-static void give_up(struct capture *c)
-{
-	struct keeper *k = c->k;
-	const char *name = c->request.machine[0] ? c->request.machine
-						 : k->c->network->name;
-
-	if (!c->is_kept) {
-		hang_up(c);
-		return;
-	}
-	log_error(k->c->log, "nothing of %s is kept now", name);
-	capture_free(c);
 }
 
 void captures_refused(struct keeper *k, uint32_t id, const char *why)
 {
 	list_each_safe(it, &k->captures) {
 		struct capture *c = container_of(it, struct capture, link);
+		const char *name = c->request.machine[0] ? c->request.machine
+							 : k->c->network->name;
 
 		if (c->id != id)
 			continue;
 		log_error(k->c->log, "engine refused a capture: %s", why);
 		c->runs = false;
-		give_up(c);
+		if (c->is_kept) {
+			log_error(k->c->log, "nothing of %s is kept now", name);
+			capture_free(c);
+		} else {
+			hang_up(c);
+		}
 		return;
 	}
 }
@@ -276,44 +236,9 @@ static void on_client(struct loop_io *io, uint32_t events)
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	stop(c);
-	c->waits = false;
 	loop_del(loop, io);
 	if (n < 0 || loop_add_level(loop, io, 0) < 0) /* EPOLLHUP comes */
 		hang_up(c);
-}
-
-/* The memory is there, and who is to have it. */
-static void start(struct capture *c)
-{
-	const int fds[] = {c->ring, c->wake};
-
-	c->waits = false;
-	if (!c->is_kept &&
-	    fd_send(c->io.fd, "c", 1, fds, c->wake < 0 ? 1 : 2) < 0)
-		hang_up(c);
-	else if (!c->request.is_last)
-		run(c);
-}
-
-static void start_when_there(struct capture *c)
-{
-	c->waits = !c->request.is_last && c->n_there < len_of(c);
-	if (!c->waits)
-		start(c);
-}
-
-static void on_more(struct loop_work *w)
-{
-	struct capture *c = container_of(w, struct capture, more);
-	int r = make_part(c);
-
-	if (r < 0) {
-		log_error(c->k->c->log, "%u bytes of memory for a capture: %s",
-			  c->request.memory, strerror(-r));
-		give_up(c);
-	} else if (c->n_there == len_of(c) && c->waits) {
-		start(c);
-	}
 }
 
 /* The head of the answer is out: the connection is ours. */
@@ -322,6 +247,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *conn, void *ctx,
 		       struct MHD_UpgradeResponseHandle *handle)
 {
 	struct capture *c = cls;
+	const int fds[] = {c->ring, c->wake};
 
 	(void)conn;
 	(void)ctx;
@@ -332,8 +258,10 @@ static void on_upgrade(void *cls, struct MHD_Connection *conn, void *ctx,
 	if (loop_add_level(c->k->loop, &c->io, EPOLLIN) < 0) {
 		c->io.fd = -1;
 		hang_up(c);
-	} else {
-		start_when_there(c);
+	} else if (fd_send(sock, "c", 1, fds, c->wake < 0 ? 1 : 2) < 0) {
+		hang_up(c);
+	} else if (!c->request.is_last) {
+		run(c);
 	}
 }
 
@@ -481,7 +409,7 @@ int capture_keep(struct keeper *k, const struct request *r, json_t **op,
 	if (q.memory && begin(k, &q, true, &c, e) < 0)
 		return -EINVAL;
 	if (c)
-		start_when_there(c);
+		run(c);
 	*op = c ? one_capture(c) : json_pack("{s:b}", "kept", false);
 	return 0;
 }
@@ -498,7 +426,7 @@ int capture_list(struct keeper *k, const struct request *r, json_t **op,
 		const struct capture *c =
 			container_of(it, struct capture, link);
 
-		if ((c->runs || c->is_kept) &&
+		if (c->runs &&
 		    json_array_append_new(list, one_capture(c)) < 0) {
 			json_decref(list);
 			return 0;

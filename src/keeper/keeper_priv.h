@@ -91,6 +91,7 @@ struct keeper {
 	struct timer log_timer; /* looks at the log's length */
 	struct timer state_timer; /* until state_save_rarely() may write */
 	bool state_is_old; /* and is to, then */
+	uint64_t state_netns;
 	struct timer beside_timer; /* armed while machines have no route */
 	bool is_ready;
 	pid_t rest; /* c->ready()'s child; 0: none */

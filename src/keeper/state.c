@@ -175,7 +175,7 @@ static char *print(const struct keeper *k)
 			  ports, "engine", (int)k->engine.pid, "engine_started",
 			  (json_int_t)k->engine.started, "cwd",
 			  cwd ? text_to_json(cwd) : NULL, "netns",
-			  (json_int_t)proc_netns(), "has_fds", has_fds(k),
+			  (json_int_t)k->state_netns, "has_fds", has_fds(k),
 			  "activated", n->control_fd >= 0, "front", n->in_front,
 			  "machines", machines, "forwards", forwards_state(k),
 			  "last_forward", (int)k->plan.last_forward, "file",
@@ -222,6 +222,7 @@ static void on_pause_over(struct timer *t, uint64_t now_ns)
 void state_init(struct keeper *k)
 {
 	timer_init(&k->state_timer, on_pause_over);
+	k->state_netns = proc_netns();
 }
 
 void state_save_rarely(struct keeper *k)

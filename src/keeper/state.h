@@ -29,6 +29,7 @@ void state_save(struct keeper *k);
 /* The same, once a second at most: what machines say is no reason to write more
  * often. */
 void state_save_rarely(struct keeper *k);
+/* Notes the network namespace, in which alone another may begin. */
 void state_init(struct keeper *k);
 /* plan_args.port_before; past: network->state, read. */
 int state_port(const void *past, unsigned n, unsigned i);

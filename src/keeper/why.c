@@ -14,7 +14,7 @@
 #include "keeper/leases.h"
 #include "keeper/why_priv.h"
 
-#define WAIT_NS (UINT64_C(5) * 1000000000) /* twice for a name */
+#define WAIT_NS (UINT64_C(5) * 1000000000) /* for each of its questions */
 
 enum { WHYS_MAX = 64 }; /* that the engine owes, whoever waits still */
 
@@ -23,13 +23,16 @@ static const char *const oks[WHY_OKS] = {
 
 /* ---- what is said ---- */
 
+json_t *why_step_new(const char *what, enum why_ok ok, const char *text)
+{
+	return json_pack("{s:s,s:s,s:o,s:b}", "what", what, "ok", oks[ok],
+			 "text", text_shown(text), "decides", 0);
+}
+
 static void put_step(struct why *w, const char *what, enum why_ok ok,
 		     bool decides, const char *text)
 {
-	json_t *o = json_pack("{s:s,s:s,s:o,s:b}", "what", what, "ok", oks[ok],
-			      "text", text_shown(text), "decides", 0);
-
-	if (json_array_append_new(w->steps, o) < 0) {
+	if (json_array_append_new(w->steps, why_step_new(what, ok, text)) < 0) {
 		json_decref(w->steps);
 		w->steps = NULL;
 	}
@@ -83,6 +86,13 @@ void why_finally(struct why *w, const char *what, enum why_ok ok,
 	w->last_ok = ok;
 }
 
+void why_last(struct why *w)
+{
+	if (w->last_what)
+		why_decide(w, w->last_what, w->last_ok, "%s", w->last);
+	w->last_what = NULL;
+}
+
 void why_remedy(struct why *w, const char *fmt, ...)
 {
 	va_list ap;
@@ -116,8 +126,8 @@ static json_t *why_object(struct why *w)
 	char verdict[WHY_SAID_LEN + 8];
 	json_t *o, *steps;
 
-	if (w->last_what)
-		why_decide(w, w->last_what, w->last_ok, "%s", w->last);
+	why_last(w);
+	why_ways_join(w);
 	steps = w->steps;
 	w->steps = NULL;
 	if (!steps)
@@ -311,6 +321,8 @@ static void why_free(struct why *w)
 	timer_disarm(loop_wheel(w->keeper->loop), &w->patience);
 	list_del(&w->link);
 	json_decref(w->steps);
+	json_decref(w->before);
+	json_decref(w->told.steps);
 	free(w);
 }
 
@@ -346,6 +358,17 @@ static bool ask(struct why *w)
 	list_add_tail(&k->whys, &w->link);
 	timer_arm(loop_wheel(k->loop), &w->patience,
 		  *loop_now(k->loop) + WAIT_NS);
+	return true;
+}
+
+/* The same, of one way after the other. */
+static bool go_on(struct why *w)
+{
+	while (!ask(w)) {
+		if (!why_ways_next(w))
+			return false;
+		why_way(w);
+	}
 	return true;
 }
 
@@ -386,7 +409,7 @@ void why_told(struct keeper *k, const struct msg_why *m)
 		list_init(&w->link);
 		if (why_said(w, &m->trail))
 			why_way(w);
-		if (!ask(w))
+		if (!go_on(w))
 			later_over(&w->later);
 		return;
 	}
@@ -424,7 +447,7 @@ int why_get(struct keeper *k, const struct request *r, json_t **op,
 	rc = parse(w, r, e);
 	if (rc == 0)
 		why_way(w);
-	if (rc == 0 && ask(w)) {
+	if (rc == 0 && go_on(w)) {
 		*r->laterp = &w->later;
 		return 0;
 	}

@@ -4,7 +4,8 @@
  * it knows (machines, forwards, netdevs, the host's routes), the engine what it
  * decides (ports, switch, gateway, names), each by what decides about packets.
  *
- *	              +---- a name: its address is asked for ---+
+ *	              +---- a name: its addresses are asked; ---+
+ *	              |     the other family                    |
  *	              v                                         |
  *	request --> the keeper's steps --> the engine's steps --+
  *	                 | no                   | no            v

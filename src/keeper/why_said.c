@@ -30,9 +30,9 @@ static void say_listener(struct why *w, const struct endpoint *ep)
 		return;
 	}
 	endpoint_format(ep, at);
-	if (holder_has_port(w->proto, ep)) {
-		why_decide(w, "host", WHY_YES, "%s has %s of the host",
-			   holder_of_port(w->proto, ep, who, sizeof(who)), at);
+	if (holder_find_port(w->proto, ep, who, sizeof(who))) {
+		why_decide(w, "host", WHY_YES, "%s has %s of the host", who,
+			   at);
 		return;
 	}
 	why_say(w, "host", WHY_NO, "nobody on the host has %s (%s)",
@@ -287,16 +287,25 @@ static void say_ping_denied(struct why *w)
 	why_remedy(w, "sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"");
 }
 
-static void say_known_name(struct why *w, const struct why_step *s)
+/* It says an address. */
+static bool has_ip(const struct why_step *s)
+{
+	return s && (s->code == WHY_NAME_OWN || s->code == WHY_NAME_KEPT) &&
+	       !addr_is_unspecified(&s->ep.ip);
+}
+
+static void say_known_name(struct why *w, const struct why_step *s,
+			   const char *more)
 {
 	bool is_own = s->code == WHY_NAME_OWN;
 	char ip[ADDR_STRLEN];
 
-	if (!addr_is_unspecified(&s->ep.ip))
-		why_say(w, "name", WHY_YES, "%s is %s, %s", w->to.text,
+	if (has_ip(s))
+		why_say(w, "name", WHY_YES, "%s is %s, %s%s", w->to.text,
 			addr_format(&s->ep.ip, ip),
 			is_own ? "by the network's own names"
-			       : "as its resolver answered before");
+			       : "as its resolver answered before",
+			more);
 	else
 		why_say(w, "name", WHY_NO, "nobody is called %s%s", w->to.text,
 			is_own ? " in the network's own zone"
@@ -305,17 +314,18 @@ static void say_known_name(struct why *w, const struct why_step *s)
 		      "machines");
 }
 
-static void say_name(struct why *w, const struct why_step *s)
+/* more: what is to be said behind an address. */
+static void say_name(struct why *w, const struct why_step *s, const char *more)
 {
 	const char *name = w->to.text;
 	char ep[ENDPOINT_STRLEN];
 
 	if (s->code == WHY_NAME_OWN || s->code == WHY_NAME_KEPT) {
-		say_known_name(w, s);
+		say_known_name(w, s, more);
 	} else if (s->code == WHY_NAME_ASKED) {
 		why_say(w, "name", WHY_UNKNOWN,
-			"the network's name server would ask %s for %s",
-			endpoint_format(&s->ep, ep), name);
+			"the network's name server would ask %s for %s%s",
+			endpoint_format(&s->ep, ep), name, more);
 	} else if (s->code == WHY_NAME_CLOSED) {
 		why_say(w, "name", WHY_NO,
 			"the network's name server knows its machines alone, "
@@ -345,6 +355,11 @@ static void say_guest(struct why *w, const struct why_step *s)
 			ip);
 }
 
+static bool is_name(const struct why_step *s)
+{
+	return s->code >= WHY_NAME_OWN && s->code <= WHY_NAME_NOWHERE;
+}
+
 static void say_step(struct why *w, const struct why_step *s)
 {
 	if (s->code == WHY_PORT)
@@ -357,9 +372,7 @@ static void say_step(struct why *w, const struct why_step *s)
 		say_ping_denied(w);
 	else if (s->code == WHY_GUEST)
 		say_guest(w, s);
-	else if (s->code >= WHY_NAME_OWN && s->code <= WHY_NAME_NOWHERE)
-		say_name(w, s);
-	else
+	else if (!is_name(s))
 		say_gateway(w, s);
 }
 
@@ -374,34 +387,89 @@ static const struct why_step *find(const struct why_trail *t,
 	return NULL;
 }
 
-/* A name has led to an address, or to somebody out there. */
-static void follow_name(struct why *w, const struct why_trail *t)
-{
-	const struct why_step *s = find(t, WHY_NAME_OWN);
+/* What a name is in each family; NULL: the network does not have that, or there
+ * is no more to say of it than of the other. */
+struct name_said {
+	const struct why_step *v4, *v6;
+};
 
-	s = s ? s : find(t, WHY_NAME_KEPT);
-	if (s)
-		why_party_at(w->keeper, &w->to, &s->ep.ip);
+static struct name_said name_said(const struct why_trail *t)
+{
+	struct name_said n = {.v4 = NULL};
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		const struct why_step *s = &t->step[i];
+
+		if (is_name(s) && s->side)
+			n.v6 = s;
+		else if (is_name(s))
+			n.v4 = s;
+	}
+	return n;
+}
+
+/* There is something to say of it beside the other. */
+static bool leads(const struct why_step *s, const struct why_step *other)
+{
+	/* The network's own names have no others' addresses. */
+	if (has_ip(other) && other->code == WHY_NAME_OWN)
+		return has_ip(s);
+	return s && (has_ip(s) || s->code == WHY_NAME_ASKED);
+}
+
+static void say_name_of(struct why *w, const struct name_said *n)
+{
+	bool leads4 = leads(n->v4, n->v6), leads6 = leads(n->v6, n->v4);
+	bool is_asked = leads4 && leads6 && !has_ip(n->v4) && !has_ip(n->v6);
+	const char *none4 = n->v4 ? ", and has no IPv4 address" : "";
+	const char *none6 = n->v6 ? ", and has no IPv6 address" : "";
+
+	if (is_asked || !(leads4 || leads6)) {
+		say_name(w, n->v4 ? n->v4 : n->v6, "");
+		return;
+	}
+	if (leads4 && leads6) {
+		say_name(w, n->v4, has_ip(n->v4) ? "" : " (IPv4)");
+		say_name(w, n->v6, has_ip(n->v6) ? "" : " (IPv6)");
+	} else if (leads4) {
+		say_name(w, n->v4, none6);
+	} else {
+		say_name(w, n->v6, none4);
+	}
+}
+
+/* A name has led to addresses, or to somebody out there; of one address that is
+ * known and one that would be asked for, to the former. */
+static void follow_name(struct why *w, const struct name_said *n)
+{
+	const addr world4 = why_world(true), world6 = why_world(false);
+	const bool is_known = has_ip(n->v4) || has_ip(n->v6);
+
+	if (is_known)
+		why_ways_set(w, has_ip(n->v4) ? &n->v4->ep.ip : NULL,
+			     has_ip(n->v6) ? &n->v6->ep.ip : NULL);
 	else
-		w->to.kind = PARTY_INTERNET;
+		why_ways_set(w, n->v4 ? &world4 : NULL,
+			     n->v6 ? &world6 : NULL);
 }
 
 bool why_said(struct why *w, const struct why_trail *t)
 {
 	const struct why_step *mapped = find(t, WHY_MAPPED);
+	const struct name_said name = name_said(t);
 	struct endpoint to = {.ip = w->to.ip, .port = w->port};
 
 	for (uint32_t i = 0; i < t->n; i++)
 		say_step(w, &t->step[i]);
+	if (name.v4 || name.v6)
+		say_name_of(w, &name);
 	if (w->is_no)
 		return false;
 	if (w->ask.only_name) {
 		w->ask.only_name = false;
-		follow_name(w, t);
-		return true;
+		follow_name(w, &name);
+		return w->n_ways > 0;
 	}
-	if (w->to.kind == PARTY_INTERNET)
-		to.ip = why_world(true);
 	if (mapped)
 		why_host(w, &mapped->ep);
 	else if (w->by_kernel)

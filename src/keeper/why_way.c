@@ -97,22 +97,6 @@ static void say_machine(struct why *w, const struct machine *m)
 		n->name, n->mode);
 }
 
-static bool find_address(const struct machine *m, bool is_v4, addr *ap)
-{
-	addr list[MACHINE_ADDRESSES_MAX];
-	unsigned n = machine_addresses(m, list);
-
-	for (unsigned i = 0; i < n; i++) {
-		if (addr_is_v4(&list[i]) != is_v4 ||
-		    addr_is_link_local6(&list[i]))
-			continue;
-		*ap = list[i];
-		return true;
-	}
-	*ap = m->ip;
-	return !addr_is_unspecified(&m->ip) && addr_is_v4(&m->ip) == is_v4;
-}
-
 /* The first that a machine would be leased, or any. */
 static addr made_up_address(const struct msg_user_add *g, bool is_v4)
 {
@@ -138,7 +122,7 @@ static void say_address(struct why *w, const struct party *p, bool is_v4,
 
 	if (is_its)
 		*ap = p->ip;
-	if (is_its || find_address(m, is_v4, ap)) {
+	if (is_its || why_address(m, is_v4, ap)) {
 		if (!w->has_address)
 			why_say(w, "address", WHY_YES, "%s has %s", m->name,
 				addr_format(ap, text));
@@ -159,7 +143,7 @@ static bool speaks_v4(const struct msg_user_add *g, const struct machine *m)
 
 	if (g)
 		return g->v4.is_on;
-	return find_address(m, true, &ip) || !find_address(m, false, &ip);
+	return why_address(m, true, &ip) || !why_address(m, false, &ip);
 }
 
 /* ---- from machine to machine ---- */
@@ -232,7 +216,9 @@ static void ask_name(struct why *w, const struct machine *m,
 {
 	addr any = {{0}};
 
+	w->has_address = true; /* it comes with the way */
 	ask_gateway(w, m, a, &any);
+	w->has_address = false;
 	w->ask.only_name = true;
 	w->ask.from = 0; /* its cable comes with the address */
 	snprintf(w->ask.name, sizeof(w->ask.name), "%s", w->to.text);
@@ -344,7 +330,7 @@ static void say_on_lan(struct why *w, const struct machine *m,
 
 	if (index)
 		(void)if_indextoname((unsigned)index, name);
-	has_address = find_address(m, true, &a) || find_address(m, false, &a);
+	has_address = why_address(m, true, &a) || why_address(m, false, &a);
 	if (index && !has_address && !has_addresses(n, index)) {
 		say_not_on_lan(w, name);
 		return;
@@ -496,6 +482,20 @@ static void say_elsewhere(struct why *w, const char *whose)
 		   whose);
 }
 
+/* Anybody in the world, in each family that leads out. */
+static void to_internet(struct why *w, const struct machine *m,
+			const struct around *a)
+{
+	const addr v4 = why_world(true), v6 = why_world(false);
+	const struct msg_user_add *g = gateway_of(a);
+	bool is_out = a->router || (g && (!g->is_restricted || !a->uplink));
+
+	if (!w->n_ways && is_out)
+		why_ways_set(w, !g || g->v4.is_on || g->nat64 ? &v4 : NULL,
+			     !g || g->v6.is_on ? &v6 : NULL);
+	to_address(w, m, a);
+}
+
 static void from_machine(struct why *w, const struct machine *m)
 {
 	struct around a = around(w->keeper, m->netdev->lan);
@@ -514,6 +514,8 @@ static void from_machine(struct why *w, const struct machine *m)
 		to_name(w, m, &a);
 		return;
 	case PARTY_INTERNET:
+		to_internet(w, m, &a);
+		return;
 	case PARTY_ADDRESS:
 		to_address(w, m, &a);
 		return;
@@ -747,12 +749,11 @@ static void to_port(struct why *w)
 		by_forward(w, f, n);
 		return;
 	}
-	if (w->port && holder_has_port(w->proto, &at))
+	if (w->port && holder_find_port(w->proto, &at, who, sizeof(who)))
 		why_say(w, "forward", WHY_NO,
 			"%s of %s is no forward of %s: %s has it",
 			why_what(w, what), w->to.text,
-			w->keeper->c->network->name,
-			holder_of_port(w->proto, &at, who, sizeof(who)));
+			w->keeper->c->network->name, who);
 	else
 		why_say(w, "forward", WHY_NO,
 			"no forward of %s has %s of %s",
@@ -772,7 +773,7 @@ void why_way(struct why *w)
 		why_say(w, "machine", WHY_NO, "it has just gone");
 		return;
 	}
-	if (from && json_array_size(w->steps) == 0)
+	if (from && !w->before && json_array_size(w->steps) == 0)
 		say_machine(w, from);
 	if (from)
 		from_machine(w, from);

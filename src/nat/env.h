@@ -32,6 +32,7 @@ struct icmp_refusal;
  * somebody began in its place: the answer to the one is not for the other. */
 struct nat_call {
 	struct endpoint guest, server;
+	mac guest_mac; /* zero in an answer, which is told by the others */
 	uint32_t isn;
 };
 

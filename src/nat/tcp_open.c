@@ -173,6 +173,7 @@ static void await_served(struct tcp_flow *f)
 	const struct nat_env *env = f->tcp->env;
 	const struct nat_call call = {.guest = f->flow.guest,
 				      .server = f->flow.remote,
+				      .guest_mac = f->flow.guest_mac,
 				      .isn = f->irs};
 	int r;
 

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,8 @@ static bool is_in_the_way(const addr *a, const addr *b)
 	return (all_a && !addr_is_v4(a)) || (all_b && !addr_is_v4(b));
 }
 
-/* Inode and owner of a socket that has ep and, for TCP, listens. */
+/* Inode and owner of a socket that has ep and, for TCP, listens: those are the
+ * first that the kernel tells of, and connections may be many. */
 static bool find_in(const char *path, uint8_t proto, const struct endpoint *ep,
 		    unsigned long *inodep, unsigned *uidp)
 {
@@ -66,9 +68,10 @@ static bool find_in(const char *path, uint8_t proto, const struct endpoint *ep,
 			   "%*x:%*x %*x:%*x %*x %u %*u %lu",
 			   hex, &local, &state, &uid, &inode) != 5)
 			continue;
-		if (local != ep->port ||
-		    (proto == IPPROTO_TCP && state != 0x0a) ||
-		    !parse_address(hex, &ip) || !is_in_the_way(&ip, &ep->ip))
+		if (proto == IPPROTO_TCP && state != TCP_LISTEN)
+			break;
+		if (local != ep->port || !parse_address(hex, &ip) ||
+		    !is_in_the_way(&ip, &ep->ip))
 			continue;
 		*inodep = inode;
 		*uidp = uid;
@@ -78,9 +81,12 @@ static bool find_in(const char *path, uint8_t proto, const struct endpoint *ep,
 	return found;
 }
 
-/* Whether one of its descriptors is what /proc calls so. */
-static bool has_file(const char *pid, const char *want)
+/* Whether one of its descriptors is what /proc calls so, as far as *looksp
+ * goes. */
+static bool has_file(const char *pid, const char *want, unsigned *looksp)
 {
+	unsigned looks = *looksp < HOLDER_LOOKS_EACH ? *looksp
+						      : HOLDER_LOOKS_EACH;
 	char path[300], link[PATH_MAX];
 	struct dirent *de;
 	bool found = false;
@@ -90,10 +96,12 @@ static bool has_file(const char *pid, const char *want)
 	d = opendir(path);
 	if (!d)
 		return false;
-	while (!found && (de = readdir(d))) {
+	while (!found && looks && (de = readdir(d))) {
 		ssize_t n = readlinkat(dirfd(d), de->d_name, link,
 				       sizeof(link) - 1);
 
+		looks--;
+		--*looksp;
 		if (n <= 0)
 			continue;
 		link[n] = '\0';
@@ -126,16 +134,19 @@ static void name_process(const char *pid, char *buf, size_t len)
 /* Of another process than self, 0: of any. */
 static bool name_owner(const char *file, pid_t self, char *buf, size_t len)
 {
+	unsigned looks = HOLDER_LOOKS;
 	struct dirent *de;
 	bool found = false;
 	DIR *d = opendir("/proc");
 
 	if (!d)
 		return false;
-	while (!found && (de = readdir(d))) {
+	while (!found && looks && (de = readdir(d))) {
 		if (!isdigit((unsigned char)de->d_name[0]))
 			continue;
-		found = atoi(de->d_name) != self && has_file(de->d_name, file);
+		looks--;
+		found = atoi(de->d_name) != self &&
+			has_file(de->d_name, file, &looks);
 		if (found)
 			name_process(de->d_name, buf, len);
 	}
@@ -166,27 +177,27 @@ unsigned long holder_socket(uint8_t proto, const struct endpoint *ep)
 	return find(proto, ep, &inode, &uid) ? inode : 0;
 }
 
-bool holder_has_port(uint8_t proto, const struct endpoint *ep)
-{
-	unsigned long inode = 0;
-	unsigned uid = 0;
-
-	return find(proto, ep, &inode, &uid);
-}
-
-const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
-			   size_t len)
+bool holder_find_port(uint8_t proto, const struct endpoint *ep, char *buf,
+		      size_t len)
 {
 	unsigned long inode = 0;
 	unsigned uid = 0;
 	char file[40];
 
-	snprintf(buf, len, "another process");
 	if (!find(proto, ep, &inode, &uid))
-		return buf;
+		return false;
+	snprintf(buf, len, "another process");
 	snprintf(file, sizeof(file), "socket:[%lu]", inode);
 	if (!name_owner(file, 0, buf, len) && uid != geteuid())
 		snprintf(buf, len, "a process of another user (uid %u)", uid);
+	return true;
+}
+
+const char *holder_of_port(uint8_t proto, const struct endpoint *ep, char *buf,
+			   size_t len)
+{
+	if (!holder_find_port(proto, ep, buf, len))
+		snprintf(buf, len, "another process");
 	return buf;
 }
 

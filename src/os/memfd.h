@@ -11,10 +11,10 @@
  * cannot be cut short by another who has them, nor, as all pages are there, by
  * a lack of memory later. 0, *fdp is then the caller's; or a negative errno. */
 MUST_USE int memfd_make(const char *name, size_t len, int *fdp);
-/* The same in parts, as many pages take long: memory of that length, and then
- * the pages of len bytes from `from` on.  Until all are there it is nobody's
- * who must not be cut short.  0 or a negative errno. */
-MUST_USE int memfd_make_empty(const char *name, size_t len, int *fdp);
-MUST_USE int memfd_fill(int fd, size_t from, size_t len);
+/* The same, but a page is there from when it is first touched: for much memory
+ * of which perhaps little is used. A lack of it is then met by who touches it,
+ * as with any memory that a process asks for; where the kernel promises no more
+ * than it has (vm.overcommit_memory=2), all are there as well. */
+MUST_USE int memfd_make_sparse(const char *name, size_t len, int *fdp);
 
 #endif

@@ -22,6 +22,7 @@
 
 #include "base/mem.h"
 #include "os/holder.h"
+#include "os/rlimit.h"
 #include "os/sock.h"
 #include "os/test_user.h"
 
@@ -368,6 +369,34 @@ static void a_holder_is_named_in_plain_letters(void **state)
 	assert_memory_equal(buf, "a?[2J? z (pid ", 14);
 }
 
+/* Others wait meanwhile: who has so many files is not searched to the end. */
+static void a_search_has_an_end(void **state)
+{
+	struct endpoint ep = {.ip = addr_v4(127, 0, 0, 1)};
+	const unsigned long before = rlimit_raise_nofile();
+	char buf[128], pid[32];
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), last = null;
+	int fd;
+
+	assert_true(null >= 0);
+	while (last >= 0 && last < HOLDER_LOOKS_EACH)
+		last = fcntl(null, F_DUPFD_CLOEXEC, last + 1);
+	fd = sock_listen_forward(IPPROTO_TCP, &ep, NULL);
+	if (last < 0 || fd < 0) { /* a host that grants less */
+		assert_int_equal(close_range((unsigned)null, ~0U, 0), 0);
+		rlimit_set_nofile(before);
+		skip();
+	}
+	assert_true(holder_find_port(IPPROTO_TCP, &ep, buf, sizeof(buf)));
+	assert_string_equal(buf, "another process");
+	assert_int_equal(close_range((unsigned)null, (unsigned)last, 0), 0);
+	holder_of_port(IPPROTO_TCP, &ep, buf, sizeof(buf));
+	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
+	assert_non_null(strstr(buf, pid));
+	close(fd);
+	rlimit_set_nofile(before);
+}
+
 static int group(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +412,7 @@ static int group(void)
 		cmocka_unit_test(low_ports_name_the_remedy),
 		cmocka_unit_test(holders_of_others_are_told_apart),
 		cmocka_unit_test(a_holder_has_the_address),
+		cmocka_unit_test(a_search_has_an_end),
 	};
 
 	return cmocka_run_group_tests_name("sock", tests, NULL, NULL);

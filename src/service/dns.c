@@ -66,24 +66,31 @@ struct dns *dns_free(struct dns *d)
 
 /* --- answers --- */
 
-static void send_answer(struct dns *d, mac to, const addr *asked,
-			const struct endpoint *dst, const uint8_t *msg,
-			size_t len)
+/* port: of the lan, that the question came by. */
+static void send_answer(struct dns *d, const struct service_dgram *g,
+			uint32_t port)
 {
-	struct service_dgram g = {
-		.to = to,
-		.src = {.ip = *asked, .port = DNS_PORT},
-		.dst = *dst,
+	const struct rd text = rd_init(g->payload, g->len);
+
+	if (!service_send(d->env, g))
+		drop(d->env->drops, DROP_DNS_BAD);
+	else
+		dns_told(d, g->to, port, &text);
+}
+
+/* The same to who asks just now. */
+static void send_to(struct dns *d, const struct packet *pkt,
+		    const uint8_t *msg, size_t len)
+{
+	const struct service_dgram g = {
+		.to = pkt->eth_src,
+		.src = {.ip = pkt->dst.ip, .port = DNS_PORT},
+		.dst = pkt->src,
 		.payload = msg,
 		.len = len,
 	};
 
-	const struct rd text = rd_init(msg, len);
-
-	if (!service_send(d->env, &g))
-		drop(d->env->drops, DROP_DNS_BAD);
-	else
-		dns_names_learn(d->names, to, &text);
+	send_answer(d, &g, service_payer(d->env));
 }
 
 size_t dns_room(const struct dns *d, const struct rd *query, const addr *guest)
@@ -96,8 +103,16 @@ size_t dns_room(const struct dns *d, const struct rd *query, const addr *guest)
 
 void dns_question_reply(struct question *q, uint8_t *msg, size_t len)
 {
+	const struct service_dgram g = {
+		.to = q->guest_mac,
+		.src = {.ip = q->asked, .port = DNS_PORT},
+		.dst = q->guest,
+		.payload = msg,
+		.len = len,
+	};
+
 	put_be16(msg, q->guest_id);
-	send_answer(q->dns, q->guest_mac, &q->asked, &q->guest, msg, len);
+	send_answer(q->dns, &g, q->port);
 }
 
 /* --- resolvers --- */
@@ -263,9 +278,9 @@ void dns_learn(struct dns *d, const struct rd *question,
 	dns_cache_put(d->cache, question, answer, port, *d->env->now_ns);
 }
 
-void dns_told(struct dns *d, const struct rd *answer)
+void dns_told(struct dns *d, mac guest, uint32_t port, const struct rd *answer)
 {
-	dns_names_learn(d->names, (mac){{0}}, answer);
+	dns_names_learn(d->names, guest, port, answer);
 }
 
 const char *dns_looked_up(const struct dns *d, mac guest, const addr *ip)
@@ -337,7 +352,7 @@ static void answer_at_once(struct dns *d, const struct packet *pkt,
 	if (!dns_emit_error(&w, msg, rcode))
 		return;
 	buf[2] |= (uint8_t)(flags >> 8);
-	send_answer(d, pkt->eth_src, &pkt->dst.ip, &pkt->src, buf, wr_len(&w));
+	send_to(d, pkt, buf, wr_len(&w));
 }
 
 bool dns_emit_own(const struct dns *d, const struct rd *msg, bool is_v6,
@@ -361,8 +376,7 @@ static bool answer_own(struct dns *d, const struct packet *pkt,
 		answer_at_once(d, pkt, msg, DNS_NOERROR, DNS_F_TC);
 		return true;
 	}
-	send_answer(d, pkt->eth_src, &pkt->dst.ip, &pkt->src, d->made,
-		    wr_len(&w));
+	send_to(d, pkt, d->made, wr_len(&w));
 	return true;
 }
 

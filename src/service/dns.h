@@ -94,8 +94,8 @@ bool dns_pick(const struct dns *d, const struct rd *question,
 bool dns_recall(struct dns *d, const struct rd *question, struct wr *w);
 void dns_learn(struct dns *d, const struct rd *question,
 	       const struct rd *answer, uint32_t port);
-/* A guest gets this answer by TCP. */
-void dns_told(struct dns *d, const struct rd *answer);
+/* A guest gets this answer, by UDP or by TCP; as dns_names_learn(). */
+void dns_told(struct dns *d, mac guest, uint32_t port, const struct rd *answer);
 
 /* As dns_names_find(). */
 const char *dns_looked_up(const struct dns *d, mac guest, const addr *ip);

@@ -14,7 +14,6 @@
 #include "wire/dns.h"
 
 static const mac alice = {{2, 0, 0, 0, 0, 1}}, bob = {{2, 0, 0, 0, 0, 2}};
-static const mac nobody;
 
 struct bench {
 	struct dns_names *n;
@@ -69,12 +68,18 @@ static size_t answer(struct bench *b, const char *name, addr ip, unsigned n)
 	return wr_len(&w);
 }
 
-static void learn(struct bench *b, mac guest, const char *name, addr ip,
-		  unsigned n)
+static void learn_by(struct bench *b, uint32_t port, mac guest,
+		     const char *name, addr ip, unsigned n)
 {
 	const struct rd r = rd_init(b->b, answer(b, name, ip, n));
 
-	dns_names_learn(b->n, guest, &r);
+	dns_names_learn(b->n, guest, port, &r);
+}
+
+static void learn(struct bench *b, mac guest, const char *name, addr ip,
+		  unsigned n)
+{
+	learn_by(b, 0, guest, name, ip, n);
 }
 
 static void expect(struct bench *b, mac guest, addr ip, const char *name)
@@ -104,10 +109,10 @@ static void test_the_newest_of_each_guest(void **state)
 	expect(b, alice, one, "a.example");
 	expect(b, bob, one, "b.example");
 	expect(b, alice, two, "c.example");
-	/* who asks by TCP is not told apart: what one asked himself is first */
-	learn(b, nobody, "tcp.example", two, 1);
-	expect(b, bob, two, "tcp.example");
-	expect(b, alice, two, "c.example");
+	/* a machine that is plugged in elsewhere stays who it is */
+	learn_by(b, 7, alice, "d.example", two, 1);
+	expect(b, alice, two, "d.example");
+	expect(b, alice, one, "a.example");
 }
 
 static void test_the_oldest_go(void **state)
@@ -129,6 +134,74 @@ static void test_the_oldest_go(void **state)
 	expect(b, alice, addr_v4(10, 0, 16, 9), "n4105.example");
 }
 
+static addr nth(uint8_t net, unsigned i)
+{
+	return addr_v4(net, 0, (uint8_t)(i >> 8), (uint8_t)i);
+}
+
+static mac mac_of(uint32_t port, unsigned i)
+{
+	return (mac){{2, 9, (uint8_t)(port >> 8), (uint8_t)port,
+		      (uint8_t)(i >> 8), (uint8_t)i}};
+}
+
+/* n look-ups of a port, each by another MAC. */
+static void flood(struct bench *b, uint32_t port, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		learn_by(b, port, mac_of(port, i), "f.example", nth(11, i), 1);
+	}
+}
+
+/* Of a flood, how many are remembered, which are the newest. */
+static unsigned left(struct bench *b, uint32_t port, unsigned n)
+{
+	unsigned n_left = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const addr ip = nth(11, i);
+		bool is_there = dns_names_find(b->n, mac_of(port, i), &ip);
+
+		assert_true(is_there || !n_left);
+		n_left += is_there;
+	}
+	return n_left;
+}
+
+/* Who looks up many names pushes out his own, whatever his MAC is, and who
+ * comes later has a share as well. */
+static void test_a_port_has_its_share(void **state)
+{
+	enum { N = 2 * DNS_NAMES_MAX, FEW = 100 };
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < FEW; i++)
+		learn_by(b, 1, alice, "a.example", nth(10, i), 1);
+	flood(b, 2, N);
+	assert_int_equal(left(b, 2, N), DNS_NAMES_MAX - FEW);
+	for (unsigned i = 0; i < FEW; i++)
+		learn_by(b, 3, bob, "b.example", nth(10, i), 1);
+	assert_int_equal(left(b, 2, N), DNS_NAMES_MAX - 2 * FEW);
+	/* the same of ports that share a bucket, and of those not known */
+	flood(b, 2 + 256, N);
+	assert_int_equal(left(b, 2, N), DNS_NAMES_MAX / 2 - FEW);
+	assert_int_equal(left(b, 2 + 256, N), DNS_NAMES_MAX / 2 - FEW);
+	flood(b, 0, N);
+	assert_in_range(left(b, 0, N), DNS_NAMES_MAX / 3 - FEW,
+			DNS_NAMES_MAX / 3);
+	for (unsigned i = 0; i < FEW; i++) {
+		expect(b, alice, nth(10, i), "a.example");
+		expect(b, bob, nth(10, i), "b.example");
+	}
+	/* one each, where there are so many ports: those five have it, too */
+	for (unsigned i = 5; i < DNS_NAMES_MAX; i++)
+		learn_by(b, 1000 + i, bob, "c.example", nth(12, i), 1);
+	for (unsigned i = 5; i < DNS_NAMES_MAX; i++)
+		expect(b, bob, nth(12, i), "c.example");
+	expect(b, alice, nth(10, FEW - 1), "a.example");
+	expect(b, alice, nth(10, FEW - 2), NULL);
+}
+
 /* However long it claims to be. */
 static void test_what_is_cut_short(void **state)
 {
@@ -141,7 +214,7 @@ static void test_what_is_cut_short(void **state)
 		const struct rd r = rd_init(copy, n);
 
 		memcpy(copy, b->b, n);
-		dns_names_learn(b->n, alice, &r);
+		dns_names_learn(b->n, alice, 0, &r);
 		expect(b, alice, ip, NULL);
 		free(copy);
 	}
@@ -157,6 +230,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_oldest_go, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_a_port_has_its_share,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_cut_short, setup,
 						teardown),
 	};

@@ -37,6 +37,7 @@ struct conn {
 	struct dns_tcp *t;
 	struct timer timer; /* serve() first, then no progress */
 	struct endpoint guest, server;
+	mac guest_mac;
 	uint32_t port;	       /* of the lan, that it came by; 0: none */
 	struct host_sock far;  /* the guest's end, until serve() */
 	struct host_sock down; /* ours of it */
@@ -131,7 +132,7 @@ static void reply(struct conn *c, size_t len)
 	const struct rd text = rd_init(c->out.b + LEN_LEN, len);
 
 	set_out(c, len);
-	dns_told(c->t->dns, &text);
+	dns_told(c->t->dns, c->guest_mac, c->port, &text);
 	enter(c, STATE_REPLY);
 }
 
@@ -502,7 +503,7 @@ static bool has_share(const struct dns_tcp *t, const addr *guest, uint32_t port)
 }
 
 int dns_tcp_open(struct dns_tcp *t, const struct endpoint *guest,
-		 const struct endpoint *server)
+		 mac guest_mac, const struct endpoint *server)
 {
 	struct host *h = t->env->host;
 	uint32_t port = service_payer(t->env);
@@ -515,6 +516,7 @@ int dns_tcp_open(struct dns_tcp *t, const struct endpoint *guest,
 		return -EAGAIN;
 	c->t = t;
 	c->guest = *guest;
+	c->guest_mac = guest_mac;
 	c->server = *server;
 	c->port = port;
 	c->far = HOST_SOCK_NULL;

@@ -53,7 +53,7 @@ struct dns_tcp *dns_tcp_free(struct dns_tcp *t);
 /* A guest connects: serve() follows, not from inside this call.  -EAGAIN: it
  * or all have too many, or the host has no descriptor left. */
 __attribute__((warn_unused_result)) int
-dns_tcp_open(struct dns_tcp *t, const struct endpoint *guest,
+dns_tcp_open(struct dns_tcp *t, const struct endpoint *guest, mac guest_mac,
 	     const struct endpoint *server);
 
 #endif

@@ -92,11 +92,16 @@ static void pass(struct bench *b, uint64_t ns)
 	fake_upstream_run(b->room.up);
 }
 
+static int open_one(struct bench *b)
+{
+	return dns_tcp_open(b->tcp, &b->guest, fake_mac(1), &b->server);
+}
+
 static struct host_sock *dial(struct bench *b)
 {
 	unsigned n = b->n_socks;
 
-	assert_int_equal(dns_tcp_open(b->tcp, &b->guest, &b->server), 0);
+	assert_int_equal(open_one(b), 0);
 	assert_int_equal(b->n_socks, n);
 	pass(b, SECOND / 100);
 	assert_int_equal(b->n_socks, n + 1);
@@ -204,6 +209,22 @@ static void test_one_after_the_other(void **state)
 	ASK(b, s, "w\4test\0\0\1\0\1");
 	EXPECT_HEARD(b, s, "\0\x2a" HDR_A("\1") Q_A RR_A);
 	assert_int_equal(b->room.up->n_sent, 2);
+}
+
+/* The name counts for who asked, and for nobody else. */
+static void test_whose_name_it_is(void **state)
+{
+	const addr ip = addr_v4(192, 0, 2, 1);
+	struct bench *b = *state;
+	struct host_sock *s = dial(b);
+	const char *name;
+
+	ASK(b, s, "\0\x1a" HDR_Q Q_A);
+	ANSWER(b, 0, "\0\x2a" HDR_A("\1") Q_A RR_A);
+	name = dns_looked_up(b->dns, fake_mac(1), &ip);
+	assert_string_equal(name ? name : "(none)", "www.test");
+	assert_null(dns_looked_up(b->dns, fake_mac(2), &ip));
+	assert_null(dns_looked_up(b->dns, (mac){{0}}, &ip));
 }
 
 static void test_the_resolver_closes_what_is_idle(void **state)
@@ -315,7 +336,7 @@ static void test_idle_ones_end(void **state)
 	run(b);
 	assert_int_equal(b->room.up->n_open, 1);
 	b->is_gone = true;
-	assert_int_equal(dns_tcp_open(b->tcp, &b->guest, &b->server), 0);
+	assert_int_equal(open_one(b), 0);
 	pass(b, SECOND / 100);
 	assert_int_equal(b->room.up->n_open, 1);
 }
@@ -326,18 +347,18 @@ static void test_one_guests_share(void **state)
 
 	for (unsigned i = 0; i < DNS_TCP_PER_GUEST; i++)
 		dial(b);
-	assert_int_equal(dns_tcp_open(b->tcp, &b->guest, &b->server), -EAGAIN);
+	assert_int_equal(open_one(b), -EAGAIN);
 	for (unsigned i = 0; i < DNS_TCP_MAX - DNS_TCP_PER_GUEST; i++) {
 		b->guest.ip.b[14] = (uint8_t)(i / DNS_TCP_PER_GUEST + 1);
 		dial(b);
 	}
 	b->guest.ip.b[14] = 0xff;
-	assert_int_equal(dns_tcp_open(b->tcp, &b->guest, &b->server), -EAGAIN);
+	assert_int_equal(open_one(b), -EAGAIN);
 	/* and the host may have no descriptor */
 	pass(b, (DNS_TCP_SECONDS + 1) * SECOND);
 	b->room.up->open_err = -EMFILE;
 	b->room.up->n_open_err = 1;
-	assert_int_equal(dns_tcp_open(b->tcp, &b->guest, &b->server), -EAGAIN);
+	assert_int_equal(open_one(b), -EAGAIN);
 	dial(b);
 }
 
@@ -349,7 +370,7 @@ static void dial_inside(struct fake_port *f, const struct batch *frames,
 
 	for (uint8_t i = 0; i < 2 * DNS_TCP_MAX; i++) {
 		b->guest.ip.b[14] = (uint8_t)(i + 1);
-		n += dns_tcp_open(b->tcp, &b->guest, &b->server) == 0;
+		n += open_one(b) == 0;
 	}
 	assert_int_equal(n, DNS_TCP_MAX / 4 * 3);
 }
@@ -392,7 +413,7 @@ static void test_one_ports_share(void **state)
 	b->room.gw->on_send = dial_inside;
 	fake_rx(b->room.guest, frame, sizeof(frame), NULL);
 	b->guest.ip.b[14] = 0xff;
-	assert_int_equal(dns_tcp_open(b->tcp, &b->guest, &b->server), 0);
+	assert_int_equal(open_one(b), 0);
 }
 
 int main(void)
@@ -402,6 +423,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_one_after_the_other,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_whose_name_it_is, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(
 			test_the_resolver_closes_what_is_idle, setup,
 			teardown),

@@ -128,6 +128,28 @@ def test_tcp(a):
     wait_for("its end", lambda: not flows("a", state="established"))
 
 
+def test_round_trip(a):
+    """It is to the guest and back, with the cable as it is when the guest is sent
+    something."""
+    guest, me, inet = a
+    exchange(inet, me, 1000, 1000)
+    old = f"{guest.ip}:{me.do('s.getsockname()[1]')}"
+    inet.do("old = held[0]; old.settimeout(60)")
+    me.do("old = s; old.settimeout(60)")
+    vmlan("link", "a", "delay=200ms")
+    exchange(inet, me, 1000, 1000)
+    new = f"{guest.ip}:{me.do('s.getsockname()[1]')}"
+    wait_for("the cable's delay, both ways", lambda: flows(guest=new)[0].get("rtt-us", 0) > 390000)
+    before = flows(guest=old)[0]["rtt-us"]
+    assert before < 390000
+    me.do("old.sendall(b'x')")
+    inet.do("old.recv(1)")
+    assert flows(guest=old)[0]["rtt-us"] == before
+    inet.do("old.sendall(b'y')")
+    me.do("old.recv(1)")
+    wait_for("a longer way", lambda: flows(guest=old)[0]["rtt-us"] > before)
+
+
 def test_a_loss_is_seen(a):
     """Segments that a spoilt cable has lost are sent again, and counted."""
     _, me, inet = a
@@ -163,6 +185,8 @@ def test_udp_and_names(net, agents, monkeypatch):  # noqa: F811
         assert (f["sent-bytes"], f["received-bytes"], f["state"]) == (321, 4005, "answered")
         # the newest name counts, also where it was asked for by TCP; ping as well
         assert dig(m.guest.ns, DNS, "second.outside.test", "+tcp") == [WEB_IP]
+        assert {f["name"] for f in flows(proto="udp", peer=f"{WEB_IP}:{PORT}")} == {
+            "second.outside.test"}
         assert dig(m.guest.ns, DNS, "third.outside.test") == [WEB_IP]
         m.guest.sh("ping", "-c1", "-W9", "-s100", WEB_IP, check=False)
         assert {f["name"] for f in flows() if f["peer"].startswith(WEB_IP)} == {

@@ -24,7 +24,7 @@ import os
 import pathlib
 import random
 import re
-import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -37,11 +37,13 @@ import dhcp_raw
 import qemu
 import web_server
 import world
+from test_cap import File
 from test_vhost import COUNT, words_of
 from world import (BUILD, FULL, HERE, HOST_IP, INET_IP, INET_IP6, VMLAN, engine_of, is_dead, popen,
                    sh, wait_for)
 
 SECONDS = 600 if FULL else 5
+MIB = 8  # that a guest sends, for whose acknowledgements floods leave little room
 PERIOD = 15 if FULL else 5  # between two looks whether all is well
 PATIENCE = 60  # for what takes a moment where nobody else computes
 DIR = pathlib.Path("/run/mixed")
@@ -290,16 +292,8 @@ class Mixed:
         print(self.did, *self.errors, json.dumps(self.stats()), self.text(), sep="\n")
 
     def text(self):
-        """The log; an engine in its sandbox cannot tell where in the program a
-        sanitizer's words are, so that is done here."""
         self.log.seek(0)
-        text = self.log.read()
-        at = dict.fromkeys(re.findall(r"vmlan\+(0x[0-9a-f]+)\)", text))
-        if at and shutil.which("addr2line"):
-            lines = sh("addr2line", "-fspe", VMLAN, *at).stdout.splitlines()
-            for where, line in zip(at, lines):
-                text = text.replace(f"vmlan+{where})", f"vmlan+{where}) {line}")
-        return text
+        return world.placed(self.log.read())
 
     def carried(self):
         """Milliseconds that each of the engine's threads has had of a CPU; a
@@ -385,6 +379,45 @@ def roamers(m):
     return step
 
 
+def captures(m):
+    """Of the network, or of a machine that comes and goes; and of what is kept."""
+    f = DIR / "f.pcapng"
+    turns = itertools.count()
+
+    def last():
+        r = sh(VMLAN, "cap", "lab", "--last", "1s", "-w", f, check=False)
+        assert r.returncode == 0 or "of lab is kept" in r.stderr, r.stderr
+        if r.returncode == 0:
+            assert File(f).ports
+        f.unlink(missing_ok=True)
+
+    def step(rnd):
+        n = next(turns) % 4
+        if n == 0:
+            keep = rnd.choice((("1mb", "-s", "64"), ("4mb", "-s", "256"), ("off",)))
+            sh(VMLAN, "cap", "lab", "--keep", *keep)
+        elif n == 2:
+            last()
+        name = rnd.choice(["lab", *(f"lab/{x}" for x in m.machines())])
+        p = popen(VMLAN, "cap", name, "-w", f, "-s", "64", "-c", str(rnd.choice((10, 3000))),
+                  "--memory", "1mb", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                p.wait(rnd.uniform(0, 2))
+            p.send_signal(signal.SIGINT if rnd.random() < 0.7 else signal.SIGKILL)
+            out = p.communicate(timeout=PATIENCE)[0]
+        finally:
+            p.kill()
+            p.wait()
+        ends = [0, -signal.SIGKILL, -signal.SIGINT]  # the latter before it has begun
+        assert p.returncode in ends + [4] * (name != "lab"), out  # the machine has gone
+        if p.returncode == 0 and name == "lab" and f.exists():
+            assert File(f).ports
+        f.unlink(missing_ok=True)
+
+    return step
+
+
 def links(m):
     def step(rnd):
         m.guests["v4"].sh("ip", "link", "set", "eth0", "down")
@@ -401,8 +434,8 @@ def machines_of_qemu(m):
     def step(rnd):
         sink = popen("/usr/bin/python3", "-c", COUNT, ns="inet", stdout=subprocess.PIPE, text=True)
         vm = qemu.Qemu(None, qemu.words(
-            sum=f"http://{INET_IP}/big", up=f"{INET_IP}:5009", ping="10.0.2.52", queues=4,
-            patience=300),
+            sum=f"http://{INET_IP}/big", up=f"{INET_IP}:5009", mib=MIB, ping="10.0.2.52",
+            queues=4, patience=300),
             more=words)
         try:
             vm.until("lease", 300)
@@ -412,7 +445,7 @@ def machines_of_qemu(m):
                 return
             assert vm.until("sum", 300) == hashlib.sha256(web_server.big()).hexdigest()
             assert vm.until("up", 300) == "sent"
-            assert sink.communicate(timeout=PATIENCE)[0] == f"{32 << 20}\n"
+            assert sink.communicate(timeout=PATIENCE)[0] == f"{MIB << 20}\n"
             assert vm.rest() == 0
             assert "guest: error" not in vm.text, vm.text
         finally:
@@ -454,6 +487,7 @@ def run(m):
     m.actor("programs", programs(m))
     m.actor("roamers", roamers(m))
     m.actor("links", links(m), 0.2)
+    m.actor("captures", captures(m), 0.2)
     if FULL:
         m.w.python("web_server.py", "hello", port=80)
         m.actor("qemu", machines_of_qemu(m), lock=threading.Lock())

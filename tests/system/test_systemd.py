@@ -15,7 +15,8 @@ import subprocess
 import pytest
 
 import world
-from test_modes import RUNDIR, rundir, show, vmlan  # noqa: F401
+from test_edges import Agent
+from test_modes import Machine, RUNDIR, kill_keeper, lan, rundir, show, vmlan  # noqa: F401
 from world import VMLAN, is_dead, popen, process, sh, stop, wait_for
 
 UNITS = pathlib.Path(VMLAN).parents[1] / "systemd"
@@ -240,27 +241,61 @@ def test_killed_it_is_the_managers(manager):
     manager.proc = None
 
 
-def test_killed_after_its_file_was_edited(manager, tmp_path):
-    """What machines are on stays as it was, and that is said."""
+@pytest.fixture
+def pair(lan):  # noqa: F811
+    """make() plugs two machines into `lab` and gives an agent in each, connected
+    by TCP; all of it goes when the stack is closed."""
+    with contextlib.ExitStack() as stack:
+        def make():
+            a, b = (stack.enter_context(Machine(lan, n, "--net", "natnet:lab")) for n in "ab")
+            agents = []
+            for m in (a, b):
+                m.guest.dhcp()
+                agents.append(Agent(m.guest.ns))
+                stack.callback(agents[-1].close)
+            agents[0].do("l = create_server(('', 7000)); l.settimeout(60)")
+            agents[1].do(f"c = create_connection(({a.guest.ip!r}, 7000), timeout=60)")
+            agents[0].do("c = l.accept()[0]; c.settimeout(60)")
+            return agents
+        yield stack, make
+
+
+def says(frm, to, word):
+    frm.do(f"c.sendall({word!r})")
+    assert to.do(f"c.recv({len(word)}, MSG_WAITALL)") == word
+
+
+def test_killed_after_its_file_was_edited(pair, manager, tmp_path):
+    """What machines are on stays as it was, and that is said; their connections go
+    on with nobody who keeps it, and with the next who does."""
     conf = tmp_path / "vmlan" / "lab.conf"
     conf.parent.mkdir()
     conf.write_text("[network]\nmode=natnet\nnet=10.78.0.0/24\n")
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     p = manager.start(env=env)
     vmlan("fwd", "lab", "add", "127.0.0.1:0:22")
-    before = show("lab")
+    stack, make = pair
+    a, b = make()
+    says(a, b, b"before")
     conf.write_text("[network]\nmode=internal\n")
-    p.kill()
+    before = kill_keeper("lab")
     p.wait()
+    says(a, b, b"with nobody")
+    says(b, a, b"either way")
     again = manager.start(env=env)
+    wait_for("both on it", lambda: [m["connected"] for m in show("lab")["machines"]]
+             == [True, True])
     after = show("lab")
     assert after["keeper"] == again.pid != before["keeper"]
     assert [after[k] for k in ("mode", "options", "forwards")] == \
         [before[k] for k in ("mode", "options", "forwards")]
+    says(a, b, b"with the next")
+    says(b, a, b"either way")
+    stack.close()
     vmlan("down", "lab")
     assert again.wait(30) == 0
-    said = again.stderr.read()
-    assert str(conf) in said and "vmlan apply" in said and said.count("\n") == 1, said
+    said, = [l for l in again.stderr if "listening on" not in l]
+    assert str(conf) in said and "vmlan apply" in said
 
 
 @pytest.mark.parametrize("what", ["name", "elsewhere", "inet", "number"])

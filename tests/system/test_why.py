@@ -5,6 +5,7 @@
         |  |
       [network] -- host (127.0.0.1, HOST_IP: 7000, 7001) -- inet (7000, 7001; a name server)
 """
+import contextlib
 import json
 import os
 import subprocess
@@ -17,7 +18,8 @@ from test_control import request
 from test_modes import Machine, lan, one_line, rundir, vmlan  # noqa: F401
 from test_uplink import LAN_IP, br0  # noqa: F401
 from test_uplink import lan as home  # noqa: F401
-from world import HOST_IP, INET_IP, VMLAN, process, sh, wait_for
+from world import (HOST_IP, HOST_IP6, INET_IP, VMLAN, WEB_IP, WEB_IP6, process, sh,
+                   wait_for)
 
 PATIENCE = "1.5"  # for what is not to come
 
@@ -31,7 +33,8 @@ def why(*args):
     assert ("remedy" in o) <= (not o["reaches"])
     decider, = [s for s in o["steps"] if s["decides"]]
     assert o["verdict"].split(": ", 1)[1] == decider["text"]
-    assert [s["ok"] for s in o["steps"]].count("no") == (not o["reaches"])
+    assert [s["ok"] for s in o["steps"] if s["what"] not in ("ipv4", "ipv6")].count("no") == (
+        not o["reaches"])
     o["decider"] = decider["what"]
     return o
 
@@ -62,6 +65,16 @@ def table(*rows):
     """Rows of (namespace, address, from, to, whether it is so, what decides[, proto])."""
     for ns, ip, frm, to, is_so, decider, *proto in rows:
         assert agree(ns, ip, frm, to, *(proto or ["tcp"]), decider=decider) == is_so, (frm, to)
+
+
+@contextlib.contextmanager
+def unreachable(to):
+    """The host has no way there meanwhile."""
+    sh("ip", "route", "add", "unreachable", to)
+    try:
+        yield
+    finally:
+        sh("ip", "route", "del", "unreachable", to)
 
 
 def test_natnet(lan):  # noqa: F811
@@ -104,11 +117,8 @@ def test_a_route_that_is_not_there(lan):  # noqa: F811
     with Machine(lan, "a", "--net", "natnet:lab") as a:
         a.guest.dhcp()
         assert agree("a", INET_IP, "a", INET_IP)
-        sh("ip", "route", "add", "unreachable", INET_IP + "/32")
-        try:
+        with unreachable(INET_IP):
             assert not agree("a", INET_IP, "a", INET_IP, decider="socket")
-        finally:
-            sh("ip", "route", "del", "unreachable", INET_IP + "/32")
         assert agree("a", INET_IP, "a", INET_IP)
 
 
@@ -275,6 +285,88 @@ def test_names(w, monkeypatch, tmp_path):
                  "internal:ho,dhcp=on") as c:
         c.guest.dhcp()
         assert why("c", "outside.test:80")["decider"] == "name"
+
+
+def said(o, what):
+    """The texts of its steps of that kind."""
+    return [s["text"] for s in o["steps"] if s["what"] == what]
+
+
+def test_both_families(w, monkeypatch, tmp_path):
+    """A name, and the world: each family is told of, the answer is of the first that leads
+    there."""
+    w.join6()
+    conf = tmp_path / "resolv.conf"
+    conf.write_text(f"nameserver {INET_IP}\n")
+    monkeypatch.setenv("VMLAN_RESOLV_CONF", str(conf))
+    w.serve("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+            "--pid-file=", "--bind-interfaces", "--local-ttl=60",
+            f"--address=/both.test/{WEB_IP}", f"--address=/both.test/{WEB_IP6}",
+            f"--address=/six.test/{WEB_IP6}", port=53, proto="udp")
+    with Machine(w, "a", "--net", "natnet:lab") as a:
+        a.guest.dhcp()
+        o = why("a", "internet:7000")
+        assert o["reaches"] and f"from {HOST_IP}" in str(said(o, "socket"))
+        six, = said(o, "ipv6")
+        assert six.startswith("IPv6, which is tried next, would do as well: ")
+        o = why("a", "both.test:7000")
+        name, = said(o, "name")  # it is asked once
+        assert INET_IP in name and said(o, "ipv6") and o["reaches"], o
+        for name in ("both.test", "six.test"):
+            for rr in ("A", "AAAA"):
+                sh("dig", "@10.0.2.3", "+time=3", "+noedns", "+short", name, rr, ns="a")
+        o = why("a", "both.test:7000")
+        names = said(o, "name")
+        assert len(names) == 2 and WEB_IP in names[0] and WEB_IP6 in names[1], o
+        six, = said(o, "ipv6")
+        assert o["reaches"] and six.startswith(f"IPv6 to {WEB_IP6}, which is tried next, would")
+        o = why("a", "six.test:7000")
+        names = said(o, "name")  # nobody keeps that it has no other
+        assert len(names) == 2 and "(IPv4)" in names[0] and WEB_IP6 in names[1], o
+        assert not said(o, "ipv6") + said(o, "ipv4"), o
+        assert o["reaches"] and HOST_IP6 in str(said(o, "socket"))
+        # one of them leads nowhere, then both, then the other
+        with unreachable(WEB_IP6):
+            with unreachable(WEB_IP):
+                o = why("a", "both.test:7000")
+                assert not o["reaches"] and "fails: the host has no way" in said(o, "ipv6")[0], o
+            o = why("a", "both.test:7000")
+            assert o["reaches"] and "tried next, fails" in said(o, "ipv6")[0], o
+        with unreachable(WEB_IP):
+            o = why("a", "both.test:7000")
+            assert o["reaches"] and "fails: the host has no way" in said(o, "ipv4")[0], o
+
+
+def test_which_family_is_first(w):
+    """IPv6 is where the machine has an address of the world's in it (RFC 6724)."""
+    w.join6()
+    with Machine(w, "a", "--net", "natnet:lab,ipv6-net=2001:db8:5::/64") as a:
+        a.guest.dhcp()
+        a.guest.sh("ip", "addr", "add", "2001:db8:5::15/64", "dev", "eth0", "nodad", check=False)
+        a.guest.sh("ping", "-6", "-c1", "-W9", "-I", "2001:db8:5::15", "2001:db8:5::2",
+                   check=False)
+        wait_for("its address to be known",  # the keeper is told of it
+                 lambda: said(why("a", "internet:7000"), "ipv4"))
+        o = why("a", "internet:7000")
+        assert o["reaches"] and f"from {HOST_IP6}" in str(said(o, "socket")), o
+        assert "IPv4, which is tried next, would do as well" in said(o, "ipv4")[0]
+        with unreachable("2000::/4"):
+            o = why("a", "internet:7000")
+            assert o["reaches"] and "IPv6, which is tried first, fails" in said(o, "ipv6")[0], o
+
+
+@pytest.mark.root
+def test_both_families_of_the_kernel(w):
+    """Where the host's routes decide, those of both families do."""
+    w.join6()
+    with Machine(w, "a", "--net", "natnet:lab,backend=kernel"):
+        assert said(why("a", "internet:7000"), "ipv6")[0].startswith("IPv6, which is tried next, w")
+        sh("ip", "-6", "route", "del", "default")
+        o = why("a", "internet:7000")
+        assert o["reaches"] and "fails: the host has no route" in said(o, "ipv6")[0], o
+        sh("ip", "route", "del", "default")
+        o = why("a", "internet:7000")
+        assert not o["reaches"] and o["decider"] == "route" and said(o, "ipv6"), o
 
 
 def test_words(lan):  # noqa: F811

@@ -18,6 +18,7 @@ import os
 import pathlib
 import re
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -61,6 +62,17 @@ def enter_world():
         "ip link set lo up && exec \"$@\""
     )
     os.execvpe(cmd[0], cmd + ["sh", "-c", setup, "sh", sys.executable] + sys.argv, env)
+
+
+def placed(log):
+    """An engine in its sandbox cannot tell where in the program a sanitizer's words
+    are, so that is done here."""
+    at = dict.fromkeys(re.findall(r"vmlan\+(0x[0-9a-f]+)\)", log))
+    if at and shutil.which("addr2line"):
+        lines = sh("addr2line", "-fspe", VMLAN, *at).stdout.splitlines()
+        for where, line in zip(at, lines):
+            log = log.replace(f"vmlan+{where})", f"vmlan+{where}) {line}")
+    return log
 
 
 def sh(*args, check=True, ns=None, timeout=60, **kw):
@@ -223,7 +235,7 @@ class Vmlan:
 
     def log(self):
         self.err.seek(0)
-        return self.err.read()
+        return placed(self.err.read())
 
     def engine(self):
         """Pid of the engine: the keeper's child in a pid namespace of its own
