@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "nat/env.h"
 #include "nat/icmp.h"
+#include "os/clock.h"
 
 struct engine_lan *engine_lan_find(struct engine *e, uint32_t id)
 {
@@ -88,6 +89,7 @@ static int order_lan_add(struct engine *e, const struct msg_lan_add *m)
 		.is_hub = m->is_hub,
 		.wheel = loop_wheel(w->loop),
 		.now_ns = loop_now(w->loop),
+		.read_ns = clock_now_ns,
 		.talk = loop_talk(w->loop),
 		.drops = w->drops,
 		.log = &e->log,

@@ -51,6 +51,7 @@ struct cable {
 	bool is_running;
 	bool is_cleared;     /* while it ran, as .. */
 	enum drop_reason why_cleared;
+	uint64_t put_ns;     /* when frames came last */
 	bool is_blocked;     /* out() had no room, and has not said otherwise */
 	uint64_t blocked_ns; /* since then */
 	uint64_t distrust_ns; /* until then nothing waits for it */
@@ -58,6 +59,12 @@ struct cable {
 
 static void run(struct cable *c, uint64_t slack_ns, bool is_last);
 static void empty_queue(struct cable *c);
+
+/* Never before frames that are here. */
+static uint64_t now(const struct cable *c)
+{
+	return *c->c.now_ns > c->put_ns ? *c->c.now_ns : c->put_ns;
+}
 
 static void parcel_gone(struct cable *c, struct parcel *p)
 {
@@ -143,7 +150,7 @@ static void reseed(struct cable *c, uint64_t seed)
 /* What has left is still to be paid for, but at the new rate. */
 static void turn_at_rate(struct cable *c, uint64_t rate)
 {
-	uint64_t now_ns = *c->c.now_ns;
+	uint64_t now_ns = now(c);
 	unsigned __int128 bits;
 
 	c->next_part = 0; /* it was of the other one */
@@ -172,7 +179,7 @@ int cable_set(struct cable *c, const struct impair *set, uint64_t seed,
 		empty_queue(c);
 	}
 	if (c->n > 0) /* there may be another pace */
-		timer_arm(c->c.wheel, &c->timer, *c->c.now_ns);
+		timer_arm(c->c.wheel, &c->timer, now(c));
 	return 0;
 }
 
@@ -221,7 +228,7 @@ static struct parcel *make(struct cable *c, const struct frame *f)
 		frame_lost(c, f, DROP_LINK_QUEUE);
 		return NULL;
 	}
-	p->since_ns = *c->c.now_ns;
+	p->since_ns = now(c);
 	c->n++;
 	return p;
 }
@@ -246,13 +253,13 @@ static void empty_queue(struct cable *c)
 	struct parcel *p;
 
 	while ((p = fq_drain(c->fq)))
-		to_line(c, p, *c->c.now_ns);
+		to_line(c, p, now(c));
 }
 
 static void to_queue(struct cable *c, struct parcel *p)
 {
 	uint64_t burst_ns = impair_burst(&c->set) * 8 * SECOND_NS / c->set.rate;
-	uint64_t now_ns = *c->c.now_ns;
+	uint64_t now_ns = now(c);
 
 	/* While nobody waited it saved up no more than a burst. */
 	if (fq_is_empty(c->fq) && now_ns > burst_ns &&
@@ -303,6 +310,8 @@ static void put_one(struct cable *c, const struct frame *f)
 
 void cable_put(struct cable *c, const struct batch *b, uint64_t mask)
 {
+	if (c->c.read_ns)
+		c->put_ns = c->c.read_ns();
 	for (; mask; mask &= mask - 1)
 		put_one(c, &b->f[__builtin_ctzll(mask)]);
 	run(c, 0, false);
@@ -474,14 +483,15 @@ static void clear(struct cable *c, enum drop_reason why)
 /* All that is due, or will be so soon, goes on; is_last: or is lost. */
 static void run(struct cable *c, uint64_t slack_ns, bool is_last)
 {
-	uint64_t now_ns = *c->c.now_ns;
+	uint64_t now_ns;
 
 	if (c->is_running)
 		return;
 	c->is_running = true;
-	if (c->is_blocked && now_ns - c->blocked_ns >= c->c.stall_ns)
+	if (c->is_blocked && now(c) - c->blocked_ns >= c->c.stall_ns)
 		c->is_blocked = false; /* it is asked once more */
 	do {
+		now_ns = now(c); /* out() may have led to cable_put() */
 		serve_queue(c, now_ns, slack_ns);
 		serve_line(c, now_ns + slack_ns);
 		if (!c->is_blocked)

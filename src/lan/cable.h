@@ -20,7 +20,9 @@
  *
  * The wheel's ticks are a millisecond: a frame leaves up to half of one earlier
  * or later than it should, on the average as it should, and a rate is made up
- * for.  Called by port_cable.c on the worker's thread.
+ * for.  A frame's delay begins when it is put, not when the worker's clock was
+ * read: on a busy host that may be long before it was sent.  Called by
+ * port_cable.c on the worker's thread.
  */
 #ifndef LAN_CABLE_H
 #define LAN_CABLE_H
@@ -39,6 +41,9 @@ struct cable;
 struct cable_config {
 	struct timer_wheel *wheel; /* borrowed */
 	const uint64_t *now_ns;	   /* borrowed: the worker's clock */
+	/* Where it is read, for frames that came after; NULL: it stands still
+	 * while they come. */
+	uint64_t (*read_ns)(void);
 	struct drops *drops;	   /* borrowed: all that is lost .. */
 	uint64_t *n_lost;	   /* .. and here, too */
 	/* The frames of b go on; returns the bits that found no room.  With

@@ -102,17 +102,27 @@ static uint64_t out(void *arg, const struct batch *b, bool keeps)
 	return back;
 }
 
+/* Of the bench below; 0: nothing is known beside now_ns. */
+static uint64_t real_ns;
+
+static uint64_t read_ns(void)
+{
+	return real_ns;
+}
+
 static int setup(void **state)
 {
 	struct bench *t = calloc(1, sizeof(*t));
 	struct cable_config c;
 
 	assert_non_null(t);
+	real_ns = 0;
 	t->now_ns = 5 * S;
 	t->room = UINT64_MAX;
 	timer_wheel_init(&t->wheel, t->now_ns);
 	c = (struct cable_config){.wheel = &t->wheel,
 				  .now_ns = &t->now_ns,
+				  .read_ns = read_ns,
 				  .drops = &t->drops,
 				  .n_lost = &t->n_lost,
 				  .out = out,
@@ -315,6 +325,28 @@ static void test_delay(void **state)
 		sum += took;
 	}
 	assert_in_range(sum / N, 50 * MS - 200 * US, 50 * MS + 200 * US);
+}
+
+/* The worker's clock was read long before the frames were sent; the queue's
+ * times are of the same clock. */
+static void test_delay_of_a_busy_host(void **state)
+{
+	struct bench *t = *state;
+
+	set(t, &(struct impair){.delay_ns = 20 * MS});
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t sent_ns = t->now_ns + 7 * MS;
+
+		t->n_in = 0;
+		real_ns = sent_ns;
+		send_len(t, LEN);
+		send_len(t, LEN);
+		advance(t, 40 * MS);
+		assert_int_equal(t->n_in, 2);
+		assert_in_range(t->in[0].at_ns - sent_ns, 19 * MS, 21 * MS);
+		assert_int_equal(t->n_lost, 0);
+		set(t, &(struct impair){.delay_ns = 20 * MS, .rate = 1000000});
+	}
 }
 
 /* Far apart each has its own; close together none overtakes another. */
@@ -660,6 +692,7 @@ int main(void)
 		TEST(test_corrupt),
 		TEST(test_duplicate),
 		TEST(test_delay),
+		TEST(test_delay_of_a_busy_host),
 		TEST(test_jitter),
 		TEST(test_reorder),
 		TEST(test_change_keeps_order),

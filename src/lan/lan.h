@@ -57,6 +57,7 @@ struct lan_config {
 	uint64_t age_ns;	   /* 0 = LAN_AGE_SECONDS */
 	struct timer_wheel *wheel; /* borrowed */
 	const uint64_t *now_ns;	   /* borrowed: the worker's clock */
+	uint64_t (*read_ns)(void); /* where it is read; NULL: it stands still */
 	struct talk *talk;	   /* borrowed, the worker's; NULL: none */
 	struct drops *drops;	   /* borrowed */
 	struct log *log;	   /* borrowed, may be NULL */

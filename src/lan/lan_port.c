@@ -52,6 +52,7 @@ int lan_new(const struct lan_config *c, struct lan **lanp)
 		age_ns = LAN_AGE_SECONDS * UINT64_C(1000000000);
 	lan->is_hub = c->is_hub;
 	lan->now_ns = c->now_ns;
+	lan->read_ns = c->read_ns;
 	lan->talk = c->talk;
 	lan->drops = c->drops;
 	lan->wheel = c->wheel;

@@ -57,6 +57,7 @@ struct lan {
 	struct fdb fdb;		    /* unused in a hub */
 	struct snoop snoop;
 	const uint64_t *now_ns;	    /* borrowed */
+	uint64_t (*read_ns)(void);  /* may be NULL */
 	struct talk *talk;	    /* borrowed, or NULL */
 	struct drops *drops;	    /* borrowed */
 	struct timer_wheel *wheel;  /* borrowed */

@@ -219,6 +219,7 @@ static int way_set(struct port_cable *k, enum impair_way way,
 	const struct cable_config c = {
 		.wheel = p->lan->wheel,
 		.now_ns = p->lan->now_ns,
+		.read_ns = p->lan->read_ns,
 		.drops = p->lan->drops,
 		.n_lost = way == IMPAIR_TO ? &p->stats.tx_drops
 					   : &p->stats.rx_drops,
