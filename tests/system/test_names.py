@@ -23,6 +23,7 @@ ASKED = pathlib.Path("/run/dnsmasq.log")
 @pytest.fixture
 def net(w, monkeypatch):
     """The host's resolver is a dnsmasq in the internet."""
+    ASKED.unlink(missing_ok=True)  # it was dnsmasq's, in a sticky folder
     ASKED.write_text("")
     ASKED.chmod(0o666)
     RESOLV.write_text(f"nameserver {INET_IP}\n")
