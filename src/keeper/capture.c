@@ -32,11 +32,12 @@ struct capture {
 	uint32_t id;
 	struct capture_request request;
 	bool is_kept;
-	bool runs;	  /* an engine is to know of it */
-	bool is_said;	  /* that it began, and not yet that it is over */
-	int ring;	  /* owned memfd */
-	int wake;	  /* owned eventfd; -1: is_kept or "last" */
-	struct loop_io io; /* of the connection; fd -1: none */
+	bool runs;             /* an engine is to know of it */
+	bool is_said;          /* that it began, and not yet that it is over */
+	int ring;              /* owned memfd */
+	int wake;              /* owned eventfd; -1: is_kept or "last" */
+	struct loop_io io;     /* of the connection; fd -1: none */
+	const struct mhd *mhd; /* borrowed, of the connection */
 	struct MHD_UpgradeResponseHandle *handle; /* MHD's; NULL: none */
 };
 
@@ -84,9 +85,9 @@ static void say_over(struct capture *c)
 		return;
 	c->is_said = false;
 	say(c, EVENT_CAPTURE_STOPPED,
-	    c->is_kept ? NULL
-		       : json_integer(n < INT64_MAX ? (json_int_t)n
-						    : INT64_MAX));
+	    c->is_kept
+		    ? NULL
+		    : json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX));
 }
 
 static void stop(struct capture *c)
@@ -103,7 +104,7 @@ int captures_send(struct keeper *k)
 {
 	int r = 0;
 
-	list_each(it, &k->captures) {
+	list_each (it, &k->captures) {
 		const struct capture *c =
 			container_of(it, struct capture, link);
 
@@ -179,12 +180,12 @@ static void hang_up(struct capture *c)
 	c->io.fd = -1;
 	c->handle = NULL;
 	if (handle)
-		(void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+		(void)c->mhd->upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 }
 
 void captures_refused(struct keeper *k, uint32_t id, const char *why)
 {
-	list_each_safe(it, &k->captures) {
+	list_each_safe (it, &k->captures) {
 		struct capture *c = container_of(it, struct capture, link);
 		const char *name = c->request.machine[0] ? c->request.machine
 							 : k->c->network->name;
@@ -205,7 +206,7 @@ void captures_refused(struct keeper *k, uint32_t id, const char *why)
 
 void captures_stop(struct keeper *k)
 {
-	list_each(it, &k->captures) {
+	list_each (it, &k->captures) {
 		struct capture *c = container_of(it, struct capture, link);
 
 		hang_up(c);
@@ -215,7 +216,7 @@ void captures_stop(struct keeper *k)
 
 void captures_free(struct keeper *k)
 {
-	list_each_safe(it, &k->captures)
+	list_each_safe (it, &k->captures)
 		capture_free(container_of(it, struct capture, link));
 }
 
@@ -265,17 +266,20 @@ static void on_upgrade(void *cls, struct MHD_Connection *conn, void *ctx,
 	}
 }
 
-enum MHD_Result capture_switch(struct MHD_Connection *conn, struct capture *c)
+enum MHD_Result capture_switch(struct capture *c, const struct mhd *mhd,
+			       struct MHD_Connection *conn)
 {
-	struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgrade, c);
+	struct MHD_Response *r =
+		mhd->create_response_for_upgrade(on_upgrade, c);
 	enum MHD_Result queued;
 
 	if (!r)
 		return MHD_NO;
-	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_UPGRADE,
-				      CONTROL_CAPTURE_UPGRADE);
-	queued = MHD_queue_response(conn, MHD_HTTP_SWITCHING_PROTOCOLS, r);
-	MHD_destroy_response(r);
+	c->mhd = mhd;
+	(void)mhd->add_response_header(r, MHD_HTTP_HEADER_UPGRADE,
+				       CONTROL_CAPTURE_UPGRADE);
+	queued = mhd->queue_response(conn, MHD_HTTP_SWITCHING_PROTOCOLS, r);
+	mhd->destroy_response(r);
 	return queued;
 }
 
@@ -283,7 +287,7 @@ enum MHD_Result capture_switch(struct MHD_Connection *conn, struct capture *c)
 
 static struct capture *find_kept(struct keeper *k, const char *machine)
 {
-	list_each(it, &k->captures) {
+	list_each (it, &k->captures) {
 		struct capture *c = container_of(it, struct capture, link);
 
 		if (c->is_kept && strcmp(c->request.machine, machine) == 0)
@@ -297,7 +301,7 @@ static int check_number(struct keeper *k, bool is_last, struct error *e)
 {
 	unsigned n = 0;
 
-	list_each(it, &k->captures)
+	list_each (it, &k->captures)
 		n += container_of(it, struct capture, link)->request.is_last ==
 		     is_last;
 	if (n < CONTROL_CAPTURES_MAX)
@@ -371,10 +375,10 @@ int capture_post(struct keeper *k, const struct request *r, json_t **op,
 
 	*op = NULL;
 	if (!r->upgrade || strcmp(r->upgrade, CONTROL_CAPTURE_UPGRADE) != 0)
-		return error_set(e, EXIT_USAGE,
-				 "a capture takes \"Upgrade: "
-				 CONTROL_CAPTURE_UPGRADE
-				 "\"; vmlan cap asks for it");
+		return error_set(
+			e, EXIT_USAGE,
+			"a capture takes \"Upgrade: " CONTROL_CAPTURE_UPGRADE
+			"\"; vmlan cap asks for it");
 	if (capture_request_parse(r->body, r->n_body, &q, e) < 0)
 		return -EINVAL;
 	if (!q.memory)
@@ -385,8 +389,8 @@ int capture_post(struct keeper *k, const struct request *r, json_t **op,
 
 static json_t *one_capture(const struct capture *c)
 {
-	return json_pack("{s:b,s:i,s:s*,s:i,s:i}", "kept", c->is_kept,
-			 "number", (int)c->id, "machine",
+	return json_pack("{s:b,s:i,s:s*,s:i,s:i}", "kept", c->is_kept, "number",
+			 (int)c->id, "machine",
 			 c->request.machine[0] ? c->request.machine : NULL,
 			 "memory", (int)c->request.memory, "snaplen",
 			 (int)c->request.snap_len);
@@ -422,7 +426,7 @@ int capture_list(struct keeper *k, const struct request *r, json_t **op,
 	(void)r;
 	(void)e;
 	*op = NULL;
-	list_each(it, &k->captures) {
+	list_each (it, &k->captures) {
 		const struct capture *c =
 			container_of(it, struct capture, link);
 

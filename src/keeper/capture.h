@@ -18,9 +18,8 @@
 #ifndef KEEPER_CAPTURE_H
 #define KEEPER_CAPTURE_H
 
-#include <microhttpd.h>
-
 #include "keeper/keeper_priv.h"
+#include "keeper/mhd.h"
 #include "keeper/requests.h"
 
 struct capture;
@@ -34,8 +33,10 @@ MUST_USE int capture_keep(struct keeper *k, const struct request *r,
 			  json_t **op, struct error *e);
 MUST_USE int capture_list(struct keeper *k, const struct request *r,
 			  json_t **op, struct error *e);
-/* Queues the answer by which the connection becomes the capture's. */
-enum MHD_Result capture_switch(struct MHD_Connection *conn, struct capture *c);
+/* Queues the answer by which the connection becomes the capture's; mhd is
+ * borrowed until capture_over(). */
+enum MHD_Result capture_switch(struct capture *c, const struct mhd *mhd,
+			       struct MHD_Connection *conn);
 /* The connection is closed, whoever did it: frees c. */
 void capture_over(struct capture *c);
 

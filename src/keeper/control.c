@@ -33,14 +33,14 @@
 
 enum {
 	BODY_FIRST = 4096, /* bytes that a body has room for at first */
-	LOOK_TIMES = 8,	   /* HELD_NS, that an engine's answer may take */
+	LOOK_TIMES = 8,    /* HELD_NS, that an engine's answer may take */
 };
 
 #define HELD_NS UINT64_C(250000000)
 
 struct control {
 	struct keeper *keeper;
-	int fd; /* owned, listening */
+	int fd;                   /* owned, listening */
 	struct listener listener; /* on while there is room */
 	struct http_loop http;
 	struct event_streams streams;
@@ -51,11 +51,11 @@ struct control {
 
 /* A connection, owned by libmicrohttpd's. */
 struct client {
-	struct list link; /* alone: it stays, as for events */
-	int fd;		  /* libmicrohttpd's */
-	uint64_t since_ns; /* its last request's end, or it came */
-	bool is_told;	   /* an answer is on its way to it */
-	unsigned n_spared; /* times, since its last request */
+	struct list link;    /* alone: it stays, as for events */
+	int fd;              /* libmicrohttpd's */
+	uint64_t since_ns;   /* its last request's end, or it came */
+	bool is_told;        /* an answer is on its way to it */
+	unsigned n_spared;   /* times, since its last request */
 	struct later *waits; /* for this, the engine's answer; borrowed, NULL:
 			      * it does not */
 };
@@ -71,7 +71,7 @@ struct incoming {
 	size_t max;
 	bool is_cut;
 	struct capture *capture; /* whose the connection is; NULL: nobody's */
-	struct later *later; /* owned: its answer; NULL: it is at once */
+	struct later *later;     /* owned: its answer; NULL: it is at once */
 };
 
 /* ---- who comes ---- */
@@ -174,9 +174,10 @@ static void on_accept(struct listener *l, int fd)
 	free_place(c);
 }
 
-static struct client *client_of(struct MHD_Connection *conn)
+static struct client *client_of(const struct control *c,
+				struct MHD_Connection *conn)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	const union MHD_ConnectionInfo *info = c->http.mhd.get_connection_info(
 		conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info ? info->socket_context : NULL;
@@ -185,7 +186,7 @@ static struct client *client_of(struct MHD_Connection *conn)
 /* Without memory for it, it is closed for nobody. */
 static struct client *client_new(struct control *c, struct MHD_Connection *conn)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	const union MHD_ConnectionInfo *info = c->http.mhd.get_connection_info(
 		conn, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct client *it = info ? calloc(1, sizeof(*it)) : NULL;
 
@@ -289,26 +290,27 @@ static bool take_piece(struct incoming *in, const char *data, size_t n)
 }
 
 /* Takes a's text. */
-static enum MHD_Result say(struct MHD_Connection *conn, struct answer *a,
-			   const char *allow)
+static enum MHD_Result say(const struct control *c, struct MHD_Connection *conn,
+			   struct answer *a, const char *allow)
 {
+	const struct mhd *mhd = &c->http.mhd;
 	struct MHD_Response *r;
 	enum MHD_Result queued;
 
 	if (!a->text)
 		return MHD_NO; /* no memory: the connection is closed */
-	r = MHD_create_response_from_buffer(strlen(a->text), a->text,
-					    MHD_RESPMEM_MUST_FREE);
+	r = mhd->create_response_from_buffer(strlen(a->text), a->text,
+					     MHD_RESPMEM_MUST_FREE);
 	if (!r) {
 		free(a->text);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
-				      a->type);
+	(void)mhd->add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+				       a->type);
 	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		(void)MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow);
-	queued = MHD_queue_response(conn, a->status, r);
-	MHD_destroy_response(r);
+		(void)mhd->add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow);
+	queued = mhd->queue_response(conn, a->status, r);
+	mhd->destroy_response(r);
 	return queued;
 }
 
@@ -337,10 +339,10 @@ static enum MHD_Result follow(struct control *c, struct MHD_Connection *conn,
 	queued = event_stream_open(&c->streams, conn, r, &e);
 	if (e.code != EXIT_DONE) {
 		request_refuse(r, &e, &a);
-		return say(conn, &a, "");
+		return say(c, conn, &a, "");
 	}
 	if (queued == MHD_YES)
-		client_stays(client_of(conn));
+		client_stays(client_of(c, conn));
 	return queued;
 }
 
@@ -348,7 +350,7 @@ static enum MHD_Result follow(struct control *c, struct MHD_Connection *conn,
 static enum MHD_Result say_later(struct control *c, struct MHD_Connection *conn,
 				 struct incoming *in, const struct request *r)
 {
-	struct client *it = client_of(conn);
+	struct client *it = client_of(c, conn);
 	struct later *l = in->later;
 	struct answer a;
 
@@ -361,7 +363,7 @@ static enum MHD_Result say_later(struct control *c, struct MHD_Connection *conn,
 	if (!l->is_over)
 		return later_wait(l, conn, &c->http);
 	later_answer(l, r, &a);
-	return say(conn, &a, in->allow);
+	return say(c, conn, &a, in->allow);
 }
 
 /* It is whole. */
@@ -374,7 +376,7 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 		.body = in->body,
 		.n_body = in->n,
 		.is_cut = in->is_cut,
-		.upgrade = MHD_lookup_connection_value(
+		.upgrade = c->http.mhd.lookup_connection_value(
 			conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_UPGRADE),
 		.capturep = &in->capture,
 		.laterp = &in->later,
@@ -385,16 +387,17 @@ static enum MHD_Result answer(struct control *c, struct MHD_Connection *conn,
 		return say_later(c, conn, in, &r);
 	memcpy(r.name, in->name, sizeof(r.name));
 	memcpy(r.allow, in->allow, sizeof(r.allow));
-	MHD_get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_arg, &r);
-	client_asked(c, client_of(conn));
+	c->http.mhd.get_connection_values(conn, MHD_GET_ARGUMENT_KIND, take_arg,
+					  &r);
+	client_asked(c, client_of(c, conn));
 	request_answer(c->keeper, &r, &a);
 	if (in->capture) {
-		client_stays(client_of(conn));
-		return capture_switch(conn, in->capture);
+		client_stays(client_of(c, conn));
+		return capture_switch(in->capture, &c->http.mhd, conn);
 	}
 	if (in->later)
 		return say_later(c, conn, in, &r);
-	return a.is_stream ? follow(c, conn, &r) : say(conn, &a, in->allow);
+	return a.is_stream ? follow(c, conn, &r) : say(c, conn, &a, in->allow);
 }
 
 /* Called at a request's head, for each piece of its body, and at its end. */
@@ -425,7 +428,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 {
 	struct control *c = cls;
 	struct incoming *in = *ctx;
-	struct client *it = client_of(conn);
+	struct client *it = client_of(c, conn);
 
 	(void)code;
 	if (it) {
@@ -444,19 +447,25 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 
 /* ---- its life ---- */
 
-static int start_http(struct control *c)
+static int start_http(struct control *c, struct error *e)
 {
-	struct MHD_Daemon *d = MHD_start_daemon(
+	struct MHD_Daemon *d;
+	int r;
+
+	r = http_loop_init(&c->http, e);
+	if (r < 0)
+		return r;
+	d = c->http.mhd.start_daemon(
 		HTTP_LOOP_FLAGS | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME,
-		0, NULL, NULL, on_request, c,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, c,
-		MHD_OPTION_NOTIFY_CONNECTION, on_client, c,
+		0, NULL, NULL, on_request, c, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, c, MHD_OPTION_NOTIFY_CONNECTION, on_client, c,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONTROL_CLIENTS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONTROL_CLIENT_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)CONTROL_CLIENT_S, MHD_OPTION_END);
 
-	return http_loop_start(&c->http, c->keeper->loop, d);
+	r = http_loop_start(&c->http, c->keeper->loop, d);
+	return r < 0 ? error_errno(e, r, "control socket") : 0;
 }
 
 int control_open(struct keeper *k, struct error *e)
@@ -480,9 +489,9 @@ int control_open(struct keeper *k, struct error *e)
 				 "socket's name; set XDG_RUNTIME_DIR to a "
 				 "shorter path",
 				 k->c->network->dir);
-	r = start_http(c);
+	r = start_http(c, e);
 	if (r < 0)
-		return error_errno(e, r, "control socket");
+		return r;
 	c->fd = k->c->network->control_fd;
 	if (c->fd < 0)
 		c->fd = sock_listen_unix(path, false, false, e);

@@ -21,8 +21,8 @@ struct event_stream {
 	struct event_streams *of;
 	struct MHD_Connection *conn;
 	struct loop_io hangup; /* fd: libmicrohttpd's */
-	uint64_t seq;	       /* told last */
-	char *line;	       /* owned; being told, NULL: none */
+	uint64_t seq;          /* told last */
+	char *line;            /* owned; being told, NULL: none */
 	size_t len, at;
 	uint64_t read_ns; /* when it took something last */
 	bool follows;
@@ -35,19 +35,19 @@ static void resume(struct event_stream *s)
 	if (!s->is_suspended)
 		return;
 	s->is_suspended = false;
-	MHD_resume_connection(s->conn);
+	s->of->http->mhd.resume_connection(s->conn);
 }
 
 static void resume_all(struct event_streams *all)
 {
-	list_each(it, &all->all)
+	list_each (it, &all->all)
 		resume(container_of(it, struct event_stream, link));
 }
 
 static void on_woken(struct timer *t, uint64_t now_ns)
 {
-	struct event_streams *all = container_of(t, struct event_streams,
-						 woken);
+	struct event_streams *all =
+		container_of(t, struct event_streams, woken);
 
 	(void)now_ns;
 	resume_all(all);
@@ -137,7 +137,7 @@ static ssize_t on_room(void *cls, uint64_t pos, char *buf, size_t room)
 	if (s->is_over || s->of->is_ending || !s->follows)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	s->is_suspended = true;
-	MHD_suspend_connection(s->conn);
+	s->of->http->mhd.suspend_connection(s->conn);
 	return 0;
 }
 
@@ -197,7 +197,7 @@ static int make_place(struct event_streams *all, struct error *e)
 
 	if (all->n < CONTROL_STREAMS_MAX)
 		return 0;
-	list_each(it, &all->all) {
+	list_each (it, &all->all) {
 		struct event_stream *s =
 			container_of(it, struct event_stream, link);
 
@@ -219,8 +219,9 @@ static int make_place(struct event_streams *all, struct error *e)
 static struct event_stream *stream_new(struct event_streams *all,
 				       struct MHD_Connection *conn)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *info =
+		all->http->mhd.get_connection_info(
+			conn, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct event_stream *s = info ? calloc(1, sizeof(*s)) : NULL;
 
 	if (!s)
@@ -236,7 +237,8 @@ static struct event_stream *stream_new(struct event_streams *all,
 
 static enum MHD_Result queue(struct event_stream *s)
 {
-	struct MHD_Response *m = MHD_create_response_from_callback(
+	const struct mhd *mhd = &s->of->http->mhd;
+	struct MHD_Response *m = mhd->create_response_from_callback(
 		MHD_SIZE_UNKNOWN, BLOCK, on_room, s, on_free);
 	enum MHD_Result queued;
 
@@ -244,16 +246,16 @@ static enum MHD_Result queue(struct event_stream *s)
 		on_free(s);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE,
-				      "application/x-ndjson");
-	(void)MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL,
-				      "no-store");
-	(void)MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
+	(void)mhd->add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE,
+				       "application/x-ndjson");
+	(void)mhd->add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL,
+				       "no-store");
+	(void)mhd->add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
 	/* No time ends it: it is silent for as long as nothing happens. */
-	(void)MHD_set_connection_option(s->conn,
-					MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-	queued = MHD_queue_response(s->conn, MHD_HTTP_OK, m);
-	MHD_destroy_response(m);
+	(void)mhd->set_connection_option(s->conn, MHD_CONNECTION_OPTION_TIMEOUT,
+					 0u);
+	queued = mhd->queue_response(s->conn, MHD_HTTP_OK, m);
+	mhd->destroy_response(m);
 	return queued;
 }
 

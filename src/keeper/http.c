@@ -31,8 +31,8 @@ struct client {
 /* What is sent for a path. */
 struct reply {
 	unsigned status;
-	int fd;		 /* owned; -1: only the status is said */
-	struct stat st;	 /* of fd */
+	int fd;         /* owned; -1: only the status is said */
+	struct stat st; /* of fd */
 	const char *type;
 	bool is_private; /* not to be kept by who carries it */
 };
@@ -122,38 +122,42 @@ static void find(struct keeper *k, const struct client *c, const char *url,
 
 /* ---- what is said of it ---- */
 
-static const char *header(struct MHD_Connection *conn, const char *name)
+static const char *header(const struct mhd *mhd, struct MHD_Connection *conn,
+			  const char *name)
 {
-	return MHD_lookup_connection_value(conn, MHD_HEADER_KIND, name);
+	return mhd->lookup_connection_value(conn, MHD_HEADER_KIND, name);
 }
 
-static void put(struct MHD_Response *m, const char *name, const char *value)
+static void put(const struct mhd *mhd, struct MHD_Response *m, const char *name,
+		const char *value)
 {
-	(void)MHD_add_response_header(m, name, value); /* no memory: without */
+	(void)mhd->add_response_header(m, name, value); /* no memory: without */
 }
 
 /* Only the status. */
-static enum MHD_Result say_status(struct MHD_Connection *conn, unsigned status)
+static enum MHD_Result say_status(const struct mhd *mhd,
+				  struct MHD_Connection *conn, unsigned status)
 {
-	struct MHD_Response *m = MHD_create_response_from_buffer(
+	struct MHD_Response *m = mhd->create_response_from_buffer(
 		0, NULL, MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result queued;
 
 	if (!m)
 		return MHD_NO;
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		put(m, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	queued = MHD_queue_response(conn, status, m);
-	MHD_destroy_response(m);
+		put(mhd, m, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	queued = mhd->queue_response(conn, status, m);
+	mhd->destroy_response(m);
 	return queued;
 }
 
 /* True if the client has the file as it is. */
-static bool has_it(struct MHD_Connection *conn, const char *tag,
-		   const char *date)
+static bool has_it(const struct mhd *mhd, struct MHD_Connection *conn,
+		   const char *tag, const char *date)
 {
-	const char *tags = header(conn, MHD_HTTP_HEADER_IF_NONE_MATCH);
-	const char *since = header(conn, MHD_HTTP_HEADER_IF_MODIFIED_SINCE);
+	const char *tags = header(mhd, conn, MHD_HTTP_HEADER_IF_NONE_MATCH);
+	const char *since =
+		header(mhd, conn, MHD_HTTP_HEADER_IF_MODIFIED_SINCE);
 
 	if (tags)
 		return http_has_tag(tags, tag);
@@ -161,19 +165,20 @@ static bool has_it(struct MHD_Connection *conn, const char *tag,
 }
 
 /* The range that is asked for, if it is of the file as it is. */
-static const char *range_of(struct MHD_Connection *conn, const char *tag,
-			    const char *date)
+static const char *range_of(const struct mhd *mhd, struct MHD_Connection *conn,
+			    const char *tag, const char *date)
 {
-	const char *only = header(conn, MHD_HTTP_HEADER_IF_RANGE);
+	const char *only = header(mhd, conn, MHD_HTTP_HEADER_IF_RANGE);
 
 	if (only && strcmp(only, tag) != 0 && strcmp(only, date) != 0)
 		return NULL;
-	return header(conn, MHD_HTTP_HEADER_RANGE);
+	return header(mhd, conn, MHD_HTTP_HEADER_RANGE);
 }
 
 /* The part of the file, which the response takes; r keeps it if that is empty
  * (416), or NULL: no memory. */
-static struct MHD_Response *file_part(struct reply *r, const char *range,
+static struct MHD_Response *file_part(const struct mhd *mhd, struct reply *r,
+				      const char *range,
 				      char text[HTTP_RANGE_LEN])
 {
 	uint64_t size = (uint64_t)r->st.st_size, from = 0, len = size;
@@ -184,8 +189,8 @@ static struct MHD_Response *file_part(struct reply *r, const char *range,
 	case HTTP_RANGE_NONE:
 		r->status = MHD_HTTP_RANGE_NOT_SATISFIABLE;
 		http_content_range(0, 0, size, text);
-		return MHD_create_response_from_buffer(
-			0, NULL, MHD_RESPMEM_PERSISTENT);
+		return mhd->create_response_from_buffer(0, NULL,
+							MHD_RESPMEM_PERSISTENT);
 	case HTTP_RANGE_PART:
 		r->status = MHD_HTTP_PARTIAL_CONTENT;
 		http_content_range(from, len, size, text);
@@ -193,13 +198,14 @@ static struct MHD_Response *file_part(struct reply *r, const char *range,
 	case HTTP_RANGE_WHOLE:
 		break;
 	}
-	m = MHD_create_response_from_fd_at_offset64(len, r->fd, from);
+	m = mhd->create_response_from_fd_at_offset64(len, r->fd, from);
 	if (m)
 		r->fd = -1;
 	return m;
 }
 
-static enum MHD_Result send_file(struct MHD_Connection *conn, struct reply *r)
+static enum MHD_Result send_file(const struct mhd *mhd,
+				 struct MHD_Connection *conn, struct reply *r)
 {
 	char tag[HTTP_TAG_LEN], date[HTTP_DATE_LEN], range[HTTP_RANGE_LEN] = "";
 	struct MHD_Response *m;
@@ -207,25 +213,25 @@ static enum MHD_Result send_file(struct MHD_Connection *conn, struct reply *r)
 
 	http_tag(&r->st, tag);
 	http_date(r->st.st_mtim.tv_sec, date);
-	if (has_it(conn, tag, date)) {
+	if (has_it(mhd, conn, tag, date)) {
 		r->status = MHD_HTTP_NOT_MODIFIED;
-		m = MHD_create_response_from_buffer(0, NULL,
-						    MHD_RESPMEM_PERSISTENT);
+		m = mhd->create_response_from_buffer(0, NULL,
+						     MHD_RESPMEM_PERSISTENT);
 	} else {
-		m = file_part(r, range_of(conn, tag, date), range);
+		m = file_part(mhd, r, range_of(mhd, conn, tag, date), range);
 	}
 	if (!m)
 		return MHD_NO; /* no memory: the connection is closed */
-	put(m, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
-	put(m, MHD_HTTP_HEADER_ETAG, tag);
-	put(m, MHD_HTTP_HEADER_LAST_MODIFIED, date);
-	put(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->type);
+	put(mhd, m, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	put(mhd, m, MHD_HTTP_HEADER_ETAG, tag);
+	put(mhd, m, MHD_HTTP_HEADER_LAST_MODIFIED, date);
+	put(mhd, m, MHD_HTTP_HEADER_CONTENT_TYPE, r->type);
 	if (r->is_private)
-		put(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+		put(mhd, m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	if (range[0])
-		put(m, MHD_HTTP_HEADER_CONTENT_RANGE, range);
-	queued = MHD_queue_response(conn, r->status, m);
-	MHD_destroy_response(m);
+		put(mhd, m, MHD_HTTP_HEADER_CONTENT_RANGE, range);
+	queued = mhd->queue_response(conn, r->status, m);
+	mhd->destroy_response(m);
 	return queued;
 }
 
@@ -233,7 +239,7 @@ static enum MHD_Result send_file(struct MHD_Connection *conn, struct reply *r)
 
 static struct client *client_at(struct http *h, int fd)
 {
-	list_each(it, &h->clients) {
+	list_each (it, &h->clients) {
 		struct client *c = container_of(it, struct client, link);
 
 		if (c->fd == fd)
@@ -244,7 +250,7 @@ static struct client *client_at(struct http *h, int fd)
 
 static struct client *client_of(struct http *h, struct MHD_Connection *conn)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	const union MHD_ConnectionInfo *info = h->loop.mhd.get_connection_info(
 		conn, MHD_CONNECTION_INFO_CONNECTION_FD);
 
 	return info ? client_at(h, info->connect_fd) : NULL;
@@ -257,6 +263,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 				  size_t *np, void **ctx)
 {
 	struct http *h = cls;
+	const struct mhd *mhd = &h->loop.mhd;
 	struct client *c = client_of(h, conn);
 	enum MHD_Result queued;
 	struct reply r;
@@ -267,13 +274,14 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
 		return MHD_NO; /* nothing here takes a body */
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
 	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return say_status(conn, MHD_HTTP_METHOD_NOT_ALLOWED);
+		return say_status(mhd, conn, MHD_HTTP_METHOD_NOT_ALLOWED);
 	if (!*ctx) { /* the answer is due at its end */
 		*ctx = h;
 		return MHD_YES;
 	}
 	find(h->keeper, c, url, &r);
-	queued = r.fd < 0 ? say_status(conn, r.status) : send_file(conn, &r);
+	queued = r.fd < 0 ? say_status(mhd, conn, r.status)
+			  : send_file(mhd, conn, &r);
 	fd_close(&r.fd);
 	return queued;
 }
@@ -309,16 +317,23 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *conn, char *s)
 
 /* ---- its life ---- */
 
-static struct http *http_new(struct keeper *k)
+static struct http *http_new(struct keeper *k, struct error *e)
 {
 	struct http *h = calloc(1, sizeof(*h));
 	struct MHD_Daemon *d;
+	int r;
 
-	if (!h)
+	if (!h) {
+		error_errno(e, ENOMEM, "http");
 		return NULL;
+	}
 	h->keeper = k;
 	list_init(&h->clients);
-	d = MHD_start_daemon(
+	if (http_loop_init(&h->loop, e) < 0) {
+		free(h);
+		return NULL;
+	}
+	d = h->loop.mhd.start_daemon(
 		HTTP_LOOP_FLAGS, 0, NULL, NULL, on_request, h,
 		MHD_OPTION_NOTIFY_CONNECTION, on_client, h,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
@@ -328,8 +343,10 @@ static struct http *http_new(struct keeper *k)
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CLIENT_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_CLIENT_S,
 		MHD_OPTION_END);
-	if (http_loop_start(&h->loop, k->loop, d) == 0)
+	r = http_loop_start(&h->loop, k->loop, d);
+	if (r == 0)
 		return h;
+	error_errno(e, r, "http");
 	free(h);
 	return NULL;
 }
@@ -385,7 +402,7 @@ static unsigned count_clients(const struct http *h,
 {
 	unsigned n = 0;
 
-	list_each(it, &h->clients) {
+	list_each (it, &h->clients) {
 		const struct client *c = container_of(it, struct client, link);
 
 		n += c->port == call->port && c->from == call->from;
@@ -437,9 +454,9 @@ int http_call(struct keeper *k, const struct msg_guestfwd_call *call,
 	int pair[2], r;
 
 	if (!k->http)
-		k->http = http_new(k);
+		k->http = http_new(k, e);
 	if (!k->http)
-		return error_errno(e, ENOMEM, "http");
+		return -1;
 	r = check_room(k->http, call, e);
 	if (r < 0)
 		return r;

@@ -19,7 +19,7 @@ static bool is_busy(struct http_loop *h, int64_t *msp)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	*msp = -1;
-	if (MHD_get_timeout(h->daemon, &ms) == MHD_YES)
+	if (h->mhd.get_timeout(h->daemon, &ms) == MHD_YES)
 		*msp = (int64_t)ms;
 	return *msp == 0;
 }
@@ -31,7 +31,7 @@ void http_loop_turn(struct http_loop *h)
 	unsigned n = 0;
 
 	do {
-		MHD_run(h->daemon);
+		h->mhd.run(h->daemon);
 	} while (is_busy(h, &ms) && ++n < RUNS_PER_TURN && now_ms() < until);
 	timer_disarm(wheel, &h->timeout);
 	if (ms >= 0)
@@ -51,15 +51,23 @@ static void on_timeout(struct timer *t, uint64_t now_ns)
 	http_loop_turn(container_of(t, struct http_loop, timeout));
 }
 
+int http_loop_init(struct http_loop *h, struct error *e)
+{
+	*h = (struct http_loop){.loop = NULL};
+	return mhd_load(&h->mhd, e);
+}
+
 int http_loop_start(struct http_loop *h, struct loop *loop,
 		    struct MHD_Daemon *daemon)
 {
 	const union MHD_DaemonInfo *info =
-		daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)
-		       : NULL;
+		!daemon ? NULL
+			: h->mhd.get_daemon_info(daemon,
+						 MHD_DAEMON_INFO_EPOLL_FD);
 	int r = -ENOMEM;
 
-	*h = (struct http_loop){.loop = loop, .daemon = daemon};
+	h->loop = loop;
+	h->daemon = daemon;
 	timer_init(&h->timeout, on_timeout);
 	if (info) {
 		h->io = (struct loop_io){.fd = info->epoll_fd, .fn = on_http};
@@ -68,8 +76,8 @@ int http_loop_start(struct http_loop *h, struct loop *loop,
 	if (r == 0)
 		return 0;
 	if (daemon)
-		MHD_stop_daemon(daemon);
-	*h = (struct http_loop){.loop = NULL};
+		h->mhd.stop_daemon(daemon);
+	h->daemon = NULL;
 	return r;
 }
 
@@ -78,15 +86,15 @@ void http_loop_stop(struct http_loop *h)
 	if (!h->daemon)
 		return;
 	loop_del(h->loop, &h->io);
-	MHD_stop_daemon(h->daemon);
+	h->mhd.stop_daemon(h->daemon);
 	timer_disarm(loop_wheel(h->loop), &h->timeout);
-	*h = (struct http_loop){.loop = NULL};
+	h->daemon = NULL;
 }
 
 bool http_loop_add(struct http_loop *h, int fd)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNIX};
 
-	return MHD_add_connection(h->daemon, fd, &nobody,
-				  sizeof(nobody.sa_family)) == MHD_YES;
+	return h->mhd.add_connection(h->daemon, fd, &nobody,
+				     sizeof(nobody.sa_family)) == MHD_YES;
 }

@@ -7,22 +7,24 @@
 #ifndef KEEPER_HTTP_LOOP_H
 #define KEEPER_HTTP_LOOP_H
 
-#include <microhttpd.h>
-
 #include "base/mem.h"
 #include "base/timer.h"
+#include "keeper/mhd.h"
 #include "os/loop.h"
 
 /* What such a daemon is started with. */
 enum { HTTP_LOOP_FLAGS = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET };
 
 struct http_loop {
-	struct loop *loop;	   /* borrowed */
+	struct loop *loop; /* borrowed */
+	struct mhd mhd;
 	struct MHD_Daemon *daemon; /* owned */
-	struct loop_io io;	   /* fd is the daemon's own */
+	struct loop_io io;         /* fd is the daemon's own */
 	struct timer timeout;
 };
 
+/* Loads libmicrohttpd, for a daemon to be started.  0, or -1 with *e. */
+MUST_USE int http_loop_init(struct http_loop *h, struct error *e);
 /* Takes the daemon (NULL: it could not be started), also if it fails: 0, or a
  * negative errno, and there is nothing to stop. */
 MUST_USE int http_loop_start(struct http_loop *h, struct loop *loop,

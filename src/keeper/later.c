@@ -11,7 +11,7 @@ void later_over(struct later *l)
 	if (!conn)
 		return;
 	l->conn = NULL;
-	MHD_resume_connection(conn);
+	h->mhd.resume_connection(conn);
 	http_loop_turn(h);
 }
 
@@ -20,7 +20,7 @@ enum MHD_Result later_wait(struct later *l, struct MHD_Connection *conn,
 {
 	l->conn = conn;
 	l->http = h;
-	MHD_suspend_connection(conn);
+	h->mhd.suspend_connection(conn);
 	return MHD_YES;
 }
 
@@ -31,7 +31,7 @@ void later_drop(struct later *l)
 	l->is_dropped = true;
 	l->conn = NULL;
 	if (conn)
-		MHD_resume_connection(conn);
+		l->http->mhd.resume_connection(conn);
 }
 
 void later_answer(struct later *l, const struct request *r, struct answer *a)

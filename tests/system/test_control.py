@@ -695,3 +695,15 @@ def test_gvproxy(lab):
     assert list(cam) == [lab.mac_text()] and type(cam[lab.mac_text()]) is int
     lab.unplug()
     wait_for("its end", lambda: curl("/cam") == "{}\n")
+
+
+def test_without_the_library(rundir, tmp_path, monkeypatch):  # noqa: F811
+    """It is loaded by who serves: whose network does not start says so, and
+    leaves nothing."""
+    (tmp_path / "libmicrohttpd.so.12").write_text("no library\n")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    r = sh(VMLAN, "up", "lab", "internal", check=False)
+    assert r.returncode == 1 and r.stderr.count("\n") == 1, r.stderr
+    assert "libmicrohttpd" in r.stderr and "install it" in r.stderr, r.stderr
+    assert not (RUNDIR / "vmlan" / "lab").exists()
+    assert sh(VMLAN, "ls", check=False).returncode == 0
