@@ -14,7 +14,7 @@ COOKIE = b"\x63\x82\x53\x63"
 
 class Control(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("vmlan", timeout=20)
+        super().__init__("vmlan", timeout=60)
         self.path = str(path)
 
     def connect(self):

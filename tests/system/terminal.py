@@ -65,7 +65,7 @@ class Terminal:
         """The line that begins so, without blanks before it."""
         return next((x for x in self.text().splitlines() if x.strip().startswith(start)), "")
 
-    def shows(self, what, seconds=20):
+    def shows(self, what, seconds=60):
         """Waits until it is shown: a text, or what a function finds in it."""
         find = what if callable(what) else lambda t: what in t
         end = time.monotonic() + seconds
@@ -74,7 +74,7 @@ class Terminal:
             self.read(0.1)
         return self.text()
 
-    def end(self, seconds=20):
+    def end(self, seconds=60):
         """Waits for the program's end: its status and standard error."""
         end = time.monotonic() + seconds
         while self.proc.poll() is None:

@@ -56,7 +56,7 @@ def is_beside(ip):
 
 
 def tcp(ns, ip):
-    return sh(PYTHON, "-c", ASK, ip, "tcp", "5", ns=ns).stdout.strip()
+    return sh(PYTHON, "-c", ASK, ip, "tcp", "30", ns=ns).stdout.strip()
 
 
 def the_host_is_on_its_lan():

@@ -19,7 +19,7 @@ def test_more_forwards_than_the_engine_takes(w):
     """What there is no room for costs that port, not the others' network."""
     each, most = 256, 4096  # of a machine; of UDP in an engine
     vmlan("up", "lab")
-    with popen("sleep", "100") as vm:
+    with popen("sleep", "1000") as vm:
         for i in range(most // each + 1):
             ports = [f"udp:127.0.0.{i + 2}:{20000 + k}-10.0.2.200:7" for k in range(each)]
             body = json.dumps({"name": f"m{i}", "pid": vm.pid, "forwards": ports}).encode()

@@ -185,8 +185,8 @@ def send(web, n):
 
 
 def ping(ip, n=1, code=0):
-    vmlan("exec", "--name", "pinger", "lab", "--", "ping", "-c", str(n), "-i", "0.1", "-W", "1",
-          ip, code=code)
+    vmlan("exec", "--name", "pinger", "lab", "--", "ping", "-c", str(n), "-i", "0.1",
+          "-W", "1" if code else "20", ip, code=code)
 
 
 def test_network(web, tmp_path):

@@ -168,7 +168,7 @@ def test_address_changes(net):
     assert p.open("udp", "udp", WEB_IP) == "open"
     before = p.ask("udp").split()
     assert before[0] == HOST_IP
-    assert dig(g, "a.test") == WEB_IP
+    world.wait_for("names", lambda: dig(g, "a.test") == WEB_IP)
     change_address()
     # ECONNRESET; of itself it would hang for a quarter of an hour
     assert p.do("wait old") == "errno 104"

@@ -304,7 +304,7 @@ def test_a_hostile_guest(lab, plug, files):  # noqa: F811
                 "/%", "/%zz", "/cloud/" + "a" * 4000, "/cloud/user-data%00x", "/..", "/%2e%2e/x"):
         assert status(a, "http://10.0.2.3" + url) in (400, 404), url
     # who reads slowly holds nobody up
-    slow = a.guest.popen("curl", "-sS", "--limit-rate", "100K", "-o", "/dev/null", CLOUD + "user-data")
+    slow = a.guest.popen("curl", "-sS", "--limit-rate", "10K", "-o", "/dev/null", CLOUD + "user-data")
     try:
         for _ in range(5):
             assert curl(b, CLOUD + "user-data") == "of b"

@@ -549,7 +549,7 @@ def test_half_requests_lock_nobody_out(lab):
     begin = time.monotonic()
     for i in range(10):
         assert show("lab")["name"] == "lab"
-    assert time.monotonic() - begin < 9  # who is silent is closed after 10 s
+    assert time.monotonic() - begin < 29  # who is silent is closed after 30 s
     for s in halves:
         s.close()
 

@@ -113,8 +113,8 @@ def test_traffic(w, lab):
     with Server("inet"), Server(None, "127.0.0.1"):
         for ip in (INET_IP, "10.0.2.2"):
             for p in ("tcp", "udp"):
-                assert said(lab.exec("lab", "--", PYTHON, "-c", ASK, ip, p, "5")) == f"{p} hello"
-            lab.exec("lab", "--", "ping", "-c", "1", "-W", "3", ip)
+                assert said(lab.exec("lab", "--", PYTHON, "-c", ASK, ip, p, "30")) == f"{p} hello"
+            lab.exec("lab", "--", "ping", "-c", "1", "-W", "20", ip)
 
 
 def test_a_machine(w, user):
@@ -133,8 +133,8 @@ def test_a_machine(w, user):
         a.dhcp()
         with Server("a"):
             for p in ("tcp", "udp"):
-                assert said(user.exec("lab", "--", PYTHON, "-c", ASK, a.ip, p, "5")) == f"{p} hello"
-            user.exec("lab", "--", "ping", "-c", "1", "-W", "3", a.ip)
+                assert said(user.exec("lab", "--", PYTHON, "-c", ASK, a.ip, p, "30")) == f"{p} hello"
+            user.exec("lab", "--", "ping", "-c", "1", "-W", "20", a.ip)
         # and the other way, to a program that serves
         server = user.popen("exec", "--name", "web", "lab", "--", PYTHON, "-c",
                             "import socket\ns = socket.create_server(('', 7000))\n"
@@ -318,7 +318,7 @@ def test_without_dhcp(w, user):
     p = user.popen("exec", "--name", "one", "in", "ip=10.1.2.3/24", "--", "sh", "-c",
                    "echo up; exec sleep 1000")
     assert p.stdout.readline() == "up\n"
-    r = user.exec("in", "ip=10.1.2.4/24", "ping", "-c", "1", "-W", "3", "10.1.2.3")
+    r = user.exec("in", "ip=10.1.2.4/24", "ping", "-c", "1", "-W", "20", "10.1.2.3")
     assert r.stderr == ""
     end(p)
     wait_for("the machine to leave", lambda: user.machines("in") == [])
@@ -335,7 +335,7 @@ def test_a_network_of_ipv6_alone(w, user):
     assert re.search(r"inet6 fd06::.* scope global (?!.*tentative)", r.stdout)
     assert "default via fe80::2" in r.stdout and "inet " not in r.stdout
     with Server("inet"):
-        assert said(user.exec("lab", PYTHON, "-c", ASK, f"64:ff9b::{INET_IP}", "tcp", "5")) == \
+        assert said(user.exec("lab", PYTHON, "-c", ASK, f"64:ff9b::{INET_IP}", "tcp", "30")) == \
             "tcp hello"
     user.vmlan("down", "lab")
     user.vmlan("up", "-q", "lab", "natnet", "ipv4=off", "ipv6-net=fd06::/96")
@@ -346,7 +346,7 @@ def test_a_network_of_one_machine(w, user):
     """The LAN of a `run` with its own NAT can be joined too."""
     vmm = user.popen("run", "-q", "--name", "a", "--", "sh", "-c", ": {socket}; echo up; exec sleep 1000")
     assert vmm.stdout.readline() == "up\n"
-    user.exec("nat-a", "--", "ping", "-c", "1", "-W", "3", INET_IP)
+    user.exec("nat-a", "--", "ping", "-c", "1", "-W", "20", INET_IP)
     assert [m["name"] for m in user.machines("nat-a")] == ["a"]
     stop(vmm)
     end(vmm)

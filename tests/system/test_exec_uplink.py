@@ -39,7 +39,7 @@ def test_bridged(w, lan, options, request):  # noqa: F811
     r = run("home", "sh", "-c", LEASE)
     assert r.stdout.split()[2].startswith("192.168.77."), r.stdout
     assert r.stderr == "" and f"default via {LAN_IP} dev eth0" in r.stdout
-    run("home", "ping", "-c", "1", "-W", "2", LAN_IP)
+    run("home", "ping", "-c", "1", "-W", "20", LAN_IP)
     assert show("home")["machines"] == []
     vmlan("down", "home")
     wait_for("the network's end", lambda: links() == before)
@@ -74,7 +74,7 @@ def test_ssh_bridged(w, user, br0, machine):  # noqa: F811
     user.vmlan("up", "-q", "lab", "bridged", "bridge=br0")
     a = machine("a", "bridged:lab").serve()
     a.guest.dhcp()
-    a.guest.sh("ping", "-c", "1", "-W", "2", LAN_IP)
+    a.guest.sh("ping", "-c", "1", "-W", "20", LAN_IP)
     wait_for("its address", lambda: a.guest.ip in user.machines("lab")[0]["addresses"])
     assert ssh(user, "a", "echo $SSH_CONNECTION").stdout.split()[2] == a.guest.ip
 

@@ -222,7 +222,7 @@ def send(ports):
         got = flows(proto="udp", peer=f"{INET_IP}:{PORT}")
         ports = [int(f["guest"].rpartition(":")[2]) for f in got]
         assert len(ports) == len(set(ports))
-        assert all(f["sent-bytes"] in (5, 10, 15) for f in got)
+        assert all(f["sent-bytes"] % 5 == 0 for f in got)
         missing = want - set(ports)
         return not missing
     wait_for("all of them", all_there, 60)

@@ -111,7 +111,7 @@ MANY = """
 import sys
 from scapy.all import ARP, Ether, get_if_hwaddr, sendp, srp1
 me = get_if_hwaddr("eth0")
-gw = srp1(Ether(dst="ff:ff:ff:ff:ff:ff")/ARP(pdst=sys.argv[1]), iface="eth0", timeout=5,
+gw = srp1(Ether(dst="ff:ff:ff:ff:ff:ff")/ARP(pdst=sys.argv[1]), iface="eth0", timeout=30,
           verbose=False).hwsrc
 sendp([Ether(dst=gw)/ARP(op=1, hwsrc=me, psrc=f"198.18.{i // 250}.{i % 250 + 1}", pdst=sys.argv[1])
        for i in range(1100)], iface="eth0", verbose=False)

@@ -108,7 +108,7 @@ def agents():
 
 
 def dig(g, server, name="web.test", what="AAAA"):
-    return g.sh("dig", "+tries=2", "+time=5", "+short", f"@{server}", name, what,
+    return g.sh("dig", "+tries=1", "+time=20", "+short", f"@{server}", name, what,
                 check=False).stdout.strip()
 
 

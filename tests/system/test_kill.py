@@ -256,7 +256,7 @@ def test_keeper_killed_engine_serves_on(w):
         wait_for("the keeper's end", lambda: not pathlib.Path(f"/proc/{keeper}").exists()
                  or comm(keeper) == "" or "Z" in pathlib.Path(
                      f"/proc/{keeper}/stat").read_text().split(")")[1][:3])
-        assert g.sh("ping", "-c", "2", "-i", "0.2", "-W", "2", "10.0.2.2").returncode == 0
+        assert g.sh("ping", "-c", "2", "-i", "0.2", "-W", "20", "10.0.2.2").returncode == 0
     finally:
         p.terminate()
         p.wait(20)

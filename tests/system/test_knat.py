@@ -122,7 +122,7 @@ while True:
 LIES = """
 import sys
 from scapy.all import ARP, Ether, IP, UDP, Raw, sendp, srp1
-gw = srp1(Ether(dst="ff:ff:ff:ff:ff:ff")/ARP(pdst="10.0.2.2"), iface="eth0", timeout=5,
+gw = srp1(Ether(dst="ff:ff:ff:ff:ff:ff")/ARP(pdst="10.0.2.2"), iface="eth0", timeout=30,
           verbose=False).hwsrc
 def say(src, dst, port):
     sendp(Ether(dst=gw)/IP(src=src, dst=dst)/UDP(sport=99, dport=port)/Raw(b"x"), iface="eth0",

@@ -42,7 +42,7 @@ def warned(vmlan):
 
 
 def pings(a, ip):
-    return a.sh("ping", "-c", "2", "-i", "0.2", "-W", "2", ip, check=False).returncode == 0
+    return a.sh("ping", "-c", "2", "-i", "0.2", "-W", "20", ip, check=False).returncode == 0
 
 
 def neighbour(g, ip):

@@ -35,7 +35,8 @@ def rundir(monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(RUNDIR))
     yield
     d = RUNDIR / "vmlan"
-    left = [] if soon(lambda: not networks(d)) else networks(d)
+    # a keeper gives its engine 2 s
+    left = [] if soon(lambda: not networks(d), 30) else networks(d)
     for net in left:
         sh(VMLAN, "down", "-q", net, check=False)
     wait_for("all networks to end", lambda: not networks(d))
@@ -71,7 +72,7 @@ def names():
 
 def control(name):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(20)
+    s.settimeout(60)
     s.connect(str(RUNDIR / "vmlan" / name / "control"))
     return s
 
@@ -259,8 +260,8 @@ def test_several_cards(w):
         r.guest.dhcp()
         r.static("10.7.0.1", "eth1")
         c.static("10.7.0.2")
-        r.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
-        r.guest.sh("ping", "-c", "1", "-W", "2", "10.7.0.2")
+        r.guest.sh("ping", "-c", "1", "-W", "20", INET_IP)
+        r.guest.sh("ping", "-c", "1", "-W", "20", "10.7.0.2")
         assert names() == ["one", "two"]
 
 
@@ -356,7 +357,7 @@ def test_up_and_down(w):
     with Machine(w, "a", "--net", "natnet:lab") as a:
         a.guest.dhcp()
         assert "has 1 machine" in vmlan("down", "lab").stderr
-        a.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
+        a.guest.sh("ping", "-c", "1", "-W", "20", INET_IP)
         assert show("lab")["kept"] is False
         vmlan("up", "lab")
     assert names() == ["lab"]
@@ -498,7 +499,7 @@ def test_keeper_killed(lan):
         b.guest.dhcp()
         a.guest.dhcp()
         o = kill_keeper("lab")
-        a.guest.sh("ping", "-c", "1", "-W", "2", b.guest.ip)
+        a.guest.sh("ping", "-c", "1", "-W", "20", b.guest.ip)
         r = vmlan("ls", "--json")
         assert r.stderr.splitlines() == ["vmlan: warning: the keeper of network lab was killed; "
                                          "it has another one now"]
@@ -521,7 +522,7 @@ def test_keeper_killed(lan):
             s.close()
         with Machine(lan, "c", "--net", "natnet:lab") as c:
             c.guest.dhcp()
-            c.guest.sh("ping", "-c", "1", "-W", "2", b.guest.ip)
+            c.guest.sh("ping", "-c", "1", "-W", "20", b.guest.ip)
     assert names() == []
 
 
@@ -532,7 +533,7 @@ def test_keeper_of_a_private_network_killed(lan):
         a.guest.dhcp()
         wait_for("its address is told", lambda: show("nat-a")["machines"][0]["addresses"])
         o = kill_keeper("nat-a")
-        a.guest.sh("ping", "-c", "1", "-W", "2", INET_IP)
+        a.guest.sh("ping", "-c", "1", "-W", "20", INET_IP)
         assert "nat-a was killed; it has another one now" in vmlan("ls").stderr
         assert is_dead(o["engine"])
         wait_for("it is on it", lambda: show("nat-a")["machines"][0]["connected"])
@@ -613,14 +614,14 @@ def test_machine_leaves_a_running_network(lan):
         a.guest.dhcp()
         with Machine(lan, "b", "--net", "natnet:lab") as b:
             b.guest.dhcp()
-            a.guest.sh("ping", "-c", "1", "-W", "2", b.guest.ip)
+            a.guest.sh("ping", "-c", "1", "-W", "20", b.guest.ip)
         assert [m["name"] for m in show("lab")["machines"]] == ["a"]
         # what was b's is free again, and a goes on
         with Machine(lan, "c", "--net", "natnet:lab") as c:
             assert [m["socket"].rsplit("/", 1)[1] for m in show("lab")["machines"]] == \
                 ["vm.sock", "vm-2.sock"]
             c.guest.dhcp()
-            a.guest.sh("ping", "-c", "1", "-W", "2", c.guest.ip)
+            a.guest.sh("ping", "-c", "1", "-W", "20", c.guest.ip)
     vmlan("down", "lab")
 
 

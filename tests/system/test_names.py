@@ -38,7 +38,7 @@ def net(w, monkeypatch):
 def dig(ns, server, *args):
     """The lines of the answer, short; None: there is none."""
     r = sh("dig", f"@{server}", "+time=3", "+tries=2", "+short", *args, ns=ns, check=False)
-    return r.stdout.split("\n")[:-1] if r.returncode == 0 else None
+    return [x for x in r.stdout.split("\n")[:-1] if x[:1] != ";"] if r.returncode == 0 else None
 
 
 def status(ns, server, *args):

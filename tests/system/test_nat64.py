@@ -62,7 +62,7 @@ def net(w, request):
 
 
 def dig(g, *args, server="fec0::3"):
-    return g.sh("dig", "+tries=2", "+time=5", "+short", f"@{server}", *args,
+    return g.sh("dig", "+tries=1", "+time=20", "+short", f"@{server}", *args,
                 check=False).stdout.split()
 
 

@@ -17,7 +17,7 @@ SERVE = (
     "    c,_=s.accept(); c.sendall(c.recv(100).upper()); c.close()\n")
 ASK = (
     "import socket,sys\n"
-    "s=socket.create_connection((sys.argv[1],int(sys.argv[2])),5)\n"
+    "s=socket.create_connection((sys.argv[1],int(sys.argv[2])),30)\n"
     "s.sendall(b'hello'); print(s.recv(100).decode())\n")
 
 
@@ -27,8 +27,8 @@ def ask(ip, port, ns=None):
     return (r.stdout or r.stderr).strip().splitlines()[-1]
 
 
-def ping(g, ip):
-    return g.sh("ping", "-c", "1", "-W", "2", ip, check=False).returncode == 0
+def ping(g, ip, wait=20):
+    return g.sh("ping", "-c", "1", "-W", str(wait), ip, check=False).returncode == 0
 
 
 @pytest.fixture
@@ -103,4 +103,4 @@ def test_protocols_are_off(w):
         assert "no lease" in r.stdout + r.stderr
         g.static()
         assert ask(INET_IP, 80, ns=g.ns) == "HELLO"
-        assert not ping(g, INET_IP)
+        assert not ping(g, INET_IP, 2)

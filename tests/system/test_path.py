@@ -29,7 +29,7 @@ def net(w):
 
 def hops(g, *args):
     """The addresses that a traceroute names, in order."""
-    out = g.sh("traceroute", "-n", "-q", "1", "-w", "3", "-m", "8", *args, END).stdout
+    out = g.sh("traceroute", "-n", "-q", "1", "-w", "20", "-m", "8", *args, END).stdout
     return [line.split()[1] for line in out.splitlines()[1:]], out
 
 

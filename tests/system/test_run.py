@@ -20,7 +20,7 @@ def rundir(monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(d))
     yield d
     left = d / "vmlan"
-    assert not left.exists() or list(left.iterdir()) == []
+    wait_for("its end", lambda: not left.exists() or not list(left.iterdir()), 30)
 
 
 def run(*args, **kw):

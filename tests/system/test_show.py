@@ -6,7 +6,7 @@ from xml.dom import minidom
 
 import world
 from test_modes import Machine, lan, names, rundir, show  # noqa: F401
-from world import VMLAN, sh
+from world import VMLAN, sh, wait_for
 
 
 def test_what_show_tells(w, lan):
@@ -31,6 +31,7 @@ def test_picture(w, lan):
     """What there is, each as a box: an XML document that says it."""
     with Machine(lan, "a", "--net", "natnet:lab", "-p", "2222:80", mac="52:54:00:00:00:0a"), \
             Machine(lan, "b", "--net", "natnet:lab"):
+        wait_for("both on it", lambda: all(m["connected"] for m in show("lab")["machines"]))
         o = show("lab")
         r = sh(VMLAN, "show", "--svg", "lab")
     assert r.stderr == ""

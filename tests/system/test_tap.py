@@ -201,4 +201,4 @@ def test_vhost_is_told_once(w, keys, named):
         sh("ip", "link", "set", "vh0", "netns", g.ns)
         g.sh("ip", "link", "set", "vh0", "name", "eth0")
         g.dhcp()
-        assert g.sh("ping", "-c", "1", "-W", "2", "10.0.2.2").returncode == 0
+        assert g.sh("ping", "-c", "1", "-W", "20", "10.0.2.2").returncode == 0

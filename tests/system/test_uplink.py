@@ -563,6 +563,7 @@ def host_state():
                                     pytest.param("macvtap,if=lan0", marks=pytest.mark.root)])
 def test_a_kill_leaves_nothing(w, br0, uplink):
     """Not even for a moment that somebody would have to clean up after."""
+    world.settle("br0", "lan0")
     if "lan0" in uplink:
         sh("ip", "link", "set", "lan0", "nomaster")
     before = host_state()

@@ -267,7 +267,7 @@ def test_names(w, monkeypatch, tmp_path):
         b.guest.dhcp()
 
         def dig(name):
-            return sh("dig", "@10.0.2.3", "+time=3", "+noedns", "+short", name,
+            return sh("dig", "@10.0.2.3", "+time=20", "+noedns", "+short", name,
                       ns="a").stdout.split()
 
         o = why("a", "b.vm.lan:7000")
@@ -314,7 +314,7 @@ def test_both_families(w, monkeypatch, tmp_path):
         assert INET_IP in name and said(o, "ipv6") and o["reaches"], o
         for name in ("both.test", "six.test"):
             for rr in ("A", "AAAA"):
-                sh("dig", "@10.0.2.3", "+time=3", "+noedns", "+short", name, rr, ns="a")
+                sh("dig", "@10.0.2.3", "+time=20", "+noedns", "+short", name, rr, ns="a")
         o = why("a", "both.test:7000")
         names = said(o, "name")
         assert len(names) == 2 and WEB_IP in names[0] and WEB_IP6 in names[1], o

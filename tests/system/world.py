@@ -101,7 +101,7 @@ def popen(*args, ns=None, **kw):
     return subprocess.Popen(args, **kw)
 
 
-def wait_for(what, cond, seconds=10):
+def wait_for(what, cond, seconds=60):
     """Waits for a condition of the outside world (a socket, a process). As long
     as it takes to ask for it others may have the processor."""
     end = time.monotonic() + seconds
@@ -113,10 +113,10 @@ def wait_for(what, cond, seconds=10):
     raise AssertionError(f"never happened: {what}")
 
 
-def soon(cond):
+def soon(cond, seconds=2):
     """True if what may be about to happen does."""
     with contextlib.suppress(AssertionError):
-        return wait_for("it", cond, seconds=2)
+        return wait_for("it", cond, seconds)
     return False
 
 
@@ -159,7 +159,7 @@ def one_netdev(o, net):
     return netdev
 
 
-def stop(proc, sig=signal.SIGTERM, timeout=10):
+def stop(proc, sig=signal.SIGTERM, timeout=60):
     if proc.poll() is None:
         proc.send_signal(sig)
     try:
@@ -225,7 +225,7 @@ class Vmlan:
         self.proc = popen(*args, ns=ns, pass_fds=(w, *fds), stderr=self.err,
                           env=dict(os.environ, **(env or {})))
         os.close(w)
-        ready, _, _ = select.select([r], [], [], 30)
+        ready, _, _ = select.select([r], [], [], 60)
         text = os.read(r, 100) if ready else b""
         os.close(r)
         if text != b"ready\n":
