@@ -93,7 +93,7 @@ static bool name_own(struct gateway *gw, const char *name, bool is_v4,
 /* What was answered before, to any of the questions that resolvers of guests
  * put. */
 static bool name_kept(struct gateway *gw, const char *name, bool is_v4,
-		      struct why_trail *t, addr *ap)
+		      struct why_trail *t, addr *ap, enum dns_rcode *rcodep)
 {
 	static const struct {
 		uint16_t flags;
@@ -117,7 +117,7 @@ static bool name_kept(struct gateway *gw, const char *name, bool is_v4,
 		if (!dns_recall(gw->dns, &msg, &w))
 			continue;
 		a = rd_init(kept, wr_len(&w));
-		(void)read_answer(&a, ap);
+		*rcodep = read_answer(&a, ap);
 		s = why_put(t, WHY_NAME_KEPT,
 			    addr_is_unspecified(ap) ? WHY_NO : WHY_YES);
 		s->ep.ip = *ap;
@@ -142,16 +142,23 @@ static bool name_short(struct gateway *gw, const char *name, bool is_v4,
 	return true;
 }
 
-/* .. where an address of IPv6 is made of one of IPv4, as nobody has the
- * former. */
-static bool name_made(struct gateway *gw, const char *name, struct why_trail *t)
+/* .. where an address of IPv6 is made of one of IPv4, as nobody has the former,
+ * or one that leads nowhere (dns64.c).  *asksp: nobody knows yet whether. */
+static bool name_made(struct gateway *gw, const char *name, struct why_trail *t,
+		      bool *asksp)
 {
 	struct why_trail tried = {.n = 0};
+	enum dns_rcode rcode;
 	addr ip;
 
-	if (!gw->nat.nat64.len || !name_kept(gw, name, false, &tried, &ip) ||
-	    !addr_is_unspecified(&ip) ||
-	    !name_kept(gw, name, true, &tried, &ip) || addr_is_unspecified(&ip))
+	if (!gw->nat.nat64.len ||
+	    !name_kept(gw, name, false, &tried, &ip, &rcode) ||
+	    rcode == DNS_NXDOMAIN ||
+	    (!addr_is_unspecified(&ip) &&
+	     dns64_is_useful(dns_dns64(gw->dns), &ip)))
+		return false;
+	*asksp = !name_kept(gw, name, true, &tried, &ip, &rcode);
+	if (*asksp || addr_is_unspecified(&ip))
 		return false;
 	why_put(t, WHY_NAME_KEPT, WHY_YES)->ep.ip =
 		nat64_v6(&gw->nat.nat64, &ip);
@@ -164,6 +171,8 @@ static void look_up(struct gateway *gw, const char *name, bool is_v4,
 	uint8_t text[QUESTION_LEN];
 	uint64_t tried = 0;
 	struct endpoint ep;
+	enum dns_rcode rcode;
+	bool asks = false;
 	struct rd msg;
 	addr ip;
 
@@ -174,8 +183,8 @@ static void look_up(struct gateway *gw, const char *name, bool is_v4,
 	}
 	if (name_short(gw, name, is_v4, t, &ip) ||
 	    name_own(gw, name, is_v4, t, &ip) ||
-	    (!is_v4 && name_made(gw, name, t)) ||
-	    name_kept(gw, name, is_v4, t, &ip))
+	    (!is_v4 && name_made(gw, name, t, &asks)) ||
+	    (!asks && name_kept(gw, name, is_v4, t, &ip, &rcode)))
 		return;
 	if (dns_pick(gw->dns, &msg, &tried, &ep))
 		why_put(t, WHY_NAME_ASKED, WHY_UNKNOWN)->ep = ep;

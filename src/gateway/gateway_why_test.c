@@ -280,6 +280,30 @@ static void test_names_made(void **state)
 	expect_name(&t, 1, WHY_NAME_KEPT, &made);
 }
 
+/* .. and where the one of IPv6 leads nowhere: what is not known of the former
+ * is asked. */
+static void test_names_made_anew(void **state)
+{
+	const addr v4 = addr_v4(192, 0, 2, 80);
+	const addr v6 = {{0x20, 1, 0x0d, 0xb8, [15] = 80}};
+	const addr made = {{0, 0x64, 0xff, 0x9b, [12] = 192, 0, 2, 80}};
+	struct fake_gateway *b = *state;
+	struct why_trail t;
+
+	keep(b, "a.test", DNS_T_AAAA, v6.b, 16);
+	t = ask_name(b);
+	expect_name(&t, 1, WHY_NAME_KEPT, &v6);
+	gateway_ways(b->gw, true, false);
+	t = ask_name(b);
+	expect_name(&t, 1, WHY_NAME_ASKED, NULL);
+	keep(b, "a.test", DNS_T_A, v4.b + 12, 4);
+	t = ask_name(b);
+	expect_name(&t, 1, WHY_NAME_KEPT, &made);
+	keep(b, "a.test", DNS_T_A, NULL, 0);
+	t = ask_name(b);
+	expect_name(&t, 1, WHY_NAME_KEPT, &v6);
+}
+
 /* Who has not spoken is asked for first: by who comes, not by the question. */
 static void test_inward(void **state)
 {
@@ -338,6 +362,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names_of_both, setup6,
 						fake_gateway_teardown),
 		cmocka_unit_test_setup_teardown(test_names_made, setup64,
+						fake_gateway_teardown),
+		cmocka_unit_test_setup_teardown(test_names_made_anew, setup64,
 						fake_gateway_teardown),
 		cmocka_unit_test_setup_teardown(test_inward,
 						fake_gateway_setup,

@@ -106,7 +106,8 @@ void why_way(struct why *w);
  * to go on from there. */
 bool why_said(struct why *w, const struct why_trail *t);
 /* Where a name leads to, or anybody in the world: NULL where one family does
- * not.  w->to is the first of them then; why_way() goes on from there. */
+ * not.  Of both, that of w->from's address, if it was called by one.  w->to is
+ * the first of them then; why_way() goes on from there. */
 void why_ways_set(struct why *w, const addr *v4, const addr *v6);
 /* The first is done. True: w->to is the second, of which nothing is said
  * yet. */

@@ -387,8 +387,7 @@ static const struct why_step *find(const struct why_trail *t,
 	return NULL;
 }
 
-/* What a name is in each family; NULL: the network does not have that, or there
- * is no more to say of it than of the other. */
+/* What a name is in each family; NULL: the network does not have that. */
 struct name_said {
 	const struct why_step *v4, *v6;
 };
@@ -408,23 +407,27 @@ static struct name_said name_said(const struct why_trail *t)
 	return n;
 }
 
+static bool is_asked(const struct why_step *s)
+{
+	return s && s->code == WHY_NAME_ASKED;
+}
+
 /* There is something to say of it beside the other. */
 static bool leads(const struct why_step *s, const struct why_step *other)
 {
 	/* The network's own names have no others' addresses. */
 	if (has_ip(other) && other->code == WHY_NAME_OWN)
 		return has_ip(s);
-	return s && (has_ip(s) || s->code == WHY_NAME_ASKED);
+	return has_ip(s) || is_asked(s);
 }
 
 static void say_name_of(struct why *w, const struct name_said *n)
 {
 	bool leads4 = leads(n->v4, n->v6), leads6 = leads(n->v6, n->v4);
-	bool is_asked = leads4 && leads6 && !has_ip(n->v4) && !has_ip(n->v6);
-	const char *none4 = n->v4 ? ", and has no IPv4 address" : "";
-	const char *none6 = n->v6 ? ", and has no IPv6 address" : "";
+	const char *none4 = n->v4 ? ", and it has no IPv4 address" : "";
+	const char *none6 = n->v6 ? ", and it has no IPv6 address" : "";
 
-	if (is_asked || !(leads4 || leads6)) {
+	if ((is_asked(n->v4) && is_asked(n->v6)) || !(leads4 || leads6)) {
 		say_name(w, n->v4 ? n->v4 : n->v6, "");
 		return;
 	}
@@ -443,14 +446,19 @@ static void say_name_of(struct why *w, const struct name_said *n)
 static void follow_name(struct why *w, const struct name_said *n)
 {
 	const addr world4 = why_world(true), world6 = why_world(false);
-	const bool is_known = has_ip(n->v4) || has_ip(n->v6);
+	const struct plan_netdev *g = plan_gateway(&w->keeper->plan);
+	/* DNS64 makes an address of IPv6 of one of IPv4. */
+	const bool may_be_made = !n->v4 && g && g->order.user_add.nat64;
 
-	if (is_known)
+	if (has_ip(n->v4) || has_ip(n->v6))
 		why_ways_set(w, has_ip(n->v4) ? &n->v4->ep.ip : NULL,
 			     has_ip(n->v6) ? &n->v6->ep.ip : NULL);
 	else
-		why_ways_set(w, n->v4 ? &world4 : NULL,
-			     n->v6 ? &world6 : NULL);
+		why_ways_set(w,
+			     is_asked(n->v4) || (is_asked(n->v6) && may_be_made)
+				     ? &world4
+				     : NULL,
+			     is_asked(n->v6) ? &world6 : NULL);
 }
 
 bool why_said(struct why *w, const struct why_trail *t)

@@ -47,9 +47,11 @@ static bool is_v6_first(struct why *w, const addr *v6)
 	const struct plan_netdev *n = plan_gateway(&w->keeper->plan);
 	const struct msg_user_add *g = n ? &n->order.user_add : NULL;
 	const struct machine *m = why_machine(w, &w->from);
+	const struct ways *out = &w->keeper->ways;
 	addr own, own4;
 
-	if (!m || (g && !g->has_way6 && !g->nat64))
+	/* As the gateway says itself to be a router, or none. */
+	if (!m || (g && !out->v6 && !(out->v4 && g->nat64)))
 		return false;
 	if (!why_address(m, false, &own)) {
 		if (!g || !g->v6.is_on || why_address(m, true, &own4))
@@ -82,10 +84,27 @@ static bool is_one_machine(const struct why *w)
 	       strcmp(a->name, b->name) == 0;
 }
 
+/* True if who is called by an address may speak from it there. */
+static bool may_be_from(const struct why *w, bool is_v4)
+{
+	const struct plan_netdev *n = plan_gateway(&w->keeper->plan);
+	const struct msg_user_add *g = n ? &n->order.user_add : NULL;
+
+	if (addr_is_unspecified(&w->from.ip) ||
+	    addr_is_v4(&w->from.ip) == is_v4)
+		return true;
+	return is_v4 && g && g->nat64 && !g->v4.is_on;
+}
+
 void why_ways_set(struct why *w, const addr *v4, const addr *v6)
 {
-	bool is_v6_1st = v4 && v6 && is_v6_first(w, v6);
+	bool is_v6_1st;
 
+	if (v4 && v6 && !may_be_from(w, true))
+		v4 = NULL;
+	else if (v4 && v6 && !may_be_from(w, false))
+		v6 = NULL;
+	is_v6_1st = v4 && v6 && is_v6_first(w, v6);
 	w->n_ways = w->i_way = 0;
 	if (v4 && !is_v6_1st)
 		set_way(w, v4);

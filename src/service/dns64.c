@@ -142,7 +142,12 @@ bool dns64_emit_question(const struct dns64_step *s, const struct rd *msg,
 	return true;
 }
 
-/* True if the address leads somewhere (5.1.4). */
+bool dns64_is_useful(const struct dns64 *c, const addr *ip)
+{
+	return !addr_is_v4(ip) &&
+	       (!c->is_only_way || nat64_has(&c->prefix, ip));
+}
+
 static bool is_useful(const struct dns64 *c, const struct dns_record *rec)
 {
 	addr a;
@@ -151,8 +156,7 @@ static bool is_useful(const struct dns64 *c, const struct dns_record *rec)
 	    rd_left(&rec->data) != ADDR6_LEN)
 		return false;
 	memcpy(a.b, rec->data.p, sizeof(a.b));
-	return !addr_is_v4(&a) &&
-	       (!c->is_only_way || nat64_has(&c->prefix, &a));
+	return dns64_is_useful(c, &a);
 }
 
 static bool is_a(const struct dns_record *rec)

@@ -44,6 +44,9 @@ struct dns64_step {
 	uint32_t ttl;  /* seconds, no more than these */
 };
 
+/* True if an address of IPv6 leads somewhere (5.1.4): where one does not, one
+ * is made of one of IPv4. */
+bool dns64_is_useful(const struct dns64 *c, const addr *ip);
 /* The first step of a question; msg is a message with one. */
 struct dns64_step dns64_begin(const struct dns64 *c, const struct rd *msg);
 /* The answer to what no resolver is asked for: ipv4only.arpa (RFC 7050, 8880).

@@ -4,9 +4,10 @@
  * that the name server told it of, the name that it asked for last.
  * DNS_NAMES_MAX of a network are remembered, however long their answers hold: a
  * connection may well outlive them.  When that many are, the port of the lan
- * that has most loses its oldest: who looks up many names, by whatever MACs,
- * pushes out his own, and those of nobody who has less.  For who looks at
- * flows, and nothing else depends on it.  Worker 0's thread.
+ * that has most loses its oldest: who looks up many names, by whatever MACs of
+ * his own, pushes out his own, and those of nobody who has less.  (Who asks in
+ * another's MAC renames what both have been told of.)  For who looks at flows,
+ * and nothing else depends on it.  Worker 0's thread.
  */
 #ifndef SERVICE_DNS_NAMES_H
 #define SERVICE_DNS_NAMES_H

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A tiny resolver for the tests: dns_server.py [A [BIND [AAAA]]]. Every A and
 AAAA question gets the address given, TXT of big.test gets 3 KiB (truncated over
-UDP), AAAA of both.test 2001:db8:2::80. UDP and TCP on port 53."""
+UDP), AAAA of both.test 2001:db8:2::80; that soa.test has none may be kept. UDP
+and TCP on port 53."""
 import socket
 import struct
 import sys
@@ -34,6 +35,9 @@ def answer(q, udp):
         rr = struct.pack("!HHHIH", 0xc00c, 1, 1, 60, 4) + ADDRESS
     elif qtype == 28 and ADDRESS6:
         rr = struct.pack("!HHHIH", 0xc00c, 28, 1, 60, 16) + ADDRESS6
+    elif name.endswith(b"\x03soa\x04test"):
+        soa = struct.pack("!HHHIH", 0xc00c, 6, 1, 60, 22) + bytes(2) + struct.pack("!5I", *[60] * 5)
+        return struct.pack("!6H", ident, flags, 1, 0, 1, 0) + question + soa
     else:
         return struct.pack("!6H", ident, flags, 1, 0, 0, 0) + question
     return struct.pack("!6H", ident, flags, 1, 1, 0, 0) + question + rr

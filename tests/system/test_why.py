@@ -335,6 +335,41 @@ def test_both_families(w, monkeypatch, tmp_path):
         with unreachable(WEB_IP):
             o = why("a", "both.test:7000")
             assert o["reaches"] and "fails: the host has no way" in said(o, "ipv4")[0], o
+            o = why(a.guest.ip, "both.test:7000")  # who has no other address
+            assert not o["reaches"] and not said(o, "ipv6"), o
+
+
+def test_a_family_that_a_name_has_not(w, monkeypatch, tmp_path):
+    """What is kept is that it has none: it leads nowhere in that family."""
+    w.join6()
+    conf = tmp_path / "resolv.conf"
+    conf.write_text(f"nameserver {INET_IP}\n")
+    monkeypatch.setenv("VMLAN_RESOLV_CONF", str(conf))
+    w.python("dns_server.py", port=53, proto="udp")
+    with Machine(w, "a", "--net", "natnet:lab") as a:
+        a.guest.dhcp()
+        assert said(why("a", "soa.test:7000"), "ipv6")
+        sh("dig", "@10.0.2.3", "+time=20", "+noedns", "soa.test", "AAAA", ns="a")
+        o = why("a", "soa.test:7000")
+        name, = said(o, "name")
+        assert INET_IP in name and name.endswith(", and it has no IPv6 address"), o
+        assert o["reaches"] and not said(o, "ipv6"), o
+        sh("ip", "route", "del", "default")
+        o = why("a", "soa.test:7000")
+        assert not o["reaches"] and not said(o, "ipv6") and "no way" in o["verdict"], o
+
+
+def test_names_by_nat64(w, monkeypatch, tmp_path):
+    """A name that nobody has asked for yet is as the world: IPv4 by NAT64."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text(f"nameserver {INET_IP}\n")
+    monkeypatch.setenv("VMLAN_RESOLV_CONF", str(conf))
+    w.python("dns_server.py", port=53, proto="udp")
+    with Machine(w, "a", "--net", "natnet:lab,ipv4=off,nat64=on"):
+        for to in ("internet:7000", "www.example.org:7000"):
+            o = why("a", to)
+            assert o["reaches"] and f"from {HOST_IP}" in str(said(o, "socket")), o
+            assert "fails: the host has no way" in said(o, "ipv6")[0], o
 
 
 def test_which_family_is_first(w):
@@ -353,6 +388,10 @@ def test_which_family_is_first(w):
         with unreachable("2000::/4"):
             o = why("a", "internet:7000")
             assert o["reaches"] and "IPv6, which is tried first, fails" in said(o, "ipv6")[0], o
+        # the gateway is no router for it any more
+        sh("ip", "-6", "route", "del", "default")
+        wait_for("IPv4 to be first", lambda: "IPv6, which is tried next, fails" in
+                 str(said(why("a", "internet:7000"), "ipv6")))
 
 
 @pytest.mark.root
