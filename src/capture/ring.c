@@ -12,7 +12,10 @@
 
 #include "lan/drop.h"
 
-enum { RECORD_ALIGN = 8 };
+enum {
+	RECORD_ALIGN = 8,
+	KEPT_TRIES = 4, /* until half of what was there is copied in time */
+};
 
 /* The first bytes of the memory. */
 struct ring_shared {
@@ -76,7 +79,9 @@ static uint64_t left_in_block(uint64_t block, uint64_t at)
 	return block - (at & (block - 1));
 }
 
-/* Of a kept ring: what lies where the next block goes has gone. */
+/* Of a kept ring: what lies where the next block goes has gone.  A worker that
+ * is late may hold up what is shown: when half of the ring waits for it, that
+ * is shown without it, or there would be nothing. */
 static void take_block(struct ring_writer *w)
 {
 	uint64_t end = w->head + w->block;
@@ -84,6 +89,8 @@ static void take_block(struct ring_writer *w)
 	if (w->mode != RING_KEPT || end < w->size || w->low >= end - w->size)
 		return;
 	w->low = end - w->size;
+	if (w->told < w->low + w->size / 2)
+		(void)ring_publish(w, w->head);
 	atomic_store_explicit(&w->shared->low, w->low, memory_order_relaxed);
 	/* Whoever sees a byte of what comes sees this, too. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -262,7 +269,7 @@ void ring_set_void(struct ring_writer *w, uint64_t at)
 bool ring_publish(struct ring_writer *w, uint64_t end)
 {
 	atomic_store_explicit(&w->shared->lost, w->lost, memory_order_relaxed);
-	if (w->told == end)
+	if (end <= w->told)
 		return false;
 	w->told = end;
 	/* In one order with is_waiting: ring_reader_wait(). */
@@ -284,11 +291,27 @@ bool ring_reader_waits(struct ring_writer *w)
 
 /* ---- the reader ---- */
 
+/* What a kept ring has; how much of it the writer did not take meanwhile. */
+static uint64_t copy_kept(struct ring_reader *r)
+{
+	uint64_t low;
+
+	r->head = atomic_load(&r->shared->head);
+	/* What was not written yet has no pages, and is to get none. */
+	memcpy(r->copy, r->data, r->head < r->size ? r->head : r->size);
+	atomic_thread_fence(memory_order_seq_cst);
+	low = atomic_load_explicit(&r->shared->low, memory_order_relaxed);
+	r->tail = low < r->head ? low : r->head;
+	if (r->head - r->tail > r->size || r->tail & (r->block - 1))
+		r->tail = r->head; /* no writer of ours says so */
+	return r->head - r->tail;
+}
+
 int ring_reader_init(struct ring_reader *r, void *memory, size_t len,
 		     enum ring_mode mode)
 {
 	struct ring_shared *s = memory;
-	uint64_t low, size = len - RING_FIRST;
+	uint64_t size = len - RING_FIRST;
 
 	*r = (struct ring_reader){.shared = NULL};
 	if (len < ring_len(0) || len != ring_len(size))
@@ -305,18 +328,14 @@ int ring_reader_init(struct ring_reader *r, void *memory, size_t len,
 		r->tail = atomic_load(&s->tail);
 		return 0;
 	}
-	r->head = atomic_load(&s->head);
 	r->copy = malloc(size);
 	if (!r->copy)
 		return -ENOMEM;
-	/* What was not written yet has no pages, and is to get none. */
-	memcpy(r->copy, r->data, r->head < size ? r->head : size);
-	atomic_thread_fence(memory_order_seq_cst);
-	low = atomic_load_explicit(&s->low, memory_order_relaxed);
+	for (unsigned i = 0; i < KEPT_TRIES; i++) {
+		if (copy_kept(r) >= (r->head < size ? r->head : size) / 2)
+			break;
+	}
 	r->data = r->copy;
-	r->tail = low < r->head ? low : r->head;
-	if (r->head - r->tail > size || r->tail & (r->block - 1))
-		r->tail = r->head; /* no writer of ours says so */
 	return 0;
 }
 

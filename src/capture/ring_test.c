@@ -2,6 +2,7 @@
 /* The ring: what goes in comes out, in both modes, and neither end can be led
  * astray by the other. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -223,6 +224,96 @@ static void test_kept_taken_meanwhile(void **state)
 	ring_reader_close(&g.r);
 	assert_int_equal(ring_reader_open(&g.r, g.fd, RING_KEPT), 0);
 	expect_none(&g);
+	rig_deinit(&g);
+}
+
+/* The records that there are: in order, up to number end - 1, and no more than
+ * two blocks and what does not fit them less than all. */
+static void expect_full(struct rig *g, uint32_t len, uint32_t end)
+{
+	struct ring_record r;
+	const uint8_t *data;
+	uint32_t first;
+
+	assert_int_equal(ring_reader_next(&g->r, &r, &data), RING_R_RECORD);
+	first = (uint32_t)r.when_ns;
+	assert_in_range(end - first, (RING_MIN - 3 * RING_BLOCK_MIN) / 5200,
+			RING_MIN / len);
+	for (uint32_t i = first + 1; i < end; i++)
+		expect(g, len, i);
+}
+
+/* Who shows the writer's records comes late: what the ring holds is there. */
+static void test_kept_shown_late(void **state)
+{
+	const uint32_t len = 5000;
+	uint64_t first = 0, at;
+	struct ring_record r;
+	const uint8_t *data;
+	uint32_t last = 0;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g, RING_KEPT, RING_MIN);
+	for (uint32_t i = 0; i < 3000; i++) {
+		at = put(&g, len, i);
+		first = i ? first : at;
+	}
+	(void)ring_publish(&g.w, first); /* it is not taken back */
+	ring_reader_close(&g.r);
+	assert_int_equal(ring_reader_open(&g.r, g.fd, RING_KEPT), 0);
+	while (ring_reader_next(&g.r, &r, &data) == RING_R_RECORD)
+		last = (uint32_t)r.when_ns;
+	assert_in_range(last, 3000 - 2 * RING_MIN / len, 3000);
+	(void)ring_publish(&g.w, g.w.head);
+	ring_reader_close(&g.r);
+	assert_int_equal(ring_reader_open(&g.r, g.fd, RING_KEPT), 0);
+	expect_full(&g, len, 3000);
+	expect_none(&g);
+	rig_deinit(&g);
+}
+
+/* The page that the reader's copy comes to last; then the writer has gone once
+ * around. */
+static struct rig *overtaken;
+
+static void overtake(int sig)
+{
+	uint8_t *last = overtaken->memory + overtaken->len - RING_FIRST;
+
+	(void)sig;
+	if (mprotect(last, RING_FIRST, PROT_READ | PROT_WRITE) < 0)
+		abort();
+	for (uint32_t i = 1000; i < 2000; i++)
+		(void)put(overtaken, 5000, i);
+	(void)ring_publish(&overtaken->w, overtaken->w.head);
+}
+
+/* All of it is taken while the reader copies: it copies again. */
+static void test_kept_overtaken(void **state)
+{
+	const struct sigaction act = {.sa_handler = overtake};
+	struct sigaction old;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g, RING_KEPT, RING_MIN);
+	overtaken = &g;
+	for (uint32_t i = 0; i < 1000; i++)
+		(void)put(&g, 5000, i);
+	(void)ring_publish(&g.w, g.w.head);
+	ring_reader_close(&g.r);
+	assert_int_equal(mprotect(g.memory + g.len - RING_FIRST, RING_FIRST,
+				  PROT_NONE),
+			 0);
+	assert_int_equal(sigaction(SIGSEGV, &act, &old), 0);
+	assert_int_equal(ring_reader_init(&g.r, g.memory, g.len, RING_KEPT),
+			 0);
+	assert_int_equal(sigaction(SIGSEGV, &old, NULL), 0);
+	expect_full(&g, 5000, 2000);
+	expect_none(&g);
+	free(g.r.copy);
+	g.r = (struct ring_reader){.shared = NULL};
 	rig_deinit(&g);
 }
 
@@ -465,6 +556,8 @@ int main(void)
 		cmocka_unit_test(test_full_stream_counts),
 		cmocka_unit_test(test_kept_forgets_the_oldest),
 		cmocka_unit_test(test_kept_taken_meanwhile),
+		cmocka_unit_test(test_kept_shown_late),
+		cmocka_unit_test(test_kept_overtaken),
 		cmocka_unit_test(test_another_writer),
 		cmocka_unit_test(test_lost_and_void),
 		cmocka_unit_test(test_frame_in_pieces),
