@@ -474,9 +474,10 @@ static int run_all(struct machine *m)
 
 enum front_end front_vhost(struct front *f)
 {
-	struct machine m = {.n = f->o.queues, .memfd = -1};
+	static struct machine m; /* other threads' until the very end */
 	enum front_end end = FRONT_BROKEN;
 
+	m = (struct machine){.n = f->o.queues, .memfd = -1};
 	m.pair = calloc(m.n, sizeof(*m.pair));
 	if (!m.pair) {
 		front_say_errno("memory");

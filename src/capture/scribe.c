@@ -178,14 +178,14 @@ static void fill_checksum(struct scribe *s, const struct ring_record *r)
 {
 	const struct frame_offload *off = &r->off;
 	uint32_t at = (uint32_t)off->csum_start + off->csum_offset;
-	uint16_t sum;
+	uint64_t sum;
 
 	if (!(off->flags & FRAME_F_NEEDS_CSUM) || r->data_len < r->frame_len ||
 	    off->csum_start >= r->data_len || at + 2 > r->data_len)
 		return;
-	sum = csum_fold(csum_add(s->frame + off->csum_start,
-				 r->data_len - off->csum_start, 0));
-	put_be16(s->frame + at, sum ? sum : 0xffff); /* 0 is UDP's "none" */
+	sum = csum_add(s->frame + off->csum_start,
+		       r->data_len - off->csum_start, 0);
+	put_be16(s->frame + at, csum_stored(sum, off->csum_offset));
 }
 
 static const char *comment_of(const struct ring_record *r,

@@ -191,6 +191,33 @@ static void test_checksum_is_filled_in(void **state)
 	free(g.p);
 }
 
+/* One that comes out as 0 is 0xffff for UDP alone, where 0 is "none". */
+static void test_checksum_of_zero(void **state)
+{
+	uint8_t data[64] = {[54] = 0xff, [55] = 0xff};
+	struct scribe_sum sum;
+	struct ring_record r;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g, (struct scribe_config){.n_max = 0});
+	for (unsigned i = 0; i < 2; i++) {
+		r = frame_of(&g, "vm1");
+		r.frame_len = sizeof(data);
+		r.data_len = sizeof(data);
+		r.off = (struct frame_offload){.flags = FRAME_F_NEEDS_CSUM,
+					       .csum_start = 34,
+					       .csum_offset = i ? 16 : 6};
+		assert_int_equal(scribe_record(g.s, &r, data), 0);
+	}
+	rig_end(&g, 0, &sum);
+	assert_int_equal(get_be16((const uint8_t *)block(&g, EPB, 0) + 28 + 40),
+			 0xffff);
+	assert_int_equal(get_be16((const uint8_t *)block(&g, EPB, 1) + 28 + 50),
+			 0);
+	free(g.p);
+}
+
 static bool is_even(void *arg, const struct ring_record *r, const uint8_t *data)
 {
 	(void)arg;
@@ -300,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_interfaces_by_name),
 		cmocka_unit_test(test_why_it_was_lost),
 		cmocka_unit_test(test_checksum_is_filled_in),
+		cmocka_unit_test(test_checksum_of_zero),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_lost_at_exit_is_no_counted_one),
 		cmocka_unit_test(test_broken_counts),

@@ -62,15 +62,6 @@ struct gso_cut {
 	uint32_t index;		/* of the next piece */
 };
 
-/* Stores the checksum of sum; 0 becomes 0xffff, which means the same (RFC 768)
- * and is never "no checksum". */
-static void put_csum(uint8_t *p, uint64_t sum)
-{
-	uint16_t c = csum_fold(sum);
-
-	put_be16(p, c ? c : 0xffff);
-}
-
 /* The next run of at most len bytes in one piece; the cursor moves on. */
 static struct iovec cursor_run(struct cursor *c, uint32_t len)
 {
@@ -274,7 +265,8 @@ static void fix_csum(uint8_t *h, const struct gso_cut *cut,
 	uint64_t pseudo = offload_pseudo(h, &cut->l, f->len - l4);
 
 	put_be16(field, 0);
-	put_csum(field, frame_sum(f, l4, pseudo));
+	put_be16(field, csum_stored(frame_sum(f, l4, pseudo),
+				    cut->f->off.csum_offset));
 }
 
 /* Begins the next piece of n bytes: f with front bytes of headers, of which
@@ -451,7 +443,8 @@ static void send_fragments(struct gso_out *o, const struct frame *f,
 		gso_failed(o, source);
 		return;
 	}
-	put_csum(cut.csum, frame_sum(f, cut.c.l.l4_off, 0));
+	put_be16(cut.csum, csum_stored(frame_sum(f, cut.c.l.l4_off, 0),
+				       f->off.csum_offset));
 	cut.id = frag_id(o, &cut);
 	cut.c.at = (struct cursor){.f = f, .off = cut.c.l.l4_off};
 	cut.c.left = f->len - cut.c.l.l4_off;
@@ -483,7 +476,8 @@ static void send_csum(struct gso_out *o, const struct frame *f,
 	memcpy(h, f->hdr, head);
 	out.hdr = h;
 	field = h + f->off.csum_start + f->off.csum_offset;
-	put_csum(field, frame_sum(&out, f->off.csum_start, 0));
+	put_be16(field, csum_stored(frame_sum(&out, f->off.csum_start, 0),
+				    f->off.csum_offset));
 	out_push(o, &out, source);
 }
 
@@ -600,7 +594,8 @@ void gso_csum_in_place(struct lend_frame *lent)
 			  .len = lent->len};
 	uint8_t field[2];
 
-	put_csum(field, frame_sum(&f, lent->off.csum_start, 0));
+	put_be16(field, csum_stored(frame_sum(&f, lent->off.csum_start, 0),
+				    lent->off.csum_offset));
 	lend_put(lent, lent->off.csum_start + lent->off.csum_offset, field,
 		 sizeof(field));
 	lent->off.flags &= (uint8_t)~FRAME_F_NEEDS_CSUM;

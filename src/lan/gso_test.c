@@ -202,7 +202,7 @@ static uint32_t naive_piece(const struct built *b, const struct spec *s,
 	sum = sum_end(sum_bytes(l4, p.len - b->l4,
 				sum_pseudo(&p, s, p.len - b->l4)));
 	sum = ~sum & 0xffff;
-	put_be16(l4 + b->off.csum_offset, sum ? sum : 0xffff);
+	put_be16(l4 + b->off.csum_offset, sum || !s->is_udp ? sum : 0xffff);
 	return p.len;
 }
 
@@ -654,17 +654,17 @@ static void test_wire_length(void **state)
 	free(data);
 }
 
-/* A UDP checksum that comes out as 0 is sent as 0xffff: 0 means "none". */
-static void test_zero_checksum(void **state)
+/* A UDP checksum that comes out as 0 is sent as 0xffff: 0 means "none".  That
+ * of TCP is 0 (RFC 1624 3). */
+static void zero_checksum(bool is_udp)
 {
-	struct spec s = {.payload = 100, .is_udp = true};
+	struct spec s = {.payload = 100, .is_udp = is_udp};
 	uint8_t *data = buf_new(), *got;
 	struct batch batch = {.n = 1};
 	uint32_t seed = 3;
 	struct built bu;
 	struct bench b;
 
-	(void)state;
 	bench_init(&b, 0);
 	bu = build(&s, data, &seed);
 	put_be16(data + bu.len - 2, 0);
@@ -673,11 +673,18 @@ static void test_zero_checksum(void **state)
 	batch.f[0] = frame_flat(data, bu.len);
 	batch.f[0].off = bu.off;
 	assert_true(lan_input(&b.in->port, &batch, false) == 0);
-	got = b.out->out[0].data;
-	assert_int_equal(got[bu.l4 + 6] << 8 | got[bu.l4 + 7], 0xffff);
+	got = b.out->out[0].data + bu.l4 + bu.off.csum_offset;
+	assert_int_equal(get_be16(got), is_udp ? 0xffff : 0);
 	expect_pieces(b.out, 0, &bu, &s);
 	bench_deinit(&b);
 	free(data);
+}
+
+static void test_zero_checksum(void **state)
+{
+	(void)state;
+	zero_checksum(true);
+	zero_checksum(false);
 }
 
 int main(void)

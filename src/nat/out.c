@@ -51,9 +51,8 @@ void out_udp_head(struct out_dgram *d, uint16_t sport, uint16_t dport)
 	} else {
 		udp_emit(&w, &udp);
 		sum = csum_add(d->head, UDP_HDR_LEN, sum);
-		udp.csum = csum_fold(csum_add(d->payload, d->len, sum));
-		if (udp.csum == 0)
-			udp.csum = 0xffff; /* zero says "none" */
+		udp.csum = csum_stored(csum_add(d->payload, d->len, sum),
+				       UDP_AT_CSUM);
 		w = wr_init(d->head, UDP_HDR_LEN);
 	}
 	udp_emit(&w, &udp);

@@ -18,13 +18,11 @@ static uint16_t udp_checksum(const struct service_dgram *d,
 	uint8_t buf[UDP_HDR_LEN];
 	struct wr w = wr_init(buf, sizeof(buf));
 	uint64_t sum;
-	uint16_t csum;
 
 	udp_emit(&w, h);
 	sum = csum_pseudo(&d->src.ip, &d->dst.ip, IPPROTO_UDP, h->len);
 	sum = csum_add(buf, sizeof(buf), sum);
-	csum = csum_fold(csum_add(d->payload, d->len, sum));
-	return csum ? csum : 0xffff; /* RFC 768: zero means none */
+	return csum_stored(csum_add(d->payload, d->len, sum), UDP_AT_CSUM);
 }
 
 uint32_t service_payer(const struct service_env *env)

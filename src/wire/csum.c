@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "wire/udp.h"
+
 #ifdef __x86_64__
 #include <immintrin.h>
 
@@ -95,6 +97,13 @@ uint16_t csum_partial(uint64_t sum)
 uint16_t csum_fold(uint64_t sum)
 {
 	return (uint16_t)~csum_partial(sum);
+}
+
+uint16_t csum_stored(uint64_t sum, uint32_t offset)
+{
+	uint16_t csum = csum_fold(sum);
+
+	return csum == 0 && offset == UDP_AT_CSUM ? 0xffff : csum;
 }
 
 uint64_t csum_pseudo(const addr *src, const addr *dst, uint8_t proto,

@@ -20,6 +20,9 @@ uint64_t csum_add(const void *p, size_t len, uint64_t sum);
 /* The checksum to store, host order.  0 for bytes whose sum with their own
  * checksum in place is right. */
 uint16_t csum_fold(uint64_t sum);
+/* The same as it is stored at an offset into its header: 0 stays 0 but where a
+ * UDP checksum is, in which it would say that there is none (RFC 768). */
+uint16_t csum_stored(uint64_t sum, uint32_t offset);
 /* The sum (not complemented) as a number in host order: what a partial
  * checksum field holds (FRAME_F_NEEDS_CSUM). */
 uint16_t csum_partial(uint64_t sum);

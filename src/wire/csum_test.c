@@ -31,6 +31,17 @@ static void rfc1071_example(void **state)
 	assert_int_equal(csum_partial(csum_add(b, sizeof(b), 0)), 0xddf2);
 }
 
+/* Of bytes whose sum is 0xffff. */
+static void a_stored_zero(void **state)
+{
+	const uint8_t b[] = {0xff, 0x00, 0x00, 0xff};
+	uint64_t sum = csum_add(b, sizeof(b), 0);
+
+	assert_int_equal(csum_stored(sum, 6), 0xffff);
+	assert_int_equal(csum_stored(sum, 16), 0);
+	assert_int_equal(csum_stored(csum_add(b, 2, 0), 6), 0x00ff);
+}
+
 /* Any 64-bit number is a sum; it is folded modulo 0xffff. */
 static void large_sums(void **state)
 {
@@ -110,6 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc1071_example),
+		cmocka_unit_test(a_stored_zero),
 		cmocka_unit_test(large_sums),
 		cmocka_unit_test(random_bytes),
 		cmocka_unit_test(updates),
