@@ -24,6 +24,7 @@ struct ring_shared {
 	_Atomic uint64_t low; /* of a kept ring: what is before has gone */
 	_Atomic uint64_t lost;
 	_Atomic uint32_t is_over;
+	_Atomic uint32_t has_gaps; /* a count found no room */
 	/* reader: rw, writer: believes nothing */
 	_Alignas(MEM_APART) _Atomic uint64_t tail;
 	_Atomic uint32_t is_waiting; /* cleared by the writer */
@@ -86,11 +87,13 @@ static void take_block(struct ring_writer *w)
 {
 	uint64_t end = w->head + w->block;
 
-	if (w->mode != RING_KEPT || end < w->size || w->low >= end - w->size)
+	if (w->mode != RING_KEPT)
+		return;
+	if (end > w->told + w->size / 2)
+		(void)ring_publish(w, w->head);
+	if (end < w->size || w->low >= end - w->size)
 		return;
 	w->low = end - w->size;
-	if (w->told < w->low + w->size / 2)
-		(void)ring_publish(w, w->head);
 	atomic_store_explicit(&w->shared->low, w->low, memory_order_relaxed);
 	/* Whoever sees a byte of what comes sees this, too. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -128,6 +131,9 @@ int ring_writer_open(struct ring_writer *w, int fd, uint64_t n,
 	w->low = atomic_load_explicit(&s->low, memory_order_relaxed);
 	w->lost = atomic_load_explicit(&s->lost, memory_order_relaxed);
 	w->told = w->head;
+	/* Its reader waits, it may be, to be woken by the other writer. */
+	if (w->head)
+		atomic_store(&s->is_waiting, 1);
 	/* Of the block that another writer was in the rest stays as it is. */
 	if (w->mode == RING_KEPT && w->head & (w->block - 1))
 		put_pad(w);
@@ -193,7 +199,10 @@ uint64_t ring_put(struct ring_writer *w, const struct ring_record *r,
 {
 	uint64_t at = append(w, r, 0);
 
-	if (at != RING_NOWHERE && r->data_len)
+	if (at == RING_NOWHERE)
+		atomic_store_explicit(&w->shared->has_gaps, 1,
+				      memory_order_relaxed);
+	else if (r->data_len)
 		memcpy(place(w, at) + sizeof(*r), data, r->data_len);
 	return at;
 }
@@ -242,7 +251,7 @@ uint64_t ring_put_frame(struct ring_writer *w, const struct ring_record *r,
 /* True while the record is there and nobody has been shown it. */
 static bool is_ours(const struct ring_writer *w, uint64_t at)
 {
-	return at != RING_NOWHERE && at >= w->told && at >= w->low;
+	return at < w->head && at >= w->told && at >= w->low;
 }
 
 void ring_set_lost(struct ring_writer *w, uint64_t at, unsigned why,
@@ -444,6 +453,11 @@ bool ring_reader_wait(struct ring_reader *r)
 bool ring_reader_is_over(const struct ring_reader *r)
 {
 	return atomic_load(&r->shared->is_over);
+}
+
+bool ring_reader_has_gaps(const struct ring_reader *r)
+{
+	return atomic_load_explicit(&r->shared->has_gaps, memory_order_relaxed);
 }
 
 uint64_t ring_reader_lost(const struct ring_reader *r)

@@ -123,7 +123,8 @@ uint64_t ring_put_frame(struct ring_writer *w, const struct ring_record *r,
 			const struct frame *f);
 uint64_t ring_put(struct ring_writer *w, const struct ring_record *r,
 		  const void *data);
-/* Of one that has not been published: it is lost; it is none. */
+/* Of one that has not been published: it is lost; it is none.  (What a kept
+ * ring had to show before its time stays as it is.) */
 void ring_set_lost(struct ring_writer *w, uint64_t at, unsigned why,
 		   const char where[PORT_NAME_LEN]);
 void ring_set_void(struct ring_writer *w, uint64_t at);
@@ -174,6 +175,8 @@ void ring_reader_done(struct ring_reader *r);
 bool ring_reader_wait(struct ring_reader *r);
 /* No more comes. */
 bool ring_reader_is_over(const struct ring_reader *r);
+/* True if something else than a frame found no room. */
+bool ring_reader_has_gaps(const struct ring_reader *r);
 /* Frames that found no room since ever. */
 uint64_t ring_reader_lost(const struct ring_reader *r);
 /* The same of a ring that is not mapped here, of whoever has it: any number; 0

@@ -273,6 +273,65 @@ static void test_kept_shown_late(void **state)
 	rig_deinit(&g);
 }
 
+/* .. also before the writer has gone around for the first time. */
+static void test_kept_shown_early(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_init(&g, RING_KEPT, RING_MIN);
+	for (uint32_t i = 0; i < 150; i++)
+		(void)put(&g, 5000, i);
+	assert_true(g.w.head < RING_MIN);
+	ring_reader_close(&g.r);
+	assert_int_equal(ring_reader_open(&g.r, g.fd, RING_KEPT), 0);
+	for (uint32_t i = 0; i < 50; i++)
+		expect(&g, 5000, i);
+	rig_deinit(&g);
+}
+
+/* Its writer died before it woke the reader: the next one does. */
+static void test_waits_for_the_next(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_init(&g, RING_STREAM, RING_MIN);
+	assert_false(ring_reader_waits(&g.w)); /* nobody does yet */
+	assert_true(ring_reader_wait(&g.r));
+	(void)put(&g, 60, 1);
+	(void)ring_publish(&g.w, g.w.head);
+	assert_true(ring_reader_waits(&g.w));
+	assert_false(ring_reader_waits(&g.w));
+	ring_writer_close(&g.w);
+	assert_int_equal(ring_writer_open(&g.w, g.fd, RING_MIN, RING_STREAM),
+			 0);
+	assert_true(ring_reader_waits(&g.w));
+	rig_deinit(&g);
+}
+
+/* What ports counted is not there: who reads can know that. */
+static void test_counts_without_room(void **state)
+{
+	const struct ring_count n = {.rx_frames = 1};
+	struct ring_record r = {.type = RING_END, .data_len = sizeof(n),
+				.port = "p"};
+	struct rig g;
+
+	(void)state;
+	rig_init(&g, RING_STREAM, RING_MIN);
+	for (uint32_t i = 0; put(&g, 5000, i) != RING_NOWHERE; i++)
+		;
+	assert_int_equal(g.w.lost, 1);
+	assert_true(ring_put(&g.w, &r, &n) != RING_NOWHERE);
+	assert_false(ring_reader_has_gaps(&g.r));
+	while (ring_put(&g.w, &r, &n) != RING_NOWHERE)
+		;
+	assert_true(ring_reader_has_gaps(&g.r));
+	assert_int_equal(g.w.lost, 1);
+	rig_deinit(&g);
+}
+
 /* The page that the reader's copy comes to last; then the writer has gone once
  * around. */
 static struct rig *overtaken;
@@ -352,6 +411,11 @@ static void test_lost_and_void(void **state)
 		at[i] = put(&g, 60, i);
 	ring_set_void(&g.w, at[0]);
 	ring_set_lost(&g.w, at[2], DROP_PORT_FULL, where);
+	/* No record's place: whoever says so. */
+	ring_set_lost(&g.w, g.w.head, DROP_PORT_FULL, where);
+	ring_set_lost(&g.w, UINT64_MAX - 7, DROP_PORT_FULL, where);
+	for (size_t i = RING_FIRST + g.w.head; i < g.len; i++)
+		assert_int_equal(g.memory[i], 0);
 	(void)ring_publish(&g.w, g.w.head);
 	ring_set_void(&g.w, at[1]); /* too late */
 	expect(&g, 60, 1);
@@ -557,6 +621,9 @@ int main(void)
 		cmocka_unit_test(test_kept_forgets_the_oldest),
 		cmocka_unit_test(test_kept_taken_meanwhile),
 		cmocka_unit_test(test_kept_shown_late),
+		cmocka_unit_test(test_kept_shown_early),
+		cmocka_unit_test(test_waits_for_the_next),
+		cmocka_unit_test(test_counts_without_room),
 		cmocka_unit_test(test_kept_overtaken),
 		cmocka_unit_test(test_another_writer),
 		cmocka_unit_test(test_lost_and_void),

@@ -244,6 +244,11 @@ int scribe_record(struct scribe *s, const struct ring_record *r,
 
 /* ---- the end ---- */
 
+void scribe_lacks_counts(struct scribe *s)
+{
+	s->is_broken = true;
+}
+
 static uint64_t less(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;

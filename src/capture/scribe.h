@@ -37,6 +37,9 @@ struct scribe *scribe_free(struct scribe *s);
 MUST_USE int scribe_record(struct scribe *s, const struct ring_record *r,
 			   const uint8_t *data);
 
+/* What ports counted is missing: none of it is known. */
+void scribe_lacks_counts(struct scribe *s);
+
 /* How it ended, for who asks. */
 struct scribe_sum {
 	uint64_t n_seen;    /* frames that the ports counted, and were there */

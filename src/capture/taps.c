@@ -17,7 +17,7 @@ struct capture {
 	uint32_t id; /* 0: none; in pauses, as what is not the lock's */
 	char port[PORT_NAME_LEN];
 	uint32_t snap_len;
-	int wake; /* owned; -1 */
+	int wake; /* owned, a pipe's; -1 */
 	/* the lock's */
 	struct ring_writer ring;
 	bool is_due;	   /* the reader waits, and a timer will wake it */
@@ -82,12 +82,10 @@ static void unlock(struct side *s)
 /* With the lock. */
 static void wake(struct side *s, struct capture *c)
 {
-	const uint64_t one = 1;
-
 	c->is_due = false;
 	c->woken_ns = *s->c.now_ns;
 	/* Full is as good: it has not read what was told before. */
-	(void)!write(c->wake, &one, sizeof(one));
+	(void)!write(c->wake, "", 1);
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ns)

@@ -55,7 +55,8 @@ struct taps_capture {
 	uint32_t snap_len;	 /* bytes of a frame at most */
 	int ring;		 /* borrowed; of ring_len(size) bytes */
 	uint64_t size;
-	int wake;		 /* an eventfd, taken if it begins; -1: none */
+	int wake;		 /* an end of a pipe that does not block,
+				  * taken if it begins; -1: none */
 };
 
 /* 0 with *tp set, or -ENOMEM. */

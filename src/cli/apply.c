@@ -107,7 +107,8 @@ static void live(struct apply *a, const struct conf *c,
 	struct changes ch = CHANGES_NULL;
 
 	diff_live(c, r, &ch);
-	carry_out_all(a, &ch);
+	if (!ch.is_out_of_memory) /* else something may only seem to be gone */
+		carry_out_all(a, &ch);
 	check_memory(a, c, &ch);
 	if (ch.n_waiting)
 		log_info(&a->common.log,

@@ -288,7 +288,8 @@ static char *forward_key(const json_t *f)
 	return key;
 }
 
-/* The keys of all of list, the caller's. */
+/* How many of list there are of each key, the caller's: of ports that the host
+ * draws there may be several. */
 static json_t *forward_keys(const json_t *list, struct changes *ch)
 {
 	json_t *keys = json_object(), *v;
@@ -298,20 +299,24 @@ static json_t *forward_keys(const json_t *list, struct changes *ch)
 	{
 		CLEANUP_FREE char *key = forward_key(v);
 
-		if (!key || json_object_set_new(keys, key, json_true()) < 0)
+		if (!key ||
+		    json_object_set_new(keys, key,
+					json_integer(ctl_int(keys, key) + 1)))
 			ch->is_out_of_memory = true;
 	}
 	return keys;
 }
 
-static bool has_forward(const json_t *keys, const json_t *f,
-			struct changes *ch)
+/* True if there is one of those left; it is then no more. */
+static bool take_forward(json_t *keys, const json_t *f, struct changes *ch)
 {
 	CLEANUP_FREE char *key = forward_key(f);
+	json_t *n = key ? json_object_get(keys, key) : NULL;
 
 	if (!key)
 		ch->is_out_of_memory = true;
-	return key && json_object_get(keys, key);
+	return n && json_integer_value(n) > 0 &&
+	       json_integer_set(n, json_integer_value(n) - 1) == 0;
 }
 
 /* Those that came while it ran, and are in no file. */
@@ -323,13 +328,18 @@ static void diff_gone_forwards(const struct conf *c, const json_t *forwards,
 
 	json_array_foreach(forwards, i, v)
 	{
+		if (!ctl_bool(v, "added"))
+			(void)take_forward(wanted, v, ch);
+	}
+	json_array_foreach(forwards, i, v)
+	{
 		CLEANUP_FREE char *words = forward_words(v);
 		struct about a = {"forward", c->name, machine_of(v), NULL,
 				  false};
 
 		if (!words)
 			ch->is_out_of_memory = true;
-		else if (ctl_bool(v, "added") && !has_forward(wanted, v, ch))
+		else if (ctl_bool(v, "added") && !take_forward(wanted, v, ch))
 			by_request(ch, add(ch, &a, words, NULL), "DELETE",
 				   NULL, CONTROL_FORWARDS "/%d",
 				   ctl_int(v, "id"));
@@ -363,7 +373,7 @@ static void diff_forwards(const struct conf *c, const struct running *r,
 
 		if (!words)
 			ch->is_out_of_memory = true;
-		else if (!has_forward(keys, v, ch) &&
+		else if (!take_forward(keys, v, ch) &&
 			 !is_away(r, machine_of(v), ch))
 			by_request(ch, add(ch, &a, NULL, words), "POST",
 				   json_incref(v), CONTROL_FORWARDS);

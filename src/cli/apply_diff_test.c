@@ -77,6 +77,34 @@ static void test_forwards(void **state)
 	json_decref(there);
 }
 
+/* Ports that the host draws: the same words more than once. */
+static void test_as_many(void **state)
+{
+	static const char *const less[] = {
+		"- forward lab: tcp:localhost:0-:22 from=10.0.0.0/8",
+	};
+	static const char *const more[] = {
+		"+ forward lab: tcp:localhost:0-:22 from=10.0.0.0/8",
+	};
+	json_t *file = json_array(), *there = json_array();
+
+	(void)state;
+	put(there, 0, "10.0.0.0/8", 1);
+	put(there, 0, "10.0.0.0/8", 2);
+	/* the file's own, behind one that was added */
+	assert_int_equal(json_object_set_new(json_array_get(there, 1), "added",
+					     json_false()),
+			 0);
+	put(file, 0, "10.0.0.0/8", 0);
+	compare(file, there, less, 1);
+	put(file, 0, "10.0.0.0/8", 0);
+	compare(file, there, NULL, 0);
+	put(file, 0, "10.0.0.0/8", 0);
+	compare(file, there, more, 1);
+	json_decref(file);
+	json_decref(there);
+}
+
 static void test_many(void **state)
 {
 	static const char *const said[] = {
@@ -99,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forwards),
+		cmocka_unit_test(test_as_many),
 		cmocka_unit_test(test_many),
 	};
 

@@ -68,22 +68,33 @@ static int find_kept(const struct cap_args *a, struct target *t,
 {
 	const char *slash = strchr(a->name, '/');
 	size_t len = slash ? (size_t)(slash - a->name) : 0;
+	json_t *o = NULL;
+	int r = -ENOENT;
 
-	if (!slash || !len || len >= sizeof(t->network) ||
-	    !control_name_ok(slash + 1))
-		return find_target(a, t, e);
 	*t = (struct target){.network = ""};
-	memcpy(t->network, a->name, len);
-	snprintf(t->machine, sizeof(t->machine), "%s", slash + 1);
-	return control_name_ok(t->network) ? 0 : find_target(a, t, e);
+	if (len && len < sizeof(t->network) && control_name_ok(slash + 1)) {
+		memcpy(t->network, a->name, len);
+		snprintf(t->machine, sizeof(t->machine), "%s", slash + 1);
+	}
+	if (control_name_ok(t->network))
+		r = start_ask(t->network, "GET", CONTROL_NETWORK, NULL, &o, e);
+	json_decref(o);
+	return r == -ENOENT ? find_target(a, t, e) : r; /* which says so */
+}
+
+/* What goes through it from now on is of a machine that is there. */
+static bool is_of_past(const struct cap_args *a)
+{
+	return a->last_ns || a->lists || (a->keeps && !a->keep);
 }
 
 static char *body_of(const struct cap_args *a, const struct target *t)
 {
+	uint32_t memory = a->keeps ? a->keep : a->memory;
 	json_t *o = json_pack("{s:s*,s:i,s:i,s:b}", "machine",
 			      t->machine[0] ? t->machine : NULL, "memory",
-			      (int)a->memory, "snaplen", (int)a->snap_len,
-			      "last", a->last_ns != 0);
+			      (int)memory, "snaplen", (int)a->snap_len, "last",
+			      a->last_ns != 0);
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);
@@ -99,7 +110,7 @@ static int keep(const struct cap_args *a, const struct target *t,
 	if (r == -ENOENT)
 		return error_set(e, EXIT_NO_NETWORK, "%s has just ended",
 				 t->network);
-	if (r == 0 && a->memory)
+	if (r == 0 && a->keep)
 		printf("the last frames of %s are kept, in %d MiB; vmlan cap "
 		       "%s --last 30s -w FILE writes them\n",
 		       a->name, ctl_int(o, "memory") >> 20, a->name);
@@ -148,7 +159,7 @@ static int cap(const struct cap_args *a, struct error *e)
 	int r;
 
 	start_sweep();
-	r = a->last_ns ? find_kept(a, &t, e) : find_target(a, &t, e);
+	r = is_of_past(a) ? find_kept(a, &t, e) : find_target(a, &t, e);
 	if (r < 0)
 		return r;
 	if (a->lists)

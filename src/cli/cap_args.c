@@ -57,8 +57,8 @@ bool cap_time_parse(const char *text, uint64_t *nsp)
 
 /* ---- options ---- */
 
-static int take_memory(struct cap_args *a, const char *option,
-		       const char *value, struct error *e)
+static int take_memory(uint32_t *np, const char *option, const char *value,
+		       struct error *e)
 {
 	uint64_t n;
 
@@ -68,7 +68,7 @@ static int take_memory(struct cap_args *a, const char *option,
 				 "cap: %s takes a size from 1mb to 1gb, not "
 				 "'%s'",
 				 option, value);
-	a->memory = (uint32_t)n;
+	*np = (uint32_t)n;
 	return 0;
 }
 
@@ -114,14 +114,16 @@ static int take_max(struct cap_args *a, const char *value, struct error *e)
 
 static int take_buffer(struct cap_args *a, const char *value, struct error *e)
 {
-	return take_memory(a, "--memory", value, e);
+	return take_memory(&a->memory, "--memory", value, e);
 }
 
 static int take_keep(struct cap_args *a, const char *value, struct error *e)
 {
 	a->keeps = true;
-	return strcmp(value, "off") == 0 ? 0
-					 : take_memory(a, "--keep", value, e);
+	a->keep = 0; /* the last word counts */
+	return strcmp(value, "off") == 0
+		       ? 0
+		       : take_memory(&a->keep, "--keep", value, e);
 }
 
 static int take_last(struct cap_args *a, const char *value, struct error *e)
@@ -201,6 +203,10 @@ static int check(const struct cap_args *a, struct error *e)
 				 "cap: --keep writes nothing: no -w, -c, "
 				 "--last or filter with it; later, --last "
 				 "takes them");
+	if (a->keeps && a->memory)
+		return error_set(e, EXIT_USAGE,
+				 "cap: --keep says itself how much memory: no "
+				 "--memory with it");
 	if (a->lists && (a->last_ns || a->keeps || a->file || a->n_max ||
 			 a->memory || a->snap_len))
 		return error_set(e, EXIT_USAGE,

@@ -50,7 +50,8 @@ static void test_words(void **state)
 	cap_args_deinit(&a);
 	assert_int_equal(parse(&a, &e, "lab", "--keep", "64MB", NULL), 0);
 	assert_true(a.keeps);
-	assert_int_equal(a.memory, 64 << 20);
+	assert_int_equal(a.memory, 0);
+	assert_int_equal(a.keep, 64 << 20);
 	cap_args_deinit(&a);
 	assert_int_equal(parse(&a, &e, "--json", "lab", "ls", NULL), 0);
 	assert_true(a.lists && a.is_json && !a.filter);
@@ -63,7 +64,13 @@ static void test_words(void **state)
 	assert_int_equal(e.code, EXIT_USAGE);
 	assert_int_equal(parse(&a, &e, "lab", "--keep", "off", NULL), 0);
 	assert_true(a.keeps);
-	assert_int_equal(a.memory, 0);
+	assert_int_equal(a.keep, 0);
+	assert_int_equal(parse(&a, &e, "lab", "--keep=64mb", "--keep", "off",
+			       NULL),
+			 0);
+	assert_int_equal(a.keep, 0);
+	assert_int_equal(parse(&a, &e, "lab", "--keep=64mb", NULL), 0);
+	assert_int_equal(a.keep, 64 << 20);
 	cap_args_deinit(&a);
 	assert_int_equal(parse(&a, &e, "lab", "--last=30s", "-w", "f", "--",
 			       "ip", NULL),
@@ -101,6 +108,9 @@ static void test_mistakes(void **state)
 	REFUSED("not '1'", "lab", "-s", "1");
 	REFUSED("--keep writes nothing", "lab", "--keep", "1mb", "-w", "f");
 	REFUSED("--keep writes nothing", "lab", "--keep", "1mb", "tcp");
+	REFUSED("no --memory with it", "lab", "--memory", "64mb", "--keep",
+		"off");
+	REFUSED("no --memory with it", "lab", "--keep=1mb", "--memory", "2mb");
 	REFUSED("--keep's to say", "lab", "--last", "1s", "-s", "64");
 #undef REFUSED
 }

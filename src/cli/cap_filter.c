@@ -52,7 +52,9 @@ static int compile(struct cap_filter *f, const char *text, struct error *e)
 	f->freecode = dlsym(f->lib, "pcap_freecode");
 	if (!open_dead || !comp || !geterr || !done || !f->passes ||
 	    !f->freecode)
-		return error_set(e, EXIT_FAILED, "cap: filter: %s", dlerror());
+		return error_set(e, EXIT_FAILED,
+				 "cap: filter: this libpcap lacks what a "
+				 "filter needs");
 	p = open_dead(DLT_EN10MB, SNAP_ALL);
 	if (!p)
 		return error_errno(e, ENOMEM, "cap: filter");

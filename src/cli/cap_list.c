@@ -37,7 +37,7 @@ static void print_row(const json_t *c)
 	const char *machine = ctl_str(c, "machine");
 	char frames[32] = "whole";
 
-	if (ctl_int(c, "snaplen"))
+	if (ctl_int(c, "snaplen") < CONTROL_SNAP_MAX)
 		snprintf(frames, sizeof(frames), "%d bytes",
 			 ctl_int(c, "snaplen"));
 	printf("%-7d %-20s %-6s %6d MiB  %s\n", ctl_int(c, "number"),

@@ -18,7 +18,6 @@
 #include "os/clock.h"
 
 enum {
-	FILE_BUFFER = 1 << 18, /* bytes */
 	RECORDS_PER_TURN = 512, /* then the writer gets its room back */
 	END_WAIT_MS = 3000,    /* for the engine's last words */
 };
@@ -30,24 +29,23 @@ static bool passes(void *arg, const struct ring_record *r, const uint8_t *data)
 	return cap_filter_passes(arg, data, r->data_len, r->frame_len);
 }
 
-static FILE *open_file(const char *name, struct error *e)
+/* What people say to each other: nobody else's, unless somebody has made the
+ * file, with a mode of his choice.  It is emptied when there is something to
+ * write (cap_out_begin()). */
+static int open_file(struct cap_out *o, const char *name)
 {
-	/* What people say to each other: nobody else's, unless somebody has
-	 * made the file, with a mode of his choice.  It is emptied when there
-	 * is something to write (cap_out_begin()). */
-	CLEANUP_FD int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	if (f)
-		(void)fd_steal(&fd);
-	else
-		error_errno(e, errno, "cap: %s", name);
-	return f;
+	o->is_new = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return fd;
 }
 
 int cap_out_open(struct cap_out *o, const struct cap_args *a, struct error *e)
 {
 	bool is_file = a->file && strcmp(a->file, "-") != 0;
+	int fd, r;
 
 	*o = CAP_OUT_NULL;
 	o->args = a;
@@ -59,26 +57,28 @@ int cap_out_open(struct cap_out *o, const struct cap_args *a, struct error *e)
 				 a->name);
 	if (a->filter && cap_filter_new(a->filter, &o->filter, e) < 0)
 		return -1;
-	o->f = is_file ? open_file(a->file, e) : stdout;
-	if (!o->f) {
-		cap_out_close(o);
-		return -1;
-	}
-	(void)setvbuf(o->f, NULL, _IOFBF, FILE_BUFFER); /* or a smaller one */
-	return 0;
+	fd = is_file ? open_file(o, a->file) : STDOUT_FILENO;
+	r = fd < 0 ? -errno : cap_sink_open(&o->sink, fd);
+	if (r == 0)
+		return 0;
+	cap_out_close(o);
+	return error_errno(e, r, "cap: %s",
+			   is_file ? a->file : "standard output");
 }
 
 void cap_out_begin(struct cap_out *o)
 {
-	if (o->f != stdout) /* a pipe has nothing to be emptied of */
-		(void)!ftruncate(fileno(o->f), 0);
+	o->is_new = false;
+	if (o->sink.fd != STDOUT_FILENO) /* a pipe has nothing to lose */
+		(void)!ftruncate(o->sink.fd, 0);
 }
 
 void cap_out_close(struct cap_out *o)
 {
 	cap_filter_free(o->filter);
-	if (o->f)
-		fclose(o->f);
+	cap_sink_close(&o->sink);
+	if (o->is_new)
+		(void)unlink(o->args->file);
 	*o = CAP_OUT_NULL;
 }
 
@@ -95,7 +95,7 @@ static int make_scribe(struct cap_out *o, struct scribe_config *c,
 {
 	int r;
 
-	c->f = o->f;
+	c->f = o->sink.f;
 	c->comment = o->comment;
 	c->snap_len = o->args->snap_len;
 	c->filter = o->args->filter;
@@ -106,23 +106,24 @@ static int make_scribe(struct cap_out *o, struct scribe_config *c,
 	return r < 0 ? error_errno(e, r, "cap") : 0;
 }
 
-/* 0; who reads may have enough and go, which is no failure. */
-static int flush(struct cap_out *o, bool *is_gonep, struct error *e)
+/* 0; who reads may have enough and go, which is no failure, nor is it if who
+ * wants no more is told so to end. */
+static int judge(struct cap_out *o, struct error *e)
 {
-	if (fflush(o->f) == 0 && !ferror(o->f))
+	int err = o->sink.err;
+
+	if (!err || err == EPIPE || err == ECANCELED)
 		return 0;
-	*is_gonep = errno == EPIPE;
-	return *is_gonep ? 0
-			 : error_errno(e, errno, "cap: %s",
-				       o->args->file ? o->args->file
-						     : "standard output");
+	return error_errno(e, err, "cap: %s",
+			   o->args->file ? o->args->file : "standard output");
 }
 
 /* ---- what is kept ---- */
 
-static void tell_reach(const struct cap_out *o, uint64_t now, uint64_t oldest)
+static void tell_reach(const struct cap_out *o, uint64_t since, uint64_t now,
+		       uint64_t oldest)
 {
-	if (!oldest || oldest <= now - o->args->last_ns || oldest > now)
+	if (!oldest || oldest <= since || oldest > now)
 		return;
 	fprintf(stderr,
 		"vmlan: what is kept of %s reaches back %.1f s, to no more\n",
@@ -131,22 +132,23 @@ static void tell_reach(const struct cap_out *o, uint64_t now, uint64_t oldest)
 
 int cap_last(struct cap_out *o, int ring, struct error *e)
 {
-	uint64_t now = wall_ns(), oldest = 0;
-	struct scribe_config c = {.since_ns = now - o->args->last_ns};
+	uint64_t now = wall_ns(), oldest = 0, ago = o->args->last_ns;
+	struct scribe_config c = {.since_ns = ago < now ? now - ago : 0};
 	struct scribe *s = NULL;
 	struct scribe_sum sum;
 	struct ring_reader r;
 	struct ring_record rec;
 	const uint8_t *data;
-	bool is_gone = false;
+	bool is_overtaken = false;
 	int got, rc;
 
 	rc = ring_reader_open(&r, ring, RING_KEPT);
 	if (rc < 0)
 		return error_errno(e, rc, "cap: what is kept");
 	rc = make_scribe(o, &c, &s, e);
-	while (rc == 0 && !is_gone &&
+	while (rc == 0 && !o->sink.err &&
 	       (got = ring_reader_next(&r, &rec, &data)) != RING_R_NONE) {
+		is_overtaken |= got == RING_R_DAMAGED;
 		if (got == RING_R_DAMAGED)
 			continue;
 		if (!oldest)
@@ -157,8 +159,15 @@ int cap_last(struct cap_out *o, int ring, struct error *e)
 	}
 	if (rc == 0) {
 		scribe_end(s, now, 0, &sum);
-		rc = flush(o, &is_gone, e);
-		tell_reach(o, now, oldest);
+		(void)cap_sink_flush(&o->sink);
+		rc = judge(o, e);
+		if (is_overtaken || (r.head && !oldest))
+			fprintf(stderr,
+				"vmlan: of what is kept of %s some was "
+				"overwritten while it was read: more memory "
+				"(--keep) gives more time\n",
+				o->what);
+		tell_reach(o, c.since_ns, now, oldest);
 		fprintf(stderr, "vmlan: %" PRIu64 " frames of %s\n",
 			sum.n_written, o->what);
 	}
@@ -173,7 +182,7 @@ struct follow {
 	struct cap_out *o;
 	struct ring_reader r;
 	struct scribe *s; /* owned */
-	int wake, sock, signals;
+	int wake, sock;
 	bool is_ending;	  /* the engine has been told, or has gone */
 	bool is_gone;	  /* nobody reads */
 	bool is_lost;	  /* network or engine, without a last word */
@@ -221,13 +230,24 @@ static int drain(struct follow *f, bool *is_dryp, struct error *e)
 
 static void on_signal(struct follow *f)
 {
-	struct signalfd_siginfo info;
 	bool is_second = f->is_ending;
 
-	if (read(f->signals, &info, sizeof(info)) != sizeof(info))
+	if (!cap_sink_hear(&f->o->sink))
 		return;
 	end_soon(f);
 	f->is_cut |= is_second;
+}
+
+/* What the sink has come to know. */
+static int look_at_sink(struct follow *f, struct error *e)
+{
+	const struct cap_sink *s = &f->o->sink;
+
+	f->is_gone |= s->err == EPIPE;
+	f->is_cut |= s->err == ECANCELED;
+	if (f->is_gone || s->n_told)
+		end_soon(f);
+	return judge(f->o, e);
 }
 
 /* Waits for something; or only looks, where there is more to write. */
@@ -235,20 +255,20 @@ static void await(struct follow *f, bool is_dry)
 {
 	struct pollfd p[] = {
 		{.fd = f->wake, .events = POLLIN},
-		{.fd = f->signals, .events = POLLIN},
+		{.fd = f->o->sink.signals, .events = POLLIN},
 		{.fd = f->is_lost ? -1 : f->sock, .events = POLLIN},
-		{.fd = f->is_gone ? -1 : fileno(f->o->f)}, /* POLLERR */
+		{.fd = f->is_gone ? -1 : f->o->sink.fd}, /* POLLERR */
 	};
 	int64_t left = f->is_ending ? f->until_ms - now_ms() : -1;
 	int ms = left < 0 && f->is_ending ? 0 : (int)left;
-	uint64_t n;
+	char woken[64];
 
 	if (!is_dry || !ring_reader_wait(&f->r))
 		ms = 0;
 	if (poll(p, array_len(p), ms) <= 0)
 		return;
 	if (p[0].revents)
-		(void)!read(f->wake, &n, sizeof(n));
+		(void)!read(f->wake, woken, sizeof(woken));
 	if (p[1].revents)
 		on_signal(f);
 	if (p[2].revents) { /* the keeper closes it when the network ends */
@@ -267,12 +287,12 @@ static int follow(struct follow *f, struct error *e)
 		bool is_over = ring_reader_is_over(&f->r), is_dry;
 		int r = drain(f, &is_dry, e);
 
-		if (r == 0 && is_dry && !f->is_gone)
-			r = flush(f->o, &f->is_gone, e);
+		if (r == 0 && is_dry)
+			(void)cap_sink_flush(&f->o->sink);
+		if (r == 0)
+			r = look_at_sink(f, e);
 		if (r < 0)
 			return r;
-		if (f->is_gone)
-			end_soon(f);
 		if ((is_over && is_dry) || f->is_gone)
 			return 0;
 		/* What a writer has left behind ends by itself. */
@@ -289,8 +309,11 @@ static void tell(const struct follow *f, const struct scribe_sum *sum)
 
 	if (f->is_cut)
 		fprintf(stderr,
-			"vmlan: told to end twice: what was left of %s is not "
+			"vmlan: told to end%s: what was left of %s is not "
 			"written\n",
+			f->o->sink.err == ECANCELED && f->o->sink.n_told < 2
+				? ", and nobody reads"
+				: " twice",
 			f->o->what);
 	else if (!ring_reader_is_over(&f->r) && !f->is_gone)
 		fprintf(stderr,
@@ -314,7 +337,8 @@ static void tell(const struct follow *f, const struct scribe_sum *sum)
 int cap_follow(struct cap_out *o, int ring, int wake, int sock,
 	       struct error *e)
 {
-	struct follow f = {.o = o, .wake = wake, .sock = sock, .signals = -1};
+	struct follow f = {.o = o, .wake = wake, .sock = sock};
+	CLEANUP_FD int signals = -1;
 	struct scribe_config c = {.has_counts = true};
 	struct scribe_sum sum;
 	sigset_t set;
@@ -327,8 +351,9 @@ int cap_follow(struct cap_out *o, int ring, int wake, int sock,
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return error_errno(e, errno, "cap");
-	f.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	r = f.signals < 0 ? -errno : ring_reader_open(&f.r, ring, RING_STREAM);
+	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	o->sink.signals = signals;
+	r = signals < 0 ? -errno : ring_reader_open(&f.r, ring, RING_STREAM);
 	if (r < 0)
 		error_errno(e, r, "cap");
 	else
@@ -336,13 +361,15 @@ int cap_follow(struct cap_out *o, int ring, int wake, int sock,
 	if (r == 0)
 		r = follow(&f, e);
 	if (r == 0) {
+		if (ring_reader_has_gaps(&f.r))
+			scribe_lacks_counts(f.s);
 		scribe_end(f.s, wall_ns(), ring_reader_lost(&f.r), &sum);
-		if (!f.is_gone)
-			r = flush(o, &f.is_gone, e);
+		(void)cap_sink_flush(&o->sink);
+		r = look_at_sink(&f, e);
 		tell(&f, &sum);
 	}
 	scribe_free(f.s);
 	ring_reader_close(&f.r);
-	fd_close(&f.signals);
+	o->sink.signals = -1;
 	return r;
 }

@@ -10,6 +10,7 @@
 #include "cli/conf.h"
 #include "cli/ctl.h"
 #include "control/protocol.h"
+#include "control/request.h"
 #include "grammar/kind.h"
 #include "grammar/nic.h"
 #include "mode/mode.h"
@@ -57,7 +58,8 @@ static void put_written(struct complete *c)
 		char *name = strrchr(paths[i], '/') + 1;
 
 		name[strlen(name) - strlen(".conf")] = '\0';
-		put_name(c, name);
+		if (control_name_ok(name)) /* nothing that a shell reads */
+			put_name(c, name);
 		free(paths[i]);
 	}
 	free(paths);
@@ -102,9 +104,12 @@ static void put_machines(struct complete *c)
 
 static void put_pair(struct complete *c, const char *network)
 {
-	json_t *o = ask(c, network, CONTROL_NETWORK), *m;
-	size_t i;
+	size_t len = strlen(network), i;
+	json_t *o, *m;
 
+	if (strncmp(c->rest, network, len) != 0 || c->rest[len] != '/')
+		return; /* nothing of it is asked for */
+	o = ask(c, network, CONTROL_NETWORK);
 	json_array_foreach(json_object_get(o, "machines"), i, m) {
 		char *text = NULL;
 

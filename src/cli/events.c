@@ -23,6 +23,7 @@ static const char usage[] =
 struct telling {
 	bool is_json;
 	bool has_ended; /* the network said so */
+	bool is_unread; /* who reads it has gone, or has no room */
 };
 
 /* "machine=vm", "addresses=10.0.2.15,fec0::f" */
@@ -71,7 +72,8 @@ static bool tell(void *arg, const char *line, size_t len)
 	else if (o)
 		print_words(o);
 	json_decref(o);
-	return fflush(stdout) == 0;
+	t->is_unread = fflush(stdout) != 0; /* main() says why */
+	return !t->is_unread;
 }
 
 /* "12" or "now" */
@@ -98,7 +100,7 @@ static int events(const char *name, const char *since, bool follows,
 	snprintf(path, sizeof(path), CONTROL_EVENTS "?since=%s&follow=%d",
 		 since, follows);
 	r = ctl_lines(name, path, tell, &t, &e);
-	if (r == -ENOENT || (r == 0 && follows && !t.has_ended))
+	if (r == -ENOENT || (r == 0 && follows && !t.has_ended && !t.is_unread))
 		error_set(&e, EXIT_FAILED,
 			  "events: the keeper of network %s ended without a "
 			  "word; vmlan ls gives the network another one if "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The command: looks the word up in the table of commands and runs it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -77,12 +78,23 @@ static void fresh_start(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
-int main(int argc, char **argv)
+/* What was said has to arrive, but where nobody wants to know. */
+static int say_all(int code)
+{
+	bool is_flushed = fflush(stdout) == 0;
+
+	if (is_flushed ? !ferror(stdout) : errno == EPIPE)
+		return code;
+	fprintf(stderr, "vmlan: standard output: %s\n",
+		is_flushed ? "not all could be written" : strerror(errno));
+	return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
+static int command(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 	const struct cli_command *c;
 
-	fresh_start();
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
 	    (strcmp(word, "help") == 0 && argc == 2)) {
 		help(stdout);
@@ -101,4 +113,10 @@ int main(int argc, char **argv)
 		return cli_usage("name a command, such as run; see vmlan "
 				 "--help");
 	return cli_usage("unknown command '%s'; see vmlan --help", word);
+}
+
+int main(int argc, char **argv)
+{
+	fresh_start();
+	return say_all(command(argc, argv));
 }

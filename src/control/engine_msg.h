@@ -460,8 +460,8 @@ struct msg_port {
 	uint32_t port;
 };
 
-/* With it: the ring (capture/ring.h), and an eventfd for a reader that
- * follows. */
+/* With it: the ring (capture/ring.h), and a pipe's end, of which a
+ * reader that follows has the other. */
 struct msg_capture_add {
 	struct msg_head head;
 	uint32_t port; /* the capture's own number: not 0 */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,7 +34,9 @@ struct capture {
 	bool runs;             /* an engine is to know of it */
 	bool is_said;          /* that it began, and not yet that it is over */
 	int ring;              /* owned memfd */
-	int wake;              /* owned eventfd; -1: is_kept or "last" */
+	/* Both ends of a pipe, owned; -1: is_kept or "last".  Each has flags of
+	 * its own: who reads cannot make the engine's wait. */
+	int wake, woken;
 	struct loop_io io;     /* of the connection; fd -1: none */
 	const struct mhd *mhd; /* borrowed, of the connection */
 	struct MHD_UpgradeResponseHandle *handle; /* MHD's; NULL: none */
@@ -125,6 +126,7 @@ static struct capture *capture_free(struct capture *c)
 	list_del(&c->link);
 	fd_close(&c->ring);
 	fd_close(&c->wake);
+	fd_close(&c->woken);
 	free(c);
 	return NULL;
 }
@@ -141,6 +143,7 @@ static struct capture *capture_new(struct keeper *k,
 	c->request = *q;
 	c->ring = -1;
 	c->wake = -1;
+	c->woken = -1;
 	c->io.fd = -1;
 	list_add_tail(&k->captures, &c->link);
 	return c;
@@ -150,13 +153,15 @@ static int make_ring(struct capture *c, struct error *e)
 {
 	const size_t len = ring_len(c->request.memory);
 	int r = memfd_make_sparse("vmlan-capture", len, &c->ring);
+	int fds[2] = {-1, -1};
 
 	c->request.memory = (uint32_t)(len - RING_FIRST);
 	if (!c->request.snap_len)
 		c->request.snap_len = FRAME_ALL;
 	if (r == 0 && !c->is_kept) {
-		c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		r = c->wake < 0 ? -errno : 0;
+		r = pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+		c->woken = fds[0];
+		c->wake = fds[1];
 	}
 	return r < 0 ? error_errno(e, r, "%u bytes of memory for a capture",
 				   c->request.memory)
@@ -248,7 +253,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *conn, void *ctx,
 		       struct MHD_UpgradeResponseHandle *handle)
 {
 	struct capture *c = cls;
-	const int fds[] = {c->ring, c->wake};
+	const int fds[] = {c->ring, c->woken};
 
 	(void)conn;
 	(void)ctx;
@@ -262,6 +267,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *conn, void *ctx,
 	} else if (fd_send(sock, "c", 1, fds, c->wake < 0 ? 1 : 2) < 0) {
 		hang_up(c);
 	} else if (!c->request.is_last) {
+		fd_close(&c->woken); /* when it has gone nobody can be woken */
 		run(c);
 	}
 }

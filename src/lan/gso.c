@@ -140,12 +140,26 @@ static void exit_left(struct gso_out *o, struct gso_exit *e, unsigned source,
 		drop_n(o->drops, DROP_PORT_FULL, n);
 }
 
+/* What the port says to be lost is one of these pieces, not a frame of the
+ * batch that the lan is carrying. */
+static uint64_t send_out(struct port *p, const struct batch *b,
+			       uint64_t mask)
+{
+	struct tap_batch *whole = p->lan->tapped;
+	uint64_t got;
+
+	p->lan->tapped = NULL;
+	got = p->ops->send(p, b, mask) & mask;
+	p->lan->tapped = whole;
+	return got;
+}
+
 static void exit_flush(struct gso_out *o, struct gso_exit *e, uint64_t mask)
 {
 	uint64_t got = 0;
 
 	if (!e->is_full && port_is_up(e->port))
-		got = e->port->ops->send(e->port, &o->b, mask) & mask;
+		got = send_out(e->port, &o->b, mask);
 	for (unsigned i = 0; i < o->b.n; i++) {
 		if (got & UINT64_C(1) << i)
 			exit_took(e, o->source[i]);

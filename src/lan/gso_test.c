@@ -15,6 +15,7 @@
 #include "base/be.h"
 #include "lan/fake_port.h"
 #include "lan/gso.h"
+#include "lan/tap.h"
 
 enum { BUF_LEN = FRAME_MAX };
 
@@ -687,6 +688,89 @@ static void test_zero_checksum(void **state)
 	zero_checksum(false);
 }
 
+/* --- who looks on ------------------------------------------------------- */
+
+/* It took them, and says of each that it is lost: a lane's leg. */
+static void lose_all(struct fake_port *f, const struct batch *b, uint64_t mask)
+{
+	assert_true(lan_tap_wants(&f->port));
+	for (; mask; mask &= mask - 1)
+		lan_tap_lost(&f->port, b, (unsigned)__builtin_ctzll(mask),
+			     DROP_MAIL_FULL);
+}
+
+static void on_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void on_in(void *arg, struct port *from, const struct batch *b,
+		  struct tap_batch *t)
+{
+	(void)arg;
+	(void)b;
+	assert_ptr_equal(t->from, from);
+}
+
+static void on_out(void *arg, struct port *exit, const struct batch *b,
+		   uint64_t mask)
+{
+	(void)arg;
+	(void)exit;
+	(void)b;
+	(void)mask;
+}
+
+/* A piece is none of the frames that in() was told of. */
+static void on_lost(void *arg, const struct tap_batch *t, struct port *at,
+		    bool is_exit, const struct batch *b, uint64_t mask,
+		    enum drop_reason why)
+{
+	unsigned i = (unsigned)__builtin_ctzll(mask);
+
+	assert_null(t);
+	assert_true(is_exit && at);
+	assert_int_equal(why, DROP_MAIL_FULL);
+	assert_true(i < b->n && b->f[i].len <= 14 + 20 + 20 + 100);
+	(*(unsigned *)arg)++;
+}
+
+static void test_pieces_lost_on_the_way(void **state)
+{
+	struct spec s = {.payload = 3000, .gso_size = 100};
+	unsigned n_lost = 0;
+	const struct lan_tap tap = {
+		.begin = on_nothing,
+		.end = on_nothing,
+		.in = on_in,
+		.out = on_out,
+		.lost = on_lost,
+		.arg = &n_lost,
+	};
+	uint8_t *data = buf_new();
+	struct batch batch = {.n = 2};
+	uint32_t seed = 3;
+	struct built bu;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 0);
+	bu = build(&s, data, &seed);
+	for (unsigned i = 0; i < batch.n; i++) {
+		batch.f[i] = frame_flat(data, bu.len);
+		batch.f[i].off = bu.off;
+	}
+	lan_tap_set(b.net.lan, &tap);
+	lan_tap_port(&b.in->port, 1);
+	lan_tap_port(&b.out->port, 1);
+	b.out->on_send = lose_all;
+	assert_true(lan_input(&b.in->port, &batch, false) == 0);
+	assert_int_equal(n_lost, 60);
+	lan_tap_set(b.net.lan, NULL);
+	bench_deinit(&b);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -700,6 +784,7 @@ int main(void)
 		cmocka_unit_test(test_drop_gso_failed),
 		cmocka_unit_test(test_wire_length),
 		cmocka_unit_test(test_zero_checksum),
+		cmocka_unit_test(test_pieces_lost_on_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

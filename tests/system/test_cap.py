@@ -6,6 +6,7 @@ lost; why a frame was lost stands at it; captures come and go under traffic.
 """
 import collections
 import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -15,7 +16,9 @@ import resource
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
+import termios
 import time
 
 import pytest
@@ -173,6 +176,11 @@ def control(method, path, body=""):
            str(pathlib.Path(os.environ["XDG_RUNTIME_DIR"]) / "vmlan/lab/control"),
            f"http://x{path}")
     return json.loads(r.stdout)
+
+
+def waiting_bytes(fd):
+    """That wait in a pipe."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def captures():
@@ -373,8 +381,11 @@ def test_last(web, tmp_path):
     """What was before anybody asked."""
     f = tmp_path / "f.pcapng"
     assert "--keep" in one_line(4, "cap", "lab", "--last", "30s", "-w", f)
+    assert not f.exists()
     vmlan("cap", "lab", "--keep", "2mb")
     vmlan("cap", "web", "--keep", "1mb", "-s", "64")
+    assert [row.split()[-1] for row in vmlan("cap", "lab", "ls").stdout.splitlines()] == \
+        ["FRAMES", "whole", "bytes"]
     assert [c["kept"] for c in captures()] == [True, True]
     send(web, 6 << 20)
     ping(INET_IP)
@@ -391,11 +402,49 @@ def test_last(web, tmp_path):
     f.chmod(0o644)  # whose mode somebody chose
     o = control("PUT", "/v1/captures/kept", '{"memory": 1048576, "machine": "web"}')
     assert o["code"] == 4
-    vmlan("cap", "lab/web", "--last", "1h", "-w", f)  # it is for faults
+    vmlan("cap", "lab/web", "--last", "999999h", "-w", f)  # it is for faults
     assert {p for p, _, _, _ in File(f).frames} == {"web"}
     assert f.stat().st_mode & 0o777 == 0o644
     vmlan("cap", "lab", "--keep", "off")
     assert [c.get("machine") for c in captures()] == ["web"]
+    assert "kept" in vmlan("cap", "lab/web", "ls").stdout
+    vmlan("cap", "lab/web", "--keep", "off")
+    assert not captures()
+
+
+def test_reader_stands_still(web):
+    """One word to end is enough, of whoever gives it."""
+    reader, pipe = os.pipe()
+    p = popen(VMLAN, "cap", "lab", stdout=pipe, stderr=subprocess.PIPE, text=True)
+    os.close(pipe)
+    try:
+        wait_for("the capture", captures)
+        send(web, 8 << 20)  # more than pipe and buffers hold
+        wait_for("a pipe that is full", lambda: waiting_bytes(reader) >= 60000)
+        p.send_signal(signal.SIGTERM)
+        said = p.communicate(timeout=60)[1]
+        assert p.returncode == 0 and "nobody reads" in said, said
+        wait_for("its end", lambda: not captures())
+    finally:
+        os.close(reader)
+        stop(p)
+
+
+def test_nowhere_to_say_it(lab):
+    """What cannot be written is no success."""
+    lab()
+    for words in (["show", "--svg", "lab"], ["leases", "--json", "lab"], ["events", "lab"],
+                  ["help"], ["cap", "lab", "-c", "1", "-w", "/dev/full"]):
+        with open("/dev/full", "w") as full, contextlib.ExitStack() as meanwhile:
+            if words[0] == "cap":
+                p = popen(VMLAN, "exec", "--name", "pinger", "lab", "--", "ping", "-q",
+                          "-i", "0.1", "10.0.2.2", stdout=subprocess.DEVNULL)
+                meanwhile.callback(stop, p)
+            r = subprocess.run([VMLAN, *words], stdout=full, stderr=subprocess.PIPE, text=True,
+                               timeout=60)
+            assert r.returncode == 1, words
+            assert r.stderr.count("\n") == 1, (words, r.stderr)
+            assert "No space left" in r.stderr or "standard output" in r.stderr
 
 
 def test_engine_killed(lab, tmp_path):
@@ -431,6 +480,7 @@ def test_bad_words(lab):
     lab()
     assert one_line(4, "cap", "nobody", "-w", "/dev/null")
     assert one_line(3, "cap", "nosuch/x", "-w", "/dev/null")
+    assert "no network nosuch" in one_line(3, "cap", "nosuch/x", "--last", "1s", "-w", "/dev/null")
     assert "no filter" in one_line(2, "cap", "lab", "-w", "/dev/null", "tcp", "prot", "5")
     assert one_line(1, "cap", "lab", "-w", "/nowhere/f")
     assert "Upgrade" in control("POST", "/v1/captures", "{}")["error"]

@@ -103,13 +103,15 @@ def popen(*args, ns=None, **kw):
 
 def wait_for(what, cond, seconds=60):
     """Waits for a condition of the outside world (a socket, a process). As long
-    as it takes to ask for it others may have the processor."""
-    end = time.monotonic() + seconds
-    while (began := time.monotonic()) < end:
+    as it takes to ask for it others may have the processor, and the longer the
+    less it is asked: what has lasted may last a quarter more."""
+    first = time.monotonic()
+    while (began := time.monotonic()) < first + seconds:
         r = cond()
         if r:
             return r
-        time.sleep(min(max(time.monotonic() - began, 0.01), 0.1))
+        now = time.monotonic()
+        time.sleep(max(min(now - began, 0.1), min((now - first) / 4, 0.25), 0.01))
     raise AssertionError(f"never happened: {what}")
 
 
