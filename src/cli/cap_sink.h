@@ -16,7 +16,7 @@ enum { CAP_SINK_STILL_MS = 3000 }; /* told to end, a reader has that long */
 struct cap_sink {
 	FILE *f;	 /* owned; NULL: closed */
 	int fd;		 /* owned, but for the standard output */
-enum { CAP_SINK_STILL_MS = 3000 }; /* told to end, a reader has as long */
+	int signals; /* a signalfd that does not block, borrowed; or -1 */
 	unsigned n_told; /* signals heard: to end, and to end at once */
 	int err; /* errno of the first write that failed; ECANCELED: told to
 		  * end, and nobody reads */
