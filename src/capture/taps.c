@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What lans tell, into rings; see taps.h. */
-/* #syscalls: write close futex */
+/* #syscalls: sendto close futex */
 #include "capture/taps.h"
 
 #include <assert.h>
@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -17,7 +18,7 @@ struct capture {
 	uint32_t id; /* 0: none; in pauses, as what is not the lock's */
 	char port[PORT_NAME_LEN];
 	uint32_t snap_len;
-	int wake; /* owned, a pipe's; -1 */
+	int wake; /* owned, a socket; -1 */
 	/* the lock's */
 	struct ring_writer ring;
 	bool is_due;	   /* the reader waits, and a timer will wake it */
@@ -85,7 +86,7 @@ static void wake(struct side *s, struct capture *c)
 	c->is_due = false;
 	c->woken_ns = *s->c.now_ns;
 	/* Full is as good: it has not read what was told before. */
-	(void)!write(c->wake, "", 1);
+	(void)!send(c->wake, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ns)

@@ -55,7 +55,7 @@ struct taps_capture {
 	uint32_t snap_len;	 /* bytes of a frame at most */
 	int ring;		 /* borrowed; of ring_len(size) bytes */
 	uint64_t size;
-	int wake;		 /* an end of a pipe that does not block,
+	int wake;		 /* a connected socket, whose peer is woken,
 				  * taken if it begins; -1: none */
 };
 

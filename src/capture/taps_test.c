@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a lan carries, and what a capture has of it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,7 +81,9 @@ static int look_start(struct rig *g, struct look *l, uint32_t id,
 	int fds[2], r;
 
 	assert_int_equal(memfd_make("look", ring_len(RING_MIN), &l->fd), 0);
-	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+				    fds),
+			 0);
 	l->wake = fds[0];
 	c.ring = l->fd;
 	c.wake = fds[1];

@@ -267,8 +267,10 @@ static void await(struct follow *f, bool is_dry)
 		ms = 0;
 	if (poll(p, array_len(p), ms) <= 0)
 		return;
-	if (p[0].revents)
-		(void)!read(f->wake, woken, sizeof(woken));
+	if (p[0].revents && read(f->wake, woken, sizeof(woken)) == 0) {
+		f->wake = -1; /* nobody is left who would wake us */
+		end_soon(f);
+	}
 	if (p[1].revents)
 		on_signal(f);
 	if (p[2].revents) { /* the keeper closes it when the network ends */

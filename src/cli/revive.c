@@ -16,6 +16,7 @@
 #include "cli/start.h"
 #include "control/protocol.h"
 #include "control/text.h"
+#include "keeper/mhd.h"
 #include "os/proc.h"
 #include "os/sock.h"
 
@@ -215,6 +216,14 @@ static const char *why_not_here(const json_t *o)
 	return NULL;
 }
 
+/* What every keeper needs, asked before anything is ended for another one. */
+static int check_library(struct error *e)
+{
+	struct mhd m;
+
+	return mhd_load(&m, e);
+}
+
 /* Its lock is held. */
 static int revive(struct past *p, const char *name, struct rundir *dir,
 		  struct log *log)
@@ -224,6 +233,14 @@ static int revive(struct past *p, const char *name, struct rundir *dir,
 	p->text = json_dumps(p->state, 0);
 	if (!p->text) {
 		rundir_release(dir);
+		return -ENOENT;
+	}
+	if (check_library(&e) < 0) {
+		rundir_release(dir); /* its machines have their network still */
+		log_warn(log,
+			 "the keeper of network %s was killed, and it cannot "
+			 "have another one yet: %s",
+			 name, e.text);
 		return -ENOENT;
 	}
 	if (start_again(p, dir, NULL, &e) < 0) {
@@ -363,8 +380,9 @@ int start_replace(struct start *s, void (*fix)(json_t *state, const void *arg),
 	int r;
 
 	s->keeper = 0;
-	r = take_over(&p, s->name, &s->dir, e);
-
+	r = check_library(e);
+	if (r == 0)
+		r = take_over(&p, s->name, &s->dir, e);
 	if (r < 0) {
 		past_deinit(&p);
 		return r;
@@ -440,6 +458,8 @@ int start_revive_in_front(const struct start *want, struct error *e)
 			      want->name, why);
 	else
 		r = check_same(want, p.state, e);
+	if (r == 0)
+		r = check_library(e);
 	if (r == 0)
 		r = start_again(&p, &dir, want, e);
 	else

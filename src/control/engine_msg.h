@@ -460,7 +460,7 @@ struct msg_port {
 	uint32_t port;
 };
 
-/* With it: the ring (capture/ring.h), and a pipe's end, of which a
+/* With it: the ring (capture/ring.h), and one of two sockets, of which a
  * reader that follows has the other. */
 struct msg_capture_add {
 	struct msg_head head;

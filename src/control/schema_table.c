@@ -569,7 +569,7 @@ const struct schema_request schema_requests[SCHEMA_N] = {
 		"a capture, for vmlan cap, with \"Connection: Upgrade\" and "
 		"\"Upgrade: " CONTROL_CAPTURE_UPGRADE "\": behind the head of "
 		"the answer comes a byte, and with it by SCM_RIGHTS the memory "
-		"for frames and, without \"last\", a pipe's end by which "
+		"for frames and, without \"last\", a socket by which "
 		"who waits for more is woken. It ends with "
 		"the connection; after shutdown(SHUT_WR) with what the ports "
 		"have counted",

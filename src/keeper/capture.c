@@ -34,8 +34,10 @@ struct capture {
 	bool runs;             /* an engine is to know of it */
 	bool is_said;          /* that it began, and not yet that it is over */
 	int ring;              /* owned memfd */
-	/* Both ends of a pipe, owned; -1: is_kept or "last".  Each has flags of
-	 * its own: who reads cannot make the engine's wait. */
+	/* Two sockets, owned; -1: is_kept or "last".  Each has flags of its
+	 * own, and who reads the one, in whatever way, has no lock meanwhile
+	 * for which the engine would wait: a pipe has, and an eventfd's flags
+	 * are everybody's. */
 	int wake, woken;
 	struct loop_io io;     /* of the connection; fd -1: none */
 	const struct mhd *mhd; /* borrowed, of the connection */
@@ -149,6 +151,16 @@ static struct capture *capture_new(struct keeper *k,
 	return c;
 }
 
+/* What is written to the second is read at the first, and nothing comes the
+ * other way. */
+static int make_wake(int fds[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		       fds) < 0)
+		return -errno;
+	return shutdown(fds[1], SHUT_RD) < 0 ? -errno : 0;
+}
+
 static int make_ring(struct capture *c, struct error *e)
 {
 	const size_t len = ring_len(c->request.memory);
@@ -159,7 +171,7 @@ static int make_ring(struct capture *c, struct error *e)
 	if (!c->request.snap_len)
 		c->request.snap_len = FRAME_ALL;
 	if (r == 0 && !c->is_kept) {
-		r = pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+		r = make_wake(fds);
 		c->woken = fds[0];
 		c->wake = fds[1];
 	}

@@ -5,7 +5,7 @@
  * many frames were lost, and maps nothing.
  *
  *	client			keeper			engine
- *	POST /v1/captures ->	makes ring, eventfd
+ *	POST /v1/captures ->	makes ring, sockets
  *			<- 101, both		both ->	writes
  *	reads
  *	shutdown(SHUT_WR) ->	CAPTURE_DEL ->		counts, "over"

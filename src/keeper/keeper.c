@@ -195,8 +195,12 @@ static int start(struct keeper *k)
 	};
 	const char *conf = c->resolv_conf ? c->resolv_conf : "/etc/resolv.conf";
 	json_t *past = NULL;
+	struct mhd mhd;
 	int r;
 
+	/* Without it nothing on the host is to be changed. */
+	if (c->network && mhd_load(&mhd, &k->error) < 0)
+		return -ENOENT;
 	r = loop_new(&k->loop);
 	if (r == 0)
 		k->start_ns = *loop_now(k->loop);

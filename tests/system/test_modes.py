@@ -526,6 +526,26 @@ def test_keeper_killed(lan):
     assert names() == []
 
 
+def test_keeper_killed_and_no_library(lan, tmp_path):
+    """For as long as there cannot be another keeper nothing is taken away."""
+    (tmp_path / "libmicrohttpd.so.12").write_text("no library\n")
+    without = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
+    with Machine(lan, "a", "--net", "internal:lab") as a, \
+            Machine(lan, "b", "--net", "internal:lab") as b:
+        a.static("10.1.1.1")
+        to = b.static("10.1.1.2")
+        o = kill_keeper("lab")
+        for _ in range(2):
+            r = vmlan("ls", env=without)
+            assert "cannot have another one yet" in r.stderr and "libmicrohttpd" in r.stderr, r
+        a.guest.sh("ping", "-c", "1", "-W", "20", to)
+        assert not is_dead(o["engine"])
+        assert "another one now" in vmlan("ls").stderr
+        wait_for("all on it", lambda: all(m["connected"] for m in show("lab")["machines"]))
+        a.guest.sh("ping", "-c", "1", "-W", "20", to)
+    assert names() == []
+
+
 def test_keeper_of_a_private_network_killed(lan):
     """A machine's own LAN gets another keeper as well, and still ends with its
     machine."""
