@@ -64,6 +64,9 @@ static struct neigh *fresh(void)
 
 	assert_non_null(n);
 	neigh_init(n);
+	/* One of those under which the guests do not fill a set: of 200 keys
+	 * that are drawn one makes nine of them meet, and one forgotten. */
+	n->key = (struct hash_key){.k0 = 1};
 	return n;
 }
 

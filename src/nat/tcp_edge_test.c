@@ -295,7 +295,7 @@ static void test_flood(void **state)
 	assert_int_equal(stats(s).n_flows, 1024);
 	assert_int_equal(stats(s).buffer_used, 0);
 	s->c.no_answer = false;
-	s->guest_ip = sim_guest(s, 16);
+	s->guest_ip = sim_other_guest(s);
 	p = open_at(s, 900);
 	assert_int_equal(p->state, PEER_OPEN);
 	peer_send(p, 1000, false);
@@ -341,7 +341,7 @@ static void test_flood_unanswered(void **state)
 	sim_pass(s, 100 * SIM_MS);
 	assert_int_equal(stats(s).n_flows, 1024);
 	s->drop_syn = false;
-	s->guest_ip = sim_guest(s, 16);
+	s->guest_ip = sim_other_guest(s);
 	p = open_at(s, 900);
 	assert_int_equal(p->state, PEER_OPEN);
 	sim_free(s);

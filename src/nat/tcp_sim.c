@@ -14,6 +14,7 @@
 #include "lan/fake_subnet.h"
 #include "lan/steer.h"
 #include "nat/tcp_peer.h"
+#include "nat/tcp_priv.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
 #include "wire/ip.h"
@@ -39,6 +40,23 @@ addr sim_guest(const struct sim *s, uint8_t n)
 {
 	return s->is_v6 ? (addr){{0xfe, 0xc0, [15] = n}}
 			: addr_v4(10, 0, 2, n);
+}
+
+static unsigned place_of(const struct sim *s, const addr *guest)
+{
+	const struct hash_key *key = &s->tcp->flows.key;
+
+	return quota_payer(hash_bytes(key, guest->b, sizeof(guest->b)), 0)
+		.guest;
+}
+
+addr sim_other_guest(const struct sim *s)
+{
+	addr other = s->guest_ip;
+
+	for (uint8_t n = 16; place_of(s, &other) == place_of(s, &s->guest_ip);)
+		other = sim_guest(s, n++);
+	return other;
 }
 
 /* The pattern, twice, so that any run of a period is contiguous. */

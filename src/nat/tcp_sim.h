@@ -171,6 +171,8 @@ bool sim_run(struct sim *s, uint64_t limit_ns,
 	     bool (*done)(struct sim *s, void *arg), void *arg);
 /* The nth guest's address: 10.0.2.n, fec0::n. */
 addr sim_guest(const struct sim *s, uint8_t n);
+/* One whose quota is not that of s->guest_ip: of a thousand one shares it. */
+addr sim_other_guest(const struct sim *s);
 /* Lets ns pass. */
 void sim_pass(struct sim *s, uint64_t ns);
 uint64_t sim_random(struct sim *s);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "netdev/netdev.h"
 #include "netdev/rig.h"
+#include "netdev/rig_tap.h"
 
 struct bench {
 	struct rig rig;
@@ -304,5 +305,6 @@ int main(void)
 		TEST(test_self_echo), TEST(test_refused_configs),
 	};
 
+	rig_lo_enter(); /* nobody else takes a port that was let go */
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

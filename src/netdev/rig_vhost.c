@@ -17,9 +17,11 @@
 
 #include "base/mem.h"
 #include "netdev/vnethdr.h"
+#include "os/clock.h"
 #include "os/fdpass.h"
 
 enum {
+	HEAR_MS = 60000, /* until who is asked is taken for dead */
 	F_NEXT = 1,
 	F_WRITE = 2,
 	F_INDIRECT = 4,
@@ -209,9 +211,10 @@ bool vpeer_hear(struct vpeer *v, uint32_t request, void *payload, uint32_t size)
 {
 	uint8_t buf[VHOST_HDR_LEN + sizeof(union vhost_payload)];
 	struct vhost_hdr h;
+	const int64_t until = now_ms() + HEAR_MS;
 	ssize_t n = -1;
 
-	for (unsigned i = 0; i < 200 && n < 0; i++) {
+	for (unsigned i = 0; n < 0 && now_ms() < until; i++) {
 		rig_turn(v->rig, i ? 10 : 0);
 		n = recv(v->fd, buf, VHOST_HDR_LEN + size, MSG_DONTWAIT);
 	}

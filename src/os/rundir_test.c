@@ -127,7 +127,7 @@ static void be_engine(const char *path)
 	do {
 		lock = rundir_engine_lock(path);
 	} while (lock < 0); /* who looks has it for a moment */
-	while (looks < 50 && exists(path)) {
+	while (looks < 10 && exists(path)) {
 		if (flock(base, LOCK_SH | LOCK_NB) == 0) {
 			flock(base, LOCK_UN);
 			looks = 0;

@@ -52,16 +52,20 @@ def sender(group, ifname="eth0", hops=4):
     return s
 
 
-def to_group(text, group, port=7000):
+def insist(s, data, to):
     for left in range(50, -1, -1):
         try:
-            with sender(group) as s:
-                s.sendto(text.encode(), (group, port))
+            s.sendto(data, to)
             return
         except OSError:  # for a moment, when an address or a route of its kernel's changes
             if not left:
                 raise
             time.sleep(0.02)
+
+
+def to_group(text, group, port=7000):
+    with sender(group) as s:
+        insist(s, text.encode(), (group, port))
 
 
 def speaks(s, group, ifname="eth0", hops=255):

@@ -243,7 +243,7 @@ def test_nothing_stays(signo, args, machine):
     """Ended in the middle, by whatever signal."""
     before, pids = host(), processes()
     p = popen(VMLAN, "matrix", *args, stdout=subprocess.DEVNULL)
-    wait_for("its machines", lambda: has_machine(pids, machine), 30)
+    wait_for("its machines", lambda: has_machine(pids, machine), 120)
     p.send_signal(signo)
     assert p.wait(20) == -signo
     wait_for("all to be gone", lambda: processes() <= pids)

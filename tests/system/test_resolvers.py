@@ -70,11 +70,13 @@ def test_kept(w):
     with network(g.netdev(), h.netdev()):
         g.dhcp()
         h.dhcp()
+        assert ask(g, "www.test") == ["203.0.113.80"]
+        n = len(r.asked())  # twice, if it took its time
         for guest in (g, h):
             for how in ("+notcp", "+tcp"):
                 assert ask(guest, "www.test", how) == ["203.0.113.80"]
                 assert ask(guest, "WWW.tEst", how) == ["203.0.113.80"]
-        assert r.asked() == ["www.test"]
+        assert r.asked() == ["www.test"] * n
         for _ in range(2):
             assert status(g.ns, DNS, "+nocookie", "www.elsewhere") == "REFUSED"
         assert r.asked().count("www.elsewhere") > 1
@@ -113,7 +115,7 @@ def test_in_place_of_the_hosts(w):
     with network(g.netdev(), opts=f",dns-server={own.ip}"):
         g.dhcp()
         assert ask(g, "www.test") == ["203.0.113.80"]
-    assert host.asked() == [] and own.asked() == ["www.test"]
+    assert host.asked() == [] and set(own.asked()) == {"www.test"}
 
 
 @pytest.mark.parametrize("mode", ["silent", "refuse", "lie"])
@@ -146,9 +148,13 @@ def test_letters_of_its_own(w):
     g = w.guest()
     with network(g.netdev()):
         g.dhcp()
+        asked = []
         for i in range(8):
+            before = len(r.asked())
             assert ask(g, f"some-long-name-{i}.test") == ["203.0.113.7"]
-    assert len(r.asked()) <= 8 + 2
+            asked.append(len(r.asked()) - before)
+    # not found out it would be asked twice for each; one that is late is, too
+    assert asked[1:].count(1) >= 4, asked
 
 
 def test_a_loop(w):

@@ -224,7 +224,7 @@ def test_daemon_does_not_hold_the_output(rundir):
     vm = ("import os,socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
           "print('up', flush=True)\n"
           "if os.fork(): sys.exit()\n"
-          "[os.close(i) for i in range(3)]; open('/run/daemon.pid', 'w').write(str(os.getpid()))\n"
+          "open('/run/daemon.pid', 'w').write(str(os.getpid())); [os.close(i) for i in range(3)]\n"
           "s.recv(1)")
     q.write_text("#!/bin/sh\n[ \"$1\" = --version ] && { echo 'QEMU emulator version 9.2.0'; exit; }\n"
                  f"exec /usr/bin/python3 -c \"{vm}\" {rundir}/vmlan/nat-bg/vm.sock\n")
@@ -281,6 +281,6 @@ def test_ipxe_gets_a_lease(model):
             nonlocal seen
             seen += p.stdout.read() or b""
             return b"net0: 10.0.2.15/255.255.255.0 gw 10.0.2.2" in seen
-        wait_for("a lease", leased, 60)
+        wait_for("a lease", leased, 120)
     finally:
         stop(p)

@@ -433,7 +433,7 @@ def test_packet(w, lan):
         # The host's own conversations go on, and are no machine's business.
         seen = g[0].received()
         sh("ping", "-q", "-c", "200", "-i", "0.002", LAN_IP)
-        assert g[0].received() - seen < 20
+        assert g[0].received() - seen < 100  # what new cards say of themselves
     assert "promiscuity 0" in sh("ip", "-d", "link", "show", "lan0").stdout
 
 

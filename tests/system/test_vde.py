@@ -255,9 +255,13 @@ def test_pcapplug(w, folder):
                  js("link", "show", "cap1")[0]["address"])
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                 s.bind((b.ip, 0))
-                s.settimeout(20)
-                a.sh("sh", "-c", f"echo one frame | socat - UDP:{b.ip}:{s.getsockname()[1]}")
-                assert s.recv(100) == b"one frame\n"
+                s.settimeout(0.5)
+
+                def hears_all():  # what comes before all is up is lost
+                    a.sh("sh", "-c", f"echo one frame | socat - UDP:{b.ip}:{s.getsockname()[1]}")
+                    with contextlib.suppress(TimeoutError):
+                        return s.recv(100)
+                assert wait_for("a frame", hears_all) == b"one frame\n"
             # It gives libpcap no timeout, so that what it hears comes by the
             # block: no single frame can be waited for.
             before = a.received()

@@ -9,11 +9,12 @@ import json
 import os
 import re
 import socket
+import time
 
 import pytest
 
 import proof
-from world import VMLAN, Vmlan, js, no_waiting, sh, wait_for
+from world import VMLAN, Vmlan, js, no_waiting, sh, soon, wait_for
 
 VNI = 7342
 
@@ -98,6 +99,13 @@ def test_with_the_kernel(w, family, mtu, local):
         proof.frames_again(a, far.place)
 
 
+def stands_still(count):
+    """Nothing has come for a while."""
+    n = count()
+    time.sleep(0.3)
+    return count() == n
+
+
 def echoes(far):
     """Pings that its kernel took."""
     out = sh("nstat", "-asz", "IcmpInEchos", ns=far.ns).stdout
@@ -114,6 +122,7 @@ def test_longer_than_the_way(w):
             proof.plug(a, far.place)
             # the kernel's answer is as long, and does not fit its way
             a.sh("ping", "-c", "1", "-W", "1", "-s", "1472", far.place.ip, check=False)
+            wait_for("its only echo", lambda: echoes(far))
             assert echoes(far) == 1
         with Vmlan([a.netdev(), vxlan(far, more=",df=set")]):
             proof.plug(a, far.place)
@@ -136,6 +145,8 @@ def test_several(w, learns):
     a = w.guest()
     with fars(1, 2, 3) as far, \
             Vmlan([a.netdev(), vxlan(*far, more="" if learns else ",learning=off")]):
+        # nothing but what is counted: a card that is new has much to say of IPv6
+        a.sh("sysctl", "-qw", f"net.ipv6.conf.{a.ifname}.disable_ipv6=1")
         proof.plug(a, *(f.place for f in far))
         for f in far:
             echo(a, f.place)
@@ -182,6 +193,13 @@ def test_only_the_peers(w):
         a.sh("ip", "link", "set", "eth0", "up")
         before = a.received()
         us = ("127.0.0.1", 4790)
+
+        def hears():
+            peer.sendto(head + frame, us)
+            return soon(lambda: a.received() > before)
+        wait_for("that it hears the peer", hears)
+        wait_for("all of that", lambda: stands_still(a.received))
+        before = a.received()
         other.sendto(head + frame, us)
         peer.sendto(head[:4] + (VNI + 1).to_bytes(3, "big") + b"\0" + frame, us)
         peer.sendto(b"\0" + head[1:] + frame, us)
